@@ -1,0 +1,58 @@
+"""What can go wrong, as one tree of exceptions; each class knows the exit code that it ends a command with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with what the user gave: where it stands, which key, and what to do about it."""
+
+    message: str
+    key: str = ""
+    source: str = ""
+    line: int | None = None
+
+    def __str__(self) -> str:
+        """FILE:LINE: KEY: MESSAGE, without the parts that are not known."""
+        place = f"{self.source}:{self.line}" if self.source and self.line else self.source
+        return ": ".join(part for part in (place, self.key, self.message) if part)
+
+
+class GradflowError(Exception):
+    """The root: every error that a user can meet; `str` is its line, or lines, without the `error: `."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class InputError(GradflowError):
+    """A command line, config or data file that is refused: nothing was computed, nothing written."""
+
+    exit_code = 2
+
+    def __init__(self, *problems: Problem | str) -> None:
+        self.problems = tuple(Problem(p) if isinstance(p, str) else p for p in problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class MissingExtra(InputError):
+    """An optional dependency is not installed; the message is the command that installs it."""
+
+    def __init__(self, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs the extra '{extra}': pip install 'gradflow-lab[{extra}]'")
+
+
+class RunError(GradflowError):
+    """A run that failed, is locked by another process, or is damaged on disk."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """'; did you mean X?' for the closest known word, or '' when none is close."""
+    close = get_close_matches(word, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else ""
