@@ -1,0 +1,406 @@
+"""Activations phi as a table of frozen classes: value, derivative and kinks, from which everything else follows.
+
+A class states its mathematics at most twice: `derivative` is accurate at any z (theory, gradient check, saturated
+layers); `quick_derivative` is the cheap form that serves while units are not saturated, from what `value` left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import pi, sqrt
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from annotated_types import Ge, Gt, Le
+from numpy.typing import NDArray
+
+from gradflow.nn.erf import erf, erfc
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Activation:
+    """phi of one YAML name; the fields of a subclass are its YAML keys.
+
+    All methods take arrays of any shape and write into arrays of the same shape and dtype. `value` also takes
+    complex arrays (it branches on the real part) so that the complex step can differentiate through it.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
+    name: ClassVar[str]
+    homogeneous: ClassVar[bool] = False  # phi(s z) = s phi(z) for s > 0: the forward pass may carry an exponent
+    from_output: ClassVar[bool] = True  # quick_derivative reads only a, so it can wait for the backward pass
+    signed: ClassVar[bool] = False  # phi' takes both signs
+    steepest: ClassVar[float] = 1.0  # max |phi'|, the unit of "saturated"
+    kinks: ClassVar[tuple[float, ...]] = ()  # the z where phi is not smooth: quadrature must split there
+
+    def value(self, z: Array, out: Array, kept: Array) -> None:
+        """a = phi(z) into `out`; may use `kept` (neither may be z) and leave there what quick_derivative reads."""
+        raise NotImplementedError(self.name)
+
+    def derivative(self, z: Array) -> Array:
+        """phi'(z) of a real z as a new array, accurate relative to itself however saturated z is."""
+        raise NotImplementedError(self.name)
+
+    def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
+        """phi' into `out` (not `kept`), to rounding errors of the steepest slope; z is not read if `from_output`."""
+        raise NotImplementedError(self.name)
+
+    def phi(self, z: Array) -> Array:
+        """phi(z) as a new array: `value` for those who hold no buffers."""
+        out = np.empty_like(z)
+        self.value(z, out, np.empty_like(z))
+        return out
+
+
+@dataclass(frozen=True)
+class Linear(Activation):
+    """phi(z) = z."""
+
+    name = "linear"
+    homogeneous = True
+
+    def value(self, z: Array, out: Array, kept: Array) -> None:
+        np.copyto(out, z)
+
+    def derivative(self, z: Array) -> Array:
+        return np.ones_like(z)
+
+    def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
+        out.fill(1)
+
+
+@dataclass(frozen=True)
+class Tanh(Activation):
+    """phi(z) = tanh z; slope sech^2 z."""
+
+    name = "tanh"
+
+    def value(self, z: Array, out: Array, kept: Array) -> None:
+        np.tanh(z, out=out)
+
+    def derivative(self, z: Array) -> Array:
+        e = np.exp(-2 * np.abs(z))  # 1 - tanh^2 is 0 beyond |z| = 19
+        return 4 * e / (1 + e) ** 2
+
+    def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
+        np.multiply(a, a, out=out)
+        np.subtract(1, out, out=out)
+
+
+@dataclass(frozen=True)
+class Sigmoid(Activation):
+    """phi(z) = 1 / (1 + exp(-z)); slope phi (1 - phi), at most 1/4."""
+
+    name = "sigmoid"
+    steepest = 0.25
+
+    def value(self, z: Array, out: Array, kept: Array) -> None:
+        _sigmoid(z, out)
+
+    def derivative(self, z: Array) -> Array:
+        e = np.exp(-np.abs(z))
+        return e / (1 + e) ** 2
+
+    def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
+        np.subtract(1, a, out=out)
+        np.multiply(out, a, out=out)
+
+
+@dataclass(frozen=True)
+class Relu(Activation):
+    """phi(z) = max(z, 0); slope 1 above 0, else 0."""
+
+    name = "relu"
+    homogeneous = True
+    kinks = (0.0,)
+
+    def value(self, z: Array, out: Array, kept: Array) -> None:
+        np.maximum(z, _zeros(z.shape, z.dtype), out=out)
+
+    def derivative(self, z: Array) -> Array:
+        return (z > 0).astype(z.dtype)
+
+    def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
+        np.greater(a, 0, out=out, casting="unsafe")
+
+
+@dataclass(frozen=True)
+class LeakyRelu(Activation):
+    """phi(z) = z above 0, `slope` z below."""
+
+    name = "leaky_relu"
+    homogeneous = True
+    kinks = (0.0,)
+    slope: Annotated[float, Ge(0.0), Le(1.0)] = 0.01
+
+    def value(self, z: Array, out: Array, kept: Array) -> None:
+        np.multiply(z, self.slope, out=out)
+        np.maximum(out, z, out=out)
+
+    def derivative(self, z: Array) -> Array:
+        return np.where(z > 0, z.dtype.type(1), z.dtype.type(self.slope))
+
+    def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
+        np.greater(a, 0, out=out, casting="unsafe")
+        np.maximum(out, self.slope, out=out)
+
+
+@dataclass(frozen=True)
+class Elu(Activation):
+    """phi(z) = z above 0, alpha (exp(z) - 1) below (Clevert et al. 2016)."""
+
+    name = "elu"
+    kinks = (0.0,)
+    alpha: Annotated[float, Gt(0.0)] = 1.0
+
+    @property
+    def steepest(self) -> float:  # type: ignore[override]
+        """The larger of the two slopes that meet at 0."""
+        return max(1.0, self.alpha)
+
+    def value(self, z: Array, out: Array, kept: Array) -> None:
+        _elu(z, self.alpha, out, kept)
+
+    def derivative(self, z: Array) -> Array:
+        return np.where(z > 0, z.dtype.type(1), z.dtype.type(self.alpha) * np.exp(np.minimum(z, 0)))
+
+    def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
+        _elu_slope(a, 1.0, self.alpha, kept, out)
+
+
+@dataclass(frozen=True)
+class Selu(Activation):
+    """phi(z) = lambda elu(z; alpha), the self-normalizing pair of constants (Klambauer et al. 2017, eq. 2)."""
+
+    name = "selu"
+    kinks = (0.0,)
+    scale: ClassVar[float] = 1.0507009873554805
+    alpha: ClassVar[float] = 1.6732632423543772
+    steepest = scale * alpha
+
+    def value(self, z: Array, out: Array, kept: Array) -> None:
+        _elu(z, self.alpha, out, kept)
+        np.multiply(out, self.scale, out=out)
+
+    def derivative(self, z: Array) -> Array:
+        bent = z.dtype.type(self.scale * self.alpha) * np.exp(np.minimum(z, 0))
+        return np.where(z > 0, z.dtype.type(self.scale), bent)
+
+    def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
+        _elu_slope(a, self.scale, self.scale * self.alpha, kept, out)
+
+
+@dataclass(frozen=True)
+class Gelu(Activation):
+    """phi(z) = z Phi(z) with the exact normal distribution function Phi (Hendrycks & Gimpel 2016)."""
+
+    name = "gelu"
+    from_output = False
+    signed = True
+    steepest = 1.128904  # at z = sqrt 2
+
+    def value(self, z: Array, out: Array, kept: Array) -> None:
+        np.multiply(z, 1 / sqrt(2), out=out)
+        erf(out, kept, scratch=None if np.iscomplexobj(z) else _scratch(z.shape, z.dtype))
+        np.multiply(kept, 0.5, out=kept)
+        np.add(kept, 0.5, out=kept)
+        np.multiply(z, kept, out=out)
+
+    def derivative(self, z: Array) -> Array:
+        z = np.clip(z, -40, 40)  # beyond, the slope is 0 or 1 to any precision, and inf * 0 would be nan
+        phi = (0.5 * erfc(-z / sqrt(2))).astype(z.dtype)
+        return phi + z * np.exp(z * z * -0.5) * z.dtype.type(1 / sqrt(2 * pi))
+
+    def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
+        np.multiply(z, z, out=out)
+        np.multiply(out, -0.5, out=out)
+        np.exp(out, out=out)
+        np.multiply(out, z, out=out)
+        np.multiply(out, 1 / sqrt(2 * pi), out=out)
+        np.add(out, kept, out=out)
+
+
+@dataclass(frozen=True)
+class Silu(Activation):
+    """phi(z) = z sigmoid(z); slope s + a (1 - s)."""
+
+    name = "silu"
+    from_output = False
+    signed = True
+    steepest = 1.099839  # at z = 2.3994
+
+    def value(self, z: Array, out: Array, kept: Array) -> None:
+        np.multiply(z, _sigmoid(z, kept), out=out)
+
+    def derivative(self, z: Array) -> Array:
+        z = np.clip(z, -700, 700)  # beyond, exp(-|z|) is 0 and inf * 0 would be nan
+        e = np.exp(-np.abs(z))
+        rising = np.where(z < 0, e, 1) / (1 + e)
+        return rising + z * (e / (1 + e) ** 2)
+
+    def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
+        np.subtract(1, kept, out=out)
+        np.multiply(out, a, out=out)
+        np.add(out, kept, out=out)
+
+
+@dataclass(frozen=True)
+class Softplus(Activation):
+    """phi(z) = ln(1 + exp z); slope sigmoid(z) = 1 - exp(-a)."""
+
+    name = "softplus"
+
+    def value(self, z: Array, out: Array, kept: Array) -> None:
+        _minus_abs(z, out)
+        np.exp(out, out=out)
+        np.log1p(out, out=out)
+        np.maximum(z, 0, out=kept)
+        np.add(out, kept, out=out)
+
+    def derivative(self, z: Array) -> Array:
+        e = np.exp(-np.abs(z))
+        return np.where(z < 0, e, z.dtype.type(1)) / (1 + e)
+
+    def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
+        np.negative(a, out=out)
+        np.expm1(out, out=out)
+        np.negative(out, out=out)
+
+
+@dataclass(frozen=True)
+class Softsign(Activation):
+    """phi(z) = z / (1 + |z|); slope 1 / (1 + |z|)^2 = (1 - |a|)^2."""
+
+    name = "softsign"
+    kinks = (0.0,)
+
+    def value(self, z: Array, out: Array, kept: Array) -> None:
+        _minus_abs(z, out)
+        np.subtract(1, out, out=out)
+        np.divide(z, out, out=out)
+
+    def derivative(self, z: Array) -> Array:
+        return 1 / (1 + np.abs(z)) ** 2
+
+    def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
+        np.abs(a, out=out)
+        np.subtract(1, out, out=out)
+        np.multiply(out, out, out=out)
+
+
+@dataclass(frozen=True)
+class HardTanh(Activation):
+    """phi(z) = z clipped to [-1, 1]; slope 1 inside, 0 outside."""
+
+    name = "hard_tanh"
+    kinks = (-1.0, 1.0)
+
+    def value(self, z: Array, out: Array, kept: Array) -> None:
+        np.maximum(z, -1, out=out)
+        np.minimum(out, 1, out=out)
+
+    def derivative(self, z: Array) -> Array:
+        return (np.abs(z) < 1).astype(z.dtype)
+
+    def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
+        np.abs(a, out=out)
+        np.less(out, 1, out=out, casting="unsafe")
+
+
+@dataclass(frozen=True)
+class Erf(Activation):
+    """phi(z) = erf(z); slope 2/sqrt(pi) exp(-z^2)."""
+
+    name = "erf"
+    from_output = False
+    steepest = 2 / sqrt(pi)
+
+    def value(self, z: Array, out: Array, kept: Array) -> None:
+        erf(z, out, scratch=kept)
+
+    def derivative(self, z: Array) -> Array:
+        return np.exp(-z * z) * z.dtype.type(2 / sqrt(pi))
+
+    def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
+        np.multiply(z, z, out=out)
+        np.negative(out, out=out)
+        np.exp(out, out=out)
+        np.multiply(out, 2 / sqrt(pi), out=out)
+
+
+@dataclass(frozen=True)
+class Sin(Activation):
+    """phi(z) = sin z; slope cos z."""
+
+    name = "sin"
+    from_output = False
+    signed = True
+
+    def value(self, z: Array, out: Array, kept: Array) -> None:
+        np.sin(z, out=out)
+
+    def derivative(self, z: Array) -> Array:
+        return np.cos(z)
+
+    def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
+        np.cos(z, out=out)
+
+
+def _sigmoid(z: Array, out: Array) -> Array:
+    """1 / (1 + exp(-z)) as 0.5 + 0.5 tanh(z / 2), which NumPy vectorizes."""
+    np.multiply(z, 0.5, out=out)
+    np.tanh(out, out=out)
+    np.multiply(out, 0.5, out=out)
+    return np.add(out, 0.5, out=out)
+
+
+def _elu(z: Array, alpha: float, out: Array, scratch: Array) -> None:
+    np.minimum(z, 0, out=out)
+    np.expm1(out, out=out)
+    np.multiply(out, alpha, out=out)
+    np.maximum(z, 0, out=scratch)
+    np.add(out, scratch, out=out)
+
+
+def _elu_slope(a: Array, above: float, below: float, scratch: Array, out: Array) -> None:
+    """`above` where a > 0, else a + `below`."""
+    np.minimum(a, 0, out=out)
+    np.add(out, below, out=out)
+    if above != below:
+        np.greater(a, 0, out=scratch, casting="unsafe")
+        np.multiply(scratch, above - below, out=scratch)
+        np.add(out, scratch, out=out)
+
+
+def _minus_abs(z: Array, out: Array) -> None:
+    """-|z|, through the real part, so that it stays analytic on either side."""
+    if np.iscomplexobj(z):
+        np.multiply(z, np.where(z.real < 0, 1, -1), out=out)
+    else:
+        np.abs(z, out=out)
+        np.negative(out, out=out)
+
+
+@lru_cache(maxsize=64)
+def _zeros(shape: tuple[int, ...], dtype: Any) -> Array:
+    """Zeros to compare with: np.maximum takes an array three times as fast as a scalar."""
+    zeros = np.zeros(shape, dtype)
+    zeros.setflags(write=False)
+    return zeros
+
+
+@lru_cache(maxsize=64)
+def _scratch(shape: tuple[int, ...], dtype: Any) -> Array:
+    """A buffer that means nothing between two calls."""
+    return np.empty(shape, dtype)
+
+
+ACTIVATIONS: dict[str, type[Activation]] = {
+    cls.name: cls
+    for cls in (
+        Linear, Tanh, Sigmoid, Relu, LeakyRelu, Elu, Selu, Gelu, Silu, Softplus, Softsign, HardTanh, Erf, Sin,
+    )
+}  # fmt: skip
