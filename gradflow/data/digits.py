@@ -1,0 +1,41 @@
+"""The 1,797 handwritten 8 x 8 digits that ship with the package (digits.npz).
+
+Source: the test part of "Optical Recognition of Handwritten Digits", E. Alpaydin and C. Kaynak, 1998,
+UCI Machine Learning Repository, doi:10.24432/C50P49; licence CC BY 4.0
+(https://creativecommons.org/licenses/by/4.0/); the values are unchanged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gradflow.data.base import Data, Dataset, Seed, TestFraction, one_hot, prepare
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Digits(Dataset):
+    """1,797 images of 64 pixels (0..16) in 10 classes, a fifth of them held out."""
+
+    name = "digits"
+    standardize: bool = True
+    test_fraction: TestFraction = 0.2
+    seed: Seed = 0
+
+    def load(self, base: Path) -> Data:
+        with files("gradflow.data").joinpath("digits.npz").open("rb") as file, np.load(file) as arrays:
+            x, labels = arrays["x"], arrays["y"]
+        return prepare(
+            x,
+            one_hot(labels, 10, "data"),
+            classes=True,
+            standardize=self.standardize,
+            test_fraction=self.test_fraction,
+            seed=self.seed,
+        )
