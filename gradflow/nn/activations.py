@@ -33,6 +33,8 @@ class Activation:
     homogeneous: ClassVar[bool] = False  # phi(s z) = s phi(z) for s > 0: the forward pass may carry an exponent
     from_output: ClassVar[bool] = True  # quick_derivative reads only a, so it can wait for the backward pass
     signed: ClassVar[bool] = False  # phi' takes both signs
+    flat: ClassVar[bool] = False  # phi' is 0 on an interval: units can be dead
+    exact_quick: ClassVar[bool] = False  # quick_derivative loses no digits where units saturate
     steepest: ClassVar[float] = 1.0  # max |phi'|, the unit of "saturated"
     kinks: ClassVar[tuple[float, ...]] = ()  # the z where phi is not smooth: quadrature must split there
 
@@ -61,6 +63,7 @@ class Linear(Activation):
 
     name = "linear"
     homogeneous = True
+    exact_quick = True
 
     def value(self, z: Array, out: Array, kept: Array) -> None:
         np.copyto(out, z)
@@ -115,6 +118,8 @@ class Relu(Activation):
 
     name = "relu"
     homogeneous = True
+    flat = True
+    exact_quick = True
     kinks = (0.0,)
 
     def value(self, z: Array, out: Array, kept: Array) -> None:
@@ -133,8 +138,14 @@ class LeakyRelu(Activation):
 
     name = "leaky_relu"
     homogeneous = True
+    exact_quick = True
     kinks = (0.0,)
     slope: Annotated[float, Ge(0.0), Le(1.0)] = 0.01
+
+    @property
+    def flat(self) -> bool:  # type: ignore[override]
+        """Slope 0 below 0 is relu."""
+        return self.slope == 0
 
     def value(self, z: Array, out: Array, kept: Array) -> None:
         np.multiply(z, self.slope, out=out)
@@ -252,6 +263,7 @@ class Softplus(Activation):
     """phi(z) = ln(1 + exp z); slope sigmoid(z) = 1 - exp(-a)."""
 
     name = "softplus"
+    exact_quick = True
 
     def value(self, z: Array, out: Array, kept: Array) -> None:
         _minus_abs(z, out)
@@ -296,6 +308,8 @@ class HardTanh(Activation):
     """phi(z) = z clipped to [-1, 1]; slope 1 inside, 0 outside."""
 
     name = "hard_tanh"
+    flat = True
+    exact_quick = True
     kinks = (-1.0, 1.0)
 
     def value(self, z: Array, out: Array, kept: Array) -> None:
@@ -316,6 +330,7 @@ class Erf(Activation):
 
     name = "erf"
     from_output = False
+    exact_quick = True
     steepest = 2 / sqrt(pi)
 
     def value(self, z: Array, out: Array, kept: Array) -> None:
@@ -337,6 +352,7 @@ class Sin(Activation):
 
     name = "sin"
     from_output = False
+    exact_quick = True
     signed = True
 
     def value(self, z: Array, out: Array, kept: Array) -> None:

@@ -1,0 +1,204 @@
+"""The exact path: what left a float's range, or lost its digits, done again for one network, layer by layer.
+
+The quick path works on whole chunks and trusts that squares stay in range. This one carries an exponent per layer
+and sample, takes slopes from z, and sums in float64. It runs rarely, so it is written to be read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.nn.buffers import A1, A2, Z2
+from gradflow.nn.scaling import power_of_two, shared_exponent
+
+if TYPE_CHECKING:
+    from gradflow.nn.blocks import Plain
+    from gradflow.nn.stacks import Stack
+
+Array = NDArray[Any]
+
+LOSSY = 1e-6  # ||delta||^2 / ||u||^2 below which quick slopes have lost digits
+
+
+def square_sum(v: Array) -> float:
+    """Sum of squares in float64."""
+    flat = v.astype(np.float64).ravel()
+    return float(np.dot(flat, flat))
+
+
+# --- forward -------------------------------------------------------------------------------------------------
+
+
+def forward(chunk: Plain) -> None:
+    """Mend what the quick forward pass of a chunk could not hold, one network at a time."""
+    homogeneous = chunk.activation.homogeneous
+    for seed in range(chunk.buffers.shape.seeds):
+        squares = chunk.raw[Z2, :, seed]
+        if not chunk.range.holds(squares):
+            (_forward_layers if homogeneous else _sum_chunk)(chunk, seed)
+        elif homogeneous and not chunk.range.central(squares[-1:]):
+            _scale_output(chunk, chunk.hi - 1, seed)
+
+
+def pass_on_exponent(chunk: Plain) -> None:
+    """The exponent of a chunk's input is that of every input within it and of its output."""
+    for layer in range(chunk.lo, chunk.hi):
+        for seed in range(chunk.buffers.shape.seeds):
+            _set_exponent(chunk, layer, seed, int(chunk.buffers.exponent[chunk.lo, seed]))
+
+
+def _forward_layers(chunk: Plain, seed: int) -> None:
+    for i, layer in enumerate(range(chunk.lo, chunk.hi)):
+        z, a = chunk.z[i, seed], chunk.a[i, seed]
+        np.matmul(chunk.transposed[i][seed], chunk.inputs[i][seed], out=z)
+        chunk.activation.value(z, a, chunk.kept[i, seed])
+        _sum_layer(chunk, i, seed)
+        _set_exponent(chunk, layer, seed, int(chunk.buffers.exponent[layer, seed]))
+        _scale_output(chunk, layer, seed)
+
+
+def _sum_chunk(chunk: Plain, seed: int) -> None:
+    for i in range(chunk.hi - chunk.lo):
+        _sum_layer(chunk, i, seed)
+
+
+def _sum_layer(chunk: Plain, i: int, seed: int) -> None:
+    exact, layer = chunk.buffers.sums.exact, chunk.lo + i
+    exact[Z2, layer, seed] = square_sum(chunk.z[i, seed])
+    exact[A1, layer, seed] = float(chunk.a[i, seed].sum(dtype=np.float64))
+    exact[A2, layer, seed] = square_sum(chunk.a[i, seed])
+
+
+def _scale_output(chunk: Plain, layer: int, seed: int) -> None:
+    """Store a layer's output as a 2^-k with its largest entry near 1."""
+    a = chunk.a[layer - chunk.lo, seed]
+    largest = float(np.abs(a).max())
+    if largest == 0 or not np.isfinite(largest):
+        return
+    k = int(np.frexp(largest)[1])
+    np.ldexp(a, -k, out=a)
+    _set_exponent(chunk, layer, seed, int(chunk.buffers.exponent[layer + 1, seed]) + k)
+
+
+def _set_exponent(chunk: Plain, layer: int, seed: int, exponent: int) -> None:
+    """The output of `layer` is stored as a 2^-exponent, so its row of ones, which the bias meets, is 2^-exponent."""
+    buffers = chunk.buffers
+    buffers.exponent[layer + 1, seed] = exponent
+    buffers.forward_scaled = True
+    largest = np.finfo(buffers.dtype).max / 4  # where it does not fit, the bias is 0, and 0 * inf would be nan
+    buffers.a[layer, seed, -1] = min(float(power_of_two(-exponent, np.float64)), float(largest))
+
+
+# --- backward ------------------------------------------------------------------------------------------------
+
+
+def backward(chunk: Plain) -> None:
+    """Do the chunk's backward pass again for each network whose norms the quick pass could not hold."""
+    for seed in range(chunk.buffers.shape.seeds):
+        if not _trustworthy(chunk, seed):
+            _backward_layers(chunk, seed)
+
+
+def _trustworthy(chunk: Plain, seed: int) -> bool:
+    """Whether every squared norm is in range, exactly 0 for a reason, or beyond help (not finite on entry)."""
+    sums, tiny, quick = chunk.buffers.sums, chunk.range.tiny, chunk.activation.exact_quick
+    if not np.isfinite(chunk.buffers.entry[seed]).all():
+        return True
+    u2, d2 = chunk.norms[:, :, seed, 0]
+    above = sums.norms[1, chunk.hi, seed] if chunk.hi < chunk.buffers.shape.depth else sums.out_norm[seed]
+    parent = np.concatenate([d2[1:], above])
+    u_fine = (u2 > tiny) & (u2 < chunk.range.huge) | (u2 == 0) & (parent == 0)
+    d_fine = (d2 > tiny) & (d2 < chunk.range.huge) | (d2 == 0) & ((u2 == 0) | quick & (u2 > tiny))
+    lossy = not quick and bool((d2 < LOSSY * u2).any())
+    return bool(u_fine.all() and d_fine.all()) and not lossy
+
+
+def _backward_layers(chunk: Plain, seed: int) -> None:
+    buffers, sums = chunk.buffers, chunk.buffers.sums
+    sums.scaled = True
+    exponent = buffers.entry_exponent[seed]
+    u = buffers.entry[seed].astype(np.float64)
+    for i in range(chunk.hi - chunk.lo - 1, -1, -1):
+        layer = chunk.lo + i
+        u, exponent = _normalize(u, exponent)
+        _store_norm(chunk, 0, layer, seed, u, exponent)
+        z = chunk.transposed[i][seed] @ chunk.inputs[i][seed]
+        slope = chunk.activation.derivative(z.astype(np.float64))
+        delta, exponent = _normalize(u * slope, exponent)
+        _store_norm(chunk, 1, layer, seed, delta, exponent)
+        chunk.d[i, seed] = delta
+        buffers.delta_exponent[layer, seed] = exponent
+        u = (chunk.weights[i][seed] @ chunk.d[i, seed]).astype(np.float64)
+
+
+def _normalize(v: Array, exponent: Array) -> tuple[Array, Array]:
+    k = shared_exponent(np.abs(v).max(axis=0, keepdims=True))
+    return np.ldexp(v, -k), exponent + k
+
+
+def _store_norm(chunk: Plain, kind: int, layer: int, seed: int, v: Array, exponent: Array) -> None:
+    sums = chunk.buffers.sums
+    sums.norms[kind, layer, seed, 0] = np.vecdot(v, v, axis=0)
+    sums.norm_exponent[kind, layer, seed] = exponent
+
+
+def note_exponents(chunk: Plain) -> None:
+    """Every layer of a chunk that the quick pass went through has the exponent of its entry."""
+    buffers, sums, lo, hi = chunk.buffers, chunk.buffers.sums, chunk.lo, chunk.hi
+    if sums.scaled:
+        sums.norm_exponent[:, lo:hi] = buffers.entry_exponent
+        buffers.delta_exponent[lo:hi] = buffers.entry_exponent
+
+
+def enter(chunk: Plain, u: Array) -> None:
+    """Bring the u (S, W, B) that goes below a chunk near 1, for each network whose norms have drifted."""
+    buffers, sums = chunk.buffers, chunk.buffers.sums
+    squares = chunk.norms[1, 0]
+    if sums.scaled:
+        buffers.entry_exponent[...] = buffers.delta_exponent[chunk.lo]
+    if chunk.range.central(squares):
+        return
+    for seed in range(buffers.shape.seeds):
+        if not chunk.range.central(squares[seed]):
+            k = shared_exponent(np.sqrt(squares[seed]))
+            np.ldexp(u[seed], -k, out=u[seed])
+            buffers.entry_exponent[seed] += k
+            sums.scaled = True
+
+
+# --- gradients -----------------------------------------------------------------------------------------------
+
+
+def gradient(stack: Stack) -> None:
+    """dP = [a; 1] delta^T where deltas or activations carry exponents: scaled to the largest of the batch.
+
+    Leaves the exponents of dW and db, which differ when the activations carry one, in `stack.exponent`.
+    """
+    for i in range(stack.p.shape[0]):
+        for seed in range(stack.p.shape[1]):
+            exponent = stack.delta_exponent[i, seed, 0]
+            delta = stack.delta[i, seed]
+            alive = np.abs(delta).max(axis=0) > 0
+            top = int(exponent[alive].max()) if alive.any() else 0
+            scaled = np.ldexp(delta, np.clip(exponent - top, -2000, 0)).T
+            np.matmul(stack.inputs[i, seed], scaled, out=stack.g[i, seed])
+            stack.g[i, seed, -1] = scaled.sum(axis=0)
+            stack.exponent[:, i, seed] = top + int(stack.input_exponent[i, seed]), top
+
+
+def gradient_scale(stack: Stack, share: Array | float) -> Array:
+    """2^exponent * share for each row of a stack's gradients, (k, S, fan_in + 1, 1)."""
+    weights, bias = power_of_two(stack.exponent, stack.g.dtype)
+    scale = np.repeat(weights[:, :, None, None], stack.g.shape[2], axis=2)
+    scale[:, :, -1, 0] = bias
+    return scale * np.asarray(share, stack.g.dtype).reshape(-1, 1, 1)
+
+
+def sum_gradients(stack: Stack, quantity: int, views: Array) -> None:
+    """The squared norms of a quantity of a stack, again in float64."""
+    for i, layer in enumerate(range(stack.layers.start, stack.layers.stop)):
+        for seed in range(views.shape[1]):
+            stack.sums.exact[quantity, layer, seed] = square_sum(views[i, seed])

@@ -1,0 +1,144 @@
+"""Networks of one shape trained side by side: a pass forward, a pass back with the update, chunk by chunk."""
+
+from __future__ import annotations
+
+from math import log
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.nn.activations import Activation
+from gradflow.nn.blocks import BLOCKS, Plain
+from gradflow.nn.buffers import Buffers
+from gradflow.nn.losses import Loss
+from gradflow.nn.optimizers import Optimizer
+from gradflow.nn.parameters import Parameters, Shape
+from gradflow.nn.stacks import Stack
+
+Array = NDArray[Any]
+
+
+class Network:
+    """S networks with their optimizer state; `buffers` may be shared with networks that are trained in turn.
+
+    A step is `forward`, then `backward`, on the minibatch that stands in `buffers.x` and `buffers.y`.
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        activation: Activation,
+        loss: Loss,
+        optimizer: Optimizer,
+        buffers: Buffers,
+        clip_norm: float | None = None,
+        block: str = "plain",
+    ) -> None:
+        self.shape, self.loss, self.optimizer, self.clip_norm = shape, loss, optimizer, clip_norm
+        self.buffers, self.updates = buffers, 0
+        self.share: Array | float = 1.0  # of the gradient that the last update used, (S,) when clipped
+        self.parameters = Parameters(shape, buffers.dtype)
+        self.state = tuple(Parameters(shape, buffers.dtype) for _ in range(optimizer.slots))
+        edges = [*range(0, shape.depth, buffers.chunk), shape.depth]
+        self.chunks = [
+            BLOCKS[block](lo, hi, self.parameters, buffers, activation)
+            for lo, hi in zip(edges, edges[1:], strict=False)
+        ]
+        self.stacks = [self._chunk_stacks(chunk) for chunk in self.chunks]
+        self.readout = self._readout_stack() if shape.readout else None
+        self.product = np.dot if shape.seeds == 1 else np.matmul
+        self.row = buffers.ones[: shape.outputs].reshape(1, -1)
+        self._bind_readout()
+
+    def _bind_readout(self) -> None:
+        buffers, p = self.buffers, self.parameters.readout
+
+        def bare(v: Array) -> Array:
+            return v[0] if self.shape.seeds == 1 else v
+
+        self.targets = buffers.y.swapaxes(1, 2)
+        self.outputs = buffers.out if p is not None else buffers.a[-1, :, :-1]
+        if p is not None:
+            self.readout_forward = bare(p.swapaxes(1, 2)), bare(buffers.a[-1]), bare(buffers.out)
+            self.readout_backward = bare(p[:, :-1]), bare(buffers.delta_out), bare(self.chunks[-1].top)
+
+    def _chunk_stacks(self, chunk: Plain) -> list[Stack]:
+        """A chunk's layers as stacks: the first layer, whose inputs are the data, stands alone."""
+        buffers, p, stacks = self.buffers, self.parameters, []
+        lo, hi = max(chunk.lo, 1), chunk.hi
+        if chunk.lo == 0:
+            state = tuple(slot.first[None] for slot in self.state)
+            inputs = buffers.x.swapaxes(1, 2)[None]
+            g, delta = buffers.gradient_first, chunk.d[:1]
+            stacks.append(Stack(p.first[None], state, g, inputs, delta, slice(0, 1), buffers))
+        if hi > lo:
+            inner = slice(lo - 1, hi - 1)
+            state = tuple(slot.hidden[inner] for slot in self.state)
+            g = buffers.gradient[inner] if buffers.keeps_gradients else buffers.gradient[: hi - lo]
+            delta = chunk.d[lo - chunk.lo :]
+            stacks.append(Stack(p.hidden[inner], state, g, buffers.a[inner], delta, slice(lo, hi), buffers))
+        return stacks
+
+    def _readout_stack(self) -> Stack:
+        buffers, p = self.buffers, self.parameters.readout
+        assert p is not None
+        state = tuple(slot.readout[None] for slot in self.state if slot.readout is not None)
+        g, delta = buffers.gradient_readout, buffers.delta_out[None]
+        return Stack(p[None], state, g, buffers.a[-1:], delta, slice(0, 0), buffers)
+
+    def forward(self, record: bool) -> Array:
+        """Outputs (S, outputs, B) of the minibatch, as a 2^-e where `buffers.exponent[-1]` holds e."""
+        self.buffers.unscale()
+        for chunk in self.chunks:
+            chunk.forward(record)
+        if self.shape.readout:
+            self.product(*self.readout_forward)
+        return self.outputs
+
+    def backward(self, record: bool, update: bool = True) -> None:
+        """Loss, deltas and gradients of the minibatch of the last `forward`; with `update`, one optimizer step."""
+        self._loss()
+        self.updates += update
+        if self.readout is not None:
+            self.product(*self.readout_backward)
+            self._finish([self.readout], record, update)
+        else:
+            np.copyto(self.chunks[-1].top, self.buffers.delta_out)
+        for below, chunk, stacks in zip(
+            [None, *self.chunks][-2::-1], self.chunks[::-1], self.stacks[::-1], strict=True
+        ):
+            chunk.backward(record)
+            if below is not None:
+                chunk.enter_below(below)
+            self._finish(stacks, record, update)
+        if self.clip_norm is not None and update:
+            self._update_clipped(record)
+
+    def _loss(self) -> None:
+        buffers, sums = self.buffers, self.buffers.sums
+        exponent = buffers.exponent[-1][:, None, None] if buffers.forward_scaled else None
+        losses, carried = self.loss.delta(self.outputs, self.targets, buffers.delta_out, exponent)
+        np.mean(losses, axis=-1, out=sums.loss)
+        np.matmul(self.row, np.square(buffers.delta_out), out=sums.out_norm)
+        if carried:
+            sums.scaled = True
+            sums.out_exponent[...] = buffers.entry_exponent[...] = exponent
+
+    def _finish(self, stacks: list[Stack], record: bool, update: bool) -> None:
+        for stack in stacks:
+            stack.gradient(record)
+            if update and self.clip_norm is None:
+                stack.update(self.optimizer, self.updates, 1 / self.shape.batch, record)
+
+    def _update_clipped(self, record: bool) -> None:
+        """Every gradient is needed before the first update: their joint norm decides the share that is used."""
+        stacks = [stack for group in self.stacks for stack in group]
+        stacks += [self.readout] if self.readout is not None else []
+        batch, limit = self.shape.batch, self.clip_norm
+        assert limit is not None
+        squares = np.logaddexp.reduce([stack.log_square() for stack in stacks])
+        self.share = np.minimum(1.0, np.exp(log(limit * batch) - squares / 2))
+        scale = (self.share / batch)[:, None, None].astype(self.buffers.dtype)
+        for stack in stacks:
+            stack.update(self.optimizer, self.updates, scale, record)

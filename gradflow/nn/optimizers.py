@@ -1,0 +1,155 @@
+"""Optimizers as a table of frozen classes: each turns a gradient into the step that is subtracted, in place.
+
+The gradient arrives as `scale * g` with `g` raw (a sum over the batch, divided by a power of two where norms
+are extreme), so that the scale folds into a rate where it can. State arrays have the parameters' shape.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from annotated_types import Ge, Gt, Lt
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Scale = float | Array  # of the gradient: 2^exponent / B, one number or one per layer and seed
+Positive = Annotated[float, Gt(0)]
+Share = Annotated[float, Ge(0), Lt(1)]
+Decay = Annotated[float, Ge(0)]
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """An update rule; `slots` is how many state arrays the size of the parameters it keeps between steps."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
+    name: ClassVar[str]
+    lr: Positive
+
+    @property
+    def slots(self) -> int:
+        """How many state arrays, all starting at zero."""
+        return 0
+
+    @property
+    def proportional(self) -> bool:
+        """Whether a step is lr times the gradient, so that its norm follows from the gradient's."""
+        return False
+
+    def step(self, g: Array, p: Array, state: tuple[Array, ...], t: int, scale: Scale) -> None:
+        """Overwrite the raw gradient `g` with the step of update t = 1, 2, ...: the caller does p -= g."""
+        raise NotImplementedError(self.name)
+
+
+@dataclass(frozen=True)
+class Sgd(Optimizer):
+    """g lr; with momentum v <- m v + g, step lr v, or lr (g + m v) with Nesterov's (Sutskever et al. 2013)."""
+
+    name = "sgd"
+    lr: Positive = 0.01
+    momentum: Share = 0.0
+    nesterov: bool = False
+
+    @property
+    def slots(self) -> int:
+        return 1 if self.momentum else 0
+
+    @property
+    def proportional(self) -> bool:
+        return not self.momentum
+
+    def step(self, g: Array, p: Array, state: tuple[Array, ...], t: int, scale: Scale) -> None:
+        if not self.momentum:
+            np.multiply(g, self.lr * scale, out=g)
+            return
+        (velocity,) = state
+        np.multiply(g, scale, out=g)
+        np.multiply(velocity, self.momentum, out=velocity)
+        np.add(velocity, g, out=velocity)
+        if self.nesterov:
+            np.add(g, self.momentum * velocity, out=g)
+            np.multiply(g, self.lr, out=g)
+        else:
+            np.multiply(velocity, self.lr, out=g)
+
+
+@dataclass(frozen=True)
+class Adam(Optimizer):
+    """lr m / (sqrt v + eps) with bias-corrected moments (Kingma & Ba 2015, alg. 1); weight_decay is added to g.
+
+    The moments are kept without their (1 - beta), and the corrections fold into the rate and eps.
+    """
+
+    name = "adam"
+    lr: Positive = 0.001
+    beta1: Share = 0.9
+    beta2: Share = 0.999
+    eps: Positive = 1e-8
+    weight_decay: Decay = 0.0
+
+    @property
+    def slots(self) -> int:
+        return 2
+
+    def step(self, g: Array, p: Array, state: tuple[Array, ...], t: int, scale: Scale) -> None:
+        np.multiply(g, scale, out=g)
+        if self.weight_decay:
+            np.add(g, self.weight_decay * p, out=g)
+        self._moments(g, state, t)
+
+    def _moments(self, g: Array, state: tuple[Array, ...], t: int) -> None:
+        first, second = state
+        np.multiply(first, self.beta1, out=first)
+        np.add(first, g, out=first)
+        np.multiply(g, g, out=g)
+        np.multiply(second, self.beta2, out=second)
+        np.add(second, g, out=second)
+        root = sqrt((1 - self.beta2) / (1 - self.beta2**t))
+        rate = self.lr * (1 - self.beta1) / (1 - self.beta1**t) / root
+        np.sqrt(second, out=g)
+        np.add(g, self.eps / root, out=g)
+        np.divide(first, g, out=g)
+        np.multiply(g, rate, out=g)
+
+
+@dataclass(frozen=True)
+class AdamW(Adam):
+    """Adam with the decay taken from the weights, not from the gradient (Loshchilov & Hutter 2019, alg. 2)."""
+
+    name = "adamw"
+
+    def step(self, g: Array, p: Array, state: tuple[Array, ...], t: int, scale: Scale) -> None:
+        np.multiply(g, scale, out=g)
+        self._moments(g, state, t)
+        if self.weight_decay:
+            np.add(g, self.lr * self.weight_decay * p, out=g)
+
+
+@dataclass(frozen=True)
+class RmsProp(Optimizer):
+    """lr g / (sqrt v + eps), v <- alpha v + (1 - alpha) g^2 (Tieleman & Hinton 2012)."""
+
+    name = "rmsprop"
+    lr: Positive = 0.001
+    alpha: Share = 0.99
+    eps: Positive = 1e-8
+
+    @property
+    def slots(self) -> int:
+        return 1
+
+    def step(self, g: Array, p: Array, state: tuple[Array, ...], t: int, scale: Scale) -> None:
+        (mean_square,) = state
+        np.multiply(g, scale, out=g)
+        np.multiply(mean_square, self.alpha, out=mean_square)
+        np.add(mean_square, (1 - self.alpha) * (g * g), out=mean_square)
+        root = np.sqrt(mean_square)
+        np.add(root, self.eps, out=root)
+        np.divide(g, root, out=g)
+        np.multiply(g, self.lr, out=g)
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {cls.name: cls for cls in (Sgd, Adam, AdamW, RmsProp)}

@@ -1,0 +1,59 @@
+"""Exact norms at any depth: arrays carried as mantissa times a power of two.
+
+Scaling by a power of two changes no bit of a mantissa, so the scaled backward pass equals the plain one wherever
+the plain one has not underflowed. A squared norm leaves a float's range at half the exponent, hence the bounds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Range:
+    """The squared norms that a dtype holds to full precision (tiny, huge), and those left unscaled [low, high]."""
+
+    tiny: float
+    huge: float
+    low: float
+    high: float
+
+    def holds(self, squares: Array) -> bool:
+        """Whether every squared norm is in (tiny, huge): False for 0, inf and nan too."""
+        return bool(np.minimum.reduce(squares, None) > self.tiny and np.maximum.reduce(squares, None) < self.huge)
+
+    def central(self, squares: Array) -> bool:
+        """Whether every squared norm is in [low, high], so that a whole chunk of layers can follow unscaled."""
+        return bool(np.minimum.reduce(squares, None) >= self.low and np.maximum.reduce(squares, None) <= self.high)
+
+
+RANGES = {
+    np.dtype(np.float32): Range(1e-30, 1e30, 1e-8, 1e8),
+    np.dtype(np.float64): Range(1e-250, 1e250, 1e-60, 1e60),
+}
+_SPREAD = 16  # samples whose norms differ by less than 2^16 share one exponent
+
+
+def shared_exponent(magnitudes: Array) -> Array:
+    """The k that brings magnitudes (..., B) below 1: one for all samples of a network where they are alike.
+
+    Samples that lie more than 2^16 below the largest get a k of their own; those at 0 or not finite the shared one.
+    """
+    usable = (magnitudes > 0) & np.isfinite(magnitudes)
+    k = np.frexp(np.where(usable, magnitudes, 1))[1].astype(np.int64)
+    lowest = np.iinfo(np.int64).min
+    top = np.where(usable, k, lowest).max(axis=-1, keepdims=True)
+    top = np.where(top == lowest, 0, top)
+    return np.where(usable & (top - k > _SPREAD), k, top)
+
+
+def power_of_two(exponent: Array | int, dtype: Any) -> Array:
+    """2^exponent in a dtype: 0 or inf where it does not hold it, without a warning."""
+    with np.errstate(over="ignore", under="ignore"):
+        return np.ldexp(np.ones((), dtype), np.clip(exponent, -5000, 5000))

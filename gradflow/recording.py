@@ -1,0 +1,154 @@
+"""The record of a training run: every layer's norms and statistics at every step, as (steps, layers, seeds) arrays.
+
+The engine leaves raw sums; a `Recorder` keeps them in a ring and turns a whole block of rows into natural logarithms,
+means and shares at once.
+"""
+
+from __future__ import annotations
+
+from math import log
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.nn.buffers import A1, A2, DB2, DW2, STEP2, W2, Z2, Buffers
+from gradflow.nn.optimizers import Optimizer
+
+Array = NDArray[Any]
+Recording = dict[str, NDArray[np.float64]]
+
+PER_LAYER = (
+    "log_delta_norm", "log_weight_grad_norm", "log_bias_grad_norm", "log_weight_factor", "log_slope_factor",
+    "q", "activation_mean", "activation_std", "saturated", "dead", "update_ratio", "zero_delta",
+)  # fmt: skip
+LN2 = log(2.0)
+_LOSSY = {np.dtype(np.float32): 1e-3, np.dtype(np.float64): 1e-9}  # var / mean square below which it is summed anew
+
+
+class Recorder:
+    """The rows of one block of steps for the S networks that share `buffers`."""
+
+    def __init__(self, buffers: Buffers, optimizer: Optimizer, rows: int) -> None:
+        shape = buffers.shape
+        layers, s, b = shape.depth, shape.seeds, shape.batch
+        self.buffers, self.optimizer, self.sums = buffers, optimizer, buffers.sums
+        self.raw = np.empty((rows, 7, layers, s))
+        self.counts = np.empty((rows, 2, layers, s))
+        self.logs = np.empty((rows, 2 * layers + 1, s, 1))  # ln of the squared norms, mean over samples
+        self.zeros = np.zeros((rows, layers, s))
+        self.exponents = np.zeros((rows, 3, layers, s))  # of z and a, dW, db
+        self.loss = np.empty((rows, s))
+        self.share = np.empty((rows, s))
+        self.work = np.empty_like(buffers.sums.all_norms)
+        self.mean = np.full(b, 1 / b, buffers.dtype)
+        self.std: dict[tuple[int, int, int], float] = {}
+        self.dirty = np.zeros(rows, bool)
+
+    def row(self, r: int, share: Array | float) -> None:
+        """Keep what the last pass left as row r; `share` (S,) of the gradient was used (clip_norm)."""
+        sums, buffers = self.sums, self.buffers
+        self.raw[r] = sums.raw
+        np.add.reduce(sums.marks.view(np.uint8), axis=-1, out=self.counts[r, 0])
+        self.counts[r, 1] = sums.dead
+        self.loss[r] = sums.loss
+        self.share[r] = share
+        np.log(sums.all_norms, out=self.work)
+        if sums.scaled:
+            self.logs[r] = np.matmul(self.work + 2 * LN2 * sums.all_exponents, self.mean)
+        else:
+            np.matmul(self.work, self.mean, out=self.logs[r])
+        for (quantity, layer, seed), value in sums.exact.items():
+            self.raw[r, quantity, layer, seed] = value
+        if sums.scaled or buffers.forward_scaled or self.dirty[r]:
+            self.exponents[r] = buffers.exponent[:-1], *sums.gradient_exponent
+            self.dirty[r] = True
+        if not self.logs[r].min() > -np.inf:
+            self._leave_out_zeros(r)
+        self._mend_std(r)
+
+    def _leave_out_zeros(self, r: int) -> None:
+        """A sample with a zero delta at any layer leaves all the logs of its row, so that factors still add."""
+        logs = 0.0 + self.work[:, :, 0] + 2 * LN2 * self.sums.all_exponents[:, :, 0]  # (2L + 1, S, B)
+        layers = self.buffers.shape.depth
+        zero = np.isneginf(logs[layers : 2 * layers])  # of delta, from the first layer to the last
+        self.zeros[r] = zero.sum(axis=-1)
+        self.dirty[r] = True
+        for seed in range(zero.shape[1]):
+            reach = zero[:, seed].sum(axis=0)  # a zero delta stays zero all the way down
+            kept = reach == reach.min() if reach.min() < layers else reach >= 0
+            self.logs[r, :, seed, 0] = logs[:, seed, kept].mean(axis=-1)
+
+    def _mend_std(self, r: int) -> None:
+        """Where E a^2 - (E a)^2 has lost its digits: the deviation from the mean, in float64."""
+        size = self.buffers.shape.width * self.buffers.shape.batch
+        total, square = self.raw[r, A1], self.raw[r, A2]
+        lossy = total * total > (1 - _LOSSY[self.buffers.dtype]) * size * square
+        if lossy.any():
+            for layer, seed in np.argwhere(lossy):
+                self.std[r, int(layer), int(seed)] = float(
+                    self.buffers.a[layer, seed, :-1].std(dtype=np.float64)
+                )
+
+    def flush(self, rows: int) -> Recording:
+        """The first `rows` rows as the arrays of recording.npz, (rows, layers, S), and `loss` (rows, S)."""
+        raw, exponents = self.raw[:rows], self.exponents[:rows] * LN2
+        logs, batch = self.logs[:rows, :, :, 0] / 2, log(self.buffers.shape.batch)
+        layers = self.buffers.shape.depth
+        log_u, log_delta, log_out = logs[:, :layers], logs[:, layers:-1], logs[:, -1:]
+        above = np.concatenate([log_delta[:, 1:], log_out], axis=1)
+        units = self.buffers.shape.width * self.buffers.shape.batch
+        mean = raw[:, A1] / units
+        carried = np.exp(exponents[:, 0])
+        log_w = np.log(raw[:, W2]) / 2
+        log_dw = np.log(raw[:, DW2]) / 2 + exponents[:, 1] - batch
+        block = {
+            "loss": self.loss[:rows].copy(),
+            "log_delta_norm": log_delta.copy(),
+            "log_weight_grad_norm": log_dw,
+            "log_bias_grad_norm": np.log(raw[:, DB2]) / 2 + exponents[:, 2] - batch,
+            "log_weight_factor": log_u - above,
+            "log_slope_factor": log_delta - log_u,
+            "q": raw[:, Z2] / units * carried**2,
+            "activation_mean": mean * carried,
+            "activation_std": self._std(rows, mean) * carried,
+            "saturated": self.counts[:rows, 0] / units,
+            "dead": self.counts[:rows, 1] / self.buffers.shape.width,
+            "update_ratio": np.exp(self._log_step(rows, log_dw) - log_w),
+            "zero_delta": self.zeros[:rows].copy(),
+        }
+        self._reset()
+        return block
+
+    def _std(self, rows: int, mean: Array) -> Array:
+        units = self.buffers.shape.width * self.buffers.shape.batch
+        std = np.sqrt(np.maximum(self.raw[:rows, A2] / units - mean**2, 0))
+        for place, value in self.std.items():
+            if place[0] < rows:
+                std[place] = value
+        return std
+
+    def _log_step(self, rows: int, log_dw: Array) -> Array:
+        """ln of the norm of the weights' step; for plain SGD it is lr times the gradient's."""
+        if self.optimizer.proportional:
+            return log_dw + np.log(self.optimizer.lr * self.share[:rows, None, :])
+        return np.log(self.raw[:rows, STEP2]) / 2
+
+    def _reset(self) -> None:
+        self.std.clear()
+        self.zeros[self.dirty] = 0
+        self.exponents[self.dirty] = 0
+        self.dirty[:] = False
+
+
+def first_bad_row(block: Recording) -> int | None:
+    """The first row whose loss is nan or inf, or whose norms are nan or +inf; -inf, a zero norm, is not bad."""
+    bad = ~np.isfinite(block["loss"]).all(axis=1)
+    for name in ("log_delta_norm", "log_weight_grad_norm", "log_bias_grad_norm"):
+        bad |= ~(block[name] < np.inf).all(axis=(1, 2))
+    return int(np.argmax(bad)) if bad.any() else None
+
+
+def join(blocks: list[Recording]) -> Recording:
+    """Blocks of rows one after the other."""
+    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}

@@ -1,0 +1,223 @@
+"""Training as a generator: the caller iterates, sees progress, and may stop between any two blocks of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.data import Data
+from gradflow.nn.activations import Activation
+from gradflow.nn.buffers import Buffers
+from gradflow.nn.initializers import Initializer
+from gradflow.nn.losses import Loss
+from gradflow.nn.network import Network
+from gradflow.nn.optimizers import Optimizer
+from gradflow.nn.parameters import Shape
+from gradflow.recording import PER_LAYER, Recorder, Recording, first_bad_row, join
+from gradflow.streams import Purpose, stream
+
+Array = NDArray[Any]
+
+STACKED_WIDTH = 32  # networks up to this width are trained as one stack; wider ones in turn
+BLOCK_ROWS, BLOCK_FLOPS = 64, 2e9  # a block ends at whichever comes first
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a training run needs but the data."""
+
+    depth: int
+    width: int
+    activation: Activation
+    init: Initializer
+    bias: float
+    readout: bool
+    block: str
+    loss: Loss
+    optimizer: Optimizer
+    steps: int
+    batch_size: int
+    clip_norm: float | None
+    dtype: str
+    seed: int
+    seeds: int
+    every: int
+
+    def shape(self, data: Data, seeds: int = 1) -> Shape:
+        """The sizes of `seeds` networks side by side on this data."""
+        batch = min(self.batch_size, data.samples)
+        return Shape(data.features, self.width, self.depth, data.outputs, batch, self.readout, seeds)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training stands: losses and ln of the first and last layer's delta norm, each (seeds,)."""
+
+    step: int
+    steps: int
+    loss: Array
+    log_delta_first: Array
+    log_delta_last: Array
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How training ended. A blow-up is a result: the first step that is not finite, and what was not."""
+
+    accuracy_final: float | None = None
+    diverged_step: int | None = None
+    diverged_reason: str | None = None
+
+
+class Batches:
+    """Minibatch t of a network: samples t B .. (t + 1) B of the endless row of its epochs' permutations."""
+
+    def __init__(self, seed: int, samples: int, batch: int) -> None:
+        self.seed, self.samples, self.batch = seed, samples, batch
+        self._epochs: dict[int, Array] = {}
+
+    def indices(self, t: int) -> Array:
+        """The samples of minibatch t, (B,)."""
+        start, stop = t * self.batch, (t + 1) * self.batch
+        first, last = start // self.samples, (stop - 1) // self.samples
+        self._epochs = {epoch: self._permutation(epoch) for epoch in range(first, last + 1)}
+        row = np.concatenate([*self._epochs.values()])
+        return row[start - first * self.samples : stop - first * self.samples]
+
+    def _permutation(self, epoch: int) -> Array:
+        if epoch not in self._epochs:
+            return stream(self.seed, Purpose.BATCHES, epoch).permutation(self.samples)
+        return self._epochs[epoch]
+
+
+class _Group:
+    """Networks that take their steps together: their batches, engine and recorder."""
+
+    def __init__(self, plan: Plan, data: Data, seeds: range, buffers: Buffers, rows: int) -> None:
+        shape = plan.shape(data, len(seeds))
+        self.plan, self.buffers, self.seeds = plan, buffers, seeds
+        self.network = Network(
+            shape, plan.activation, plan.loss, plan.optimizer, buffers, plan.clip_norm, plan.block
+        )
+        self.network.parameters.draw(seeds, plan.init, plan.bias)
+        self.batches = [Batches(seed, data.samples, shape.batch) for seed in seeds]
+        self.recorder = Recorder(buffers, plan.optimizer, rows)
+
+    def run(self, first: int, rows: int, x: Array, y: Array) -> Recording:
+        """Rows first..first + rows - 1 of the record; every row but the run's last is followed by an update."""
+        network, buffers = self.network, self.buffers
+        for r in range(rows):
+            t = first + r
+            for seed, batches in enumerate(self.batches):
+                indices = batches.indices(t)
+                np.take(x, indices, axis=0, out=buffers.x[seed], mode="clip")
+                np.take(y, indices, axis=0, out=buffers.y[seed], mode="clip")
+            network.forward(record=True)
+            network.backward(record=True, update=t < self.plan.steps)
+            self.recorder.row(r, network.share)
+        return self.recorder.flush(rows)
+
+    def accuracy(self, x: Array, y: Array) -> list[float]:
+        """Share of samples (N, features + 1) classified right, for each network."""
+        buffers, batch = self.buffers, self.buffers.shape.batch
+        right = np.zeros(len(self.seeds))
+        for start in range(0, len(x), batch):
+            rows = x[start : start + batch]
+            buffers.x[:, : len(rows)] = rows
+            guesses = self.network.forward(record=False)[:, :, : len(rows)].argmax(axis=1)
+            right += (guesses == y[start : start + batch].argmax(axis=1)).sum(axis=1)
+        return list(right / len(x))
+
+
+class Training:
+    """Iterate to train: each `Progress` is one block of steps; then `recording` and `outcome` are there."""
+
+    def __init__(self, plan: Plan, data: Data) -> None:
+        self.plan, self.data = plan, data
+        self.outcome = Outcome()
+        self._blocks: list[Recording] = []
+        dtype = np.dtype(plan.dtype)
+        self._x = np.concatenate([data.x, np.ones((data.samples, 1))], axis=1).astype(dtype)
+        self._y = data.y.astype(dtype)
+        size = plan.seeds if plan.width <= STACKED_WIDTH else 1
+        shape = plan.shape(data, size)
+        self._rows = block_rows(shape)
+        buffers = Buffers(shape, plan.activation, dtype, keep_gradients=plan.clip_norm is not None)
+        starts = range(plan.seed, plan.seed + plan.seeds, size)
+        self._groups = [_Group(plan, data, range(s, s + size), buffers, self._rows) for s in starts]
+
+    def __iter__(self) -> Iterator[Progress]:
+        rows = self.plan.steps + 1
+        for first in range(0, rows, self._rows):
+            with np.errstate(all="ignore"):  # what is not finite is looked for in the record
+                block = self._block(first, min(self._rows, rows - first))
+            self._blocks.append(block)
+            yield self._progress(first, block)
+            if self.outcome.diverged_step is not None:
+                return
+        if self.data.classes and len(self.data.x_test):
+            with np.errstate(all="ignore"):
+                self.outcome = Outcome(accuracy_final=self._accuracy())
+
+    @property
+    def recording(self) -> Recording:
+        """The arrays of recording.npz, thinned to every `every`-th row, the first and the last."""
+        whole = join(self._blocks)
+        step = whole["step"]
+        kept = (step % self.plan.every == 0) | (step == step[-1])
+        recording = {name: array[kept] for name, array in whole.items()}
+        if self.outcome.diverged_step is None:
+            recording["update_ratio"][-1] = np.nan  # no update follows the last row
+        return recording
+
+    def _block(self, first: int, rows: int) -> Recording:
+        parts = [group.run(first, rows, self._x, self._y) for group in self._groups]
+        block = {name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]}
+        block["step"] = np.arange(first, first + rows, dtype=np.float64)
+        bad = first_bad_row(block)
+        if bad is None:
+            return block
+        self.outcome = Outcome(diverged_step=first + bad, diverged_reason=reason(block, bad))
+        return {name: array[: bad + 1] for name, array in block.items()}
+
+    def _progress(self, first: int, block: Recording) -> Progress:
+        delta = block["log_delta_norm"][-1]
+        return Progress(first + len(block["loss"]) - 1, self.plan.steps, block["loss"][-1], delta[0], delta[-1])
+
+    def _accuracy(self) -> float:
+        x = np.concatenate([self.data.x_test, np.ones((len(self.data.x_test), 1))], axis=1)
+        return float(np.mean([a for group in self._groups for a in group.accuracy(x, self.data.y_test)]))
+
+
+def reason(block: Recording, row: int) -> str:
+    """What was not finite in a row, in words: the first thing on the way from the input to the loss and back."""
+    for name, what in (("q", "pre-activations"), ("activation_std", "activations")):
+        bad = np.isnan(block[name][row]).any(axis=-1)
+        if bad.any():
+            return f"the {what} of layer {int(np.argmax(bad)) + 1} are not finite"
+    loss = block["loss"][row]
+    if not np.isfinite(loss).all():
+        return f"the loss is {'nan' if np.isnan(loss).any() else 'inf'}"
+    for name, what in (
+        ("log_delta_norm", "delta"), ("log_weight_grad_norm", "weight gradient"), ("log_bias_grad_norm", "bias gradient"),
+    ):  # fmt: skip
+        bad = ~(block[name][row] < np.inf).all(axis=-1)
+        if bad.any():
+            return f"the {what} of layer {len(bad) - int(np.argmax(bad[::-1]))} is not finite"
+    return "a norm is not finite"
+
+
+def block_rows(shape: Shape) -> int:
+    """Steps between two looks at the record: enough to spread its cost, few enough to show progress."""
+    flops = 6 * shape.parameters * shape.batch * shape.seeds
+    return int(max(1, min(BLOCK_ROWS, BLOCK_FLOPS // flops)))
+
+
+def disk_bytes(plan: Plan) -> int:
+    """What recording.npz will take: float64 for every array, row, layer and network."""
+    rows = plan.steps // plan.every + 2
+    return 8 * rows * (plan.depth * plan.seeds * len(PER_LAYER) + plan.seeds + 1)
