@@ -1,0 +1,79 @@
+"""What no single key can get wrong: keys that do not fit each other, the data, or this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradflow.config.draft import Draft
+from gradflow.config.keys import find
+from gradflow.config.memory import memory_bytes, physical_memory, record_bytes, size
+from gradflow.config.schema import Config
+from gradflow.data import Data
+from gradflow.errors import Problem
+from gradflow.nn.initializers import Constant
+from gradflow.nn.losses import LOSSES
+from gradflow.yaml_events import KeyPath
+
+AXES = 20  # of a sweep: two values on each are a million points
+NOT_SWEPT = ("name", "sweep")
+
+
+def against_data(config: Config, data: Data) -> Iterator[tuple[str, str]]:
+    """(key, message) of each thing in a complete config that does not fit its data or this machine."""
+    yield from _loss(config, data)
+    yield from _width(config, data)
+    yield from _constants(config)
+    yield from _memory(config, data)
+
+
+def of_sweep(draft: Draft) -> Iterator[Problem]:
+    """What is wrong with the keys of a sweep section; validation has looked at its values."""
+    axes = draft.at(("sweep",))
+    if not isinstance(axes, dict):
+        return
+    if len(axes) > AXES:
+        yield draft.problem(("sweep",), f"has {len(axes)} keys: at most {AXES} can be crossed")
+        return
+    swept: set[KeyPath] = set()
+    for key in axes:
+        try:
+            path = find(key)
+            if path[0] in NOT_SWEPT or path in swept:
+                message = "stands twice" if path in swept else "cannot be swept"
+                yield draft.problem(("sweep", key), message)
+            swept.add(path)
+        except LookupError as error:
+            yield draft.problem(("sweep", key), str(error))
+
+
+def _loss(config: Config, data: Data) -> Iterator[tuple[str, str]]:
+    loss = config.training.loss
+    if LOSSES[loss].classes_only and not data.classes:
+        yield "training.loss", f"{loss} needs classes, and the data holds values to regress on: set mse"
+
+
+def _width(config: Config, data: Data) -> Iterator[tuple[str, str]]:
+    if config.model.readout == "none" and config.model.width != data.outputs:
+        message = f"should be {data.outputs}, the size of the target, because readout is none"
+        yield "model.width", f"{message}, not {config.model.width}"
+
+
+def _constants(config: Config) -> Iterator[tuple[str, str]]:
+    model = config.model
+    if not (isinstance(model.init, Constant) and isinstance(model.init.value, tuple)):
+        return
+    matrices, given = model.depth + (model.readout == "linear"), len(model.init.value)
+    if given != matrices:
+        layers = "hidden layer, then the read-out" if model.readout == "linear" else "hidden layer"
+        yield "model.init.value", f"should hold {matrices} numbers, one for each {layers}, not {given}"
+
+
+def _memory(config: Config, data: Data) -> Iterator[tuple[str, str]]:
+    needed, present = memory_bytes(config.plan, data), physical_memory()
+    if needed <= present:
+        return
+    model = config.model
+    key = "model.width" if model.width > model.depth else "model.depth"
+    if 2 * record_bytes(config.plan) > needed and config.training.steps > model.depth:
+        key = "training.steps"
+    yield key, f"needs about {size(needed)}, this machine has {size(present)}: make it smaller"

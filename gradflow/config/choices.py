@@ -1,0 +1,60 @@
+"""Annotations that tie a field of the schema to a table: an entry with its fields, or one of its names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any, cast
+
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+
+class Choice:
+    """The field is an instance of a class of the table, written as its name, or as `name` and its fields."""
+
+    def __init__(self, table: Mapping[str, type[Any]], aliases: Mapping[str, str] | None = None) -> None:
+        self.table, self.aliases = table, aliases or {}
+
+    def name_of(self, value: object) -> str | None:
+        """The name that a written value gives, aliases resolved; None where it gives none."""
+        name = value.get("name") if isinstance(value, dict) else value
+        return self.aliases.get(name, name) if isinstance(name, str) else None
+
+    def keys_of(self, name: str) -> list[str]:
+        """The keys that an entry takes besides `name`."""
+        return [field.name for field in fields(self.table[name])]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        members = {name: _entry(cls, handler) for name, cls in self.table.items()}
+        return core_schema.tagged_union_schema(members, discriminator=self.name_of)
+
+
+class OneOf:
+    """The field is one of the names as text."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = list(names)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.literal_schema(self.names)
+
+
+class Planned(OneOf):
+    """The field is one of the names as text; anything else is promised for later."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.custom_error_schema(
+            core_schema.literal_schema(self.names), "planned", custom_error_message="not yet: planned"
+        )
+
+
+def _entry(cls: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
+    schema = handler.generate_schema(cls)
+    # strict is meant for the fields; of the class itself it would ask for an instance
+    cast(dict[str, Any], handler.resolve_ref_schema(schema))["strict"] = False
+    return core_schema.no_info_before_validator_function(_without_name, schema)
+
+
+def _without_name(value: str | dict[str, Any]) -> dict[str, Any]:
+    return {} if isinstance(value, str) else {key: value[key] for key in value if key != "name"}

@@ -1,0 +1,104 @@
+"""A config before it is validated: plain values that overrides change, and where each of them was written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gradflow.config.keys import CHOICES, FIELDS, override_key
+from gradflow.errors import InputError, Problem
+from gradflow.yaml_events import KeyPath, dotted, one_line
+from gradflow.yaml_file import COMMAND_LINE, Document, parse_value
+
+Place = tuple[str, int | None]  # source and line
+
+
+class Draft:
+    """The values of a file, lists as tuples, and the place of each by its path."""
+
+    def __init__(self, value: Any, places: Mapping[KeyPath, Place]) -> None:
+        self.value = {} if value is None else _own(value)
+        self.places: dict[KeyPath, Place] = {(): ("", None), **places}
+
+    @classmethod
+    def of(cls, document: Document) -> Draft:
+        """A draft of what a file holds."""
+        return cls(document.value, {path: (document.source, line) for path, line in document.lines.items()})
+
+    def written(self, path: KeyPath) -> KeyPath:
+        """The path itself if its value was written somewhere; else that of the mapping around it that was."""
+        while path not in self.places:
+            path = path[:-1]
+        return path
+
+    def place(self, path: KeyPath) -> Place:
+        """Where a value was written; of a missing one, where the mapping was that lacks it."""
+        return self.places[self.written(path)]
+
+    def problem(self, path: KeyPath, message: str) -> Problem:
+        """What is wrong with the value of a path, and where it was written."""
+        return Problem(message, dotted(path), *self.place(path))
+
+    def at(self, path: KeyPath) -> Any:
+        """The value of a path, None if there is none."""
+        value = self.value
+        for part in path:
+            value = value.get(part) if isinstance(value, dict) else None
+        return value
+
+    def override(self, path: KeyPath, value: Any) -> None:
+        """Replace the value of a path, as the command line asks.
+
+        A key of a choice makes a mapping of the name that stands there, or of the default's; `name` replaces
+        the whole.
+        """
+        if path[:-1] in CHOICES and path[-1] == "name":
+            path = path[:-1]
+        elif path[:-1] in CHOICES:
+            self._make_mapping(path[:-1])
+        section = self._section(path[:-1])
+        if section is None:
+            return
+        section[path[-1]] = _own(value)
+        self.places = {old: place for old, place in self.places.items() if old[: len(path)] != path}
+        self.places[path] = (COMMAND_LINE, None)
+
+    def _section(self, path: KeyPath) -> dict[str | int, Any] | None:
+        """The mapping of a path, made if it is missing; None if something else stands there."""
+        section = self.value
+        for part in path:
+            if not isinstance(section, dict):
+                return None
+            section = section.setdefault(part, {})
+        return section if isinstance(section, dict) else None
+
+    def _make_mapping(self, path: KeyPath) -> None:
+        section, key = self._section(path[:-1]), path[-1]
+        if section is None:
+            return
+        if key not in section and not FIELDS[path].is_required():
+            section[key] = FIELDS[path].default.name
+        if isinstance(section.get(key), str):
+            section[key] = {"name": section[key]}
+
+
+def apply(overrides: Sequence[str], draft: Draft) -> list[Problem]:
+    """Override `draft` by each KEY=VALUE in turn; returns what is wrong with those that cannot be."""
+    problems: list[Problem] = []
+    for override in overrides:
+        name, equals, text = override.partition("=")
+        try:
+            if not equals:
+                raise InputError(Problem("is not of the form KEY=VALUE", one_line(override), COMMAND_LINE))
+            key = override_key(name.strip())
+            draft.override(tuple(key.split(".")), parse_value(text, key))
+        except InputError as error:
+            problems += error.problems
+    return problems
+
+
+def _own(value: Any) -> Any:
+    """A copy of plain values that may be changed, with tuples for lists."""
+    if isinstance(value, dict):
+        return {key: _own(inner) for key, inner in value.items()}
+    return tuple(map(_own, value)) if isinstance(value, list | tuple) else value

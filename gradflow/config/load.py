@@ -1,0 +1,107 @@
+"""From a YAML text and overrides to a complete Config, or to every problem at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from gradflow import yaml_file
+from gradflow.config import checks
+from gradflow.config.draft import Draft, apply
+from gradflow.config.problems import describe, numbers_beyond_floats
+from gradflow.config.schema import SLUG, Config, is_slug
+from gradflow.data import Data, Dataset
+from gradflow.errors import InputError, Problem
+from gradflow.yaml_events import quoted
+from gradflow.yaml_file import COMMAND_LINE, Document
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
+    """The complete config of a YAML file with overrides KEY=VALUE; its data is loaded once, to check it.
+
+    InputError names every problem of form or, if there is none, of meaning, each with its line and key.
+    """
+    return parse_config(yaml_file.read(path), path.parent, overrides)
+
+
+def parse_config(document: Document, base: Path, overrides: Sequence[str] = ()) -> Config:
+    """`load_config` of a parsed document; its relative paths start at `base`, those of overrides here."""
+    draft = Draft.of(document)
+    problems = apply(overrides, draft) + _name_after_file(draft, document.source)
+    config = _validate(draft, problems)
+    dataset = _anchored(config.data, Path() if draft.place(("data", "path"))[0] == COMMAND_LINE else base)
+    config, data = _completed(config, dataset, draft)
+    found = [_located(draft, Problem(message, key)) for key, message in checks.against_data(config, data)]
+    if found:
+        raise InputError(*found)
+    return config
+
+
+def config_from_plain(plain: Mapping[str, Any]) -> Config:
+    """The Config of what `Config.plain` gave, even if its data file has gone. InputError if it is damaged."""
+    return _validate(Draft(plain, {}), [])
+
+
+def _name_after_file(draft: Draft, source: str) -> list[Problem]:
+    """Name a config that has no name by its file."""
+    if not isinstance(draft.value, dict) or "name" in draft.value:
+        return []
+    stem = Path(source).stem
+    draft.value["name"] = stem if is_slug(stem) else "unnamed"
+    if is_slug(stem):
+        return []
+    return [draft.problem(("name",), f"give one, for the file's {quoted(stem)} will not do: {SLUG}")]
+
+
+def _validate(draft: Draft, problems: list[Problem]) -> Config:
+    """The config of a draft, its data unseen; `problems` are those that are known already."""
+    problems = [*problems, *numbers_beyond_floats(draft), *checks.of_sweep(draft)]
+    try:
+        config = Config.model_validate(draft.value)
+    except ValidationError as error:
+        problems += describe(draft, error)
+    if problems:
+        first: dict[str, Problem] = {}
+        for problem in problems:
+            first.setdefault(problem.key, problem)
+        raise InputError(*sorted(first.values(), key=_line))
+    return config
+
+
+def _line(problem: Problem) -> float:
+    return inf if problem.line is None else problem.line
+
+
+def _anchored(dataset: Dataset, base: Path) -> Dataset:
+    """The data set with an absolute path, if it has one."""
+    path = getattr(dataset, "path", None)
+    return dataset if path is None else _replaced(dataset, path=str(base.absolute() / path))
+
+
+def _completed(config: Config, dataset: Dataset, draft: Draft) -> tuple[Config, Data]:
+    """The config with what only its data can tell, its file's sha256 and the default loss, and the data."""
+    try:
+        data = dataset.load(Path())
+    except InputError as error:
+        raise InputError(*(_located(draft, problem) for problem in error.problems)) from None
+    if data.sha256 is not None:
+        dataset = _replaced(dataset, sha256=data.sha256)
+    loss = config.training.loss or ("cross_entropy" if data.classes else "mse")
+    training = config.training.model_copy(update={"loss": loss})
+    return config.model_copy(update={"data": dataset, "training": training}), data
+
+
+def _replaced(dataset: Dataset, **changes: Any) -> Dataset:
+    return replace(dataset, **changes)
+
+
+def _located(draft: Draft, problem: Problem) -> Problem:
+    """The problem at its key's line; one inside a data file knows its place."""
+    if problem.source:
+        return problem
+    return draft.problem(tuple((problem.key or "data").split(".")), problem.message)

@@ -1,0 +1,46 @@
+"""How much memory a run will take, known before anything is allocated."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from gradflow.data import Data
+from gradflow.recording import PER_LAYER
+from gradflow.training import STACKED_WIDTH, Plan
+
+UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
+
+
+def memory_bytes(plan: Plan, data: Data) -> int:
+    """Bytes of a run's networks and of its record, a lower bound.
+
+    Networks: seeds (1 + slots) parameters, one layer of gradients (all if they are clipped together), and
+    (2 W + 1) B activations and slopes a layer of the networks that train as one stack. Record: float64.
+    """
+    stack = plan.seeds if plan.width <= STACKED_WIDTH else 1
+    shape = plan.shape(data, stack)
+    kept = plan.seeds * (1 + plan.optimizer.slots) * shape.parameters
+    gradients = stack * (shape.parameters if plan.clip_norm else (plan.width + 1) * plan.width)
+    activations = stack * plan.depth * (2 * plan.width + 1) * shape.batch
+    network = np.dtype(plan.dtype).itemsize * (kept + gradients + activations)
+    return network + record_bytes(plan)
+
+
+def record_bytes(plan: Plan) -> int:
+    """Bytes of the record of every step."""
+    return 8 * (plan.steps + 1) * plan.seeds * (plan.depth * len(PER_LAYER) + 1)
+
+
+def physical_memory() -> int:
+    """Bytes of this machine's memory."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def size(count: int) -> str:
+    """A number of bytes with its unit, to two digits or more: 4.2 TB."""
+    amount, unit = float(min(count, 10**30)), 0
+    while amount >= 1000 and unit < len(UNITS) - 1:
+        amount, unit = amount / 1000, unit + 1
+    return f"{amount:.1f} {UNITS[unit]}" if amount < 10 else f"{amount:,.0f} {UNITS[unit]}"

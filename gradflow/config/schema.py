@@ -1,0 +1,153 @@
+"""The schema of a config: every key with its type, bounds and default, as frozen pydantic models."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields, is_dataclass
+from hashlib import sha256
+from json import dumps
+from typing import Annotated, Any
+
+from annotated_types import Ge, Gt, Lt, MinLen
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from gradflow.config.biases import BIASES, Bias, Zeros
+from gradflow.config.choices import Choice, OneOf, Planned
+from gradflow.data import DATASETS, Dataset
+from gradflow.data.digits import Digits
+from gradflow.nn.activations import ACTIVATIONS, Activation
+from gradflow.nn.blocks import BLOCKS
+from gradflow.nn.initializers import ALIASES, INITIALIZERS, Initializer
+from gradflow.nn.losses import LOSSES
+from gradflow.nn.optimizers import OPTIMIZERS, Optimizer, Sgd
+from gradflow.training import Plan
+
+SLUG = 'at most 100 letters, digits, ".", "_" and "-", a letter or a digit first'
+NOT_DIGESTED = ("name", "sweep", "analysis")  # they change what is said about a run, not the run
+
+Positive = Annotated[int, Ge(1)]
+
+
+def is_slug(text: str) -> bool:
+    """Whether `text` can name a run, and so a folder."""
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", text) is not None
+
+
+def _slug(text: str) -> str:
+    if not is_slug(text):
+        raise PydanticCustomError("slug", f"should be {SLUG}")
+    return text
+
+
+class Section(BaseModel):
+    """A mapping of the config: no key but the named ones, no value converted, nothing changed later."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Model(Section):
+    """The network."""
+
+    depth: Positive
+    width: Positive
+    activation: Annotated[Activation, Choice(ACTIVATIONS)]
+    init: Annotated[Initializer, Choice(INITIALIZERS, ALIASES)]
+    bias: Annotated[Bias, Choice(BIASES)] = Zeros()
+    readout: Annotated[str, OneOf(("linear", "none"))] = "linear"
+    block: Annotated[str, Planned(BLOCKS)] = "plain"
+    norm: Annotated[str, Planned(("none",))] = "none"
+
+
+class Schedule(Section):
+    """The training."""
+
+    steps: Annotated[int, Ge(0)] = 100
+    batch_size: Positive = 128
+    loss: Annotated[str, OneOf(LOSSES)] = Field(default="")  # until the data is known, whose kind decides
+    optimizer: Annotated[Optimizer, Choice(OPTIMIZERS)] = Sgd()
+    clip_norm: Annotated[float, Gt(0)] | None = None
+    dtype: Annotated[str, OneOf(("float32", "float64"))] = "float32"
+
+
+class Record(Section):
+    """What is kept of the steps."""
+
+    every: Positive = 1
+
+
+class Analysis(Section):
+    """Thresholds of what is said about a run."""
+
+    stable_decades: Annotated[float, Gt(0)] = 1.0
+
+
+class Config(Section):
+    """A whole config. Choices are instances of their table's classes, lists are tuples."""
+
+    name: Annotated[str, AfterValidator(_slug)]
+    seed: Annotated[int, Ge(0), Lt(2**63)] = 0
+    seeds: Positive = 4
+    model: Model
+    data: Annotated[Dataset, Choice(DATASETS)] = Digits()
+    training: Schedule = Schedule()
+    recording: Record = Record()
+    analysis: Analysis = Analysis()
+    sweep: Annotated[dict[str, Annotated[tuple[Any, ...], MinLen(1)]], MinLen(1)] | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """The config as plain YAML values, every default spelt out: reading it back gives the same digest."""
+        plain: dict[str, Any] = _plain(self)
+        if self.sweep is None:
+            del plain["sweep"]
+        return plain
+
+    @property
+    def digest(self) -> str:
+        """sha256 (64 hex) of what decides the run: the plain config as canonical JSON.
+
+        Without `name`, `sweep` and `analysis`; a data file counts by its sha256, not by its path.
+        """
+        kept = {key: value for key, value in self.plain().items() if key not in NOT_DIGESTED}
+        kept["data"].pop("path", None)
+        text = dumps(kept, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return sha256(text.encode()).hexdigest()
+
+    @property
+    def id(self) -> str:
+        """The name of the run's folder: NAME-<first 8 hex of the digest>."""
+        return f"{self.name}-{self.digest[:8]}"
+
+    @property
+    def plan(self) -> Plan:
+        """What training needs of the config."""
+        model, training = self.model, self.training
+        return Plan(
+            depth=model.depth,
+            width=model.width,
+            activation=model.activation,
+            init=model.init,
+            bias=model.bias.value,
+            readout=model.readout == "linear",
+            block=model.block,
+            loss=LOSSES[training.loss](),
+            optimizer=training.optimizer,
+            steps=training.steps,
+            batch_size=training.batch_size,
+            clip_norm=training.clip_norm,
+            dtype=training.dtype,
+            seed=self.seed,
+            seeds=self.seeds,
+            every=self.recording.every,
+        )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Section):
+        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+    if is_dataclass(value):
+        names = ("name", *(field.name for field in fields(value)))
+        return {name: _plain(getattr(value, name)) for name in names}
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, tuple) else value

@@ -1,0 +1,120 @@
+"""Digest, plain form and plan; and every table against the schema."""
+
+import json
+from dataclasses import MISSING, fields
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gradflow.config import Config, config_from_plain, parse_config
+from gradflow.config.keys import CHOICES
+from gradflow.nn.losses import Mse
+from gradflow.training import Training
+from gradflow.yaml_events import KeyPath, dotted
+from gradflow.yaml_file import dump, parse
+
+NET = "model: {depth: 3, width: 10, activation: tanh, init: xavier_normal}\n"
+
+
+def config(*overrides: str, text: str = NET) -> Config:
+    return parse_config(parse(text, "net.yaml"), Path(), overrides)
+
+
+NEEDS = {"constant": ("value=1",), "inline": ("data.x=[[1], [2]]", "data.y=[0, 1]")}  # what has no default
+ENTRIES = [
+    (path, name, NEEDS.get(name, ()))
+    for path, choice in CHOICES.items()
+    for name in choice.table
+    if name not in ("csv", "npz")
+]
+
+
+def entry(path: KeyPath, name: str, needs: tuple[str, ...]) -> Config:
+    return config(
+        f"{dotted(path)}={name}", *(need.replace("value", f"{dotted(path)}.value") for need in needs)
+    )
+
+
+@pytest.mark.parametrize(("path", "name", "needs"), ENTRIES)
+def test_every_entry_of_every_table_reads_back_from_its_dumped_plain_form(
+    path: KeyPath, name: str, needs: tuple[str, ...]
+) -> None:
+    before = entry(path, name, needs)
+    plain = parse(dump(before.plain()), "config.yaml").value
+    assert plain == before.plain()
+    assert config_from_plain(plain) == before
+    again = parse_config(parse(dump(plain), "config.yaml"), Path())
+    assert (again, again.digest) == (before, before.digest)
+
+
+@pytest.mark.parametrize(("path", "name", "needs"), ENTRIES)
+def test_the_plain_form_spells_out_every_field_of_an_entry(
+    path: KeyPath, name: str, needs: tuple[str, ...]
+) -> None:
+    plain: Any = entry(path, name, needs).plain()
+    for part in path:
+        plain = plain[part]
+    cls = CHOICES[path].table[name]
+    assert list(plain) == ["name", *(field.name for field in fields(cls))]
+    given = {need.split("=")[0].split(".")[-1] for need in needs}
+    for field in fields(cls):
+        if field.name not in given:
+            assert field.default is not MISSING
+            assert plain[field.name] == field.default
+
+
+def test_no_two_entries_of_a_table_share_a_digest() -> None:
+    for path in CHOICES:
+        digests = [entry(at, name, needs).digest for at, name, needs in ENTRIES if at == path]
+        assert len(set(digests)) == len(digests)
+
+
+def test_the_digest_of_format_1_stays_what_it_is() -> None:
+    """Runs on disk are found by it: a change here makes every old run a stranger."""
+    assert config().digest == "e92c06e08849a104f318f1529a3efe757c37d49c8df51d6bf844f5590023837a"
+    assert config("name=a-b").id == "a-b-e92c06e0"
+
+
+def test_the_digest_is_the_sha256_of_sorted_json_without_name_and_analysis() -> None:
+    found = config("name=x", "stable_decades=2")
+    kept = {key: value for key, value in found.plain().items() if key not in ("name", "analysis")}
+    text = json.dumps(kept, sort_keys=True, separators=(",", ":"))
+    assert sha256(text.encode()).hexdigest() == found.digest
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        ["name=other"], ["stable_decades=2"], ["sweep={depth: [1]}"], ["seed=0"], ["gain=1"], ["gain=1.0"],
+        ["loss=cross_entropy"], ["lr=1e-2"], ["depth=0x3"], ["clip_norm=~"], ["data=digits"],
+        ["activation={name: tanh}"], ["init=glorot_normal"],
+    ],
+)  # fmt: skip
+def test_what_changes_nothing_in_the_run_leaves_the_digest(same: list[str]) -> None:
+    assert config(*same).digest == config().digest
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ["seed=1"], ["seeds=5"], ["depth=4"], ["width=11"], ["activation=relu"], ["gain=1.5"],
+        ["bias=constant", "bias.value=0"], ["readout=none"], ["data.seed=1"], ["standardize=false"],
+        ["steps=99"], ["batch_size=64"], ["loss=mse"], ["lr=0.02"], ["momentum=0.5"], ["clip_norm=1"],
+        ["dtype=float64"], ["every=2"],
+    ],
+)  # fmt: skip
+def test_what_changes_the_run_or_its_record_changes_the_digest(other: list[str]) -> None:
+    assert config(*other).digest != config().digest
+
+
+def test_the_plan_is_what_training_takes() -> None:
+    found = config(
+        "loss=mse", "bias=constant", "bias.value=0.5", "steps=2", "seed=3", "clip_norm=1", "every=2"
+    )
+    plan = found.plan
+    assert (plan.depth, plan.width, plan.steps, plan.batch_size, plan.every) == (3, 10, 2, 128, 2)
+    assert (plan.loss, plan.bias, plan.readout, plan.clip_norm, plan.seed) == (Mse(), 0.5, True, 1.0, 3)
+    assert [progress.step for progress in Training(plan, found.data.load(Path()))] == [2]
+    assert not config("readout=none").plan.readout
