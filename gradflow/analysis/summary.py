@@ -1,0 +1,173 @@
+"""What is said about a run, as plain data: the document of summary.json. Neither numpy nor pydantic is needed to read it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from math import isfinite
+from typing import Any
+
+FORMAT = 1
+
+Number = float | None  # None: not defined; the reason stands beside it
+Numbers = tuple[Number, ...]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A row of the record by layer: means over networks, norms in base-10 logs; at most 200 layers, from 1 to L."""
+
+    layers: tuple[int, ...] = ()
+    log10_delta: Numbers = ()
+    log10_weight_grad: Numbers = ()
+    log10_bias_grad: Numbers = ()
+    weight_factor: Numbers = ()
+    slope_factor: Numbers = ()
+
+
+@dataclass(frozen=True)
+class Flow:
+    """How the gradient flows through the layers at one step: c, its 95% interval, and the verdict.
+
+    `c` is the geometric mean of ||delta_l|| / ||delta_{l+1}|| over `layers` (first, last); `log10_ratio` is
+    log10 of ||delta_1|| / ||delta_L||, over all `transitions` = L - 1.
+    """
+
+    step: int
+    c: Number = None
+    c_low: Number = None
+    c_high: Number = None
+    interval: str | None = None  # "t over seeds" | "newey-west"
+    layers: tuple[int, ...] = ()
+    log10_ratio: Number = None
+    log10_ratio_low: Number = None
+    log10_ratio_high: Number = None
+    transitions: int = 0
+    verdict: str = "undetermined"  # vanishing | stable | exploding | dead | overflow | undetermined
+    borderline: bool = False
+    reason: str | None = None
+    law: str | None = None  # exponential | power
+    weight_factor: Number = None
+    slope_factor: Number = None
+    efold_layers: Number = None
+    c_power_depth: dict[str, Number] = field(default_factory=dict)
+    profile: Profile = Profile()
+
+
+@dataclass(frozen=True)
+class Theory:
+    """Mean-field theory's prediction at initialization; what it cannot predict is None, with the reason."""
+
+    c: Number = None  # finite depth, over the same layers as the measured c
+    c_finite_width: Number = None  # c exp(-own / (4 n)): what a network of this width is expected to show
+    c_asymptotic: Number = None
+    chi: Number = None
+    chi_parallel: Number = None
+    q_star: Number = None
+    xi: Number = None
+    phase: str | None = None  # ordered | critical | chaotic
+    critical_sigma_w: Number = None
+    sigmas: Number = None  # of measured ln c from ln c_finite_width, as a normal quantile
+    weight_factor: Number = None  # c = weight factor x slope factor
+    slope_factor: Number = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """How training went; losses are means over networks, with the t interval of the last."""
+
+    steps: int
+    loss_initial: Number = None
+    loss_final: Number = None
+    loss_final_low: Number = None
+    loss_final_high: Number = None
+    accuracy_final: Number = None
+    diverged_step: int | None = None
+    diverged_reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Symptom:
+    """Something that went wrong during training: where it was first seen, and the threshold that it crossed."""
+
+    name: str
+    step: int
+    layer: int | None
+    value: Number
+    threshold: Number
+    message: str
+
+
+@dataclass(frozen=True)
+class Advice:
+    """One thing to change: the keys to set, the command that does, and the c that theory predicts after it."""
+
+    lever: str  # initialization | activation | depth | optimizer | architecture
+    set: dict[str, Any]
+    predicted_c: Number
+    command: str | None
+    torch: str | None
+    message: str
+
+
+@dataclass(frozen=True)
+class Flows:
+    """The flow before any update and at the last row whose delta norms are finite."""
+
+    initial: Flow
+    final: Flow
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Everything that is said about a run."""
+
+    id: str
+    path: str
+    name: str
+    status: str  # completed | diverged | failed
+    config: dict[str, Any]
+    flow: Flows
+    theory: Theory
+    training: TrainingResult
+    symptoms: tuple[Symptom, ...] = ()
+    advice: tuple[Advice, ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        """The JSON document: plain values, numbers that are not finite as None."""
+        document: dict[str, Any] = strict({"format": FORMAT, **asdict(self)})
+        return document
+
+    def at(self, path: str) -> Summary:
+        """The same summary, found at another path."""
+        return replace(self, path=path)
+
+
+def strict(value: Any) -> Any:
+    """A value as strict JSON holds it: tuples as lists, numbers that are not finite as None."""
+    if isinstance(value, dict):
+        return {str(key): strict(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [strict(inner) for inner in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def summary_from(document: dict[str, Any]) -> Summary:
+    """The Summary of a document. TypeError, KeyError or ValueError if it is none."""
+    if document["format"] != FORMAT:
+        raise ValueError(f"format {document['format']}: this version reads format {FORMAT}")
+    flow = document["flow"]
+    return Summary(
+        **{key: document[key] for key in ("id", "path", "name", "status", "config")},
+        flow=Flows(flow_from(flow["initial"]), flow_from(flow["final"])),
+        theory=Theory(**document["theory"]),
+        training=TrainingResult(**document["training"]),
+        symptoms=tuple(Symptom(**symptom) for symptom in document["symptoms"]),
+        advice=tuple(Advice(**advice) for advice in document["advice"]),
+    )
+
+
+def flow_from(document: dict[str, Any]) -> Flow:
+    """The Flow of its part of a document."""
+    profile = Profile(**{key: tuple(values) for key, values in document["profile"].items()})
+    return Flow(**{**document, "layers": tuple(document["layers"]), "profile": profile})
