@@ -1,4 +1,4 @@
-"""What is said about a run, as plain data: the document of summary.json. Neither numpy nor pydantic is needed to read it."""
+"""What is said about a run, as plain data: the document of summary.json, read without numpy or pydantic."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Numbers = tuple[Number, ...]
 
 @dataclass(frozen=True)
 class Profile:
-    """A row of the record by layer: means over networks, norms in base-10 logs; at most 200 layers, from 1 to L."""
+    """A row of the record by layer: means over networks, base-10 logs of norms; at most 200 of the layers."""
 
     layers: tuple[int, ...] = ()
     log10_delta: Numbers = ()
@@ -88,7 +88,7 @@ class TrainingResult:
 
 @dataclass(frozen=True)
 class Symptom:
-    """Something that went wrong during training: where it was first seen, and the threshold that it crossed."""
+    """Something that went wrong in training: where it was first seen, and the threshold that it crossed."""
 
     name: str
     step: int
@@ -100,7 +100,7 @@ class Symptom:
 
 @dataclass(frozen=True)
 class Advice:
-    """One thing to change: the keys to set, the command that does, and the c that theory predicts after it."""
+    """One thing to change: the keys to set, the command that does it, and the c that theory then predicts."""
 
     lever: str  # initialization | activation | depth | optimizer | architecture
     set: dict[str, Any]

@@ -1,0 +1,178 @@
+"""The fit of c: the per-layer factor of the backward signal, from per-sample delta norms, with its interval.
+
+ln g is a random walk over layers, so the mean of its increments, the difference of the ends over their number,
+is the best estimator of ln c; networks are independent, so their mean increments give the interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import exp, log
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.analysis.intervals import Estimate, over_layers, over_networks
+from gradflow.analysis.summary import Flow, Number, Numbers, Profile
+from gradflow.analysis.verdict import verdict_of
+
+Array = NDArray[Any]
+Row = Mapping[str, Array]  # arrays of the record at one step, each (layers, networks)
+
+LN10 = log(10.0)
+PROFILE_LAYERS = 200
+DEPTHS = (10, 20, 50, 100)
+POWER_EVIDENCE = 2.0  # difference in T ln(residual) from which a power law is preferred: 2.7 times as likely
+
+
+def window(depth: int) -> tuple[int, int]:
+    """(first, last) of the layers that are fitted: from depth alone, without the transient at the input."""
+    return 1 + min(5, depth // 4), depth
+
+
+@dataclass(frozen=True)
+class Measured:
+    """ln c over the window and ln of the whole ratio; None where no network has a usable increment."""
+
+    log_c: Estimate | None
+    log_ratio: Estimate | None
+    alive: Array  # (networks,) whose delta reaches the first layer
+
+
+def measure(log_delta: Array) -> Measured:
+    """ln c and ln ||delta_1|| / ||delta_L|| of log norms (layers, networks), dead networks left out."""
+    alive: Array = np.asarray(np.isfinite(log_delta).all(axis=0))
+    if not alive.any() or len(log_delta) < 2:
+        return Measured(None, None, alive)
+    first, _ = window(len(log_delta))
+    rising = increments(log_delta[:, alive])
+    return Measured(_mean(rising[first - 1 :]), _mean(rising).scaled(len(rising)), alive)
+
+
+def increments(log_delta: Array) -> Array:
+    """ln g_l - ln g_{l+1} for l = 1..L-1, (L - 1, networks)."""
+    return -np.diff(log_delta, axis=0)
+
+
+def _mean(rising: Array) -> Estimate:
+    """Over networks if there are several, else over the layers of the one."""
+    return over_networks(rising.mean(axis=0)) if rising.shape[1] > 1 else over_layers(rising[:, 0])
+
+
+def fit_flow(row: Row, step: int, stable_decades: float = 1.0) -> Flow:
+    """The Flow of one row; `row` has `log_delta_norm`, and what else it has goes into factors and profile."""
+    log_delta = row["log_delta_norm"]
+    depth, networks = log_delta.shape
+    profile = _profile(row)
+    blank = Flow(step, transitions=depth - 1, layers=window(depth), profile=profile)
+    if not (log_delta < np.inf).all():  # nan fails this too
+        return _without_c(blank, "overflow", "the delta norms are not finite at any step")
+    measured = measure(log_delta)
+    if not measured.alive.any():
+        return _without_c(blank, "dead", _dead(log_delta))
+    if measured.log_c is None or measured.log_ratio is None:
+        return _without_c(blank, "undetermined", "c needs two hidden layers: there is no step between layers")
+    lost = networks - int(measured.alive.sum())
+    reason = f"{lost} of {networks} networks are dead and left out: {_dead(log_delta)}" if lost else None
+    return _with_c(blank, row, measured, measured.log_c, measured.log_ratio, stable_decades, reason)
+
+
+def _without_c(flow: Flow, verdict: str, reason: str) -> Flow:
+    return Flow(flow.step, layers=flow.layers, transitions=flow.transitions, verdict=verdict, reason=reason,
+                profile=flow.profile)  # fmt: skip
+
+
+def _dead(log_delta: Array) -> str:
+    """Which layer stops the gradient: the deepest whose delta is exactly 0, in the first such network."""
+    zero = np.isneginf(log_delta)
+    network = int(np.argmax(zero.any(axis=0)))
+    layer = int(np.flatnonzero(zero[:, network])[-1]) + 1
+    return f"no gradient passes layer {layer} (delta is exactly 0 on every sample)"
+
+
+def _with_c(
+    flow: Flow, row: Row, measured: Measured, log_c: Estimate, log_ratio: Estimate, stable_decades: float,
+    reason: str | None,
+) -> Flow:  # fmt: skip
+    decades = log_ratio.scaled(1 / LN10)
+    verdict, borderline = verdict_of(decades.mean, decades.low, decades.high, stable_decades)
+    depth, first = flow.transitions + 1, flow.layers[0]
+    rising = increments(row["log_delta_norm"][:, measured.alive]).mean(axis=1)
+    return Flow(
+        step=flow.step,
+        c=_exp(log_c.mean),
+        c_low=_exp(log_c.low),
+        c_high=_exp(log_c.high),
+        interval=log_c.method,
+        layers=flow.layers,
+        log10_ratio=decades.mean,
+        log10_ratio_low=decades.low,
+        log10_ratio_high=decades.high,
+        transitions=flow.transitions,
+        verdict=verdict,
+        borderline=borderline,
+        reason=reason,
+        law=law(rising[first - 1 :], first),
+        weight_factor=_factor(row, "log_weight_factor", flow, measured.alive),
+        slope_factor=_factor(row, "log_slope_factor", flow, measured.alive),
+        efold_layers=1 / abs(log_c.mean) if log_c.mean else None,
+        c_power_depth={str(n): _exp(n * log_c.mean) for n in sorted({*DEPTHS, depth})},
+        profile=flow.profile,
+    )
+
+
+def law(rising: Array, first: int) -> str:
+    """The law of the increments (T,) from layer `first` on: c^l, all alike, or a power l^p, p ln((l + 1) / l).
+
+    Both are fitted by least squares to the increments, which are independent where ln g is a random walk; the
+    power law is named when it is clearly the better one.
+    """
+    layers = np.arange(first, first + len(rising))
+    power = np.log((layers + 1) / layers)
+    left_by_exponential = float(((rising - rising.mean()) ** 2).sum())
+    left_by_power = float(((rising - power * (rising @ power) / (power @ power)) ** 2).sum())
+    better = left_by_power > 0 and len(rising) * log(max(left_by_exponential, 1e-300) / left_by_power)
+    return "power" if better > POWER_EVIDENCE else "exponential"
+
+
+def _factor(row: Row, name: str, flow: Flow, alive: Array) -> Number:
+    """The geometric mean of a factor over the window, so that weight factor x slope factor = c."""
+    if name not in row:
+        return None
+    return _exp(float(row[name][flow.layers[0] - 1 : flow.layers[1] - 1, alive].mean()))
+
+
+def _profile(row: Row) -> Profile:
+    """Means over networks, without the dead ones unless all are, of at most 200 layers."""
+    log_delta = row["log_delta_norm"]
+    depth, alive = len(log_delta), np.isfinite(log_delta).all(axis=0)
+    kept = alive if alive.any() else np.ones_like(alive)
+    layers = np.unique(np.linspace(0, depth - 1, min(depth, PROFILE_LAYERS)).round().astype(int))
+
+    def mean(name: str) -> Array:
+        missing = np.full(len(layers), np.nan)
+        return row[name][layers][:, kept].mean(axis=1) if name in row else missing
+
+    def decades(name: str) -> Numbers:
+        return _numbers(mean(name) / LN10)
+
+    with np.errstate(all="ignore"):
+        return Profile(
+            tuple(int(layer) + 1 for layer in layers),
+            decades("log_delta_norm"),
+            decades("log_weight_grad_norm"),
+            decades("log_bias_grad_norm"),
+            _numbers(np.exp(mean("log_weight_factor"))),
+            _numbers(np.exp(mean("log_slope_factor"))),
+        )
+
+
+def _numbers(values: Array) -> Numbers:
+    return tuple(float(value) if np.isfinite(value) else None for value in values)
+
+
+def _exp(value: float | None) -> Number:
+    """e^value; None where a float cannot hold it."""
+    return None if value is None or value > 709 else exp(value)

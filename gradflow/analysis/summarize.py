@@ -1,0 +1,95 @@
+"""From what a run directory holds to what is said about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import log
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.analysis.flow import fit_flow, measure, window
+from gradflow.analysis.intervals import over_networks
+from gradflow.analysis.summary import Flow, Flows, Summary, Theory, TrainingResult
+from gradflow.theory import Prediction, predict
+
+if TYPE_CHECKING:
+    from gradflow.config import Config
+
+Array = NDArray[Any]
+Recording = Mapping[str, Array]
+
+PER_LAYER = 3  # dimensions of an array that has layers
+
+
+def summarize(config: Config, recording: Recording, info: Mapping[str, Any]) -> Summary:
+    """The Summary of a run: `info` is its run.json; `path` is the id until a reader knows where it lies."""
+    flows = Flows(flow_at(recording, 0, config), flow_at(recording, final_row(recording), config))
+    return Summary(
+        id=config.id,
+        path=config.id,
+        name=config.name,
+        status=info["status"],
+        config=config.plain(),
+        flow=flows,
+        theory=theory_beside(predicted(config, info["data"]), recording),
+        training=training_result(config, recording, info["outcome"]),
+    )
+
+
+def flow_at(recording: Recording, row: int, config: Config) -> Flow:
+    """The flow at a row of the record."""
+    arrays = {name: array[row] for name, array in recording.items() if array.ndim == PER_LAYER}
+    return fit_flow(arrays, int(recording["step"][row]), config.analysis.stable_decades)
+
+
+def final_row(recording: Recording) -> int:
+    """The last row whose delta norms are all finite or 0; row 0 if there is none."""
+    usable = (recording["log_delta_norm"] < np.inf).all(axis=(1, 2))
+    return int(np.flatnonzero(usable)[-1]) if usable.any() else 0
+
+
+def predicted(config: Config, data: Mapping[str, Any]) -> Prediction:
+    """Theory's prediction for a config on data of which run.json's `data` tells the sizes and q_0."""
+    model = config.model
+    return predict(
+        model.activation,
+        model.init,
+        depth=model.depth,
+        width=model.width,
+        features=data["features"],
+        outputs=data["outputs"],
+        readout=model.readout == "linear",
+        q_0=data["q_0"],
+        bias=model.bias.value,
+        first=window(model.depth)[0],
+    )
+
+
+def theory_beside(prediction: Prediction, recording: Recording) -> Theory:
+    """The prediction with the distance of the measured ln c from it, the finite-width shift included."""
+    log_c, expected = measure(recording["log_delta_norm"][0]).log_c, prediction.c_finite_width
+    return Theory(
+        c=prediction.c,
+        c_finite_width=expected,
+        c_asymptotic=prediction.c_asymptotic,
+        chi=prediction.chi,
+        chi_parallel=prediction.chi_parallel,
+        q_star=prediction.q_star,
+        xi=prediction.xi,
+        phase=prediction.phase,
+        critical_sigma_w=prediction.critical_sigma_w,
+        sigmas=log_c.sigmas_from(log(expected)) if log_c is not None and expected else None,
+        weight_factor=prediction.weight_factor,
+        slope_factor=prediction.slope_factor,
+        reason=prediction.reason,
+    )
+
+
+def training_result(config: Config, recording: Recording, outcome: Mapping[str, Any]) -> TrainingResult:
+    """How training went, from the losses (steps, networks)."""
+    loss = recording["loss"]
+    with np.errstate(invalid="ignore"):
+        first, last = over_networks(loss[0]), over_networks(loss[-1])
+    return TrainingResult(config.training.steps, first.mean, last.mean, last.low, last.high, **outcome)

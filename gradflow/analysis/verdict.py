@@ -1,0 +1,30 @@
+"""The verdict on a gradient's way through the layers, from the ratio of its ends, never from one norm."""
+
+from __future__ import annotations
+
+from math import floor, log10
+
+from gradflow.analysis.summary import Flow
+
+VERDICTS = ("vanishing", "stable", "exploding", "dead", "overflow", "undetermined")
+
+
+def verdict_of(ratio: float, low: float | None, high: float | None, edge: float) -> tuple[str, bool]:
+    """The verdict on log10 of ||delta_1|| / ||delta_L||, and whether its 95% interval crosses an edge.
+
+    Vanishing below -edge, exploding above edge (the config's stable_decades), else stable.
+    """
+    verdict = "vanishing" if ratio < -edge else "exploding" if ratio > edge else "stable"
+    if low is None or high is None:
+        return verdict, False
+    return verdict, low < -edge < high or low < edge < high
+
+
+def unstable_depth(flow: Flow, stable_decades: float) -> int | None:
+    """The depth from which c^(depth - 1) leaves the stable range; None where c is 1 or unknown.
+
+    Only a c whose 95% interval leaves 1 out counts as different from 1.
+    """
+    if not flow.c or flow.c_low is None or flow.c_high is None or flow.c_low <= 1 <= flow.c_high:
+        return None
+    return floor(stable_decades / abs(log10(flow.c))) + 2
