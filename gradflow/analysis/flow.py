@@ -1,7 +1,7 @@
 """The fit of c: the per-layer factor of the backward signal, from per-sample delta norms, with its interval.
 
-ln g is a random walk over layers, so the mean of its increments, the difference of the ends over their number,
-is the best estimator of ln c; networks are independent, so their mean increments give the interval.
+ln g is a random walk over layers, so the mean of its increments, the difference of its ends over their
+number, is the best estimator of ln c; networks are independent, so their mean increments give the interval.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def _with_c(
 
 
 def law(rising: Array, first: int) -> str:
-    """The law of the increments (T,) from layer `first` on: c^l, all alike, or a power l^p, p ln((l + 1) / l).
+    """The law of the increments (T,) from layer `first` on: c^l, all alike, or a power, p ln((l + 1) / l).
 
     Both are fitted by least squares to the increments, which are independent where ln g is a random walk; the
     power law is named when it is clearly the better one.
