@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from gradflow.config import Config
     from gradflow.data import Data
     from gradflow.recording import Recording
+    from gradflow.store.checkpoint import Checkpoint
     from gradflow.training import Progress
-
-    Show = Callable[[Progress], object]
 
 _THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "OMP_NUM_THREADS")
 
@@ -49,12 +48,25 @@ class Result:
         return "completed" if self.outcome["diverged_step"] is None else "diverged"
 
 
-def train(config: Config, data: Data | None = None, progress: Show | None = None) -> Result:
-    """Train on `data`, or on what the config names; `progress` is called after each block of steps."""
+def train(
+    config: Config,
+    data: Data | None = None,
+    *,
+    progress: Callable[[Progress], object] | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> Result:
+    """Train on `data`, or on what the config names, from the checkpoint on if there is one.
+
+    `progress` is called after each block of steps.
+    """
     started, clock = now(), perf_counter()
     data = config.data.load(Path()) if data is None else data
     training = Training(config.plan, data)
+    if checkpoint and (before := checkpoint.resume(training)):
+        started, clock = before[0], clock - before[1]
     for done in training:
+        if checkpoint:
+            checkpoint.keep(training, started, perf_counter() - clock)
         if progress:
             progress(done)
     times = Times(started=started, finished=now(), seconds=perf_counter() - clock)
