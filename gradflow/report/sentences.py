@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import log, log10
+from math import inf, log, log10
 from typing import Any
 
 from gradflow.analysis.summary import Flip, Flow, Summary, Theory, TrainingResult
@@ -22,17 +22,28 @@ from gradflow.report.numbers import (
 CLOSE = 2.0  # standard errors within which measurement and theory agree
 
 
-def verdict_sentence(flow: Flow, stable_decades: float = 1.0) -> str:
+def verdict_sentence(flow: Flow) -> str:
     """The verdict with its numbers: vanishing: each layer passes 0.707 ± 0.002 of the gradient; ..."""
-    if flow.c is None or flow.log10_ratio is None:
+    if flow.c is None:
         return f"{flow.verdict}: {flow.reason or 'no factor can be fitted'}"
     depth, c = flow.transitions + 1, with_error(flow.c, flow.c_low, flow.c_high)
     does = f"multiplies the gradient by {c}" if flow.verdict == "exploding" else f"passes {c} of the gradient"
-    over = power(depth * log10(flow.c)) if flow.c else "0"
+    return f"{flow.verdict}: each layer {does}; over {count(depth)} layers {power_of(flow.c, depth)}"
+
+
+def power_of(c: float, depth: int) -> str:
+    """c^depth, however small or large."""
+    return power(depth * log10(c) if c else -inf)
+
+
+def measured_sentence(flow: Flow, stable_decades: float) -> str:
+    """The ratio of the ends, which the verdict stands on, and whatever qualifies it; "" where it has none."""
+    if flow.c is None or flow.log10_ratio is None:
+        return ""
+    depth = count(flow.transitions + 1)
+    ratio = f"{power(flow.log10_ratio)} ({decades(flow.log10_ratio)} decades)"
     parts = [
-        f"{flow.verdict}: each layer {does}; over {count(depth)} layers {over}.",
-        f"Measured from layer {count(depth)} to layer 1: {power(flow.log10_ratio)} "
-        f"({decades(flow.log10_ratio)} decades).",
+        f"Measured from layer {depth} to layer 1: {ratio}.",
         _borderline(flow, stable_decades),
         _too_deep(flow, stable_decades),
         f"The norms follow a power of the layer better than {number(flow.c)}^L."
@@ -59,7 +70,7 @@ def _too_deep(flow: Flow, stable_decades: float) -> str:
 def theory_sentence(theory: Theory, flow: Flow, steps: int) -> str:
     """How far the measured c is from the one that theory expects at this depth and width."""
     if theory.c is None:
-        return f"Theory predicts no c here: {theory.reason or 'it does not cover this network'}."
+        return f"Theory predicts no c here ({theory.reason or 'it does not cover this network'})."
     error = half_width(flow.c, flow.c_low, flow.c_high)
     expected = number(theory.c_finite_width if theory.c_finite_width is not None else theory.c, error)
     words = f"Theory expects {expected} at this depth and width"
@@ -72,7 +83,7 @@ def theory_sentence(theory: Theory, flow: Flow, steps: int) -> str:
 def number_of_sigmas(sigmas: float) -> str:
     """0.8 standard errors; beyond 2 it says that they disagree."""
     words = f"{abs(sigmas):.1f} standard errors"
-    return words if abs(sigmas) <= CLOSE else f"{words} (more than chance)"
+    return words if abs(sigmas) <= CLOSE else f"{words} (more than chance explains)"
 
 
 def cause_sentence(flow: Flow, activation: str) -> str:
@@ -80,7 +91,9 @@ def cause_sentence(flow: Flow, activation: str) -> str:
     weights, slopes = flow.weight_factor, flow.slope_factor
     if weights is None or slopes is None:
         return ""
-    words = f"The weights pass {number(weights)}, the slopes of {activation} pass {number(slopes)}"
+    error = half_width(flow.c, flow.c_low, flow.c_high)
+    shares = number(weights, error), number(slopes, error)
+    words = f"The weights pass {shares[0]}, the slopes of {activation} pass {shares[1]}"
     return f"{words}{_blame(flow, weights, slopes)}."
 
 
