@@ -37,8 +37,8 @@ def execute(
 
     With `force` it is trained anyhow and takes the old one's place. `progress` is called after each block of
     steps; `render` gives the text of report.md. An interrupted run goes on, to the same bits, from its last
-    checkpoint; one is kept every `interval` seconds. RunError if another process computes the same run, if the
-    one that stands there is damaged, or if the disk refuses.
+    checkpoint; one is kept every `interval` seconds. RunError if another process computes the same run,
+    if the one that stands there is damaged, or if the disk refuses.
     """
     config_text(config)  # refuses what could not be read again before it is computed
     finished = None if force else finished_at(Claim(runs, config.id), config)

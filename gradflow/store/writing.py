@@ -50,7 +50,7 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Make a new file that holds a value as strict JSON."""
-    write_text(path, json.dumps(value, allow_nan=False, ensure_ascii=False, indent=1) + "\n")
+    write_text(path, json.dumps(value, allow_nan=False, ensure_ascii=False) + "\n")
 
 
 def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
