@@ -93,11 +93,9 @@ def _scale(drawn: Heat, margin: int, colour: bool) -> Line:
     line: Line = [(" " * margin, "")]
     for place, name, mark in ((-1, "blue", "low"), (0, "white", "median"), (1, "red", "high")):
         value = power(drawn.centre + place * drawn.reach)
-        sign = RAMP[round((place + 1) / 2 * (len(RAMP) - 1))]
-        line.append(
-            (f"{name} {value}", diverging(place) if place else "") if colour else (f"'{sign}' {value}", "")
-        )
-        line.append((f" ({mark})   ", ""))
+        sign = name if colour else f"'{RAMP[round((place + 1) / 2 * (len(RAMP) - 1))]}'"
+        line.append((sign, diverging(place) if place and colour else ""))
+        line.append((f" {value} ({mark})   ", ""))
     return line
 
 

@@ -126,20 +126,12 @@ def _powers(summary: Summary) -> list[Block]:
     measured = [flow for flow in flows(summary) if flow.c]
     depths = [int(depth) for depth in measured[0].c_power_depth] if measured else []
     columns = (Column("L =", False), *(Column(count(depth)) for depth in depths), Column("e-fold"))
-    rows = tuple(
-        (
-            f"step {count(flow.step)}",
-            *(sentences.power_of(flow.c, depth) for depth in depths),
-            number(flow.efold_layers),
-        )
-        for flow in measured
-        if flow.c
-    )
-    return (
-        [Heading("c^L after L layers, and the layers in which it changes e-fold"), Table(columns, rows)]
-        if rows
-        else []
-    )
+    rows = []
+    for flow in measured:
+        powers = (sentences.power_of(flow.c or 0.0, depth) for depth in depths)
+        rows.append((f"step {count(flow.step)}", *powers, number(flow.efold_layers)))
+    title = "c^L, and the layers that make a factor of e"
+    return [Heading(title), Table(columns, tuple(rows))] if rows else []
 
 
 def _norms(summary: Summary) -> list[Block]:

@@ -67,7 +67,7 @@ def _too_deep(flow: Flow, stable_decades: float) -> str:
     return "" if depth is None else f"At this c it would not be stable from depth {count(depth)} on."
 
 
-def theory_sentence(theory: Theory, flow: Flow, steps: int) -> str:
+def theory_sentence(theory: Theory, flow: Flow, trained: bool) -> str:
     """How far the measured c is from the one that theory expects at this depth and width."""
     if theory.c is None:
         return f"Theory predicts no c here ({theory.reason or 'it does not cover this network'})."
@@ -76,7 +76,7 @@ def theory_sentence(theory: Theory, flow: Flow, steps: int) -> str:
     words = f"Theory expects {expected} at this depth and width"
     if theory.sigmas is not None:
         words += f"; c at initialization is {number_of_sigmas(theory.sigmas)} from it"
-    after = " After training the theory of initialization no longer applies." if steps else ""
+    after = " After training the theory of initialization no longer applies." if trained else ""
     return f"{words}.{after}"
 
 
