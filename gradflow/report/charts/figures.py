@@ -1,0 +1,71 @@
+"""The figures by name: which charts there are, and those that belong on the page of a run or of a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from gradflow.analysis.summary import Summary
+from gradflow.errors import InputError
+from gradflow.report.charts import layers, sweeps, training
+from gradflow.report.charts.base import Drawn
+from gradflow.report.charts.labels import flat
+from gradflow.report.charts.study import Study, studies_of
+
+if TYPE_CHECKING:
+    from gradflow.store import Run
+
+OF_RUNS: dict[str, Callable[[Sequence[Study]], Drawn | None]] = {
+    "flow": layers.flow,
+    "heatmap": training.heatmap,
+    "factors": layers.factors,
+    "course": training.course,
+    "loss": training.loss,
+    "squares": layers.squares,
+    "units": layers.units,
+}
+OF_SWEEPS: dict[str, Callable[[Sequence[Summary]], Drawn | None]] = {
+    "map": sweeps.overview,
+    "phase": sweeps.phase,
+    "theory": sweeps.theory,
+    "depth-law": sweeps.depth_law,
+}
+FIGURES = (*OF_RUNS, *OF_SWEEPS)
+OVERLAID = 24  # lines that one chart can take
+NOTHING = {
+    "heatmap": "needs two recorded steps with finite norms",
+    "phase": "needs runs that differ in model.init.sigma_w and model.init.sigma_b",
+    "depth-law": "needs runs of several depths",
+}
+
+
+def draw(figure: str, runs: Sequence[Run]) -> Drawn:
+    """A figure of some runs, overlaid where there are several. InputError if they have nothing to draw."""
+    if figure in OF_SWEEPS:
+        chart = OF_SWEEPS[figure]([run.summary for run in runs])
+    elif figure == "heatmap" and len(runs) > 1:
+        raise InputError(f"a heat map shows one run, and {len(runs)} are named: name one")
+    elif len(runs) > OVERLAID:
+        raise InputError(f"{len(runs)} lines are too many for one figure: name at most {OVERLAID} runs")
+    else:
+        chart = OF_RUNS[figure](studies_of(runs))
+    if chart is None:
+        raise InputError(f"there is nothing to draw: {figure} {NOTHING.get(figure, 'needs finite numbers')}")
+    return chart
+
+
+def run_charts(run: Run) -> dict[str, Drawn]:
+    """Every chart of one run that has something to show."""
+    if not run.recording:
+        return {}
+    studies = studies_of([run])
+    charts = {name: figure(studies) for name, figure in OF_RUNS.items()}
+    return {name: chart for name, chart in charts.items() if chart is not None}
+
+
+def sweep_charts(summaries: Sequence[Summary]) -> dict[str, Drawn]:
+    """Every chart of a sweep that its axes allow."""
+    keys = {key for summary in summaries for key in flat(summary.config)}
+    names = [name for name in OF_SWEEPS if name != "phase" or sweeps.SIGMA_B in keys]
+    charts = {name: OF_SWEEPS[name](summaries) for name in names}
+    return {name: chart for name, chart in charts.items() if chart is not None}
