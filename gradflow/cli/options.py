@@ -11,7 +11,7 @@ ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file:
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[KEY=VALUE]...", help="Keys to change, such as depth=50 or model.init=he_normal."
+        metavar="KEY=VALUE", help="Keys to change, such as depth=50 or model.init=he_normal."
     ),
 ]
 Reference = Annotated[
