@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
@@ -61,16 +61,25 @@ def cores() -> int:
 
 def run_sweep(
     sweep: Sweep, runs: Path, options: Options | None = None, render: Render | None = None
-) -> Iterator[Event]:
+) -> Generator[Event]:
     """Bring every point of a sweep, or of a shard of it, to its end: Started if it is computed, then Ended.
 
     What stands finished anywhere in `runs` is not computed again: it is copied, by hard links, into the
     sweep's folder. RunError at once if another process is working on the same points.
     """
     options = options or Options()
-    first, step = options.shard
     with open_sweep(runs, sweep.id, sweep.document(), options.shard) as folder:
-        yield from _Driver(folder, options, render).run(sweep.points[first - 1 :: step], Index(runs))
+        yield from _Driver(folder, options, render).run(share(sweep, options), Index(runs))
+
+
+def share(sweep: Sweep, options: Options) -> tuple[Point, ...]:
+    """The points of a sweep that fall to a shard. InputError if there are none."""
+    first, step = options.shard
+    points = sweep.points[first - 1 :: step]
+    if not points:
+        message = f"the sweep has {len(sweep.points)} points: shard {first} of {step} would have none"
+        raise InputError(Problem(message, "--shard"))
+    return points
 
 
 class _Driver:

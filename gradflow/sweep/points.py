@@ -1,4 +1,4 @@
-"""From a config with axes to its points, each a complete config that was checked before the first one runs."""
+"""From a config with axes to its points, each a complete config, checked before the first one runs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Point:
-    """A run of the sweep: its number from 0 on, the value of each axis as it was written, its config and cost.
+    """A run of the sweep: its number from 0 on, the value of each axis as written, its config and cost.
 
     `id` and `digest` are those of the config, so that the run is the same as if it were run alone.
     """
@@ -90,7 +90,7 @@ class Sweep:
 
 
 def load_sweep(path: Path, overrides: Sequence[str] = ()) -> Sweep:
-    """The sweep of a YAML file with overrides KEY=VALUE and KEY=V1,V2; the points' data is loaded to check it.
+    """The sweep of a YAML file with overrides KEY=VALUE and KEY=V1,V2; its data is loaded to check it.
 
     InputError names every problem of every point at once.
     """
@@ -116,7 +116,7 @@ def parse_sweep(document: Document, base: Path, overrides: Sequence[str] = ()) -
 
 
 def _section_problems(draft: Draft) -> list[Problem]:
-    """What is wrong with the sweep section itself; the rest of the config may lack what only the axes give."""
+    """What is wrong with the sweep section itself; the rest may lack what only the axes give."""
     if draft.at(("sweep",)) is None:
         return []
     try:
@@ -127,7 +127,7 @@ def _section_problems(draft: Draft) -> list[Problem]:
 
 
 def _swept(section: Sequence[Axis], typed: Sequence[Axis]) -> list[Axis]:
-    """The axes in their order: the file's, where a typed one of the same key takes its place, then the others."""
+    """The axes in their order: the file's, a typed one of the same key in its place, then the others."""
     own = {axis.path: axis for axis in section}
     own.update({axis.path: axis for axis in typed if axis.path in own or len(axis.values) > 1})
     return list(own.values())
@@ -226,7 +226,5 @@ class _Outlines:
 
 def _outline(data: Data) -> Data:
     """Data of the same shapes that takes no memory."""
-    arrays = {
-        name: np.broadcast_to(0.0, getattr(data, name).shape) for name in ("x", "y", "x_test", "y_test")
-    }
-    return replace(data, **arrays)
+    x, y, x_test, y_test = (np.broadcast_to(0.0, a.shape) for a in (data.x, data.y, data.x_test, data.y_test))
+    return Data(x, y, data.classes, x_test, y_test, data.sha256)

@@ -26,7 +26,7 @@ WATCHED = 0.5  # seconds between two looks at the parent
 
 
 def serve(connection: Connection, parent: int) -> None:
-    """Answer each (function, arguments) that comes by (True, value) or (False, exception) until the end closes."""
+    """Answer each (function, arguments) by (True, value) or (False, exception) until the other end closes."""
     tie_to(parent)
     while True:
         try:
@@ -70,7 +70,7 @@ def compute(
 
 
 def compute_or_die(plain: dict[str, Any], data: Data, timeout: float | None) -> Result:
-    """`compute` in a process of its own, which the system ends after `timeout` seconds, whatever it is doing."""
+    """`compute` in a process of its own, which the system ends after `timeout` seconds, come what may."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, timeout or 0)
     try:
