@@ -9,7 +9,7 @@ from typer.core import TyperCommand, TyperGroup
 
 
 class LightCommand(TyperCommand):
-    """A command whose parameters are flags, texts, paths, numbers, enums and lists of them, without bounds."""
+    """A command whose parameters are flags, texts, paths, numbers, enums or lists of them, without bounds."""
 
     def get_params(self, ctx: Any) -> Any:
         """The parameters of typer's own, each with a converter that needs no library."""
