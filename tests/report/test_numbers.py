@@ -85,7 +85,7 @@ def test_a_duration_has_two_units(seconds: float, shown: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "shown"),
-    [(-5, "just now"), (59, "just now"), (60, "1 min ago"), (7200, "2 h ago"), (1e6, "11 d ago")],,
+    [(-5, "just now"), (59, "just now"), (60, "1 min ago"), (7200, "2 h ago"), (1e6, "11 d ago")],
 )
 def test_an_age_has_one_unit(seconds: float, shown: str) -> None:
     assert numbers.age(seconds) == shown
