@@ -80,7 +80,8 @@ def publish(claimed: Claim, config: Config, result: Result, render: Render | Non
     )
     for array in result.recording.values():
         array.setflags(write=False)
-    summary = build_summary(claimed.target, config, result.recording, info)
+    summary = result.summary or build_summary(claimed.target, config, result.recording, info)
+    summary = summary.at(str(claimed.target))
     run = Run(claimed.target, info, config=config, recording=result.recording, summary=summary)
 
     def record(path: Path) -> None:

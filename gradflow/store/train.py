@@ -17,6 +17,7 @@ from gradflow.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gradflow.analysis.summary import Summary
     from gradflow.config import Config
     from gradflow.data import Data
     from gradflow.recording import Recording
@@ -30,7 +31,8 @@ _THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
 class Result:
     """All that a run directory keeps of a run, but its config. Can be pickled.
 
-    A failed one has a `reason`, no recording, and maybe no data.
+    A failed one has a `reason`, no recording, and maybe no data. A worker makes the `summary` too, which may
+    take longer than the training; without one it is made when the run is saved.
     """
 
     recording: Recording
@@ -39,6 +41,7 @@ class Result:
     times: Times
     versions: Versions
     reason: str | None = None
+    summary: Summary | None = None
 
     @property
     def status(self) -> Status:

@@ -9,6 +9,7 @@ import ctypes
 import os
 import signal
 import sys
+from dataclasses import replace
 from threading import Thread
 from time import perf_counter, sleep
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,7 @@ def compute(
 
     `timeout` in seconds is looked at after each block of steps.
     """
+    from gradflow.analysis.summarize import summarize
     from gradflow.config import config_from_plain
     from gradflow.store.train import failed, train
 
@@ -62,7 +64,10 @@ def compute(
             raise TimeoutError(late(timeout))
 
     try:
-        return train(config_from_plain(plain), data, progress=look, checkpoint=checkpoint)
+        config = config_from_plain(plain)
+        result = train(config, data, progress=look, checkpoint=checkpoint)
+        info = {"status": result.status, "data": result.data, "outcome": result.outcome}
+        return replace(result, summary=summarize(config, result.recording, info))
     except TimeoutError as error:
         return failed(str(error))
     except Exception as error:  # a point that cannot be computed must not take the others with it
