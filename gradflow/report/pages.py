@@ -247,13 +247,13 @@ def _span(values: Numbers) -> tuple[float, float]:
 
 
 def _symptoms(summary: Summary) -> list[Block]:
-    found = [Sentence(symptom.message, "warning") for symptom in summary.symptoms]
+    found = [Sentence(sentences.symptom_sentence(symptom), "warning") for symptom in summary.symptoms]
     return [Heading("Symptoms"), *found] if found else []
 
 
 def _advice(summary: Summary) -> list[Block]:
     blocks: list[Block] = []
     for advice in summary.advice:
-        blocks.append(Sentence(f"{advice.lever}: {advice.message}"))
+        blocks.append(Sentence(sentences.advice_sentence(advice)))
         blocks += [Command(text) for text in (advice.command, advice.torch) if text]
     return [Heading("What to change"), *blocks] if blocks else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf, log, log10
 from typing import Any
 
-from gradflow.analysis.summary import Flip, Flow, Summary, Theory, TrainingResult
+from gradflow.analysis.summary import Advice, Flip, Flow, Summary, Symptom, Theory, TrainingResult
 from gradflow.analysis.verdict import unstable_depth
 from gradflow.report.numbers import (
     count,
@@ -19,6 +19,7 @@ from gradflow.report.numbers import (
     with_error,
 )  # fmt: skip
 
+EQUAL = 1e-6  # relative difference below which only rounding is left to compare
 CLOSE = 2.0  # standard errors within which measurement and theory agree
 
 
@@ -72,9 +73,11 @@ def theory_sentence(theory: Theory, flow: Flow, trained: bool) -> str:
     if theory.c is None:
         return f"Theory predicts no c here ({theory.reason or 'it does not cover this network'})."
     error = half_width(flow.c, flow.c_low, flow.c_high)
-    expected = number(theory.c_finite_width if theory.c_finite_width is not None else theory.c, error)
-    words = f"Theory expects {expected} at this depth and width"
-    if theory.sigmas is not None:
+    expected = theory.c if theory.c_finite_width is None else theory.c_finite_width
+    words = f"Theory expects {number(expected, error)} at this depth and width"
+    if flow.c is not None and abs(flow.c - expected) < EQUAL * expected:
+        words += "; c at initialization equals it to six digits"
+    elif theory.sigmas is not None:
         words += f"; c at initialization is {number_of_sigmas(theory.sigmas)} from it"
     after = " After training the theory of initialization no longer applies." if trained else ""
     return f"{words}.{after}"
@@ -128,6 +131,20 @@ def training_sentence(training: TrainingResult) -> str:
 def flip_sentence(flip: Flip) -> str:
     """When the verdict changed for good."""
     return f"From step {count(flip.step)} on {flip.after}: until then {flip.before}."
+
+
+def symptom_sentence(symptom: Symptom) -> str:
+    """Where a symptom was first seen, its value and threshold, and what that means."""
+    place = f"step {count(symptom.step)}" + (f", layer {count(symptom.layer)}" if symptom.layer else "")
+    value, threshold = number(symptom.value), number(symptom.threshold)
+    seen = "" if symptom.value is None else f"{value} (threshold {threshold}): "
+    return f"{symptom.name}, {place}: {seen}{symptom.message}"
+
+
+def advice_sentence(advice: Advice) -> str:
+    """What to change, and the c that theory then predicts."""
+    then = "" if advice.predicted_c is None else f"; theory then expects c = {number(advice.predicted_c)}"
+    return f"{advice.lever}: {advice.message}{then}"
 
 
 def what_was_run(summary: Summary) -> tuple[tuple[str, str], ...]:

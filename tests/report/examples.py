@@ -73,7 +73,7 @@ def summary(**changes: Any) -> Summary:
             Advice(
                 "initialization", {"model.init": "he_normal"}, 1.0,
                 "gradflow run study.yaml init=he_normal", None,
-                "with he_normal theory expects c = 1.00",
+                "draw the weights larger",
             ),
         ),
         history=History(

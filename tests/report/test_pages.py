@@ -67,6 +67,14 @@ def test_agreement_with_theory_is_in_standard_errors(sigmas: float, said: str) -
     assert "no longer applies" in sentences.theory_sentence(theory, flow(), trained=True)
 
 
+def test_an_exact_c_is_not_measured_in_rounding_errors() -> None:
+    exact = flow(0.9, c_low=0.9, c_high=0.9)
+    said = sentences.theory_sentence(Theory(c=0.9 + 1e-15, sigmas=3.6), exact, trained=False)
+    assert (
+        said == "Theory expects 0.900 at this depth and width; c at initialization equals it to six digits."
+    )
+
+
 @pytest.mark.parametrize(
     ("verdict", "weights", "slopes", "blame"),
     [
@@ -179,4 +187,9 @@ def test_terminal_and_markdown_say_the_same_numbers() -> None:
 def test_the_advice_comes_with_its_command() -> None:
     assert "gradflow run study.yaml init=he_normal" in terminal.render(run_page(summary()), PIPE)
     assert "```sh\ngradflow run study.yaml init=he_normal\n```" in markdown.render(run_page(summary()))
-    assert "the loss has stalled since step 40" in words(run_page(summary()))
+    assert "initialization: draw the weights larger; theory then expects c = 1" in words(run_page(summary()))
+
+
+def test_a_symptom_comes_with_its_place_value_and_threshold() -> None:
+    said = words(run_page(summary()))
+    assert "stalled, step 40: 0.100 (threshold 0.200): the loss has stalled since step 40" in said
