@@ -55,7 +55,7 @@ class Outlook:
     @property
     def spread(self) -> float:
         """Standard deviation of that log10 from one network to the next, for one sample."""
-        return sqrt(-float(np.nan_to_num(self.network.shifts).sum())) / LN10
+        return sqrt(max(0.0, -float(np.nan_to_num(self.network.shifts).sum()))) / LN10
 
     @property
     def slope(self) -> float:
