@@ -17,7 +17,19 @@ from typing import Any
 
 from gradflow.report.numbers import inert
 from gradflow.report.page import (
-    Bars, Block, Cell, Chart, Command, Facts, Heading, Heat, Page, Sentence, Strip, Table, Toned,
+    Bars,
+    Block,
+    Cell,
+    Chart,
+    Command,
+    Facts,
+    Heading,
+    Heat,
+    Page,
+    Sentence,
+    Strip,
+    Table,
+    Toned,
 )  # fmt: skip
 from gradflow.report.palette import TONES
 
@@ -55,7 +67,7 @@ def policy(scripts: tuple[str, ...], style: str) -> str:
 
 def folded(title: str, *blocks: Block) -> str:
     """Blocks that are closed until they are asked for."""
-    return f"<details>\n<summary>{safe(title)}</summary>\n{drawn_blocks(blocks)}\n</details>"
+    return f"<details>\n<summary>{safe(title)}</summary>\n{fragment(blocks)}\n</details>"
 
 
 def code(text: str) -> str:
@@ -101,8 +113,8 @@ def _body(page: Page, charts: Mapping[str, dict[str, Any]], verdict: str) -> str
     """The title, what comes before the page's facts and these, the charts, then the rest."""
     badge = f'<span class="badge {_tone(verdict)}">{safe(verdict)}</span>' if verdict else ""
     split = next((i + 1 for i, block in enumerate(page.blocks) if isinstance(block, Facts)), 0)
-    parts = (f"<h1>{safe(page.title)}{badge}</h1>", drawn_blocks(page.blocks[:split]), _figures(charts))
-    return "\n".join((*parts, drawn_blocks(_undrawn(page.blocks[split:]))))
+    parts = (f"<h1>{safe(page.title)}{badge}</h1>", fragment(page.blocks[:split]), _figures(charts))
+    return "\n".join((*parts, fragment(_undrawn(page.blocks[split:]))))
 
 
 def _undrawn(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
@@ -132,7 +144,7 @@ def _figure(name: str, spec: dict[str, Any]) -> str:
     )
 
 
-def drawn_blocks(blocks: tuple[Block, ...]) -> str:
+def fragment(blocks: tuple[Block, ...]) -> str:
     return "\n".join(map(_draw, blocks))
 
 

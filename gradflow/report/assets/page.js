@@ -13,7 +13,7 @@
       font: getComputedStyle(document.body).fontFamily,
       view: { stroke: null },
       axis: { ...text, gridColor: tone("--grid"), domainColor: tone("--soft"), tickColor: tone("--soft"), labelOverlap: true, tickCount: 6 },
-      legend: { ...text, labelLimit: 280 },
+      legend: { ...text, layout: { top: { direction: "vertical", anchor: "start" } } },
     };
   }
 

@@ -1,7 +1,7 @@
 """What every chart is made of: its colours, axes, tooltips and rows of data.
 
-A chart is one Vega-Lite description, which knows no size and no font: HTML, SVG, PNG and PDF add theirs. Every
-value is plain JSON; one that is not finite is null, and so a gap.
+A chart is one Vega-Lite description, which knows no size and no font: HTML, SVG, PNG and PDF add theirs.
+Every value is plain JSON; one that is not finite is null, and so a gap.
 """
 
 from __future__ import annotations
@@ -28,14 +28,10 @@ VERDICTS = {tone: TONES[tone] or NEUTRAL for tone in ("vanishing", "stable", "ex
 RUNS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#878787")
 DASH, DOTS = [6, 3], [2, 2]
 DASHES = [[1, 0], DASH, DOTS]
-MARK: dict[str, Any] = {
-    "symbolType": "stroke",
-    "symbolSize": 250,
-    "symbolOpacity": 1,
-    "symbolStrokeWidth": 2.5,
-}
+LEGEND: dict[str, Any] = {"title": None, "orient": "top", "labelLimit": 600, "symbolOpacity": 1}
 LONG = 24  # letters of a label from which a legend has one column
 DIGITS = 6  # significant digits of the data in a chart
+WHOLE = ("layer", "step")  # axes whose ticks are whole numbers
 LOG10, PLAIN = ".3f", ".4~g"  # d3 formats of tooltips: a base-10 log, any other number
 
 
@@ -57,12 +53,15 @@ def cell(value: Any) -> Any:
 
 def x(field: str, title: str, **scale: Any) -> alt.X:
     """A horizontal axis of numbers, as wide as the data."""
-    return alt.X(field, type="quantitative", title=title, scale=alt.Scale(nice=False, zero=False, **scale))
+    axis = alt.Axis(tickMinStep=1) if title in WHOLE else alt.Axis()
+    plain = alt.Scale(nice=False, zero=False, **scale)
+    return alt.X(field, type="quantitative", title=title, scale=plain, axis=axis)
 
 
 def y(field: str, title: str, **scale: Any) -> alt.Y:
     """A vertical axis of numbers that need not hold 0."""
-    return alt.Y(field, type="quantitative", title=title, scale=alt.Scale(**{"zero": False, **scale}))
+    free = {} if scale.get("type") == "log" else {"zero": False}
+    return alt.Y(field, type="quantitative", title=title, scale=alt.Scale(**free | scale))
 
 
 def tip(field: str, title: str | None = None, form: str | None = None) -> alt.Tooltip:
@@ -74,18 +73,22 @@ def tip(field: str, title: str | None = None, form: str | None = None) -> alt.To
 def colours(names: Mapping[str, str]) -> alt.Color:
     """The colour of each name of the field `line`, with a legend where there are several."""
     long = max(map(len, names), default=0) > LONG
-    legend = alt.Legend(
-        title=None, orient="top", columns=1 if long else 0, labelLimit=600, symbolType="stroke"
-    )
+    legend = alt.Legend(columns=1 if long else 0, symbolType="circle", symbolSize=80, **LEGEND)
     scale = alt.Scale(domain=[inert(name) for name in names], range=list(names.values()))
     return alt.Color("line", type="nominal", scale=scale, legend=legend if len(names) > 1 else None)
 
 
 def dashes(names: Sequence[str]) -> alt.StrokeDash:
     """Solid, dashed or dotted for each name of the field `part`."""
-    legend = alt.Legend(title=None, orient="top", **MARK)
+    legend = alt.Legend(symbolType="stroke", symbolSize=300, symbolStrokeWidth=2, **LEGEND)
     scale = alt.Scale(domain=list(names), range=DASHES[: len(names)])
     return alt.StrokeDash("part", type="nominal", scale=scale, legend=legend)
+
+
+def points(base: alt.Chart, size: int, tips: Sequence[alt.Tooltip]) -> alt.Chart:
+    """Dots that tell their values; an unseen rim makes small ones easy to point at."""
+    marks = base.mark_circle(size=size, opacity=1, stroke="transparent", strokeWidth=10)
+    return marks.encode(tooltip=list(tips))
 
 
 def diverging(field: str, title: str, centre: float, reach: float) -> alt.Color:

@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from gradflow.analysis.summary import Summary
-from gradflow.errors import InputError
+from gradflow.errors import InputError, did_you_mean
 from gradflow.report.charts import layers, sweeps, training
 from gradflow.report.charts.base import Drawn
-from gradflow.report.charts.labels import flat
 from gradflow.report.charts.study import Study, studies_of
 
 if TYPE_CHECKING:
@@ -24,10 +23,10 @@ OF_RUNS: dict[str, Callable[[Sequence[Study]], Drawn | None]] = {
     "squares": layers.squares,
     "units": layers.units,
 }
-OF_SWEEPS: dict[str, Callable[[Sequence[Summary]], Drawn | None]] = {
-    "map": sweeps.overview,
-    "phase": sweeps.phase,
-    "theory": sweeps.theory,
+OF_SWEEPS: dict[str, Callable[[Sequence[Run]], Drawn | None]] = {
+    "map": lambda runs: sweeps.overview(_summaries(runs)),
+    "phase": lambda runs: sweeps.phase(_summaries(runs)),
+    "theory": lambda runs: sweeps.theory(_summaries(runs)),
     "depth-law": sweeps.depth_law,
 }
 FIGURES = (*OF_RUNS, *OF_SWEEPS)
@@ -42,7 +41,7 @@ NOTHING = {
 def draw(figure: str, runs: Sequence[Run]) -> Drawn:
     """A figure of some runs, overlaid where there are several. InputError if they have nothing to draw."""
     if figure in OF_SWEEPS:
-        chart = OF_SWEEPS[figure]([run.summary for run in runs])
+        chart = OF_SWEEPS[figure](runs)
     elif figure == "heatmap" and len(runs) > 1:
         raise InputError(f"a heat map shows one run, and {len(runs)} are named: name one")
     elif len(runs) > OVERLAID:
@@ -63,9 +62,24 @@ def run_charts(run: Run) -> dict[str, Drawn]:
     return {name: chart for name, chart in charts.items() if chart is not None}
 
 
-def sweep_charts(summaries: Sequence[Summary]) -> dict[str, Drawn]:
-    """Every chart of a sweep that its axes allow."""
-    keys = {key for summary in summaries for key in flat(summary.config)}
-    names = [name for name in OF_SWEEPS if name != "phase" or sweeps.SIGMA_B in keys]
-    charts = {name: OF_SWEEPS[name](summaries) for name in names}
+def sweep_charts(runs: Sequence[Run]) -> dict[str, Drawn]:
+    """Every chart of several runs that what differs between them allows."""
+    charts = {name: figure(runs) for name, figure in OF_SWEEPS.items()}
+    if charts["phase"] is not None:
+        del charts["map"]  # it shows the same
     return {name: chart for name, chart in charts.items() if chart is not None}
+
+
+def over_keys(runs: Sequence[Run], across: str, up: str | None, value: str) -> Drawn:
+    """A value of runs over one key, or as a map over two. InputError for an unknown key or value."""
+    if value not in sweeps.VALUES:
+        known = ", ".join(sweeps.VALUES)
+        raise InputError(f"--value {value}: choose one of {known}{did_you_mean(value, sweeps.VALUES)}")
+    chart = sweeps.overview(_summaries(runs), across, up, value)
+    if chart is None:
+        raise InputError(f"there is nothing to draw: no run has a finite {value}")
+    return chart
+
+
+def _summaries(runs: Sequence[Run]) -> list[Summary]:
+    return [run.summary for run in runs]

@@ -22,6 +22,7 @@ from gradflow.report.charts.base import (
     colours,
     dashes,
     level,
+    points,
     table,
     tip,
     titled,
@@ -50,6 +51,7 @@ class Quantity:
     form: str = PLAIN
     factor: bool = False  # a logarithmic axis where it covers much
     share: bool = False  # an axis from 0
+    last: bool = True  # the last layer is drawn too
 
 
 def _decades(logs: Array) -> Array:
@@ -59,8 +61,8 @@ def _decades(logs: Array) -> Array:
 NORM = Quantity("log_delta_norm", "log10 ||delta||", scaled=_decades, form=LOG10)
 SQUARE = Quantity("q", "log10 q", scaled=np.log10, form=LOG10)
 FACTORS = (
-    Quantity("log_weight_factor", "factor", "weights", shown=np.exp, factor=True),
-    Quantity("log_slope_factor", "factor", "slopes", shown=np.exp, factor=True),
+    Quantity("log_weight_factor", "factor", "weights", shown=np.exp, factor=True, last=False),
+    Quantity("log_slope_factor", "factor", "slopes", shown=np.exp, factor=True, last=False),
 )
 UNITS = (
     Quantity("saturated", "share", "saturated", share=True),
@@ -77,7 +79,7 @@ def flow(studies: Sequence[Study]) -> Drawn | None:
 def factors(studies: Sequence[Study]) -> Drawn | None:
     """The weight and the slope factor by layer; their product is what a layer passes on."""
     chart = _chart(studies, FACTORS)
-    return chart and titled(alt.layer(level(1), chart), "What each layer passes on", _note(studies))
+    return chart and titled(alt.layer(level(1), chart), "What each layer passes on", _note(studies, "without the read-out"))
 
 
 def squares(studies: Sequence[Study]) -> Drawn | None:
@@ -104,18 +106,18 @@ def step_name(step: int) -> str:
     return f"step {count(step)}"
 
 
-def _note(studies: Sequence[Study]) -> str:
+def _note(studies: Sequence[Study], *notes: str) -> str:
     """What the band is, which step is shown, and that not every layer is."""
-    notes = []
+    found = [*notes]
     if len(studies) > 1:
-        notes.append(f"at step {count(studies[0].steps[0])}")
+        found.append(f"at step {count(studies[0].steps[0])}")
     if studies[0].summary.config["seeds"] > 1:
-        notes.append("band: 95% over networks")
+        found.append("band: 95% over networks")
     deepest = max(study.summary.flow.initial.transitions + 1 for study in studies)
     shown = max(len(study.layers) for study in studies)
     if shown < deepest:
-        notes.append(f"{count(shown)} of {count(deepest)} layers drawn")
-    return ", ".join(notes)
+        found.append(f"{count(shown)} of {count(deepest)} layers drawn")
+    return ", ".join(found)
 
 
 def _chart(
@@ -136,7 +138,7 @@ def _chart(
     lines = base.encode(strokeDash=dashes([q.part for q in quantities])) if several else base
     tips = [tip("line"), *([tip("part", "what")] if several else []), tip("layer"), tip("value", title, form)]
     band = base.mark_area(opacity=0.2).encode(y=y("low", title, **scale), y2="high", detail="part:N")
-    dots = base.mark_circle(size=36 if len(rows) <= 160 else 14, opacity=1).encode(tooltip=tips)
+    dots = points(base, 36 if len(rows) <= 160 else 14, tips)
     banded = [band] if any(np.isfinite(row["low"]) for row in rows) else []
     return alt.layer(*banded, lines.mark_line(strokeWidth=2), dots, *_dashed(theory, base, title, form))
 
@@ -159,7 +161,8 @@ def _rows(study: Study, quantity: Quantity, alone: bool) -> Iterator[Row]:
             drawn = [quantity.shown(one) for one in (values.mean(axis=1), *spread(values))]
         if quantity.share:
             drawn = [np.clip(one, 0, 1) for one in drawn]
-        for layer, value, low, high in zip(study.layers, *drawn, strict=True):
+        shown = study.layers if quantity.last else study.layers[:-1]
+        for layer, value, low, high in zip(shown, *drawn, strict=False):
             line = step_name(step) if alone else study.label
             yield {
                 "line": line,

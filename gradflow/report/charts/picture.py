@@ -5,24 +5,30 @@ from __future__ import annotations
 from typing import Any
 
 import altair as alt
-import vl_convert
 
+from gradflow.errors import MissingExtra
 from gradflow.report.charts.base import Drawn
+
+try:
+    import vl_convert
+except ModuleNotFoundError:
+    raise MissingExtra("plot", "drawing charts") from None
 
 INCH = 96  # CSS pixels
 POINT = INCH / 72
 PPI = 300  # of a PNG
 ASPECT = 0.62
+SMALL, TEXT, LARGE = 8 * POINT, 8.5 * POINT, 9.5 * POINT
+PLAIN = {"labelFontSize": SMALL, "titleFontSize": TEXT, "titleFontWeight": "normal"}
 STYLE: dict[str, Any] = {
     "background": "white",
     "font": "Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-serif",
     "view": {"stroke": None},
     "padding": 4,
-    "axis": {"labelFontSize": 8 * POINT, "titleFontSize": 8.5 * POINT, "titleFontWeight": "normal", "gridColor": "#e8e8e8",
-             "labelOverlap": True, "tickCount": 6},
-    "legend": {"labelFontSize": 8 * POINT, "titleFontSize": 8 * POINT, "titleFontWeight": "normal"},
-    "title": {"fontSize": 9.5 * POINT, "subtitleFontSize": 8 * POINT, "subtitleColor": "#666666", "anchor": "start", "offset": 8},
-}  # fmt: skip
+    "axis": {**PLAIN, "gridColor": "#e8e8e8", "labelOverlap": True, "tickCount": 6},
+    "legend": {**PLAIN, "layout": {"top": {"direction": "vertical", "anchor": "start"}}},
+    "title": {"fontSize": LARGE, "subtitleFontSize": SMALL, "subtitleColor": "#666666", "anchor": "start"},
+}
 
 
 def picture(chart: Drawn, suffix: str, width: float) -> bytes:
@@ -31,8 +37,7 @@ def picture(chart: Drawn, suffix: str, width: float) -> bytes:
     sized = chart.properties(
         width=pixels, height=pixels * ASPECT, autosize=alt.AutoSizeParams(type="fit", contains="padding")
     )
-    spec = {**sized.to_dict(), "config": STYLE}
-    svg = vl_convert.vegalite_to_svg(spec)
+    svg = vl_convert.vegalite_to_svg({**sized.to_dict(), "config": STYLE})
     match suffix:
         case ".svg":
             return svg.encode()

@@ -46,14 +46,14 @@ class Study:
         )
 
     def row(self, name: str, step: int) -> Array:
-        """An array at a step and the profile's layers, (layers, networks); networks that are dead left out."""
+        """An array at a step and the profile's layers, (layers, networks), without dead networks."""
         index = int(np.argmin(np.abs(self.recording["step"] - step)))
         alive = np.isfinite(self.recording["log_delta_norm"][index]).all(axis=0)
         kept = alive if alive.any() else np.ones_like(alive)
         return np.asarray(self.recording[name][index][np.array(self.layers) - 1][:, kept])
 
     def expected_norm(self) -> Array | None:
-        """log10 ||delta|| that theory expects at the profile's layers, from the measured norm of the last one.
+        """log10 ||delta|| that theory expects at the profile's layers, from the norm measured at the last.
 
         E ln g of networks of this width: half the sum of ln chi over the layers above, each with its shift.
         """
@@ -74,7 +74,7 @@ class Study:
 
 
 def spread(values: Array) -> tuple[Array, Array]:
-    """The ends of the 95% t interval of the mean over networks, of (layers, networks); nan for one network."""
+    """The ends of the 95% t interval of the mean of (layers, networks) over networks; nan for one."""
     count = values.shape[1]
     with np.errstate(all="ignore"):
         mean = values.mean(axis=1)
@@ -96,7 +96,7 @@ def study_of(run: Run, label: str) -> Study:
 
 def studies_of(runs: Sequence[Run]) -> list[Study]:
     """Saved runs, each labelled by what differs from the others."""
-    from gradflow.report.charts.labels import labels
+    from gradflow.report.labels import labels
 
     return [
         study_of(run, label) for run, label in zip(runs, labels([run.summary for run in runs]), strict=True)

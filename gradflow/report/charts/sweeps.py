@@ -1,28 +1,46 @@
-"""Charts of many runs: a value over one or two keys, the phase map, measured against predicted c, depth laws."""
+"""Charts of many runs: a value over keys, the phase map, measured against predicted c, and depth laws."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import log10
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import altair as alt
-import numpy as np
 
 from gradflow.analysis.summary import Number, Summary
 from gradflow.errors import InputError, did_you_mean
 from gradflow.report.charts.base import (
-    DASH, LOG10, NEUTRAL, PLAIN, RUNS, VERDICTS, Drawn, colours, diverging, level, table, tip, titled, x, y,
+    DASH,
+    LOG10,
+    NEUTRAL,
+    PLAIN,
+    RUNS,
+    VERDICTS,
+    Drawn,
+    colours,
+    diverging,
+    level,
+    points,
+    table,
+    tip,
+    titled,
+    x,
+    y,
 )  # fmt: skip
-from gradflow.report.charts.labels import differing, flat, label
-from gradflow.report.numbers import number, scalar, with_error
+from gradflow.report.labels import flat, label
+from gradflow.report.numbers import number, with_error
+from gradflow.report.several import axes_of, depth_laws
+
+if TYPE_CHECKING:
+    from gradflow.store import Run
 
 Row = dict[str, Any]
 
-DEPTH, SIGMA_W, SIGMA_B = "model.depth", "model.init.sigma_w", "model.init.sigma_b"
+SIGMA_W, SIGMA_B = "model.init.sigma_w", "model.init.sigma_b"
 WRITTEN = 120  # cells of a map up to which their values are written into them
 QUIET = 0.02  # log10 of c up to which a map stays pale: 1.05
 
@@ -60,12 +78,6 @@ def key_of(name: str, summaries: Sequence[Summary]) -> str:
     raise InputError(f"no run has a key {name}{did_you_mean(name, keys)}")
 
 
-def axes_of(summaries: Sequence[Summary]) -> list[str]:
-    """The keys that differ, the depth first."""
-    keys = [key for key in differing(summaries) if not key.startswith(("sweep", "analysis", "name"))]
-    return sorted(keys, key=lambda key: key != DEPTH)
-
-
 def over_one(summaries: Sequence[Summary], key: str, value: str = "c") -> Drawn | None:
     """A value over one key, as points; runs that differ in other keys are lines of their own."""
     others = [other for other in axes_of(summaries) if other != key]
@@ -85,7 +97,7 @@ def over_one(summaries: Sequence[Summary], key: str, value: str = "c") -> Drawn 
     base = alt.Chart(table(rows)).encode(x=axis, color=colours(names), y=y("value", shown.title))
     tips = [tip("run"), tip("line", "differs"), tip("x", key), tip("text", value)]
     bars = base.mark_rule(opacity=0.6).encode(y=y("low", shown.title), y2="high")
-    dots = base.mark_circle(size=50, opacity=1).encode(tooltip=tips)
+    dots = points(base, 50, tips)
     lines = [base.mark_line(strokeWidth=1)] if numeric else []
     return titled(
         alt.layer(*([level(1)] if value == "c" else []), bars, *lines, dots), f"{shown.title}, by {key}"
@@ -109,6 +121,8 @@ def over_two(summaries: Sequence[Summary], across: str, up: str, value: str = "c
 
 def phase(summaries: Sequence[Summary], value: str = "c") -> Drawn | None:
     """c over (sigma_w, sigma_b), with theory's critical line between ordered and chaotic."""
+    if not {SIGMA_W, SIGMA_B} <= {*axes_of(summaries)} or len(axes_of(summaries)) > 2:
+        return None
     rows = _cells(summaries, SIGMA_W, SIGMA_B, value)
     if not all(isinstance(row[name], int | float) for row in rows for name in ("x", "y")):
         return None
@@ -169,48 +183,53 @@ def theory(summaries: Sequence[Summary]) -> Drawn | None:
     )
     tips = [tip("run"), tip("text", "measured c"), tip("expected", "expected c", PLAIN), tip("verdict")]
     bars = base.mark_rule().encode(y=y("low", "c measured"), y2="high")
-    dots = base.mark_circle(size=60, opacity=0.9).encode(y=y("value", "c measured"), tooltip=tips)
+    dots = points(base.encode(y=y("value", "c measured")), 60, tips)
     return titled(
         alt.layer(identity, bars, dots), "Measured against predicted c", "bars: 95%; dashed: they agree"
     )
 
 
-def depth_law(summaries: Sequence[Summary]) -> Drawn | None:
-    """log10 ||dL/dW_1|| over depth; the slope of each line is log10 of the c that depth shows."""
-    others = [key for key in axes_of(summaries) if key != DEPTH]
-    groups: dict[str, list[tuple[int, float, Summary]]] = {}
-    for s in summaries:
-        norms = s.flow.initial.profile.log10_weight_grad
-        if norms and norms[0] is not None:
-            groups.setdefault(label(flat(s.config), others) or "all", []).append(
-                (s.config["model"]["depth"], norms[0], s)
-            )
-    names, rows = {}, []
-    for i, (group, points) in enumerate(groups.items()):
-        line, fitted = _law(group, points)
+def depth_law(runs: Sequence[Run]) -> Drawn | None:
+    """log10 ||dL/dW_1|| over depth, with the line of each law c^L across networks."""
+    names: dict[str, str] = {}
+    rows: list[Row] = []
+    for i, law in enumerate(depth_laws(runs)):
+        found = [run for run in runs if all(flat(run.summary.config).get(k) == v for k, v in law.items() if "." in k)]
+        line = _law_name(law, found)
         names[line] = RUNS[i % len(RUNS)]
-        rows += [
-            {"line": line, "depth": depth, "value": norm, "fit": fit, "run": s.id}
-            for (depth, norm, s), fit in zip(points, fitted, strict=True)
-        ]
+        rows += _law_rows(line, law["weight_grad"]["c"], found)
     if len({row["depth"] for row in rows}) < 2:
         return None
-    base = alt.Chart(table(rows)).encode(x=x("depth", "depth (hidden layers)"), color=colours(names))
-    tips = [tip("run"), tip("line", "differs"), tip("depth"), tip("value", "log10 ||dL/dW_1||", LOG10)]
     title = "log10 ||dL/dW_1||"
-    dots = base.mark_circle(size=60, opacity=1).encode(y=y("value", title), tooltip=tips)
-    return titled(
-        alt.layer(base.mark_line().encode(y=y("fit", title)), dots), "First layer's weight gradient by depth"
-    )
+    base = alt.Chart(table(rows)).encode(x=x("depth", "depth (hidden layers)"), color=colours(names))
+    tips = [tip("run"), tip("line", "law"), tip("depth"), tip("value", title, LOG10)]
+    dots = points(base.encode(y=y("value", title)), 60, tips)
+    lines = base.mark_line().encode(y=y("fit", title))
+    return titled(alt.layer(lines, dots), "First layer's weight gradient by depth", "lines: c^L, ± 95%")
 
 
-def _law(group: str, points: list[tuple[int, float, Summary]]) -> tuple[str, list[float]]:
-    """The least-squares line through (depth, norm): its name with c, and its values."""
-    depths, norms = (np.array([point[i] for point in points], float) for i in (0, 1))
-    if len(set(depths)) < 2:
-        return group, norms.tolist()
-    slope, start = np.polyfit(depths, norms, 1)
-    return f"{group}: c = {number(10**slope)}", (start + slope * depths).tolist()
+def _law_name(law: Mapping[str, Any], runs: Sequence[Run]) -> str:
+    """he_normal: c = 0.99 ± 0.02."""
+    grad = law["weight_grad"]
+    name = label(flat(runs[0].summary.config), [key for key in law if "." in key])
+    return f"{name + ': ' if name else ''}c = {with_error(grad['c'], grad['c_low'], grad['c_high'])}"
+
+
+def _law_rows(line: str, c: Number, runs: Sequence[Run]) -> list[Row]:
+    """The norm of each depth, and the line of slope log10 c through their mean."""
+    known = [
+        (run.summary.config["model"]["depth"], norms[0], run.id)
+        for run in runs
+        if (norms := run.summary.flow.initial.profile.log10_weight_grad) and norms[0] is not None
+    ]
+    if not known:
+        return []
+    depth, norm = (sum(one[i] for one in known) / len(known) for i in (0, 1))
+    return [
+        {"line": line, "depth": at, "value": value, "run": name,
+         "fit": norm + (at - depth) * log10(c) if c else None}
+        for at, value, name in known
+    ]  # fmt: skip
 
 
 def _cells(summaries: Sequence[Summary], across: str, up: str, value: str) -> list[Row]:

@@ -16,6 +16,7 @@ from gradflow.report.charts.base import (
     colours,
     diverging,
     level,
+    points,
     table,
     tip,
     titled,
@@ -87,8 +88,10 @@ def course(studies: Sequence[Study]) -> Drawn | None:
     ]
     if sum(row["value"] is not None for row in rows) < 2:
         return None
-    base = _over_steps(studies, rows, "c")
-    band = base.mark_area(opacity=0.2).encode(y=y("low", "c"), y2="high")
+    known = [row["value"] for row in rows if row["value"]]
+    scale = {"type": "log"} if max(known, default=1) > SWING * min(known, default=1) else {}
+    base = _over_steps(studies, rows, "c", **scale)
+    band = base.mark_area(opacity=0.2).encode(y=y("low", "c", **scale), y2="high")
     line = base.mark_line(strokeWidth=2)
     tips = [
         tip("step"),
@@ -97,7 +100,7 @@ def course(studies: Sequence[Study]) -> Drawn | None:
         tip("high", "95% to", PLAIN),
     ]
     tips = [tip("line", "run"), *tips] if len(studies) > 1 else tips
-    dots = base.mark_circle(size=14, opacity=1).encode(tooltip=tips)
+    dots = points(base, 14, tips)
     return titled(
         alt.layer(level(1), band, line, dots), "c over training", "band: 95% interval; grey line: c = 1"
     )
@@ -117,7 +120,7 @@ def loss(studies: Sequence[Study]) -> Drawn | None:
     base = _over_steps(studies, rows, "loss", **({"type": "log"} if log else {}))
     tips = [tip("step"), tip("value", "loss", PLAIN)]
     tips = [tip("line", "run"), *tips] if len(studies) > 1 else tips
-    dots = base.mark_circle(size=14, opacity=1).encode(tooltip=tips)
+    dots = points(base, 14, tips)
     several = max(study.summary.config["seeds"] for study in studies) > 1
     return titled(
         alt.layer(base.mark_line(strokeWidth=2), dots), "Loss over training", "mean over networks" if several else ""
