@@ -40,8 +40,8 @@ def hold(
         for descriptor in taken.values():
             _close(descriptor)
         with suppress(OSError), folder_locked(folder):
-            for path in taken:
-                remove_if_free(path)
+            for name in names:
+                remove_if_free(folder / name)
 
 
 @contextmanager

@@ -70,9 +70,11 @@ class Claim:
             if os.path.lexists(old):
                 os.rename(old, self.target)
             raise
-        for folder in (self.partial, self.folder, self.folder.absolute().parent):
-            sync(folder)
-        remove(old)
+        sync(self.folder)
+        sync(self.folder.absolute().parent)  # the folder itself may be new
+        if os.path.lexists(old):
+            sync(self.partial)
+            remove(old)
         remove(self.checkpoint)
 
 
