@@ -69,7 +69,7 @@ def _stalled(record: Record, thresholds: Analysis, _: Activation) -> Symptom | N
     first = int(going[-1]) + 1 if len(going) else 0
     if first >= len(falls) or best[-1] < CONVERGED * loss[0]:
         return None
-    row = int(np.searchsorted(step, (first + 1) * span))
+    row = int(np.searchsorted(step, first * span))
     message = f"the loss has stalled: it falls by less than that share in {span} steps"
     return _symptom("loss-stalled", record, row, None, falls[first], thresholds.stall_share, message)
 
