@@ -104,6 +104,7 @@ def test_bad_input_is_a_line_a_problem_and_nothing_is_written(folder: Path) -> N
         (["run", "x.yaml", "--jsn"], "No such option: --jsn"),
         (["run", "gone.yaml"], "gone.yaml: does not exist"),
         (["show", "nothing"], "there are no runs in runs"),
+        (["new", "\x1b[31mred"], "error: \\x1b[31mred is no starter config"),
         (["new", "quickstrat"], "did you mean quickstart?"),
         (["new", "quickstart", "-o", "my study.yaml"], "my study.yaml: is there already"),
     ],
