@@ -24,7 +24,10 @@ SYNTAX = {
     "logspace": "logspace(first, last, count): powers of ten, the ends are exponents",
 }
 
-_TOKENS = re.compile(r"""(\s*)("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|.)""", re.DOTALL)
+# quoted text, a run that no quote begins (it's), or one character
+_TOKENS = re.compile(
+    r"""("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s,:\[\]{}()"'](?:(?!: )[^,\[\]{}()])*|.)""", re.DOTALL
+)
 _CALL = re.compile(rf"\s*({'|'.join(SYNTAX)})\s*\((.*)\)\s*", re.DOTALL)
 _LARGEST, _LARGEST_EXPONENT = 1e300, 300
 
@@ -98,13 +101,13 @@ def _pieces(text: str) -> Iterator[str]:
     """The text between commas that no bracket or quote holds."""
     depth, start = 0, 0
     for token in _TOKENS.finditer(text):
-        match token[2]:
+        match token[1]:
             case "(" | "[" | "{":
                 depth += 1
             case ")" | "]" | "}":
                 depth -= 1
             case "," if depth == 0:
-                yield text[start : token.start(2)]
+                yield text[start : token.start()]
                 start = token.end()
     yield text[start:]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from json import dumps
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -196,14 +197,17 @@ class _Problems:
         if not self.found:
             return
         told = [
-            problem
-            if len(where) == points
-            else replace(problem, message=f"{problem.message} (at {label(where[0])})")
+            problem if len(where) == points else _placed(problem, where[0])
             for problem, where in self.found.items()
         ]
+        told.sort(key=lambda problem: inf if problem.line is None else problem.line)
         if len(told) > SHOWN:
             told[SHOWN:] = [Problem(f"and {len(told) - SHOWN:,} more problems")]
         raise InputError(*told)
+
+
+def _placed(problem: Problem, values: dict[str, Any]) -> Problem:
+    return replace(problem, message=f"{problem.message} (at {label(values)})")
 
 
 class _Outlines:
