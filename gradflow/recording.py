@@ -123,7 +123,7 @@ class Recorder:
 
     def _std(self, rows: int, mean: Array) -> Array:
         units = self.buffers.shape.width * self.buffers.shape.batch
-        std = np.sqrt(np.maximum(self.raw[:rows, A2] / units - mean**2, 0))
+        std: Array = np.sqrt(np.maximum(self.raw[:rows, A2] / units - mean**2, 0))
         for place, value in self.std.items():
             if place[0] < rows:
                 std[place] = value

@@ -94,7 +94,7 @@ class Buffers:
 
 
 def byte_groups(shape: Shape) -> int:
-    """Into how many sums a layer's marks are added, eight bytes at a time: a byte counts to 255 at most."""
+    """Into how many sums the marks of a layer are added, eight bytes at a time: a byte counts to 255 at most."""
     words = -(-shape.width * shape.batch // 8)
     least = -(-words // 255)
     return next((n for n in range(least, least + 64) if words % n == 0), least)

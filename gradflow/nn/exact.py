@@ -141,7 +141,7 @@ def _normalize(v: Array, exponent: Array) -> tuple[Array, Array]:
 
 def _store_norm(chunk: Plain, kind: int, layer: int, seed: int, v: Array, exponent: Array) -> None:
     sums = chunk.buffers.sums
-    sums.norms[kind, layer, seed, 0] = np.einsum("wb,wb->b", v, v)
+    sums.norms[kind, layer, seed, 0] = np.vecdot(v, v, axis=0)
     sums.norm_exponent[kind, layer, seed] = exponent
 
 
