@@ -7,7 +7,7 @@ errors in which it differs from the engine's, so each layer's real part is compa
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from math import sqrt
 from time import perf_counter
@@ -75,6 +75,11 @@ class Check:
     def saving(self) -> float:
         """How many times longer a forward pass for every parameter would take than the backward sweep."""
         return self.parameters * self.forward_seconds / self.backward_seconds
+
+    def document(self) -> dict[str, Any]:
+        """The JSON document of `gradflow check`."""
+        found = {"passed": self.passed, "max_relative_error": self.max_relative_error, "saving": self.saving}
+        return {**found, **asdict(self)}
 
 
 @dataclass(frozen=True)

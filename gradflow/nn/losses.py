@@ -27,11 +27,13 @@ class Loss:
         """The loss of each sample (..., B), real or complex: what the complex step differentiates."""
         raise NotImplementedError(self.name)
 
-    def delta(self, z: Array, y: Array, out: Array, exponent: Array | None = None) -> tuple[Array, bool]:
+    def delta(
+        self, z: Array, y: Array, out: Array, exponent: Array | None = None
+    ) -> tuple[Array, Array | None]:
         """Write dLoss/dz of each sample into `out`; return the loss of each sample (..., B) in float64.
 
-        With an integer `exponent` (..., 1, 1) the outputs are z 2^exponent. The second value says whether
-        `out` then carries the same exponent. A loss beyond float64 is inf; `out` stays finite.
+        With an integer `exponent` (..., 1, 1) the outputs are z 2^exponent. The second value is the exponent
+        that `out` then carries, if any. A loss beyond float64 is inf; `out` stays finite.
         """
         raise NotImplementedError(self.name)
 
@@ -48,7 +50,9 @@ class CrossEntropy(Loss):
         loss: Array = np.log(np.exp(shifted).sum(axis=-2)) - (shifted * y).sum(axis=-2)
         return loss
 
-    def delta(self, z: Array, y: Array, out: Array, exponent: Array | None = None) -> tuple[Array, bool]:
+    def delta(
+        self, z: Array, y: Array, out: Array, exponent: Array | None = None
+    ) -> tuple[Array, Array | None]:
         row = _ones_row(z.shape[-2], z.dtype)
         shifted = z - np.maximum.reduce(z, axis=-2, keepdims=True)
         at_class = np.matmul(row, shifted * y).astype(np.float64)
@@ -62,7 +66,7 @@ class CrossEntropy(Loss):
         # softmax - 1 at the class cancels as the fit gets good; minus the sum of the others does not
         np.subtract(others, of_others * y, out=out)
         np.divide(out, total, out=out)
-        return (np.log(total, dtype=np.float64) - at_class)[..., 0, :], False
+        return (np.log(total, dtype=np.float64) - at_class)[..., 0, :], None
 
 
 @dataclass(frozen=True)
@@ -75,13 +79,18 @@ class Mse(Loss):
         loss: Array = ((z - y) ** 2).mean(axis=-2)
         return loss
 
-    def delta(self, z: Array, y: Array, out: Array, exponent: Array | None = None) -> tuple[Array, bool]:
-        target = y if exponent is None else np.ldexp(y, -exponent)
-        np.subtract(z, target, out=out)
+    def delta(
+        self, z: Array, y: Array, out: Array, exponent: Array | None = None
+    ) -> tuple[Array, Array | None]:
+        if exponent is not None:
+            z = np.ldexp(z, np.minimum(exponent, 0))  # beside an output that has vanished, the target has not
+            exponent = np.maximum(exponent, 0)
+            y = np.ldexp(y, -exponent)
+        np.subtract(z, y, out=out)
         residual = out.astype(np.float64)
         loss = np.einsum("...ob,...ob->...b", residual, residual) / z.shape[-2]
         np.multiply(out, 2 / z.shape[-2], out=out)
-        return (loss, False) if exponent is None else (np.ldexp(loss, 2 * exponent[..., 0]), True)
+        return (loss, None) if exponent is None else (np.ldexp(loss, 2 * exponent[..., 0]), exponent)
 
 
 @lru_cache(maxsize=64)

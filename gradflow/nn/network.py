@@ -43,8 +43,7 @@ class Network:
         self.state = tuple(Parameters(shape, buffers.dtype) for _ in range(optimizer.slots))
         edges = [*range(0, shape.depth, buffers.chunk), shape.depth]
         self.chunks = [
-            BLOCKS[block](lo, hi, self.parameters, buffers, activation)
-            for lo, hi in pairwise(edges)
+            BLOCKS[block](lo, hi, self.parameters, buffers, activation) for lo, hi in pairwise(edges)
         ]
         self.stacks = [self._chunk_stacks(chunk) for chunk in self.chunks]
         self.readout = self._readout_stack() if shape.readout else None
@@ -127,9 +126,9 @@ class Network:
         losses, carried = self.loss.delta(self.outputs, self.targets, buffers.delta_out, exponent)
         np.mean(losses, axis=-1, out=sums.loss)
         np.matmul(self.row, np.square(buffers.delta_out), out=sums.out_norm)
-        if carried and exponent is not None:
+        if carried is not None:
             sums.scaled = True
-            sums.out_exponent[...] = buffers.entry_exponent[...] = exponent
+            sums.out_exponent[...] = buffers.entry_exponent[...] = carried
 
     def _finish(self, stacks: list[Stack], record: bool, update: bool) -> None:
         for stack in stacks:
