@@ -24,7 +24,7 @@ LN10 = log(10.0)
 CONSTANT = "constant weights are not random: theory predicts random networks only"
 NARROW = f"mean field needs wide layers (a width of {SMALLEST_WIDTH} or more)"
 SHALLOW = "c needs two hidden layers: there is no step between layers"
-DEAD = "no gradient is expected to pass: the slope is 0 wherever z falls"
+DEAD = "no gradient is expected to pass: the weights are 0, or the slope wherever z falls"
 UNBOUNDED = "q grows without bound: there is no q_star, and chi is its limit at large q"
 
 
@@ -100,7 +100,7 @@ def _window(network: MeanField, first: int) -> dict[str, Any]:
     if not transitions:
         return {"reason": SHALLOW}
     log_c, shift = float(network.log_c(first)), float(network.shift(first))
-    if not isfinite(network.shifts.sum()):
+    if not isfinite(log_c + network.shifts.sum()):
         return {"c": exp(log_c), "reason": DEAD}
     log_weight = float(network.log_gain[first:-1].mean()) / 2
     return {
