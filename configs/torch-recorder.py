@@ -1,4 +1,4 @@
-# Records the gradient norms of a PyTorch network, for `gradflow fit`: each layer's norm is that of dLoss/dz of
+# Records the gradient norms of a PyTorch network, for `gradflow fit`: a layer's norm is that of dLoss/dz of
 # each sample, its natural log averaged over the batch. Use:
 #
 #     from recorder import Recorder

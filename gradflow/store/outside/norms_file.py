@@ -23,6 +23,7 @@ Cells = dict[Key, float]
 
 LARGEST = 100_000_000  # bytes
 MOST = 5_000_000  # norms
+_NUMBER = re.compile(r"[0-9]{1,9}").fullmatch
 SHOWN = 40  # characters of a text of the file that an error shows
 ASK = (
     "say what these norms are: --kind delta (||dLoss/dz|| of each layer, per sample) or --kind weight "
@@ -92,8 +93,8 @@ def _kinds(wrong: str) -> str:
 def _assembled(cells: dict[str, Cells], source: str) -> Norms:
     keys = list(next(cells[kind] for kind in KINDS if kind in cells))
     steps = sorted({step for step, _, _ in keys})
-    layers = _in_order(list(dict.fromkeys(layer for _, layer, _ in keys)), source)
-    seeds = list(dict.fromkeys(seed for _, _, seed in keys))
+    layers, seeds = (_in_order(list(dict.fromkeys(key[i] for key in keys))) for i in (1, 2))
+    _require_every(layers, source)
     logs = {kind: _cube(held, steps, layers, seeds, f"{source}: {kind}") for kind, held in cells.items()}
     return Norms(tuple(steps), tuple(layers), logs)
 
@@ -112,15 +113,16 @@ def _cube(
     return np.array(values).reshape(len(steps), len(layers), len(seeds))
 
 
-def _in_order(layers: list[str], source: str) -> list[str]:
-    """Numbers by size, as evenly spaced as those of all layers are; names as they came."""
-    if not all(re.fullmatch(r"[0-9]{1,9}", layer) for layer in layers):
-        return layers
-    ordered = sorted(layers, key=int)
-    if len({int(b) - int(a) for a, b in pairwise(ordered)}) > 1:
-        shown = ", ".join(ordered[:8])
+def _in_order(names: list[str]) -> list[str]:
+    """Numbers by size, names as they came."""
+    return sorted(names, key=int) if all(map(_NUMBER, names)) else names
+
+
+def _require_every(layers: list[str], source: str) -> None:
+    """Refuse numbers that are not as evenly spaced as those of all layers are."""
+    if all(map(_NUMBER, layers)) and len({int(b) - int(a) for a, b in pairwise(layers)}) > 1:
+        shown = ", ".join(layers[:8])
         raise _refused(f"some of the layers {shown}, ... are left out: record every layer", source)
-    return ordered
 
 
 def _told(key: Key) -> str:

@@ -1,0 +1,175 @@
+"""What the pages of comparisons say, and that they fit where they are shown."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gradflow.analysis.compare import Comparison, Row, compare, row_of
+from gradflow.analysis.pivot import pivot
+from gradflow.analysis.summary import Flows
+from gradflow.errors import InputError
+from gradflow.report import markdown, terminal
+from gradflow.report.compare_pages import compare_page, pivot_page
+from gradflow.report.listing import line_of, ls_page
+from gradflow.report.page import Facts, Page, Sentence, Strip, Table, Toned
+from gradflow.report.terminal import Look
+from gradflow.store import Entry
+from tests.analysis.test_compare import grid, row, run
+from tests.report.examples import HOSTILE, flow, hostile
+
+PIPE = Look(wrap=False)
+
+
+def table(page: Page) -> Table:
+    (found,) = (block for block in page.blocks if isinstance(block, Table))
+    return found
+
+
+def titles(page: Page) -> list[str]:
+    return [column.title for column in table(page).columns]
+
+
+def notes(page: Page) -> str:
+    return "\n".join(block.text for block in page.blocks if isinstance(block, Sentence))
+
+
+def found() -> Comparison:
+    return compare(
+        [row(f"study-{d:08x}", model={"depth": d}, flow=Flows(flow(depth=d), flow(depth=d))) for d in (5, 50)]
+    )
+
+
+def test_what_all_share_is_told_once_above_the_table() -> None:
+    page = compare_page(found())
+    (facts,) = (block for block in page.blocks if isinstance(block, Facts))
+    assert "width 128" in dict(facts.rows)["model"]
+    assert "width" not in titles(page)
+    assert titles(page) == [
+        "run",
+        "depth",
+        "verdict",
+        "c",
+        "log10 ratio",
+        "gradient",
+        "final loss",
+        "loss ratio",
+    ]
+
+
+def test_c_has_its_interval_in_the_colour_of_the_verdict() -> None:
+    cells = table(compare_page(found())).rows[0]
+    assert Toned("0.707 ± 0.002", "vanishing") in cells
+    assert Toned("vanishing", "vanishing") in cells
+
+
+def test_strips_are_relative_to_the_last_layer_on_one_scale() -> None:
+    strips = [
+        cell for cells in table(compare_page(found())).rows for cell in cells if isinstance(cell, Strip)
+    ]
+    assert [strip.values[-1] for strip in strips] == pytest.approx([0.0, 0.0], abs=0.2)  # the last bin's mean
+    assert len({(strip.low, strip.high) for strip in strips}) == 1
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 140])
+@pytest.mark.parametrize("unicode", [True, False])
+def test_the_table_fits_and_says_what_it_hides(columns: int, unicode: bool) -> None:
+    page = compare_page(found(), room=columns)
+    text = terminal.render(page, Look(columns=columns, unicode=unicode))
+    assert all(len(line) <= columns for line in text.splitlines())
+    hidden = set(titles(compare_page(found()))) - set(titles(page))
+    assert all(title in notes(page) for title in hidden)
+    assert ("--all" in notes(page)) == bool(hidden)
+    assert {"depth", "verdict", "c"} <= set(titles(page))
+
+
+def test_all_hides_nothing_and_a_pipe_neither() -> None:
+    everything = titles(compare_page(found(), everything=True, room=80))
+    assert {"run", "gradient", "loss ratio", "final c", "final verdict", "theory", "accuracy"} <= set(
+        everything
+    )
+    text = terminal.render(compare_page(found()), PIPE)
+    assert all(title in text for title in titles(compare_page(found())))
+
+
+def test_columns_are_those_that_are_wanted_in_their_order() -> None:
+    page = compare_page(found(), ["verdict_final", "run", "width", "c"], room=20)
+    assert titles(page) == ["final verdict", "run", "width", "c"]
+    with pytest.raises(InputError, match="did you mean verdict"):
+        compare_page(found(), ["verdct"])
+
+
+def test_the_first_rows_are_told_to_be_the_first() -> None:
+    page = compare_page(found(), top=1)
+    assert len(table(page).rows) == 1
+    assert page.title == "1 of 2 runs"
+
+
+def test_a_diverged_run_shows_that_it_diverged_and_a_failed_one_that_it_failed() -> None:
+    rows = [row("a", status="diverged"), row("b", status="failed")]
+    cells = [cell for line in table(compare_page(compare(rows))).rows for cell in line]
+    assert Toned("diverged", "overflow") in cells
+    assert Toned("failed", "warning") in cells
+
+
+def test_a_borderline_verdict_is_marked_and_explained() -> None:
+    page = compare_page(compare([row_of(run(flow=Flows(flow(borderline=True), flow())))]))
+    assert Toned("vanishing?", "vanishing") in table(page).rows[0]
+    assert "borderline" in notes(page)
+
+
+def test_a_map_has_a_coloured_cell_for_each_pair_and_theory_beside_it() -> None:
+    made = pivot(compare(grid()), "depth", "init")
+    page = pivot_page(made, theory=True)
+    assert titles(page) == ["depth \\ init", "he", "xavier"]
+    assert table(page).rows[0][:2] == ("10", Toned("1.0000 (0.7054)", "vanishing"))
+    assert "theory" in notes(page)
+    assert "theory" not in notes(pivot_page(made))
+
+
+def test_a_map_says_how_it_combines_the_runs_of_a_cell() -> None:
+    rows = [*grid(), *(replace(one, values={**one.values, "path": "other"}) for one in grid())]
+    page = pivot_page(pivot(compare(rows), "depth", "init"))
+    assert "mean of ln c" in notes(page)
+    assert table(page).rows[0][1] == Toned("1.0000 x2", "vanishing")
+
+
+def listed(*rows: Row, sweep: bool = False) -> dict[str, Any]:
+    path = Path(rows[0]["path"])
+    return line_of(Entry(path, points=()) if sweep else Entry(path, problem="-"), rows)
+
+
+def test_a_line_of_ls_is_a_run() -> None:
+    line = listed(row("study-0123abcd"))
+    assert (line["depth"], line["activation"], line["init"]) == (51, "relu", "gaussian")
+    assert (line["verdict"], line["points"]) == ("vanishing", None)
+
+
+def test_a_sweep_is_one_line_with_the_range_of_its_depths() -> None:
+    made = {**listed(*grid(status="diverged"), sweep=True), "id": "study-00000000"}
+    cells = table(ls_page([made], "runs")).rows[0]
+    assert "sweep of 4, 4 diverged" in cells
+    assert "10..20" in cells
+    assert "he, xavier" in cells
+
+
+def test_ls_fits_eighty_columns_and_says_what_it_hides() -> None:
+    page = ls_page([listed(row(f"study-{i:08x}")) for i in range(3)], "runs", 80)
+    assert all(len(line) <= 80 for line in terminal.render(page, Look(columns=80)).splitlines())
+    assert "hidden" in notes(page)
+    assert titles(page)[0] == "run"
+
+
+def test_an_empty_folder_says_how_to_make_a_run() -> None:
+    assert "gradflow run" in terminal.render(ls_page([], "runs"), PIPE)
+
+
+def test_no_text_of_a_user_acts_in_a_comparison() -> None:
+    bad = row_of(hostile())
+    for page in (
+        compare_page(compare([bad, row("b")])),
+        ls_page([line_of(Entry(Path(HOSTILE), problem="-"), [bad])], HOSTILE),
+    ):
+        for text in (terminal.render(page, PIPE), markdown.render(page)):
+            assert not {"\x1b", "\x07", "\u202e", "\x9b", "\ud800"} & set(text)

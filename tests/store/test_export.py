@@ -1,0 +1,134 @@
+"""Tables for other tools, read back by the tools themselves."""
+
+import json
+import sys
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gradflow.errors import InputError, MissingExtra
+from gradflow.recording import PER_LAYER
+from gradflow.report.csv_text import csv_text
+from gradflow.store import Run
+from gradflow.store.execute import execute
+from gradflow.store.export import (
+    chosen,
+    json_text,
+    layers_table,
+    lists,
+    make_folder,
+    runs_table,
+    write_parquet,
+    write_tensorboard,
+)
+from tests.store.small import small
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+    folder = tmp_path_factory.mktemp("runs")
+    return [execute(small(f"seed={seed}", "name=two"), folder) for seed in (0, 10)]
+
+
+def frame(columns: Any) -> "pd.DataFrame":
+    text = csv_text(list(columns), zip(*lists(columns), strict=True))
+    return pd.read_csv(StringIO(text))
+
+
+def assert_layers_are_the_recording(table: "pd.DataFrame", runs: list[Run], rows: list[int]) -> None:
+    for run, seed in ((run, seed) for run in runs for seed in range(2)):
+        mine = table[(table["run"] == run.id) & (table["seed"] == run.config.seed + seed)]
+        for name in PER_LAYER:
+            cube = mine.pivot(index="row", columns="layer", values=name).to_numpy(float)
+            np.testing.assert_allclose(cube, run[name][rows, :, seed], rtol=1e-15)  # pandas' own rounding
+        np.testing.assert_array_equal(mine.groupby("row")["step"].first(), run["step"][rows])
+
+
+@pytest.mark.parametrize(
+    ("rows", "kept"), [("first,last", [0, 6]), ("first", [0]), ("last", [6]), ("all", [*range(7)])]
+)
+def test_pandas_reads_the_layers_of_the_chosen_rows(runs: list[Run], rows: str, kept: list[int]) -> None:
+    table = frame(layers_table(runs, rows))
+    assert list(table.columns) == ["run", "row", "step", "seed", "layer", *PER_LAYER]
+    assert sorted(set(table["row"])) == kept
+    assert sorted(set(table["layer"])) == [1, 2, 3]
+    assert_layers_are_the_recording(table, runs, kept)
+
+
+def test_pandas_reads_a_line_a_run_with_its_config_and_results(runs: list[Run]) -> None:
+    table = frame(runs_table(runs))
+    assert list(table["id"]) == [run.id for run in runs]
+    assert list(table["seed"]) == [0, 10]
+    assert list(table["c"]) == pytest.approx([run.summary.flow.initial.c for run in runs], rel=1e-15)
+    assert list(table["model.init"]) == ["xavier_normal"] * 2
+
+
+def test_json_holds_both_tables_and_nan_as_null(runs: list[Run]) -> None:
+    document = json.loads(json_text({"runs": runs_table(runs), "layers": layers_table(runs, "all")}))
+    assert [row["id"] for row in document["runs"]] == [run.id for run in runs]
+    last = document["layers"][-1]
+    assert (last["row"], last["layer"], last["update_ratio"]) == (6, 3, None)
+    assert last["q"] == runs[1]["q"][6, 2, 1]
+
+
+def test_parquet_is_read_back_with_types_and_nulls(runs: list[Run], tmp_path: Path) -> None:
+    for name, columns in (("layers", layers_table(runs, "all")), ("runs", runs_table(runs))):
+        write_parquet(tmp_path / f"{name}.parquet", columns)
+    layers = pd.read_parquet(tmp_path / "layers.parquet")
+    assert_layers_are_the_recording(layers, runs, [*range(7)])
+    assert layers["layer"].dtype == np.int64
+    assert (
+        layers["update_ratio"].isna().sum() == 2 * 2 * 3
+    )  # runs x seeds x layers: no update follows the last row
+    table = pd.read_parquet(tmp_path / "runs.parquet")
+    assert list(table["c"]) == [run.summary.flow.initial.c for run in runs]
+    assert table["diverged_step"].isna().all()
+
+
+def test_tensorboard_s_own_reader_finds_loss_c_and_norms(runs: list[Run], tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    write_tensorboard(tmp_path, runs, "all")
+    for run in runs:
+        events = EventAccumulator(str(tmp_path / run.id))
+        events.Reload()
+        assert {"loss", "c", "log10_ratio", "log_delta_norm/layer_0003"} <= set(events.Tags()["scalars"])
+        loss = events.Scalars("loss")
+        assert [event.step for event in loss] == run["step"].tolist()
+        np.testing.assert_allclose([event.value for event in loss], run["loss"].mean(axis=1), rtol=1e-6)
+        norms = [event.value for event in events.Scalars("log_delta_norm/layer_0001")]
+        np.testing.assert_allclose(norms, run["log_delta_norm"][:, 0].mean(axis=1), rtol=1e-6)
+
+
+def test_a_folder_that_holds_the_run_s_events_is_refused(runs: list[Run], tmp_path: Path) -> None:
+    write_tensorboard(tmp_path, runs[:1], "first")
+    with pytest.raises(InputError, match="is there already"):
+        write_tensorboard(tmp_path, runs, "first")
+
+
+def test_a_missing_extra_is_the_command_that_installs_it(
+    runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("pyarrow", "tensorboardX"):
+        monkeypatch.setitem(sys.modules, name, None)  # importing it now fails
+    with pytest.raises(MissingExtra, match=r"pip install 'gradflow-lab\[parquet\]'"):
+        write_parquet(tmp_path / "x.parquet", {"a": [1]})
+    with pytest.raises(MissingExtra, match=r"pip install 'gradflow-lab\[tensorboard\]'"):
+        write_tensorboard(tmp_path, runs, "all")
+    assert not list(tmp_path.iterdir())
+
+
+def test_rows_and_folders_that_cannot_be_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="first,last"):
+        chosen(3, "second")
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="is a file"):
+        make_folder(tmp_path / "file")
+    with pytest.raises(InputError, match="make its parent"):
+        make_folder(tmp_path / "none" / "folder")
+    make_folder(tmp_path / "new")
+    make_folder(tmp_path / "new")

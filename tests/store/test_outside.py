@@ -1,0 +1,257 @@
+"""Norms that were recorded elsewhere: every form of a file, what is refused, and the run that they become."""
+
+import json
+from collections.abc import Callable
+from math import exp, log
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradflow.analysis.outside import summarize_outside
+from gradflow.analysis.summary import Flow
+from gradflow.errors import InputError
+from gradflow.store import open_run, scan
+from gradflow.store.outside import read_norms, run_of, save_norms
+from gradflow.store.rows import read_row
+
+C, DEPTH, SEEDS = 0.8, 12, 3
+STEPS = (0, 5)
+LOGS = np.array(
+    [[[(DEPTH - layer) * log(C) + 0.01 * seed * layer + step for seed in range(SEEDS)]
+      for layer in range(1, DEPTH + 1)] for step in STEPS]
+)  # fmt: skip
+EVERY = [(i, j, k) for i in range(len(STEPS)) for j in range(DEPTH) for k in range(SEEDS)]
+
+
+def csv_of(header: str, line: Callable[[int, int, int], str], order: list[Any] = EVERY) -> str:
+    return "\n".join([header, *(line(*place) for place in order)])
+
+
+def long(i: int, j: int, k: int) -> str:
+    return f"{STEPS[i]},{j + 1},{k},{LOGS[i, j, k]!s}"
+
+
+def wide(prefix: str, values: Any) -> str:
+    rows = [
+        f"{STEPS[i]},{k}," + ",".join(str(v) for v in values[i, :, k]) for i in range(2) for k in range(SEEDS)
+    ]
+    return "\n".join(["step,seed," + ",".join(f"{prefix}{j + 1}" for j in range(DEPTH)), *rows])
+
+
+TEXTS = {
+    "long logs": csv_of("step,layer,seed,log_norm", long),
+    "long norms": csv_of(
+        "step,layer,seed,norm", lambda i, j, k: f"{STEPS[i]},{j},{k},{exp(LOGS[i, j, k])!s}"
+    ),
+    "in any order": csv_of("step,layer,seed,log_norm", long, EVERY[::-1]),
+    "with a kind": csv_of("kind,step,layer,seed,log_norm", lambda *at: f"delta,{long(*at)}"),
+    "quoted, with a BOM": "\ufeff" + csv_of('"step","layer",seed,log_norm', long),
+    "every second number": csv_of(
+        "layer,step,seed,log_norm", lambda i, j, k: f"{2 * j},{STEPS[i]}.0,{k},{LOGS[i, j, k]!s}"
+    ),
+    "named": csv_of(
+        "step,layer,seed,log_norm", lambda i, j, k: f"{STEPS[i]},fc{(7 * j) % 12},{k},{LOGS[i, j, k]!s}"
+    ),
+    "wide logs": wide("log_norm_", LOGS),
+    "wide norms": wide("norm_fc", np.exp(LOGS)),
+}
+ARRAYS: dict[str, dict[str, Any]] = {
+    "logs": {"log_norm": LOGS, "step": np.array(STEPS)},
+    "norms": {"norm": np.exp(LOGS), "step": np.array(STEPS), "layer": np.array([f"fc{j}" for j in range(DEPTH)])},
+    "with a kind": {"log_norm": LOGS, "step": np.array(STEPS), "kind": np.array("delta")},
+    "our own": {"log_delta_norm": LOGS, "step": np.array(STEPS, float), "loss": np.zeros((2, SEEDS))},
+    "long": {
+        "log_norm": LOGS.reshape(-1), "step": np.array([STEPS[i] for i, _, _ in EVERY]),
+        "layer": np.array([j for _, j, _ in EVERY]), "seed": np.array([k for _, _, k in EVERY]),
+    },
+}  # fmt: skip
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str | dict[str, Any]], Path]:
+    def written(content: str | dict[str, Any]) -> Path:
+        path = tmp_path / ("norms.csv" if isinstance(content, str) else "norms.npz")
+        if isinstance(content, str):
+            path.write_text(content, encoding="utf-8")
+        else:
+            np.savez(path, **content)
+        return path
+
+    return written
+
+
+Write = Callable[[str | dict[str, Any]], Path]
+
+
+@pytest.mark.parametrize(
+    "content", [*TEXTS.values(), *ARRAYS.values()], ids=[*TEXTS, *(f"npz {n}" for n in ARRAYS)]
+)
+def test_every_form_of_a_file_gives_the_same_norms(write: Write, content: str | dict[str, Any]) -> None:
+    norms = read_norms(write(content), "delta")
+    assert norms.steps == STEPS
+    assert (len(norms.layers), norms.networks) == (DEPTH, SEEDS)
+    np.testing.assert_allclose(norms.logs["delta"], LOGS, atol=1e-12)
+
+
+def test_names_keep_their_order_and_numbers_are_sorted(write: Write) -> None:
+    assert read_norms(write("step,layer,norm\n0,b,1\n0,a,1"), "delta").layers == ("b", "a")
+    assert read_norms(write("step,layer,norm\n0,10,1\n0,9,1"), "delta").layers == ("9", "10")
+
+
+def flow(path: Path, kind: str | None = "delta") -> Flow:
+    return run_of(read_norms(path, kind), "norms", path).summary.flow.initial
+
+
+def test_a_planted_c_is_found_with_its_interval(write: Write) -> None:
+    drawn = np.random.default_rng(0).normal(log(C), 0.1, (DEPTH, 8)).cumsum(axis=0)[::-1]
+    found = flow(write({"log_norm": drawn[None]}))
+    assert found.c is not None
+    assert found.c_low is not None
+    assert found.c_high is not None
+    assert found.c_low < C < found.c_high
+    assert found.c_high - found.c_low < 0.2
+    assert (found.interval, found.verdict, found.transitions) == ("t over seeds", "vanishing", DEPTH - 1)
+
+
+def test_a_norm_of_zero_is_a_dead_layer(write: Write) -> None:
+    found = flow(write("step,layer,norm\n0,1,0\n0,2,0\n0,3,1"))
+    assert (found.verdict, found.c) == ("dead", None)
+    assert "layer 2" in (found.reason or "")
+
+
+def test_a_norm_that_is_not_finite_is_an_overflow(write: Write) -> None:
+    assert flow(write("step,layer,norm\n0,1,inf\n0,2,1\n0,3,nan")).verdict == "overflow"
+
+
+def test_weight_gradients_give_no_c_and_it_says_why_and_what_to_do(write: Write) -> None:
+    found = flow(write(TEXTS["long logs"]), "weight")
+    assert (found.c, found.verdict) == (None, "undetermined")
+    for words in ("Glorot & Bengio 2010, eq. 14", "gradflow sweep", "depth=", "torch-recorder"):
+        assert words in (found.reason or "")
+    assert found.profile.log10_weight_grad[-1] == pytest.approx(LOGS[0, -1].mean() / log(10))
+
+
+def test_of_two_kinds_delta_is_fitted_and_the_weights_stand_beside_it(write: Write) -> None:
+    both = csv_of("kind,step,layer,log_norm", lambda i, j, k: f"{('delta', 'weight')[k]},{i},{j},{LOGS[i, j, k]!s}",
+                  [place for place in EVERY if place[2] < 2])  # fmt: skip
+    found = flow(write(both), None)
+    assert found.c == pytest.approx(C)
+    assert found.profile.log10_weight_grad[0] == pytest.approx(LOGS[0, 0, 1] / log(10))
+    assert flow(write(both), "weight").c is None
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("step,layer,norm\n0,1,1", "--kind delta"),
+        ("step,layer,kind,norm\n0,1,delt,1", "did you mean delta"),
+        ("step,layer,kind,norm\n0,1,,1", "--kind delta"),
+        ("", "columns step, layer and norm"),
+        ("step,layer,value\n0,1,1", "columns step, layer and norm"),
+        ("step,kind,fc1,fc2\n0,delta,1,1", "norm_1"),
+        ("step,layer,kind,norm\n", "holds no norms"),
+        ("step,layer,kind,norm\n0,1,delta,x", "norms.csv:2: the norm 'x' is no number"),
+        ("step,layer,kind,norm\n0,1,delta,", "norms.csv:2: the norm '' is no number"),
+        ("step,layer,kind,norm\n0,1,delta,-2", "log_norm if it holds natural logs"),
+        ("step,layer,kind,norm\n0.5,1,delta,1", "no whole number"),
+        ("step,layer,kind,norm\nnan,1,delta,1", "no whole number"),
+        ("step,layer,kind,norm\n0,1,delta", "norms.csv:2: has 3 cells"),
+        ("step,layer,kind,norm,norm\n", "two columns are called 'norm'"),
+        ("step,layer,kind,norm\n0,1,delta,1\n0,1,delta,2", "norms.csv:3: a second norm of step 0, layer 1"),
+        ("step,layer,kind,norm\n0,1,delta,1\n0,2,delta,1\n1,1,delta,1", "the norm of step 1, layer 2, seed 0 is missing"),
+        ("step,layer,kind,norm\n0,1,delta,1\n0,2,delta,1\n0,5,delta,1", "left out"),
+        ("step,layer,kind,norm\n0,1,delta,1\n0,1,weight,1\n1,1,weight,1", "other kind has not"),
+        ("step,layer,kind,norm\n0,1,delta,1\x00", "norm"),
+        ('step,layer,kind,norm\n0,1,delta,"1', "no CSV file"),
+        ({"gradient": LOGS}, "no array norm or log_norm; it holds gradient"),
+        ({"log_norm": LOGS[..., None]}, "(steps, layers, seeds)"),
+        ({"log_norm": np.array(["a"])}, "norms are numbers"),
+        ({"log_norm": LOGS, "step": np.arange(7), "kind": np.array("delta")}, "step has 7 entries for 2 steps"),
+        ({"log_norm": np.array([None, 1], dtype=object)}, "not a readable npz file"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_refused_where_it_stands(
+    write: Write, content: str | dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InputError) as refused:
+        read_norms(write(content))
+    assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("delt", "did you mean delta"), ("weight", "holds no norms of kind weight, only of delta")],
+)
+def test_a_kind_that_is_not_there_is_refused(write: Write, kind: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        read_norms(write(TEXTS["with a kind"]), kind)
+
+
+def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "gone.csv"):
+        with pytest.raises(InputError, match=path.name):
+            read_norms(path, "delta")
+    broken = tmp_path / "broken.npz"
+    broken.write_bytes(b"PK\x03\x04 and no more")
+    with pytest.raises(InputError, match="not a readable npz"):
+        read_norms(broken, "delta")
+
+
+def test_norms_become_a_run_that_compare_and_show_take(write: Write, tmp_path: Path) -> None:
+    path = write(TEXTS["long logs"])
+    saved = save_norms(tmp_path / "runs", "outside", read_norms(path, "delta"), path, lambda run: run.id)
+    (entry,) = scan(tmp_path / "runs")
+    assert entry.run is not None
+    assert entry.run.id == saved.id
+    row = read_row(entry.run)
+    assert row["c"] == saved.summary.flow.initial.c
+    assert (row["model.depth"], row["data"], row["status"]) == (DEPTH, "recorded", "completed")
+    found = open_run(saved.path)
+    np.testing.assert_array_equal(found["log_delta_norm"], LOGS)
+    assert np.isnan(found["q"]).all()
+    assert sorted(one.name for one in saved.path.iterdir()) == [
+        "config.yaml", "recording.npz", "report.md", "run.json", "summary.json",
+    ]  # fmt: skip
+
+
+def test_its_summary_can_be_made_again(write: Write, tmp_path: Path) -> None:
+    path = write(TEXTS["long logs"])
+    saved = save_norms(tmp_path / "runs", "outside", read_norms(path, "delta"), path)
+    before = json.loads((saved.path / "summary.json").read_text())
+    (saved.path / "summary.json").unlink()
+    assert open_run(saved.path).summary.document() == before
+
+
+def test_the_same_norms_are_one_run_and_other_norms_another(write: Write, tmp_path: Path) -> None:
+    path = write(TEXTS["long logs"])
+    norms = read_norms(path, "delta")
+    first, again = (save_norms(tmp_path / "runs", "outside", norms, path) for _ in range(2))
+    assert first.path == again.path
+    other = save_norms(tmp_path / "runs", "outside", read_norms(path, "weight"), path)
+    assert other.path != first.path
+
+
+def test_it_has_no_config_that_could_be_run(write: Write, tmp_path: Path) -> None:
+    path = write(TEXTS["long logs"])
+    run = save_norms(tmp_path / "runs", "outside", read_norms(path, "delta"), path)
+    with pytest.raises(InputError, match="has no config"):
+        _ = open_run(run.path).config
+
+
+@pytest.mark.parametrize("name", ["../x", "", "a b", ".x"])
+def test_a_name_that_no_run_can_have_is_refused(write: Write, tmp_path: Path, name: str) -> None:
+    path = write(TEXTS["long logs"])
+    with pytest.raises(InputError, match="a run is named by"):
+        save_norms(tmp_path / "runs", name, read_norms(path, "delta"), path)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_final_flow_is_the_last_row_that_is_finite(write: Write) -> None:
+    logs = LOGS.copy()
+    logs[1, 3, 0] = np.inf
+    path = write({"log_norm": logs, "step": np.array(STEPS)})
+    norms = read_norms(path, "delta")
+    summary = summarize_outside("x-00000000", norms.config("x", "norms.npz"), norms.recording())
+    assert summary.flow.final.step == 0

@@ -1,0 +1,67 @@
+"""Rows for comparisons: what a whole summary would give, though most of summary.json is not read."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gradflow.analysis.compare import row_of
+from gradflow.errors import InputError
+from gradflow.store import Entry, Run, open_run, scan
+from gradflow.store.execute import execute
+from gradflow.store.rows import read_row, read_rows, rows_of
+from tests.store.small import small
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return execute(small("depth=30"), tmp_path)
+
+
+def test_a_row_is_that_of_the_whole_summary(run: Run) -> None:
+    found = open_run(run.path)
+    assert read_row(found) == row_of(found.summary)
+    assert len(read_row(found).gradient) == 30
+
+
+def test_a_hostile_text_in_a_summary_is_not_taken_for_numbers(run: Run) -> None:
+    path = run.path / "summary.json"
+    document = json.loads(path.read_text())
+    text = '"c": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]'
+    document["flow"]["initial"]["reason"] = text
+    document["config"]["name"] = text
+    path.write_text(json.dumps(document))
+    assert read_row(open_run(run.path)).config["name"] == text
+
+
+def test_a_damaged_summary_is_made_again(run: Run) -> None:
+    expected = read_row(run)
+    (run.path / "summary.json").write_text('{"format": 1')
+    assert read_row(open_run(run.path)) == expected
+
+
+def test_a_damaged_run_is_one_problem_and_the_others_are_read(run: Run, tmp_path: Path) -> None:
+    other = execute(small("depth=2"), tmp_path)
+    (other.path / "run.json").write_text("{}")
+    (run.path / "summary.json").unlink()
+    rows, problems = rows_of(["*"], tmp_path)
+    assert [row["id"] for row in rows] == [run.id]
+    (problem,) = problems
+    assert str(other.path) in problem
+    (run.path / "recording.npz").write_bytes(b"")  # now the summary cannot be made again
+    assert len(read_rows(scan(tmp_path))[1]) == 2
+
+
+def test_a_run_that_is_named_twice_is_one_row(run: Run, tmp_path: Path) -> None:
+    rows, _ = rows_of([run.id, "net-*", str(run.path)], tmp_path)
+    assert len(rows) == 1
+
+
+def test_a_sweep_stands_for_its_points(run: Run) -> None:
+    rows, problems = read_rows([Entry(run.path.parent, points=(Entry(run.path, run),))])
+    assert ([row["id"] for row in rows], problems) == ([run.id], [])
+
+
+def test_what_names_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        rows_of(["nothing"], tmp_path)
