@@ -17,7 +17,7 @@ from pathlib import Path
 from time import monotonic
 
 from gradflow.config.load import load_data
-from gradflow.config.memory import size
+from gradflow.config.memory import physical_memory, size
 from gradflow.errors import GradflowError, InputError, Problem, RunError
 from gradflow.store import Index, Run, open_run
 from gradflow.store.checkpoint import Checkpoint
@@ -48,10 +48,10 @@ class Options:
     retry_failed: bool = False
     fail_fast: bool = False
 
-    @property
-    def place(self) -> Place:
-        """Where the points are computed."""
-        return EXECUTORS[self.executor](self.workers or cores(), self.address)
+    def place(self, points: Sequence[Point]) -> Place:
+        """Where points are computed, by no more workers than the memory holds of the largest one."""
+        fitting = physical_memory() // max(point.cost.memory for point in points)
+        return EXECUTORS[self.executor](min(self.workers or cores(), fitting), self.address)
 
 
 def cores() -> int:
@@ -69,7 +69,8 @@ def run_sweep(
     """
     options = options or Options()
     with open_sweep(runs, sweep.id, sweep.document(), options.shard) as folder:
-        yield from _Driver(folder, options, render).run(share(sweep, options), Index(runs))
+        points = share(sweep, options)
+        yield from _Driver(folder, options, options.place(points), render).run(points, Index(runs))
 
 
 def share(sweep: Sweep, options: Options) -> tuple[Point, ...]:
@@ -83,9 +84,8 @@ def share(sweep: Sweep, options: Options) -> tuple[Point, ...]:
 
 
 class _Driver:
-    def __init__(self, folder: Path, options: Options, render: Render | None) -> None:
-        self.folder, self.options, self.render = folder, options, render
-        self.place = options.place
+    def __init__(self, folder: Path, options: Options, place: Place, render: Render | None) -> None:
+        self.folder, self.options, self.place, self.render = folder, options, place, render
         self.running: dict[Future[Result], tuple[Point, float]] = {}
         self.deaths: Counter[int] = Counter()
 

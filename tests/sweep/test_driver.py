@@ -114,6 +114,15 @@ def test_shards_part_the_points(sweep: Sweep) -> None:
         share(sweep, Options(shard=(5, 5)))
 
 
+def test_there_are_no_more_workers_than_the_memory_holds(
+    sweep: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    largest = max(point.cost.memory for point in sweep.points)
+    monkeypatch.setattr(driver, "physical_memory", lambda: 5 * largest // 2)
+    assert Options(workers=8).place(sweep.points).workers == 2
+    assert Options(workers=1).place(sweep.points).workers == 1
+
+
 def test_the_same_sweep_again_computes_nothing(sweep: Sweep, undisturbed: Path) -> None:
     before = finished_times(undisturbed)
     ended = run(sweep, undisturbed.parent)
