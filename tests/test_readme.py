@@ -1,0 +1,64 @@
+"""The README is true: its commands run, make its pictures, and are the ones that CI calls."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from gradflow.cli.app import app
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.startswith("gradflow ")]
+PICTURES = re.findall(r"!\[.*?\]\((\S+\.svg)\)", README)
+
+
+def texts(picture: Path) -> list[str]:
+    """The words of a picture: title, axes, legend."""
+    return re.findall(r"<text[^>]*>([^<]+)</text>", picture.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which every command of the README has been run, in its order."""
+    folder = tmp_path_factory.mktemp("readme")
+    (folder / ".github" / "gallery").mkdir(parents=True)
+    (folder / "configs").symlink_to(ROOT / "configs")
+    for line in COMMANDS:
+        words = shlex.split(line, comments=True)[1:]
+        done = subprocess.run(
+            [sys.executable, "-m", "gradflow", *words],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{line}: {done.stderr}"
+    return folder
+
+
+def test_its_commands_run(ran: Path) -> None:
+    assert len(COMMANDS) > 15
+    assert any((ran / "runs").iterdir())
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_its_commands_make_its_pictures(ran: Path, picture: str) -> None:
+    assert texts(ran / picture) == texts(ROOT / picture)
+    assert (ROOT / picture).stat().st_size < 80_000
+
+
+def test_its_two_commands_set_up_and_test() -> None:
+    setup, test = (block.strip() for block in BLOCKS[:2])
+    assert setup.endswith("gradflow run configs/quickstart.yaml")
+    assert test in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_it_names_every_command() -> None:
+    commands = typer.main.get_group(app).commands
+    assert set(re.findall(r"^\| `gradflow (\w+)", README, re.MULTILINE)) == set(commands)
