@@ -1,0 +1,276 @@
+"""Backpropagation against the complex step over random networks, and bugs planted in the engine that it must see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradflow.errors import InputError
+from gradflow.nn import exact
+from gradflow.nn.activations import ACTIVATIONS, Activation, Linear, Relu, Tanh
+from gradflow.nn.blocks import Plain
+from gradflow.nn.gradcheck import Check, check, slope_error
+from gradflow.nn.initializers import INITIALIZERS, Constant, Gaussian, HeNormal, Initializer
+from gradflow.nn.losses import LOSSES, CrossEntropy, Loss, Mse
+from gradflow.nn.network import Network
+from gradflow.nn.parameters import Shape
+from gradflow.nn.stacks import Stack
+
+Array = np.ndarray[Any, Any]
+NAMES = sorted(ACTIVATIONS)
+
+
+def checked(
+    activation: Activation,
+    depth: int = 4,
+    width: int = 6,
+    init: Initializer = Gaussian(1.2, 0.3),  # noqa: B008 - frozen
+    loss: Loss = Mse(),  # noqa: B008
+    *,
+    bias: float = 0.0,
+    batch: int = 5,
+    features: int = 4,
+    outputs: int = 3,
+    readout: bool = True,
+    seed: int = 0,
+) -> Check:
+    rng = np.random.default_rng([seed, depth, width, batch])
+    outputs = outputs if readout else width
+    x = rng.standard_normal((batch, features))
+    y = (
+        np.eye(outputs)[rng.integers(0, outputs, batch)]
+        if loss.classes_only
+        else rng.standard_normal((batch, outputs))
+    )
+    shape = Shape(features, width, depth, outputs, batch, readout)
+    return check(shape, activation, loss, init, bias, x, y, seed)
+
+
+def random_network(number: int) -> Check:
+    """Network `number` of an endless row: activations, losses and initializations take turns, sizes are drawn."""
+    rng = np.random.default_rng(number)
+    init_name = sorted(INITIALIZERS)[number % len(INITIALIZERS)]
+    init = Constant(0.4) if init_name == "constant" else INITIALIZERS[init_name]()
+    readout = bool(rng.integers(3))
+    return checked(
+        ACTIVATIONS[NAMES[number % len(NAMES)]](),
+        depth=int(rng.integers(1, 13)),
+        width=int(rng.choice([2, 3, 5, 8, 20])),
+        init=init,
+        loss=(CrossEntropy(), Mse())[number // len(NAMES) % 2],
+        bias=float(rng.choice([0.0, 0.1, -0.3])),
+        batch=int(rng.integers(1, 9)),
+        features=int(rng.integers(1, 8)),
+        outputs=int(rng.integers(2, 6)),
+        readout=readout,
+        seed=number,
+    )
+
+
+@pytest.mark.parametrize("tens", range(20))
+def test_two_hundred_random_networks_have_the_gradient_of_the_complex_step(tens: int, thorough: bool) -> None:
+    rounds = range(10 * tens, 1000, 200) if thorough else [10 * tens]
+    for start in rounds:
+        for number in range(start, start + 10):
+            found = random_network(number)
+            assert found.passed, f"network {number}: {found}"
+            assert found.max_relative_error <= 1e-13, f"network {number}: {found}"
+
+
+@pytest.mark.parametrize(
+    "activation", [Tanh(), Relu(), ACTIVATIONS["sigmoid"](), ACTIVATIONS["gelu"]()], ids=repr
+)
+@pytest.mark.parametrize("sigma_w", [0.5, 1.5, 4.0])
+def test_a_deep_wide_network_passes_by_random_directions(activation: Activation, sigma_w: float) -> None:
+    found = checked(activation, depth=30, width=24, init=Gaussian(sigma_w))
+    assert found.passed
+    assert found.reference_passes < found.parameters / 50
+    assert len(found.layers) == 2 * 31
+
+
+def test_a_vanished_gradient_is_checked_against_its_own_norm(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert checked(Tanh(), depth=40, init=Gaussian(0.2)).passed  # layer 1 has 1e-28 of the gradient
+    real = Stack.gradient
+
+    def wrong(stack: Stack, record: bool) -> None:
+        real(stack, record)
+        if stack.layers == slice(0, 1):
+            stack.g *= 1 + 1e-9
+
+    monkeypatch.setattr(Stack, "gradient", wrong)
+    found = checked(Tanh(), depth=40, init=Gaussian(0.2))
+    assert not found.passed
+    assert [(t.layer, t.parameter) for t in found.layers if t.relative_error > 1e-12] == [(1, "W"), (1, "b")]
+
+
+def test_a_gradient_that_only_rounding_errors_make_counts_against_the_whole() -> None:
+    assert checked(Tanh(), depth=5, init=Constant(0.3), loss=CrossEntropy()).passed
+
+
+def test_units_exactly_at_a_kink_take_the_slope_that_the_engine_takes() -> None:
+    for name in ("relu", "leaky_relu", "selu", "hard_tanh"):
+        assert checked(ACTIVATIONS[name](), init=Constant(0.0), bias=0.0).passed, name
+        assert checked(ACTIVATIONS[name](), init=Constant(0.0), bias=1.0).passed, name
+
+
+def test_what_leaves_float64_is_refused_with_a_remedy() -> None:
+    with pytest.raises(InputError, match="check fewer layers"):
+        checked(Relu(), depth=1500, init=Gaussian(3.0))
+
+
+def test_a_forward_pass_that_carries_exponents_passes() -> None:
+    assert checked(Linear(), depth=150, init=HeNormal(gain=8.0)).passed
+    assert checked(Relu(), depth=150, init=HeNormal(gain=0.1)).passed
+
+
+def test_cost_says_what_the_backward_sweep_saved() -> None:
+    found = checked(Tanh())
+    assert found.parameters == 5 * 6 + 3 * 7 * 6 + 7 * 3 == found.reference_passes
+    assert found.saving == pytest.approx(found.parameters * found.forward_seconds / found.backward_seconds)
+
+
+def test_the_document_has_what_scripts_read() -> None:
+    document = checked(Tanh(), depth=1).document()
+    assert document["passed"] is True
+    assert document["bound"] == 1e-12
+    tensors = [(entry["layer"], entry["parameter"]) for entry in document["layers"]]
+    assert tensors == [(1, "W"), (1, "b"), (2, "W"), (2, "b")]
+
+
+@pytest.mark.parametrize("name", ["gelu", "erf"])
+def test_a_slope_that_the_complex_branch_borrows_is_checked_by_differences(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cls = ACTIVATIONS[name]
+    assert slope_error(cls()) < 1e-9
+    real = cls.derivative
+    monkeypatch.setattr(cls, "derivative", lambda self, z: real(self, z) * (1 + 1e-7))
+    found = checked(cls())
+    assert found.slope_error is not None
+    assert found.slope_error > 1e-8
+    assert not found.passed
+
+
+# --- bugs, planted in the engine's own code ------------------------------------------------------------------
+
+
+def transposed_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Plain._bind_layers
+
+    def bind(self: Plain, layers: list[Array]) -> None:
+        real(self, layers)
+        self.backward_calls = [(d, z, w.T, below) for d, z, w, below in self.backward_calls]
+
+    monkeypatch.setattr(Plain, "_bind_layers", bind)
+
+
+def missing_one_over_n(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Stack.update
+    monkeypatch.setattr(
+        Stack, "update", lambda self, rule, t, share, record: real(self, rule, t, 1.0, record)
+    )
+
+
+def slope_of_the_layer_above(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Tanh.quick_derivative
+
+    def wrong(self: Tanh, z: Array, a: Array, kept: Array, out: Array) -> None:
+        real(self, z, np.roll(a, -1, axis=0), kept, out)
+
+    monkeypatch.setattr(Tanh, "quick_derivative", wrong)
+
+
+def gradient_of_the_wrong_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Stack.__init__
+
+    def wrong(self: Stack, p: Array, state: Any, g: Array, inputs: Array, *rest: Any) -> None:
+        real(self, p, state, g, np.roll(inputs, 1, axis=0), *rest)
+
+    monkeypatch.setattr(Stack, "__init__", wrong)
+
+
+def forgotten_bias_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Stack.gradient
+
+    def wrong(stack: Stack, record: bool) -> None:
+        real(stack, record)
+        stack.g[:, :, -1] = 0
+
+    monkeypatch.setattr(Stack, "gradient", wrong)
+
+
+def mse_without_its_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Mse.delta
+
+    def wrong(self: Mse, z: Array, y: Array, out: Array, exponent: Array | None = None) -> Any:
+        result = real(self, z, y, out, exponent)
+        np.multiply(out, 0.5, out=out)
+        return result
+
+    monkeypatch.setattr(Mse, "delta", wrong)
+
+
+def readout_skipped_on_the_way_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Network._bind_readout
+
+    def bind(self: Network) -> None:
+        real(self)
+        weights, delta, top = self.readout_backward
+        self.readout_backward = np.ones_like(weights), delta, top
+
+    monkeypatch.setattr(Network, "_bind_readout", bind)
+
+
+def slope_used_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Tanh.quick_derivative
+
+    def wrong(self: Tanh, z: Array, a: Array, kept: Array, out: Array) -> None:
+        real(self, z, a, kept, out)
+        np.multiply(out, out, out=out)
+
+    monkeypatch.setattr(Tanh, "quick_derivative", wrong)
+
+
+def updated_before_the_layer_below_saw_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Network.backward
+
+    def wrong(self: Network, record: bool, update: bool = True) -> None:
+        self.parameters.hidden[...] *= 0.99
+        real(self, record, update)
+
+    monkeypatch.setattr(Network, "backward", wrong)
+
+
+def forward_without_bias(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Plain.forward
+
+    def wrong(self: Plain, record: bool) -> None:
+        self.buffers.a[:, :, -1] = 0
+        real(self, record)
+
+    monkeypatch.setattr(Plain, "forward", wrong)
+
+
+BUGS = [
+    transposed_weight, missing_one_over_n, slope_of_the_layer_above, gradient_of_the_wrong_input,
+    forgotten_bias_gradient, mse_without_its_two, readout_skipped_on_the_way_back, slope_used_twice,
+    updated_before_the_layer_below_saw_it, forward_without_bias,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("plant", BUGS, ids=lambda plant: plant.__name__)
+def test_a_planted_bug_is_caught(plant: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch)
+    assert not checked(Tanh(), depth=6).passed
+
+
+def test_a_bug_of_the_exact_path_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    def network() -> Check:
+        return checked(Tanh(), depth=30, init=Gaussian(1e-12))
+
+    assert network().passed
+    real = exact.gradient_scale
+    monkeypatch.setattr(exact, "gradient_scale", lambda stack, share: real(stack, share) * 2)
+    assert not network().passed
