@@ -1,7 +1,6 @@
-"""What is timed: each contender is a function that builds a training step of given sizes and returns it.
+"""Who is timed: each contender builds a training step and returns it with the norms of its first step.
 
-All take the same network: L hidden tanh layers of width W on W features, a read-out to 10 classes, batch B, float32,
-cross-entropy, SGD. A contender imports its own framework, so that one process holds one.
+A contender imports its own framework, and runs in its own process. The norms are ln ||dL/dW|| of every hidden layer.
 """
 
 from __future__ import annotations
@@ -12,56 +11,54 @@ from typing import Any
 
 import numpy as np
 
+from tests.bench.cases import CLASSES, LR, Case, minibatch, weights
+
 Step = Callable[[], Any]
-CLASSES = 10
+Built = tuple[Step, list[float]]
 
 
-def gemm(depth: int, width: int, batch: int, **_: Any) -> Step:
+def gemm(case: Case) -> Built:
     """Only the matrix products of a step: three a layer, read-out included, dX of layer 1 left out."""
+    w = weights(case)
     rng = np.random.default_rng(0)
-    weights = [rng.standard_normal((width, width), np.float32) / width**0.5 for _ in range(depth)]
-    weights.append(rng.standard_normal((width, CLASSES), np.float32))
-    a = [rng.standard_normal((width, batch), np.float32) for _ in range(depth + 1)]
-    z = [np.empty((w.shape[1], batch), np.float32) for w in weights]
-    grads = [np.empty_like(w) for w in weights]
-    up = [np.empty((width, batch), np.float32) for _ in range(depth + 1)]
-    forward = [(w.T, x, out) for w, x, out in zip(weights, a, z, strict=True)]
-    back = [
-        (weights[i], z[i], up[i], a[i], z[i].T, grads[i]) for i in range(depth, -1, -1)
-    ]
+    a = [rng.standard_normal((case.width, case.batch), np.float32) for _ in w]
+    z = [np.empty((m.shape[1], case.batch), np.float32) for m in w]
+    grads = [np.empty_like(m) for m in w]
+    up = [np.empty((case.width, case.batch), np.float32) for _ in w]
+    forward = [(m.T, x, out) for m, x, out in zip(w, a, z, strict=True)]
+    last = case.depth
+    back = [(w[i], z[i], up[i], a[i], z[i].T, grads[i], i > 0) for i in range(last, -1, -1)]
 
     def step() -> None:
-        for w, x, out in forward:
-            np.dot(w, x, out)
-        for i, (w, delta, u, x, delta_t, g) in enumerate(back):
+        for m, x, out in forward:
+            np.dot(m, x, out)
+        for m, delta, u, x, delta_t, g, below in back:
             np.dot(x, delta_t, g)
-            if i < depth:
-                np.dot(w, delta, u)
+            if below:
+                np.dot(m, delta, u)
 
-    return step
+    return step, []
 
 
-def engine(
-    depth: int, width: int, batch: int, record: bool = True, activation: str = "tanh", optimizer: str = "sgd", seeds: int = 1
-) -> Step:
+def engine(case: Case, record: bool = True) -> Built:
     """gradflow's own step: forward, backward, update and, with `record`, the row of the record."""
     from gradflow.nn.activations import ACTIVATIONS
     from gradflow.nn.buffers import Buffers
-    from gradflow.nn.initializers import Gaussian
     from gradflow.nn.losses import LOSSES
     from gradflow.nn.network import Network
     from gradflow.nn.optimizers import OPTIMIZERS
     from gradflow.nn.parameters import Shape
     from gradflow.recording import Recorder
 
-    act, rule = ACTIVATIONS[activation](), replace(OPTIMIZERS[optimizer](), lr=1e-4)
-    shape = Shape(width, width, depth, CLASSES, batch, True, seeds)
+    act, rule = ACTIVATIONS[case.activation](), replace(OPTIMIZERS[case.optimizer](), lr=LR)
+    shape = Shape(case.width, case.width, case.depth, CLASSES, case.batch, True, case.seeds)
     buffers = Buffers(shape, act, np.float32)
     network = Network(shape, act, LOSSES["cross_entropy"](), rule, buffers)
-    network.parameters.draw(range(seeds), Gaussian(sigma_w=STABLE.get(activation, 1.0)), 0.0)
-    rng = np.random.default_rng(0)
-    buffers.x[..., :-1] = rng.standard_normal((seeds, batch, width))
-    buffers.y[...] = np.eye(CLASSES, dtype=np.float32)[rng.integers(0, CLASSES, (seeds, batch))]
+    for p, m in zip(network.parameters, weights(case), strict=True):
+        p[:, :-1] = m
+    x, y = minibatch(case)
+    buffers.x[..., :-1] = x
+    buffers.y[...] = np.eye(CLASSES, dtype=np.float32)[y]
     recorder = Recorder(buffers, rule, 64)
     row = 0
 
@@ -76,8 +73,17 @@ def engine(
                 recorder.flush(64)
                 row = 0
 
-    return step
+    if not record:
+        return step, []
+    network.forward(True)
+    network.backward(True)
+    recorder.row(0, network.share)
+    return step, list(map(float, recorder.flush(1)["log_weight_grad_norm"][0, :, 0]))
 
 
-STABLE = {"relu": 2**0.5, "gelu": 1.98, "silu": 2.0, "sigmoid": 4.0}
-CONTENDERS: dict[str, Callable[..., Step]] = {"gemm": gemm, "engine": engine}
+def engine_bare(case: Case) -> Built:
+    """The engine with its recording off."""
+    return engine(case, record=False)
+
+
+CONTENDERS: dict[str, Callable[[Case], Built]] = {"gemm": gemm, "engine": engine, "engine, no record": engine_bare}
