@@ -1,7 +1,7 @@
 """The fit of c: the per-layer factor of the backward signal, from per-sample delta norms, with its interval.
 
-ln g is a random walk over layers, so the mean of its increments, the difference of the ends over their number,
-is the best estimator of ln c; networks are independent, so their mean increments give the interval.
+ln g is a random walk over layers, so the mean of its increments, the difference of its ends over their
+number, is the best estimator of ln c; networks are independent, so their mean increments give the interval.
 """
 
 from __future__ import annotations
@@ -102,9 +102,9 @@ def _with_c(
     rising = increments(row["log_delta_norm"][:, measured.alive]).mean(axis=1)
     return Flow(
         step=flow.step,
-        c=_exp(log_c.mean),
-        c_low=_exp(log_c.low),
-        c_high=_exp(log_c.high),
+        c=exp_or_none(log_c.mean),
+        c_low=exp_or_none(log_c.low),
+        c_high=exp_or_none(log_c.high),
         interval=log_c.method,
         layers=flow.layers,
         log10_ratio=decades.mean,
@@ -118,13 +118,13 @@ def _with_c(
         weight_factor=_factor(row, "log_weight_factor", flow, measured.alive),
         slope_factor=_factor(row, "log_slope_factor", flow, measured.alive),
         efold_layers=1 / abs(log_c.mean) if log_c.mean else None,
-        c_power_depth={str(n): _exp(n * log_c.mean) for n in sorted({*DEPTHS, depth})},
+        c_power_depth={str(n): exp_or_none(n * log_c.mean) for n in sorted({*DEPTHS, depth})},
         profile=flow.profile,
     )
 
 
 def law(rising: Array, first: int) -> str:
-    """The law of the increments (T,) from layer `first` on: c^l, all alike, or a power l^p, p ln((l + 1) / l).
+    """The law of the increments (T,) from layer `first` on: c^l, all alike, or a power, p ln((l + 1) / l).
 
     Both are fitted by least squares to the increments, which are independent where ln g is a random walk; the
     power law is named when it is clearly the better one.
@@ -141,7 +141,7 @@ def _factor(row: Row, name: str, flow: Flow, alive: Array) -> Number:
     """The geometric mean of a factor over the window, so that weight factor x slope factor = c."""
     if name not in row:
         return None
-    return _exp(float(row[name][flow.layers[0] - 1 : flow.layers[1] - 1, alive].mean()))
+    return exp_or_none(float(row[name][flow.layers[0] - 1 : flow.layers[1] - 1, alive].mean()))
 
 
 def _profile(row: Row) -> Profile:
@@ -156,7 +156,7 @@ def _profile(row: Row) -> Profile:
         return row[name][layers][:, kept].mean(axis=1) if name in row else missing
 
     def decades(name: str) -> Numbers:
-        return _numbers(mean(name) / LN10)
+        return numbers(mean(name) / LN10)
 
     with np.errstate(all="ignore"):
         return Profile(
@@ -164,15 +164,16 @@ def _profile(row: Row) -> Profile:
             decades("log_delta_norm"),
             decades("log_weight_grad_norm"),
             decades("log_bias_grad_norm"),
-            _numbers(np.exp(mean("log_weight_factor"))),
-            _numbers(np.exp(mean("log_slope_factor"))),
+            numbers(np.exp(mean("log_weight_factor"))),
+            numbers(np.exp(mean("log_slope_factor"))),
         )
 
 
-def _numbers(values: Array) -> Numbers:
+def numbers(values: Array) -> Numbers:
+    """Plain floats; None for those that are not finite."""
     return tuple(float(value) if np.isfinite(value) else None for value in values)
 
 
-def _exp(value: float | None) -> Number:
+def exp_or_none(value: float | None) -> Number:
     """e^value; None where a float cannot hold it."""
     return None if value is None or value > 709 else exp(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import copysign, exp, inf, isnan, lgamma, log, log1p, sqrt
 from statistics import NormalDist
 from typing import Any
@@ -49,7 +50,7 @@ class Estimate:
             return None
         t = (self.mean - expected) / self.error
         tail = max(t_tail(abs(t), self.dof), SMALLEST_TAIL)
-        return copysign(NormalDist().inv_cdf(tail), -t) if tail < 0.5 else 0.0
+        return copysign(NormalDist().inv_cdf(tail), t) if tail < 0.5 else 0.0
 
 
 def over_networks(values: Array) -> Estimate:
@@ -79,6 +80,7 @@ def newey_west_lag(count: int) -> int:
     return int(4 * (count / 100) ** (2 / 9))
 
 
+@lru_cache
 def t_quantile(probability: float, dof: int) -> float:
     """The quantile of Student's t at a probability above 1/2, by bisection to the last digits."""
     low, high = 0.0, 1.0

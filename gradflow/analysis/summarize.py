@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.flow import fit_flow, measure, window
+from gradflow.analysis.history import history_of
 from gradflow.analysis.intervals import over_networks
 from gradflow.analysis.summary import Flow, Flows, Summary, Theory, TrainingResult
 from gradflow.theory import Prediction, predict
@@ -25,7 +26,9 @@ PER_LAYER = 3  # dimensions of an array that has layers
 
 def summarize(config: Config, recording: Recording, info: Mapping[str, Any]) -> Summary:
     """The Summary of a run: `info` is its run.json; `path` is the id until a reader knows where it lies."""
-    flows = Flows(flow_at(recording, 0, config), flow_at(recording, final_row(recording), config))
+    final, analysis = final_row(recording), config.analysis
+    flows = Flows(flow_at(recording, 0, config), flow_at(recording, final, config))
+    usable = {name: array[: final + 1] for name, array in recording.items()}
     return Summary(
         id=config.id,
         path=config.id,
@@ -35,6 +38,7 @@ def summarize(config: Config, recording: Recording, info: Mapping[str, Any]) -> 
         flow=flows,
         theory=theory_beside(predicted(config, info["data"]), recording),
         training=training_result(config, recording, info["outcome"]),
+        history=history_of(usable, analysis.stable_decades, analysis.patience),
     )
 
 

@@ -111,6 +111,28 @@ class Advice:
 
 
 @dataclass(frozen=True)
+class Flip:
+    """A change of the verdict during training that lasted, and the step at which it was first seen."""
+
+    step: int
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class History:
+    """How the flow moved during training: at most 200 rows of the record, the first and the last in."""
+
+    steps: tuple[int, ...] = ()
+    c: Numbers = ()
+    c_low: Numbers = ()
+    c_high: Numbers = ()
+    log10_ratio: Numbers = ()
+    loss: Numbers = ()  # mean over networks
+    flips: tuple[Flip, ...] = ()
+
+
+@dataclass(frozen=True)
 class Flows:
     """The flow before any update and at the last row whose delta norms are finite."""
 
@@ -132,6 +154,7 @@ class Summary:
     training: TrainingResult
     symptoms: tuple[Symptom, ...] = ()
     advice: tuple[Advice, ...] = ()
+    history: History = History()
 
     def document(self) -> dict[str, Any]:
         """The JSON document: plain values, numbers that are not finite as None."""
@@ -164,7 +187,14 @@ def summary_from(document: dict[str, Any]) -> Summary:
         training=TrainingResult(**document["training"]),
         symptoms=tuple(Symptom(**symptom) for symptom in document["symptoms"]),
         advice=tuple(Advice(**advice) for advice in document["advice"]),
+        history=history_from(document["history"]),
     )
+
+
+def history_from(document: dict[str, Any]) -> History:
+    """The History of its part of a document."""
+    columns = {key: tuple(values) for key, values in document.items() if key != "flips"}
+    return History(**columns, flips=tuple(Flip(**flip) for flip in document["flips"]))
 
 
 def flow_from(document: dict[str, Any]) -> Flow:

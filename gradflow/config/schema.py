@@ -8,7 +8,7 @@ from hashlib import sha256
 from json import dumps
 from typing import Annotated, Any
 
-from annotated_types import Ge, Gt, Lt, MinLen
+from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
@@ -79,7 +79,16 @@ class Record(Section):
 class Analysis(Section):
     """Thresholds of what is said about a run."""
 
-    stable_decades: Annotated[float, Gt(0)] = 1.0
+    stable_decades: Annotated[float, Gt(0)] = 1.0  # |log10_ratio| up to which a network is called stable
+    patience: Positive = 5  # rows in a row that a symptom must show before it counts
+    frozen_ratio: Annotated[float, Gt(0), Lt(1)] = 1e-3  # early layers' update ratio over the last layers'
+    stall_share: Annotated[float, Gt(0), Lt(1)] = 0.01  # of the loss, by which it should fall
+    stall_steps: Positive = 50  # steps in which it should
+    spike_factor: Annotated[float, Gt(1)] = 3.0  # the loss over its median of the steps before
+    swing_share: Annotated[float, Gt(0)] = 0.3  # of the loss, by which it goes up and down step by step
+    jump_decades: Annotated[float, Gt(0)] = 1.0  # of a delta norm from one row to the next
+    saturated_share: Annotated[float, Gt(0), Le(1)] = 0.5  # of unit x sample
+    dead_growth: Annotated[float, Gt(0), Le(1)] = 0.25  # of units, since step 0
 
 
 class Config(Section):

@@ -1,0 +1,60 @@
+"""How the flow moved during training: c and the ratio row by row, and where the verdict changed for good."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.analysis.flow import LN10, Measured, exp_or_none, measure, numbers
+from gradflow.analysis.summary import Flip, History
+from gradflow.analysis.verdict import verdict_of
+
+Array = NDArray[Any]
+
+ROWS = 200
+
+
+def history_of(recording: Mapping[str, Array], stable_decades: float, patience: int) -> History:
+    """The History of a record; a flip counts once the new verdict has held for `patience` rows."""
+    step, log_delta = recording["step"].astype(int), recording["log_delta_norm"]
+    rows = np.unique(np.linspace(0, len(step) - 1, min(len(step), ROWS)).round().astype(int))
+    measured = [measure(log_delta[row]) for row in rows]
+    log_c = [one.log_c for one in measured]
+    with np.errstate(invalid="ignore"):
+        loss = recording["loss"][rows].mean(axis=1)
+    return History(
+        steps=tuple(int(step[row]) for row in rows),
+        c=tuple(exp_or_none(one and one.mean) for one in log_c),
+        c_low=tuple(exp_or_none(one and one.low) for one in log_c),
+        c_high=tuple(exp_or_none(one and one.high) for one in log_c),
+        log10_ratio=tuple(None if one is None else one / LN10 for one in map(_log_ratio, measured)),
+        loss=numbers(loss),
+        flips=tuple(_flips(_verdicts(log_delta, stable_decades), step, patience)),
+    )
+
+
+def _log_ratio(measured: Measured) -> float | None:
+    return None if measured.log_ratio is None else measured.log_ratio.mean
+
+
+def _verdicts(log_delta: Array, stable_decades: float) -> list[str]:
+    """The verdict at every row of (rows, layers, networks), from the networks that are alive."""
+    with np.errstate(invalid="ignore"):
+        ratio = (log_delta[:, 0] - log_delta[:, -1]) / LN10
+    alive = np.isfinite(ratio)
+    return [
+        verdict_of(float(row[kept].mean()), None, None, stable_decades)[0] if kept.any() else "dead"
+        for row, kept in zip(ratio, alive, strict=True)
+    ]
+
+
+def _flips(verdicts: list[str], step: Array, patience: int) -> Iterator[Flip]:
+    settled = verdicts[0]
+    for row in range(1, len(verdicts) - patience + 1):
+        new = verdicts[row]
+        if new != settled and all(one == new for one in verdicts[row : row + patience]):
+            yield Flip(int(step[row]), settled, new)
+            settled = new

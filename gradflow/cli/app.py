@@ -1,0 +1,108 @@
+"""The commands under one name, and how each way of ending becomes an exit code and a line on stderr."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+from typer.exceptions import TyperException
+
+from gradflow.cli import check, new, run, show
+from gradflow.cli.output import ReaderGone, complain, silence
+from gradflow.errors import GradflowError, InputError
+from gradflow.version import __version__
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+COMMANDS = (new.new, run.run, show.show, check.check)
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+INTERRUPTED, TERMINATED, READER_GONE = 130, 143, 141
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,  # brackets in a docstring are meant
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in COMMANDS:
+    app.command()(command)
+
+
+class _Terminated(BaseException):
+    """SIGTERM came: unwind, so that what is unfinished is put away."""
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"gradflow {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def gradflow(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Gradient-flow studies of deep networks: trains them in NumPy, records the gradient norm of every layer,
+    and reports c, the factor that each layer passes on, and c^L.
+
+    \b
+    Start with:
+      gradflow new
+      gradflow new quickstart -o quickstart.yaml
+      gradflow run quickstart.yaml
+    """
+
+
+def main() -> int:
+    """Run the command line; the exit code is that of design.md."""
+    _one_thread_each()
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = _outcome()
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except _Terminated:
+        code = TERMINATED
+    if code in (INTERRUPTED, TERMINATED):
+        complain("interrupted")
+    return code
+
+
+def _outcome() -> int:
+    try:
+        code = app(sys.argv[1:] or ["--help"], prog_name="gradflow", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except ReaderGone:
+        silence()
+        return READER_GONE
+    except InputError as error:
+        complain(*map(str, error.problems))
+        return error.exit_code
+    except GradflowError as error:
+        complain(str(error))
+        return error.exit_code
+    except TyperException as error:
+        complain(f"{error.format_message()} See `gradflow --help`.")
+        return error.exit_code
+    except MemoryError:
+        complain("out of memory: make the network, the batch or the recording smaller")
+        return 1
+    except OSError as error:
+        complain(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
+        return 1
+
+
+def _one_thread_each() -> None:
+    """One BLAS thread: faster at these sizes, the same bits everywhere; must be set before numpy loads."""
+    if not any(name in os.environ for name in THREADS):
+        os.environ.update(dict.fromkeys(THREADS, "1"))
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise _Terminated

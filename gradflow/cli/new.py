@@ -1,0 +1,61 @@
+"""gradflow new: list the starter configs, or write one."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gradflow.cli.options import Quiet
+from gradflow.cli.output import emit, emit_page, note
+from gradflow.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from gradflow.report.page import Page
+
+Template = Annotated[str | None, typer.Argument(metavar="[TEMPLATE]", help="The name of a starter config.")]
+OutFile = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it to a new file.")
+]
+
+
+def new(template: Template = None, output: OutFile = None, quiet: Quiet = False) -> None:
+    """List the starter configs, or write one: to stdout, or with -o to a new file.
+
+    \b
+    Examples:
+      gradflow new
+      gradflow new quickstart -o quickstart.yaml
+    """
+    from gradflow.starters import starter_text
+
+    if template is None:
+        emit_page(starters_page())
+    elif output is None:
+        emit(starter_text(template))
+    else:
+        write_new(output, starter_text(template))
+        note(f"next: {shlex.join(['gradflow', 'run', str(output)])}", quiet)
+
+
+def starters_page() -> Page:
+    """A line for each starter config."""
+    from gradflow.report.page import Column, Command, Page, Table
+    from gradflow.starters import starter_names, starter_purpose
+
+    rows = tuple((name, starter_purpose(name)) for name in starter_names())
+    columns = (Column("template", False), Column("what it studies", False))
+    return Page(
+        "Starter configs", (Table(columns, rows), Command("gradflow new quickstart -o quickstart.yaml"))
+    )
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a file that is not there yet. InputError if it is."""
+    from gradflow.store import write_output
+
+    if path.exists():
+        raise InputError(Problem("is there already: choose another name", source=str(path)))
+    write_output(path, text)

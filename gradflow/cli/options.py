@@ -1,0 +1,28 @@
+"""The arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file: see `gradflow new`.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[KEY=VALUE]...", help="Keys to change, such as depth=50 or model.init=he_normal."
+    ),
+]
+Reference = Annotated[
+    str, typer.Argument(metavar="RUN", help="A path, an id or the start of one, or @1 for the latest run.")
+]
+RunsDir = Annotated[Path, typer.Option("--runs-dir", help="The folder of the runs.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of the report.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Compute it again, and replace an identical finished run.")
+]
+FailOnDiverged = Annotated[bool, typer.Option("--fail-on-diverged", help="Exit code 3 if training diverged.")]
+
+RUNS = Path("runs")

@@ -1,0 +1,90 @@
+"""What goes to stdout, one page or one document, and what goes to stderr, notes and errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from gradflow.report.numbers import inert
+
+if TYPE_CHECKING:
+    from gradflow.report.page import Page
+    from gradflow.report.terminal import Look
+
+
+class ReaderGone(Exception):
+    """The reader of stdout went away."""
+
+
+def emit(text: str) -> None:
+    """Write to stdout now. ReaderGone if nobody reads it."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise ReaderGone from None
+
+
+def emit_document(document: dict[str, Any]) -> None:
+    """One strict JSON document, ASCII only, so that any terminal and any reader can take it."""
+    emit(json.dumps(document, indent=2, allow_nan=False) + "\n")
+
+
+def emit_page(page: Page) -> None:
+    """The page as this stdout can show it."""
+    from gradflow.report.terminal import render
+
+    emit(render(page, look_of_stdout()))
+
+
+def note(text: str, quiet: bool) -> None:
+    """A line on stderr that a script need not read."""
+    if not quiet:
+        _to_stderr(inert(text) + "\n")
+
+
+def complain(*problems: str) -> None:
+    """A line a problem on stderr."""
+    _to_stderr("".join(f"error: {inert(problem)}\n" for problem in problems))
+
+
+def _to_stderr(text: str) -> None:
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        pass  # nobody listens: the exit code still says it
+
+
+def silence() -> None:
+    """Give stdout to nobody, so that the interpreter's last flush does not complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def look_of_stdout() -> Look:
+    """What stdout can show: a pipe has no width to wrap at and no colours."""
+    from rich.console import Console
+
+    from gradflow.report.terminal import Look
+
+    tty = sys.stdout.isatty()
+    plain = not tty or os.environ.get("NO_COLOR") or os.environ.get("TERM") in ("dumb", "unknown")
+    return Look(
+        columns=columns_of(sys.stdout.fileno()),
+        wrap=tty,
+        colours=None if plain else Console(file=sys.stdout).color_system,
+        unicode=(sys.stdout.encoding or "").lower().replace("-", "") in ("utf8", "utf8sig", "utf16", "utf32"),
+    )
+
+
+def columns_of(descriptor: int) -> int:
+    """COLUMNS if it is a positive number, else the terminal's width, else 80."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given) > 0:
+        return int(given)
+    try:
+        return os.get_terminal_size(descriptor).columns or 80
+    except OSError:
+        return 80

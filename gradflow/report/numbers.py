@@ -1,0 +1,147 @@
+"""The only formatter: every number and every foreign text that is shown goes through here."""
+
+from __future__ import annotations
+
+import re
+from math import floor, inf, isfinite, isnan, log10
+
+NONE = "-"  # what is not defined
+DECIMALS = 6  # a value whose error is below this is shown as exact
+PLAIN = (-3, 4)  # decades inside which a number is written out
+UNITS = ((1, "s"), (60, "min"), (3600, "h"), (86400, "d"))
+
+# C0, DEL, C1, soft hyphen, zero-width and bidi marks and isolates, line breaks of Unicode, tags, surrogates
+_ACTING = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f\ud800-\udfff]"
+)
+
+
+def inert(text: str) -> str:
+    """`text` with everything that could act on a terminal escaped: control, bidi, invisible, surrogates."""
+    return _ACTING.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def number(value: float | None, error: float | None = None) -> str:
+    """A value rounded to the digits that its error leaves: 0.707; without an error, to three digits."""
+    if value is None or isnan(value):
+        return NONE
+    decimals = _decimals(error)
+    if decimals is None or not isfinite(value):
+        return _significant(value, 3)
+    if value and not PLAIN[0] <= log10(abs(value)) < PLAIN[1]:
+        return _significant(value, 2)
+    return f"{value:.{decimals}f}"
+
+
+def with_error(value: float | None, low: float | None, high: float | None) -> str:
+    """A value with the larger half of its interval, both rounded by it: 0.707 ± 0.002."""
+    error = half_width(value, low, high)
+    if value is None or error is None or _decimals(error) is None:
+        return number(value) if error is None else _significant(value or 0.0, DECIMALS)
+    if number(value, error) != f"{value:.{_decimals(error)}f}":
+        return f"{number(value, error)} ± {_significant(error, 1)}"
+    return f"{number(value, error)} ± {error:.{_decimals(error)}f}"
+
+
+def half_width(value: float | None, low: float | None, high: float | None) -> float | None:
+    """The larger half of an interval; None where there is none."""
+    if value is None or low is None or high is None:
+        return None
+    return max(high - value, value - low)
+
+
+def power(exponent: float | None) -> str:
+    """10^exponent, two digits where it is near 1 (0.0052, 117), else as a power of ten: 3e-8, 1e-3043."""
+    if exponent is None or isnan(exponent):
+        return NONE
+    if exponent == -inf:
+        return "0"
+    if exponent == inf:
+        return "inf"
+    if PLAIN[0] <= exponent < PLAIN[1]:
+        value = 10**exponent
+        return f"{value:.0f}" if value >= 99.5 else _significant(value, 2)
+    whole = floor(exponent)
+    digit = round(10 ** (exponent - whole))
+    return f"1e{whole + 1}" if digit == 10 else f"{digit}e{whole}"
+
+
+def norm(value: float | None) -> str:
+    """A positive number as `power` writes it."""
+    if value is None or isnan(value) or value < 0:
+        return NONE
+    return power(log10(value) if value else -inf)
+
+
+def decades(exponent: float | None, error: float | None = None) -> str:
+    """A base-10 logarithm with its sign: -7.5."""
+    if exponent is None or not isfinite(exponent):
+        return NONE
+    places = max(1, _decimals(error) or 1)
+    return f"{exponent:+.{places}f}".replace("+0.0", "0.0") if exponent else "0"
+
+
+def percent(share: float | None) -> str:
+    """A share of one: 93.2%."""
+    return NONE if share is None or not isfinite(share) else f"{100 * share:.1f}%"
+
+
+def count(value: int) -> str:
+    """A whole number with its thousands: 1,797."""
+    return f"{value:,}"
+
+
+def counted(value: int, noun: str) -> str:
+    """A count with its noun: 1 step, 1,797 samples."""
+    return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the two largest units that matter: 0.4 s, 3 min 20 s, 2 h 5 min."""
+    if seconds < 10:
+        return f"{max(seconds, 0.0):.1f} s"
+    rest = round(seconds)
+    parts: list[str] = []
+    for size, unit in reversed(UNITS):
+        if rest >= size and len(parts) < 2:
+            parts.append(f"{rest // size} {unit}")
+        rest %= size
+    return " ".join(parts)
+
+
+def age(seconds: float) -> str:
+    """How long ago, in one unit: just now, 5 min ago, 3 d ago."""
+    if seconds < 60:
+        return "just now"
+    size, unit = max((size, unit) for size, unit in UNITS if seconds >= size)
+    return f"{int(seconds // size):,} {unit} ago"
+
+
+def scalar(value: object) -> str:
+    """A value of a config as YAML would show it: numbers short, lists in brackets."""
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    if isinstance(value, float):
+        return repr(value) if 1e-4 <= abs(value) < 1e6 or not value else f"{value:g}"
+    if isinstance(value, list | tuple):
+        shown = [scalar(item) for item in value[:4]]
+        return f"[{', '.join([*shown, '...'] if len(value) > 4 else shown)}]"
+    return str(value)
+
+
+def _significant(value: float, digits: int) -> str:
+    """At most `digits` significant digits, an exponent without padding: 0.0052, 3e-8."""
+    if value and isfinite(value) and PLAIN[0] <= log10(abs(value)) < PLAIN[1]:
+        whole = floor(log10(abs(value)))
+        text = f"{value:.{max(0, digits - 1 - whole)}f}"
+        return text.rstrip("0").rstrip(".") if digits > 3 else text
+    return re.sub(r"e([+-])0*(\d)", lambda e: f"e{e[1].strip('+')}{e[2]}", f"{value:.{digits}g}")
+
+
+def _decimals(error: float | None) -> int | None:
+    """Decimals down to the first digit of the error, the second where that is 1; None: no error to see."""
+    if error is None or not isfinite(error) or error < 10**-DECIMALS:
+        return None
+    whole = floor(log10(error))
+    return max(0, (1 if error < 1.95 * 10**whole else 0) - whole)

@@ -1,0 +1,253 @@
+"""The pages of a run: its flow at a glance, and all of its layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import isfinite, log, log10
+from typing import TYPE_CHECKING, Any
+
+from gradflow.analysis.summary import Flow, Summary
+from gradflow.report import markdown, sentences
+from gradflow.report.numbers import count, half_width, number, power, with_error
+from gradflow.report.page import (
+    Bars,
+    Block,
+    Chart,
+    Column,
+    Command,
+    Facts,
+    Heading,
+    Heat,
+    Numbers,
+    Page,
+    Sentence,
+    Series,
+    Strip,
+    Table,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Recording = Mapping[str, NDArray[np.float64]]
+
+LN10 = log(10.0)
+NORMS = (("delta", "log10_delta"), ("dL/dW", "log10_weight_grad"), ("dL/db", "log10_bias_grad"))
+HEAT = (48, 240)  # layers and steps that a heat map keeps
+SCALE = (("blue", -1), ("white", 0), ("red", 1))
+QUIET = 0.25  # decades around the median that always count as level
+
+
+def run_page(summary: Summary, recording: Recording | None = None) -> Page:
+    """The report of a run; the map over layers and steps needs the recording."""
+    blocks: list[Block] = [*_verdicts(summary), Facts(sentences.what_was_run(summary))]
+    if summary.flow.initial.c is not None:
+        blocks += [*_factors(summary), *_powers(summary)]
+    blocks += [*_norms(summary)]
+    blocks += _course(summary)
+    if recording:
+        blocks += _heat(recording)
+    blocks += [*_symptoms(summary), *_advice(summary), Facts((("saved in", summary.path),))]
+    return Page(summary.id, tuple(blocks))
+
+
+def layers_page(summary: Summary) -> Page:
+    """Every layer of the profile at the first and last step: norms as powers of ten, and both factors."""
+    blocks: list[Block] = []
+    for flow in flows(summary):
+        blocks += [Heading(f"Step {count(flow.step)}"), _layers(flow)]
+    return Page(f"{summary.id}: layers", tuple(blocks))
+
+
+def report_text(summary: Summary) -> str:
+    """report.md."""
+    return markdown.render(run_page(summary))
+
+
+def flows(summary: Summary) -> tuple[Flow, ...]:
+    """The flow at initialization and, if the network was trained, at the end."""
+    initial, final = summary.flow.initial, summary.flow.final
+    return (initial, final) if final.step > initial.step else (initial,)
+
+
+def _verdicts(summary: Summary) -> list[Block]:
+    edge = summary.config["analysis"]["stable_decades"]
+    initial, *after = flows(summary)
+    blocks: list[Block] = [Sentence(sentences.verdict_sentence(initial, edge), initial.verdict)]
+    cause = sentences.cause_sentence(initial, summary.config["model"]["activation"]["name"])
+    blocks += [Sentence(cause)] if cause else []
+    blocks.append(Sentence(sentences.theory_sentence(summary.theory, initial, len(after))))
+    for flow in after:
+        words = f"After {count(flow.step)} steps {sentences.verdict_sentence(flow, edge)}"
+        blocks.append(Sentence(words, flow.verdict))
+    diverged = summary.training.diverged_step is not None
+    blocks.append(Sentence(sentences.training_sentence(summary.training), "overflow" if diverged else ""))
+    return blocks
+
+
+def _factors(summary: Summary) -> list[Block]:
+    """c = weights x slopes: measured at both ends of training, theory's three values between."""
+    theory, measured = summary.theory, flows(summary)
+    error = half_width(measured[0].c, measured[0].c_low, measured[0].c_high)
+    rows = [_measured(measured[0])]
+    if theory.c is not None:
+        rows += [
+            ("theory, this depth and width", number(theory.c_finite_width, error), "", ""),
+            ("theory, this depth", number(theory.c, error), number(theory.weight_factor),
+             number(theory.slope_factor)),
+            ("theory, infinite depth", number(theory.c_asymptotic, error), "", ""),
+        ]  # fmt: skip
+    rows += [_measured(flow) for flow in measured[1:]]
+    first, last = measured[0].layers
+    blocks: list[Block] = [
+        Heading(
+            f"c = weights x slopes, layers {first} to {last}, ± 95% ({measured[0].interval or 'no interval'})"
+        ),
+        Table((Column("", False), Column("c"), Column("weights"), Column("slopes")), tuple(rows)),
+    ]
+    bars = [
+        (name, log10(value), number(value))
+        for name, value in (("weights", measured[0].weight_factor), ("slopes", measured[0].slope_factor))
+        if value
+    ]
+    return [*blocks, Bars(tuple(bars))] if len(bars) == 2 else blocks
+
+
+def _measured(flow: Flow) -> tuple[str, str, str, str]:
+    c = with_error(flow.c, flow.c_low, flow.c_high)
+    return f"step {count(flow.step)}", c, number(flow.weight_factor), number(flow.slope_factor)
+
+
+def _powers(summary: Summary) -> list[Block]:
+    """c^L for the depth of the run and a few others."""
+    measured = [flow for flow in flows(summary) if flow.c]
+    depths = [int(depth) for depth in measured[0].c_power_depth] if measured else []
+    columns = (Column("c^L", False), *(Column(f"L = {count(depth)}") for depth in depths), Column("e-fold"))
+    rows = tuple(
+        (f"step {count(flow.step)}", *(power(depth * log10(flow.c)) for depth in depths), _efold(flow))
+        for flow in measured
+        if flow.c
+    )
+    return [Heading("What is left of the gradient after L layers"), Table(columns, rows)] if rows else []
+
+
+def _efold(flow: Flow) -> str:
+    return "-" if flow.efold_layers is None else f"{number(flow.efold_layers)} layers"
+
+
+def _norms(summary: Summary) -> list[Block]:
+    """||delta|| by layer, with theory's line; then strips of all three norms on one scale a norm."""
+    measured = flows(summary)
+    layers, depth = measured[0].profile.layers, measured[0].transitions + 1
+    if len(layers) < 2:
+        return [Heading("Gradient norms"), _strips(measured, depth)]
+    series = [Series(f"step {count(flow.step)}", flow.profile.log10_delta) for flow in measured]
+    series += _predicted(summary, layers)
+    chart = Chart("Gradient norm ||delta|| by layer", "layer", tuple(map(float, layers)), tuple(series))
+    return [Heading(chart.title), chart, Heading("Gradient norms, log scale"), _strips(measured, depth)]
+
+
+def _predicted(summary: Summary, layers: tuple[int, ...]) -> list[Series]:
+    """Theory's c^l, from the norm measured at the last layer."""
+    initial = summary.flow.initial
+    expected = summary.theory.c_finite_width or summary.theory.c
+    start = initial.profile.log10_delta[-1]
+    if not expected or start is None:
+        return []
+    y = tuple(start + (layers[-1] - layer) * log10(expected) for layer in layers)
+    return [Series("theory at step 0", y, dashed=True)]
+
+
+def _strips(measured: tuple[Flow, ...], depth: int) -> Table:
+    rows = []
+    for label, name in NORMS:
+        found = [(flow, getattr(flow.profile, name)) for flow in measured]
+        low, high = _ends([value for _, values in found for value in values])
+        for flow, values in found:
+            ends = power(values[0]), Strip(values, low, high), power(values[-1])
+            rows.append((label, f"step {count(flow.step)}", *ends))
+    columns = (
+        Column("norm", False), Column("", False), Column("layer 1"), Column("by layer", False),
+        Column(f"layer {count(depth)}"),
+    )  # fmt: skip
+    return Table(columns, tuple(rows))
+
+
+def _ends(values: list[float | None]) -> tuple[float, float]:
+    """The range of a scale, at least one decade, so that level strips look level."""
+    kept = [value for value in values if value is not None] or [0.0]
+    spare = max(0.0, 1 - (max(kept) - min(kept))) / 2
+    return min(kept) - spare, max(kept) + spare
+
+
+def _layers(flow: Flow) -> Table:
+    titles = ("layer", "delta", "dL/dW", "dL/db", "weights", "slopes")
+    p = flow.profile
+    rows = zip(
+        map(count, p.layers), map(power, p.log10_delta), map(power, p.log10_weight_grad),
+        map(power, p.log10_bias_grad), map(number, p.weight_factor), map(number, p.slope_factor), strict=True,
+    )  # fmt: skip
+    return Table(tuple(map(Column, titles)), tuple(rows))
+
+
+def _course(summary: Summary) -> list[Block]:
+    """The loss and c over training, and when the verdict changed; none for one row."""
+    history = summary.history
+    if len(history.steps) < 2:
+        return []
+    rows = [
+        (name, number(values[0]), Strip(values, *_span(values)), number(values[-1]))
+        for name, values in (("loss", history.loss), ("c", history.c))
+    ]
+    ends = [f"step {count(step)}" for step in (history.steps[0], history.steps[-1])]
+    columns = (Column("", False), Column(ends[0]), Column("over training", False), Column(ends[1]))
+    flips = [Sentence(sentences.flip_sentence(flip), flip.after) for flip in history.flips]
+    return [Heading("Over training"), Table(columns, tuple(rows)), *flips]
+
+
+def _heat(recording: Recording) -> list[Block]:
+    import numpy as np
+
+    log_delta, steps = recording["log_delta_norm"], recording["step"]
+    if len(steps) < 2:
+        return []
+    kept = [
+        np.unique(np.linspace(0, size - 1, min(size, most)).round().astype(int))
+        for size, most in zip(log_delta.shape[1::-1], HEAT, strict=True)
+    ]
+    with np.errstate(all="ignore"):
+        cells = log_delta[np.ix_(kept[1], kept[0])].mean(axis=2).T / LN10
+    finite = cells[np.isfinite(cells)]
+    if not finite.size:
+        return []
+    centre = float(np.median(finite))
+    reach = max(QUIET, float(np.quantile(np.abs(finite - centre), 0.98)))
+    scale = ", ".join(f"{name} {power(centre + way * reach)}" for name, way in SCALE)
+    title = f"||delta|| by layer and step: {scale}"
+    rows = tuple(map(_plain, cells))
+    layers, span = (1, log_delta.shape[1]), (int(steps[0]), int(steps[-1]))
+    return [Heading(title), Heat(title, rows, layers, span, centre, reach)]
+
+
+def _plain(values: Any) -> Numbers:
+    """An array as plain numbers, None where one is not finite."""
+    return tuple(value if isfinite(value) else None for value in values.tolist())
+
+
+def _span(values: Numbers) -> tuple[float, float]:
+    kept = [value for value in values if value is not None] or [0.0]
+    return min(kept), max(kept)
+
+
+def _symptoms(summary: Summary) -> list[Block]:
+    found = [Sentence(symptom.message, "warning") for symptom in summary.symptoms]
+    return [Heading("Symptoms"), *found] if found else []
+
+
+def _advice(summary: Summary) -> list[Block]:
+    blocks: list[Block] = []
+    for advice in summary.advice:
+        blocks.append(Sentence(f"{advice.lever}: {advice.message}"))
+        blocks += [Command(text) for text in (advice.command, advice.torch) if text]
+    return [Heading("What to change"), *blocks] if blocks else []

@@ -1,0 +1,146 @@
+"""What a flow, its theory and its training say, in one or two sentences each, with their numbers."""
+
+from __future__ import annotations
+
+from math import log, log10
+from typing import Any
+
+from gradflow.analysis.summary import Flip, Flow, Summary, Theory, TrainingResult
+from gradflow.analysis.verdict import unstable_depth
+from gradflow.report.numbers import (
+    count,
+    counted,
+    decades,
+    half_width,
+    number,
+    percent,
+    power,
+    scalar,
+    with_error,
+)  # fmt: skip
+
+CLOSE = 2.0  # standard errors within which measurement and theory agree
+
+
+def verdict_sentence(flow: Flow, stable_decades: float = 1.0) -> str:
+    """The verdict with its numbers: vanishing: each layer passes 0.707 ± 0.002 of the gradient; ..."""
+    if flow.c is None or flow.log10_ratio is None:
+        return f"{flow.verdict}: {flow.reason or 'no factor can be fitted'}"
+    depth, c = flow.transitions + 1, with_error(flow.c, flow.c_low, flow.c_high)
+    does = f"multiplies the gradient by {c}" if flow.verdict == "exploding" else f"passes {c} of the gradient"
+    over = power(depth * log10(flow.c)) if flow.c else "0"
+    parts = [
+        f"{flow.verdict}: each layer {does}; over {count(depth)} layers {over}.",
+        f"Measured from layer {count(depth)} to layer 1: {power(flow.log10_ratio)} "
+        f"({decades(flow.log10_ratio)} decades).",
+        _borderline(flow, stable_decades),
+        _too_deep(flow, stable_decades),
+        f"The norms follow a power of the layer better than {number(flow.c)}^L."
+        if flow.law == "power"
+        else "",
+        f"{flow.reason[0].upper()}{flow.reason[1:]}." if flow.reason else "",
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def _borderline(flow: Flow, stable_decades: float) -> str:
+    if not flow.borderline:
+        return ""
+    edge = " or ".join(power(sign * stable_decades) for sign in (-1, 1))
+    low, high = power(flow.log10_ratio_low), power(flow.log10_ratio_high)
+    return f"Borderline: its 95% interval, {low} to {high}, crosses the edge of stable at {edge}."
+
+
+def _too_deep(flow: Flow, stable_decades: float) -> str:
+    depth = unstable_depth(flow, stable_decades) if flow.verdict == "stable" else None
+    return "" if depth is None else f"At this c it would not be stable from depth {count(depth)} on."
+
+
+def theory_sentence(theory: Theory, flow: Flow, steps: int) -> str:
+    """How far the measured c is from the one that theory expects at this depth and width."""
+    if theory.c is None:
+        return f"Theory predicts no c here: {theory.reason or 'it does not cover this network'}."
+    error = half_width(flow.c, flow.c_low, flow.c_high)
+    expected = number(theory.c_finite_width if theory.c_finite_width is not None else theory.c, error)
+    words = f"Theory expects {expected} at this depth and width"
+    if theory.sigmas is not None:
+        words += f"; c at initialization is {number_of_sigmas(theory.sigmas)} from it"
+    after = " After training the theory of initialization no longer applies." if steps else ""
+    return f"{words}.{after}"
+
+
+def number_of_sigmas(sigmas: float) -> str:
+    """0.8 standard errors; beyond 2 it says that they disagree."""
+    words = f"{abs(sigmas):.1f} standard errors"
+    return words if abs(sigmas) <= CLOSE else f"{words} (more than chance)"
+
+
+def cause_sentence(flow: Flow, activation: str) -> str:
+    """Whether the weights or the slopes of the activation make c what it is; "" where it is not known."""
+    weights, slopes = flow.weight_factor, flow.slope_factor
+    if weights is None or slopes is None:
+        return ""
+    words = f"The weights pass {number(weights)}, the slopes of {activation} pass {number(slopes)}"
+    return f"{words}{_blame(flow, weights, slopes)}."
+
+
+def _blame(flow: Flow, weights: float, slopes: float) -> str:
+    """Names the factor that pushes the way the verdict went; both, where neither does most of it."""
+    if flow.verdict not in ("vanishing", "exploding"):
+        return ""
+    if not weights or not slopes:
+        return ": the activation is to blame" if weights else ": the weights are to blame"
+    way = -1 if flow.verdict == "vanishing" else 1
+    by_weights, by_slopes = way * log(weights), way * log(slopes)
+    if by_slopes > 2 * by_weights:
+        return ": the activation is to blame"
+    if by_weights > 2 * by_slopes:
+        return ": the weights are to blame"
+    return ": both have their part"
+
+
+def training_sentence(training: TrainingResult) -> str:
+    """How the loss went, and the accuracy on held-out samples."""
+    if training.diverged_step is not None:
+        return f"Diverged at step {count(training.diverged_step)}: {training.diverged_reason}."
+    if not training.steps or training.loss_final is None:
+        return f"Loss {number(training.loss_initial)}, at initialization only."
+    final = with_error(training.loss_final, training.loss_final_low, training.loss_final_high)
+    words = f"Loss {number(training.loss_initial)} to {final} in {counted(training.steps, 'step')}"
+    if training.accuracy_final is None:
+        return f"{words}."
+    return f"{words}; accuracy {percent(training.accuracy_final)} on held-out samples."
+
+
+def flip_sentence(flip: Flip) -> str:
+    """When the verdict changed for good."""
+    return f"From step {count(flip.step)} on {flip.after}: until then {flip.before}."
+
+
+def what_was_run(summary: Summary) -> tuple[tuple[str, str], ...]:
+    """Network, data and training in a few words each."""
+    config = summary.config
+    model, training = config["model"], config["training"]
+    layers = counted(model["depth"], "hidden layer") + (" + read-out" if model["readout"] == "linear" else "")
+    first, seeds = config["seed"], config["seeds"]
+    networks = (
+        f"seed {first}" if seeds == 1 else f"{count(seeds)} networks, seeds {first} to {first + seeds - 1}"
+    )
+    return (
+        ("network", f"{layers}, width {count(model['width'])}, {entry(model['activation'])}"),
+        ("init", f"{entry(model['init'])}; bias {entry(model['bias'])}"),
+        ("data", entry({key: config["data"][key] for key in ("name", "path") if key in config["data"]})),
+        ("training", f"{counted(training['steps'], 'step')} of {entry(training['optimizer'])}, "
+                     f"batch {count(training['batch_size'])}, {training['loss']}, {training['dtype']}"),
+        ("networks", networks),
+    )  # fmt: skip
+
+
+def entry(choice: dict[str, Any] | str) -> str:
+    """A choice of the config in words: gaussian (sigma_w 1.5, sigma_b 0)."""
+    if isinstance(choice, str):
+        return choice
+    keys = [
+        f"{key} {scalar(value)}" for key, value in choice.items() if key != "name" and value not in (0, False)
+    ]
+    return f"{choice['name']} ({', '.join(keys)})" if keys else str(choice["name"])

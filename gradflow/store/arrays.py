@@ -1,0 +1,90 @@
+"""recording.npz: float64 arrays, uncompressed; the same arrays give the same bytes."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from contextlib import contextmanager
+from hashlib import sha256
+from math import prod
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from gradflow.errors import RunError
+from gradflow.recording import PER_LAYER, Recording
+from gradflow.store.info import ArrayInfo
+from gradflow.store.reading import damaged, open_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+FLOAT = np.dtype("<f8")
+OVERHEAD = 1024  # bytes that the archive may add to an array: its header, and its entries in the zip
+
+
+def describe(recording: Recording) -> dict[str, ArrayInfo]:
+    """Shape and sha256 of each array, for run.json."""
+    return {
+        name: ArrayInfo(shape=list(array.shape), sha256=sha256(_bytes(array).data).hexdigest())
+        for name, array in recording.items()
+    }
+
+
+def write_arrays(file: BinaryIO, recording: Recording) -> None:
+    """Write the archive; NumPy gives its members no dates."""
+    arrays: dict[str, Any] = {name: _bytes(array) for name, array in recording.items()}
+    np.savez(file, **arrays)
+
+
+def read_arrays(path: Path, declared: Mapping[str, ArrayInfo]) -> Recording:
+    """The arrays, read-only, each checked against its declared shape before and its sha256 after reading."""
+    _require_layout(path, {name: tuple(array["shape"]) for name, array in declared.items()})
+    with open_file(path) as file, _damage_named(path):
+        content = sum(8 * prod(array["shape"]) for array in declared.values())
+        excess = os.fstat(file.fileno()).st_size - content
+        if not 0 <= excess <= OVERHEAD * (len(declared) + 1):
+            raise damaged(path, "has not the size of the arrays in run.json")
+        with zipfile.ZipFile(file) as archive:
+            if sorted(archive.namelist()) != sorted(f"{name}.npy" for name in declared):
+                raise damaged(path, "does not hold the arrays of run.json")
+            return {name: _read(archive, name, declared[name], path) for name in declared}
+
+
+def _bytes(array: NDArray[Any]) -> NDArray[np.float64]:
+    return np.ascontiguousarray(array, FLOAT)
+
+
+def _read(archive: zipfile.ZipFile, name: str, declared: ArrayInfo, path: Path) -> NDArray[np.float64]:
+    shape, member = tuple(declared["shape"]), archive.getinfo(f"{name}.npy")
+    size = 8 * prod(shape)
+    if member.compress_type != zipfile.ZIP_STORED or not size <= member.file_size <= size + OVERHEAD:
+        raise damaged(path, f"the array {name} has not the size that run.json tells")
+    with archive.open(member) as file:
+        if npy.read_magic(file) != (1, 0) or npy.read_array_header_1_0(file) != (shape, False, FLOAT):
+            raise damaged(path, f"the array {name} has not the shape that run.json tells")
+        content = file.read(size + 1)
+    if len(content) != size or sha256(content).hexdigest() != declared["sha256"]:
+        raise damaged(path, f"the array {name} has not the sha256 of run.json")
+    return np.frombuffer(content, FLOAT).reshape(shape)
+
+
+def _require_layout(path: Path, shapes: dict[str, tuple[int, ...]]) -> None:
+    """Refuse a run.json whose arrays are not those of a run: steps x layers x networks, none of them 0."""
+    steps, layers, seeds = (*shapes.get(PER_LAYER[0], ()), 0, 0, 0)[:3]
+    expected = {"step": (steps,), "loss": (steps, seeds), **dict.fromkeys(PER_LAYER, (steps, layers, seeds))}
+    if min(steps, layers, seeds) < 1 or not expected.items() <= shapes.items():
+        raise damaged(path.parent, "run.json does not declare the arrays of a run")
+
+
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except RunError:
+        raise
+    except Exception as error:  # zipfile, NumPy's header reader and MemoryError: a dozen unrelated classes
+        raise damaged(path, "is not a readable npz file") from error

@@ -1,0 +1,129 @@
+"""What lies in a runs folder: every run and sweep, newest first; a run by its digest; a reference's run."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gradflow.errors import RunError
+from gradflow.store.info import instant
+from gradflow.store.names import RUN, SWEEP, is_id
+from gradflow.store.reading import damaged
+from gradflow.store.run import Run, open_run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run (`run`), a damaged one (`problem` says how), or a sweep (`points`, newest first) at `path`."""
+
+    path: Path
+    run: Run | None = None
+    problem: str | None = None
+    points: tuple[Entry, ...] | None = None
+
+    @property
+    def id(self) -> str:
+        """The run's id; of what has none to read, the folder's name."""
+        return self.run.id if self.run else self.path.name
+
+    @property
+    def is_sweep(self) -> bool:
+        """Whether this is a sweep's folder."""
+        return self.points is not None
+
+    @cached_property
+    def finished(self) -> datetime:
+        """When the run was finished, or the last point of the sweep; the year 1 of what never was."""
+        if self.run:
+            return instant(self.run.info)
+        return max((point.finished for point in self.points or ()), default=_NEVER)
+
+
+def scan(runs: Path) -> list[Entry]:
+    """Runs and sweeps of a folder, newest first by their own record; at the end those that are damaged.
+
+    A folder that neither is nor is named like one is passed over. [] if `runs` does not exist.
+    """
+    entries = [entry for entry in map(entry_at, _folders(runs)) if entry]
+    return sorted(entries, key=lambda entry: (entry.finished, entry.id), reverse=True)
+
+
+def standing(runs: Path) -> tuple[list[Path], list[Path]]:
+    """The folders of runs and sweeps in `runs`, and those inside its sweeps, by their names alone."""
+    top = [path for path in _folders(runs) if _is_ours(path)]
+    sweeps = (path for path in top if os.path.lexists(path / SWEEP))
+    return top, [path for sweep in sweeps for path in _folders(sweep) if _is_ours(path)]
+
+
+def entry_at(path: Path) -> Entry | None:
+    """The entry of a folder; None if it neither is nor is named like a run or a sweep."""
+    if os.path.lexists(path / SWEEP):
+        return Entry(path, points=tuple(entry for entry in scan_points(path) if entry))
+    return _run_at(path)
+
+
+def scan_points(sweep: Path) -> list[Entry]:
+    """The runs inside a sweep's folder, newest first."""
+    entries = [entry for entry in map(_run_at, _folders(sweep)) if entry]
+    return sorted(entries, key=lambda entry: (entry.finished, entry.id), reverse=True)
+
+
+def _run_at(path: Path) -> Entry | None:
+    if not _is_ours(path):
+        return None
+    try:
+        return Entry(path, open_run(path))
+    except RunError as error:
+        return Entry(path, problem=str(error))
+
+
+def _is_ours(path: Path) -> bool:
+    return is_id(path.name) or os.path.lexists(path / RUN) or os.path.lexists(path / SWEEP)
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    """The folders in a folder, hidden ones left out."""
+    try:
+        with os.scandir(folder) as found:
+            for entry in found:
+                if not entry.name.startswith(".") and entry.is_dir():
+                    yield Path(entry.path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise damaged(folder, f"cannot be read: {error.strerror}", "choose another with --runs-dir") from None
+
+
+class Index:
+    """Where the runs of a folder stand, its sweeps' points included, by the 8 hex that end their names."""
+
+    def __init__(self, runs: Path) -> None:
+        self._paths: dict[str, list[Path]] = {}
+        for group in standing(runs):
+            for path in group:
+                self.add(path)
+
+    def add(self, path: Path) -> None:
+        """Take note of a run directory."""
+        if is_id(path.name):
+            self._paths.setdefault(path.name[-8:], []).append(path)
+
+    def find(self, digest: str) -> Run | None:
+        """A finished run of this digest, whose arrays are whole; None if there is none."""
+        for path in self._paths.get(digest[:8], []):
+            try:
+                run = open_run(path)
+                if run.info["digest"] == digest and run.status != "failed" and run.recording:
+                    return run
+            except RunError:
+                continue
+        return None

@@ -1,0 +1,87 @@
+"""Whether plain JSON values have the form that a type hint states, so that a forged file is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
+from math import isfinite
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
+
+Check = Callable[[Any], bool]
+
+LARGEST = 2**63  # no count or step is larger, and str() of very large integers raises
+_NUMBER_KINDS = {int, float, NoneType}
+
+
+@cache
+def checker(hint: Any) -> Check:
+    """The test for values of a hint made of JSON's types, Literal, unions, dataclasses and TypedDicts."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint in _PLAIN:
+        return _PLAIN[hint]
+    if origin is Literal:
+        return lambda value: type(value) is str and value in arguments
+    if origin in (UnionType, Union):
+        choices = tuple(checker(argument) for argument in arguments)
+        return lambda value: any(check(value) for check in choices)
+    if origin in (tuple, list):
+        return _numbers if arguments[0] == float | None else _each(checker(arguments[0]))
+    if origin is dict:
+        inner = checker(arguments[1])
+        return lambda value: type(value) is dict and all(inner(entry) for entry in value.values())
+    return _record(hint)
+
+
+def _record(hint: Any) -> Check:
+    """A mapping with the keys of a dataclass, maybe without those that have defaults, or of a TypedDict."""
+    if not (is_dataclass(hint) or is_typeddict(hint)):
+        raise TypeError(f"no JSON has the type {hint}")
+    checks = {key: checker(inner) for key, inner in get_type_hints(hint).items()}
+    optional, closed = _optional(hint), is_dataclass(hint)
+
+    def conforms(value: Any) -> bool:
+        if type(value) is not dict or not checks.keys() - optional <= value.keys():
+            return False
+        if closed and not value.keys() <= checks.keys():
+            return False
+        return all(check(value[key]) for key, check in checks.items() if key in value)
+
+    return conforms
+
+
+def _optional(hint: Any) -> set[str]:
+    if not is_dataclass(hint):
+        return set()
+    return {f.name for f in fields(hint) if f.default is not MISSING or f.default_factory is not MISSING}
+
+
+def _each(inner: Check) -> Check:
+    return lambda value: type(value) is list and all(map(inner, value))
+
+
+def _numbers(value: Any) -> bool:
+    """A list of numbers and None, checked as a whole because profiles are long."""
+    if type(value) is not list or not set(map(type, value)) <= _NUMBER_KINDS:
+        return False
+    return all(number is None or -LARGEST < number < LARGEST for number in value) or all(map(_number, value))
+
+
+def _integer(value: Any) -> bool:
+    return type(value) is int and abs(value) < LARGEST
+
+
+def _number(value: Any) -> bool:
+    return value is None or _integer(value) or (type(value) is float and isfinite(value))
+
+
+_PLAIN: dict[Any, Check] = {
+    Any: lambda value: True,
+    NoneType: lambda value: value is None,
+    None: lambda value: value is None,
+    bool: lambda value: type(value) is bool,
+    int: _integer,
+    float: lambda value: value is not None and _number(value),
+    str: lambda value: type(value) is str,
+}

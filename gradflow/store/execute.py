@@ -1,0 +1,66 @@
+"""The second arrow: a Config becomes a run directory, found finished or trained and saved."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from gradflow.config.memory import size
+from gradflow.errors import Problem, RunError
+from gradflow.store.catalog import Index
+from gradflow.store.partial import claim
+from gradflow.store.save import config_text, finished_at, publish, publish_copy
+from gradflow.store.train import train
+from gradflow.training import disk_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from gradflow.config import Config
+    from gradflow.store.run import Run
+    from gradflow.training import Progress
+
+
+def execute(
+    config: Config,
+    runs: Path,
+    *,
+    force: bool = False,
+    progress: Callable[[Progress], object] | None = None,
+    render: Callable[[Run], str] | None = None,
+) -> Run:
+    """The run of a config in the folder `runs`: an identical finished one, else trained now.
+
+    With `force` it is trained anyhow and takes the old one's place. `progress` is called after each block of
+    steps; `render` gives the text of report.md. RunError if another process computes the same run, if the one
+    that stands there is damaged, or if the disk refuses.
+    """
+    config_text(config)  # refuses what could not be read again before it is computed
+    standing = None if force else finished_at(runs / config.id, config)
+    if standing and standing.config.analysis == config.analysis:
+        return standing
+    with claim(runs, config.id) as claimed:
+        found = None if force else finished_at(claimed.target, config) or find(config, runs)
+        if found and found.path == claimed.target and found.config.analysis == config.analysis:
+            return found
+        if found:
+            return publish_copy(claimed, config, found, render)
+        _require_disk(config, runs)
+        return publish(claimed, config, train(config, progress=progress), render)
+
+
+def find(config: Config, runs: Path) -> Run | None:
+    """A finished run of the config's digest anywhere in a runs folder, in its sweeps too."""
+    return Index(runs).find(config.digest)
+
+
+def _require_disk(config: Config, runs: Path) -> None:
+    """Refuse to start what could not be saved."""
+    needed, free = disk_bytes(config.plan), shutil.disk_usage(runs).free
+    if needed > free:
+        message = (
+            f"the recording needs {size(needed)} and {size(free)} are free: "
+            "free some space, or set recording.every"
+        )
+        raise RunError(str(Problem(message, source=str(runs))))

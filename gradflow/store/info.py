@@ -1,0 +1,111 @@
+"""run.json: what a run is, when and by what it was made, and the sha256 of every array; written last."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal, TypedDict
+
+from gradflow.store.conform import checker
+from gradflow.store.names import DIGEST, FORMAT, RUN, is_id
+from gradflow.store.reading import damaged, read_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Status = Literal["completed", "diverged", "failed"]
+
+
+class Times(TypedDict):
+    """ISO 8601 in UTC, and the seconds of computing: fewer than lie between if the run was interrupted."""
+
+    started: str
+    finished: str
+    seconds: float
+
+
+class Versions(TypedDict):
+    """What computed the run; `threads` are those that BLAS may use."""
+
+    gradflow: str
+    numpy: str
+    blas: str
+    threads: int
+
+
+class ArrayInfo(TypedDict):
+    """Shape and sha256 (of the bytes, little-endian float64 in C order) of an array of recording.npz."""
+
+    shape: list[int]
+    sha256: str
+
+
+class OutcomeInfo(TypedDict):
+    """How training ended."""
+
+    accuracy_final: float | None
+    diverged_step: int | None
+    diverged_reason: str | None
+
+
+class DataInfo(TypedDict):
+    """What the analysis needs to know of the data; `sha256` is of the user's file, if there is one."""
+
+    samples: int
+    features: int
+    outputs: int
+    q_0: float
+    sha256: str | None
+
+
+class Info(TypedDict):
+    """The document. A failed run has a `reason`, no arrays and maybe no data."""
+
+    format: int
+    id: str
+    digest: str
+    status: Status
+    reason: str | None
+    times: Times
+    versions: Versions
+    arrays: dict[str, ArrayInfo]
+    outcome: OutcomeInfo
+    data: DataInfo | None
+
+
+def load_info(folder: Path) -> Info:
+    """The run.json of a run directory. RunError if it is missing, damaged or of another format."""
+    path = folder / RUN
+    info = read_json(path)
+    if isinstance(info, dict) and info.get("format", FORMAT) != FORMAT:
+        remedy = f"this version of gradflow reads format {FORMAT}"
+        raise damaged(path, f"is of format {str(info['format'])[:20]!r}", remedy)
+    if not checker(Info)(info) or not _is_sound(info):
+        raise damaged(path, "is damaged")
+    found: Info = info
+    return found
+
+
+def now() -> str:
+    """The time in UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def instant(info: Info) -> datetime:
+    """When a run was finished."""
+    return datetime.fromisoformat(info["times"]["finished"])
+
+
+def _is_sound(info: Info) -> bool:
+    """What types do not say: times have a zone, names cannot be paths, a finished run has data and arrays."""
+    try:
+        zones = [datetime.fromisoformat(info["times"][key]).tzinfo for key in ("started", "finished")]
+    except ValueError:
+        return False
+    finished = info["status"] != "failed"
+    return (
+        None not in zones
+        and is_id(info["id"])
+        and DIGEST.fullmatch(info["digest"]) is not None
+        and info["id"].endswith(info["digest"][:8])
+        and (not finished or (bool(info["arrays"]) and info["data"] is not None))
+    )

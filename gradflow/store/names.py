@@ -1,0 +1,25 @@
+"""The names inside a runs folder, and how large a file may be that is read whole."""
+
+from __future__ import annotations
+
+import re
+
+CONFIG = "config.yaml"
+RECORDING = "recording.npz"
+RUN = "run.json"  # of a run directory; written last
+SUMMARY = "summary.json"
+REPORT = "report.md"
+SWEEP = "sweep.json"  # of a sweep's directory
+PARTIAL = ".partial"  # what is not finished: ID-PID, ID-old, ID-checkpoint and ID.lock
+
+FORMAT = 1
+LARGEST = 16_000_000  # bytes of a JSON document
+
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}-[0-9a-f]{8}")
+DIGEST = re.compile(r"[0-9a-f]{64}")
+AGAIN = "run its config again with --force"
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` can be NAME-<8 hex>, the id of a run or a sweep."""
+    return ID.fullmatch(text) is not None

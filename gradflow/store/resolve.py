@@ -1,0 +1,100 @@
+"""From what the user typed to run directories: a path, an id, a unique prefix, @1 (the latest), or a glob."""
+
+from __future__ import annotations
+
+import os
+import re
+from fnmatch import fnmatchcase
+from glob import glob
+from pathlib import Path
+
+from gradflow.errors import InputError, did_you_mean
+from gradflow.store.catalog import scan, standing
+from gradflow.store.names import RUN, SWEEP
+from gradflow.store.run import Run, open_run
+
+SHOWN = 8  # candidates that an error names
+
+
+def resolve(reference: str, runs: Path) -> list[Path]:
+    """The folders of the runs and sweeps that a reference names; only a glob names more than one.
+
+    A name stands for what lies directly in `runs` before what lies in a sweep. InputError if it names
+    nothing, or several where one is meant.
+    """
+    latest = re.fullmatch(r"@(\d{1,9})", reference)
+    if latest:
+        return [_latest(int(latest[1]), runs)]
+    if "\0" in reference:
+        raise InputError("a run's name holds no NUL character: see `gradflow ls`")
+    path = Path(reference)
+    if _holds_run(path):
+        return [path]
+    if re.search(r"[*?\[]", reference):
+        return _matching(reference, runs)
+    if os.sep in reference:
+        raise InputError(f"{reference} is no run directory: name one that `gradflow ls` shows")
+    return [_named(reference, runs)]
+
+
+def load_one(reference: str | os.PathLike[str], runs: str | os.PathLike[str]) -> Run:
+    """The one run that a reference names."""
+    found = resolve(os.fspath(reference), Path(runs))
+    if len(found) > 1:
+        raise InputError(f"{reference} could be {_listed([str(path) for path in found])}: name one")
+    if os.path.lexists(found[0] / SWEEP):
+        raise InputError(f"{found[0]} is a sweep: name one of the runs in it")
+    return open_run(found[0])
+
+
+def _holds_run(path: Path) -> bool:
+    return os.path.lexists(path / RUN) or os.path.lexists(path / SWEEP)
+
+
+def _latest(number: int, runs: Path) -> Path:
+    entries = [entry for entry in scan(runs) if not entry.problem]
+    if not entries:
+        raise _nothing(runs)
+    if not 1 <= number <= len(entries):
+        raise InputError(f"@{number}: count from @1, the latest, to @{len(entries)} in {runs}")
+    return entries[number - 1].path
+
+
+def _matching(pattern: str, runs: Path) -> list[Path]:
+    """What a glob matches: names in `runs`, else names in sweeps (ID or SWEEP/ID), else paths from here."""
+    top, inner = standing(runs)
+    found = [path for path in top if fnmatchcase(path.name, pattern)]
+    if not found:
+        names = {path: (path.name, f"{path.parent.name}/{path.name}") for path in inner}
+        found = [path for path in inner if any(fnmatchcase(name, pattern) for name in names[path])]
+    if not found:
+        found = [path for path in map(Path, glob(pattern)) if _holds_run(path)]
+    if not found:
+        raise InputError(f"{pattern} matches no run in {runs}: see `gradflow ls`")
+    return sorted(found)
+
+
+def _named(name: str, runs: Path) -> Path:
+    """The one folder named `name` or beginning with it; of one id in several sweeps the first will do."""
+    top, inner = standing(runs)
+    if not top:
+        raise _nothing(runs)
+    for group in (top, inner):
+        by_id = {path.name: path for path in reversed(group)}
+        found = [by_id[name]] if name in by_id else [by_id[i] for i in sorted(by_id) if i.startswith(name)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise InputError(f"{name} could be {_listed([path.name for path in found])}: give more of it")
+    names = [path.name for path in (*top, *inner)]
+    close = did_you_mean(name, names) or did_you_mean(name, {n.rpartition("-")[0] for n in names})
+    raise InputError(f"{name} is no run in {runs}{close or ': see `gradflow ls`'}")
+
+
+def _listed(names: list[str]) -> str:
+    more = f" or {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def _nothing(runs: Path) -> InputError:
+    return InputError(f"there are no runs in {runs}: make one with `gradflow run CONFIG`, or set --runs-dir")

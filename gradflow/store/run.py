@@ -1,0 +1,111 @@
+"""A run directory as a value: cheap to open, its parts read when they are asked for."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from gradflow.errors import InputError, Problem, did_you_mean
+from gradflow.store.info import Info, Status, load_info
+from gradflow.store.names import CONFIG, RECORDING
+from gradflow.store.reading import damaged
+from gradflow.store.summaries import build_summary, load_summary
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from gradflow.analysis.summary import Summary
+    from gradflow.config import Config
+    from gradflow.recording import Recording
+
+
+class Run:
+    """A run at `path`, with its run.json as `info`. Nothing of it can be changed.
+
+    Whatever is damaged raises a RunError that names the file when it is first read. `reused` tells that
+    `execute` found the run finished.
+    """
+
+    def __init__(self, path: Path, info: Info, *, reused: bool = False, **parts: Any) -> None:
+        self.path, self.info, self.reused = path, info, reused
+        self._config: Config | None = parts.get("config")
+        self._recording: Recording | None = parts.get("recording")
+        self._summary: Summary | None = parts.get("summary")
+
+    @property
+    def id(self) -> str:
+        """NAME-<8 hex of the digest>."""
+        return self.info["id"]
+
+    @property
+    def status(self) -> Status:
+        """completed, diverged or failed."""
+        return self.info["status"]
+
+    @property
+    def summary(self) -> Summary:
+        """What is said about the run: from summary.json or, if that is gone or damaged, made again."""
+        if self._summary is None:
+            found = load_summary(self.path, self.info)
+            if found is None:
+                found = build_summary(self.path, self.config, self.recording, self.info)
+            self._summary = found.at(str(self.path))
+        return self._summary
+
+    @property
+    def config(self) -> Config:
+        """The resolved config, which must have the run's digest."""
+        if self._config is None:
+            self._config = _load_config(self.path / CONFIG, self.info)
+        return self._config
+
+    @property
+    def recording(self) -> Recording:
+        """The arrays of recording.npz by name, read-only; {} of a failed run."""
+        if self._recording is None:
+            self._recording = self._load_recording()
+        return self._recording
+
+    def _load_recording(self) -> Recording:
+        if self.status == "failed":
+            return {}
+        from gradflow.store.arrays import read_arrays
+
+        recording, model = read_arrays(self.path / RECORDING, self.info["arrays"]), self.config.model
+        if recording["q"].shape[1:] != (model.depth, self.config.seeds):
+            raise damaged(self.path / RECORDING, "has not the layers and networks of config.yaml")
+        return recording
+
+    def __getitem__(self, name: str) -> NDArray[np.float64]:
+        """One array of the recording, such as log_delta_norm (steps, layers, seeds)."""
+        recording = self.recording
+        if name not in recording:
+            message = f"holds no array {name!r}{did_you_mean(name, recording)}"
+            raise InputError(Problem(message, source=str(self.path)))
+        return recording[name]
+
+    def __repr__(self) -> str:
+        return f"<run {self.path}: {self.status}>"
+
+
+def open_run(path: Path) -> Run:
+    """The run at a path. RunError if there is no run directory, or its run.json is damaged."""
+    if not os.path.isdir(path):
+        raise damaged(path, "is not a run directory", "name one that `gradflow ls` shows")
+    return Run(path, load_info(path))
+
+
+def _load_config(path: Path, info: Info) -> Config:
+    from gradflow.config import config_from_plain
+    from gradflow.yaml_file import read
+
+    try:
+        config = config_from_plain(read(path).value)
+    except InputError as error:
+        raise damaged(path, f"is damaged ({error.problems[0].message})") from None
+    if config.digest != info["digest"]:
+        raise damaged(path, "is not the config of this run: its digest differs")
+    return config

@@ -1,0 +1,96 @@
+"""From a Config to what its training gives, in memory; a worker does this, and another process saves it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gradflow.store.info import DataInfo, OutcomeInfo, Status, Times, Versions, now
+from gradflow.training import Training
+from gradflow.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gradflow.config import Config
+    from gradflow.data import Data
+    from gradflow.recording import Recording
+    from gradflow.training import Progress
+
+    Show = Callable[[Progress], object]
+
+_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "OMP_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Result:
+    """All that a run directory keeps of a run, but its config. Can be pickled.
+
+    A failed one has a `reason`, no recording, and maybe no data.
+    """
+
+    recording: Recording
+    outcome: OutcomeInfo
+    data: DataInfo | None
+    times: Times
+    versions: Versions
+    reason: str | None = None
+
+    @property
+    def status(self) -> Status:
+        """completed, diverged or failed."""
+        if self.reason is not None:
+            return "failed"
+        return "completed" if self.outcome["diverged_step"] is None else "diverged"
+
+
+def train(config: Config, data: Data | None = None, progress: Show | None = None) -> Result:
+    """Train on `data`, or on what the config names; `progress` is called after each block of steps."""
+    started, clock = now(), perf_counter()
+    data = config.data.load(Path()) if data is None else data
+    training = Training(config.plan, data)
+    for done in training:
+        if progress:
+            progress(done)
+    times = Times(started=started, finished=now(), seconds=perf_counter() - clock)
+    ended = training.outcome
+    outcome = OutcomeInfo(
+        accuracy_final=ended.accuracy_final,
+        diverged_step=ended.diverged_step,
+        diverged_reason=ended.diverged_reason,
+    )
+    return Result(training.recording, outcome, _facts(data), times, versions())
+
+
+def failed(reason: str) -> Result:
+    """The result of a run that gave none."""
+    outcome = OutcomeInfo(accuracy_final=None, diverged_step=None, diverged_reason=None)
+    times = Times(started=now(), finished=now(), seconds=0.0)
+    return Result({}, outcome, None, times, versions(), reason)
+
+
+def versions() -> Versions:
+    """What computes in this process."""
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    threads = next((os.environ[key] for key in _THREADS if os.environ.get(key, "").isdecimal()), None)
+    return Versions(
+        gradflow=__version__,
+        numpy=np.__version__,
+        blas=f"{blas['name']} {blas.get('version', '')}".strip(),
+        threads=int(threads) if threads else os.cpu_count() or 1,
+    )
+
+
+def _facts(data: Data) -> DataInfo:
+    return DataInfo(
+        samples=data.samples,
+        features=data.features,
+        outputs=data.outputs,
+        q_0=data.q_0,
+        sha256=data.sha256,
+    )

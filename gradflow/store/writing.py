@@ -1,0 +1,114 @@
+"""Writing that survives a power cut: every file and folder is on the disk before its name is seen."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import stat
+from contextlib import contextmanager, suppress
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from gradflow.errors import InputError, Problem, RunError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+_REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space and run again"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "choose a folder that you may write to"),
+    errno.ENOENT: "the folder was removed meanwhile: run again",
+}
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Whatever the disk refuses becomes a RunError that names `path`, the reason and the remedy."""
+    try:
+        yield
+    except OSError as error:
+        remedy = _REMEDIES.get(error.errno or 0, "see to the disk and run again")
+        message = f"cannot be written: {error.strerror or error}: {remedy}"
+        raise RunError(str(Problem(message, source=str(path)))) from error
+
+
+def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Make a new file with what `write` puts into it; it is on the disk when this returns."""
+    with open(path, "xb") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_text(path: Path, text: str) -> None:
+    """Make a new file of UTF-8 text."""
+    write_file(path, lambda file: file.write(_encoded(text)))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Make a new file that holds a value as strict JSON."""
+    write_text(path, json.dumps(value, allow_nan=False, ensure_ascii=False, indent=1) + "\n")
+
+
+def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Make or replace a file: at any moment its old content or its new one is there, never half of it."""
+    temporary = path.with_name(f".{os.getpid()}-{token_hex(4)}.tmp")
+    try:
+        write_file(temporary, write)
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Bring a file, or the names in a folder, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder with all that is in it, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
+
+
+def write_output(path: Path, content: str | bytes) -> None:
+    """Write the file that the user named with -o, wholly or not at all; text is UTF-8 with LF line ends.
+
+    InputError if it cannot be one, RunError if the disk fails.
+    """
+    target = path.resolve()  # through a symbolic link, which stays
+    _require_writable(path, target)
+    data = _encoded(content) if isinstance(content, str) else content
+    with disk_errors(path):
+        replace_file(target, lambda file: file.write(data))
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace")  # a lone surrogate has no UTF-8
+
+
+def _require_writable(path: Path, target: Path) -> None:
+    problem = None
+    if not target.parent.is_dir():
+        problem = f"the folder {path.parent} does not exist: make it first"
+    elif target.is_dir():
+        problem = "is a directory: name a file in it"
+    elif target.exists() and not stat.S_ISREG(target.stat().st_mode):
+        problem = "is not a regular file: name another"
+    elif not os.access(target.parent, os.W_OK | os.X_OK):
+        problem = f"the folder {path.parent} cannot be written to: choose another"
+    if problem:
+        raise InputError(Problem(problem, source=str(path)))

@@ -1,0 +1,172 @@
+"""Gaussian expectations of an activation and its slope: the only integrals that mean-field theory needs.
+
+Law: E f = int f(mean + sqrt(v) Z) exp(-Z^2 / 2) / sqrt(2 pi) dZ, by composite Gauss-Legendre over |Z| <= 12,
+in panels that end at phi's kinks and resolve phi as well as the Gaussian. Variances are natural logs
+throughout, because q leaves a float's range in deep networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from math import log, pi, sqrt
+from typing import Any
+
+import numpy as np
+from numpy.polynomial.chebyshev import chebinterpolate, chebval
+from numpy.typing import NDArray
+
+from gradflow.nn.activations import Activation
+
+Array = NDArray[Any]
+Integrand = Callable[[Activation, Array, Array], Array]
+
+REACH = 12.0  # |Z| of the integral: the Gaussian is 5e-32 there
+LOWEST, HIGHEST = log(1e-24), log(1e24)  # ln v of the integrals; beyond, moments are powers of v
+OSCILLATING_HIGHEST = log(1e4)  # an oscillation has averaged out long before
+PANEL = 1.5  # widest panel in Z
+NEAR, STRETCH = 8.0, 1.5  # panels in z: of width 2 to |z| = 8, then each boundary 1.5 times the one before
+WAVE = 4.0  # panels in z of an activation that oscillates for ever
+CHUNK = 1 << 17  # integrand values at a time
+DEGREE = 20  # of an interpolant in ln v over one e-fold of v: error below 1e-14
+
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(20)
+
+
+def square(phi: Activation, z: Array, _: Array) -> Array:
+    """phi^2."""
+    return phi.phi(z) ** 2
+
+
+def slope_square(phi: Activation, z: Array, _: Array) -> Array:
+    """phi'^2."""
+    return phi.derivative(z) ** 2
+
+
+def slope_fourth(phi: Activation, z: Array, _: Array) -> Array:
+    """phi'^4."""
+    return phi.derivative(z) ** 4
+
+
+def covariance(phi: Activation, z: Array, unit: Array) -> Array:
+    """phi phi' Z, whose mean is sqrt(v) d E phi^2 / dv."""
+    return phi.phi(z) * phi.derivative(z) * unit
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Expectations over z = mean + sqrt(v) Z, at arrays of ln v of any shape; `mean` is a constant bias."""
+
+    activation: Activation
+    mean: float = 0.0
+
+    def expectation(self, integrand: Integrand, log_v: Array) -> Array:
+        """E of an integrand at ln v, which is clipped to the range where integrals are taken."""
+        log_v = self.clip(log_v)
+        points, index = np.unique(log_v, return_inverse=True)
+        result, start = np.empty(points.size), 0
+        while start < points.size:
+            panels = len(self._marks(float(points[start]))) + len(_UNIT_MARKS)
+            stop = start + max(1, CHUNK // (panels * len(_NODES)))
+            result[start:stop] = self._integrals(integrand, points[start:stop])
+            start = stop
+        return result[index].reshape(log_v.shape)
+
+    def log_square(self, log_v: Array) -> Array:
+        """ln E phi^2, at any ln v: outside the range of the integrals it goes on as a power of v."""
+        log_v = np.asarray(log_v)
+        result, inside = np.empty(log_v.shape), self.clip(log_v) == log_v
+        with np.errstate(divide="ignore"):
+            result[inside] = np.log(self.expectation(square, log_v[inside]))
+            if not inside.all():
+                for end, value, growth in self._ends:
+                    beyond = (log_v < end) if end < 0 else (log_v > end)
+                    result[beyond] = value + (growth and growth * (log_v[beyond] - end))
+                result[np.isneginf(log_v)] = 2 * np.log(abs(self.activation.phi(np.array(self.mean))))
+        return result
+
+    def slope_square(self, log_v: Array) -> Array:
+        """E phi'^2."""
+        return self.expectation(slope_square, log_v)
+
+    def slope_fourth(self, log_v: Array) -> Array:
+        """E phi'^4."""
+        return self.expectation(slope_fourth, log_v)
+
+    def growth(self, log_v: Array) -> Array:
+        """d ln E phi^2 / d ln v = sqrt(v) E[phi phi' Z] / E phi^2: 1 if homogeneous, 0 where saturated."""
+        log_v = self.clip(log_v)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rising = np.exp(log_v / 2) * self.expectation(covariance, log_v)
+            return np.nan_to_num(rising / self.expectation(square, log_v))
+
+    def clip(self, log_v: Array) -> Array:
+        """ln v brought into the range where integrals are taken."""
+        return np.clip(log_v, LOWEST, HIGHEST if settles(self.activation) else OSCILLATING_HIGHEST)
+
+    @cached_property
+    def _ends(self) -> list[tuple[float, float, float]]:
+        """(ln v, ln E phi^2, growth) at the two ends of the range of the integrals."""
+        ends = self.clip(np.array([-np.inf, np.inf]))
+        values, growths = np.log(self.expectation(square, ends)), self.growth(ends)
+        return list(zip(ends.tolist(), values.tolist(), growths.tolist(), strict=True))
+
+    def _integrals(self, integrand: Integrand, log_v: Array) -> Array:
+        scale = np.exp(log_v / 2)[:, None]
+        marks = self._marks(float(log_v.max()))
+        fixed = np.broadcast_to(_UNIT_MARKS, (len(log_v), len(_UNIT_MARKS)))
+        ends = np.concatenate([fixed, (marks - self.mean) / scale], axis=1)
+        ends = np.sort(np.clip(ends, -REACH, REACH), axis=1)  # clipped marks make panels of width 0
+        half = np.diff(ends, axis=1)[:, :, None] / 2
+        unit = ends[:, :-1, None] + half * (1 + _NODES)
+        weight = half * _WEIGHTS * np.exp(-unit * unit / 2)
+        values = integrand(self.activation, self.mean + scale[:, :, None] * unit, unit)
+        return np.asarray(np.einsum("qpg,qpg->q", values, weight) / sqrt(2 * pi))
+
+    def _marks(self, log_v: float) -> Array:
+        """The z where panels end, as far as they are reached at this ln v."""
+        reach = REACH * np.exp(log_v / 2) + abs(self.mean)
+        if settles(self.activation):
+            far = NEAR * STRETCH ** np.arange(1, max(1, np.ceil(np.log(reach / NEAR) / log(STRETCH))) + 1)
+            right = np.concatenate([np.arange(2, NEAR + 1, 2), far])
+        else:
+            right = np.arange(WAVE, reach + WAVE, WAVE)
+        marks = np.concatenate([-right, [0.0], right, self.activation.kinks])
+        return np.asarray(marks[np.abs(marks) < reach])
+
+
+@dataclass(frozen=True)
+class TabulatedMoments(Moments):
+    """The same moments for very many ln v: interpolated from integrals, in pieces made when first needed."""
+
+    _pieces: dict[tuple[Integrand, int], Array] = field(default_factory=dict, compare=False, repr=False)
+
+    def expectation(self, integrand: Integrand, log_v: Array) -> Array:
+        """E of an integrand at ln v, by a Chebyshev interpolant on each [k, k + 1) of ln v."""
+        log_v = self.clip(log_v)
+        pieces, index = np.unique(np.floor(log_v).astype(int), return_inverse=True)
+        coefficients = np.stack([self._piece(integrand, int(k)) for k in pieces], axis=1)
+        index = index.reshape(log_v.shape)
+        result: Array = chebval(2 * (log_v - pieces[index]) - 1, coefficients[:, index], tensor=False)
+        return result
+
+    def _piece(self, integrand: Integrand, k: int) -> Array:
+        if (integrand, k) not in self._pieces:
+            whole = super().expectation
+            self._pieces[integrand, k] = chebinterpolate(lambda t: whole(integrand, k + (t + 1) / 2), DEGREE)
+        return self._pieces[integrand, k]
+
+
+@lru_cache(maxsize=64)
+def settles(activation: Activation) -> bool:
+    """Whether phi' is monotone far from 0, so that panels may widen there; sin alone does not settle."""
+    z = np.linspace(50, 100, 1001)
+    for side in (-z, z):
+        slope = activation.derivative(side)
+        if np.abs(np.diff(slope)).sum() > abs(slope[-1] - slope[0]) + 1e-9:
+            return False
+    return True
+
+
+_UNIT_MARKS = np.arange(-REACH, REACH + PANEL, PANEL)

@@ -1,0 +1,160 @@
+"""Planted c against the fit, and what the fit says when there is nothing to fit."""
+
+from math import log, sqrt
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gradflow.analysis.flow import LN10, fit_flow, law, window
+from gradflow.analysis.verdict import unstable_depth, verdict_of
+
+Array = NDArray[np.float64]
+
+
+def walk(c: float, depth: int = 50, networks: int = 8, noise: float = 0.0, seed: int = 0) -> Array:
+    """ln ||delta_l|| (depth, networks) that falls by ln c a layer towards the input, and noise."""
+    steps = log(c) + noise * np.random.default_rng(seed).standard_normal((depth - 1, networks))
+    rising = np.vstack([np.zeros((1, networks)), np.cumsum(steps, axis=0)])
+    return np.asarray(rising[::-1])
+
+
+def row(log_delta: Array) -> dict[str, Array]:
+    return {"log_delta_norm": log_delta}
+
+
+@pytest.mark.parametrize(
+    ("depth", "first"), [(1, 1), (3, 1), (4, 2), (8, 3), (19, 5), (20, 6), (50, 6), (10_000, 6)]
+)
+def test_the_window_follows_from_the_depth(depth: int, first: int) -> None:
+    assert window(depth) == (first, depth)
+
+
+@pytest.mark.parametrize("c", [0.3, 0.9, 1.0, 1.1, 2.1])
+def test_an_exact_chain_gives_c_and_its_powers(c: float) -> None:
+    flow = fit_flow(row(walk(c, depth=51)), step=0)
+    assert flow.c == pytest.approx(c, rel=1e-12)
+    assert flow.log10_ratio == pytest.approx(50 * log(c) / LN10, abs=1e-12)
+    assert flow.transitions == 50
+    assert set(flow.c_power_depth) == {"10", "20", "50", "51", "100"}
+    assert flow.c_power_depth["50"] == pytest.approx(c**50, rel=1e-11)
+
+
+def test_the_interval_covers_the_planted_c_in_95_of_100() -> None:
+    flows = [fit_flow(row(walk(0.9, networks=4, noise=0.1, seed=seed)), 0) for seed in range(1000)]
+    covered = np.mean([flow.c_low < 0.9 < flow.c_high for flow in flows])  # type: ignore[operator]
+    assert abs(covered - 0.95) < 4 * sqrt(0.95 * 0.05 / 1000)
+
+
+def test_one_network_gets_its_interval_from_its_layers() -> None:
+    flows = [fit_flow(row(walk(0.9, 400, 1, 0.1, seed)), 0) for seed in range(500)]
+    assert {flow.interval for flow in flows} == {"newey-west"}
+    covered = np.mean([flow.c_low < 0.9 < flow.c_high for flow in flows])  # type: ignore[operator]
+    assert 0.90 < covered < 0.975  # asymptotic: a little under 95%
+
+
+def test_a_transient_at_the_input_counts_in_the_ratio_and_not_in_c() -> None:
+    log_delta = walk(1.0)
+    log_delta[:5] -= 10.0
+    flow = fit_flow(row(log_delta), 0)
+    assert flow.c == 1.0
+    assert flow.log10_ratio == pytest.approx(-10 / LN10)
+    assert flow.verdict == "vanishing"
+
+
+def test_c_needs_no_norm_to_be_representable() -> None:
+    flow = fit_flow(row(walk(2.0, depth=10_000) + 1e6), 0)
+    assert flow.c == pytest.approx(2.0)
+    assert flow.verdict == "exploding"
+    assert flow.c_power_depth["10000"] is None
+    assert flow.log10_ratio == pytest.approx(9999 * log(2) / LN10)
+
+
+def test_dead_networks_are_left_out_and_named() -> None:
+    log_delta = walk(0.9, depth=20, networks=3)
+    log_delta[:7, 1] = -np.inf
+    flow = fit_flow(row(log_delta), 0)
+    assert flow.c == pytest.approx(0.9)
+    assert flow.reason is not None
+    assert flow.reason.startswith("1 of 3 networks are dead and left out: no gradient passes layer 7")
+    assert np.isfinite(np.array(flow.profile.log10_delta, dtype=float)).all()
+
+
+def test_a_gradient_that_is_zero_everywhere_is_dead_not_fitted() -> None:
+    log_delta = walk(0.9, depth=20, networks=2)
+    log_delta[:7] = -np.inf
+    flow = fit_flow(row(log_delta), 0)
+    assert (flow.verdict, flow.c, flow.log10_ratio) == ("dead", None, None)
+    assert flow.profile.log10_delta[:7] == (None,) * 7
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_norms_that_are_not_finite_are_an_overflow(bad: float) -> None:
+    log_delta = walk(0.9)
+    log_delta[3, 0] = bad
+    assert fit_flow(row(log_delta), 0).verdict == "overflow"
+
+
+def test_one_layer_has_no_c() -> None:
+    flow = fit_flow(row(np.zeros((1, 4))), 0)
+    assert (flow.verdict, flow.c, flow.transitions) == ("undetermined", None, 0)
+    assert flow.reason is not None
+
+
+def test_factors_multiply_to_c() -> None:
+    log_delta = walk(0.8, networks=3, noise=0.2)
+    rising = np.vstack([-np.diff(log_delta, axis=0), np.ones((1, 3))])
+    slope = -np.abs(np.random.default_rng(2).standard_normal(rising.shape))
+    flow = fit_flow(
+        {**row(log_delta), "log_weight_factor": rising - slope, "log_slope_factor": slope}, step=7
+    )
+    assert flow.weight_factor is not None
+    assert flow.slope_factor is not None
+    assert flow.weight_factor * flow.slope_factor == pytest.approx(flow.c, rel=1e-12)
+    assert flow.step == 7
+
+
+def test_a_power_law_is_told_from_an_exponential() -> None:
+    rng = np.random.default_rng(3)
+    layers = np.arange(6, 50)
+    power = -0.5 * np.log((layers + 1) / layers)
+    for _ in range(100):
+        noise = 0.003 * rng.standard_normal(44)
+        assert law(power + noise, 6) == "power"
+        assert law(-0.05 + noise, 6) == "exponential"
+    assert law(np.full(44, -0.1), 6) == "exponential"
+    assert law(np.zeros(44), 6) == "exponential"
+
+
+def test_the_profile_keeps_at_most_200_layers_with_both_ends() -> None:
+    profile = fit_flow(row(walk(0.99, depth=5000)), 0).profile
+    assert len(profile.layers) == 200
+    assert (profile.layers[0], profile.layers[-1]) == (1, 5000)
+    assert profile.log10_weight_grad == (None,) * 200
+
+
+@pytest.mark.parametrize(
+    ("ratio", "low", "high", "expected"),
+    [
+        (-1.5, -1.6, -1.4, ("vanishing", False)),
+        (-1.5, -2.0, -0.9, ("vanishing", True)),
+        (-0.9, -1.1, -0.7, ("stable", True)),
+        (0.0, -0.1, 0.1, ("stable", False)),
+        (0.99, None, None, ("stable", False)),
+        (1.01, 0.9, 1.1, ("exploding", True)),
+        (1.0, 0.9, 1.1, ("stable", True)),
+    ],
+)
+def test_the_verdict_is_scale_free_and_says_when_it_is_close(
+    ratio: float, low: float | None, high: float | None, expected: tuple[str, bool]
+) -> None:
+    assert verdict_of(ratio, low, high, 1.0) == expected
+
+
+def test_a_stable_network_says_from_which_depth_it_would_not_be() -> None:
+    flow = fit_flow(row(walk(0.95, depth=10, noise=0.001)), 0)
+    assert flow.verdict == "stable"
+    depth = unstable_depth(flow, 1.0)
+    assert depth is not None
+    assert 0.95 ** (depth - 1) < 0.1 < 0.95 ** (depth - 2)
+    assert unstable_depth(fit_flow(row(walk(1.0, noise=0.01)), 0), 1.0) is None

@@ -1,0 +1,97 @@
+"""The floors of the house: every module has its place, and imports go down only."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "gradflow"
+FLOORS: list[set[str]] = [  # from the ground up; rooms of one floor do not see each other, unless of one name
+    {"errors", "streams", "version"},
+    {"yaml_events"},
+    {"yaml_file"},
+    {"nn"},
+    {"data", "theory"},
+    {"recording"},
+    {"training"},
+    {"trace"},
+    {"config"},
+    {"analysis"},
+    {"store"},
+    {"report", "sweep"},
+    {"cli"},
+    {"", "__main__"},
+]
+FLOOR = {room: height for height, floor in enumerate(FLOORS) for room in floor}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def room_of(module: str) -> str:
+    return [*module.split("."), ""][1]
+
+
+def imports_of(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute here"
+            found.add(node.module or "")
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_imports_go_down_only(path: Path) -> None:
+    room = room_of(name_of(path))
+    assert room in FLOOR, f"{name_of(path)} has no place: give its room a floor here"
+    for module in imports_of(path):
+        if module.startswith("gradflow."):
+            below = room_of(module)
+            assert below == room or FLOOR[below] < FLOOR[room], f"{room} may not see {module}"
+
+
+@pytest.mark.parametrize(
+    ("library", "homes"),
+    [
+        ("typer", {"cli"}),
+        ("rich", {"cli", "report.terminal"}),
+        ("yaml", {"yaml_file", "yaml_events"}),
+        ("pydantic", {"config"}),
+        ("altair", {"report"}),
+        ("dask", {"sweep"}),
+        ("distributed", {"sweep"}),
+    ],
+)
+def test_a_library_is_known_in_its_rooms_only(library: str, homes: set[str]) -> None:
+    for path in FILES:
+        if any(module.split(".")[0] == library for module in imports_of(path)):
+            place = name_of(path).removeprefix("gradflow.")
+            assert any(place == home or place.startswith(f"{home}.") for home in homes), place
+
+
+def test_only_store_data_and_yaml_file_open_files() -> None:
+    for path in FILES:
+        calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        opens = any(isinstance(call, ast.Name) and call.id == "open" for call in calls)
+        opens |= any(
+            isinstance(call, ast.Attribute)
+            and call.attr in {"read_text", "write_text", "read_bytes", "write_bytes"}
+            for call in calls
+        )
+        if opens:
+            assert room_of(name_of(path)) in {"store", "data", "yaml_file"}, name_of(path)
+
+
+def test_importing_the_package_costs_nothing() -> None:
+    code = "import sys, gradflow, gradflow.analysis.summary; print(*sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert not {"numpy", "pydantic", "yaml", "rich", "typer"} & set(out.split())
