@@ -36,7 +36,7 @@ def forward(chunk: Plain) -> None:
     """Mend what the quick forward pass of a chunk could not hold, one network at a time."""
     homogeneous = chunk.activation.homogeneous
     for seed in range(chunk.buffers.shape.seeds):
-        squares = chunk.raw[Z2, :, seed]
+        squares = chunk.z2[:, seed]
         if not chunk.range.holds(squares):
             (_forward_layers if homogeneous else _sum_chunk)(chunk, seed)
         elif homogeneous and not chunk.range.central(squares[-1:]):
@@ -105,10 +105,10 @@ def backward(chunk: Plain) -> None:
 def _trustworthy(chunk: Plain, seed: int) -> bool:
     """Whether every squared norm is in range, exactly 0 for a reason, or beyond help (not finite on entry)."""
     sums, tiny, quick = chunk.buffers.sums, chunk.range.tiny, chunk.activation.exact_quick
-    if not np.isfinite(chunk.buffers.entry[seed]).all():
+    if not np.isfinite(chunk.top[seed]).all():
         return True
-    u2, d2 = chunk.norms[:, :, seed, 0]
-    above = sums.norms[1, chunk.hi, seed] if chunk.hi < chunk.buffers.shape.depth else sums.out_norm[seed]
+    u2, d2 = chunk.u_norms[:, seed, 0], chunk.d_norms[:, seed, 0]
+    above = sums.norms[chunk.hi, 1, seed] if chunk.hi < chunk.buffers.shape.depth else sums.out_norm[seed]
     parent = np.concatenate([d2[1:], above])
     u_fine = (u2 > tiny) & (u2 < chunk.range.huge) | (u2 == 0) & (parent == 0)
     d_fine = (d2 > tiny) & (d2 < chunk.range.huge) | (d2 == 0) & ((u2 == 0) | quick & (u2 > tiny))
@@ -120,7 +120,7 @@ def _backward_layers(chunk: Plain, seed: int) -> None:
     buffers, sums = chunk.buffers, chunk.buffers.sums
     sums.scaled = True
     exponent = buffers.entry_exponent[seed]
-    u = buffers.entry[seed].astype(np.float64)
+    u = chunk.top[seed].astype(np.float64)
     for i in range(chunk.hi - chunk.lo - 1, -1, -1):
         layer = chunk.lo + i
         u, exponent = _normalize(u, exponent)
@@ -141,22 +141,22 @@ def _normalize(v: Array, exponent: Array) -> tuple[Array, Array]:
 
 def _store_norm(chunk: Plain, kind: int, layer: int, seed: int, v: Array, exponent: Array) -> None:
     sums = chunk.buffers.sums
-    sums.norms[kind, layer, seed, 0] = np.vecdot(v, v, axis=0)
-    sums.norm_exponent[kind, layer, seed] = exponent
+    sums.norms[layer, kind, seed, 0] = np.vecdot(v, v, axis=0)
+    sums.norm_exponent[layer, kind, seed] = exponent
 
 
 def note_exponents(chunk: Plain) -> None:
     """Every layer of a chunk that the quick pass went through has the exponent of its entry."""
     buffers, sums, lo, hi = chunk.buffers, chunk.buffers.sums, chunk.lo, chunk.hi
     if sums.scaled:
-        sums.norm_exponent[:, lo:hi] = buffers.entry_exponent
+        sums.norm_exponent[lo:hi] = buffers.entry_exponent
         buffers.delta_exponent[lo:hi] = buffers.entry_exponent
 
 
 def enter(chunk: Plain, u: Array) -> None:
     """Bring the u (S, W, B) that goes below a chunk near 1, for each network whose norms have drifted."""
     buffers, sums = chunk.buffers, chunk.buffers.sums
-    squares = chunk.norms[1, 0]
+    squares = chunk.d_norms[0]
     if sums.scaled:
         buffers.entry_exponent[...] = buffers.delta_exponent[chunk.lo]
     if chunk.range.central(squares):

@@ -30,14 +30,17 @@ class Stack:
         k, s, rows, columns = p.shape
         self.recorded = layers.stop > layers.start
         weights = (rows - 1) * columns
-        self.delta_t = delta.swapaxes(-1, -2)
+        self.product = inputs[..., :-1, :], delta.swapaxes(-1, -2), g[..., :-1, :]
+        self.sum = delta, buffers.ones[: buffers.shape.batch], g[..., -1, :]
         self.p_weights = p.reshape(k, s, -1)[..., :weights]
         self.g_weights, self.g_bias = g.reshape(k, s, -1)[..., :weights], g.reshape(k, s, -1)[..., weights:]
         first = layers.start if self.recorded else buffers.shape.depth
         self.input_exponent = buffers.exponent[first : first + k]
         self.delta_exponent = buffers.delta_exponent[layers] if self.recorded else buffers.sums.out_exponent[None]
         self.exponent = buffers.sums.gradient_exponent[:, layers] if self.recorded else np.zeros((2, k, s), np.int64)
-        self.raw = buffers.sums.raw[:, layers]
+        raw = buffers.sums.raw[:, layers]
+        self.dw2, self.db2, self.w2, self.step2 = raw[DW2], raw[DB2], raw[W2], raw[STEP2]
+        self.squares = raw[DW2 : W2 + 1]
 
     @property
     def scaled(self) -> bool:
@@ -45,16 +48,17 @@ class Stack:
         return self.sums.scaled or self.buffers.forward_scaled
 
     def gradient(self, record: bool) -> None:
-        """g = sum over the batch of [a; 1] delta^T; with `record`, the norms of dW, db and W too."""
+        """dW = a delta^T, db = delta 1; with `record`, the norms of dW, db and W too."""
         if self.scaled:
             exact.gradient(self)
         else:
-            np.matmul(self.inputs, self.delta_t, out=self.g)
+            np.matmul(*self.product)
+            np.matmul(*self.sum)  # a row more of the product would cost its kernel up to a third
         if record and self.recorded:
-            np.vecdot(self.g_weights, self.g_weights, out=self.raw[DW2])
-            np.vecdot(self.g_bias, self.g_bias, out=self.raw[DB2])
-            np.vecdot(self.p_weights, self.p_weights, out=self.raw[W2])
-            if not self.range.holds(self.raw[DW2 : W2 + 1]):
+            np.vecdot(self.g_weights, self.g_weights, out=self.dw2)
+            np.vecdot(self.g_bias, self.g_bias, out=self.db2)
+            np.vecdot(self.p_weights, self.p_weights, out=self.w2)
+            if not self.range.holds(self.squares):
                 exact.sum_gradients(self, DW2, self.g_weights)
                 exact.sum_gradients(self, DB2, self.g_bias)
                 exact.sum_gradients(self, W2, self.p_weights)
@@ -64,8 +68,8 @@ class Stack:
         scale = exact.gradient_scale(self, share) if self.scaled else share
         optimizer.step(self.g, self.p, self.state, t, scale)
         if record and self.recorded and not optimizer.proportional:
-            np.vecdot(self.g_weights, self.g_weights, out=self.raw[STEP2])
-            if not self.range.holds(self.raw[STEP2]):
+            np.vecdot(self.g_weights, self.g_weights, out=self.step2)
+            if not self.range.holds(self.step2):
                 exact.sum_gradients(self, STEP2, self.g_weights)
         np.subtract(self.p, self.g, out=self.p)
 
