@@ -93,7 +93,6 @@ class Recorder:
         """The first `rows` rows as the arrays of recording.npz, (rows, layers, S), and `loss` (rows, S)."""
         raw, exponents = self.raw[:rows], self.exponents[:rows] * LN2
         logs, batch = self.logs[:rows, :, :, 0] / 2, log(self.buffers.shape.batch)
-        layers = self.buffers.shape.depth
         log_u, log_delta, log_out = logs[:, :-1:2], logs[:, 1:-1:2], logs[:, -1:]
         above = np.concatenate([log_delta[:, 1:], log_out], axis=1)
         units = self.buffers.shape.width * self.buffers.shape.batch

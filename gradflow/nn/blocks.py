@@ -43,7 +43,11 @@ class Plain:
         self.d = buffers.d[:k] if self.activation.from_output else buffers.d[lo:hi]
         self.z_flat = self.z.reshape(k, s, w * b)
         self.a_flat = buffers.a.reshape(-1, s, (w + 1) * b)[lo:hi, :, : w * b]
-        self.ones, self.row, self.column = buffers.ones[: w * b], buffers.ones[:w].reshape(1, w), buffers.ones[:b]
+        self.ones, self.row, self.column = (
+            buffers.ones[: w * b],
+            buffers.ones[:w].reshape(1, w),
+            buffers.ones[:b],
+        )
         raw, norms = buffers.sums.raw[:, lo:hi], buffers.sums.norms[lo:hi]
         self.a1, self.a2, self.z2 = raw[A1], raw[A2], raw[Z2]
         self.norms, self.u_norms, self.d_norms = norms.reshape(-1), norms[:, 0], norms[:, 1]

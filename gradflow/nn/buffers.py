@@ -24,7 +24,7 @@ from gradflow.nn.parameters import Shape, aligned
 Array = NDArray[Any]
 
 Z2, A1, A2, DW2, DB2, W2, STEP2 = range(7)  # rows of Sums.raw
-CHUNK_BYTES = 1 << 20  # about half of a core's second-level cache
+CHUNK_BYTES = 3 << 18  # what a chunk of layers may take of a second-level cache and a bit of the third
 CHUNK_LAYERS = 16  # a norm may change by 10^15 within a chunk before float32 squares give out
 
 
@@ -50,7 +50,9 @@ class Sums:
 class Buffers:
     """The working memory of one pass; networks that are trained in turn share it."""
 
-    def __init__(self, shape: Shape, activation: Activation, dtype: Any, keep_gradients: bool = False) -> None:
+    def __init__(
+        self, shape: Shape, activation: Activation, dtype: Any, keep_gradients: bool = False
+    ) -> None:
         self.shape, self.dtype = shape, np.dtype(dtype)
         layers, s, w, b = shape.depth, shape.seeds, shape.width, shape.batch
         self.chunk = chunk_layers(shape, self.dtype)
@@ -92,6 +94,9 @@ class Buffers:
 
 
 def chunk_layers(shape: Shape, dtype: Any) -> int:
-    """How many layers are worked on at once: as many as stay in a core's cache."""
-    layer = shape.seeds * shape.width * (2 * shape.batch + shape.width) * np.dtype(dtype).itemsize
+    """How many layers are worked on at once: as many of one network as stay in a core's cache.
+
+    It does not depend on the seeds: where norms leave the range, a chunk is the unit that is done again.
+    """
+    layer = shape.width * (2 * shape.batch + shape.width) * np.dtype(dtype).itemsize
     return int(max(1, min(shape.depth, CHUNK_LAYERS, CHUNK_BYTES // layer)))

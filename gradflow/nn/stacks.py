@@ -23,21 +23,31 @@ class Stack:
     """
 
     def __init__(
-        self, p: Array, state: tuple[Array, ...], g: Array, inputs: Array, delta: Array, layers: slice, buffers: Buffers
+        self,
+        p: Array,
+        state: tuple[Array, ...],
+        g: Array,
+        inputs: Array,
+        delta: Array,
+        layers: slice,
+        buffers: Buffers,
     ) -> None:
         self.p, self.state, self.g, self.inputs, self.delta, self.layers = p, state, g, inputs, delta, layers
         self.buffers, self.sums, self.range = buffers, buffers.sums, RANGES[buffers.dtype]
         k, s, rows, columns = p.shape
         self.recorded = layers.stop > layers.start
         weights = (rows - 1) * columns
-        self.product = inputs[..., :-1, :], delta.swapaxes(-1, -2), g[..., :-1, :]
-        self.sum = delta, buffers.ones[: buffers.shape.batch], g[..., -1, :]
+        self.delta_t = delta.swapaxes(-1, -2)
         self.p_weights = p.reshape(k, s, -1)[..., :weights]
         self.g_weights, self.g_bias = g.reshape(k, s, -1)[..., :weights], g.reshape(k, s, -1)[..., weights:]
         first = layers.start if self.recorded else buffers.shape.depth
         self.input_exponent = buffers.exponent[first : first + k]
-        self.delta_exponent = buffers.delta_exponent[layers] if self.recorded else buffers.sums.out_exponent[None]
-        self.exponent = buffers.sums.gradient_exponent[:, layers] if self.recorded else np.zeros((2, k, s), np.int64)
+        self.delta_exponent = (
+            buffers.delta_exponent[layers] if self.recorded else buffers.sums.out_exponent[None]
+        )
+        self.exponent = (
+            buffers.sums.gradient_exponent[:, layers] if self.recorded else np.zeros((2, k, s), np.int64)
+        )
         raw = buffers.sums.raw[:, layers]
         self.dw2, self.db2, self.w2, self.step2 = raw[DW2], raw[DB2], raw[W2], raw[STEP2]
         self.squares = raw[DW2 : W2 + 1]
@@ -48,12 +58,11 @@ class Stack:
         return self.sums.scaled or self.buffers.forward_scaled
 
     def gradient(self, record: bool) -> None:
-        """dW = a delta^T, db = delta 1; with `record`, the norms of dW, db and W too."""
+        """g = sum over the batch of [a; 1] delta^T; with `record`, the norms of dW, db and W too."""
         if self.scaled:
             exact.gradient(self)
         else:
-            np.matmul(*self.product)
-            np.matmul(*self.sum)  # a row more of the product would cost its kernel up to a third
+            np.matmul(self.inputs, self.delta_t, out=self.g)
         if record and self.recorded:
             np.vecdot(self.g_weights, self.g_weights, out=self.dw2)
             np.vecdot(self.g_bias, self.g_bias, out=self.db2)
