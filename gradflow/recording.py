@@ -53,10 +53,9 @@ class Recorder:
         self.loss[r] = sums.loss
         self.share[r] = share
         np.log(sums.all_norms, out=self.work)
+        np.vecdot(self.work, self.mean, out=self.logs[r])
         if sums.scaled:
-            self.logs[r] = np.matmul(self.work + 2 * LN2 * sums.all_exponents, self.mean)
-        else:
-            np.vecdot(self.work, self.mean, out=self.logs[r])
+            self.logs[r] += 2 * LN2 * np.add.reduce(sums.all_exponents, axis=-1) / self.mean.size
         for (quantity, layer, seed), value in sums.exact.items():
             self.raw[r, quantity, layer, seed] = value
         if sums.scaled or buffers.forward_scaled or self.dirty[r]:

@@ -132,8 +132,12 @@ class Plain:
         least, most = np.minimum.reduce(self.norms), np.maximum.reduce(self.norms)
         self.central = least >= self.range.low and most <= self.range.high
         held = least > self.range.tiny and most < self.range.huge
-        if not held or not (self.activation.exact_quick or least > exact.LOSSY * most):
+        if not held or not (self.activation.exact_quick or least > exact.LOSSY * most or self._precise()):
             exact.backward(self)
+
+    def _precise(self) -> bool:
+        """Whether slopes kept their digits: no layer lost most of a sample's gradient to saturated units."""
+        return bool(np.logical_and.reduce(self.d_norms >= exact.LOSSY * self.u_norms, None))
 
     def _count_slopes(self, slopes: Array) -> None:
         """Saturated units x samples, and units whose slope is 0 on every sample; slopes >= 0."""

@@ -45,9 +45,8 @@ def forward(chunk: Plain) -> None:
 
 def pass_on_exponent(chunk: Plain) -> None:
     """The exponent of a chunk's input is that of every input within it and of its output."""
-    for layer in range(chunk.lo, chunk.hi):
-        for seed in range(chunk.buffers.shape.seeds):
-            _set_exponent(chunk, layer, seed, int(chunk.buffers.exponent[chunk.lo, seed]))
+    for seed in range(chunk.buffers.shape.seeds):
+        _set_exponent(chunk, slice(chunk.lo, chunk.hi), seed, int(chunk.buffers.exponent[chunk.lo, seed]))
 
 
 def _forward_layers(chunk: Plain, seed: int) -> None:
@@ -56,7 +55,7 @@ def _forward_layers(chunk: Plain, seed: int) -> None:
         np.matmul(chunk.transposed[i][seed], chunk.inputs[i][seed], out=z)
         chunk.activation.value(z, a, chunk.kept[i, seed])
         _sum_layer(chunk, i, seed)
-        _set_exponent(chunk, layer, seed, int(chunk.buffers.exponent[layer, seed]))
+        _set_exponent(chunk, slice(layer, layer + 1), seed, int(chunk.buffers.exponent[layer, seed]))
         _scale_output(chunk, layer, seed)
 
 
@@ -80,16 +79,16 @@ def _scale_output(chunk: Plain, layer: int, seed: int) -> None:
         return
     k = int(np.frexp(largest)[1])
     np.ldexp(a, -k, out=a)
-    _set_exponent(chunk, layer, seed, int(chunk.buffers.exponent[layer + 1, seed]) + k)
+    _set_exponent(chunk, slice(layer, layer + 1), seed, int(chunk.buffers.exponent[layer + 1, seed]) + k)
 
 
-def _set_exponent(chunk: Plain, layer: int, seed: int, exponent: int) -> None:
-    """The output of `layer` is stored as a 2^-exponent, so its row of ones, which the bias meets, is 2^-exponent."""
+def _set_exponent(chunk: Plain, layers: slice, seed: int, exponent: int) -> None:
+    """The output of `layers` is stored as a 2^-exponent, so its row of ones, which the bias meets, is 2^-exponent."""
     buffers = chunk.buffers
-    buffers.exponent[layer + 1, seed] = exponent
+    buffers.exponent[1:][layers, seed] = exponent
     buffers.forward_scaled = True
     largest = np.finfo(buffers.dtype).max / 4  # where it does not fit, the bias is 0, and 0 * inf would be nan
-    buffers.a[layer, seed, -1] = min(float(power_of_two(-exponent, np.float64)), float(largest))
+    buffers.a[layers, seed, -1] = min(float(power_of_two(-exponent, np.float64)), float(largest))
 
 
 # --- backward ------------------------------------------------------------------------------------------------
@@ -164,7 +163,7 @@ def enter(chunk: Plain, u: Array) -> None:
     for seed in range(buffers.shape.seeds):
         if not chunk.range.central(squares[seed]):
             k = shared_exponent(np.sqrt(squares[seed]))
-            np.ldexp(u[seed], -k, out=u[seed])
+            np.multiply(u[seed], power_of_two(-k, u.dtype), out=u[seed])
             buffers.entry_exponent[seed] += k
             sums.scaled = True
 
@@ -177,6 +176,18 @@ def gradient(stack: Stack) -> None:
 
     Leaves the exponents of dW and db, which differ when the activations carry one, in `stack.exponent`.
     """
+    exponent = stack.delta_exponent[:, :, 0]  # (k, S, B)
+    shared = exponent[..., 0]
+    if np.logical_and.reduce(exponent == shared[..., None], None):
+        np.matmul(stack.inputs, stack.delta_t, out=stack.g)
+        if stack.buffers.forward_scaled:  # the row of ones is 2^-e then
+            np.matmul(stack.delta, stack.buffers.ones[: exponent.shape[-1]], out=stack.g[:, :, -1])
+        stack.exponent[...] = shared + stack.input_exponent, shared
+    else:
+        _gradient_layers(stack)
+
+
+def _gradient_layers(stack: Stack) -> None:
     for i in range(stack.p.shape[0]):
         for seed in range(stack.p.shape[1]):
             exponent = stack.delta_exponent[i, seed, 0]
@@ -190,8 +201,10 @@ def gradient(stack: Stack) -> None:
 
 
 def gradient_scale(stack: Stack, share: Array | float) -> Array:
-    """2^exponent * share for each row of a stack's gradients, (k, S, fan_in + 1, 1)."""
+    """2^exponent * share for each row of a stack's gradients, (k, S, fan_in + 1, 1) or (k, S, 1, 1)."""
     weights, bias = power_of_two(stack.exponent, stack.g.dtype)
+    if not stack.buffers.forward_scaled:
+        return weights[:, :, None, None] * np.asarray(share, stack.g.dtype).reshape(-1, 1, 1)
     scale = np.repeat(weights[:, :, None, None], stack.g.shape[2], axis=2)
     scale[:, :, -1, 0] = bias
     return scale * np.asarray(share, stack.g.dtype).reshape(-1, 1, 1)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 CLASSES = 10
-STABLE = {"tanh": 1.0, "relu": 2**0.5, "gelu": 1.98, "silu": 2.0, "selu": 1.0, "sigmoid": 4.0}  # sigma_w
+STABLE = {"tanh": 1.0, "relu": 2**0.5, "gelu": 1.45, "silu": 1.45, "selu": 1.0, "sigmoid": 4.0}  # sigma_w
 
 
 @dataclass(frozen=True)

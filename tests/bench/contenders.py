@@ -86,4 +86,8 @@ def engine_bare(case: Case) -> Built:
     return engine(case, record=False)
 
 
-CONTENDERS: dict[str, Callable[[Case], Built]] = {"gemm": gemm, "engine": engine, "engine, no record": engine_bare}
+CONTENDERS: dict[str, Callable[[Case], Built]] = {
+    "gemm": gemm,
+    "engine": engine,
+    "engine, no record": engine_bare,
+}
