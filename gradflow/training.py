@@ -140,6 +140,7 @@ class Training:
         self.plan, self.data = plan, data
         self.outcome = Outcome()
         self._blocks: list[Recording] = []
+        self._first = 0  # row of the next block
         dtype = np.dtype(plan.dtype)
         self._x = np.concatenate([data.x, np.ones((data.samples, 1))], axis=1).astype(dtype)
         self._y = data.y.astype(dtype)
@@ -152,10 +153,11 @@ class Training:
 
     def __iter__(self) -> Iterator[Progress]:
         rows = self.plan.steps + 1
-        for first in range(0, rows, self._rows):
+        for first in range(self._first, rows, self._rows):
             with np.errstate(all="ignore"):  # what is not finite is looked for in the record
                 block = self._block(first, min(self._rows, rows - first))
             self._blocks.append(block)
+            self._first = first + len(block["loss"])
             yield self._progress(first, block)
             if self.outcome.diverged_step is not None:
                 return
@@ -173,6 +175,27 @@ class Training:
         if self.outcome.diverged_step is None:
             recording["update_ratio"][-1] = np.nan  # no update follows the last row
         return recording
+
+    def state(self) -> dict[str, Array]:
+        """Between two blocks, all that `restore` needs to go on with the same bits; the arrays are copies.
+
+        The random streams are counter-based, so nothing of them is in it.
+        """
+        state = {f"recording.{name}": array for name, array in join(self._blocks).items()}
+        for number, group in enumerate(self._groups):
+            for place, flat in enumerate(group.network.flat):
+                state[f"network.{number}.{place}"] = flat.copy()
+        return state
+
+    def restore(self, state: dict[str, Array]) -> None:
+        """Stand where the training of the same plan and data stood that gave this state."""
+        recorded = (name for name in state if name.startswith("recording."))
+        block = {name.removeprefix("recording."): state[name] for name in recorded}
+        self._blocks, self._first = [block], len(block["step"])
+        for number, group in enumerate(self._groups):
+            group.network.updates = self._first
+            for place, flat in enumerate(group.network.flat):
+                flat[...] = state[f"network.{number}.{place}"]
 
     def _block(self, first: int, rows: int) -> Recording:
         parts = [group.run(first, rows, self._x, self._y) for group in self._groups]

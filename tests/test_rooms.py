@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "gradflow"
 FLOORS: list[set[str]] = [  # from the ground up; rooms of one floor do not see each other, unless of one name
     {"errors", "streams", "version"},
-    {"yaml_events"},
+    {"yaml_events", "starters"},
     {"yaml_file"},
     {"nn"},
     {"data", "theory"},
@@ -88,7 +88,7 @@ def test_only_store_data_and_yaml_file_open_files() -> None:
             for call in calls
         )
         if opens:
-            assert room_of(name_of(path)) in {"store", "data", "yaml_file"}, name_of(path)
+            assert room_of(name_of(path)) in {"store", "data", "yaml_file", "starters"}, name_of(path)
 
 
 def test_importing_the_package_costs_nothing() -> None:

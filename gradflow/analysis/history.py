@@ -27,9 +27,9 @@ def history_of(recording: Mapping[str, Array], stable_decades: float, patience: 
         loss = recording["loss"][rows].mean(axis=1)
     return History(
         steps=tuple(int(step[row]) for row in rows),
-        c=tuple(exp_or_none(one and one.mean) for one in log_c),
-        c_low=tuple(exp_or_none(one and one.low) for one in log_c),
-        c_high=tuple(exp_or_none(one and one.high) for one in log_c),
+        c=tuple(exp_or_none(None if one is None else one.mean) for one in log_c),
+        c_low=tuple(exp_or_none(None if one is None else one.low) for one in log_c),
+        c_high=tuple(exp_or_none(None if one is None else one.high) for one in log_c),
         log10_ratio=tuple(None if one is None else one / LN10 for one in map(_log_ratio, measured)),
         loss=numbers(loss),
         flips=tuple(_flips(_verdicts(log_delta, stable_decades), step, patience)),

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.analysis.advice import advise
 from gradflow.analysis.flow import fit_flow, measure, window
 from gradflow.analysis.history import history_of
 from gradflow.analysis.intervals import over_networks
 from gradflow.analysis.summary import Flow, Flows, Summary, Theory, TrainingResult
+from gradflow.analysis.symptoms import find_symptoms
 from gradflow.theory import Prediction, predict
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ def summarize(config: Config, recording: Recording, info: Mapping[str, Any]) -> 
     final, analysis = final_row(recording), config.analysis
     flows = Flows(flow_at(recording, 0, config), flow_at(recording, final, config))
     usable = {name: array[: final + 1] for name, array in recording.items()}
+    symptoms = find_symptoms(usable, analysis, config.model.activation, info["outcome"])
     return Summary(
         id=config.id,
         path=config.id,
@@ -38,6 +41,8 @@ def summarize(config: Config, recording: Recording, info: Mapping[str, Any]) -> 
         flow=flows,
         theory=theory_beside(predicted(config, info["data"]), recording),
         training=training_result(config, recording, info["outcome"]),
+        symptoms=symptoms,
+        advice=advise(config, info["data"], flows.initial, symptoms),
         history=history_of(usable, analysis.stable_decades, analysis.patience),
     )
 

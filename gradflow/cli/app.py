@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from gradflow.cli import check, new, run, show
+from gradflow.cli import check, new, plot, report, run, show, sweep
+from gradflow.cli.light import LightCommand, LightGroup
 from gradflow.cli.output import ReaderGone, complain, silence
 from gradflow.errors import GradflowError, InputError
 from gradflow.version import __version__
@@ -18,16 +19,20 @@ from gradflow.version import __version__
 if TYPE_CHECKING:
     from types import FrameType
 
-COMMANDS = (new.new, run.run, show.show, check.check)
+LIGHT = (new.new,)  # commands that need neither numpy nor pydantic
+COMMANDS = (run.run, sweep.sweep, show.show, report.report, plot.plot, check.check)
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 INTERRUPTED, TERMINATED, READER_GONE = 130, 143, 141
 
 app = typer.Typer(
+    cls=LightGroup,
     add_completion=False,
     rich_markup_mode=None,  # brackets in a docstring are meant
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+for light in LIGHT:
+    app.command(cls=LightCommand)(light)
 for command in COMMANDS:
     app.command()(command)
 

@@ -6,7 +6,7 @@ from gradflow.cli.options import ConfigFile, Json, Overrides
 
 
 def check(config: ConfigFile, overrides: Overrides = None, json: Json = False) -> None:
-    """Compare backpropagation with the complex step for every parameter tensor, in float64.
+    """Check backpropagation against the complex step, in float64.
 
     \b
     Examples:

@@ -15,14 +15,14 @@ from gradflow.errors import InputError, Problem
 if TYPE_CHECKING:
     from gradflow.report.page import Page
 
-Template = Annotated[str | None, typer.Argument(metavar="[TEMPLATE]", help="The name of a starter config.")]
+Template = Annotated[str | None, typer.Argument(metavar="TEMPLATE", help="The name of a starter config.")]
 OutFile = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it to a new file.")
 ]
 
 
 def new(template: Template = None, output: OutFile = None, quiet: Quiet = False) -> None:
-    """List the starter configs, or write one: to stdout, or with -o to a new file.
+    """List the starter configs, or write one to stdout or to a new file.
 
     \b
     Examples:

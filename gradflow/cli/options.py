@@ -10,9 +10,7 @@ import typer
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file: see `gradflow new`.")]
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="[KEY=VALUE]...", help="Keys to change, such as depth=50 or model.init=he_normal."
-    ),
+    typer.Argument(metavar="KEY=VALUE", help="Keys to change, such as depth=50 or model.init=he_normal."),
 ]
 Reference = Annotated[
     str, typer.Argument(metavar="RUN", help="A path, an id or the start of one, or @1 for the latest run.")

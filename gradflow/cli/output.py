@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from gradflow.report.numbers import inert
 
@@ -64,18 +64,23 @@ def silence() -> None:
 
 
 def look_of_stdout() -> Look:
-    """What stdout can show: a pipe has no width to wrap at and no colours."""
+    """What stdout can show."""
+    return look_of(sys.stdout)
+
+
+def look_of(stream: TextIO) -> Look:
+    """What a stream can show: a pipe has no width to wrap at and no colours."""
     from rich.console import Console
 
-    from gradflow.report.terminal import Look
+    from gradflow.report.terminal import Colours, Look
 
-    tty = sys.stdout.isatty()
+    tty = stream.isatty()
     plain = not tty or os.environ.get("NO_COLOR") or os.environ.get("TERM") in ("dumb", "unknown")
     return Look(
-        columns=columns_of(sys.stdout.fileno()),
+        columns=columns_of(stream.fileno()),
         wrap=tty,
-        colours=None if plain else Console(file=sys.stdout).color_system,
-        unicode=(sys.stdout.encoding or "").lower().replace("-", "") in ("utf8", "utf8sig", "utf16", "utf32"),
+        colours=None if plain else cast(Colours | None, Console(file=stream).color_system),
+        unicode=(stream.encoding or "").lower().replace("-", "") in ("utf8", "utf8sig", "utf16", "utf32"),
     )
 
 

@@ -15,7 +15,7 @@ from gradflow.nn.losses import LOSSES
 from gradflow.yaml_events import KeyPath
 
 AXES = 20  # of a sweep: two values on each are a million points
-NOT_SWEPT = ("name", "sweep")
+NOT_SWEPT = ("name", "sweep", "analysis")  # they do not change what is computed
 
 
 def against_data(config: Config, data: Data) -> Iterator[tuple[str, str]]:

@@ -46,8 +46,12 @@ class Draft:
             value = value.get(part) if isinstance(value, dict) else None
         return value
 
-    def override(self, path: KeyPath, value: Any) -> None:
-        """Replace the value of a path, as the command line asks.
+    def copy(self) -> Draft:
+        """A draft that may be changed for itself."""
+        return Draft(self.value, self.places)
+
+    def override(self, path: KeyPath, value: Any, place: Place = (COMMAND_LINE, None)) -> None:
+        """Replace the value of a path by one that was written at `place`.
 
         A key of a choice makes a mapping of the name that stands there, or of the default's; `name` replaces
         the whole.
@@ -61,7 +65,7 @@ class Draft:
             return
         section[path[-1]] = _own(value)
         self.places = {old: place for old, place in self.places.items() if old[: len(path)] != path}
-        self.places[path] = (COMMAND_LINE, None)
+        self.places[path] = place
 
     def _section(self, path: KeyPath) -> dict[str | int, Any] | None:
         """The mapping of a path, made if it is missing; None if something else stands there."""

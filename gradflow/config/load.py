@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -21,6 +21,11 @@ from gradflow.yaml_events import quoted
 from gradflow.yaml_file import COMMAND_LINE, Document
 
 
+def load_data(dataset: Dataset) -> Data:
+    """The data of a data set whose path, if it has one, is absolute."""
+    return dataset.load(Path())
+
+
 def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     """The complete config of a YAML file with overrides KEY=VALUE; its data is loaded once, to check it.
 
@@ -31,20 +36,31 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
 
 def parse_config(document: Document, base: Path, overrides: Sequence[str] = ()) -> Config:
     """`load_config` of a parsed document; its relative paths start at `base`, those of overrides here."""
+    return resolve(*begin(document, overrides), base)[0]
+
+
+def begin(document: Document, overrides: Sequence[str]) -> tuple[Draft, list[Problem]]:
+    """The draft of a document with overrides and a name, and what is wrong with those."""
     draft = Draft.of(document)
-    problems = apply(overrides, draft) + _name_after_file(draft, document.source)
-    config = _validate(draft, problems)
+    return draft, apply(overrides, draft) + _name_after_file(draft, document.source)
+
+
+def resolve(
+    draft: Draft, problems: list[Problem], base: Path, load: Callable[[Dataset], Data] = load_data
+) -> tuple[Config, Data]:
+    """The complete config of a draft, whose known problems are `problems`, and the data that `load` gives."""
+    config = validate(draft, problems)
     dataset = _anchored(config.data, Path() if draft.place(("data", "path"))[0] == COMMAND_LINE else base)
-    config, data = _completed(config, dataset, draft)
+    config, data = _completed(config, dataset, draft, load)
     found = [_located(draft, Problem(message, key)) for key, message in checks.against_data(config, data)]
     if found:
         raise InputError(*found)
-    return config
+    return config, data
 
 
 def config_from_plain(plain: Mapping[str, Any]) -> Config:
     """The Config of what `Config.plain` gave, even if its data file has gone. InputError if it is damaged."""
-    return _validate(Draft(plain, {}), [])
+    return validate(Draft(plain, {}), [])
 
 
 def _name_after_file(draft: Draft, source: str) -> list[Problem]:
@@ -58,7 +74,7 @@ def _name_after_file(draft: Draft, source: str) -> list[Problem]:
     return [draft.problem(("name",), f"give one, for the file's {quoted(stem)} will not do: {SLUG}")]
 
 
-def _validate(draft: Draft, problems: list[Problem]) -> Config:
+def validate(draft: Draft, problems: list[Problem]) -> Config:
     """The config of a draft, its data unseen; `problems` are those that are known already."""
     problems = [*problems, *numbers_beyond_floats(draft), *checks.of_sweep(draft)]
     try:
@@ -83,10 +99,12 @@ def _anchored(dataset: Dataset, base: Path) -> Dataset:
     return dataset if path is None else _replaced(dataset, path=str(base.absolute() / path))
 
 
-def _completed(config: Config, dataset: Dataset, draft: Draft) -> tuple[Config, Data]:
+def _completed(
+    config: Config, dataset: Dataset, draft: Draft, load: Callable[[Dataset], Data]
+) -> tuple[Config, Data]:
     """The config with what only its data can tell, its file's sha256 and the default loss, and the data."""
     try:
-        data = dataset.load(Path())
+        data = load(dataset)
     except InputError as error:
         raise InputError(*(_located(draft, problem) for problem in error.problems)) from None
     if data.sha256 is not None:

@@ -51,6 +51,11 @@ class Network:
         self.row = buffers.ones[: shape.outputs].reshape(1, -1)
         self._bind_readout()
 
+    @property
+    def flat(self) -> list[Array]:
+        """The parameters and the optimizer's state as flat arrays: all that one step hands to the next."""
+        return [self.parameters.flat, *(slot.flat for slot in self.state)]
+
     def _bind_readout(self) -> None:
         buffers, p = self.buffers, self.parameters.readout
 

@@ -63,9 +63,8 @@ def bars(drawn: Bars, width: int, unicode: bool = True) -> list[Line]:
 
 def chart(drawn: Chart, width: int, unicode: bool = True) -> list[Line]:
     """Axis labels, the lines, the x axis and a legend."""
-    label = power if drawn.labels == "power" else number
     low, high = _range(drawn)
-    ticks = _ticks(low, high, label)
+    ticks = _ticks(drawn, low, high)
     margin = max(map(len, ticks.values()), default=1)
     columns = max(8, width - margin - 2)
     cells = _braille(drawn, low, high, columns) if unicode else _ascii(drawn, low, high, columns)
@@ -85,7 +84,19 @@ def heat(drawn: Heat, width: int, unicode: bool = True, colour: bool = True) -> 
     rows = [_halves(grid[i : i + 2]) if halves == 2 else _ramp(grid[i]) for i in range(0, len(grid), halves)]
     names = {0: f"layer {drawn.layers[0]}", len(rows) - 1: f"layer {drawn.layers[1]}"}
     lines: list[Line] = [[(f"{names.get(i, ''):>{margin}}  ", ""), *row] for i, row in enumerate(rows)]
-    return [*lines, _ends(f"step {drawn.steps[0]}", f"step {drawn.steps[1]}", margin + 2, len(grid[0]))]
+    steps = _ends(f"step {drawn.steps[0]}", f"step {drawn.steps[1]}", margin + 2, len(grid[0]))
+    return [*lines, steps, _scale(drawn, margin + 2, halves == 2)]
+
+
+def _scale(drawn: Heat, margin: int, colour: bool) -> Line:
+    """What the ends and the middle of the colours, or of the ramp, stand for."""
+    line: Line = [(" " * margin, "")]
+    for place, name, mark in ((-1, "blue", "low"), (0, "white", "median"), (1, "red", "high")):
+        value = power(drawn.centre + place * drawn.reach)
+        sign = name if colour else f"'{RAMP[round((place + 1) / 2 * (len(RAMP) - 1))]}'"
+        line.append((sign, diverging(place) if place and colour else ""))
+        line.append((f" {value} ({mark})   ", ""))
+    return line
 
 
 def _mean(values: Numbers) -> Number:
@@ -104,12 +115,14 @@ def _range(drawn: Chart) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
-def _ticks(low: float, high: float, label: Callable[[float], str]) -> dict[int, str]:
-    """Row -> label, from the top: whole decades where there are several, else both ends."""
-    whole = float(low).is_integer() and float(high).is_integer()
-    apart = max(1, ceil((high - low) / 5)) if whole else high - low
-    count = floor((high - low) / apart + 1e-9)
-    values = [high - i * apart for i in range(count + 1)]
+def _ticks(drawn: Chart, low: float, high: float) -> dict[int, str]:
+    """Row -> label: the whole decades, some of them where they are many; both ends where they are few."""
+    label: Callable[[float], str] = number
+    values = [low, high]
+    if drawn.labels == "power":
+        label, apart = power, max(1, ceil((high - low) / 5))
+        whole = [float(y) for y in range(ceil(low), floor(high) + 1, apart)]
+        values = whole if len(whole) > 1 else values
     return {round((high - y) / (high - low) * (HEIGHT - 1)): label(y) for y in values}
 
 
@@ -145,13 +158,11 @@ def _braille(drawn: Chart, low: float, high: float, columns: int) -> list[Line]:
                     bits[row // 4][column // 2] |= DOTS[row % 4][column % 2]
                     owner[row // 4][column // 2] = index
             before = dot
-    return [
-        [
-            (chr(0x2800 + bit) if bit else " ", SERIES[own % 3] if own >= 0 else "")
-            for bit, own in zip(*row, strict=True)
-        ]
-        for row in zip(bits, owner, strict=True)
-    ]
+    return [[_dots(bit, own) for bit, own in zip(*row, strict=True)] for row in zip(bits, owner, strict=True)]
+
+
+def _dots(bits: int, series: int) -> Span:
+    return (chr(0x2800 + bits), SERIES[series % 3]) if bits else (" ", "")
 
 
 def _ascii(drawn: Chart, low: float, high: float, columns: int) -> list[Line]:

@@ -74,12 +74,11 @@ def norm(value: float | None) -> str:
     return power(log10(value) if value else -inf)
 
 
-def decades(exponent: float | None, error: float | None = None) -> str:
-    """A base-10 logarithm with its sign: -7.5."""
+def decades(exponent: float | None) -> str:
+    """A base-10 logarithm to a tenth, with its sign: -7.5."""
     if exponent is None or not isfinite(exponent):
         return NONE
-    places = max(1, _decimals(error) or 1)
-    return f"{exponent:+.{places}f}".replace("+0.0", "0.0") if exponent else "0"
+    return "0.0" if abs(exponent) < 0.05 else f"{exponent:+.1f}"
 
 
 def percent(share: float | None) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradflow.analysis.summary import Flow, Summary
 from gradflow.report import markdown, sentences
-from gradflow.report.numbers import count, half_width, number, power, with_error
+from gradflow.report.numbers import count, counted, half_width, number, power, with_error
 from gradflow.report.page import (
     Bars,
     Block,
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 LN10 = log(10.0)
 NORMS = (("delta", "log10_delta"), ("dL/dW", "log10_weight_grad"), ("dL/db", "log10_bias_grad"))
 HEAT = (48, 240)  # layers and steps that a heat map keeps
-SCALE = (("blue", -1), ("white", 0), ("red", 1))
 QUIET = 0.25  # decades around the median that always count as level
 
 
@@ -72,74 +71,75 @@ def flows(summary: Summary) -> tuple[Flow, ...]:
 
 
 def _verdicts(summary: Summary) -> list[Block]:
-    edge = summary.config["analysis"]["stable_decades"]
+    edge, model = summary.config["analysis"]["stable_decades"], summary.config["model"]
     initial, *after = flows(summary)
-    blocks: list[Block] = [Sentence(sentences.verdict_sentence(initial, edge), initial.verdict)]
-    cause = sentences.cause_sentence(initial, summary.config["model"]["activation"]["name"])
-    blocks += [Sentence(cause)] if cause else []
-    blocks.append(Sentence(sentences.theory_sentence(summary.theory, initial, len(after))))
+    words = [
+        sentences.measured_sentence(initial, edge),
+        sentences.cause_sentence(initial, model["activation"]["name"]),
+        sentences.theory_sentence(summary.theory, initial, bool(after)),
+    ]
+    blocks: list[Block] = [Sentence(sentences.verdict_sentence(initial), initial.verdict)]
+    blocks += [Sentence(text) for text in words if text]
     for flow in after:
-        words = f"After {count(flow.step)} steps {sentences.verdict_sentence(flow, edge)}"
-        blocks.append(Sentence(words, flow.verdict))
-    diverged = summary.training.diverged_step is not None
-    blocks.append(Sentence(sentences.training_sentence(summary.training), "overflow" if diverged else ""))
-    return blocks
+        text = f"After {counted(flow.step, 'step')} {sentences.verdict_sentence(flow)}"
+        blocks.append(Sentence(text, flow.verdict))
+    tone = "" if summary.training.diverged_step is None else "overflow"
+    return [*blocks, Sentence(sentences.training_sentence(summary.training), tone)]
 
 
 def _factors(summary: Summary) -> list[Block]:
     """c = weights x slopes: measured at both ends of training, theory's three values between."""
     theory, measured = summary.theory, flows(summary)
-    error = half_width(measured[0].c, measured[0].c_low, measured[0].c_high)
-    rows = [_measured(measured[0])]
+    initial = measured[0]
+    error = half_width(initial.c, initial.c_low, initial.c_high)
+    rows = [_measured(initial)]
     if theory.c is not None:
+        factors = number(theory.weight_factor, error), number(theory.slope_factor, error)
         rows += [
-            ("theory, this depth and width", number(theory.c_finite_width, error), "", ""),
-            ("theory, this depth", number(theory.c, error), number(theory.weight_factor),
-             number(theory.slope_factor)),
+            ("theory, this width", number(theory.c_finite_width, error), "", ""),
+            ("theory, infinite width", number(theory.c, error), *factors),
             ("theory, infinite depth", number(theory.c_asymptotic, error), "", ""),
-        ]  # fmt: skip
+        ]
     rows += [_measured(flow) for flow in measured[1:]]
-    first, last = measured[0].layers
-    blocks: list[Block] = [
-        Heading(
-            f"c = weights x slopes, layers {first} to {last}, ± 95% ({measured[0].interval or 'no interval'})"
-        ),
-        Table((Column("", False), Column("c"), Column("weights"), Column("slopes")), tuple(rows)),
-    ]
-    bars = [
-        (name, log10(value), number(value))
-        for name, value in (("weights", measured[0].weight_factor), ("slopes", measured[0].slope_factor))
-        if value
-    ]
-    return [*blocks, Bars(tuple(bars))] if len(bars) == 2 else blocks
+    columns = Column("", False), Column("c"), Column("weights"), Column("slopes")
+    interval = f", ± 95% ({initial.interval})" if initial.interval else ""
+    title = f"c = weights x slopes, layers {initial.layers[0]} to {initial.layers[1]}{interval}"
+    return [Heading(title), Table(columns, tuple(rows)), *_bars(initial)]
 
 
 def _measured(flow: Flow) -> tuple[str, str, str, str]:
+    error = half_width(flow.c, flow.c_low, flow.c_high)
     c = with_error(flow.c, flow.c_low, flow.c_high)
-    return f"step {count(flow.step)}", c, number(flow.weight_factor), number(flow.slope_factor)
+    return f"step {count(flow.step)}", c, number(flow.weight_factor, error), number(flow.slope_factor, error)
+
+
+def _bars(flow: Flow) -> list[Block]:
+    """Both factors around 1, where both are known."""
+    if not flow.weight_factor or not flow.slope_factor:
+        return []
+    factors = (("weights", flow.weight_factor), ("slopes", flow.slope_factor))
+    return [Bars(tuple((name, log10(value), number(value)) for name, value in factors))]
 
 
 def _powers(summary: Summary) -> list[Block]:
     """c^L for the depth of the run and a few others."""
     measured = [flow for flow in flows(summary) if flow.c]
     depths = [int(depth) for depth in measured[0].c_power_depth] if measured else []
-    columns = (Column("c^L", False), *(Column(f"L = {count(depth)}") for depth in depths), Column("e-fold"))
-    rows = tuple(
-        (f"step {count(flow.step)}", *(power(depth * log10(flow.c)) for depth in depths), _efold(flow))
-        for flow in measured
-        if flow.c
-    )
-    return [Heading("What is left of the gradient after L layers"), Table(columns, rows)] if rows else []
-
-
-def _efold(flow: Flow) -> str:
-    return "-" if flow.efold_layers is None else f"{number(flow.efold_layers)} layers"
+    columns = (Column("L =", False), *(Column(count(depth)) for depth in depths), Column("e-fold"))
+    rows = []
+    for flow in measured:
+        powers = (sentences.power_of(flow.c or 0.0, depth) for depth in depths)
+        rows.append((f"step {count(flow.step)}", *powers, number(flow.efold_layers)))
+    title = "c^L, and the layers that make a factor of e"
+    return [Heading(title), Table(columns, tuple(rows))] if rows else []
 
 
 def _norms(summary: Summary) -> list[Block]:
     """||delta|| by layer, with theory's line; then strips of all three norms on one scale a norm."""
     measured = flows(summary)
     layers, depth = measured[0].profile.layers, measured[0].transitions + 1
+    if not layers:
+        return []
     if len(layers) < 2:
         return [Heading("Gradient norms"), _strips(measured, depth)]
     series = [Series(f"step {count(flow.step)}", flow.profile.log10_delta) for flow in measured]
@@ -196,9 +196,16 @@ def _course(summary: Summary) -> list[Block]:
     history = summary.history
     if len(history.steps) < 2:
         return []
+    last = len(history.steps) - 1
+    training = summary.training
+    loss_error = half_width(training.loss_final, training.loss_final_low, training.loss_final_high)
+    c_errors = [half_width(history.c[i], history.c_low[i], history.c_high[i]) for i in (0, last)]
     rows = [
-        (name, number(values[0]), Strip(values, *_span(values)), number(values[-1]))
-        for name, values in (("loss", history.loss), ("c", history.c))
+        (name, number(values[0], errors[0]), Strip(values, *_span(values)), number(values[last], errors[1]))
+        for name, values, errors in (
+            ("loss", history.loss, (None, loss_error)),
+            ("c", history.c, c_errors),
+        )
     ]
     ends = [f"step {count(step)}" for step in (history.steps[0], history.steps[-1])]
     columns = (Column("", False), Column(ends[0]), Column("over training", False), Column(ends[1]))
@@ -223,8 +230,7 @@ def _heat(recording: Recording) -> list[Block]:
         return []
     centre = float(np.median(finite))
     reach = max(QUIET, float(np.quantile(np.abs(finite - centre), 0.98)))
-    scale = ", ".join(f"{name} {power(centre + way * reach)}" for name, way in SCALE)
-    title = f"||delta|| by layer and step: {scale}"
+    title = "||delta|| by layer and step, around its median"
     rows = tuple(map(_plain, cells))
     layers, span = (1, log_delta.shape[1]), (int(steps[0]), int(steps[-1]))
     return [Heading(title), Heat(title, rows, layers, span, centre, reach)]
@@ -241,13 +247,13 @@ def _span(values: Numbers) -> tuple[float, float]:
 
 
 def _symptoms(summary: Summary) -> list[Block]:
-    found = [Sentence(symptom.message, "warning") for symptom in summary.symptoms]
+    found = [Sentence(sentences.symptom_sentence(symptom), "warning") for symptom in summary.symptoms]
     return [Heading("Symptoms"), *found] if found else []
 
 
 def _advice(summary: Summary) -> list[Block]:
     blocks: list[Block] = []
     for advice in summary.advice:
-        blocks.append(Sentence(f"{advice.lever}: {advice.message}"))
+        blocks.append(Sentence(sentences.advice_sentence(advice)))
         blocks += [Command(text) for text in (advice.command, advice.torch) if text]
     return [Heading("What to change"), *blocks] if blocks else []

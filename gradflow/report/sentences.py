@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from math import log, log10
+from math import inf, log, log10
 from typing import Any
 
-from gradflow.analysis.summary import Flip, Flow, Summary, Theory, TrainingResult
+from gradflow.analysis.summary import Advice, Flip, Flow, Summary, Symptom, Theory, TrainingResult
 from gradflow.analysis.verdict import unstable_depth
 from gradflow.report.numbers import (
     count,
@@ -19,20 +19,32 @@ from gradflow.report.numbers import (
     with_error,
 )  # fmt: skip
 
+EQUAL = 1e-6  # relative difference below which only rounding is left to compare
 CLOSE = 2.0  # standard errors within which measurement and theory agree
 
 
-def verdict_sentence(flow: Flow, stable_decades: float = 1.0) -> str:
+def verdict_sentence(flow: Flow) -> str:
     """The verdict with its numbers: vanishing: each layer passes 0.707 ± 0.002 of the gradient; ..."""
-    if flow.c is None or flow.log10_ratio is None:
+    if flow.c is None:
         return f"{flow.verdict}: {flow.reason or 'no factor can be fitted'}"
     depth, c = flow.transitions + 1, with_error(flow.c, flow.c_low, flow.c_high)
     does = f"multiplies the gradient by {c}" if flow.verdict == "exploding" else f"passes {c} of the gradient"
-    over = power(depth * log10(flow.c)) if flow.c else "0"
+    return f"{flow.verdict}: each layer {does}; over {count(depth)} layers {power_of(flow.c, depth)}"
+
+
+def power_of(c: float, depth: int) -> str:
+    """c^depth, however small or large."""
+    return power(depth * log10(c) if c else -inf)
+
+
+def measured_sentence(flow: Flow, stable_decades: float) -> str:
+    """The ratio of the ends, which the verdict stands on, and whatever qualifies it; "" where it has none."""
+    if flow.c is None or flow.log10_ratio is None:
+        return ""
+    depth = count(flow.transitions + 1)
+    ratio = f"{power(flow.log10_ratio)} ({decades(flow.log10_ratio)} decades)"
     parts = [
-        f"{flow.verdict}: each layer {does}; over {count(depth)} layers {over}.",
-        f"Measured from layer {count(depth)} to layer 1: {power(flow.log10_ratio)} "
-        f"({decades(flow.log10_ratio)} decades).",
+        f"Measured from layer {depth} to layer 1: {ratio}.",
         _borderline(flow, stable_decades),
         _too_deep(flow, stable_decades),
         f"The norms follow a power of the layer better than {number(flow.c)}^L."
@@ -56,23 +68,25 @@ def _too_deep(flow: Flow, stable_decades: float) -> str:
     return "" if depth is None else f"At this c it would not be stable from depth {count(depth)} on."
 
 
-def theory_sentence(theory: Theory, flow: Flow, steps: int) -> str:
+def theory_sentence(theory: Theory, flow: Flow, trained: bool) -> str:
     """How far the measured c is from the one that theory expects at this depth and width."""
     if theory.c is None:
-        return f"Theory predicts no c here: {theory.reason or 'it does not cover this network'}."
+        return f"Theory predicts no c here ({theory.reason or 'it does not cover this network'})."
     error = half_width(flow.c, flow.c_low, flow.c_high)
-    expected = number(theory.c_finite_width if theory.c_finite_width is not None else theory.c, error)
-    words = f"Theory expects {expected} at this depth and width"
-    if theory.sigmas is not None:
+    expected = theory.c if theory.c_finite_width is None else theory.c_finite_width
+    words = f"Theory expects {number(expected, error)} at this depth and width"
+    if flow.c is not None and abs(flow.c - expected) < EQUAL * expected:
+        words += "; c at initialization equals it to six digits"
+    elif theory.sigmas is not None:
         words += f"; c at initialization is {number_of_sigmas(theory.sigmas)} from it"
-    after = " After training the theory of initialization no longer applies." if steps else ""
+    after = " After training the theory of initialization no longer applies." if trained else ""
     return f"{words}.{after}"
 
 
 def number_of_sigmas(sigmas: float) -> str:
     """0.8 standard errors; beyond 2 it says that they disagree."""
     words = f"{abs(sigmas):.1f} standard errors"
-    return words if abs(sigmas) <= CLOSE else f"{words} (more than chance)"
+    return words if abs(sigmas) <= CLOSE else f"{words} (more than chance explains)"
 
 
 def cause_sentence(flow: Flow, activation: str) -> str:
@@ -80,7 +94,9 @@ def cause_sentence(flow: Flow, activation: str) -> str:
     weights, slopes = flow.weight_factor, flow.slope_factor
     if weights is None or slopes is None:
         return ""
-    words = f"The weights pass {number(weights)}, the slopes of {activation} pass {number(slopes)}"
+    error = half_width(flow.c, flow.c_low, flow.c_high)
+    shares = number(weights, error), number(slopes, error)
+    words = f"The weights pass {shares[0]}, the slopes of {activation} pass {shares[1]}"
     return f"{words}{_blame(flow, weights, slopes)}."
 
 
@@ -115,6 +131,20 @@ def training_sentence(training: TrainingResult) -> str:
 def flip_sentence(flip: Flip) -> str:
     """When the verdict changed for good."""
     return f"From step {count(flip.step)} on {flip.after}: until then {flip.before}."
+
+
+def symptom_sentence(symptom: Symptom) -> str:
+    """Where a symptom was first seen, its value and threshold, and what that means."""
+    place = f"step {count(symptom.step)}" + (f", layer {count(symptom.layer)}" if symptom.layer else "")
+    value, threshold = number(symptom.value), number(symptom.threshold)
+    seen = "" if symptom.value is None else f"{value} (threshold {threshold}): "
+    return f"{symptom.name}, {place}: {seen}{symptom.message}"
+
+
+def advice_sentence(advice: Advice) -> str:
+    """What to change, and the c that theory then predicts."""
+    then = "" if advice.predicted_c is None else f"; theory then expects c = {number(advice.predicted_c)}"
+    return f"{advice.lever}: {advice.message}{then}"
 
 
 def what_was_run(summary: Summary) -> tuple[tuple[str, str], ...]:

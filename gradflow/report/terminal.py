@@ -35,7 +35,7 @@ from gradflow.report.palette import TONES
 PICTURE = 100  # columns that a picture takes at most
 Colours = Literal["auto", "standard", "256", "truecolor", "windows"]
 
-NARROW = 20
+NARROW, ROOMY = 20, 72  # columns
 ENDLESS = 1_000_000  # columns of a pipe: nothing is wrapped
 PLAIN = str.maketrans({"±": "+-", "−": "-", "×": "x", "→": "->", "…": "...", "·": "-", "–": "-", "≤": "<="})
 
@@ -53,6 +53,11 @@ class Look:
     def picture(self) -> int:
         """Columns for charts and maps."""
         return max(NARROW, min(PICTURE, self.columns - 1))
+
+    @property
+    def strip(self) -> int:
+        """Columns for a strip inside a table."""
+        return drawing.STRIP if self.columns >= ROOMY else drawing.STRIP // 2
 
 
 def render(page: Page, look: Look) -> str:
@@ -127,7 +132,7 @@ def _(block: Table, look: Look) -> RenderableType:
 def _cell(cell: Cell, look: Look) -> Text:
     match cell:
         case Strip():
-            return Text(drawing.strip(cell, look.unicode))
+            return Text(drawing.strip(cell, look.unicode, look.strip))
         case Toned():
             return _text(cell.text, look, TONES.get(cell.tone, ""))
     return _text(cell, look)

@@ -18,19 +18,18 @@ _NUMBER_KINDS = {int, float, NoneType}
 @cache
 def checker(hint: Any) -> Check:
     """The test for values of a hint made of JSON's types, Literal, unions, dataclasses and TypedDicts."""
-    origin, arguments = get_origin(hint), get_args(hint)
     if hint in _PLAIN:
         return _PLAIN[hint]
+    origin, arguments = get_origin(hint), get_args(hint)
     if origin is Literal:
         return lambda value: type(value) is str and value in arguments
     if origin in (UnionType, Union):
-        choices = tuple(checker(argument) for argument in arguments)
-        return lambda value: any(check(value) for check in choices)
+        return _either(tuple(map(checker, arguments)))
     if origin in (tuple, list):
         return _numbers if arguments[0] == float | None else _each(checker(arguments[0]))
     if origin is dict:
-        inner = checker(arguments[1])
-        return lambda value: type(value) is dict and all(inner(entry) for entry in value.values())
+        inner = _each(checker(arguments[1]))
+        return lambda value: type(value) is dict and inner([*value.values()])
     return _record(hint)
 
 
@@ -39,14 +38,16 @@ def _record(hint: Any) -> Check:
     if not (is_dataclass(hint) or is_typeddict(hint)):
         raise TypeError(f"no JSON has the type {hint}")
     checks = {key: checker(inner) for key, inner in get_type_hints(hint).items()}
-    optional, closed = _optional(hint), is_dataclass(hint)
+    required, closed = checks.keys() - _optional(hint), is_dataclass(hint)
 
     def conforms(value: Any) -> bool:
-        if type(value) is not dict or not checks.keys() - optional <= value.keys():
+        if type(value) is not dict or not required <= value.keys():
             return False
-        if closed and not value.keys() <= checks.keys():
-            return False
-        return all(check(value[key]) for key, check in checks.items() if key in value)
+        for key, inner in value.items():  # loops, not generators: thousands of documents are read at once
+            check = checks.get(key)
+            if closed if check is None else not check(inner):
+                return False
+        return True
 
     return conforms
 
@@ -57,6 +58,10 @@ def _optional(hint: Any) -> set[str]:
     return {f.name for f in fields(hint) if f.default is not MISSING or f.default_factory is not MISSING}
 
 
+def _either(checks: tuple[Check, ...]) -> Check:
+    return lambda value: any(check(value) for check in checks)
+
+
 def _each(inner: Check) -> Check:
     return lambda value: type(value) is list and all(map(inner, value))
 
@@ -65,23 +70,31 @@ def _numbers(value: Any) -> bool:
     """A list of numbers and None, checked as a whole because profiles are long."""
     if type(value) is not list or not set(map(type, value)) <= _NUMBER_KINDS:
         return False
-    return all(number is None or -LARGEST < number < LARGEST for number in value) or all(map(_number, value))
+    try:
+        return isfinite(sum(filter(None, value))) or all(map(_number_or_none, value))
+    except OverflowError:
+        return False
 
 
 def _integer(value: Any) -> bool:
-    return type(value) is int and abs(value) < LARGEST
+    return type(value) is int and -LARGEST < value < LARGEST
 
 
 def _number(value: Any) -> bool:
-    return value is None or _integer(value) or (type(value) is float and isfinite(value))
+    return isfinite(value) if type(value) is float else _integer(value)
+
+
+def _number_or_none(value: Any) -> bool:
+    return value is None or _number(value)
 
 
 _PLAIN: dict[Any, Check] = {
     Any: lambda value: True,
     NoneType: lambda value: value is None,
-    None: lambda value: value is None,
     bool: lambda value: type(value) is bool,
     int: _integer,
-    float: lambda value: value is not None and _number(value),
+    float: _number,
+    float | None: _number_or_none,
     str: lambda value: type(value) is str,
+    str | None: lambda value: value is None or type(value) is str,
 }

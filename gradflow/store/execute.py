@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from gradflow.config.memory import size
 from gradflow.errors import Problem, RunError
 from gradflow.store.catalog import Index
-from gradflow.store.partial import claim
+from gradflow.store.checkpoint import SECONDS, Checkpoint
+from gradflow.store.partial import Claim, claim
 from gradflow.store.save import config_text, finished_at, publish, publish_copy
-from gradflow.store.train import train
+from gradflow.store.train import train, versions
+from gradflow.store.writing import remove
 from gradflow.training import disk_bytes
 
 if TYPE_CHECKING:
@@ -29,25 +31,32 @@ def execute(
     force: bool = False,
     progress: Callable[[Progress], object] | None = None,
     render: Callable[[Run], str] | None = None,
+    interval: float = SECONDS,
 ) -> Run:
     """The run of a config in the folder `runs`: an identical finished one, else trained now.
 
     With `force` it is trained anyhow and takes the old one's place. `progress` is called after each block of
-    steps; `render` gives the text of report.md. RunError if another process computes the same run, if the one
-    that stands there is damaged, or if the disk refuses.
+    steps; `render` gives the text of report.md. An interrupted run goes on, to the same bits, from its last
+    checkpoint; one is kept every `interval` seconds. RunError if another process computes the same run,
+    if the one that stands there is damaged, or if the disk refuses.
     """
     config_text(config)  # refuses what could not be read again before it is computed
-    standing = None if force else finished_at(runs / config.id, config)
-    if standing and standing.config.analysis == config.analysis:
-        return standing
+    finished = None if force else finished_at(Claim(runs, config.id), config)
+    if finished:
+        return finished  # from a folder that can only be read, too
     with claim(runs, config.id) as claimed:
-        found = None if force else finished_at(claimed.target, config) or find(config, runs)
-        if found and found.path == claimed.target and found.config.analysis == config.analysis:
-            return found
-        if found:
-            return publish_copy(claimed, config, found, render)
+        finished = None if force else finished_at(claimed, config)
+        if finished:
+            return finished
+        source = None if force else find(config, runs)
+        if source:
+            return publish_copy(claimed, config, source, render)
         _require_disk(config, runs)
-        return publish(claimed, config, train(config, progress=progress), render)
+        if force:
+            remove(claimed.checkpoint)
+        checkpoint = Checkpoint(claimed, config.digest, versions(), interval)
+        result = train(config, progress=progress, checkpoint=checkpoint)
+        return publish(claimed, config, result, render)
 
 
 def find(config: Config, runs: Path) -> Run | None:

@@ -1,6 +1,6 @@
-"""Locks by `flock`, which end with their process however it dies, under one lock of the folder they lie in.
+"""Locks by `flock`, which end with their process however it dies.
 
-Whoever takes, drops or looks at a lock holds its folder's, for a moment; so a lock file may be removed.
+Whoever takes or looks at a lock holds that of its folder, for a moment, so that free ones may be removed.
 """
 
 from __future__ import annotations
@@ -9,55 +9,51 @@ import fcntl
 import os
 import re
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradflow.errors import Problem, RunError
+from gradflow.store.writing import disk_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
 _held: set[int] = set()  # descriptors of this process
 
 
 @contextmanager
-def folder_locked(folder: Path) -> Iterator[None]:
-    """Make the folder if need be, and keep every other process out of its locks meanwhile."""
-    descriptor = _open_folder(folder)
+def hold(
+    folder: Path, names: Mapping[str, bool], what: Path, prepare: Callable[[], object]
+) -> Iterator[None]:
+    """Hold the locks `names` (shared or not) of a folder, made if need be; before, call `prepare`.
+
+    RunError at once if another process holds one; it names that process, and `what` it works on.
+    """
+    taken: dict[Path, int] = {}
+    try:
+        with disk_errors(what), folder_locked(folder, make=True):
+            prepare()
+            for name, shared in names.items():
+                taken[folder / name] = _take(folder / name, shared, what)
+        yield
+    finally:
+        for descriptor in taken.values():
+            _close(descriptor)
+        with suppress(OSError), folder_locked(folder):
+            for name in names:
+                remove_if_free(folder / name)
+
+
+@contextmanager
+def folder_locked(folder: Path, make: bool = False) -> Iterator[None]:
+    """Keep every other process from a folder's locks; afterwards it goes if it is empty."""
+    descriptor = _open_folder(folder, make)
     try:
         yield
     finally:
         with suppress(OSError):
-            os.rmdir(folder)  # only if nothing is in it
+            os.rmdir(folder)
         _close(descriptor)
-
-
-def take(path: Path, what: str, *, shared: bool = False) -> int:
-    """Lock a file in a locked folder; RunError at once, with the holder's process, if that cannot be."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_NB | (fcntl.LOCK_SH if shared else fcntl.LOCK_EX))
-    except BlockingIOError:
-        holder = _holder(descriptor)
-        os.close(descriptor)
-        raise RunError(
-            str(Problem(f"{holder} is working on it: wait for it, or end it", source=what))
-        ) from None
-    except OSError:
-        os.close(descriptor)
-        raise
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()} {os.uname().nodename}\n".encode(), 0)
-    _held.add(descriptor)
-    return descriptor
-
-
-def drop(path: Path, descriptor: int) -> None:
-    """Give a lock back, in a locked folder; its file goes with its last holder."""
-    _close(descriptor)
-    if is_free(path):
-        with suppress(OSError):
-            path.unlink()
 
 
 def is_free(path: Path) -> bool:
@@ -77,13 +73,40 @@ def is_free(path: Path) -> bool:
     return True
 
 
-def _open_folder(folder: Path) -> int:
+def remove_if_free(path: Path) -> None:
+    """Remove a lock of a locked folder that nobody holds."""
+    if is_free(path):
+        with suppress(OSError):
+            path.unlink()
+
+
+def _take(path: Path, shared: bool, what: Path) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+    _held.add(descriptor)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_NB | (fcntl.LOCK_SH if shared else fcntl.LOCK_EX))
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()} {os.uname().nodename}\n".encode(), 0)
+    except BlockingIOError:
+        message = f"{_holder(descriptor)} is working on it: wait for it, or end it"
+        _close(descriptor)
+        raise RunError(str(Problem(message, source=str(what)))) from None
+    except OSError:
+        _close(descriptor)
+        raise
+    return descriptor
+
+
+def _open_folder(folder: Path, make: bool) -> int:
     while True:
-        folder.mkdir(parents=True, exist_ok=True)
+        if make:
+            folder.mkdir(parents=True, exist_ok=True)
         try:
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except FileNotFoundError:
-            continue  # removed by one who found it empty
+            if make:
+                continue  # removed by one who found it empty
+            raise
         _held.add(descriptor)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         if _is_still(folder, descriptor):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gradflow.errors import InputError, Problem, did_you_mean
 from gradflow.store.info import Info, Status, load_info
@@ -29,11 +29,18 @@ class Run:
     `execute` found the run finished.
     """
 
-    def __init__(self, path: Path, info: Info, *, reused: bool = False, **parts: Any) -> None:
+    def __init__(
+        self,
+        path: Path,
+        info: Info,
+        *,
+        reused: bool = False,
+        config: Config | None = None,
+        recording: Recording | None = None,
+        summary: Summary | None = None,
+    ) -> None:
         self.path, self.info, self.reused = path, info, reused
-        self._config: Config | None = parts.get("config")
-        self._recording: Recording | None = parts.get("recording")
-        self._summary: Summary | None = parts.get("summary")
+        self._config, self._recording, self._summary = config, recording, summary
 
     @property
     def id(self) -> str:

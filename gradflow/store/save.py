@@ -1,4 +1,4 @@
-"""From a Result to a run directory, wholly there or not there at all."""
+"""From a Result, or a run that stands elsewhere, to a run directory: wholly there or not there at all."""
 
 from __future__ import annotations
 
@@ -30,36 +30,38 @@ if TYPE_CHECKING:
 def save(
     folder: Path, config: Config, result: Result, render: Render | None = None, *, force: bool = False
 ) -> Run:
-    """Make the run directory of a result in a runs folder or a sweep's.
+    """Make the run directory of a result in a runs folder or a sweep's; `render` gives its report.md.
 
     A finished run that stands there already is kept and given back, unless `force`. RunError if the disk
-    refuses or another process works on the same id.
+    refuses, or another process works on the same id.
     """
     with claim(folder, config.id) as claimed:
-        standing = None if force else finished_at(claimed.target, config)
-        return standing or publish(claimed, config, result, render)
+        return (None if force else finished_at(claimed, config)) or publish(claimed, config, result, render)
 
 
 def copy(folder: Path, config: Config, source: Run, render: Render | None = None) -> Run:
-    """Make the run directory of a finished run that has the config's digest: its recording as a hard link."""
-    with claim(folder, config.id) as claimed:
-        return publish_copy(claimed, config, source, render)
+    """Make the run directory of a config in a folder from a finished run of its digest, `source`.
 
-
-def finished_at(target: Path, config: Config) -> Run | None:
-    """The finished run of a config at its own place; None if none or a failed one stands there.
-
-    RunError if it is damaged, or is another run.
+    The recording becomes a hard link. A finished run that stands there already is kept and given back.
     """
-    if not os.path.lexists(target):
+    with claim(folder, config.id) as claimed:
+        return finished_at(claimed, config) or publish_copy(claimed, config, source, render)
+
+
+def finished_at(claimed: Claim, config: Config) -> Run | None:
+    """The finished run that stands at a config's own place; None if there is none, or a failed one.
+
+    None too if its analysis is not the config's. RunError if it is damaged, or is another run.
+    """
+    if not os.path.lexists(claimed.target):
         return None
-    run = open_run(target)
+    run = open_run(claimed.target)
     if run.info["digest"] != config.digest:
-        raise damaged(target, "is another run, whose digest begins alike", "give this one another name")
+        raise damaged(run.path, "is another run, whose digest begins alike", "give this one another name")
     if run.status == "failed":
         return None
-    assert run.recording  # reading it verifies it
-    return Run(target, run.info, reused=True, config=run.config, recording=run.recording)
+    found = Run(run.path, run.info, reused=True, config=run.config, recording=run.recording)
+    return found if found.config.analysis == config.analysis else None
 
 
 def publish(claimed: Claim, config: Config, result: Result, render: Render | None) -> Run:
@@ -76,50 +78,49 @@ def publish(claimed: Claim, config: Config, result: Result, render: Render | Non
         outcome=result.outcome,
         data=result.data,
     )
-    run = Run(claimed.target, info, config=config, recording=result.recording)
+    for array in result.recording.values():
+        array.setflags(write=False)
+    summary = result.summary or build_summary(claimed.target, config, result.recording, info)
+    summary = summary.at(str(claimed.target))
+    run = Run(claimed.target, info, config=config, recording=result.recording, summary=summary)
 
-    def write_recording(path: Path) -> None:
+    def record(path: Path) -> None:
         if result.recording:
             write_file(path, lambda file: write_arrays(file, result.recording))
 
-    return _publish(claimed, run, write_recording, render)
+    _publish(claimed, run, record, render)
+    return run
 
 
 def publish_copy(claimed: Claim, config: Config, source: Run, render: Render | None) -> Run:
     """Show a finished run under the name and the analysis of a config that has its digest."""
-    info = Info(**{**source.info, "id": config.id})
-    run = Run(claimed.target, info, reused=True, config=config, recording=source.recording)
-    return _publish(claimed, run, lambda path: _link(source.path / RECORDING, path), render)
+    info = source.info.copy()
+    info["id"] = config.id
+    summary = build_summary(claimed.target, config, source.recording, info)
+    run = Run(claimed.target, info, reused=True, config=config, recording=source.recording, summary=summary)
+    _publish(claimed, run, lambda path: _link(source.path / RECORDING, path), render)
+    return run
 
 
 def config_text(config: Config) -> str:
     """The content of config.yaml. InputError if it would be too large to be read again."""
     text = yaml_file.dump(config.plain())
     if len(text.encode()) > yaml_file.LARGEST:
-        raise InputError(Problem("holds too much data: put it into a csv or npz file", "data"))
+        raise InputError(Problem("holds too much: put the data into a csv or npz file", "data"))
     return text
 
 
-def _publish(claimed: Claim, run: Run, write_recording: Callable[[Path], None], render: Render | None) -> Run:
-    run = Run(
-        run.path,
-        run.info,
-        reused=run.reused,
-        config=run.config,
-        recording=run.recording,
-        summary=build_summary(run.path, run.config, run.recording, run.info),
-    )
+def _publish(claimed: Claim, run: Run, record: Callable[[Path], None], render: Render | None) -> None:
     report = render(run) if render else None
     with disk_errors(run.path):
         folder = claimed.stage()
         write_text(folder / CONFIG, config_text(run.config))
-        write_recording(folder / RECORDING)
+        record(folder / RECORDING)
         write_json(folder / SUMMARY, run.summary.document())
         if report is not None:
             write_text(folder / REPORT, report)
         write_json(folder / RUN, run.info)
         claimed.publish()
-    return run
 
 
 def _link(source: Path, path: Path) -> None:

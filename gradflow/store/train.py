@@ -17,12 +17,12 @@ from gradflow.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gradflow.analysis.summary import Summary
     from gradflow.config import Config
     from gradflow.data import Data
     from gradflow.recording import Recording
+    from gradflow.store.checkpoint import Checkpoint
     from gradflow.training import Progress
-
-    Show = Callable[[Progress], object]
 
 _THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "OMP_NUM_THREADS")
 
@@ -31,7 +31,8 @@ _THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
 class Result:
     """All that a run directory keeps of a run, but its config. Can be pickled.
 
-    A failed one has a `reason`, no recording, and maybe no data.
+    A failed one has a `reason`, no recording, and maybe no data. A worker makes the `summary` too, which may
+    take longer than the training; without one it is made when the run is saved.
     """
 
     recording: Recording
@@ -40,6 +41,7 @@ class Result:
     times: Times
     versions: Versions
     reason: str | None = None
+    summary: Summary | None = None
 
     @property
     def status(self) -> Status:
@@ -49,12 +51,25 @@ class Result:
         return "completed" if self.outcome["diverged_step"] is None else "diverged"
 
 
-def train(config: Config, data: Data | None = None, progress: Show | None = None) -> Result:
-    """Train on `data`, or on what the config names; `progress` is called after each block of steps."""
+def train(
+    config: Config,
+    data: Data | None = None,
+    *,
+    progress: Callable[[Progress], object] | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> Result:
+    """Train on `data`, or on what the config names, from the checkpoint on if there is one.
+
+    `progress` is called after each block of steps.
+    """
     started, clock = now(), perf_counter()
     data = config.data.load(Path()) if data is None else data
     training = Training(config.plan, data)
+    if checkpoint and (before := checkpoint.resume(training)):
+        started, clock = before[0], clock - before[1]
     for done in training:
+        if checkpoint:
+            checkpoint.keep(training, started, perf_counter() - clock)
         if progress:
             progress(done)
     times = Times(started=started, finished=now(), seconds=perf_counter() - clock)

@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -15,7 +16,6 @@ from gradflow.errors import InputError, Problem, RunError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 _REMEDIES = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space and run again"),
@@ -50,7 +50,7 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Make a new file that holds a value as strict JSON."""
-    write_text(path, json.dumps(value, allow_nan=False, ensure_ascii=False, indent=1) + "\n")
+    write_text(path, json.dumps(value, allow_nan=False, ensure_ascii=False) + "\n")
 
 
 def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -89,8 +89,13 @@ def write_output(path: Path, content: str | bytes) -> None:
 
     InputError if it cannot be one, RunError if the disk fails.
     """
-    target = path.resolve()  # through a symbolic link, which stays
-    _require_writable(path, target)
+    try:
+        target = Path(os.path.realpath(path))  # through a symbolic link, which stays
+        problem = _problem(path, target)
+    except (OSError, ValueError) as error:  # too long, a loop of links, a NUL
+        problem = f"is no file name ({getattr(error, 'strerror', None) or error}): give another"
+    if problem:
+        raise InputError(Problem(problem, source=str(path)))
     data = _encoded(content) if isinstance(content, str) else content
     with disk_errors(path):
         replace_file(target, lambda file: file.write(data))
@@ -100,15 +105,18 @@ def _encoded(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")  # a lone surrogate has no UTF-8
 
 
-def _require_writable(path: Path, target: Path) -> None:
-    problem = None
+def _problem(path: Path, target: Path) -> str | None:
+    """Why `target` cannot be written as a file."""
     if not target.parent.is_dir():
-        problem = f"the folder {path.parent} does not exist: make it first"
-    elif target.is_dir():
-        problem = "is a directory: name a file in it"
-    elif target.exists() and not stat.S_ISREG(target.stat().st_mode):
-        problem = "is not a regular file: name another"
-    elif not os.access(target.parent, os.W_OK | os.X_OK):
-        problem = f"the folder {path.parent} cannot be written to: choose another"
-    if problem:
-        raise InputError(Problem(problem, source=str(path)))
+        return f"the folder {path.parent} does not exist: make it first"
+    try:
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        mode = stat.S_IFREG
+    if stat.S_ISDIR(mode):
+        return "is a directory: name a file in it"
+    if not stat.S_ISREG(mode):
+        return "is not a regular file: name another"
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        return f"the folder {path.parent} cannot be written to: choose another"
+    return None

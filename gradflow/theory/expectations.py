@@ -15,16 +15,16 @@ from typing import Any
 
 import numpy as np
 from numpy.polynomial.chebyshev import chebinterpolate, chebval
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from gradflow.nn.activations import Activation
 
 Array = NDArray[Any]
-Integrand = Callable[[Activation, Array, Array], Array]
+Integrand = Callable[[Activation, Array, Array], Array]  # of (phi, z, Z)
 
 REACH = 12.0  # |Z| of the integral: the Gaussian is 5e-32 there
-LOWEST, HIGHEST = log(1e-24), log(1e24)  # ln v of the integrals; beyond, moments are powers of v
-OSCILLATING_HIGHEST = log(1e4)  # an oscillation has averaged out long before
+LOWEST, HIGHEST = -55, 55  # ln v of the integrals, 1e-24 to 1e24; beyond, moments are powers of v
+OSCILLATING_HIGHEST = 10  # ln v at which an oscillation has long averaged out
 PANEL = 1.5  # widest panel in Z
 NEAR, STRETCH = 8.0, 1.5  # panels in z: of width 2 to |z| = 8, then each boundary 1.5 times the one before
 WAVE = 4.0  # panels in z of an activation that oscillates for ever
@@ -32,6 +32,12 @@ CHUNK = 1 << 17  # integrand values at a time
 DEGREE = 20  # of an interpolant in ln v over one e-fold of v: error below 1e-14
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(20)
+
+
+def log_or_minus_inf(x: ArrayLike) -> Array:
+    """Natural log with ln 0 = -inf and no warning."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(x))
 
 
 def square(phi: Activation, z: Array, _: Array) -> Array:
@@ -103,7 +109,12 @@ class Moments:
 
     def clip(self, log_v: Array) -> Array:
         """ln v brought into the range where integrals are taken."""
-        return np.clip(log_v, LOWEST, HIGHEST if settles(self.activation) else OSCILLATING_HIGHEST)
+        return np.clip(log_v, LOWEST, self.highest)
+
+    @property
+    def highest(self) -> int:
+        """The largest ln v at which integrals are taken."""
+        return HIGHEST if settles(self.activation) else OSCILLATING_HIGHEST
 
     @cached_property
     def _ends(self) -> list[tuple[float, float, float]]:
@@ -145,11 +156,17 @@ class TabulatedMoments(Moments):
     def expectation(self, integrand: Integrand, log_v: Array) -> Array:
         """E of an integrand at ln v, by a Chebyshev interpolant on each [k, k + 1) of ln v."""
         log_v = self.clip(log_v)
-        pieces, index = np.unique(np.floor(log_v).astype(int), return_inverse=True)
+        flat, result = log_v.ravel(), np.empty(log_v.size)
+        for start in range(0, flat.size, CHUNK):
+            part = slice(start, start + CHUNK)
+            result[part] = self._interpolated(integrand, flat[part])
+        return result.reshape(log_v.shape)
+
+    def _interpolated(self, integrand: Integrand, log_v: Array) -> Array:
+        below = np.minimum(np.floor(log_v), self.highest - 1)
+        pieces, index = np.unique(below, return_inverse=True)
         coefficients = np.stack([self._piece(integrand, int(k)) for k in pieces], axis=1)
-        index = index.reshape(log_v.shape)
-        result: Array = chebval(2 * (log_v - pieces[index]) - 1, coefficients[:, index], tensor=False)
-        return result
+        return np.asarray(chebval(2 * (log_v - below) - 1, coefficients[:, index], tensor=False))
 
     def _piece(self, integrand: Integrand, k: int) -> Array:
         if (integrand, k) not in self._pieces:

@@ -1,58 +1,80 @@
-"""Where the length map ends: the limit of v_{l+1} = sigma_w^2 E phi^2 + sigma_b^2 from a given start."""
+"""Where the length map v -> sigma_w^2 E phi^2 + sigma_b^2 leads, and chi there, for networks (N,)."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.theory.expectations import HIGHEST, LOWEST, Moments
+from gradflow.theory.expectations import HIGHEST, LOWEST, Moments, log_or_minus_inf
+from gradflow.theory.roots import roots_between
 
 Array = NDArray[Any]
 
-STEP = 0.05  # of the scan in ln v where phi bends: a pair of fixed points closer than this is passed over
+STEP = 0.05  # of the scan in ln v: two fixed points closer than this may be passed over
 SLACK = 1e-12  # relative changes of v that are rounding: a critical relu keeps every v
-HALVINGS = 50
-_GRID = np.concatenate([np.arange(LOWEST, -20, 1), np.arange(-20, 14, STEP), np.arange(14, HIGHEST + 1, 1)])
+GRID = np.concatenate([np.arange(LOWEST, -20, 1), np.arange(-20, 14, STEP), np.arange(14, HIGHEST + 1, 1)])
+
+
+@dataclass(frozen=True)
+class Asymptote:
+    """The limit of ln v (-inf: v decays to 0, +inf: it grows for ever), with ln chi_1 and chi_parallel."""
+
+    log_v: Array
+    log_chi: Array
+    chi_parallel: Array
+
+    @property
+    def q_star(self) -> Array:
+        """The limit of v; nan where it grows without bound."""
+        return np.where(self.log_v == np.inf, np.nan, np.exp(np.minimum(self.log_v, HIGHEST)))
+
+
+def asymptote(moments: Moments, log_gain: Array, log_bias: Array, log_v: Array) -> Asymptote:
+    """What the trajectory from ln v leads to; chi has a limit even where v grows without bound."""
+    end = limit(moments, log_gain, log_bias, log_v)
+    inside = moments.clip(end)
+    log_chi = log_gain + log_or_minus_inf(moments.slope_square(inside))
+    parallel = np.exp(log_gain + moments.log_square(inside) - inside) * moments.growth(inside)
+    return Asymptote(end, log_chi, parallel)
 
 
 def limit(moments: Moments, log_gain: Array, log_bias: Array, log_v: Array) -> Array:
-    """ln v that the map leads to from ln v, for arrays (N,) of networks: -inf is 0, +inf growth without bound.
+    """ln of the v that the map leads to from v; log_gain = ln sigma_w^2, log_bias = ln sigma_b^2.
 
     The map rises almost everywhere, so that v moves one way, to the nearest fixed point on that side.
     """
-    grid = _GRID
     start = np.clip(log_v, LOWEST, HIGHEST)
-    way = _way(_change(moments.log_square(start), log_gain, log_bias, start))
-    changes = _change(moments.log_square(grid), log_gain[:, None], log_bias[:, None], grid)
-    ahead = way[:, None] * (grid - start[:, None]) > 0
+    way = _way(change(moments.log_square(start), log_gain, log_bias, start))
+    changes = change(_log_square_on_grid(moments), log_gain[:, None], log_bias[:, None], GRID)
+    ahead = way[:, None] * (GRID - start[:, None]) > 0
     turned = ahead & (_way(changes) == -way[:, None])
-    from_left = np.argmax(turned, axis=1)
-    from_right = len(grid) - 1 - np.argmax(turned[:, ::-1], axis=1)
-    far = grid[np.where(way > 0, from_left, from_right)]
-    before = np.where(
-        way > 0, grid[np.maximum(from_left - 1, 0)], grid[np.minimum(from_right + 1, len(grid) - 1)]
-    )
+    up, down = np.argmax(turned, axis=1), len(GRID) - 1 - np.argmax(turned[:, ::-1], axis=1)
+    far = np.where(way > 0, up, down)
+    before = GRID[np.clip(far - way.astype(int), 0, len(GRID) - 1)]
     near = np.where(way > 0, np.maximum(start, before), np.minimum(start, before))
-    root = _bisect(moments, log_gain, log_bias, near, far, way)
-    return np.where(way == 0, log_v, np.where(turned.any(axis=1), root, np.copysign(np.inf, way)))
+    end = np.where(way == 0, log_v, np.copysign(np.inf, way))
+    some = np.flatnonzero(turned.any(axis=1))
+    gain, bias = log_gain[some], log_bias[some]
+    end[some] = roots_between(
+        lambda x: change(moments.log_square(x), gain, bias, x),
+        np.minimum(near, GRID[far])[some], np.maximum(near, GRID[far])[some],
+    )  # fmt: skip
+    return end
 
 
-def _change(log_square: Array, log_gain: Array, log_bias: Array, log_v: Array) -> Array:
-    """ln of the factor by which one layer changes v."""
-    result: Array = np.logaddexp(log_gain + log_square, log_bias) - log_v
-    return result
+@lru_cache(maxsize=32)
+def _log_square_on_grid(moments: Moments) -> Array:
+    return moments.log_square(GRID)
 
 
-def _way(change: Array) -> Array:
-    return np.where(np.abs(change) <= SLACK, 0.0, np.sign(change))
+def change(log_square: Array, log_gain: Array, log_bias: Array, log_v: Array) -> Array:
+    """ln of the factor by which one layer changes v, from ln E phi^2 at v."""
+    return np.asarray(np.logaddexp(log_gain + log_square, log_bias) - log_v)
 
 
-def _bisect(moments: Moments, log_gain: Array, log_bias: Array, near: Array, far: Array, way: Array) -> Array:
-    """The point between `near`, where the map still moves along `way`, and `far`, where it does not."""
-    for _ in range(HALVINGS):
-        middle = (near + far) / 2
-        onward = way * _change(moments.log_square(middle), log_gain, log_bias, middle) > 0
-        near, far = np.where(onward, middle, near), np.where(onward, far, middle)
-    return (near + far) / 2
+def _way(changes: Array) -> Array:
+    return np.where(np.abs(changes) <= SLACK, 0.0, np.sign(changes))

@@ -1,4 +1,4 @@
-"""Mean-field theory of a plain network at initialization: the length map forward, chi backward, and 1 / width.
+"""Mean-field theory of a plain network at initialization: length map forward, chi backward, 1 / width.
 
 Forward: q_{l+1} = n_l Var(W_{l+1}) E phi(z_l)^2 + sigma_b^2 from q_1 = n_0 Var(W_1) q_0 + sigma_b^2
 (Poole et al. 2016, eq. 3). Backward, with g_l = ||delta_l||: E g_l^2 / g_{l+1}^2 = chi_l
@@ -12,119 +12,134 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from gradflow.nn.activations import Activation
-from gradflow.nn.initializers import Initializer
-from gradflow.theory.expectations import Moments
+from gradflow.nn.initializers import Initializer, Law
+from gradflow.theory.expectations import Moments, TabulatedMoments, log_or_minus_inf
+from gradflow.theory.fixed_points import Asymptote, asymptote
 
 Array = NDArray[Any]
 
 STEADY = 1e-15  # change of ln v from layer to layer below which it is at its limit
 
 
-def log_or_minus_inf(x: ArrayLike) -> Array:
-    """Natural log with ln 0 = -inf and no warning."""
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.log(x))
+def trajectory(moments: Moments, log_gain: Array, log_bias: Array, log_q_0: Array) -> Array:
+    """ln of the variance of z in layers 1..L (L, ...).
 
-
-def trajectory(moments: Moments, log_gain: Array, log_bias: Array, log_q_0: Array | float) -> Array:
-    """ln of the variance of z in layers 1..L (L, ...), from log_gain = ln n_{l-1} Var W_l, log_bias = ln Var b_l.
-
-    Any further axes of log_gain and log_bias are independent networks.
+    log_gain = ln n_{l-1} Var W_l and log_bias = ln Var b_l are (L, ...); axes after the first are networks.
     """
     log_v = np.empty(log_gain.shape)
     log_v[0] = np.logaddexp(log_gain[0] + log_q_0, log_bias[0])
+    last_other = max(_last_other(log_gain), _last_other(log_bias))  # from there on all layers are alike
     for layer in range(1, len(log_gain)):
-        log_v[layer] = np.logaddexp(log_gain[layer] + moments.log_square(log_v[layer - 1]), log_bias[layer])
-        if _steady(log_v[layer - 1], log_v[layer]) and _alike(log_gain[layer:]) and _alike(log_bias[layer:]):
+        arriving = log_gain[layer] + moments.log_square(log_v[layer - 1])
+        log_v[layer] = np.logaddexp(arriving, log_bias[layer])
+        if layer > last_other and np.isclose(log_v[layer - 1], log_v[layer], STEADY, STEADY).all():
             log_v[layer + 1 :] = log_v[layer]
             break
     return log_v
 
 
-def _steady(before: Array, after: Array) -> bool:
-    return bool(np.isclose(before, after, rtol=STEADY, atol=STEADY).all())
+def _last_other(rows: Array) -> int:
+    """The last row that differs from the row at the end; -1 if none does."""
+    others = np.flatnonzero((rows != rows[-1]).reshape(len(rows), -1).any(axis=1))
+    return int(others[-1]) if len(others) else -1
 
 
-def _alike(rows: Array) -> bool:
-    return bool((rows == rows[0]).all())
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MeanField:
-    """The theory of one network of layer sizes n_0..n_L from the inputs' mean square q_0; layers count from 1.
+    """The theory of layers 1..L; arrays are (layers, ...), and axes after the first are networks.
 
-    `bias` is the constant that biases start at where the initialization does not draw them: it shifts every z.
+    log_gain = ln n_{l-1} Var W_l and log_bias = ln Var b_l have L + 1 rows: the last is any further layer.
     """
 
-    activation: Activation
-    init: Initializer
-    sizes: tuple[int, ...]
-    q_0: float
-    bias: float = 0.0
+    moments: Moments
+    law: Law | None
+    widths: Array  # n_1..n_L
+    log_gain: Array
+    log_bias: Array
+    log_q_0: Array
 
-    @cached_property
-    def moments(self) -> Moments:
-        """Expectations over the z of a layer."""
-        return Moments(self.activation, self.bias if self.init.bias_variance(self.sizes[0]) is None else 0.0)
+    @classmethod
+    def of(
+        cls, activation: Activation, init: Initializer, sizes: tuple[int, ...], q_0: float, bias: float = 0.0
+    ) -> MeanField:
+        """The theory of one network with layer sizes n_0..n_L and inputs of mean square q_0.
 
-    @cached_property
-    def log_gain(self) -> Array:
-        """ln n_{l-1} Var W_l = ln sigma_w^2 of layers 1..L (L,)."""
-        fans = zip(self.sizes[:-1], self.sizes[1:], strict=True)
-        return log_or_minus_inf([a * self.init.variance(a, b) for a, b in fans])
+        `bias` is the constant that biases start at, where `init` draws none: it shifts every z.
+        """
+        fans = list(zip(sizes, (*sizes[1:], sizes[-1]), strict=True))
+        return cls(
+            Moments(activation, bias if init.bias_variance(sizes[0]) is None else 0.0),
+            init.law,
+            np.array(sizes[1:]),
+            log_or_minus_inf([n * init.variance(n, m) for n, m in fans]),
+            log_or_minus_inf([init.bias_variance(n) or 0.0 for n, _ in fans]),
+            log_or_minus_inf(q_0),
+        )
 
-    @cached_property
-    def log_bias(self) -> Array:
-        """ln sigma_b^2 of layers 1..L (L,)."""
-        return log_or_minus_inf([self.init.bias_variance(fan_in) or 0.0 for fan_in in self.sizes[:-1]])
-
-    @property
-    def hidden_log_gain(self) -> Array:
-        """ln sigma_w^2 of one more layer of the last width (1,)."""
-        width = self.sizes[-1]
-        return log_or_minus_inf([width * self.init.variance(width, width)])
-
-    @property
-    def hidden_log_bias(self) -> Array:
-        """ln sigma_b^2 of one more layer of the last width (1,)."""
-        return log_or_minus_inf([self.init.bias_variance(self.sizes[-1]) or 0.0])
+    def scaled(self, log_factors: Array) -> MeanField:
+        """This network with its weights multiplied by exp(log_factors) (N,): N networks."""
+        return MeanField(
+            TabulatedMoments(self.moments.activation, self.moments.mean),
+            self.law,
+            self.widths,
+            self.log_gain[:, None] + 2 * log_factors,
+            np.broadcast_to(self.log_bias[:, None], (len(self.log_bias), len(log_factors))),
+            self.log_q_0,
+        )
 
     @cached_property
     def log_v(self) -> Array:
-        """ln of the variance of z (L,)."""
-        return trajectory(self.moments, self.log_gain, self.log_bias, log_or_minus_inf(self.q_0))
+        """ln of the variance of z (L, ...)."""
+        return trajectory(self.moments, self.log_gain[:-1], self.log_bias[:-1], self.log_q_0)
 
     @property
     def q(self) -> Array:
-        """E z^2 (L,); inf where a float does not hold it."""
+        """E z^2 (L, ...); inf where a float does not hold it."""
         with np.errstate(over="ignore"):
             return np.exp(self.log_v) + self.moments.mean**2
 
     @cached_property
     def slope_square(self) -> Array:
-        """E phi'(z)^2 (L,)."""
+        """E phi'(z)^2 (L, ...)."""
         return self.moments.slope_square(self.log_v)
 
-    @property
+    @cached_property
     def log_chi(self) -> Array:
-        """ln chi_l of the transitions l = 1..L-1 (L - 1,)."""
-        return self.log_gain[1:] + log_or_minus_inf(self.slope_square[:-1])
+        """ln chi_l of the transitions l = 1..L-1 (L - 1, ...)."""
+        return self.log_gain[1:-1] + log_or_minus_inf(self.slope_square[:-1])
 
-    @property
-    def own(self) -> Array:
-        """n Var ln(g_l^2 / g_{l+1}^2) of the transitions (L - 1,), see `own_variance`."""
-        return own_variance(self.init.law, self.slope_square[:-1], self.moments.slope_fourth(self.log_v[:-1]))
+    @cached_property
+    def shifts(self) -> Array:
+        """-own / (4 n_l) (L - 1, ...): what a finite width adds to E ln(g_l / g_{l+1}), and minus its variance."""
+        fourth = self.moments.slope_fourth(self.log_v[:-1])
+        spread = own(self.law, self.slope_square[:-1], fourth)
+        shifts: Array = -spread / (4 * self.widths[:-1].reshape(-1, *[1] * (spread.ndim - 1)))
+        return shifts
+
+    def log_c(self, first: int) -> Array:
+        """Mean of ln(chi) / 2 over the transitions from layer `first` on."""
+        return np.asarray(self.log_chi[first - 1 :].mean(axis=0) / 2)
+
+    def shift(self, first: int) -> Array:
+        """Mean of the shifts over the same transitions."""
+        return np.asarray(self.shifts[first - 1 :].mean(axis=0))
+
+    @cached_property
+    def asymptote(self) -> Asymptote:
+        """What ever more layers of the last width lead to, (1,) or (N,)."""
+        ends = (np.atleast_1d(rows[-1]) for rows in (self.log_gain, self.log_bias, self.log_v))
+        return asymptote(self.moments, *ends)
 
 
-def own_variance(law: str | None, second: Array, fourth: Array) -> Array:
-    """n Var ln(g_l^2 / g_{l+1}^2), from E phi'^2 and E phi'^4 (Hanin & Nica 2020, thm. 1, for relu).
+def own(law: Law | None, second: Array, fourth: Array) -> Array:
+    """n Var ln(g_l^2 / g_{l+1}^2), from E phi'^2 and E phi'^4 (for relu Hanin & Nica 2020, thm. 1).
 
     g_l^2 = sum of phi'_i^2 u_i^2 over units, u = W delta. Gaussian u: 3 mu_2 / mu_1^2 - 1; orthogonal W fixes
     ||u||: 3 (mu_2 / mu_1^2 - 1). Uniform weights count as Gaussian: a u_i sums n of them, which leaves an
-    excess kurtosis of order 1 / n.
+    excess kurtosis of order 1 / n. E ln(g_l / g_{l+1}) is ln(chi_l) / 2 - own / (4 n).
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         spread: Array = fourth / second**2

@@ -1,0 +1,218 @@
+"""What to change, as a list of levers: each gives the keys to set and the c that theory then predicts.
+
+A lever is pulled only where it helps: the change is tried on theory first, the finite width included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from math import exp, sqrt
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.analysis.flow import LN10, window
+from gradflow.analysis.summary import Advice, Flow, Symptom
+from gradflow.nn.activations import ACTIVATIONS, Activation
+from gradflow.nn.initializers import Gaussian, Initializer, Orthogonal
+from gradflow.theory import MeanField, balance
+from gradflow.theory.prediction import SMALLEST_WIDTH
+
+if TYPE_CHECKING:
+    from gradflow.config import Config
+
+Array = NDArray[Any]
+
+UNSTABLE = ("vanishing", "exploding", "dead", "overflow")
+OVERSHOOT = ("loss-spiking", "loss-swinging", "non-finite")
+SLOWER = 10  # by how much a learning rate that overshoots is divided
+WIDEST_SPREAD = 1.0  # decades of the whole ratio, from one network to the next
+TOUCHY = 2.0  # times a linear network's answer to the scale of its weights
+STEADYING = (0.25, 0.5, 0.75, 1.0)  # sigma_b that are tried where without one the balance is touchy
+DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What theory expects of a network, its finite width included, as sums over its transitions."""
+
+    network: MeanField
+
+    @cached_property
+    def steps(self) -> Array:
+        """E ln(||delta_l|| / ||delta_{l+1}||) for l = 1..L-1 (L - 1,)."""
+        steps: Array = self.network.log_chi / 2 + np.nan_to_num(self.network.shifts)
+        return steps
+
+    @property
+    def ratio(self) -> float:
+        """log10 of ||delta_1|| / ||delta_L||."""
+        return float(self.steps.sum()) / LN10
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of that log10 from one network to the next, for one sample."""
+        return sqrt(max(0.0, -float(np.nan_to_num(self.network.shifts).sum()))) / LN10
+
+    @property
+    def slope(self) -> float:
+        """The slope factor that the layers' mean comes to."""
+        return exp(float(np.log(self.network.slope_square[:-1]).mean()) / 2)
+
+    def c(self, depth: int | None = None) -> float:
+        """c over the fitted layers of the first `depth` layers, all if None."""
+        steps = self.steps[: None if depth is None else depth - 1]
+        return exp(float(steps[window(len(steps) + 1)[0] - 1 :].mean()))
+
+
+@dataclass(frozen=True)
+class Theorist:
+    """Theory for a config and for changes of it, on data of which run.json's `data` tells."""
+
+    config: Config
+    data: Mapping[str, Any]
+
+    def expect(self, init: Initializer | None = None, activation: Activation | None = None) -> Outlook:
+        """The outlook with this init or activation instead of the config's."""
+        model = self.config.model
+        sizes = (self.data["features"], *[model.width] * model.depth)
+        return Outlook(
+            MeanField.of(
+                activation or model.activation, init or model.init, sizes, self.data["q_0"], model.bias.value
+            )
+        )
+
+    def balanced(self, init: Initializer) -> Initializer | None:
+        """`init` at the scale where the whole ratio is expected to be 1, rounded to six digits."""
+        model = self.config.model
+        found = balance(
+            model.activation, init, depth=model.depth, width=model.width, features=self.data["features"],
+            q_0=self.data["q_0"], bias=model.bias.value, first=1,
+        )  # fmt: skip
+        return None if found is None else _scaled(found, 1.0)
+
+    def touchy(self, init: Initializer) -> bool:
+        """Whether the ratio answers to the scale of the weights far more than a linear network's would."""
+        change = 0.01
+        moved = self.expect(_scaled(init, exp(change))).ratio - self.expect(init).ratio
+        return moved * LN10 > TOUCHY * change * (self.config.model.depth - 1)
+
+
+def advise(
+    config: Config, data: Mapping[str, Any], flow: Flow, symptoms: Iterable[Symptom]
+) -> tuple[Advice, ...]:
+    """The advice for a run whose flow at initialization is `flow`, the most useful lever first."""
+    pulled: list[Advice] = []
+    if flow.verdict in UNSTABLE and config.model.init.law and config.model.width >= SMALLEST_WIDTH:
+        theorist = Theorist(config, data)
+        with np.errstate(divide="ignore", invalid="ignore"):  # an activation that passes nothing: ln 0
+            pulled = [
+                advice for lever in (_initialization, _activation, _depth) for advice in lever(theorist)
+            ]
+    return (*pulled, *_optimizer(config, symptoms))
+
+
+def _initialization(theorist: Theorist) -> Iterator[Advice]:
+    """The scale of the weights at which the whole ratio is expected to be 1."""
+    init = _steady_init(theorist)
+    if init is None:
+        return
+    outlook = theorist.expect(init)
+    words = f"draw the weights so that the first layer's gradient equals the last's: {_settings(init)}"
+    if outlook.spread > WIDEST_SPREAD:
+        words += f"; single networks still differ by 10^{outlook.spread:.1f}: make the layers wider"
+    yield Advice("initialization", {"model.init": plain(init)}, outlook.c(), None, torch_line(init), words)
+
+
+def _steady_init(theorist: Theorist) -> Initializer | None:
+    """The config's own scheme, balanced; with biases or orthogonal weights where that is touchy or strays."""
+    own = theorist.config.model.init
+    schemes = (own if _scale_key(own) else Gaussian(), Orthogonal(), *map(_with_bias, STEADYING))
+    fallback = None
+    for scheme in schemes:
+        init = theorist.balanced(scheme)
+        if init is None or theorist.touchy(init):
+            continue
+        if theorist.expect(init).spread <= WIDEST_SPREAD:
+            return init
+        fallback = fallback or init
+    return fallback
+
+
+def _with_bias(sigma_b: float) -> Initializer:
+    return Gaussian(sigma_b=sigma_b)
+
+
+def _activation(theorist: Theorist) -> Iterator[Advice]:
+    """The activation whose slopes fit the weights as they are."""
+    outlooks = {
+        name: theorist.expect(activation=ACTIVATIONS[name]()) for name in ACTIVATIONS if name != "linear"
+    }
+    best = min(outlooks, key=lambda name: abs(outlooks[name].ratio))
+    if abs(outlooks[best].ratio) < theorist.config.analysis.stable_decades / 2:
+        words = f"with these weights the slopes of {best} pass {outlooks[best].slope:.3g} a layer"
+        yield Advice("activation", {"model.activation": best}, outlooks[best].c(), None, None, words)
+
+
+def _depth(theorist: Theorist) -> Iterator[Advice]:
+    """The largest depth that theory expects to be stable, with everything else as it is."""
+    outlook, edge = theorist.expect(), theorist.config.analysis.stable_decades
+    unstable = np.flatnonzero(~(np.abs(np.cumsum(outlook.steps)) < edge * LN10))
+    depth = int(unstable[0]) + 1 if len(unstable) else theorist.config.model.depth
+    if not 2 <= depth < theorist.config.model.depth:
+        return
+    words = f"{depth} layers keep the ratio of the first to the last within the stable range"
+    log_chi = float(outlook.network.asymptote.log_chi[0])
+    if log_chi < 0:
+        words += f"; signals reach about 6 xi = {-6 / log_chi:.0f} layers deep"
+    yield Advice("depth", {"model.depth": depth}, outlook.c(depth), None, None, words)
+
+
+def _optimizer(config: Config, symptoms: Iterable[Symptom]) -> Iterator[Advice]:
+    if any(symptom.name in OVERSHOOT and symptom.step > 0 for symptom in symptoms):
+        lr = rounded(config.training.optimizer.lr / SLOWER)
+        words = f"the steps overshoot: a learning rate of {lr:g} takes them {SLOWER} times shorter"
+        yield Advice("optimizer", {"training.optimizer.lr": lr}, None, None, None, words)
+
+
+def _scaled(init: Initializer, factor: float) -> Initializer:
+    """`init` with its weights `factor` times as large, the scale rounded to six digits."""
+    key = _scale_key(init)
+    assert key is not None
+    changes: dict[str, Any] = {key: rounded(getattr(init, key) * factor)}
+    return replace(init, **changes)
+
+
+def _scale_key(init: Initializer) -> str | None:
+    return next((field.name for field in fields(init) if field.name in ("gain", "sigma_w")), None)
+
+
+def rounded(value: float) -> float:
+    """A float of at most six significant digits, short to type."""
+    return float(f"{value:.{DIGITS}g}")
+
+
+def plain(init: Initializer) -> dict[str, Any]:
+    """An init as the config writes it."""
+    return {"name": init.name, **{field.name: getattr(init, field.name) for field in fields(init)}}
+
+
+def _settings(init: Initializer) -> str:
+    values = (f"{field.name} {getattr(init, field.name):.4g}" for field in fields(init))
+    return f"{init.name} with {', '.join(values)}"
+
+
+def torch_line(init: Initializer) -> str:
+    """The line that draws a weight `w` and a bias `b` of torch.nn.Linear the same way."""
+    if isinstance(init, Gaussian):
+        bias = f"; nn.init.normal_(b, std={init.sigma_b:.4g})" if init.sigma_b else ""
+        return f"nn.init.normal_(w, std={init.sigma_w:.4g} / w.shape[1] ** 0.5){bias}"
+    gain = f"{getattr(init, 'gain', 1.0):.4g}"
+    if init.name.startswith(("xavier", "orthogonal")):
+        return f"nn.init.{init.name}_(w, gain={gain})"
+    if init.law == "uniform":
+        return f"nn.init.uniform_(w, -{gain} * (3 / w.shape[1]) ** 0.5, {gain} * (3 / w.shape[1]) ** 0.5)"
+    return f"nn.init.normal_(w, std={gain} / w.shape[1] ** 0.5)"

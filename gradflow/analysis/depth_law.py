@@ -1,0 +1,116 @@
+"""Depth laws: how the first layer's gradient goes with the depth of the network, as c^L across networks.
+
+Within one bias-free relu or linear network ||dL/dW_l|| is flat whatever c is (Glorot & Bengio 2010, eq. 14);
+across networks of growing depth ||dL/dW_1|| follows c^L, the reading that weight gradients do allow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import log
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.analysis.flow import exp_or_none
+from gradflow.analysis.intervals import over_networks
+from gradflow.analysis.summary import Number, Summary
+
+Array = NDArray[Any]
+
+FEWEST = 2  # depths that make a law
+
+
+@dataclass(frozen=True, eq=False)
+class FirstLayer:
+    """What one network size says at initialization, natural logs, one value per seed (seeds,).
+
+    `log_weight_grad` is ln ||dL/dW_1||; `log_delta` is ln ||delta_1|| / ||delta_out||. Beside them stand c
+    inside the network, and theory's.
+    """
+
+    depth: int
+    log_weight_grad: Array
+    log_delta: Array
+    c: Number = None
+    c_theory: Number = None
+
+
+@dataclass(frozen=True)
+class Law:
+    """The c of c^L with its 95% interval over seeds; without one where a single seed was run."""
+
+    c: Number = None
+    c_low: Number = None
+    c_high: Number = None
+
+
+@dataclass(frozen=True)
+class DepthLaw:
+    """c^L across networks, read from dL/dW_1 and from delta_1, beside the c inside the networks and theory's.
+
+    Those two are means over the depths in ln c. A reason stands where there is no law.
+    """
+
+    depths: tuple[int, ...]
+    weight_grad: Law = Law()
+    delta: Law = Law()
+    c_inside: Number = None
+    c_theory: Number = None
+    reason: str | None = None
+
+
+def first_layer(summary: Summary, recording: Mapping[str, Array]) -> FirstLayer:
+    """The first layer of a run at row 0 of its recording.
+
+    The factors of a row add up from delta_out to delta_1: ln ||delta_1|| / ||delta_out|| is their sum.
+    """
+    with np.errstate(invalid="ignore"):  # a dead network has -inf - -inf
+        log_delta = (recording["log_weight_factor"][0] + recording["log_slope_factor"][0]).sum(axis=0)
+    theory = summary.theory
+    return FirstLayer(
+        depth=recording["q"].shape[1],
+        log_weight_grad=recording["log_weight_grad_norm"][0, 0].copy(),
+        log_delta=log_delta,
+        c=summary.flow.initial.c,
+        c_theory=theory.c_finite_width if theory.c_finite_width is not None else theory.c,
+    )
+
+
+def depth_law(layers: Sequence[FirstLayer]) -> DepthLaw:
+    """The law over networks that differ in depth alone."""
+    layers = sorted(layers, key=lambda layer: layer.depth)
+    depths = tuple(layer.depth for layer in layers)
+    if len(depths) < FEWEST:
+        return DepthLaw(depths, reason="a depth law needs two depths")
+    if len({len(layer.log_delta) for layer in layers}) > 1:
+        return DepthLaw(depths, reason="the depths were not run with the same seeds")
+    weight_grad = _law(depths, np.array([layer.log_weight_grad for layer in layers]))
+    delta = _law(depths, np.array([layer.log_delta for layer in layers]))
+    lost = weight_grad.c is None or delta.c is None
+    return DepthLaw(
+        depths,
+        weight_grad,
+        delta,
+        c_inside=_mean([layer.c for layer in layers]),
+        c_theory=_mean([layer.c_theory for layer in layers]),
+        reason="no seed has a gradient at every depth" if lost else None,
+    )
+
+
+def _law(depths: Sequence[int], logs: Array) -> Law:
+    """exp of the mean over seeds of each seed's least-squares slope of logs (depths, seeds) against depth."""
+    alive = logs[:, np.isfinite(logs).all(axis=0)]
+    if not alive.size:
+        return Law()
+    off = np.array(depths) - np.mean(depths)
+    slope = over_networks(off @ alive / (off @ off))
+    return Law(exp_or_none(slope.mean), exp_or_none(slope.low), exp_or_none(slope.high))
+
+
+def _mean(values: Sequence[Number]) -> Number:
+    """The geometric mean; None unless all are known and positive."""
+    logs = [log(value) for value in values if value]
+    return exp_or_none(sum(logs) / len(logs)) if len(logs) == len(values) else None

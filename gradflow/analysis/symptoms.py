@@ -1,0 +1,182 @@
+"""What went wrong in training, as a list of looks at the record: each finds where it began, or nothing.
+
+The thresholds are the keys of the config's `analysis` section. A look takes means over networks, and what it
+sees counts when it lasts for `patience` rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.analysis.flow import LN10
+from gradflow.analysis.summary import Symptom
+from gradflow.nn.activations import Activation
+from gradflow.nn.blocks import SATURATED
+
+if TYPE_CHECKING:
+    from gradflow.config.schema import Analysis
+
+Array = NDArray[Any]
+Record = Mapping[str, Array]
+Look = Callable[[Record, "Analysis", Activation], "Symptom | None"]
+
+FEW_LAYERS = 4  # below, there are no early layers to compare with later ones
+CONVERGED = 0.1  # of the first loss: one that is below has learnt what there is
+BEFORE = 10  # rows whose median loss a spike stands out from
+HALF_LINEAR = 0.25  # share of saturated units at q = 1 from which it is the ordinary state, as for relu
+
+
+def find_symptoms(
+    record: Record, thresholds: Analysis, activation: Activation, outcome: Mapping[str, Any]
+) -> tuple[Symptom, ...]:
+    """Every symptom of a record whose rows are finite, and the blow-up that `outcome` tells of."""
+    with np.errstate(all="ignore"):
+        found = [look(record, thresholds, activation) for look in LOOKS]
+    return tuple(symptom for symptom in (*found, _non_finite(outcome)) if symptom is not None)
+
+
+def _frozen(record: Record, thresholds: Analysis, _: Activation) -> Symptom | None:
+    """Early layers whose weights hardly move while the later ones' do."""
+    ratio = record["update_ratio"].mean(axis=2)[:-1]  # the last row has no update
+    quarter = ratio.shape[1] // 4
+    if ratio.shape[1] < FEW_LAYERS or not len(ratio):
+        return None
+    early, late = np.median(ratio[:, :quarter], axis=1), np.median(ratio[:, -quarter:], axis=1)
+    share = early / late
+    row = _first_lasting(share < thresholds.frozen_ratio, thresholds.patience)
+    if row is None:
+        return None
+    layer = int(np.argmin(ratio[row])) + 1
+    message = "early layers are frozen: an update changes them that much less than the last layers"
+    return _symptom("frozen-layers", record, row, layer, share[row], thresholds.frozen_ratio, message)
+
+
+def _stalled(record: Record, thresholds: Analysis, _: Activation) -> Symptom | None:
+    """A loss that has stopped falling, far from fitted, and stays so to the end."""
+    loss, step, span = _loss(record), record["step"], thresholds.stall_steps
+    if step[-1] < 2 * span:
+        return None
+    starts = span * np.arange((step[-1] + 1) // span)
+    means = np.array([loss[(step >= start) & (step < start + span)].mean() for start in starts])
+    best = np.minimum.accumulate(means)
+    falls = 1 - means[1:] / best[:-1]
+    going = np.flatnonzero(falls >= thresholds.stall_share)
+    first = int(going[-1]) + 1 if len(going) else 0
+    if first >= len(falls) or best[-1] < CONVERGED * loss[0]:
+        return None
+    row = int(np.searchsorted(step, first * span))
+    message = f"the loss has stalled: it falls by less than that share in {span} steps"
+    return _symptom("loss-stalled", record, row, None, falls[first], thresholds.stall_share, message)
+
+
+def _spike(record: Record, thresholds: Analysis, _: Activation) -> Symptom | None:
+    """A loss that jumps far above the steps before: the learning rate overshoots."""
+    loss = _loss(record)
+    if len(loss) < 2:
+        return None
+    before = np.array([np.median(loss[max(0, row - BEFORE) : row]) for row in range(1, len(loss))])
+    factor = np.append(1.0, loss[1:] / before)
+    # one that comes down from far below its start is noise of a good fit, not a jump
+    rows = np.flatnonzero((factor > thresholds.spike_factor) & (loss > loss[0]))
+    if not len(rows):
+        return None
+    row = int(rows[0])
+    message = "the loss spikes to that many times its median of the steps before: the steps overshoot"
+    return _symptom("loss-spiking", record, row, None, factor[row], thresholds.spike_factor, message)
+
+
+def _swinging(record: Record, thresholds: Analysis, _: Activation) -> Symptom | None:
+    """A loss that goes up and down step by step by a large share of itself."""
+    loss = _loss(record)
+    changes = np.diff(loss)
+    turns = np.append(False, changes[1:] * changes[:-1] < 0)
+    swing = np.abs(changes) / np.minimum(loss[1:], loss[:-1])
+    # a good fit is small and noisy: only what is still large can overshoot
+    high = np.maximum(loss[1:], loss[:-1]) > CONVERGED * loss[0]
+    row = _first_lasting(turns & high & (swing > thresholds.swing_share), thresholds.patience)
+    if row is None:
+        return None
+    message = "the loss goes up and down by that share of itself, step by step: the steps overshoot"
+    return _symptom("loss-swinging", record, row + 1, None, swing[row], thresholds.swing_share, message)
+
+
+def _jump(record: Record, thresholds: Analysis, _: Activation) -> Symptom | None:
+    """A layer's gradient that changes by decades from one row to the next."""
+    jumps = np.abs(np.diff(record["log_delta_norm"].mean(axis=2), axis=0)) / LN10
+    rows = np.flatnonzero((jumps > thresholds.jump_decades).any(axis=1))
+    if not len(rows):
+        return None
+    row = int(rows[0])
+    layer, limit = int(np.argmax(jumps[row])), thresholds.jump_decades
+    message = "the gradient jumps by that many decades from one step to the next"
+    return _symptom("gradient-jump", record, row + 1, layer + 1, jumps[row, layer], limit, message)
+
+
+def _saturated(record: Record, thresholds: Analysis, activation: Activation) -> Symptom | None:
+    """Units whose slope has all but gone, where the activation bends on both sides."""
+    if _ordinarily_saturated(activation) > HALF_LINEAR:
+        return None
+    share = record["saturated"].mean(axis=2)
+    row = _first_lasting((share > thresholds.saturated_share).any(axis=1), thresholds.patience)
+    if row is None:
+        return None
+    layer = int(np.argmax(share[row]))
+    message = f"units are saturated: that share of unit x sample, {share[0, layer]:.0%} at step 0"
+    limit = thresholds.saturated_share
+    return _symptom("saturated-units", record, row, layer + 1, share[row, layer], limit, message)
+
+
+def _dead(record: Record, thresholds: Analysis, _: Activation) -> Symptom | None:
+    """Units that have come to pass no gradient on any sample of the batch."""
+    share = record["dead"].mean(axis=2)
+    grown = share - share[0]
+    row = _first_lasting((grown > thresholds.dead_growth).any(axis=1), thresholds.patience)
+    if row is None:
+        return None
+    layer = int(np.argmax(grown[row]))
+    message = f"units have died: that share passes no gradient on any sample, {share[0, layer]:.0%} at step 0"
+    limit = share[0, layer] + thresholds.dead_growth
+    return _symptom("dead-units", record, row, layer + 1, share[row, layer], limit, message)
+
+
+def _non_finite(outcome: Mapping[str, Any]) -> Symptom | None:
+    step, reason = outcome["diverged_step"], outcome["diverged_reason"]
+    message = f"training blew up: {reason}"
+    return None if step is None else Symptom("non-finite", step, None, None, None, message)
+
+
+LOOKS: tuple[Look, ...] = (_frozen, _stalled, _spike, _swinging, _jump, _saturated, _dead)
+
+
+def _symptom(
+    name: str, record: Record, row: int, layer: int | None, value: float, threshold: float, message: str
+) -> Symptom:
+    return Symptom(name, int(record["step"][row]), layer, float(value), float(threshold), message)
+
+
+def _loss(record: Record) -> Array:
+    mean: Array = record["loss"].mean(axis=1)
+    return mean
+
+
+def _first_lasting(seen: Array, patience: int) -> int | None:
+    """The first row from which `seen` (rows,) holds `patience` times in a row, or all of a shorter record."""
+    patience = min(patience, len(seen))
+    return next(_runs(seen, patience), None) if patience else None
+
+
+def _runs(seen: Array, patience: int) -> Iterator[int]:
+    for row in range(len(seen) - patience + 1):
+        if seen[row : row + patience].all():
+            yield row
+
+
+def _ordinarily_saturated(activation: Activation) -> float:
+    """The share of units that count as saturated for z of unit variance: 1/2 for relu, 0 for tanh."""
+    z = np.array([NormalDist().inv_cdf((i + 0.5) / 400) for i in range(400)])
+    return float((np.abs(activation.derivative(z)) < SATURATED * activation.steepest).mean())

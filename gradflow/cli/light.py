@@ -1,0 +1,51 @@
+"""Commands that start at once: typer loads pydantic to convert even a flag, so theirs are converted here."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+
+class LightCommand(TyperCommand):
+    """A command whose parameters are flags, texts, paths, numbers, enums or lists of them, without bounds."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """The parameters of typer's own, each with a converter that needs no library."""
+        return _light(super().get_params(ctx))
+
+
+class LightGroup(TyperGroup):
+    """The group of all commands; it has flags only."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """As of a `LightCommand`."""
+        return _light(super().get_params(ctx))
+
+
+class _Converter:
+    """Stands where typer would put a pydantic adapter, and is asked in the same way."""
+
+    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
+        kind = param.type_descriptor.annotation
+        if value is None:
+            return () if param.multiple or param.nargs == -1 else None
+        if isinstance(value, list | tuple):
+            return [_converted(item, get_args(kind)[0]) for item in value]
+        return _converted(value, kind)
+
+
+def _light(params: Any) -> Any:
+    for param in params:
+        param._runtime_param = _Converter()  # typer's own place for it; filled on first use otherwise
+    return params
+
+
+def _converted(value: Any, kind: Any) -> Any:
+    if isinstance(value, kind):
+        return value
+    try:
+        return kind(value)
+    except ValueError:
+        raise typer.BadParameter(f"{value!r} is no {kind.__name__}") from None

@@ -1,0 +1,51 @@
+"""gradflow report: runs or sweeps as one file to open, send or paste."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gradflow.cli.options import RUNS, Quiet, RunsDir
+from gradflow.cli.output import note
+from gradflow.errors import InputError, RunError
+
+if TYPE_CHECKING:
+    from gradflow.store import Run
+
+References = Annotated[
+    list[str], typer.Argument(metavar="RUN|SWEEP...", help="Paths, ids or the starts of them, @1, or globs.")
+]
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")]
+
+
+def report(references: References, output: Output, runs_dir: RunsDir = RUNS, quiet: Quiet = False) -> None:
+    """Write the report of runs or sweeps: .html is one page with charts that opens offline, .md is for READMEs.
+
+    \b
+    Examples:
+      gradflow report @1 -o report.html
+      gradflow report quickstart -o report.md
+    """
+    from gradflow.report.files import report_file
+    from gradflow.store import write_output
+
+    write_output(output, report_file(named_runs(references, runs_dir), output))
+    note(f"wrote {output}", quiet)
+
+
+def named_runs(references: list[str], runs_dir: Path) -> list[Run]:
+    """Every run that is named, those inside named sweeps too, each once. RunError if one is damaged."""
+    from gradflow.store import entry_at, resolve
+
+    found: dict[Path, Run] = {}
+    for path in (path for reference in references for path in resolve(reference, runs_dir)):
+        entry = entry_at(path)
+        for one in entry.points or (entry,) if entry else ():
+            if one.run is None:
+                raise RunError(one.problem or f"{one.path} is damaged")
+            found[one.path] = one.run
+    if not found:
+        raise InputError("there is no finished run in what is named: see `gradflow ls`")
+    return list(found.values())

@@ -1,0 +1,94 @@
+"""How far a sweep is: on a terminal the points that ended last under a line that counts, elsewhere lines."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter, deque
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from gradflow.cli.output import look_of, note
+from gradflow.cli.progress import REDRAWN, TOLD
+from gradflow.report.numbers import count, counted, duration
+from gradflow.report.sweep_pages import progress_page
+from gradflow.sweep.outcome import Ended, Event
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NEWEST = 10  # points that the table shows
+
+
+class SweepProgress:
+    """Call it with each event of a sweep of `total` points; `with` leaves a clean screen behind."""
+
+    def __init__(self, total: int, axes: Sequence[str], quiet: bool) -> None:
+        self.total, self.axes, self.quiet = total, axes, quiet
+        self.live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self.seen: Counter[str] = Counter()  # started, ended, computed, failed
+        self.newest: deque[dict[str, Any]] = deque(maxlen=NEWEST)
+        self.started = self.shown = monotonic()
+        self.lines = 0  # of the picture that stands on the screen
+
+    def __enter__(self) -> SweepProgress:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        if not self.quiet:
+            self._write(self._clear())
+
+    def __call__(self, event: Event) -> None:
+        self._count(event)
+        now = monotonic()
+        if self.quiet or now - self.shown < (REDRAWN if self.live else TOLD):
+            return
+        self.shown = now
+        if self.live:
+            self._draw()
+        else:
+            note(self.words(), self.quiet)
+
+    def words(self) -> str:
+        """12/64 points done, 2 running, 1 failed, 3 min left."""
+        parts = [f"{count(self.seen['ended'])}/{count(self.total)} points done"]
+        running = self.seen["started"] - self.seen["computed"]
+        parts += [f"{count(running)} running"] if running else []
+        parts += [f"{count(self.seen['failed'])} failed"] if self.seen["failed"] else []
+        if self.seen["computed"]:
+            pace = (monotonic() - self.started) / self.seen["computed"]
+            parts.append(f"{duration(pace * (self.total - self.seen['ended']))} left")
+        return ", ".join(parts)
+
+    def story(self) -> str:
+        """How many points were computed, and how many found finished."""
+        found = self.seen["ended"] - self.seen["computed"]
+        words = (
+            f"computed {counted(self.seen['computed'], 'point')} in {duration(monotonic() - self.started)}"
+        )
+        return f"{words}; found {count(found)} finished, --force computes them again" if found else words
+
+    def _count(self, event: Event) -> None:
+        if isinstance(event, Ended):
+            self.newest.append(event.document())
+            self.seen.update(ended=1, computed=not event.reused, failed=event.status == "failed")
+        else:
+            self.seen.update(started=1)
+
+    def _draw(self) -> None:
+        from gradflow.report.terminal import render
+
+        look = look_of(sys.stderr)
+        picture = render(progress_page(self.words(), list(self.newest), self.axes), look)
+        self._write(self._clear() + picture)
+        self.lines = picture.count("\n")
+
+    def _clear(self) -> str:
+        return f"\x1b[{self.lines}F\x1b[J" if self.lines else ""
+
+    def _write(self, text: str) -> None:
+        try:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+        except OSError:
+            self.quiet = True  # nobody watches: the sweep goes on

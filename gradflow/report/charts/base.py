@@ -1,0 +1,112 @@
+"""What every chart is made of: its colours, axes, tooltips and rows of data.
+
+A chart is one Vega-Lite description, which knows no size and no font: HTML, SVG, PNG and PDF add theirs.
+Every value is plain JSON; one that is not finite is null, and so a gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite
+from typing import Any, TypeAlias
+
+from gradflow.errors import MissingExtra
+from gradflow.report.numbers import inert
+from gradflow.report.palette import BLUE, RED, SERIES, TONES, WHITE
+
+try:
+    import altair as alt
+except ModuleNotFoundError:
+    raise MissingExtra("plot", "drawing charts") from None
+
+Drawn: TypeAlias = "alt.Chart | alt.LayerChart"
+
+FIRST, LAST, THEORY = SERIES
+NEUTRAL = TONES["undetermined"]
+VERDICTS = {tone: TONES[tone] or NEUTRAL for tone in ("vanishing", "stable", "exploding", "dead", "overflow")}
+# Okabe & Ito 2008, without yellow, which is lost on white
+RUNS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#878787")
+DASH, DOTS = [6, 3], [2, 2]
+DASHES = [[1, 0], DASH, DOTS]
+LEGEND: dict[str, Any] = {"title": None, "orient": "top", "labelLimit": 600, "symbolOpacity": 1}
+LONG = 24  # letters of a label from which a legend has one column
+DIGITS = 6  # significant digits of the data in a chart
+WHOLE = ("layer", "step")  # axes whose ticks are whole numbers
+LOG10, PLAIN = ".3f", ".4~g"  # d3 formats of tooltips: a base-10 log, any other number
+
+
+def table(rows: Iterable[dict[str, Any]]) -> alt.InlineData:
+    """Rows of data, numbers short, texts inert."""
+    return alt.InlineData(values=[{key: cell(value) for key, value in row.items()} for row in rows])
+
+
+def cell(value: Any) -> Any:
+    """A value as a chart holds it: six digits, None for what is not finite."""
+    if isinstance(value, str):
+        return inert(value)
+    if isinstance(value, list | tuple):
+        return [cell(one) for one in value]
+    if value is None or isinstance(value, bool | int):
+        return value
+    return float(f"{value:.{DIGITS}g}") if isfinite(value) else None
+
+
+def x(field: str, title: str, **scale: Any) -> alt.X:
+    """A horizontal axis of numbers, as wide as the data."""
+    axis = alt.Axis(tickMinStep=1) if title in WHOLE else alt.Axis()
+    plain = alt.Scale(nice=False, zero=False, **scale)
+    return alt.X(field, type="quantitative", title=title, scale=plain, axis=axis)
+
+
+def y(field: str, title: str, **scale: Any) -> alt.Y:
+    """A vertical axis of numbers that need not hold 0."""
+    free = {} if scale.get("type") == "log" else {"zero": False}
+    return alt.Y(field, type="quantitative", title=title, scale=alt.Scale(**free | scale))
+
+
+def tip(field: str, title: str | None = None, form: str | None = None) -> alt.Tooltip:
+    """A line of a tooltip; numbers have a d3 format."""
+    kind: Any = "quantitative" if form else "nominal"
+    return alt.Tooltip(field, type=kind, title=title or field, **({"format": form} if form else {}))
+
+
+def colours(names: Mapping[str, str]) -> alt.Color:
+    """The colour of each name of the field `line`, with a legend where there are several."""
+    long = max(map(len, names), default=0) > LONG
+    legend = alt.Legend(columns=1 if long else 0, symbolType="circle", symbolSize=80, **LEGEND)
+    scale = alt.Scale(domain=[inert(name) for name in names], range=list(names.values()))
+    return alt.Color("line", type="nominal", scale=scale, legend=legend if len(names) > 1 else None)
+
+
+def dashes(names: Sequence[str]) -> alt.StrokeDash:
+    """Solid, dashed or dotted for each name of the field `part`."""
+    legend = alt.Legend(symbolType="stroke", symbolSize=300, symbolStrokeWidth=2, **LEGEND)
+    scale = alt.Scale(domain=list(names), range=DASHES[: len(names)])
+    return alt.StrokeDash("part", type="nominal", scale=scale, legend=legend)
+
+
+def points(base: alt.Chart, size: int, tips: Sequence[alt.Tooltip]) -> alt.Chart:
+    """Dots that tell their values; an unseen rim makes small ones easy to point at."""
+    marks = base.mark_circle(size=size, opacity=1, stroke="transparent", strokeWidth=10)
+    return marks.encode(tooltip=list(tips))
+
+
+def diverging(field: str, title: str, centre: float, reach: float) -> alt.Color:
+    """Blue below the centre, white at it, red above; the colours end at `reach` from it."""
+    ends = [f"rgb{BLUE}", f"rgb{WHITE}", f"rgb{RED}"]
+    scale = alt.Scale(domain=[centre - reach, centre, centre + reach], range=ends, clamp=True)
+    return alt.Color(
+        field, type="quantitative", title=title, scale=scale, legend=alt.Legend(gradientLength=140)
+    )
+
+
+def level(value: float, axis: str = "y") -> alt.Chart:
+    """A thin line across the chart at a value that divides it, such as c = 1."""
+    encoding: Any = {axis: alt.datum(value)}
+    return alt.Chart(table([{}])).mark_rule(color=NEUTRAL, opacity=0.6).encode(**encoding)
+
+
+def titled(chart: Drawn, title: str, subtitle: str = "") -> Drawn:
+    """The chart under a title, with what it must say about its data below that."""
+    words = alt.TitleParams(inert(title), subtitle=inert(subtitle)) if subtitle else inert(title)
+    return chart.properties(title=words)

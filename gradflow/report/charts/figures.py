@@ -1,0 +1,85 @@
+"""The figures by name: which charts there are, and those that belong on the page of a run or of a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from gradflow.analysis.summary import Summary
+from gradflow.errors import InputError, did_you_mean
+from gradflow.report.charts import layers, sweeps, training
+from gradflow.report.charts.base import Drawn
+from gradflow.report.charts.study import Study, studies_of
+
+if TYPE_CHECKING:
+    from gradflow.store import Run
+
+OF_RUNS: dict[str, Callable[[Sequence[Study]], Drawn | None]] = {
+    "flow": layers.flow,
+    "heatmap": training.heatmap,
+    "factors": layers.factors,
+    "course": training.course,
+    "loss": training.loss,
+    "squares": layers.squares,
+    "units": layers.units,
+}
+OF_SWEEPS: dict[str, Callable[[Sequence[Run]], Drawn | None]] = {
+    "map": lambda runs: sweeps.overview(_summaries(runs)),
+    "phase": lambda runs: sweeps.phase(_summaries(runs)),
+    "theory": lambda runs: sweeps.theory(_summaries(runs)),
+    "depth-law": sweeps.depth_law,
+}
+FIGURES = (*OF_RUNS, *OF_SWEEPS)
+OVERLAID = 24  # lines that one chart can take
+NOTHING = {
+    "heatmap": "needs two recorded steps with finite norms",
+    "phase": "needs runs that differ in model.init.sigma_w and model.init.sigma_b",
+    "depth-law": "needs runs of several depths",
+}
+
+
+def draw(figure: str, runs: Sequence[Run]) -> Drawn:
+    """A figure of some runs, overlaid where there are several. InputError if they have nothing to draw."""
+    if figure in OF_SWEEPS:
+        chart = OF_SWEEPS[figure](runs)
+    elif figure == "heatmap" and len(runs) > 1:
+        raise InputError(f"a heat map shows one run, and {len(runs)} are named: name one")
+    elif len(runs) > OVERLAID:
+        raise InputError(f"{len(runs)} lines are too many for one figure: name at most {OVERLAID} runs")
+    else:
+        chart = OF_RUNS[figure](studies_of(runs))
+    if chart is None:
+        raise InputError(f"there is nothing to draw: {figure} {NOTHING.get(figure, 'needs finite numbers')}")
+    return chart
+
+
+def run_charts(run: Run) -> dict[str, Drawn]:
+    """Every chart of one run that has something to show."""
+    if not run.recording:
+        return {}
+    studies = studies_of([run])
+    charts = {name: figure(studies) for name, figure in OF_RUNS.items()}
+    return {name: chart for name, chart in charts.items() if chart is not None}
+
+
+def sweep_charts(runs: Sequence[Run]) -> dict[str, Drawn]:
+    """Every chart of several runs that what differs between them allows."""
+    charts = {name: figure(runs) for name, figure in OF_SWEEPS.items()}
+    if charts["phase"] is not None:
+        del charts["map"]  # it shows the same
+    return {name: chart for name, chart in charts.items() if chart is not None}
+
+
+def over_keys(runs: Sequence[Run], across: str, up: str | None, value: str) -> Drawn:
+    """A value of runs over one key, or as a map over two. InputError for an unknown key or value."""
+    if value not in sweeps.VALUES:
+        known = ", ".join(sweeps.VALUES)
+        raise InputError(f"--value {value}: choose one of {known}{did_you_mean(value, sweeps.VALUES)}")
+    chart = sweeps.overview(_summaries(runs), across, up, value)
+    if chart is None:
+        raise InputError(f"there is nothing to draw: no run has a finite {value}")
+    return chart
+
+
+def _summaries(runs: Sequence[Run]) -> list[Summary]:
+    return [run.summary for run in runs]

@@ -1,0 +1,47 @@
+"""A chart as a picture for papers: SVG, PDF or PNG, of a width in inches, in fonts that stay readable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+
+from gradflow.errors import MissingExtra
+from gradflow.report.charts.base import Drawn
+
+try:
+    import vl_convert
+except ModuleNotFoundError:
+    raise MissingExtra("plot", "drawing charts") from None
+
+INCH = 96  # CSS pixels
+POINT = INCH / 72
+PPI = 300  # of a PNG
+ASPECT = 0.62
+SMALL, TEXT, LARGE = 8 * POINT, 8.5 * POINT, 9.5 * POINT
+PLAIN = {"labelFontSize": SMALL, "titleFontSize": TEXT, "titleFontWeight": "normal"}
+STYLE: dict[str, Any] = {
+    "background": "white",
+    "font": "Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-serif",
+    "view": {"stroke": None},
+    "padding": 4,
+    "axis": {**PLAIN, "gridColor": "#e8e8e8", "labelOverlap": True, "tickCount": 6},
+    "legend": {**PLAIN, "layout": {"top": {"direction": "vertical", "anchor": "start"}}},
+    "title": {"fontSize": LARGE, "subtitleFontSize": SMALL, "subtitleColor": "#666666", "anchor": "start"},
+}
+
+
+def picture(chart: Drawn, suffix: str, width: float) -> bytes:
+    """The bytes of a .svg, .pdf or .png file, `width` inches wide with all that belongs to the chart."""
+    pixels = width * INCH
+    sized = chart.properties(
+        width=pixels, height=pixels * ASPECT, autosize=alt.AutoSizeParams(type="fit", contains="padding")
+    )
+    svg = vl_convert.vegalite_to_svg({**sized.to_dict(), "config": STYLE})
+    match suffix:
+        case ".svg":
+            return svg.encode()
+        case ".pdf":
+            return bytes(vl_convert.svg_to_pdf(svg))
+        case _:
+            return bytes(vl_convert.svg_to_png(svg, scale=PPI / INCH))

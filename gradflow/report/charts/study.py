@@ -1,0 +1,103 @@
+"""What the charts of runs draw from: a run's summary, record and prediction, under a label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import log
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.analysis.intervals import t_quantile
+from gradflow.analysis.summary import Summary
+
+if TYPE_CHECKING:
+    from gradflow.store import Run
+    from gradflow.theory import Prediction
+
+Array = NDArray[Any]
+LN10 = log(10.0)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A run to draw; `theory` is None where nothing is predicted."""
+
+    label: str
+    summary: Summary
+    recording: Mapping[str, Array]
+    theory: Prediction | None = None
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """The layers of the summary's profile, from 1."""
+        return self.summary.flow.initial.profile.layers
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """The first step and the last with finite norms; one if they are the same."""
+        flow = self.summary.flow
+        return (
+            (flow.initial.step, flow.final.step)
+            if flow.final.step > flow.initial.step
+            else (flow.initial.step,)
+        )
+
+    def row(self, name: str, step: int) -> Array:
+        """An array at a step and the profile's layers, (layers, networks), without dead networks."""
+        index = int(np.argmin(np.abs(self.recording["step"] - step)))
+        alive = np.isfinite(self.recording["log_delta_norm"][index]).all(axis=0)
+        kept = alive if alive.any() else np.ones_like(alive)
+        return np.asarray(self.recording[name][index][np.array(self.layers) - 1][:, kept])
+
+    def expected_norm(self) -> Array | None:
+        """log10 ||delta|| that theory expects at the profile's layers, from the norm measured at the last.
+
+        E ln g of networks of this width: half the sum of ln chi over the layers above, each with its shift.
+        """
+        start = self.summary.flow.initial.profile.log10_delta[-1]
+        if self.theory is None or start is None or not len(self.theory.log10_gradient):
+            return None
+        shift = np.append(np.cumsum(self.theory.shifts[::-1])[::-1], 0.0) / LN10
+        return self._at_layers(start + self.theory.log10_gradient + shift)
+
+    def expected_square(self) -> Array | None:
+        """log10 q that theory expects at the profile's layers."""
+        if self.theory is None or not len(self.theory.q):
+            return None
+        return self._at_layers(np.log10(self.theory.q))
+
+    def _at_layers(self, values: Array) -> Array:
+        return np.asarray(values[np.array(self.layers) - 1])
+
+
+def spread(values: Array) -> tuple[Array, Array]:
+    """The ends of the 95% t interval of the mean of (layers, networks) over networks; nan for one."""
+    count = values.shape[1]
+    with np.errstate(all="ignore"):
+        mean = values.mean(axis=1)
+        if count < 2:
+            return np.full_like(mean, np.nan), np.full_like(mean, np.nan)
+        half = t_quantile(0.975, count - 1) * values.std(axis=1, ddof=1) / np.sqrt(count)
+        return mean - half, mean + half
+
+
+def study_of(run: Run, label: str) -> Study:
+    """A saved run, with theory's prediction for its config."""
+    from gradflow.analysis.summarize import predicted
+
+    known = run.status != "failed" and run.summary.theory.c is not None
+    return Study(
+        label, run.summary, run.recording, predicted(run.config, run.info["data"]) if known else None
+    )
+
+
+def studies_of(runs: Sequence[Run]) -> list[Study]:
+    """Saved runs, each labelled by what differs from the others."""
+    from gradflow.report.labels import labels
+
+    return [
+        study_of(run, label) for run, label in zip(runs, labels([run.summary for run in runs]), strict=True)
+    ]

@@ -1,0 +1,320 @@
+"""Charts of many runs: a value over keys, the phase map, measured against predicted c, and depth laws."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import log10
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+
+from gradflow.analysis.summary import Number, Summary
+from gradflow.errors import InputError, did_you_mean
+from gradflow.report.charts.base import (
+    DASH,
+    LOG10,
+    NEUTRAL,
+    PLAIN,
+    RUNS,
+    VERDICTS,
+    Drawn,
+    colours,
+    diverging,
+    level,
+    points,
+    table,
+    tip,
+    titled,
+    x,
+    y,
+)  # fmt: skip
+from gradflow.report.labels import flat, label
+from gradflow.report.numbers import number, with_error
+from gradflow.report.several import axes_of, depth_laws
+
+if TYPE_CHECKING:
+    from gradflow.store import Run
+
+Row = dict[str, Any]
+
+SIGMA_W, SIGMA_B = "model.init.sigma_w", "model.init.sigma_b"
+WRITTEN = 120  # cells of a map up to which their values are written into them
+QUIET = 0.02  # log10 of c up to which a map stays pale: 1.05
+
+
+@dataclass(frozen=True)
+class Value:
+    """Something of a run that a map can show: its number, and that number as the colour takes it."""
+
+    title: str
+    read: Callable[[Summary], Number]
+    colour: Callable[[float], float] = float
+    diverges: bool = False
+    quiet: float = QUIET
+
+
+VALUES = {
+    "c": Value("c at initialization", lambda s: s.flow.initial.c, lambda c: log10(c) if c else -10.0, True),
+    "log10_ratio": Value(
+        "log10 ratio of layer 1 to L", lambda s: s.flow.initial.log10_ratio, float, True, 1.0
+    ),
+    "c_final": Value("c at the end", lambda s: s.flow.final.c, lambda c: log10(c) if c else -10.0, True),
+    "loss_final": Value("loss at the end", lambda s: s.training.loss_final),
+    "accuracy_final": Value("accuracy at the end", lambda s: s.training.accuracy_final),
+}
+
+
+def key_of(name: str, summaries: Sequence[Summary]) -> str:
+    """The dotted key that a name stands for: itself, or the one key whose last part it is. InputError."""
+    keys = dict.fromkeys(key for summary in summaries for key in flat(summary.config))
+    found = [key for key in keys if key == name] or [key for key in keys if key.rpartition(".")[2] == name]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise InputError(f"{name} could be {' or '.join(found)}: give the whole key")
+    raise InputError(f"no run has a key {name}{did_you_mean(name, keys)}")
+
+
+def over_one(summaries: Sequence[Summary], key: str, value: str = "c") -> Drawn | None:
+    """A value over one key, as points; runs that differ in other keys are lines of their own."""
+    others = [other for other in axes_of(summaries) if other != key]
+    shown, rows = VALUES[value], []
+    for summary in summaries:
+        config, flow = flat(summary.config), summary.flow.initial
+        ends = (flow.c_low, flow.c_high) if value == "c" else (None, None)
+        row = {"x": config.get(key), "value": shown.read(summary), "low": ends[0], "high": ends[1]}
+        rows.append(
+            {**row, "line": label(config, others) or "all", "run": summary.id, "text": _text(summary, value)}
+        )
+    if not any(row["value"] is not None for row in rows):
+        return None
+    names = {name: RUNS[i % len(RUNS)] for i, name in enumerate(dict.fromkeys(row["line"] for row in rows))}
+    numeric = all(isinstance(row["x"], int | float) for row in rows)
+    axis = x("x", key) if numeric else alt.X("x:N", title=key, sort=None, axis=alt.Axis(labelAngle=-30))
+    base = alt.Chart(table(rows)).encode(x=axis, color=colours(names), y=y("value", shown.title))
+    tips = [tip("run"), tip("line", "differs"), tip("x", key), tip("text", value)]
+    bars = base.mark_rule(opacity=0.6).encode(y=y("low", shown.title), y2="high")
+    dots = points(base, 50, tips)
+    lines = [base.mark_line(strokeWidth=1)] if numeric else []
+    return titled(
+        alt.layer(*([level(1)] if value == "c" else []), bars, *lines, dots), f"{shown.title}, by {key}"
+    )
+
+
+def over_two(summaries: Sequence[Summary], across: str, up: str, value: str = "c") -> Drawn | None:
+    """A value over two keys as a map of cells; numbers are written into few cells."""
+    rows = _cells(summaries, across, up, value)
+    orders = [_order([row[name] for row in rows]) for name in ("x", "y")]
+    base = alt.Chart(table(rows)).encode(
+        x=alt.X("x:N", title=across, sort=orders[0], axis=alt.Axis(labelAngle=0, grid=False)),
+        y=alt.Y("y:N", title=up, sort=orders[1][::-1], axis=alt.Axis(grid=False)),
+    )
+    cells = base.mark_rect().encode(color=_colour(rows, value), tooltip=_cell_tips(across, up, value))
+    if len(rows) > WRITTEN:
+        return titled(cells, _map_title(value))
+    words = base.mark_text(fontSize=10).encode(text="text_short:N", color=_ink(rows, value))
+    return titled(alt.layer(cells, words), _map_title(value))
+
+
+def phase(summaries: Sequence[Summary], value: str = "c") -> Drawn | None:
+    """c over (sigma_w, sigma_b), with theory's critical line between ordered and chaotic."""
+    if not {SIGMA_W, SIGMA_B} <= {*axes_of(summaries)} or len(axes_of(summaries)) > 2:
+        return None
+    rows = _cells(summaries, SIGMA_W, SIGMA_B, value)
+    if not all(isinstance(row[name], int | float) for row in rows for name in ("x", "y")):
+        return None
+    for name in ("x", "y"):
+        edges = _edges({row[name] for row in rows})
+        for row in rows:
+            row[f"{name}_low"], row[f"{name}_high"] = edges[row[name]]
+    cells = alt.Chart(table(rows)).mark_rect().encode(
+        x=x("x_low", "sigma_w"), x2="x_high", y=y("y_low", "sigma_b", nice=False), y2="y_high",
+        color=_colour(rows, value), tooltip=_cell_tips("sigma_w", "sigma_b", value),
+    )  # fmt: skip
+    critical = _critical(summaries, rows)
+    chart = alt.layer(cells, *critical)
+    return titled(chart, _map_title(value), "dashed: theory's critical line" if critical else "")
+
+
+def _critical(summaries: Sequence[Summary], rows: list[Row]) -> list[alt.Chart]:
+    """The critical sigma_w of each sigma_b, inside the map."""
+    low, high = min(row["x_low"] for row in rows), max(row["x_high"] for row in rows)
+    known = {flat(s.config)[SIGMA_B]: s.theory.critical_sigma_w for s in summaries}
+    points = [{"x": w, "y": b} for b, w in sorted(known.items()) if w is not None and low <= w <= high]
+    if len(points) < 2:
+        return []
+    mark = alt.Chart(table(points)).mark_line(color="black", strokeDash=DASH, strokeWidth=2)
+    return [
+        mark.encode(
+            x="x:Q",
+            y="y:Q",
+            order="y:Q",
+            tooltip=[tip("x", "critical sigma_w", PLAIN), tip("y", "sigma_b", PLAIN)],
+        )
+    ]
+
+
+def theory(summaries: Sequence[Summary]) -> Drawn | None:
+    """Measured c with its interval against the c that theory expects at this depth and width."""
+    rows = [
+        {
+            "expected": s.theory.c_finite_width or s.theory.c, "value": s.flow.initial.c, "low": s.flow.initial.c_low,
+            "high": s.flow.initial.c_high, "verdict": s.flow.initial.verdict, "run": s.id, "text": _text(s, "c"),
+        }
+        for s in summaries
+        if s.theory.c is not None and s.flow.initial.c is not None
+    ]  # fmt: skip
+    if not rows:
+        return None
+    found = [row[name] for row in rows for name in ("expected", "value")]
+    ends = [{"expected": end, "value": end} for end in (min(found) * 0.97, max(found) * 1.03)]
+    identity = (
+        alt.Chart(table(ends)).mark_line(color=NEUTRAL, strokeDash=DASH).encode(x="expected:Q", y="value:Q")
+    )
+    met = [verdict for verdict in VERDICTS if any(row["verdict"] == verdict for row in rows)]
+    scale = alt.Scale(domain=met, range=[VERDICTS[verdict] for verdict in met])
+    legend = alt.Legend(title=None, orient="top")
+    base = alt.Chart(table(rows)).encode(
+        x=x("expected", "c expected at this depth and width"),
+        color=alt.Color("verdict:N", scale=scale, legend=legend),
+    )
+    tips = [tip("run"), tip("text", "measured c"), tip("expected", "expected c", PLAIN), tip("verdict")]
+    bars = base.mark_rule().encode(y=y("low", "c measured"), y2="high")
+    dots = points(base.encode(y=y("value", "c measured")), 60, tips)
+    return titled(
+        alt.layer(identity, bars, dots), "Measured against predicted c", "bars: 95%; dashed: they agree"
+    )
+
+
+def depth_law(runs: Sequence[Run]) -> Drawn | None:
+    """log10 ||dL/dW_1|| over depth, with the line of each law c^L across networks."""
+    names: dict[str, str] = {}
+    rows: list[Row] = []
+    for i, law in enumerate(depth_laws(runs)):
+        found = [run for run in runs if all(flat(run.summary.config).get(k) == v for k, v in law.items() if "." in k)]
+        line = _law_name(law, found)
+        names[line] = RUNS[i % len(RUNS)]
+        rows += _law_rows(line, law["weight_grad"]["c"], found)
+    if len({row["depth"] for row in rows}) < 2:
+        return None
+    title = "log10 ||dL/dW_1||"
+    base = alt.Chart(table(rows)).encode(x=x("depth", "depth (hidden layers)"), color=colours(names))
+    tips = [tip("run"), tip("line", "law"), tip("depth"), tip("value", title, LOG10)]
+    dots = points(base.encode(y=y("value", title)), 60, tips)
+    lines = base.mark_line().encode(y=y("fit", title))
+    return titled(alt.layer(lines, dots), "First layer's weight gradient by depth", "lines: c^L, ± 95%")
+
+
+def _law_name(law: Mapping[str, Any], runs: Sequence[Run]) -> str:
+    """he_normal: c = 0.99 ± 0.02."""
+    grad = law["weight_grad"]
+    name = label(flat(runs[0].summary.config), [key for key in law if "." in key])
+    return f"{name + ': ' if name else ''}c = {with_error(grad['c'], grad['c_low'], grad['c_high'])}"
+
+
+def _law_rows(line: str, c: Number, runs: Sequence[Run]) -> list[Row]:
+    """The norm of each depth, and the line of slope log10 c through their mean."""
+    known = [
+        (run.summary.config["model"]["depth"], norms[0], run.id)
+        for run in runs
+        if (norms := run.summary.flow.initial.profile.log10_weight_grad) and norms[0] is not None
+    ]
+    if not known:
+        return []
+    depth, norm = (sum(one[i] for one in known) / len(known) for i in (0, 1))
+    return [
+        {"line": line, "depth": at, "value": value, "run": name,
+         "fit": norm + (at - depth) * log10(c) if c else None}
+        for at, value, name in known
+    ]  # fmt: skip
+
+
+def _cells(summaries: Sequence[Summary], across: str, up: str, value: str) -> list[Row]:
+    """A row a run: its place, its value and how that is written. InputError if two runs share a place."""
+    shown, rows = VALUES[value], []
+    for summary in summaries:
+        config, read = flat(summary.config), shown.read(summary)
+        rows.append({
+            "x": config.get(across), "y": config.get(up), "shade": None if read is None else shown.colour(read),
+            "text": _text(summary, value), "text_short": number(read), "verdict": summary.flow.initial.verdict,
+            "run": summary.id,
+        })  # fmt: skip
+    places = Counter((row["x"], row["y"]) for row in rows)
+    place, most = max(places.items(), key=lambda item: item[1])
+    if most > 1:
+        others = [key for key in axes_of(summaries) if key not in (across, up)]
+        raise InputError(
+            f"{most} runs share {across} {place[0]}, {up} {place[1]}: name fewer runs ({', '.join(others)} differ too)"
+        )
+    return rows
+
+
+def _order(values: list[Any]) -> list[Any]:
+    """Numbers by size, names as they came."""
+    kept = list(dict.fromkeys(values))
+    return sorted(kept) if all(isinstance(value, int | float) for value in kept) else kept
+
+
+def _edges(values: set[float]) -> dict[float, tuple[float, float]]:
+    """The ends of the cell of each value: half-way to its neighbours."""
+    ordered = sorted(values)
+    if len(ordered) == 1:
+        return {ordered[0]: (ordered[0] - 0.5, ordered[0] + 0.5)}
+    middles = [(a + b) / 2 for a, b in pairwise(ordered)]
+    ends = [2 * ordered[0] - middles[0], *middles, 2 * ordered[-1] - middles[-1]]
+    return dict(zip(ordered, pairwise(ends), strict=True))
+
+
+def _map_title(value: str) -> str:
+    return VALUES[value].title[0].upper() + VALUES[value].title[1:]
+
+
+def _cell_tips(across: str, up: str, value: str) -> list[alt.Tooltip]:
+    return [tip("run"), tip("x", across), tip("y", up), tip("text", value), tip("verdict")]
+
+
+def _text(summary: Summary, value: str) -> str:
+    """The value as every report writes it."""
+    if value == "c":
+        return with_error(summary.flow.initial.c, summary.flow.initial.c_low, summary.flow.initial.c_high)
+    return number(VALUES[value].read(summary))
+
+
+def _reach(rows: list[Row], value: str) -> float:
+    shades = [abs(row["shade"]) for row in rows if row["shade"] is not None]
+    return max(VALUES[value].quiet, *shades, 0.0)
+
+
+def _colour(rows: list[Row], value: str) -> alt.Color:
+    """Blue, white, red around what neither shrinks nor grows; viridis for a loss or an accuracy."""
+    shown = VALUES[value]
+    if shown.diverges:
+        title = "log10 c" if value.startswith("c") else "log10 ratio"
+        return diverging("shade", title, 0.0, _reach(rows, value))
+    return alt.Color("shade:Q", title=shown.title, scale=alt.Scale(scheme="viridis"))
+
+
+def _ink(rows: list[Row], value: str) -> Any:
+    """White on the dark ends of the colours, black elsewhere."""
+    if not VALUES[value].diverges:
+        return alt.value("black")
+    return (
+        alt.when(f"abs(datum.shade) > {0.6 * _reach(rows, value):.6g}")
+        .then(alt.value("white"))
+        .otherwise(alt.value("black"))
+    )
+
+
+def overview(summaries: Sequence[Summary], across: str | None = None, up: str | None = None, value: str = "c") -> Drawn | None:
+    """A value over the keys that differ, or over those that are named: points over one, a map over two."""
+    found = axes_of(summaries)
+    keys = [key_of(key, summaries) for key in (across, up) if key]
+    keys += [key for key in found if key not in keys][: 2 - len(keys)] if not up else []
+    if not keys:
+        return None
+    if len(keys) == 2 and (up or len(found) == 2):
+        return over_two(summaries, *keys, value)
+    return over_one(summaries, keys[0], value)

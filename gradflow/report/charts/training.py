@@ -1,0 +1,139 @@
+"""Charts over training: the map of the gradient over layers and steps, c with its interval, and the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.report.charts.base import (
+    LOG10,
+    PLAIN,
+    Drawn,
+    colours,
+    diverging,
+    level,
+    points,
+    table,
+    tip,
+    titled,
+    x,
+    y,
+)  # fmt: skip
+from gradflow.report.charts.layers import names_of
+from gradflow.report.charts.study import LN10, Study
+from gradflow.report.numbers import count
+
+Array = NDArray[Any]
+
+LAYERS, STEPS = 100, 120  # of a heat map, at most
+QUIET = 0.25  # decades around the median that always count as level
+SWING = 30.0  # how many times its smallest value a loss reaches before its axis is logarithmic
+
+
+def heatmap(studies: Sequence[Study]) -> Drawn | None:
+    """log10 ||delta|| over layers and steps, around its median, at most 100 layers and 120 steps of it."""
+    cells, layers, steps = _cells(studies[0])
+    finite = cells[np.isfinite(cells)]
+    if not finite.size or len(steps) < 2:
+        return None
+    centre = float(np.median(finite))
+    reach = max(QUIET, float(np.quantile(np.abs(finite - centre), 0.98)))
+    ends = [*steps[1:], 2 * steps[-1] - steps[-2]]
+    rows = [
+        {"top": layer - 0.5, "bottom": below - 0.5, "layer": layer, "step": steps.tolist(), "end": ends, "value": row}
+        for layer, below, row in zip(layers.tolist(), [*layers[1:].tolist(), layers[-1] + 1], cells.tolist(), strict=True)
+    ]  # fmt: skip
+    chart = alt.Chart(table(rows)).transform_flatten(["step", "end", "value"]).mark_rect()
+    chart = chart.encode(
+        x=x("step", "step"), x2="end", y=y("top", "layer", reverse=True, nice=False), y2="bottom",
+        color=diverging("value", "log10 ||delta||", centre, reach),
+        tooltip=[tip("layer"), tip("step"), tip("value", "log10 ||delta||", LOG10)],
+    )  # fmt: skip
+    return titled(chart, "Gradient norm over layers and steps", _kept(studies[0], len(layers), len(steps)))
+
+
+def _cells(study: Study) -> tuple[Array, Array, Array]:
+    """log10 ||delta|| (layers, steps), mean over networks, and the layers and steps that are kept."""
+    log_delta, step = study.recording["log_delta_norm"], study.recording["step"].astype(int)
+    rows, layers = (
+        np.unique(np.linspace(0, size - 1, min(size, most)).round().astype(int))
+        for size, most in zip(log_delta.shape, (STEPS, LAYERS), strict=False)
+    )
+    with np.errstate(all="ignore"):
+        cells = log_delta[np.ix_(rows, layers)].mean(axis=2).T / LN10
+    return cells, layers + 1, step[rows]
+
+
+def _kept(study: Study, layers: int, rows: int) -> str:
+    """What the map leaves out, and where its middle is."""
+    all_rows, depth = study.recording["log_delta_norm"].shape[:2]
+    if (rows, layers) == (all_rows, depth):
+        return "white: the median"
+    return (
+        f"white: the median; downsampled, {count(layers)} of {count(depth)} layers "
+        f"and {count(rows)} of {count(all_rows)} recorded steps"
+    )
+
+
+def course(studies: Sequence[Study]) -> Drawn | None:
+    """c over training with its 95% interval; the line at 1 divides shrinking from growing."""
+    rows = [
+        {"line": study.label, "step": step, "value": c, "low": low, "high": high}
+        for study in studies
+        for step, c, low, high in zip(*_history(study, "steps", "c", "c_low", "c_high"), strict=True)
+    ]
+    if sum(row["value"] is not None for row in rows) < 2:
+        return None
+    known = [row["value"] for row in rows if row["value"]]
+    scale = {"type": "log"} if max(known, default=1) > SWING * min(known, default=1) else {}
+    base = _over_steps(studies, rows, "c", **scale)
+    band = base.mark_area(opacity=0.2).encode(y=y("low", "c", **scale), y2="high")
+    line = base.mark_line(strokeWidth=2)
+    tips = [
+        tip("step"),
+        tip("value", "c", PLAIN),
+        tip("low", "95% from", PLAIN),
+        tip("high", "95% to", PLAIN),
+    ]
+    tips = [tip("line", "run"), *tips] if len(studies) > 1 else tips
+    dots = points(base, 14, tips)
+    return titled(
+        alt.layer(level(1), band, line, dots), "c over training", "band: 95% interval; grey line: c = 1"
+    )
+
+
+def loss(studies: Sequence[Study]) -> Drawn | None:
+    """The loss over training, the mean over networks; on a logarithmic axis if it covers decades."""
+    rows = [
+        {"line": study.label, "step": step, "value": value}
+        for study in studies
+        for step, value in zip(*_history(study, "steps", "loss"), strict=True)
+    ]
+    known = [row["value"] for row in rows if row["value"] is not None]
+    if len(known) < 2:
+        return None
+    log = min(known) > 0 and max(known) > SWING * min(known)
+    base = _over_steps(studies, rows, "loss", **({"type": "log"} if log else {}))
+    tips = [tip("step"), tip("value", "loss", PLAIN)]
+    tips = [tip("line", "run"), *tips] if len(studies) > 1 else tips
+    dots = points(base, 14, tips)
+    several = max(study.summary.config["seeds"] for study in studies) > 1
+    return titled(
+        alt.layer(base.mark_line(strokeWidth=2), dots), "Loss over training", "mean over networks" if several else ""
+    )  # fmt: skip
+
+
+def _history(study: Study, *columns: str) -> list[tuple[Any, ...]]:
+    return [getattr(study.summary.history, column) for column in columns]
+
+
+def _over_steps(studies: Sequence[Study], rows: list[dict[str, Any]], title: str, **scale: Any) -> alt.Chart:
+    names = (
+        names_of(studies) if len(studies) > 1 else {studies[0].label: next(iter(names_of(studies).values()))}
+    )
+    axes = {"x": x("step", "step"), "y": y("value", title, **scale)}
+    return alt.Chart(table(rows)).encode(**axes, color=colours(names))

@@ -1,0 +1,87 @@
+"""The report of a run, or of several, as the text of a file: one self-contained HTML page, or markdown."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gradflow.errors import InputError, Problem
+from gradflow.report import html, markdown
+from gradflow.report.numbers import counted
+from gradflow.report.page import Block, Command, Facts, Heading, Page, Sentence
+from gradflow.report.pages import layers_page, run_page
+from gradflow.report.several import in_order, several
+from gradflow.report.sweep_pages import sweep_page
+
+if TYPE_CHECKING:
+    from gradflow.store import Run
+
+SUFFIXES = (".html", ".md")
+DETAILED = 60  # runs of which each has its own lines
+
+
+def report_file(runs: Sequence[Run], path: Path) -> str:
+    """The report of these runs as the file's name asks for it. InputError if that is neither .html nor .md."""
+    if path.suffix not in SUFFIXES:
+        raise InputError(Problem(f"a report ends in {' or '.join(SUFFIXES)}", source=str(path)))
+    if path.suffix == ".html":
+        return run_html(runs[0]) if len(runs) == 1 else several_html(runs)
+    page = run_page(runs[0].summary, runs[0].recording) if len(runs) == 1 else several_page(runs)
+    return markdown.render(page)
+
+
+def run_html(run: Run) -> str:
+    """One run: its page with charts, every layer, its config and how to compute it again."""
+    from gradflow.report.charts import document, run_charts
+
+    summary = run.summary
+    charts = {name: document(chart) for name, chart in run_charts(run).items()}
+    tail = [html.folded("Every layer", *layers_page(summary).blocks), _again(run)]
+    page = run_page(summary, run.recording)
+    return html.render(page, charts, "\n".join(tail), summary.flow.initial.verdict)
+
+
+def several_page(runs: Sequence[Run]) -> Page:
+    """A line a run with what differs, and the depth laws."""
+    runs = in_order(runs)
+    folders = {run.path.parent for run in runs}
+    folder = folders.pop() if len(folders) == 1 else Path()
+    name = folder.name if folder != Path() and (folder / runs[0].id) == runs[0].path else counted(len(runs), "run")
+    return sweep_page(several(name, str(folder), runs))
+
+
+def several_html(runs: Sequence[Run]) -> str:
+    """Several runs: their charts, a table, the verdict of each, and how to compute one again."""
+    from gradflow.report.charts import document, sweep_charts
+
+    runs = in_order(runs)
+    charts = {name: document(chart) for name, chart in sweep_charts(runs).items()}
+    tail = [html.folded("Each run", *_told(runs)), _again(runs[0])]
+    return html.render(several_page(runs), charts, "\n".join(tail))
+
+
+def _told(runs: Sequence[Run]) -> list[Block]:
+    """What each run says, or the first of many."""
+    blocks: list[Block] = []
+    for run in runs[:DETAILED]:
+        blocks += [Heading(run.id), *(block for block in run_page(run.summary).blocks if isinstance(block, Sentence))]
+    left = len(runs) - DETAILED
+    return [*blocks, Sentence(f"{counted(left, 'more run')} not told here.", "note")] if left > 0 else blocks
+
+
+def _again(run: Run) -> str:
+    """The resolved config and the command that computes it again bit for bit."""
+    from gradflow.store.save import config_text
+
+    name, versions = f"{run.summary.name}.yaml", run.info["versions"]
+    facts = Facts((
+        ("run", run.id),
+        ("computed", f"{run.info['times']['finished'][:16].replace('T', ' ')} UTC"),
+        ("by", ", ".join(f"{what} {version}" for what, version in versions.items() if version)),
+    ))  # fmt: skip
+    save = Sentence(f"Save the config below as {name}, then type")
+    command = Command(shlex.join(["gradflow", "run", name]))
+    blocks = (Heading("How to compute it again"), facts, save, command, Heading("The resolved config"))
+    return f"{html.fragment(blocks)}\n{html.code(config_text(run.config))}"

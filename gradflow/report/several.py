@@ -1,0 +1,70 @@
+"""Several runs, or a sweep, as the document that a sweep's page is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from gradflow.analysis.summary import Summary
+from gradflow.report.labels import differing, flat
+
+if TYPE_CHECKING:
+    from gradflow.store import Run
+
+Values = Mapping[str, Any]
+
+DEPTH = "model.depth"
+
+
+def axes_of(summaries: Sequence[Summary]) -> list[str]:
+    """The keys that differ, the depth first."""
+    return sorted(differing(summaries), key=lambda key: key != DEPTH)
+
+
+def in_order(runs: Sequence[Run]) -> list[Run]:
+    """Runs by what differs: numbers by size, before names."""
+    axes = axes_of([run.summary for run in runs])
+    return sorted(runs, key=lambda run: [_place(flat(run.summary.config).get(axis)) for axis in axes])
+
+
+def _place(value: Any) -> tuple[int, float, str]:
+    return (0, float(value), "") if isinstance(value, int | float) else (1, 0.0, str(value))
+
+
+def several(name: str, path: str, runs: Sequence[Run]) -> dict[str, Any]:
+    """The document of runs: axes with their values, a point a run, and the depth laws."""
+    summaries = [run.summary for run in runs]
+    axes = axes_of(summaries)
+    values = [{axis: flat(summary.config).get(axis) for axis in axes} for summary in summaries]
+    points = [_point(run, own) for run, own in zip(runs, values, strict=True)]
+    columns = {axis: list(dict.fromkeys(map(str, (own[axis] for own in values)))) for axis in axes}
+    return {"id": name, "path": path, "axes": columns, "points": points, "depth_law": {"groups": depth_laws(runs)}}
+
+
+def _point(run: Run, values: Values) -> dict[str, Any]:
+    summary, flow = run.summary, run.summary.flow.initial
+    return {
+        "id": run.id, "path": str(run.path), "status": run.status, **values, "c": flow.c, "c_low": flow.c_low,
+        "c_high": flow.c_high, "log10_ratio": flow.log10_ratio, "verdict": flow.verdict,
+        "loss_final": summary.training.loss_final, "reason": flow.reason,
+    }  # fmt: skip
+
+
+def depth_laws(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """c^L across the runs that differ in depth alone, one law for each combination of the other keys."""
+    from gradflow.analysis.depth_law import depth_law, first_layer
+
+    axes = axes_of([run.summary for run in runs])
+    if DEPTH not in axes:
+        return []
+    groups: dict[str, tuple[Values, dict[int, Run]]] = {}
+    for run in runs:
+        config = flat(run.summary.config)
+        shared = {axis: config.get(axis) for axis in axes if axis != DEPTH}
+        if run.recording:
+            groups.setdefault(repr(shared), (shared, {}))[1].setdefault(config[DEPTH], run)
+    return [
+        {**shared, **asdict(depth_law([first_layer(run.summary, run.recording) for run in found.values()]))}
+        for shared, found in groups.values()
+    ]

@@ -1,0 +1,115 @@
+"""The pages of a sweep, made from its documents: what it would cost, how far it is, and what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gradflow.report.numbers import count, counted, decades, number, scalar, with_error
+from gradflow.report.page import Block, Cell, Column, Facts, Heading, Page, Sentence, Table, Toned
+from gradflow.report.sentences import entry
+
+Document = Mapping[str, Any]
+
+SHOWN = 40  # failures that are told one by one
+
+
+def plan_page(document: Document) -> Page:
+    """The points of a sweep and what each of them will cost."""
+    from gradflow.config.memory import size
+
+    axes, total = list(document["axes"]), document["total"]
+    titles = ("parameters", "memory", "steps", "disk")
+    rows = tuple(
+        (*_values(point, axes), count(point["parameters"]), size(point["memory"]), count(point["steps"]),
+         size(point["disk"]))
+        for point in document["points"]
+    )  # fmt: skip
+    words = (
+        f"{counted(len(rows), 'point')}, {counted(total['steps'], 'step')}: {size(total['disk'])} on the disk"
+    )
+    text = f"{words}, at most {size(total['memory'])} of memory for one point. Nothing was computed."
+    return Page(document["id"], (Table((*_axes(axes), *map(Column, titles)), rows), Sentence(text)))
+
+
+def progress_page(title: str, points: Sequence[Document], axes: Sequence[str]) -> Page:
+    """How far a sweep is, and the points that ended last."""
+    return Page(title, (_table(points, axes),) if points else ())
+
+
+def sweep_page(document: Document) -> Page:
+    """A line for each point of a sweep, why some failed, and the depth laws."""
+    points, axes = document["points"], list(document["axes"])
+    blocks: list[Block] = [_table(points, axes), *_reasons(points, axes), *_laws(document["depth_law"])]
+    return Page(document["id"], (*blocks, Facts((("saved in", document["path"]),))))
+
+
+def _table(points: Sequence[Document], axes: Sequence[str]) -> Table:
+    columns = (
+        *_axes(axes),
+        Column("verdict", False),
+        Column("c"),
+        Column("log10 ratio"),
+        Column("final loss"),
+    )
+    return Table(columns, tuple((*_values(point, axes), *_outcome(point)) for point in points))
+
+
+def _axes(axes: Sequence[str]) -> tuple[Column, ...]:
+    """Columns named by the last part of a key, by two where that would leave two alike."""
+    last = [key.rpartition(".")[2] for key in axes]
+    names = [
+        ".".join(key.split(".")[-2:]) if last.count(name) > 1 else name
+        for key, name in zip(axes, last, strict=True)
+    ]
+    return tuple(Column(name) for name in names)
+
+
+def _values(point: Document, axes: Sequence[str]) -> tuple[str, ...]:
+    return tuple(entry(v) if isinstance(v := point[key], dict) else scalar(v) for key in axes)
+
+
+def _outcome(point: Document) -> tuple[Cell, ...]:
+    if point["status"] == "failed":
+        return Toned("failed", "warning"), "", "", ""
+    loss = Toned("diverged", "overflow") if point["status"] == "diverged" else number(point["loss_final"])
+    c = with_error(point["c"], point["c_low"], point["c_high"])
+    return Toned(point["verdict"], point["verdict"]), c, decades(point["log10_ratio"]), loss
+
+
+def _reasons(points: Sequence[Document], axes: Sequence[str]) -> list[Block]:
+    failed = [point for point in points if point["status"] == "failed"]
+    if not failed:
+        return []
+    told = [f"{_place(point, axes)}: {point['reason']}" for point in failed[:SHOWN]]
+    head = f"{counted(len(failed), 'point')} failed: the same command with --retry-failed tries again"
+    return [Heading("Failed"), Sentence(head, "warning"), *map(Sentence, told)]
+
+
+def _place(point: Document, axes: Sequence[str]) -> str:
+    return (
+        " ".join(f"{key}={value}" for key, value in zip(axes, _values(point, axes), strict=True))
+        or point["id"]
+    )
+
+
+def _laws(law: Document) -> list[Block]:
+    """c^L across networks for each combination of the other axes, beside c inside them and theory's."""
+    groups = [
+        group
+        for group in law["groups"]
+        if group["weight_grad"]["c"] is not None or group["delta"]["c"] is not None
+    ]
+    if not groups:
+        return []
+    own = {"depths", "weight_grad", "delta", "c_inside", "c_theory", "reason"}
+    axes = [key for key in groups[0] if key not in own]
+    titles = ("c of dL/dW_1", "c of delta_1", "c inside", "theory")
+    rows = tuple(
+        (*_values(group, axes), *(with_error(group[name]["c"], group[name]["c_low"], group[name]["c_high"])
+         for name in ("weight_grad", "delta")), number(group["c_inside"]), number(group["c_theory"]))
+        for group in groups
+    )  # fmt: skip
+    depths = " to ".join(count(groups[0]["depths"][end]) for end in (0, -1))
+    title = f"Depth law: the first layer's gradient goes as c^L, depths {depths}, ± 95%"
+    return [Heading(title), Table((*_axes(axes), *map(Column, titles)), rows)]

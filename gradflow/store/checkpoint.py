@@ -1,0 +1,79 @@
+"""A checkpoint: how far a run has come, in one file, replaced now and then and gone with the run's end."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from hashlib import sha256
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.store.reading import open_file
+from gradflow.store.writing import sync, write_file
+
+if TYPE_CHECKING:
+    from gradflow.store.info import Versions
+    from gradflow.store.partial import Claim
+    from gradflow.training import Training
+
+    Arrays = dict[str, NDArray[Any]]
+
+SECONDS = 60.0  # from one checkpoint to the next
+SHARE = 0.02  # of the time may go into writing them
+ABOUT, SEAL = "about", "seal"  # arrays of bytes beside the state: whose it is, and the sha256 of all the rest
+
+
+class Checkpoint:
+    """The checkpoint of a claimed run, which only the same digest and versions go on from."""
+
+    def __init__(self, claimed: Claim, digest: str, versions: Versions, interval: float = SECONDS) -> None:
+        self.claimed, self.interval = claimed, interval
+        self.origin = {"digest": digest, "versions": dict(versions)}
+        self._due = perf_counter() + interval
+
+    def resume(self, training: Training) -> tuple[str, float] | None:
+        """Bring a new training to where the file left it; since when and for how many seconds it has run.
+
+        None, and the training as it was, if there is no file, or one that is damaged or of another origin.
+        """
+        try:
+            with open_file(self.claimed.checkpoint) as file, np.load(file, allow_pickle=False) as archive:
+                state = {name: archive[name] for name in archive.files}
+            seal, about = state.pop(SEAL), json.loads(state[ABOUT].tobytes())
+        except Exception:  # zipfile and NumPy's reader raise a dozen unrelated classes
+            return None
+        if seal.tobytes() != _seal(state) or about["origin"] != self.origin:
+            return None
+        training.restore(state)
+        return about["started"], about["seconds"]
+
+    def keep(self, training: Training, started: str, seconds: float) -> None:
+        """Write the file if it is time. A disk that refuses it does not end the run."""
+        clock = perf_counter()
+        if clock < self._due or training.outcome.diverged_step is not None:
+            return
+        about = json.dumps({"origin": self.origin, "started": started, "seconds": seconds})
+        state = {**training.state(), ABOUT: np.frombuffer(about.encode(), np.uint8)}
+        with suppress(OSError):
+            self._replace({**state, SEAL: np.frombuffer(_seal(state), np.uint8)})
+        took = perf_counter() - clock
+        self._due = clock + took + max(self.interval, took / SHARE)
+
+    def _replace(self, arrays: dict[str, Any]) -> None:
+        written = self.claimed.stage() / self.claimed.checkpoint.name
+        write_file(written, lambda file: np.savez(file, **arrays))
+        os.replace(written, self.claimed.checkpoint)
+        sync(self.claimed.checkpoint.parent)
+
+
+def _seal(state: Arrays) -> bytes:
+    """sha256 of names, types, shapes and bytes."""
+    digest = sha256()
+    for name, array in sorted(state.items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.digest()

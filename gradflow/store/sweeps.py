@@ -1,0 +1,71 @@
+"""A sweep's folder: sweep.json, which any shard may write, and one run directory a point."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from gradflow.errors import RunError
+from gradflow.store import locks
+from gradflow.store.names import PARTIAL, RUN, SWEEP
+from gradflow.store.partial import Claim, reap
+from gradflow.store.reading import damaged, read_json
+from gradflow.store.writing import disk_errors, sync, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+WHOLE = (1, 1)
+
+
+@contextmanager
+def open_sweep(
+    runs: Path, id: str, document: dict[str, Any], shard: tuple[int, int] = WHOLE
+) -> Iterator[Path]:
+    """The folder of a sweep, made with its sweep.json, for as long as this process holds shard i of n of it.
+
+    Its points are saved into the folder as into a runs folder. RunError at once if another process holds the
+    same shard, or the whole sweep, or any of its shards when the whole is asked for.
+    """
+    claimed, number = Claim(runs, id), "-of-".join(map(str, shard))
+    names = {f"{id}.lock": shard != WHOLE, **({f"{id}.{number}.lock": False} if shard != WHOLE else {})}
+    with locks.hold(claimed.partial, names, claimed.target, lambda: reap(runs)):
+        with disk_errors(claimed.target):
+            with locks.folder_locked(claimed.partial):
+                _write(claimed, document)
+            with locks.folder_locked(claimed.target / PARTIAL, make=True):
+                reap(claimed.target)
+        yield claimed.target
+
+
+def load_sweep(folder: Path) -> dict[str, Any]:
+    """The sweep.json of a sweep's folder. RunError if it is missing or damaged."""
+    document = read_json(folder / SWEEP)
+    if not isinstance(document, dict):
+        raise damaged(folder / SWEEP, "is damaged", "run the same sweep again")
+    return document
+
+
+def _write(claimed: Claim, document: dict[str, Any]) -> None:
+    """Make the folder, or renew a sweep.json that is not this one."""
+    exists = os.path.lexists(claimed.target)
+    if exists and os.path.lexists(claimed.target / RUN):
+        raise damaged(claimed.target, "is a run", "give the sweep another name")
+    if exists and _standing(claimed.target) == document:
+        return
+    write_json(claimed.stage() / SWEEP, document)
+    if exists:
+        os.replace(claimed.staging / SWEEP, claimed.target / SWEEP)
+        sync(claimed.target)
+        claimed.staging.rmdir()
+    else:
+        claimed.publish()
+
+
+def _standing(folder: Path) -> dict[str, Any] | None:
+    try:
+        return load_sweep(folder)
+    except RunError:
+        return None

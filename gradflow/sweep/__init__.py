@@ -1,0 +1,1 @@
+"""Sweeps: the points of a config, computed by any executor, each an ordinary run directory."""

@@ -1,0 +1,196 @@
+"""The driver of a sweep: a generator of events, so that the caller shows progress and may stop at any.
+
+Only this process writes; a point is in the sweep's folder before its end is told.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from time import monotonic
+
+from gradflow.config.load import load_data
+from gradflow.config.memory import size
+from gradflow.errors import GradflowError, InputError, Problem, RunError
+from gradflow.store import Index, Run, open_run
+from gradflow.store.checkpoint import Checkpoint
+from gradflow.store.partial import Claim, claim
+from gradflow.store.save import copy, finished_at, save
+from gradflow.store.sweeps import WHOLE, open_sweep
+from gradflow.store.train import Result, failed, versions
+from gradflow.sweep.executors import EXECUTORS, Place, Pool, finished_future
+from gradflow.sweep.outcome import Ended, Event, Started, ended
+from gradflow.sweep.points import Point, Sweep
+from gradflow.sweep.worker import late
+
+Render = Callable[[Run], str]
+
+_data = lru_cache(maxsize=2)(load_data)  # the data of the point before is mostly that of the next
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a sweep is run; `shard` (i, n) takes every n-th point from the i-th on, counted from 1."""
+
+    executor: str = "processes"
+    workers: int | None = None  # as many as there are cores
+    address: str | None = None
+    shard: tuple[int, int] = WHOLE
+    timeout: float | None = None
+    force: bool = False
+    retry_failed: bool = False
+    fail_fast: bool = False
+
+    @property
+    def place(self) -> Place:
+        """Where the points are computed."""
+        return EXECUTORS[self.executor](self.workers or cores(), self.address)
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run_sweep(
+    sweep: Sweep, runs: Path, options: Options | None = None, render: Render | None = None
+) -> Generator[Event]:
+    """Bring every point of a sweep, or of a shard of it, to its end: Started if it is computed, then Ended.
+
+    What stands finished anywhere in `runs` is not computed again: it is copied, by hard links, into the
+    sweep's folder. RunError at once if another process is working on the same points.
+    """
+    options = options or Options()
+    with open_sweep(runs, sweep.id, sweep.document(), options.shard) as folder:
+        yield from _Driver(folder, options, render).run(share(sweep, options), Index(runs))
+
+
+def share(sweep: Sweep, options: Options) -> tuple[Point, ...]:
+    """The points of a sweep that fall to a shard. InputError if there are none."""
+    first, step = options.shard
+    points = sweep.points[first - 1 :: step]
+    if not points:
+        message = f"the sweep has {len(sweep.points)} points: shard {first} of {step} would have none"
+        raise InputError(Problem(message, "--shard"))
+    return points
+
+
+class _Driver:
+    def __init__(self, folder: Path, options: Options, render: Render | None) -> None:
+        self.folder, self.options, self.render = folder, options, render
+        self.place = options.place
+        self.running: dict[Future[Result], tuple[Point, float]] = {}
+        self.deaths: Counter[int] = Counter()
+
+    def run(self, points: Sequence[Point], index: Index) -> Iterator[Event]:
+        missing: deque[Point] = deque()
+        for point in points:
+            run = None if self.options.force else self._standing(point, index)
+            if run:
+                yield ended(point, run)
+            else:
+                missing.append(point)
+        self._require_disk(missing)
+        if missing:
+            with self.place.open() as pool:
+                yield from self._compute(missing, pool)
+
+    def _standing(self, point: Point, index: Index) -> Run | None:
+        """The run of a point that needs no computing; a damaged one does."""
+        with suppress(RunError):
+            run = finished_at(Claim(self.folder, point.id), point.config)
+            if run:
+                return run
+        run = index.find(point.digest)
+        if run:
+            return copy(self.folder, point.config, run, self.render)
+        return None if self.options.retry_failed else self._failed(point)
+
+    def _failed(self, point: Point) -> Run | None:
+        try:
+            run = open_run(self.folder / point.id)
+        except RunError:
+            return None
+        same = run.status == "failed" and run.info["digest"] == point.digest
+        return Run(run.path, run.info, reused=True) if same else None
+
+    def _require_disk(self, missing: Sequence[Point]) -> None:
+        needed, free = sum(point.cost.disk for point in missing), shutil.disk_usage(self.folder).free
+        if needed > free:
+            message = f"the recordings need {size(needed)} and {size(free)} are free: set recording.every"
+            raise RunError(str(Problem(message, source=str(self.folder))))
+
+    def _compute(self, missing: deque[Point], pool: Pool) -> Iterator[Event]:
+        try:
+            while missing or self.running:
+                while missing and len(self.running) < pool.width():
+                    point = missing.popleft()
+                    yield Started(point)
+                    since = monotonic()
+                    self.running[self._submit(point, pool)] = point, since
+                for future in self._done():
+                    event = self._end(future, missing, pool)
+                    if event:
+                        yield event
+                    if event and event.status == "failed" and self.options.fail_fast:
+                        return
+        finally:
+            self._save_finished()
+
+    def _submit(self, point: Point, pool: Pool) -> Future[Result]:
+        plain, timeout = point.config.plain(), self.options.timeout
+        try:
+            data = _data(point.config.data)
+        except InputError as error:  # the file has changed or gone since it was checked
+            return finished_future(failed(str(error)))
+        if not self.place.in_process:
+            return pool.executor.submit(pool.compute, plain, data, timeout)
+        with claim(self.folder, point.id) as claimed:
+            checkpoint = Checkpoint(claimed, point.digest, versions())
+            return pool.executor.submit(pool.compute, plain, data, timeout, checkpoint)
+
+    def _done(self) -> list[Future[Result]]:
+        done = wait(self.running, return_when=FIRST_COMPLETED).done
+        return sorted(done, key=lambda future: self.running[future][0].number)
+
+    def _end(self, future: Future[Result], missing: deque[Point], pool: Pool) -> Ended | None:
+        """Save a point that is done. None if its worker died, and it is to be tried once more."""
+        point, since = self.running[future]
+        result: Result | None
+        try:
+            result = future.result()
+        except pool.died:
+            self.deaths[point.number] += 1
+            result = self._result_of_dead(monotonic() - since, self.deaths[point.number] >= pool.tries)
+            if result is None:
+                del self.running[future]
+                missing.appendleft(point)
+                return None
+        except Exception as error:
+            message = f"computes no more ({type(error).__name__}: {error}): run the same sweep again"
+            raise RunError(str(Problem(message, source=f"--executor {self.place.name}"))) from error
+        event = self._save(point, result)
+        del self.running[future]
+        return event
+
+    def _result_of_dead(self, seconds: float, last: bool) -> Result | None:
+        if self.options.timeout is not None and seconds >= self.options.timeout:
+            return failed(late(self.options.timeout))
+        return failed("its worker died under it each time: is the memory enough?") if last else None
+
+    def _save(self, point: Point, result: Result) -> Ended:
+        return ended(point, save(self.folder, point.config, result, self.render, force=True))
+
+    def _save_finished(self) -> None:
+        """Keep what was computed and not yet saved when the sweep was stopped."""
+        for future, (point, _) in self.running.items():
+            if future.done() and not future.cancelled() and not future.exception():
+                with suppress(GradflowError, OSError):
+                    self._save(point, future.result())

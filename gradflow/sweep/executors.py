@@ -1,0 +1,132 @@
+"""Where points are computed, as a table of frozen classes; each opens a concurrent.futures.Executor."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from gradflow.errors import MissingExtra, Problem, RunError
+from gradflow.sweep.lanes import Lanes
+from gradflow.sweep.worker import compute, compute_or_die
+
+CONNECTING = 10  # seconds to wait for a scheduler
+
+
+class InProcess(Executor):
+    """Computes at once what is submitted, in this process."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """The finished future of a call."""
+        return finished_future(fn(*args, **kwargs))
+
+
+def finished_future(value: Any) -> Future[Any]:
+    """A future that has its value already."""
+    future: Future[Any] = Future()
+    future.set_result(value)
+    return future
+
+
+@dataclass(frozen=True)
+class Pool:
+    """An open executor; `width()` points may be under way at a time, `compute` is the function for one.
+
+    An exception in `died` means that a worker died under a point; after `tries` such deaths it has failed.
+    """
+
+    executor: Executor
+    width: Callable[[], int]
+    compute: Callable[..., Any]
+    died: tuple[type[BaseException], ...] = ()
+    tries: int = 1
+
+
+@dataclass(frozen=True)
+class Place:
+    """A way to compute points: `workers` processes, or those of the scheduler at `address`."""
+
+    name: ClassVar[str]
+    in_process: ClassVar[bool] = False
+    workers: int
+    address: str | None = None
+
+    @contextmanager
+    def open(self) -> Iterator[Pool]:
+        """The pool; when the context ends, so do its workers."""
+        raise NotImplementedError(self.name)
+
+
+@dataclass(frozen=True)
+class Serial(Place):
+    """One point after the other in this process, which keeps a checkpoint of each."""
+
+    name = "serial"
+    in_process = True
+
+    @contextmanager
+    def open(self) -> Iterator[Pool]:
+        yield Pool(InProcess(), lambda: 1, compute)
+
+
+@dataclass(frozen=True)
+class Processes(Place):
+    """Worker processes of this machine, each with one BLAS thread."""
+
+    name = "processes"
+
+    @contextmanager
+    def open(self) -> Iterator[Pool]:
+        lanes = Lanes(self.workers)
+        try:
+            yield Pool(lanes, lambda: self.workers, compute_or_die, (BrokenExecutor,), tries=2)
+        finally:
+            lanes.shutdown(wait=False, cancel_futures=True)
+
+
+@dataclass(frozen=True)
+class Dask(Place):
+    """The workers of a dask scheduler, or of one started here; data and results go through it.
+
+    The scheduler itself gives the point of a dead worker to another, as often as its `allowed-failures` says.
+    """
+
+    name = "dask"
+
+    @contextmanager
+    def open(self) -> Iterator[Pool]:
+        try:
+            import dask
+            from distributed import Client, KilledWorker, LocalCluster
+        except ImportError:
+            raise MissingExtra("dask", "--executor dask") from None
+        with ExitStack() as stack:
+            stack.enter_context(warnings.catch_warnings())
+            warnings.filterwarnings("ignore", "Sending large graph")  # the data, which is meant to travel
+            stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": 1}))
+            scheduler: Any = self.address
+            if scheduler is None:
+                scheduler = stack.enter_context(_local(LocalCluster, self.workers))
+            client = stack.enter_context(_connected(Client, scheduler))
+            executor = client.get_executor(pure=False)
+            stack.callback(executor.shutdown, wait=False)
+            yield Pool(executor, lambda: 2 + 2 * sum(client.ncores().values()), compute, (KilledWorker,))
+
+
+def _local(cluster: Any, workers: int) -> Any:
+    """A cluster of this machine, its processes with one thread each."""
+    return cluster(n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs="CRITICAL")
+
+
+def _connected(client: Any, scheduler: Any) -> Any:
+    try:
+        return client(scheduler, timeout=CONNECTING)
+    except (OSError, ValueError) as error:
+        message = f"no dask scheduler answers there ({type(error).__name__}): start one with `dask scheduler`"
+        raise RunError(str(Problem(message, source=str(scheduler)))) from None
+
+
+EXECUTORS: dict[str, type[Place]] = {cls.name: cls for cls in (Serial, Processes, Dask)}

@@ -1,0 +1,117 @@
+"""An Executor of worker processes in which a dead worker costs the call that it was on, and no other.
+
+ProcessPoolExecutor cannot tell which call a killed worker had, gives up all of them, and leaves orphans.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from typing import Any
+
+from gradflow.sweep.worker import serve
+
+ONE_THREAD = dict.fromkeys(
+    ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
+)
+
+
+class Lanes(Executor):
+    """`workers` lanes, each a process with one BLAS thread and a queue; a call goes to the emptiest lane.
+
+    The future of a call whose worker died has a BrokenExecutor. Submit from the main thread: the system ends
+    a worker with the thread that started it.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._lanes = [_Lane() for _ in range(workers)]
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """The future of fn(*args), which a worker computes."""
+        if kwargs:
+            raise TypeError("only positional arguments go to a worker")
+        return min(self._lanes, key=lambda lane: lane.waiting).submit(fn, args)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the workers: once their calls are answered, or with `wait` False now."""
+        for lane in self._lanes:
+            lane.close(wait, cancel_futures)
+
+
+class _Lane:
+    """One worker process at a time, and the thread that waits for its answers."""
+
+    def __init__(self) -> None:
+        self._calls: list[Future[Any]] = []
+        self._thread = ThreadPoolExecutor(1)
+        self._process: Any = None
+        self._connection: Any = None
+
+    @property
+    def waiting(self) -> int:
+        """How many calls have no answer yet."""
+        self._calls = [call for call in self._calls if not call.done()]
+        return len(self._calls)
+
+    def submit(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Future[Any]:
+        if self._process is None or not self._process.is_alive():
+            self._start()
+        future = self._thread.submit(_ask, self._connection, function, arguments)
+        self._calls.append(future)
+        return future
+
+    def close(self, wait: bool, cancel: bool) -> None:
+        if wait:
+            self._thread.shutdown(cancel_futures=cancel)
+        self._end()
+        self._thread.shutdown(cancel_futures=True)
+
+    def _start(self) -> None:
+        self._end()
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=serve, args=(theirs, os.getpid()), daemon=True)
+        with _for_a_worker():
+            self._process.start()
+        theirs.close()  # so that the end of the worker is the end of the connection
+
+    def _end(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+        if self._connection is not None:
+            self._connection.close()
+        self._process = self._connection = None
+
+
+def _ask(connection: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    try:
+        connection.send((function, arguments))
+        answered, value = connection.recv()
+    except (EOFError, OSError):
+        raise BrokenExecutor("the worker process died") from None
+    if answered:
+        return value
+    raise value
+
+
+@contextmanager
+def _for_a_worker() -> Iterator[None]:
+    """What a process started here inherits: one BLAS thread, and no Ctrl-C, which is not for it to handle."""
+    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    os.environ.update(ONE_THREAD)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)

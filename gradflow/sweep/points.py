@@ -1,0 +1,234 @@
+"""From a config with axes to its points, each a complete config, checked before the first one runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import sha256
+from json import dumps
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gradflow import yaml_file
+from gradflow.analysis.summary import strict
+from gradflow.config import axes
+from gradflow.config.axes import Axis
+from gradflow.config.draft import Draft
+from gradflow.config.load import begin, load_data, resolve, validate
+from gradflow.config.memory import memory_bytes
+from gradflow.config.schema import Config
+from gradflow.data import Data, Dataset
+from gradflow.errors import InputError, Problem
+from gradflow.training import disk_bytes
+from gradflow.yaml_file import SHOWN, Document
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a point will take: parameters of one network, bytes of memory, steps, bytes of its recording."""
+
+    parameters: int
+    memory: int
+    steps: int
+    disk: int
+
+
+@dataclass(frozen=True)
+class Point:
+    """A run of the sweep: its number from 0 on, the value of each axis as written, its config and cost.
+
+    `id` and `digest` are those of the config, so that the run is the same as if it were run alone.
+    """
+
+    number: int
+    values: dict[str, Any]
+    config: Config
+    digest: str
+    cost: Cost
+
+    @property
+    def id(self) -> str:
+        """The name of the run's folder."""
+        return f"{self.config.name}-{self.digest[:8]}"
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The points of a config, crossed in the order of the axes, the last one fastest."""
+
+    axes: dict[str, tuple[Any, ...]]
+    points: tuple[Point, ...]
+
+    @property
+    def name(self) -> str:
+        """The config's name, which every point keeps."""
+        return self.points[0].config.name
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 (64 hex) of the axes and of the points' digests."""
+        content = {"axes": strict(self.axes), "points": [point.digest for point in self.points]}
+        text = dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return sha256(text.encode()).hexdigest()
+
+    @property
+    def id(self) -> str:
+        """The name of the sweep's folder: NAME-<first 8 hex of the digest>."""
+        return f"{self.name}-{self.digest[:8]}"
+
+    def document(self) -> dict[str, Any]:
+        """sweep.json: plain values that depend on the config alone."""
+        points = [{"id": point.id, "values": point.values} for point in self.points]
+        document = {"format": FORMAT, "id": self.id, "digest": self.digest, "name": self.name}
+        plain: dict[str, Any] = strict({**document, "axes": self.axes, "points": points})
+        return plain
+
+
+def load_sweep(path: Path, overrides: Sequence[str] = ()) -> Sweep:
+    """The sweep of a YAML file with overrides KEY=VALUE and KEY=V1,V2; its data is loaded to check it.
+
+    InputError names every problem of every point at once.
+    """
+    return parse_sweep(yaml_file.read(path), path.parent, overrides)
+
+
+def parse_sweep(document: Document, base: Path, overrides: Sequence[str] = ()) -> Sweep:
+    """`load_sweep` of a parsed document."""
+    plain, typed, problems = axes.split(overrides)
+    draft, found = begin(document, plain)
+    problems += found + _section_problems(draft)
+    if problems:
+        raise InputError(*problems)
+    section = axes.of_section(draft)
+    swept = _swept(section, typed)
+    if not swept:
+        message = "nothing is swept: give KEY=V1,V2 or a sweep section, or type gradflow run"
+        raise InputError(Problem(message, "sweep", document.source))
+    draft.value.pop("sweep", None)
+    typed_paths = {axis.path for axis in typed}
+    layers = [*(axis for axis in section if axis.path not in typed_paths), *typed]
+    return Sweep({axis.key: axis.values for axis in swept}, tuple(_points(draft, layers, swept, base)))
+
+
+def _section_problems(draft: Draft) -> list[Problem]:
+    """What is wrong with the sweep section itself; the rest may lack what only the axes give."""
+    if draft.at(("sweep",)) is None:
+        return []
+    try:
+        validate(draft, [])
+    except InputError as error:
+        return [problem for problem in error.problems if problem.key.split(".")[0] == "sweep"]
+    return []
+
+
+def _swept(section: Sequence[Axis], typed: Sequence[Axis]) -> list[Axis]:
+    """The axes in their order: the file's, a typed one of the same key in its place, then the others."""
+    own = {axis.path: axis for axis in section}
+    own.update({axis.path: axis for axis in typed if axis.path in own or len(axis.values) > 1})
+    return list(own.values())
+
+
+def _points(draft: Draft, layers: Sequence[Axis], swept: Sequence[Axis], base: Path) -> Iterator[Point]:
+    """Every point, if all are sound; else every problem of all of them."""
+    load, problems = _Outlines(), _Problems()
+    points: list[Point] = []
+    combinations = list(axes.cross(swept))
+    for number, combination in enumerate(combinations):
+        index = {axis.path: i for axis, i in combination}
+        point = draft.copy()
+        for axis in layers:
+            i = index.get(axis.path, 0)
+            point.override(axis.path, axis.values[i], axis.places[i])
+        values = {axis.key: axis.values[i] for axis, i in combination}
+        try:
+            config, data = resolve(point, [], base, load)
+            points.append(Point(number, values, config, config.digest, _cost(config, data)))
+        except InputError as error:
+            problems.add(error.problems, values)
+    problems.raise_any(len(combinations))
+    _require_distinct(points)
+    yield from points
+
+
+def _cost(config: Config, data: Data) -> Cost:
+    plan = config.plan
+    return Cost(plan.shape(data).parameters, memory_bytes(plan, data), plan.steps, disk_bytes(plan))
+
+
+def _require_distinct(points: Sequence[Point]) -> None:
+    """Refuse two points that would share a run directory."""
+    seen: dict[str, Point] = {}
+    for point in points:
+        other = seen.setdefault(point.id, point)
+        if other is not point:
+            same = other.digest == point.digest
+            remedy = "remove one" if same else "their digests begin alike by chance: set another seed"
+            message = f"{label(other.values)} and {label(point.values)} are the same run {point.id}: {remedy}"
+            raise InputError(Problem(message, "sweep"))
+
+
+def label(values: dict[str, Any]) -> str:
+    """The values of a point in one line: model.depth=10 model.init=he_normal."""
+    return " ".join(f"{key}={_one_line(value)}" for key, value in values.items())
+
+
+def _one_line(value: Any) -> str:
+    text = yaml_file.dump([value]).strip().removeprefix("[").removeprefix("- ").removesuffix("]")
+    return " ".join(text.split())
+
+
+class _Problems:
+    """The problems of many points, each told once, with a point that has it unless all have."""
+
+    def __init__(self) -> None:
+        self.found: dict[Problem, list[dict[str, Any]]] = {}
+
+    def add(self, problems: Sequence[Problem], values: dict[str, Any]) -> None:
+        for problem in problems:
+            self.found.setdefault(problem, []).append(values)
+
+    def raise_any(self, points: int) -> None:
+        if not self.found:
+            return
+        told = [
+            problem if len(where) == points else _placed(problem, where[0])
+            for problem, where in self.found.items()
+        ]
+        told.sort(key=lambda problem: inf if problem.line is None else problem.line)
+        if len(told) > SHOWN:
+            told[SHOWN:] = [Problem(f"and {len(told) - SHOWN:,} more problems")]
+        raise InputError(*told)
+
+
+def _placed(problem: Problem, values: dict[str, Any]) -> Problem:
+    return replace(problem, message=f"{problem.message} (at {label(values)})")
+
+
+class _Outlines:
+    """Loads each data set once, and keeps of it what a check needs: the shapes."""
+
+    def __init__(self) -> None:
+        self.known: dict[Dataset, Data | InputError] = {}
+
+    def __call__(self, dataset: Dataset) -> Data:
+        if dataset not in self.known:
+            try:
+                self.known[dataset] = _outline(load_data(dataset))
+            except InputError as error:
+                self.known[dataset] = error
+        found = self.known[dataset]
+        if isinstance(found, InputError):
+            raise found
+        return found
+
+
+def _outline(data: Data) -> Data:
+    """Data of the same shapes that takes no memory."""
+    x, y, x_test, y_test = (np.broadcast_to(0.0, a.shape) for a in (data.x, data.y, data.x_test, data.y_test))
+    return Data(x, y, data.classes, x_test, y_test, data.sha256)

@@ -1,0 +1,102 @@
+"""What a worker process does: it asks for nothing, opens no file, and never outlives the one that started it.
+
+Imported before NumPy is, so that a worker is tied to its parent from its first moment.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from dataclasses import replace
+from threading import Thread
+from time import perf_counter, sleep
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from multiprocessing.connection import Connection
+
+    from gradflow.data import Data
+    from gradflow.store.checkpoint import Checkpoint
+    from gradflow.store.train import Result
+
+PR_SET_PDEATHSIG = 1
+WATCHED = 0.5  # seconds between two looks at the parent
+
+
+def serve(connection: Connection, parent: int) -> None:
+    """Answer each (function, arguments) by (True, value) or (False, exception) until the other end closes."""
+    tie_to(parent)
+    while True:
+        try:
+            function, arguments = connection.recv()
+        except (EOFError, OSError):
+            return
+        connection.send(_answer(function, arguments))
+
+
+def tie_to(parent: int) -> None:
+    """End this process when the process `parent` does, however that dies."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    Thread(
+        target=_watch, args=(parent,), daemon=True
+    ).start()  # also where there is no prctl, or it came too late
+
+
+def compute(
+    plain: dict[str, Any], data: Data, timeout: float | None, checkpoint: Checkpoint | None = None
+) -> Result:
+    """The result of a plain config on its data; what goes wrong in between makes it a failed one.
+
+    `timeout` in seconds is looked at after each block of steps.
+    """
+    from gradflow.analysis.summarize import summarize
+    from gradflow.config import config_from_plain
+    from gradflow.store.train import failed, train
+
+    start = perf_counter()
+
+    def look(progress: object) -> None:
+        if timeout is not None and perf_counter() - start > timeout:
+            raise TimeoutError(late(timeout))
+
+    try:
+        config = config_from_plain(plain)
+        result = train(config, data, progress=look, checkpoint=checkpoint)
+        info = {"status": result.status, "data": result.data, "outcome": result.outcome}
+        return replace(result, summary=summarize(config, result.recording, info))
+    except TimeoutError as error:
+        return failed(str(error))
+    except Exception as error:  # a point that cannot be computed must not take the others with it
+        return failed(f"{type(error).__name__}: {error}")
+
+
+def compute_or_die(plain: dict[str, Any], data: Data, timeout: float | None) -> Result:
+    """`compute` in a process of its own, which the system ends after `timeout` seconds, come what may."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, timeout or 0)
+    try:
+        return compute(plain, data, None)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def late(timeout: float) -> str:
+    """The reason of a point that took too long."""
+    return f"it took longer than the {timeout:g} s of --timeout"
+
+
+def _answer(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[bool, Any]:
+    try:
+        return True, function(*arguments)
+    except Exception as error:
+        return False, error
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        sleep(WATCHED)
+    os._exit(1)

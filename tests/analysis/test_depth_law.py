@@ -1,0 +1,110 @@
+"""Depth laws: planted ones are found, and networks obey those of He and of Xavier."""
+
+from dataclasses import replace
+from math import exp, log, sqrt
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gradflow.analysis.depth_law import FirstLayer, depth_law, first_layer
+from gradflow.analysis.summarize import summarize
+from gradflow.config import Config, parse_config
+from gradflow.store.train import train
+from gradflow.yaml_file import parse
+
+DEPTHS = (5, 10, 20, 40)
+
+
+def planted(c: float, depth: int, seeds: int = 8, spread: float = 0.0) -> FirstLayer:
+    noise = spread * np.random.default_rng(depth).standard_normal((2, seeds))
+    logs = depth * log(c) + np.arange(seeds) + noise
+    return FirstLayer(depth, logs[0] - 3, logs[1], c, c)
+
+
+def test_a_planted_law_is_found_exactly_in_any_order() -> None:
+    law = depth_law([planted(0.8, depth) for depth in (20, 5, 40, 10)])
+    assert law.depths == DEPTHS
+    for found in (law.weight_grad, law.delta):
+        assert found.c == pytest.approx(0.8, rel=1e-12)
+        assert (found.c_low, found.c_high) == (pytest.approx(0.8, rel=1e-9), pytest.approx(0.8, rel=1e-9))
+    assert law.c_inside == pytest.approx(0.8)
+    assert law.c_theory == pytest.approx(0.8)
+
+
+def test_the_interval_holds_the_law_as_often_as_it_says() -> None:
+    held = 0
+    for trial in range(200):
+        rng = np.random.default_rng(trial)
+        layers = [FirstLayer(d, *(d * log(1.1) + rng.standard_normal((2, 6)))) for d in DEPTHS]
+        law = depth_law(layers).delta
+        assert law.c_low is not None
+        assert law.c_high is not None
+        held += law.c_low < 1.1 < law.c_high
+    assert 180 <= held <= 198  # binomial(200, 0.95): five standard deviations below, three above
+
+
+def test_one_seed_gives_a_law_without_an_interval() -> None:
+    law = depth_law([planted(0.9, depth, seeds=1) for depth in DEPTHS]).delta
+    assert (law.c, law.c_low, law.c_high) == (pytest.approx(0.9), None, None)
+
+
+def test_a_seed_whose_gradient_dies_at_some_depth_is_left_out() -> None:
+    layers = [planted(0.7, depth) for depth in DEPTHS]
+    dead = layers[-1].log_delta.copy()
+    dead[0] = -np.inf
+    law = depth_law([*layers[:-1], replace(layers[-1], log_delta=dead)])
+    assert law.delta.c == pytest.approx(0.7)
+    gone = replace(layers[-1], log_delta=np.full(8, -np.inf))
+    law = depth_law([*layers[:-1], gone])
+    assert (law.delta.c, law.reason) == (None, "no seed has a gradient at every depth")
+
+
+def test_there_is_no_law_of_one_depth_or_of_different_seeds() -> None:
+    assert depth_law([planted(0.7, 5)]).reason == "a depth law needs two depths"
+    assert depth_law([]).reason == "a depth law needs two depths"
+    law = depth_law([planted(0.7, 5, seeds=2), planted(0.7, 10, seeds=3)])
+    assert law.reason == "the depths were not run with the same seeds"
+
+
+def network(init: str, depth: int) -> Config:
+    text = f"""
+        seeds: 6
+        model: {{depth: {depth}, width: 128, activation: relu, init: {init}}}
+        data: {{name: gaussian, samples: 64, features: 64, classes: 10, seed: 0}}
+        training: {{steps: 0, dtype: float64}}
+    """
+    return parse_config(parse(text, "net.yaml"), Path())
+
+
+@pytest.mark.parametrize(("init", "c"), [("he_normal", 1.0), ("xavier_normal", 1 / sqrt(2))])
+def test_relu_networks_obey_the_law_of_their_init_in_their_weight_gradients(init: str, c: float) -> None:
+    layers = []
+    for depth in (4, 8, 16, 24):
+        config = network(init, depth)
+        result = train(config)
+        info = {"status": result.status, "data": result.data, "outcome": result.outcome}
+        layers.append(first_layer(summarize(config, result.recording, info), result.recording))
+    law = depth_law(layers)
+    expected = c * exp(-1.25 / 128)  # what relu networks of a finite width lose: theory.md
+    for found in (law.weight_grad, law.delta):
+        assert found.c == pytest.approx(expected, rel=0.03)
+        assert found.c_low is not None
+        assert found.c_high is not None
+        assert found.c_low < expected < found.c_high
+    assert law.c_inside == pytest.approx(expected, rel=0.03)
+    assert law.c_theory == pytest.approx(expected, rel=1e-3)
+
+
+def test_delta_is_measured_from_the_output_on() -> None:
+    config = network("he_normal", 5)
+    recording = train(config).recording
+    row = {name: array[0] for name, array in recording.items() if array.ndim == 3}
+    last = (
+        row["log_delta_norm"][-1] - row["log_weight_factor"][-1] - row["log_slope_factor"][-1]
+    )  # ln ||delta_out||
+    result = train(config)
+    info = {"status": result.status, "data": result.data, "outcome": result.outcome}
+    found = first_layer(summarize(config, recording, info), recording)
+    np.testing.assert_allclose(found.log_delta, row["log_delta_norm"][0] - last, atol=1e-12)
+    np.testing.assert_array_equal(found.log_weight_grad, row["log_weight_grad_norm"][0])

@@ -1,0 +1,173 @@
+"""The command line as a user's shell sees it: streams, exit codes, and what it costs to start."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+STUDY = """\
+model: {depth: 4, width: 8, activation: tanh, init: xavier_normal}
+data: {name: gaussian, samples: 32, features: 8, classes: 2}
+seeds: 2
+training: {steps: 3, batch_size: 8}
+"""
+HEAVY = {"numpy", "pydantic", "yaml"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "my study.yaml").write_text(STUDY.replace("model:", "name: study\nmodel:", 1))
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one finished run; nothing may be written to it."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "study.yaml").write_text(STUDY)
+    assert gradflow(folder, "run", "study.yaml").returncode == 0
+    return folder
+
+
+def gradflow(folder: Path, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gradflow", *args]
+    env = environment(**env)
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60)
+
+
+def environment(**env: str) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "NO_COLOR")}
+    return {**kept, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONIOENCODING": "utf-8", **env}
+
+
+@pytest.mark.parametrize("args", [["--help"], ["new"]])
+def test_a_light_command_loads_no_heavy_library(tmp_path: Path, args: list[str]) -> None:
+    code = f"import sys; sys.argv[1:] = {args}; from gradflow.cli import main; main(); print(*sys.modules)"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True
+    )
+    assert not HEAVY & set(done.stdout.split())
+
+
+def test_every_command_s_help_has_an_example(folder: Path) -> None:
+    assert "gradflow run quickstart.yaml" in gradflow(folder, "--help").stdout
+    for command in ("new", "run", "show", "check"):
+        assert f"\n    gradflow {command}" in gradflow(folder, command, "--help").stdout, command
+
+
+def test_a_run_reports_on_stdout_and_saves_what_show_shows(folder: Path) -> None:
+    done = gradflow(folder, "run", "my study.yaml")
+    assert done.returncode == 0, done.stderr
+    assert "of the gradient; over 4 layers" in done.stdout
+    assert "trained in" in done.stderr
+    (saved,) = (folder / "runs").glob("study-*")
+    assert "of the gradient; over 4 layers" in (saved / "report.md").read_text(encoding="utf-8")
+    shown = gradflow(folder, "show", "@1")
+    assert shown.stdout == done.stdout
+    again = gradflow(folder, "run", "my study.yaml")
+    assert again.stdout == done.stdout
+    assert "--force computes it again" in again.stderr
+
+
+def test_json_stands_alone_on_stdout_and_quiet_leaves_stderr_empty(folder: Path) -> None:
+    done = gradflow(folder, "run", "my study.yaml", "--json", "--quiet", "depth=2", "--runs-dir", "elsewhere")
+    document = json.loads(done.stdout)
+    assert document["config"]["model"]["depth"] == 2
+    assert document["path"].startswith("elsewhere/study-")
+    assert done.stderr == ""
+    assert not (folder / "runs").exists()
+
+
+def test_bad_input_is_a_line_a_problem_and_nothing_is_written(folder: Path) -> None:
+    done = gradflow(folder, "run", "my study.yaml", "widht=3", "training.lr=\x1b[31m")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith("error: command line: ") for line in lines)
+    assert "did you mean" in lines[0]
+    assert "\x1b" not in done.stderr
+    assert not (folder / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["run"], "Missing argument 'CONFIG'"),
+        (["frobnicate"], "No such command 'frobnicate'"),
+        (["run", "x.yaml", "--jsn"], "No such option: --jsn"),
+        (["run", "gone.yaml"], "gone.yaml: does not exist"),
+        (["show", "nothing"], "there are no runs in runs"),
+        (["new", "\x1b[31mred"], "error: \\x1b[31mred is no starter config"),
+        (["new", "quickstrat"], "did you mean quickstart?"),
+        (["new", "quickstart", "-o", "my study.yaml"], "my study.yaml: is there already"),
+    ],
+)
+def test_a_usage_error_is_one_line_and_exit_code_2(folder: Path, args: list[str], said: str) -> None:
+    done = gradflow(folder, *args)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith("error: ")
+    assert said in done.stderr
+
+
+def test_a_sweep_config_is_sent_to_sweep_with_the_command_quoted(folder: Path) -> None:
+    with (folder / "my study.yaml").open("a") as file:
+        file.write("sweep: {model.depth: [2, 3]}\n")
+    done = gradflow(folder, "run", "my study.yaml", "lr=0.1")
+    assert done.returncode == 2
+    assert "type gradflow sweep 'my study.yaml' lr=0.1" in done.stderr
+
+
+def test_a_diverged_run_is_a_result_unless_it_is_asked_to_fail(folder: Path) -> None:
+    explodes = ["run", "my study.yaml", "lr=1e30", "init=gaussian", "init.sigma_w=1e3", "activation=linear"]
+    done = gradflow(folder, *explodes)
+    assert (done.returncode, "Diverged at step" in done.stdout) == (0, True)
+    assert gradflow(folder, *explodes, "--fail-on-diverged").returncode == 3
+
+
+def test_a_reader_that_goes_away_ends_it_with_141(finished: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "gradflow", "show", "@1"]
+    with os.fdopen(writer, "wb") as stdout:
+        done = subprocess.run(
+            command, cwd=finished, env=environment(), stdout=stdout, stderr=subprocess.PIPE, text=True
+        )
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_run_with_its_code_and_no_traceback(folder: Path, number: int, code: int) -> None:
+    command = [sys.executable, "-m", "gradflow", "run", "my study.yaml", "steps=1000000", "every=10000"]
+    with subprocess.Popen(
+        command, cwd=folder, env=environment(), stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        assert "saving about" in process.stderr.readline()
+        time.sleep(0.2)
+        process.send_signal(number)
+        rest = process.stderr.read()
+        assert process.wait(30) == code
+    assert rest == "error: interrupted\n"
+    assert not list((folder / "runs").glob("study-*"))
+
+
+def test_output_fits_a_latin_1_pipe_and_is_never_cut(finished: Path) -> None:
+    done = gradflow(finished, "show", "@1", PYTHONIOENCODING="latin-1", COLUMNS="30")
+    assert done.returncode == 0
+    assert done.stdout.isascii()
+    assert "of the gradient; over 4 layers" in done.stdout
+    assert gradflow(finished, "show", "@1", "--layers", COLUMNS="0").stdout.count("\n") > 8
+
+
+def test_a_starter_config_goes_to_stdout_or_to_a_new_file(folder: Path) -> None:
+    printed = gradflow(folder, "new", "quickstart")
+    written = gradflow(folder, "new", "quickstart", "-o", "its own.yaml")
+    assert written.stderr == "next: gradflow run 'its own.yaml'\n"
+    assert (folder / "its own.yaml").read_text(encoding="utf-8") == printed.stdout

@@ -1,0 +1,122 @@
+"""How numbers and foreign texts are shown."""
+
+from math import inf, log10, nan
+
+import pytest
+
+from gradflow.report import numbers
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "shown"),
+    [
+        (0.70712, 0.0021, "0.707 ± 0.002"),
+        (0.70712, 0.0014, "0.7071 ± 0.0014"),
+        (0.9727, 0.00996, "0.973 ± 0.010"),
+        (1.0, 0.3, "1.0 ± 0.3"),
+        (12.3, 4.0, "12 ± 4"),
+        (0.9, 1e-12, "0.9"),
+        (0.974981, 0.0, "0.974981"),
+        (27_000_000.0, 2_000_000.0, "2.7e7 ± 2e6"),
+        (0.0, 0.1, "0.00 ± 0.10"),
+    ],
+)
+def test_a_value_is_rounded_by_its_error(value: float, error: float, shown: str) -> None:
+    assert numbers.with_error(value, value - error, value + error) == shown
+
+
+def test_the_wider_half_of_an_interval_is_its_error() -> None:
+    assert numbers.with_error(1.0, 0.9, 1.4) == "1.0 ± 0.4"
+
+
+def test_without_an_interval_three_digits_are_shown() -> None:
+    assert numbers.with_error(0.97512, None, None) == "0.975"
+    assert numbers.with_error(None, None, None) == "-"
+    assert numbers.number(nan) == "-"
+    assert numbers.number(inf) == "inf"
+    assert numbers.number(1234.5) == "1234"
+    assert numbers.number(0.0) == "0"
+    assert numbers.number(-0.25) == "-0.250"
+
+
+@pytest.mark.parametrize(
+    ("exponent", "shown"),
+    [
+        (50 * log10(0.70711), "3e-8"),
+        (50 * log10(0.9), "0.0052"),
+        (50 * log10(1.1), "117"),
+        (0.0, "1.0"),
+        (-7.01, "1e-7"),
+        (-7.999, "1e-8"),
+        (-3043.2, "6e-3044"),
+        (1e6, "1e1000000"),
+        (-inf, "0"),
+        (inf, "inf"),
+        (None, "-"),
+        (nan, "-"),
+    ],
+)
+def test_a_norm_is_a_power_of_ten(exponent: float | None, shown: str) -> None:
+    assert numbers.power(exponent) == shown
+
+
+@pytest.mark.parametrize(
+    ("exponent", "shown"),
+    [(-7.53, "-7.5"), (0.04, "0.0"), (-0.04, "0.0"), (1.98, "+2.0"), (0, "0.0"), (None, "-")],
+)
+def test_decades_have_a_sign(exponent: float | None, shown: str) -> None:
+    assert numbers.decades(exponent) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0.04, "0.0 s"),
+        (9.96, "10.0 s"),
+        (75, "1 min 15 s"),
+        (3600, "1 h"),
+        (90061, "1 d 1 h"),
+        (3661, "1 h 1 min"),
+    ],
+)
+def test_a_duration_has_two_units(seconds: float, shown: str) -> None:
+    assert numbers.duration(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(-5, "just now"), (59, "just now"), (60, "1 min ago"), (7200, "2 h ago"), (1e6, "11 d ago")],
+)
+def test_an_age_has_one_unit(seconds: float, shown: str) -> None:
+    assert numbers.age(seconds) == shown
+
+
+def test_counts_and_shares_are_written_out() -> None:
+    assert numbers.counted(1, "step") == "1 step"
+    assert numbers.counted(1797, "sample") == "1,797 samples"
+    assert numbers.percent(0.9322) == "93.2%"
+    assert numbers.percent(None) == "-"
+    assert numbers.norm(3e-8) == "3e-8"
+    assert numbers.norm(0.0) == "0"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(True, "true"), (None, "null"), (0.1, "0.1"), (1e-5, "1e-05"), ([1.0, 2], "[1.0, 2]"), ("tanh", "tanh")],
+)
+def test_a_value_of_a_config_is_shown_as_yaml(value: object, shown: str) -> None:
+    assert numbers.scalar(value) == shown
+
+
+@pytest.mark.parametrize(
+    "code", [0x00, 0x07, 0x0A, 0x1B, 0x7F, 0x85, 0x9B, 0x202E, 0x2066, 0x200B, 0x2028, 0xD800, 0xE0041]
+)
+def test_what_acts_on_a_terminal_is_escaped(code: int) -> None:
+    shown = numbers.inert(f"a{chr(code)}b")
+    assert chr(code) not in shown
+    assert shown.startswith("a\\")
+    shown.encode()
+
+
+def test_text_of_any_language_passes() -> None:
+    assert numbers.inert("Größe 深層 ∂L/∂W é") == "Größe 深層 ∂L/∂W é"

@@ -1,0 +1,195 @@
+"""What the pages of a run say, whatever they are drawn with."""
+
+from dataclasses import replace
+from math import log, log10
+
+import numpy as np
+import pytest
+
+from gradflow.analysis.summary import Flows, Profile, Summary, Theory, TrainingResult
+from gradflow.report import markdown, sentences, terminal
+from gradflow.report.page import Chart, Heat, Page, Sentence, Table
+from gradflow.report.pages import layers_page, run_page
+from gradflow.report.terminal import Look
+from tests.report.examples import flow, hostile, profile, summary
+
+PIPE = Look(wrap=False)
+
+
+def words(page: Page) -> str:
+    return "\n".join(block.text for block in page.blocks if isinstance(block, Sentence))
+
+
+def test_the_verdict_is_one_sentence_with_its_numbers() -> None:
+    made = flow(depth=50)
+    assert sentences.verdict_sentence(made) == (
+        "vanishing: each layer passes 0.707 ± 0.002 of the gradient; over 50 layers 3e-8"
+    )
+
+
+def test_an_exploding_gradient_is_multiplied() -> None:
+    made = flow(1.1, verdict="exploding", c_low=1.1, c_high=1.1)
+    assert sentences.verdict_sentence(made) == (
+        "exploding: each layer multiplies the gradient by 1.1; over 51 layers 129"
+    )
+
+
+def test_what_has_no_c_says_why() -> None:
+    made = flow(verdict="dead", c=None, reason="no gradient passes layer 7")
+    assert sentences.verdict_sentence(made) == "dead: no gradient passes layer 7"
+    assert sentences.measured_sentence(made, 1.0) == ""
+
+
+def test_a_power_beyond_floats_is_still_said() -> None:
+    made = flow(2.1, depth=3000, verdict="exploding", c_power_depth={"3000": None})
+    assert sentences.verdict_sentence(made).endswith("over 3,000 layers 5e966")
+
+
+def test_a_borderline_verdict_names_interval_and_edge() -> None:
+    made = flow(0.95, log10_ratio=-1.05, log10_ratio_low=-1.2, log10_ratio_high=-0.9, borderline=True)
+    said = sentences.measured_sentence(made, 1.0)
+    assert "Borderline: its 95% interval, 0.063 to 0.13, crosses the edge of stable at 0.10 or 10" in said
+
+
+def test_a_stable_network_names_the_depth_where_it_is_not() -> None:
+    made = flow(0.96, depth=30, verdict="stable")
+    assert "would not be stable from depth 58 on" in sentences.measured_sentence(made, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("sigmas", "said"),
+    [(-0.84, "0.8 standard errors from it."), (3.2, "3.2 standard errors (more than chance")],
+)
+def test_agreement_with_theory_is_in_standard_errors(sigmas: float, said: str) -> None:
+    theory = Theory(c=0.7071, c_finite_width=0.7065, sigmas=sigmas)
+    assert said in sentences.theory_sentence(theory, flow(), trained=False)
+    assert "no longer applies" not in sentences.theory_sentence(theory, flow(), trained=False)
+    assert "no longer applies" in sentences.theory_sentence(theory, flow(), trained=True)
+
+
+def test_an_exact_c_is_not_measured_in_rounding_errors() -> None:
+    exact = flow(0.9, c_low=0.9, c_high=0.9)
+    said = sentences.theory_sentence(Theory(c=0.9 + 1e-15, sigmas=3.6), exact, trained=False)
+    assert (
+        said == "Theory expects 0.900 at this depth and width; c at initialization equals it to six digits."
+    )
+
+
+@pytest.mark.parametrize(
+    ("verdict", "weights", "slopes", "blame"),
+    [
+        ("vanishing", 1.0, 0.24, ": the activation is to blame."),
+        ("vanishing", 0.5, 1.0, ": the weights are to blame."),
+        ("vanishing", 0.7, 0.7, ": both have their part."),
+        ("exploding", 4.0, 0.39, ": the weights are to blame."),
+        ("exploding", 1.0, 1.035, ": the activation is to blame."),
+        ("vanishing", 1.0, 0.0, ": the activation is to blame."),
+        ("stable", 1.4, 0.7, "pass 0.700."),
+    ],
+)
+def test_the_cause_is_the_factor_that_pushes_the_way_of_the_verdict(
+    verdict: str, weights: float, slopes: float, blame: str
+) -> None:
+    made = flow(verdict=verdict, weight_factor=weights, slope_factor=slopes)
+    assert sentences.cause_sentence(made, "sigmoid").endswith(blame)
+
+
+def test_training_that_diverged_says_when_and_what() -> None:
+    assert sentences.training_sentence(
+        TrainingResult(100, 2.0, diverged_step=7, diverged_reason="the loss is nan")
+    ) == ("Diverged at step 7: the loss is nan.")
+
+
+def test_the_report_has_c_beside_the_three_theories() -> None:
+    tables = [block for block in run_page(summary()).blocks if isinstance(block, Table)]
+    rows = {row[0]: row[1] for row in tables[0].rows}
+    assert rows == {
+        "step 0": "0.707 ± 0.002",
+        "theory, this width": "0.705",
+        "theory, infinite width": "0.707",
+        "theory, infinite depth": "0.707",
+        "step 100": "0.900 ± 0.002",
+    }
+
+
+def test_all_three_norms_are_drawn_at_the_first_and_last_step() -> None:
+    strips = next(
+        block
+        for block in run_page(summary()).blocks
+        if isinstance(block, Table) and block.columns[0].title == "norm"
+    )
+    assert [(row[0], row[1]) for row in strips.rows] == [
+        (norm, step) for norm in ("delta", "dL/dW", "dL/db") for step in ("step 0", "step 100")
+    ]
+
+
+def test_theory_s_line_starts_at_the_measured_norm_of_the_last_layer() -> None:
+    chart = next(block for block in run_page(summary()).blocks if isinstance(block, Chart))
+    assert [series.name for series in chart.series] == ["step 0", "step 100", "theory at step 0"]
+    assert chart.series[2].y[-1] == 0.0
+    assert chart.series[2].y[0] == pytest.approx(50 * log10(0.7054))
+
+
+def test_the_map_is_around_the_median_and_has_a_gap_where_there_is_no_number() -> None:
+    log_delta = np.log(10) * np.tile(np.linspace(-4, 0, 5)[None, :, None], (3, 1, 2))
+    log_delta[1, 0, 0] = np.nan
+    recording = {"step": np.array([0.0, 1, 2]), "log_delta_norm": log_delta}
+    heat = next(block for block in run_page(summary(), recording).blocks if isinstance(block, Heat))
+    assert heat.centre == pytest.approx(-2.0)
+    assert [value and round(value, 9) for value in heat.cells[0]] == [-4.0, None, -4.0]
+    assert heat.layers == (1, 5)
+    assert heat.steps == (0, 2)
+
+
+def test_a_large_map_is_thinned_with_both_ends_kept() -> None:
+    log_delta = np.zeros((1000, 500, 1))
+    log_delta[-1, -1] = log(10)
+    recording = {"step": np.arange(1000.0), "log_delta_norm": log_delta}
+    heat = next(block for block in run_page(summary(), recording).blocks if isinstance(block, Heat))
+    assert (len(heat.cells), len(heat.cells[0])) == (48, 240)
+    assert heat.cells[-1][-1] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        summary(flow=Flows(flow(c=None, verdict="dead"), flow(step=3, verdict="dead", c=None))),
+        summary(flow=Flows(flow(depth=1, c=None), flow(depth=1, c=None)), theory=Theory(reason="too narrow")),
+        summary(flow=Flows(flow(profile=Profile()), flow(profile=Profile()))),
+        summary(flow=Flows(flow(profile=replace(profile(0.5, 51), log10_delta=(None,) * 51)), flow(step=2))),
+        summary(flow=Flows(flow(weight_factor=0.0), flow(c_low=None, c_high=None, interval=None))),
+        summary(training=TrainingResult(0)),
+        hostile(),
+    ],
+)
+def test_every_page_of_an_odd_run_can_be_drawn(odd: Summary) -> None:
+    for page in (run_page(odd), layers_page(odd)):
+        assert terminal.render(page, PIPE).strip()
+        assert terminal.render(page, Look(columns=40, unicode=False)).isascii()
+        assert markdown.render(page).startswith("# ")
+
+
+def test_terminal_and_markdown_say_the_same_numbers() -> None:
+    page = run_page(summary())
+    plain = terminal.render(page, PIPE)
+    marked = markdown.render(page).replace("\\", "")
+    for block in page.blocks:
+        cells = []
+        if isinstance(block, Sentence):
+            cells = [block.text.partition(":")[2]]
+        elif isinstance(block, Table):
+            cells = [cell for row in block.rows for cell in row if isinstance(cell, str)]
+        for cell in cells:
+            assert cell in plain
+            assert cell in marked
+
+
+def test_the_advice_comes_with_its_command() -> None:
+    assert "gradflow run study.yaml init=he_normal" in terminal.render(run_page(summary()), PIPE)
+    assert "```sh\ngradflow run study.yaml init=he_normal\n```" in markdown.render(run_page(summary()))
+    assert "initialization: draw the weights larger; theory then expects c = 1" in words(run_page(summary()))
+
+
+def test_a_symptom_comes_with_its_place_value_and_threshold() -> None:
+    said = words(run_page(summary()))
+    assert "stalled, step 40: 0.100 (threshold 0.200): the loss has stalled since step 40" in said

@@ -1,0 +1,157 @@
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradflow.config import Config
+from gradflow.store import execute as execute_module
+from gradflow.store.checkpoint import Checkpoint
+from gradflow.store.execute import execute
+from gradflow.store.partial import claim
+from gradflow.store.train import train, versions
+from gradflow.training import Training
+from tests.store.small import names, small
+
+OPTIMIZERS = [
+    "{name: sgd, lr: 0.1}",
+    "{name: sgd, lr: 0.1, momentum: 0.9, nesterov: true}",
+    "{name: adam, lr: 0.01}",
+    "{name: adamw, weight_decay: 0.1}",
+    "{name: rmsprop}",
+]
+
+
+@pytest.fixture(autouse=True)
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradflow.training.BLOCK_ROWS", 4)
+    monkeypatch.setattr("gradflow.store.checkpoint.SHARE", float("inf"))
+
+
+def long(*overrides: str) -> Config:
+    return small("steps=30", *overrides)
+
+
+def training_of(config: Config) -> Training:
+    return Training(config.plan, config.data.load(Path()))
+
+
+def require_equal(found: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert found.keys() == expected.keys()
+    for name, array in expected.items():
+        np.testing.assert_array_equal(found[name], array)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("others", [(), ("width=40", "dtype=float64"), ("clip_norm=0.1", "every=7")])
+def test_a_training_that_goes_on_from_a_state_gives_the_same_bits(
+    optimizer: str, others: tuple[str, ...]
+) -> None:
+    config = long(f"optimizer={optimizer}", *others)
+    undisturbed = training_of(config)
+    list(undisturbed)
+    for blocks in (1, 4, 8):
+        first, second = training_of(config), training_of(config)
+        for _ in zip(range(blocks), first, strict=False):
+            pass
+        second.restore(first.state())
+        list(second)
+        require_equal(second.recording, undisturbed.recording)
+        assert second.outcome == undisturbed.outcome
+
+
+def test_a_state_is_a_copy() -> None:
+    training = training_of(long())
+    steps = iter(training)
+    next(steps)
+    state = training.state()
+    before = {name: array.copy() for name, array in state.items()}
+    next(steps)
+    require_equal(state, before)
+
+
+def stop_at(block: int) -> Any:
+    seen = count(1)
+
+    def progress(_: object) -> None:
+        if next(seen) == block:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+def interrupt(runs: Path, config: Config, block: int, interval: float = 0) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        execute(config, runs, progress=stop_at(block), interval=interval)
+
+
+def first_steps(runs: Path, config: Config, **options: Any) -> tuple[int, Any]:
+    """The step after the first block that is trained now, and the run."""
+    seen: list[int] = []
+    run = execute(config, runs, progress=lambda done: seen.append(done.step), **options)
+    return seen[0], run
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS[1:3])
+def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path: Path, optimizer: str) -> None:
+    config = long(f"optimizer={optimizer}")
+    undisturbed = execute(config, tmp_path / "undisturbed")
+    runs = tmp_path / "runs"
+    interrupt(runs, config, 2)
+    assert names(runs / ".partial") == [f"{config.id}-checkpoint"]
+    interrupt(runs, config, 2)
+    step, run = first_steps(runs, config)
+    assert step == 19
+    require_equal(run.recording, undisturbed.recording)
+    assert (run.path / "recording.npz").read_bytes() == (undisturbed.path / "recording.npz").read_bytes()
+    assert names(runs) == [config.id]
+    assert run.info["times"]["started"] < run.info["times"]["finished"]
+
+
+def test_a_run_shorter_than_the_interval_writes_no_checkpoint(tmp_path: Path) -> None:
+    interrupt(tmp_path, long(), 2, interval=60)
+    assert names(tmp_path) == []
+
+
+def test_force_starts_from_the_beginning(tmp_path: Path) -> None:
+    interrupt(tmp_path, long(), 4)
+    assert first_steps(tmp_path, long(), force=True)[0] == 3
+
+
+def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
+    interrupt(tmp_path, long(), 4)
+    path = tmp_path / ".partial" / f"{long().id}-checkpoint"
+    whole = path.read_bytes()
+    for content in (b"", whole[: len(whole) // 2], whole.replace(b"started", b"startle"), b"PK\x03\x04"):
+        path.write_bytes(content)
+        with claim(tmp_path, long().id) as claimed:
+            training = training_of(long())
+            assert Checkpoint(claimed, long().digest, versions()).resume(training) is None
+            assert next(iter(training)).step == 3
+
+
+def test_another_version_starts_from_the_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupt(tmp_path, long(), 4)
+    monkeypatch.setattr(execute_module, "versions", lambda: {**versions(), "numpy": "1.0"})
+    assert first_steps(tmp_path, long())[0] == 3
+
+
+def test_a_run_that_diverged_keeps_no_checkpoint_of_its_last_block(tmp_path: Path) -> None:
+    config = long("activation=relu", "lr=1e30")
+    undisturbed = train(config)
+    assert undisturbed.outcome["diverged_step"] is not None
+    interrupt(tmp_path, config, 1)
+    _, run = first_steps(tmp_path, config)
+    assert run.info["outcome"] == undisturbed.outcome
+    require_equal(run.recording, undisturbed.recording)
+
+
+def test_the_seconds_of_all_attempts_are_counted(tmp_path: Path) -> None:
+    interrupt(tmp_path, long(), 4)
+    with claim(tmp_path, long().id) as claimed:
+        kept = Checkpoint(claimed, long().digest, versions()).resume(training_of(long()))
+    assert kept is not None
+    _, run = first_steps(tmp_path, long())
+    assert run.info["times"]["started"] == kept[0]
+    assert run.info["times"]["seconds"] > kept[1] > 0

@@ -1,0 +1,120 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from gradflow.errors import RunError
+from gradflow.store.execute import execute
+from gradflow.store.partial import claim
+from tests.store.small import names, small
+
+OTHER = "other-0123abcd"
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    (tmp_path / ".partial").mkdir()
+    return tmp_path
+
+
+def folder(path: Path) -> Path:
+    path.mkdir()
+    (path / "file").touch()
+    return path
+
+
+def test_the_next_start_clears_what_the_dead_left(runs: Path) -> None:
+    for name in (f"{OTHER}-123", f"{OTHER}-old", f"{small().id}-77"):
+        folder(runs / ".partial" / name)
+    folder(runs / OTHER)
+    (runs / ".partial" / f"{OTHER}.lock").write_text("123 host\n")
+    execute(small(), runs)
+    assert names(runs) == sorted([small().id, OTHER])
+
+
+def test_what_a_living_process_works_on_is_left_alone(runs: Path) -> None:
+    with claim(runs, OTHER) as claimed:
+        folder(runs / ".partial" / f"{OTHER}-old")
+        claimed.stage()
+        execute(small(), runs)
+        assert names(runs / ".partial") == [f"{OTHER}-{os.getpid()}", f"{OTHER}-old", f"{OTHER}.lock"]
+    assert names(runs / ".partial") == [f"{OTHER}-old"]
+
+
+def test_a_run_whose_successor_never_came_is_moved_back(runs: Path) -> None:
+    run = execute(small(), runs)
+    (runs / ".partial").mkdir(exist_ok=True)
+    os.rename(run.path, runs / ".partial" / f"{run.id}-old")
+    folder(runs / ".partial" / f"{run.id}-77")
+    again = execute(small(), runs)
+    assert again.reused
+    assert again.info == run.info
+    assert names(runs) == [run.id]
+
+
+def test_checkpoints_and_what_is_not_ours_are_kept(runs: Path) -> None:
+    kept = [f"{OTHER}-checkpoint", "notes", "x-1"]
+    for name in kept:
+        (runs / ".partial" / name).touch()
+    execute(small(), runs)
+    assert names(runs / ".partial") == sorted(kept)
+
+
+def test_one_process_cannot_claim_an_id_twice(runs: Path) -> None:
+    with claim(runs, OTHER):
+        message = rf"{OTHER}: process {os.getpid()} on .* is working on it"
+        with pytest.raises(RunError, match=message), claim(runs, OTHER):
+            pass
+        with claim(runs, small().id):
+            pass
+    with claim(runs, OTHER):
+        pass
+
+
+@pytest.mark.parametrize("kind", ["link", "file", "fifo"])
+def test_a_partial_folder_or_lock_that_is_something_else_is_refused(runs: Path, kind: str) -> None:
+    elsewhere = folder(runs / "elsewhere")
+    (runs / ".partial").rmdir()
+    if kind == "link":
+        (runs / ".partial").symlink_to(elsewhere)
+    elif kind == "file":
+        (runs / ".partial").touch()
+    else:
+        os.mkfifo(runs / ".partial")
+    with pytest.raises(RunError, match="cannot be written: "), claim(runs, OTHER):
+        pass
+    assert names(elsewhere) == ["file"]
+
+
+def test_a_lock_file_that_is_a_link_is_refused(runs: Path) -> None:
+    (runs / "precious").write_text("kept")
+    (runs / ".partial" / f"{OTHER}.lock").symlink_to(runs / "precious")
+    with pytest.raises(RunError, match="cannot be written: "), claim(runs, OTHER):
+        pass
+    assert (runs / "precious").read_text() == "kept"
+
+
+def test_a_file_in_the_place_of_a_run_gives_way_to_a_forced_one(runs: Path) -> None:
+    (runs / small().id).touch()
+    with pytest.raises(RunError, match="is not a run directory"):
+        execute(small(), runs)
+    assert execute(small(), runs, force=True).status == "completed"
+    assert names(runs) == [small().id]
+
+
+def test_a_failed_rename_puts_the_old_run_back(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = execute(small(), runs)
+    with claim(runs, run.id) as claimed:
+        claimed.stage().rmdir()
+        claimed.staging.touch()  # a file can be moved too, so let the move itself fail
+        rename = os.rename
+
+        def fails(source: Path, target: Path) -> None:
+            if source == claimed.staging:
+                raise OSError(5, "Input/output error")
+            rename(source, target)
+
+        monkeypatch.setattr(os, "rename", fails)
+        with pytest.raises(OSError, match="Input/output error"):
+            claimed.publish()
+    assert names(run.path) == ["config.yaml", "recording.npz", "run.json", "summary.json"]

@@ -1,0 +1,125 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+import gradflow
+from gradflow.errors import InputError, RunError
+from gradflow.store import resolve
+from gradflow.store.execute import execute
+from tests.store.small import small
+from tests.store.test_catalog import SWEEP, run_at
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return execute(small(), tmp_path_factory.mktemp("runs")).path
+
+
+@pytest.fixture
+def runs(tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    runs = Path("runs")
+    (runs / SWEEP).mkdir(parents=True)
+    (runs / SWEEP / "sweep.json").write_text("{}")
+    run_at(runs / "relu-aaaaaaaa", whole, "2026-01-01T00:00:00Z")
+    run_at(runs / "relu-bbbbbbbb", whole, "2026-01-02T00:00:00Z")
+    run_at(runs / "tanh-cccccccc", whole, "2026-01-04T00:00:00Z")
+    run_at(runs / SWEEP / "zoo-dddddddd", whole, "2026-01-03T00:00:00Z")
+    run_at(runs / SWEEP / "tanh-cccccccc", whole, "2026-01-03T00:00:00Z")
+    (runs / "zoo-eeeeeeee").mkdir()
+    return runs
+
+
+@pytest.mark.parametrize(
+    ("reference", "expected"),
+    [
+        ("@1", ["tanh-cccccccc"]),
+        ("@2", [SWEEP]),
+        ("@4", ["relu-aaaaaaaa"]),
+        ("tanh-cccccccc", ["tanh-cccccccc"]),
+        ("tanh", ["tanh-cccccccc"]),
+        ("relu-a", ["relu-aaaaaaaa"]),
+        ("zoo-0", [SWEEP]),
+        ("zoo-d", [f"{SWEEP}/zoo-dddddddd"]),
+        ("runs/relu-bbbbbbbb", ["relu-bbbbbbbb"]),
+        (f"runs/{SWEEP}", [SWEEP]),
+        (f"runs/{SWEEP}/tanh-cccccccc/", [f"{SWEEP}/tanh-cccccccc"]),
+        ("relu*", ["relu-aaaaaaaa", "relu-bbbbbbbb"]),
+        ("*-dddd*", [f"{SWEEP}/zoo-dddddddd"]),
+        (f"{SWEEP}/*", [f"{SWEEP}/tanh-cccccccc", f"{SWEEP}/zoo-dddddddd"]),
+        ("runs/r*", ["relu-aaaaaaaa", "relu-bbbbbbbb"]),
+        (f"./runs/{SWEEP}/z*", [f"{SWEEP}/zoo-dddddddd"]),
+        ("relu-[ab]aaaaaaa", ["relu-aaaaaaaa"]),
+    ],
+)
+def test_a_reference_names_runs(runs: Path, reference: str, expected: list[str]) -> None:
+    assert resolve(reference, runs) == [runs / name for name in expected]
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("@0", "@0: count from @1, the latest, to @4 in runs"),
+        ("@5", "@5: count from @1, the latest, to @4 in runs"),
+        ("@99999999999", "@99999999999 is no run in runs: see `gradflow ls`"),
+        ("relu", "relu could be relu-aaaaaaaa, relu-bbbbbbbb: give more of it"),
+        ("relv", "relv is no run in runs; did you mean relu?"),
+        ("tanh-cccccccd", "tanh-cccccccd is no run in runs; did you mean tanh-cccccccc?"),
+        ("qqq", "qqq is no run in runs: see `gradflow ls`"),
+        ("q*", "q* matches no run in runs: see `gradflow ls`"),
+        ("[", "[ matches no run in runs: see `gradflow ls`"),
+        ("runs/none", "runs/none is no run directory: name one that `gradflow ls` shows"),
+        ("a\0b", "a run's name holds no NUL character: see `gradflow ls`"),
+        ("*\0", "a run's name holds no NUL character: see `gradflow ls`"),
+        ("x" * 300, "is no run in runs: see `gradflow ls`"),
+        ("", "zoo"),
+    ],
+)
+def test_a_reference_that_names_none_or_several_is_refused(runs: Path, reference: str, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        resolve(reference, runs)
+    assert message in str(caught.value)
+
+
+def test_many_candidates_are_counted(tmp_path: Path) -> None:
+    for number in range(20):
+        (tmp_path / f"a-{number:08x}").mkdir()
+    with pytest.raises(
+        InputError, match=r"^a could be a-00000000, .*, a-00000007 or 12 more: give more of it$"
+    ):
+        resolve("a", tmp_path)
+
+
+@pytest.mark.parametrize("reference", ["@1", "a"])
+def test_without_runs_the_way_to_make_one_is_told(tmp_path: Path, reference: str) -> None:
+    with pytest.raises(InputError, match=r"there are no runs in .*: make one with `gradflow run CONFIG`"):
+        resolve(reference, tmp_path / "none")
+
+
+def test_a_damaged_run_is_named_but_never_the_latest(runs: Path) -> None:
+    assert resolve("zoo-e", runs) == [runs / "zoo-eeeeeeee"]
+    for entry in (runs / "tanh-cccccccc" / "run.json").parent.iterdir():
+        entry.unlink()
+    assert resolve("@1", runs) == [runs / SWEEP]
+
+
+def test_a_run_is_loaded_in_python(runs: Path, whole: Path) -> None:
+    shutil.rmtree(runs)
+    path = Path(shutil.copytree(whole, runs / whole.name))
+    for reference in ("@1", path, "net"):
+        run = gradflow.load(reference)
+        assert run.config == small()
+        assert run.summary.path == f"runs/{whole.name}"
+        assert run["log_delta_norm"].shape == (7, 3, 2)
+
+
+def test_what_is_not_one_run_is_not_loaded(runs: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"^relu\* could be runs/relu-aaaaaaaa, runs/relu-bbbbbbbb: name one$"
+    ):
+        gradflow.load("relu*")
+    with pytest.raises(InputError, match=f"^runs/{SWEEP} is a sweep: name one of the runs in it$"):
+        gradflow.load("@2")
+    with pytest.raises(RunError, match=r"run\.json: is missing"):
+        gradflow.load("zoo-e")

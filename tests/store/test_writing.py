@@ -1,0 +1,78 @@
+import os
+import resource
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gradflow.errors import InputError, RunError
+from gradflow.store import write_output
+from tests.store.small import names, queue, running
+
+
+def test_text_is_utf_8_with_unix_line_ends_and_bytes_are_kept(tmp_path: Path) -> None:
+    write_output(tmp_path / "a", "é\n\udcff")
+    write_output(tmp_path / "b", b"\x00\r\n")
+    assert (tmp_path / "a").read_bytes() == b"\xc3\xa9\n\\udcff"
+    assert (tmp_path / "b").read_bytes() == b"\x00\r\n"
+    assert names(tmp_path) == ["a", "b"]
+
+
+def test_a_file_is_replaced_through_its_links(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "file").write_text("old, and longer")
+    (tmp_path / "link").symlink_to("there/file")
+    write_output(tmp_path / "link", "new")
+    assert (tmp_path / "there" / "file").read_text() == "new"
+    assert (tmp_path / "link").is_symlink()
+    assert names(tmp_path / "there") == ["file"]
+
+
+def test_a_new_file_has_the_permissions_that_others_get(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    write_output(tmp_path / "out", "")
+    assert (tmp_path / "out").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("folder", "is a directory: name a file in it"),
+        ("no/file", "does not exist: make it first"),
+        ("file/below", "does not exist: make it first"),
+        ("fifo", "is not a regular file: name another"),
+        ("null", "is not a regular file: name another"),
+        ("a\0b", "is no file name"),
+        ("loop", "is no file name"),
+        ("x" * 300, "is no file name (File name too long): give another"),
+    ],
+    ids=["folder", "no parent", "below a file", "fifo", "device", "nul", "loop", "long"],
+)
+def test_what_cannot_be_a_file_is_refused(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "null").symlink_to("/dev/null")
+    (tmp_path / "loop").symlink_to("loop")
+    before = names(tmp_path)
+    with pytest.raises(InputError) as caught:
+        write_output(tmp_path / name, "x")
+    assert message in str(caught.value)
+    assert names(tmp_path) == before
+
+
+def write_too_much(path: Path, said: Any) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+    try:
+        write_output(path, "x" * 2000)
+    except RunError as error:
+        said.put(str(error))
+
+
+def test_a_disk_that_takes_no_more_leaves_the_old_file(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("old")
+    said = queue()
+    with running(write_too_much, tmp_path / "out", said):
+        assert said.get(timeout=20).startswith(f"{tmp_path}/out: cannot be written: File too large")
+    assert (tmp_path / "out").read_text() == "old"
+    assert names(tmp_path) == ["out"]

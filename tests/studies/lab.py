@@ -1,0 +1,41 @@
+"""Runs for the studies: from overrides to what is said about the run, without a run directory."""
+
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from gradflow.analysis.summarize import flow_at, predicted, summarize, theory_beside
+from gradflow.analysis.summary import Flow, Summary, Theory
+from gradflow.config import Config, parse_config
+from gradflow.data import Data, Dataset
+from gradflow.recording import Recording
+from gradflow.training import Training
+from gradflow.yaml_file import parse
+
+
+def study(text: str, *overrides: str) -> Summary:
+    """The summary of a run of a YAML text with overrides."""
+    return summarize(*_run(text, overrides))
+
+
+def at_initialization(text: str, *overrides: str) -> tuple[Flow, Theory]:
+    """The flow of such a run before any update, and theory beside it."""
+    config, recording, info = _run(text, overrides)
+    return flow_at(recording, 0, config), theory_beside(predicted(config, info["data"]), recording)
+
+
+def _run(text: str, overrides: tuple[str, ...]) -> tuple[Config, Recording, dict[str, Any]]:
+    config = parse_config(parse(text, "study.yaml"), Path(), overrides)
+    data = _load(config.data)
+    training = Training(config.plan, data)
+    for _ in training:
+        pass
+    sizes = {name: getattr(data, name) for name in ("samples", "features", "outputs", "q_0")}
+    status = "completed" if training.outcome.diverged_step is None else "diverged"
+    return config, training.recording, {"status": status, "outcome": asdict(training.outcome), "data": sizes}
+
+
+@cache
+def _load(dataset: Dataset) -> Data:
+    return dataset.load(Path())

@@ -1,0 +1,185 @@
+"""The points of a sweep: what they are, in which order, and all that can be wrong with them, told at once."""
+
+from pathlib import Path
+
+import pytest
+
+from gradflow.config import parse_config
+from gradflow.data.generated import Gaussian
+from gradflow.errors import InputError
+from gradflow.sweep import points
+from gradflow.sweep.points import Sweep, label, load_sweep, parse_sweep
+from gradflow.yaml_file import parse
+from tests.sweep.small import NET, small
+
+SECTION = NET + "sweep:\n  depth: [2, 4]\n  model.init: [orthogonal, {name: gaussian, sigma_w: 1.5}]\n"
+
+
+def depths(sweep: Sweep) -> list[int]:
+    return [point.config.model.depth for point in sweep.points]
+
+
+def refused(*overrides: str, text: str = NET) -> list[str]:
+    with pytest.raises(InputError) as error:
+        small(*overrides, text=text)
+    return str(error.value).split("\n")
+
+
+def test_a_section_is_crossed_in_its_order_the_last_axis_fastest() -> None:
+    sweep = small(text=SECTION)
+    assert list(sweep.axes) == ["model.depth", "model.init"]
+    assert depths(sweep) == [2, 2, 4, 4]
+    assert [point.config.model.init.name for point in sweep.points] == ["orthogonal", "gaussian"] * 2
+    assert [point.number for point in sweep.points] == [0, 1, 2, 3]
+    assert sweep.points[1].values == {"model.depth": 2, "model.init": {"name": "gaussian", "sigma_w": 1.5}}
+
+
+def test_a_point_is_the_run_that_its_values_would_give_alone() -> None:
+    for point in small("depth=2,5", "lr=0.1,0.2").points:
+        overrides = [f"{key}={value}" for key, value in point.values.items()]
+        alone = parse_config(parse(NET, "net.yaml"), Path(), overrides)
+        assert point.config == alone
+        assert (point.id, point.digest) == (alone.id, alone.digest)
+
+
+def test_typed_axes_follow_those_of_the_section_or_take_their_place() -> None:
+    sweep = small("seed=1,2", "depth=3,5,7", text=SECTION)
+    assert list(sweep.axes) == ["model.depth", "model.init", "seed"]
+    assert sweep.axes["model.depth"] == (3, 5, 7)
+    assert len(sweep.points) == 12
+
+
+def test_one_typed_value_fixes_an_axis_of_the_section() -> None:
+    sweep = small("depth=6", text=SECTION)
+    assert depths(sweep) == [6, 6]
+    assert sweep.axes["model.depth"] == (6,)
+
+
+def test_overrides_hold_in_the_order_in_which_they_were_typed() -> None:
+    sweep = small("init=gaussian", "init.sigma_w=1,2", "name=other")
+    assert [point.config.plain()["model"]["init"]["sigma_w"] for point in sweep.points] == [1.0, 2.0]
+    assert sweep.id.startswith("other-")
+    sweep = small("init.gain=0.5", text=NET + "sweep: {model.init: [orthogonal, he_normal]}\n")
+    assert [point.config.plain()["model"]["init"]["gain"] for point in sweep.points] == [0.5, 0.5]
+
+
+def test_the_axes_may_give_what_the_file_lacks() -> None:
+    text = NET.replace("depth: 3, ", "")
+    assert depths(small("depth=2,3", text=text)) == [2, 3]
+    assert refused("seed=1,2", text=text) == ["net.yaml:4: model.depth: is required"]
+
+
+def test_the_id_follows_axes_and_points_and_nothing_else() -> None:
+    sweep = small("depth=2,4")
+    assert sweep.id == small("depth=2,4").id == small("depth=range(2,5,2)").id
+    assert sweep.id != small("depth=4,2").id
+    assert sweep.id != small("depth=2,4", "seed=1").id
+    assert sweep.digest == small("depth=2,4", "name=b").digest
+    assert sweep.document() == small("depth=2,4").document()
+    assert [point["id"] for point in sweep.document()["points"]] == [point.id for point in sweep.points]
+
+
+def test_every_problem_of_every_point_is_told_with_its_line() -> None:
+    text = NET + "sweep:\n  depth:\n    - 2\n    - 0\n    - deep\n  width: [8, -1]\n"
+    assert refused(text=text) == [
+        "net.yaml:10: model.depth: should be at least 1, not 0 (at model.depth=0 model.width=8)",
+        'net.yaml:11: model.depth: should be a whole number, not the text "deep" '
+        "(at model.depth=deep model.width=8)",
+        "net.yaml:12: model.width: should be at least 1, not -1 (at model.depth=2 model.width=-1)",
+    ]
+
+
+def test_a_problem_of_one_combination_names_the_combination() -> None:
+    text = NET.replace("xavier_normal", "{name: constant, value: [1, 1, 1]}")
+    found = refused("depth=2,3", "readout=linear,none", text=text)
+    assert found == [
+        "net.yaml:4: model.width: should be 3, the size of the target, because readout is none, not 8 "
+        "(at model.depth=2 model.readout=none)",
+        "net.yaml:4: model.init.value: should hold 2 numbers, one for each hidden layer, not 3 "
+        "(at model.depth=2 model.readout=none)",
+        "net.yaml:4: model.init.value: should hold 4 numbers, one for each hidden layer, then the read-out, "
+        "not 3 (at model.depth=3 model.readout=linear)",
+    ]
+
+
+def test_a_problem_that_all_points_have_is_told_once() -> None:
+    message = "command line: training.optimizer.lr: should be greater than 0, not -1"
+    assert refused("depth=2,4", "lr=-1") == [message]
+
+
+@pytest.mark.parametrize(
+    ("section", "problem"),
+    [
+        ("sweep: 5", "net.yaml:7: sweep: should be a mapping (key: value), not 5"),
+        ("sweep: {}", "net.yaml:7: sweep: should hold at least one value"),
+        ("sweep: {depth: 5}", "net.yaml:7: sweep.depth: should be a list, not 5"),
+        ("sweep: {depth: []}", "net.yaml:7: sweep.depth: should hold at least one value"),
+        ("sweep: {detph: [1]}", "net.yaml:7: sweep.detph: unknown key; did you mean depth?"),
+        ("sweep: {depth: [1], model.depth: [2]}", "net.yaml:7: sweep.model.depth: stands twice"),
+        ("sweep: {analysis.patience: [1, 2]}", "net.yaml:7: sweep.analysis.patience: cannot be swept"),
+    ],
+)
+def test_a_bad_section_is_told_by_line(section: str, problem: str) -> None:
+    assert refused(text=f"{NET}{section}\n") == [problem]
+
+
+def test_nothing_to_sweep_points_to_run() -> None:
+    assert refused("depth=4") == [
+        "net.yaml: sweep: nothing is swept: give KEY=V1,V2 or a sweep section, or type gradflow run"
+    ]
+
+
+def test_two_points_that_are_the_same_run_are_refused() -> None:
+    message = "sweep: model.init=xavier_normal and model.init=glorot_normal are the same run net-"
+    assert refused("init=xavier_normal,glorot_normal")[0].startswith(message)
+
+
+def test_a_data_set_is_loaded_once_for_all_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[Gaussian] = []
+    load = Gaussian.load
+    monkeypatch.setattr(Gaussian, "load", lambda self, base: loaded.append(self) or load(self, base))
+    small("depth=range(2,12)", "data.samples=32,64")
+    assert sorted(dataset.samples for dataset in loaded) == [32, 64]
+
+
+def test_what_a_point_costs_is_what_its_run_takes(tmp_path: Path) -> None:
+    cost = small("depth=2,4").points[1].cost
+    assert cost.parameters == (4 + 1) * 8 + 3 * (8 + 1) * 8 + (8 + 1) * 3
+    assert cost.steps == 4
+    assert cost.disk >= 8 * 5 * 4 * 2 * 12
+
+
+def test_relative_paths_start_at_the_file_and_typed_ones_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "x.csv").write_text("a,b\n" + "1,2\n2,3\n3,5\n")
+    (tmp_path / "there" / "x.csv").write_text("a,b\n" + "1,9\n2,3\n3,5\n")
+    text = NET.replace(
+        "name: gaussian, samples: 32, features: 4, classes: 3", "name: csv, path: x.csv, target: b"
+    )
+    (tmp_path / "there" / "net.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    swept = load_sweep(Path("there/net.yaml"), ["depth=2,3", "training.loss=mse"])
+    typed = load_sweep(Path("there/net.yaml"), ["depth=2,3", "training.loss=mse", "data.path=x.csv"])
+    paths = [sweep.points[0].config.plain()["data"]["path"] for sweep in (swept, typed)]
+    assert paths == [str(tmp_path / "there" / "x.csv"), str(tmp_path / "x.csv")]
+
+
+def test_a_label_is_what_one_would_type() -> None:
+    values = {
+        "model.depth": 3,
+        "model.init": {"name": "gaussian", "sigma_w": 1.5},
+        "training.clip_norm": None,
+    }
+    assert label(values) == "model.depth=3 model.init={name: gaussian, sigma_w: 1.5} training.clip_norm=null"
+
+
+def test_ids_that_begin_alike_by_chance_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(points.Point, "id", property(lambda self: "net-00000000"))
+    assert "their digests begin alike by chance: set another seed" in refused("depth=2,4")[0]
+
+
+def test_parse_and_load_agree(tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text(SECTION)
+    assert load_sweep(tmp_path / "net.yaml").id == parse_sweep(parse(SECTION, "net.yaml"), tmp_path).id
