@@ -1,16 +1,20 @@
 """Who is timed: each contender builds a training step and returns it with the norms of its first step.
 
-A contender imports its own framework, and runs in its own process. The norms are ln ||dL/dW|| of every hidden layer.
+A contender imports its own framework, and runs in its own process. The norms are, of every hidden layer,
+ln ||dL/dW|| of the batch mean, then the mean over samples of ln ||delta||.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
+from tests.bench import frameworks
 from tests.bench.cases import CLASSES, LR, Case, minibatch, weights
 
 Step = Callable[[], Any]
@@ -26,8 +30,7 @@ def gemm(case: Case) -> Built:
     grads = [np.empty_like(m) for m in w]
     up = [np.empty((case.width, case.batch), np.float32) for _ in w]
     forward = [(m.T, x, out) for m, x, out in zip(w, a, z, strict=True)]
-    last = case.depth
-    back = [(w[i], z[i], up[i], a[i], z[i].T, grads[i], i > 0) for i in range(last, -1, -1)]
+    back = [(w[i], z[i], up[i], a[i], z[i].T, grads[i], i > 0) for i in range(case.depth, -1, -1)]
 
     def step() -> None:
         for m, x, out in forward:
@@ -75,19 +78,64 @@ def engine(case: Case, record: bool = True) -> Built:
 
     if not record:
         return step, []
-    network.forward(True)
-    network.backward(True)
-    recorder.row(0, network.share)
-    return step, list(map(float, recorder.flush(1)["log_weight_grad_norm"][0, :, 0]))
+    step()
+    block, row = recorder.flush(1), 0
+    return step, [float(v) for name in ("weight_grad", "delta") for v in block[f"log_{name}_norm"][0, :, 0]]
 
 
-def engine_bare(case: Case) -> Built:
-    """The engine with its recording off."""
-    return engine(case, record=False)
+def naive(case: Case) -> Built:
+    """The same in NumPy as it is usually written: samples in rows, fresh arrays, norms by np.linalg."""
+    w = weights(case)
+    b = [np.zeros(m.shape[1], np.float32) for m in w]
+    x, y = minibatch(case)
+    targets = np.eye(CLASSES, dtype=np.float32)[y]
+    rows: list[tuple[float, ...]] = []
+
+    def step() -> None:
+        rows.clear()
+        a = [x]
+        for m, c in zip(w[:-1], b[:-1], strict=True):
+            a.append(np.tanh(a[-1] @ m + c))
+        z = a[-1] @ w[-1] + b[-1]
+        e = np.exp(z - z.max(axis=1, keepdims=True))
+        delta = e / e.sum(axis=1, keepdims=True) - targets
+        for i in range(case.depth, -1, -1):
+            dw, db = a[i].T @ delta / case.batch, delta.mean(axis=0)
+            if i < case.depth:
+                rows.append(_row(dw, db, delta, a[i + 1]))
+            if i:
+                delta = (delta @ w[i].T) * (1 - a[i] ** 2)
+            w[i] -= LR * dw
+            b[i] -= LR * db
+
+    step()
+    return step, [float(np.log(r[0])) for r in rows[::-1]] + [float(r[2]) for r in rows[::-1]]
+
+
+def _row(dw: Any, db: Any, delta: Any, a: Any) -> tuple[float, ...]:
+    flow = np.log(np.linalg.norm(delta, axis=1)).mean()
+    saturated = (1 - a**2 < 0.05).mean()
+    return np.linalg.norm(dw), np.linalg.norm(db), flow, a.mean(), a.std(), saturated
 
 
 CONTENDERS: dict[str, Callable[[Case], Built]] = {
     "gemm": gemm,
     "engine": engine,
-    "engine, no record": engine_bare,
+    "engine, no record": partial(engine, record=False),
+    "naive numpy": naive,
+    "torch eager": frameworks.torch_eager,
+    "torch.compile": frameworks.torch_compile,
+    "jax jit": frameworks.jax_jit,
+    "numba": frameworks.numba_jit,
 }
+NEEDS = {
+    "torch eager": ["torch"],
+    "torch.compile": ["torch"],
+    "jax jit": ["jax"],
+    "numba": ["numba", "scipy"],
+}
+
+
+def installed() -> list[str]:
+    """The contenders whose frameworks are here."""
+    return [name for name in CONTENDERS if all(find_spec(need) for need in NEEDS.get(name, []))]

@@ -6,30 +6,45 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from tests.bench.cases import Case
 
-SLICE = 0.04  # seconds that a contender runs in a round
+SLICE = 0.02  # seconds that a contender runs in a round
+AGREEMENT = 1e-3  # of a natural logarithm of a norm of step 1; rounding differs by 1e-5
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One contender's steps: seconds and ratio to the first contender's, each as quartiles (25, 50, 75%)."""
+
+    name: str
+    seconds: tuple[float, ...]
+    ratio: tuple[float, ...]
+    megabytes: float
 
 
 class Contender:
     """The process of one contender; it sleeps while it is not asked."""
 
     def __init__(self, name: str, case: Case, threads: int) -> None:
-        self.name, self.times, self.count = name, list[float](), 1
-        command = [sys.executable, "-m", "tests.bench.worker", name, json.dumps(case.document())]
-        env = os.environ | dict.fromkeys(THREADS, str(threads)) | {"BENCH_THREADS": str(threads)}
+        self.name, self.count, self.megabytes = name, 1, 0.0
+        command = [sys.executable, "-m", "tests.bench.worker", name, json.dumps(asdict(case))]
+        env = os.environ | dict.fromkeys(THREADS, str(threads))
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env
         )
 
     def start(self) -> list[float]:
         """Wait until it is built; the norms of its first step. Then find how many steps fill a slice."""
-        norms: list[float] = json.loads(self._line())
+        built = self._answer()
+        norms: list[float] = built["norms"]
+        self.megabytes = built["megabytes"]
         self.ask()
         self.count = max(1, round(SLICE / self.ask()))
         return norms
@@ -39,44 +54,55 @@ class Contender:
         assert self.process.stdin is not None
         self.process.stdin.write(f"{self.count}\n")
         self.process.stdin.flush()
-        return float(json.loads(self._line()))
+        return float(self._answer())
 
-    def _line(self) -> str:
+    def stop(self) -> None:
+        """Let the process end."""
+        self.process.communicate()
+
+    def _answer(self):  # type: ignore[no-untyped-def]
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self.name} died")
-        return line
-
-    def stop(self) -> None:
-        """End the process."""
-        self.process.communicate()
+            raise SystemExit(f"{self.name} ended before its time")
+        return json.loads(line)
 
 
-@dataclass
-class Timing:
-    """Seconds a step of each contender, and the ratio to the first: (quartile, median, quartile)."""
+def measure(case: Case, names: list[str], threads: int, rounds: int) -> list[Timing]:
+    """Timings of all names, ratios taken within a round to the first; first all must agree on step 1."""
+    with _running(case, names, threads) as contenders:
+        check({c.name: c.start() for c in contenders})
+        times = np.array([[c.ask() for c in contenders] for _ in range(rounds)])
+    ratios = times / times[:, :1]
+    quartiles = [0.25, 0.5, 0.75]
+    return [
+        Timing(
+            c.name,
+            tuple(map(float, np.quantile(times[:, i], quartiles))),
+            tuple(map(float, np.quantile(ratios[:, i], quartiles))),
+            c.megabytes,
+        )
+        for i, c in enumerate(contenders)
+    ]
 
-    case: Case
-    threads: int
-    seconds: dict[str, list[float]] = field(default_factory=dict)
-    ratios: dict[str, list[float]] = field(default_factory=dict)
-    disagreement: dict[str, float] = field(default_factory=dict)
+
+def check(norms: dict[str, list[float]]) -> None:
+    """Every contender that tells its norms tells the same."""
+    told = {name: np.array(values) for name, values in norms.items() if values}
+    for name, values in told.items():
+        reference = next(iter(told.values()))
+        if not np.allclose(values, reference, rtol=0, atol=AGREEMENT):
+            worst = float(np.abs(values - reference).max())
+            raise SystemExit(
+                f"{name} computes other norms than {next(iter(told))}: ln differs by {worst:.2g}"
+            )
 
 
-def measure(case: Case, names: list[str], threads: int, rounds: int) -> Timing:
-    """Interleaved rounds; ratios are taken within a round."""
+@contextmanager
+def _running(case: Case, names: list[str], threads: int) -> Iterator[list[Contender]]:
     contenders = [Contender(name, case, threads) for name in names]
-    norms = {c.name: c.start() for c in contenders}
-    times = np.array([[c.ask() for c in contenders] for _ in range(rounds)])
-    for c in contenders:
-        c.stop()
-    timing = Timing(case, threads)
-    for i, name in enumerate(names):
-        timing.seconds[name] = list(np.quantile(times[:, i], [0.25, 0.5, 0.75]))
-        timing.ratios[name] = list(np.quantile(times[:, i] / times[:, 0], [0.25, 0.5, 0.75]))
-    reference = norms.get("engine")
-    for name, mine in norms.items():
-        if mine and reference:
-            timing.disagreement[name] = float(np.abs(np.subtract(mine, reference)).max())
-    return timing
+    try:
+        yield contenders
+    finally:
+        for contender in contenders:
+            contender.stop()

@@ -1,12 +1,15 @@
-"""One contender in its own process: it builds its step, then times as many as it is asked to, in turn with others.
+"""One contender in its own process: builds its step, then times as many steps as it is asked for.
 
-Speaks lines of JSON: the first one written holds the norms of step 1; each number read is a count of steps to time.
+Speaks lines of JSON: first the norms of step 1 and the memory that the contender took; then, for each count
+read, the seconds that a step took.
 """
 
 from __future__ import annotations
 
 import json
+import resource
 import sys
+import warnings
 from time import perf_counter
 
 from tests.bench.cases import Case
@@ -15,8 +18,10 @@ from tests.bench.contenders import CONTENDERS
 
 def main(name: str, case: str) -> None:
     """Serve until the input ends."""
+    before = peak()
     step, norms = CONTENDERS[name](Case(**json.loads(case)))
-    print(json.dumps(norms), flush=True)
+    step()
+    print(json.dumps({"norms": norms, "megabytes": peak() - before}), flush=True)
     for line in sys.stdin:
         count = int(line)
         start = perf_counter()
@@ -25,5 +30,11 @@ def main(name: str, case: str) -> None:
         print(json.dumps((perf_counter() - start) / count), flush=True)
 
 
+def peak() -> float:
+    """Megabytes of memory that the process has held at most."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 if __name__ == "__main__":
+    warnings.simplefilter("ignore")
     main(*sys.argv[1:])
