@@ -99,6 +99,6 @@ def theory_beside(prediction: Prediction, recording: Recording) -> Theory:
 def training_result(config: Config, recording: Recording, outcome: Mapping[str, Any]) -> TrainingResult:
     """How training went, from the losses (steps, networks)."""
     loss = recording["loss"]
-    with np.errstate(invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         first, last = over_networks(loss[0]), over_networks(loss[-1])
     return TrainingResult(config.training.steps, first.mean, last.mean, last.low, last.high, **outcome)

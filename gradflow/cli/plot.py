@@ -75,5 +75,6 @@ def chart_of(runs: list[Run], figure: str, x: str | None, y: str | None, value: 
     if x:
         return over_keys(runs, x, y, value)
     if figure not in FIGURES:
-        raise InputError(f"--figure {figure}: choose one of {', '.join(FIGURES)}{did_you_mean(figure, FIGURES)}")
+        known = ", ".join(FIGURES)
+        raise InputError(f"--figure {figure}: choose one of {known}{did_you_mean(figure, FIGURES)}")
     return draw(figure, runs)

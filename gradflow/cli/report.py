@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from gradflow.store import Run
 
 References = Annotated[
-    list[str], typer.Argument(metavar="RUN|SWEEP...", help="Paths, ids or the starts of them, @1, or globs.")
+    list[str],
+    typer.Argument(metavar="RUN...", help="Paths, ids or their starts, @1, globs; of runs or sweeps."),
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")]
 
 
 def report(references: References, output: Output, runs_dir: RunsDir = RUNS, quiet: Quiet = False) -> None:
-    """Write the report of runs or sweeps: .html is one page with charts that opens offline, .md is for READMEs.
+    """Write the report of runs or sweeps: .html is one page with charts that opens offline, .md is text.
 
     \b
     Examples:

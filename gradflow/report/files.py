@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradflow.errors import InputError, Problem
@@ -16,6 +15,8 @@ from gradflow.report.several import in_order, several
 from gradflow.report.sweep_pages import sweep_page
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gradflow.store import Run
 
 SUFFIXES = (".html", ".md")
@@ -23,7 +24,7 @@ DETAILED = 60  # runs of which each has its own lines
 
 
 def report_file(runs: Sequence[Run], path: Path) -> str:
-    """The report of these runs as the file's name asks for it. InputError if that is neither .html nor .md."""
+    """The report of these runs, as the file's name asks for it. InputError for neither .html nor .md."""
     if path.suffix not in SUFFIXES:
         raise InputError(Problem(f"a report ends in {' or '.join(SUFFIXES)}", source=str(path)))
     if path.suffix == ".html":
@@ -47,9 +48,9 @@ def several_page(runs: Sequence[Run]) -> Page:
     """A line a run with what differs, and the depth laws."""
     runs = in_order(runs)
     folders = {run.path.parent for run in runs}
-    folder = folders.pop() if len(folders) == 1 else Path()
-    name = folder.name if folder != Path() and (folder / runs[0].id) == runs[0].path else counted(len(runs), "run")
-    return sweep_page(several(name, str(folder), runs))
+    name = next(iter(folders)).name if len(folders) == 1 else ""
+    where = ", ".join(sorted(map(str, folders)))
+    return sweep_page(several(f"{name}: {counted(len(runs), 'run')}".removeprefix(": "), where, runs))
 
 
 def several_html(runs: Sequence[Run]) -> str:
@@ -66,9 +67,11 @@ def _told(runs: Sequence[Run]) -> list[Block]:
     """What each run says, or the first of many."""
     blocks: list[Block] = []
     for run in runs[:DETAILED]:
-        blocks += [Heading(run.id), *(block for block in run_page(run.summary).blocks if isinstance(block, Sentence))]
+        told = run_page(run.summary).blocks
+        blocks += [Heading(run.id), *(block for block in told if isinstance(block, Sentence))]
     left = len(runs) - DETAILED
-    return [*blocks, Sentence(f"{counted(left, 'more run')} not told here.", "note")] if left > 0 else blocks
+    more = [Sentence(f"{counted(left, 'more run')} not told here.", "note")] if left > 0 else []
+    return [*blocks, *more]
 
 
 def _again(run: Run) -> str:

@@ -1,7 +1,7 @@
 """A page as one HTML file that opens offline: its texts, tables and charts, and the scripts that draw them.
 
-No network: the Content-Security-Policy allows only the two scripts and the style of the file, each by its hash,
-and Vega evaluates its expressions by interpretation, so that no text ever becomes code.
+No network: the Content-Security-Policy allows the two scripts and the style of the file, each by its hash,
+and nothing else; Vega interprets its expressions, so that no text ever becomes code.
 """
 
 from __future__ import annotations
@@ -34,11 +34,12 @@ from gradflow.report.page import (
 from gradflow.report.palette import TONES
 
 HELP = "Point at a chart for its values; drag to move, Shift and the wheel to zoom, double-click to go back."
+SNIPPET = "window.vegaEmbed = vegaEmbed;"
 BAR = 100  # user units of a factor's bar, to each side of 1
 
 
 def render(page: Page, charts: Mapping[str, dict[str, Any]], tail: str = "", verdict: str = "") -> str:
-    """The file of a page. Charts, Vega-Lite documents by name, stand where the page's own first chart would.
+    """The file of a page. `charts` are Vega-Lite documents by name, which stand below the page's facts.
 
     `tail` is HTML that follows the page, see `folded` and `code`; `verdict` is shown beside the title.
     """
@@ -49,7 +50,8 @@ def render(page: Page, charts: Mapping[str, dict[str, Any]], tail: str = "", ver
         f'<meta http-equiv="Content-Security-Policy" content="{policy((bundle, script), style)}">\n',
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n',
         '<meta name="color-scheme" content="light dark">\n<meta name="referrer" content="no-referrer">\n',
-        f'<link rel="icon" href="data:,">\n<title>{safe(page.title)}</title>\n<style>{style}</style>\n</head>\n',
+        f'<link rel="icon" href="data:,">\n<title>{safe(page.title)}</title>\n',
+        f"<style>{style}</style>\n</head>\n",
         f"<body>\n<main>\n{_body(page, charts, verdict)}\n{tail}\n</main>\n",
         f'<script type="application/json" id="charts">{_json(dict(charts))}</script>\n',
         f"<script>{bundle}</script>\n<script>{script}</script>\n</body>\n</html>\n",
@@ -80,7 +82,7 @@ def vega() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script (BSD-3-Clause), as vl-convert carries them."""
     import vl_convert
 
-    bundle = vl_convert.javascript_bundle()
+    bundle = str(vl_convert.javascript_bundle(SNIPPET))
     return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 
@@ -110,9 +112,10 @@ def _lines(text: str) -> str:
 
 
 def _body(page: Page, charts: Mapping[str, dict[str, Any]], verdict: str) -> str:
-    """The title, what comes before the page's facts and these, the charts, then the rest."""
+    """The title, the words before the page's facts and these, the charts, then the rest."""
     badge = f'<span class="badge {_tone(verdict)}">{safe(verdict)}</span>' if verdict else ""
-    split = next((i + 1 for i, block in enumerate(page.blocks) if isinstance(block, Facts)), 0)
+    head = next((i + 1 for i, block in enumerate(page.blocks) if isinstance(block, Facts)), 0)
+    split = 0 if any(isinstance(block, Table) for block in page.blocks[:head]) else head
     parts = (f"<h1>{safe(page.title)}{badge}</h1>", fragment(page.blocks[:split]), _figures(charts))
     return "\n".join((*parts, fragment(_undrawn(page.blocks[split:]))))
 
@@ -193,7 +196,8 @@ def _(block: Table) -> str:
         f"<tr>{''.join(f'<td{side}>{_cell(cell)}</td>' for side, cell in zip(sides, row, strict=True))}</tr>"
         for row in block.rows
     )
-    return f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table></div>'
+    body = f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>"
+    return f'<div class="scroll"><table>\n{body}\n</table></div>'
 
 
 def _cell(cell: Cell) -> str:

@@ -35,7 +35,8 @@ def differing(summaries: Sequence[Summary]) -> list[str]:
 
 
 def _differs(configs: Sequence[Mapping[str, Any]], key: str) -> bool:
-    choice, found = key.rpartition(".")[0], {}
+    choice = key.rpartition(".")[0]
+    found: dict[str, Any] = {}
     for config in configs:
         if key in config and found.setdefault(repr(config.get(choice)), config[key]) != config[key]:
             return True

@@ -39,7 +39,8 @@ def several(name: str, path: str, runs: Sequence[Run]) -> dict[str, Any]:
     values = [{axis: flat(summary.config).get(axis) for axis in axes} for summary in summaries]
     points = [_point(run, own) for run, own in zip(runs, values, strict=True)]
     columns = {axis: list(dict.fromkeys(map(str, (own[axis] for own in values)))) for axis in axes}
-    return {"id": name, "path": path, "axes": columns, "points": points, "depth_law": {"groups": depth_laws(runs)}}
+    laws = {"groups": depth_laws(runs)}
+    return {"id": name, "path": path, "axes": columns, "points": points, "depth_law": laws}
 
 
 def _point(run: Run, values: Values) -> dict[str, Any]:

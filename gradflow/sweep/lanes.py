@@ -24,8 +24,8 @@ ONE_THREAD = dict.fromkeys(
 class Lanes(Executor):
     """`workers` lanes, each a process with one BLAS thread and a queue; a call goes to the emptiest lane.
 
-    The future of a call whose worker died has a BrokenExecutor. Submit from the main thread: the system ends
-    a worker with the thread that started it.
+    The future of a call whose worker died has a BrokenExecutor, and so have those that waited behind it in its
+    lane. Submit from the main thread: the system ends a worker with the thread that started it.
     """
 
     def __init__(self, workers: int) -> None:
@@ -51,6 +51,7 @@ class _Lane:
         self._thread = ThreadPoolExecutor(1)
         self._process: Any = None
         self._connection: Any = None
+        self._broken = True  # there is no worker to ask
 
     @property
     def waiting(self) -> int:
@@ -59,9 +60,9 @@ class _Lane:
         return len(self._calls)
 
     def submit(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Future[Any]:
-        if self._process is None or not self._process.is_alive():
+        if self._broken or not self._process.is_alive():
             self._start()
-        future = self._thread.submit(_ask, self._connection, function, arguments)
+        future = self._thread.submit(self._ask, self._connection, function, arguments)
         self._calls.append(future)
         return future
 
@@ -79,6 +80,18 @@ class _Lane:
         with _for_a_worker():
             self._process.start()
         theirs.close()  # so that the end of the worker is the end of the connection
+        self._broken = False
+
+    def _ask(self, connection: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        try:
+            connection.send((function, arguments))
+            answered, value = connection.recv()
+        except (EOFError, OSError):
+            self._broken = True  # the system may take a moment to say so
+            raise BrokenExecutor("the worker process died") from None
+        if answered:
+            return value
+        raise value
 
     def _end(self) -> None:
         if self._process is not None:
@@ -87,17 +100,6 @@ class _Lane:
         if self._connection is not None:
             self._connection.close()
         self._process = self._connection = None
-
-
-def _ask(connection: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    try:
-        connection.send((function, arguments))
-        answered, value = connection.recv()
-    except (EOFError, OSError):
-        raise BrokenExecutor("the worker process died") from None
-    if answered:
-        return value
-    raise value
 
 
 @contextmanager

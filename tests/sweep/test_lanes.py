@@ -1,4 +1,4 @@
-"""Lanes of real worker processes: what a killed one costs, what they inherit, and that none is left behind."""
+"""Lanes of real worker processes: what a killed one costs, what they inherit, and that none is left."""
 
 import os
 import signal

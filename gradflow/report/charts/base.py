@@ -66,8 +66,9 @@ def y(field: str, title: str, **scale: Any) -> alt.Y:
 
 def tip(field: str, title: str | None = None, form: str | None = None) -> alt.Tooltip:
     """A line of a tooltip; numbers have a d3 format."""
-    kind: Any = "quantitative" if form else "nominal"
-    return alt.Tooltip(field, type=kind, title=title or field, **({"format": form} if form else {}))
+    if form is None:
+        return alt.Tooltip(field, type="nominal", title=title or field)
+    return alt.Tooltip(field, type="quantitative", title=title or field, format=form)
 
 
 def colours(names: Mapping[str, str]) -> alt.Color:
@@ -88,7 +89,8 @@ def dashes(names: Sequence[str]) -> alt.StrokeDash:
 def points(base: alt.Chart, size: int, tips: Sequence[alt.Tooltip]) -> alt.Chart:
     """Dots that tell their values; an unseen rim makes small ones easy to point at."""
     marks = base.mark_circle(size=size, opacity=1, stroke="transparent", strokeWidth=10)
-    return marks.encode(tooltip=list(tips))
+    told: alt.Chart = marks.encode(tooltip=list(tips))
+    return told
 
 
 def diverging(field: str, title: str, centre: float, reach: float) -> alt.Color:
@@ -100,10 +102,16 @@ def diverging(field: str, title: str, centre: float, reach: float) -> alt.Color:
     )
 
 
-def level(value: float, axis: str = "y") -> alt.Chart:
+def level(value: float) -> alt.Chart:
     """A thin line across the chart at a value that divides it, such as c = 1."""
-    encoding: Any = {axis: alt.datum(value)}
-    return alt.Chart(table([{}])).mark_rule(color=NEUTRAL, opacity=0.6).encode(**encoding)
+    rule = alt.Chart(table([{}])).mark_rule(color=NEUTRAL, opacity=0.6)
+    placed: alt.Chart = rule.encode(alt.YDatum(value))
+    return placed
+
+
+def layered(*charts: Drawn) -> alt.LayerChart:
+    """Charts over each other on the same axes, the first at the bottom."""
+    return alt.LayerChart(layer=list(charts))
 
 
 def titled(chart: Drawn, title: str, subtitle: str = "") -> Drawn:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gradflow.analysis.summary import Summary
 from gradflow.errors import InputError, did_you_mean
-from gradflow.report.charts import layers, sweeps, training
+from gradflow.report.charts import laws, layers, maps, training
 from gradflow.report.charts.base import Drawn
 from gradflow.report.charts.study import Study, studies_of
 
@@ -24,10 +24,10 @@ OF_RUNS: dict[str, Callable[[Sequence[Study]], Drawn | None]] = {
     "units": layers.units,
 }
 OF_SWEEPS: dict[str, Callable[[Sequence[Run]], Drawn | None]] = {
-    "map": lambda runs: sweeps.overview(_summaries(runs)),
-    "phase": lambda runs: sweeps.phase(_summaries(runs)),
-    "theory": lambda runs: sweeps.theory(_summaries(runs)),
-    "depth-law": sweeps.depth_law,
+    "map": lambda runs: maps.overview(_summaries(runs)),
+    "phase": lambda runs: maps.phase(_summaries(runs)),
+    "theory": lambda runs: laws.theory(_summaries(runs)),
+    "depth-law": laws.depth_law,
 }
 FIGURES = (*OF_RUNS, *OF_SWEEPS)
 OVERLAID = 24  # lines that one chart can take
@@ -72,10 +72,10 @@ def sweep_charts(runs: Sequence[Run]) -> dict[str, Drawn]:
 
 def over_keys(runs: Sequence[Run], across: str, up: str | None, value: str) -> Drawn:
     """A value of runs over one key, or as a map over two. InputError for an unknown key or value."""
-    if value not in sweeps.VALUES:
-        known = ", ".join(sweeps.VALUES)
-        raise InputError(f"--value {value}: choose one of {known}{did_you_mean(value, sweeps.VALUES)}")
-    chart = sweeps.overview(_summaries(runs), across, up, value)
+    if value not in maps.VALUES:
+        known = ", ".join(maps.VALUES)
+        raise InputError(f"--value {value}: choose one of {known}{did_you_mean(value, maps.VALUES)}")
+    chart = maps.overview(_summaries(runs), across, up, value)
     if chart is None:
         raise InputError(f"there is nothing to draw: no run has a finite {value}")
     return chart

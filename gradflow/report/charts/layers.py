@@ -21,6 +21,7 @@ from gradflow.report.charts.base import (
     Drawn,
     colours,
     dashes,
+    layered,
     level,
     points,
     table,
@@ -79,7 +80,9 @@ def flow(studies: Sequence[Study]) -> Drawn | None:
 def factors(studies: Sequence[Study]) -> Drawn | None:
     """The weight and the slope factor by layer; their product is what a layer passes on."""
     chart = _chart(studies, FACTORS)
-    return chart and titled(alt.layer(level(1), chart), "What each layer passes on", _note(studies, "without the read-out"))
+    return chart and titled(
+        layered(level(1), chart), "What each layer passes on", _note(studies, "without the read-out")
+    )
 
 
 def squares(studies: Sequence[Study]) -> Drawn | None:
@@ -140,7 +143,7 @@ def _chart(
     band = base.mark_area(opacity=0.2).encode(y=y("low", title, **scale), y2="high", detail="part:N")
     dots = points(base, 36 if len(rows) <= 160 else 14, tips)
     banded = [band] if any(np.isfinite(row["low"]) for row in rows) else []
-    return alt.layer(*banded, lines.mark_line(strokeWidth=2), dots, *_dashed(theory, base, title, form))
+    return layered(*banded, lines.mark_line(strokeWidth=2), dots, *_dashed(theory, base, title, form))
 
 
 def _scale(quantity: Quantity, rows: list[Row]) -> dict[str, Any]:

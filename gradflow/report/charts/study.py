@@ -88,10 +88,10 @@ def study_of(run: Run, label: str) -> Study:
     """A saved run, with theory's prediction for its config."""
     from gradflow.analysis.summarize import predicted
 
-    known = run.status != "failed" and run.summary.theory.c is not None
-    return Study(
-        label, run.summary, run.recording, predicted(run.config, run.info["data"]) if known else None
-    )
+    data: Any = run.info["data"]
+    known = data is not None and run.summary.theory.c is not None
+    theory = predicted(run.config, data) if known else None
+    return Study(label, run.summary, run.recording, theory)
 
 
 def studies_of(runs: Sequence[Run]) -> list[Study]:

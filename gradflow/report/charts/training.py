@@ -15,6 +15,7 @@ from gradflow.report.charts.base import (
     Drawn,
     colours,
     diverging,
+    layered,
     level,
     points,
     table,
@@ -42,11 +43,12 @@ def heatmap(studies: Sequence[Study]) -> Drawn | None:
         return None
     centre = float(np.median(finite))
     reach = max(QUIET, float(np.quantile(np.abs(finite - centre), 0.98)))
-    ends = [*steps[1:], 2 * steps[-1] - steps[-2]]
+    below = [*layers[1:].tolist(), int(layers[-1]) + 1]
+    columns = {"step": steps.tolist(), "end": [*steps[1:].tolist(), 2 * int(steps[-1]) - int(steps[-2])]}
     rows = [
-        {"top": layer - 0.5, "bottom": below - 0.5, "layer": layer, "step": steps.tolist(), "end": ends, "value": row}
-        for layer, below, row in zip(layers.tolist(), [*layers[1:].tolist(), layers[-1] + 1], cells.tolist(), strict=True)
-    ]  # fmt: skip
+        {"top": layer - 0.5, "bottom": under - 0.5, "layer": layer, **columns, "value": row}
+        for layer, under, row in zip(layers.tolist(), below, cells.tolist(), strict=True)
+    ]
     chart = alt.Chart(table(rows)).transform_flatten(["step", "end", "value"]).mark_rect()
     chart = chart.encode(
         x=x("step", "step"), x2="end", y=y("top", "layer", reverse=True, nice=False), y2="bottom",
@@ -102,7 +104,7 @@ def course(studies: Sequence[Study]) -> Drawn | None:
     tips = [tip("line", "run"), *tips] if len(studies) > 1 else tips
     dots = points(base, 14, tips)
     return titled(
-        alt.layer(level(1), band, line, dots), "c over training", "band: 95% interval; grey line: c = 1"
+        layered(level(1), band, line, dots), "c over training", "band: 95% interval; grey line: c = 1"
     )
 
 
@@ -122,9 +124,8 @@ def loss(studies: Sequence[Study]) -> Drawn | None:
     tips = [tip("line", "run"), *tips] if len(studies) > 1 else tips
     dots = points(base, 14, tips)
     several = max(study.summary.config["seeds"] for study in studies) > 1
-    return titled(
-        alt.layer(base.mark_line(strokeWidth=2), dots), "Loss over training", "mean over networks" if several else ""
-    )  # fmt: skip
+    chart = layered(base.mark_line(strokeWidth=2), dots)
+    return titled(chart, "Loss over training", "mean over networks" if several else "")
 
 
 def _history(study: Study, *columns: str) -> list[tuple[Any, ...]]:
@@ -135,5 +136,5 @@ def _over_steps(studies: Sequence[Study], rows: list[dict[str, Any]], title: str
     names = (
         names_of(studies) if len(studies) > 1 else {studies[0].label: next(iter(names_of(studies).values()))}
     )
-    axes = {"x": x("step", "step"), "y": y("value", title, **scale)}
-    return alt.Chart(table(rows)).encode(**axes, color=colours(names))
+    axes = x("step", "step"), y("value", title, **scale)
+    return alt.Chart(table(rows)).encode(*axes, color=colours(names))

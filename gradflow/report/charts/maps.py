@@ -1,9 +1,9 @@
-"""Charts of many runs: a value over keys, the phase map, measured against predicted c, and depth laws."""
+"""Charts of many runs: a value over one key or two, and the phase map with its critical line."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import log10
@@ -15,14 +15,12 @@ from gradflow.analysis.summary import Number, Summary
 from gradflow.errors import InputError, did_you_mean
 from gradflow.report.charts.base import (
     DASH,
-    LOG10,
-    NEUTRAL,
     PLAIN,
     RUNS,
-    VERDICTS,
     Drawn,
     colours,
     diverging,
+    layered,
     level,
     points,
     table,
@@ -33,10 +31,10 @@ from gradflow.report.charts.base import (
 )  # fmt: skip
 from gradflow.report.labels import flat, label
 from gradflow.report.numbers import number, with_error
-from gradflow.report.several import axes_of, depth_laws
+from gradflow.report.several import axes_of
 
 if TYPE_CHECKING:
-    from gradflow.store import Run
+    pass
 
 Row = dict[str, Any]
 
@@ -81,7 +79,8 @@ def key_of(name: str, summaries: Sequence[Summary]) -> str:
 def over_one(summaries: Sequence[Summary], key: str, value: str = "c") -> Drawn | None:
     """A value over one key, as points; runs that differ in other keys are lines of their own."""
     others = [other for other in axes_of(summaries) if other != key]
-    shown, rows = VALUES[value], []
+    shown = VALUES[value]
+    rows: list[Row] = []
     for summary in summaries:
         config, flow = flat(summary.config), summary.flow.initial
         ends = (flow.c_low, flow.c_high) if value == "c" else (None, None)
@@ -100,7 +99,7 @@ def over_one(summaries: Sequence[Summary], key: str, value: str = "c") -> Drawn 
     dots = points(base, 50, tips)
     lines = [base.mark_line(strokeWidth=1)] if numeric else []
     return titled(
-        alt.layer(*([level(1)] if value == "c" else []), bars, *lines, dots), f"{shown.title}, by {key}"
+        layered(*([level(1)] if value == "c" else []), bars, *lines, dots), f"{shown.title}, by {key}"
     )
 
 
@@ -114,9 +113,9 @@ def over_two(summaries: Sequence[Summary], across: str, up: str, value: str = "c
     )
     cells = base.mark_rect().encode(color=_colour(rows, value), tooltip=_cell_tips(across, up, value))
     if len(rows) > WRITTEN:
-        return titled(cells, _map_title(value))
+        return titled(cells, VALUES[value].title)
     words = base.mark_text(fontSize=10).encode(text="text_short:N", color=_ink(rows, value))
-    return titled(alt.layer(cells, words), _map_title(value))
+    return titled(layered(cells, words), VALUES[value].title)
 
 
 def phase(summaries: Sequence[Summary], value: str = "c") -> Drawn | None:
@@ -135,8 +134,8 @@ def phase(summaries: Sequence[Summary], value: str = "c") -> Drawn | None:
         color=_colour(rows, value), tooltip=_cell_tips("sigma_w", "sigma_b", value),
     )  # fmt: skip
     critical = _critical(summaries, rows)
-    chart = alt.layer(cells, *critical)
-    return titled(chart, _map_title(value), "dashed: theory's critical line" if critical else "")
+    chart = layered(cells, *critical)
+    return titled(chart, VALUES[value].title, "dashed: theory's critical line" if critical else "")
 
 
 def _critical(summaries: Sequence[Summary], rows: list[Row]) -> list[alt.Chart]:
@@ -157,98 +156,23 @@ def _critical(summaries: Sequence[Summary], rows: list[Row]) -> list[alt.Chart]:
     ]
 
 
-def theory(summaries: Sequence[Summary]) -> Drawn | None:
-    """Measured c with its interval against the c that theory expects at this depth and width."""
-    rows = [
-        {
-            "expected": s.theory.c_finite_width or s.theory.c, "value": s.flow.initial.c, "low": s.flow.initial.c_low,
-            "high": s.flow.initial.c_high, "verdict": s.flow.initial.verdict, "run": s.id, "text": _text(s, "c"),
-        }
-        for s in summaries
-        if s.theory.c is not None and s.flow.initial.c is not None
-    ]  # fmt: skip
-    if not rows:
-        return None
-    found = [row[name] for row in rows for name in ("expected", "value")]
-    ends = [{"expected": end, "value": end} for end in (min(found) * 0.97, max(found) * 1.03)]
-    identity = (
-        alt.Chart(table(ends)).mark_line(color=NEUTRAL, strokeDash=DASH).encode(x="expected:Q", y="value:Q")
-    )
-    met = [verdict for verdict in VERDICTS if any(row["verdict"] == verdict for row in rows)]
-    scale = alt.Scale(domain=met, range=[VERDICTS[verdict] for verdict in met])
-    legend = alt.Legend(title=None, orient="top")
-    base = alt.Chart(table(rows)).encode(
-        x=x("expected", "c expected at this depth and width"),
-        color=alt.Color("verdict:N", scale=scale, legend=legend),
-    )
-    tips = [tip("run"), tip("text", "measured c"), tip("expected", "expected c", PLAIN), tip("verdict")]
-    bars = base.mark_rule().encode(y=y("low", "c measured"), y2="high")
-    dots = points(base.encode(y=y("value", "c measured")), 60, tips)
-    return titled(
-        alt.layer(identity, bars, dots), "Measured against predicted c", "bars: 95%; dashed: they agree"
-    )
-
-
-def depth_law(runs: Sequence[Run]) -> Drawn | None:
-    """log10 ||dL/dW_1|| over depth, with the line of each law c^L across networks."""
-    names: dict[str, str] = {}
-    rows: list[Row] = []
-    for i, law in enumerate(depth_laws(runs)):
-        found = [run for run in runs if all(flat(run.summary.config).get(k) == v for k, v in law.items() if "." in k)]
-        line = _law_name(law, found)
-        names[line] = RUNS[i % len(RUNS)]
-        rows += _law_rows(line, law["weight_grad"]["c"], found)
-    if len({row["depth"] for row in rows}) < 2:
-        return None
-    title = "log10 ||dL/dW_1||"
-    base = alt.Chart(table(rows)).encode(x=x("depth", "depth (hidden layers)"), color=colours(names))
-    tips = [tip("run"), tip("line", "law"), tip("depth"), tip("value", title, LOG10)]
-    dots = points(base.encode(y=y("value", title)), 60, tips)
-    lines = base.mark_line().encode(y=y("fit", title))
-    return titled(alt.layer(lines, dots), "First layer's weight gradient by depth", "lines: c^L, ± 95%")
-
-
-def _law_name(law: Mapping[str, Any], runs: Sequence[Run]) -> str:
-    """he_normal: c = 0.99 ± 0.02."""
-    grad = law["weight_grad"]
-    name = label(flat(runs[0].summary.config), [key for key in law if "." in key])
-    return f"{name + ': ' if name else ''}c = {with_error(grad['c'], grad['c_low'], grad['c_high'])}"
-
-
-def _law_rows(line: str, c: Number, runs: Sequence[Run]) -> list[Row]:
-    """The norm of each depth, and the line of slope log10 c through their mean."""
-    known = [
-        (run.summary.config["model"]["depth"], norms[0], run.id)
-        for run in runs
-        if (norms := run.summary.flow.initial.profile.log10_weight_grad) and norms[0] is not None
-    ]
-    if not known:
-        return []
-    depth, norm = (sum(one[i] for one in known) / len(known) for i in (0, 1))
-    return [
-        {"line": line, "depth": at, "value": value, "run": name,
-         "fit": norm + (at - depth) * log10(c) if c else None}
-        for at, value, name in known
-    ]  # fmt: skip
-
-
 def _cells(summaries: Sequence[Summary], across: str, up: str, value: str) -> list[Row]:
     """A row a run: its place, its value and how that is written. InputError if two runs share a place."""
     shown, rows = VALUES[value], []
     for summary in summaries:
         config, read = flat(summary.config), shown.read(summary)
-        rows.append({
-            "x": config.get(across), "y": config.get(up), "shade": None if read is None else shown.colour(read),
-            "text": _text(summary, value), "text_short": number(read), "verdict": summary.flow.initial.verdict,
-            "run": summary.id,
-        })  # fmt: skip
+        shade = None if read is None else shown.colour(read)
+        texts = {"text": _text(summary, value), "text_short": number(read)}
+        place = {"x": config.get(across), "y": config.get(up)}
+        rows.append(
+            place | texts | {"shade": shade, "verdict": summary.flow.initial.verdict, "run": summary.id}
+        )
     places = Counter((row["x"], row["y"]) for row in rows)
-    place, most = max(places.items(), key=lambda item: item[1])
+    shared, most = max(places.items(), key=lambda item: item[1])
     if most > 1:
         others = [key for key in axes_of(summaries) if key not in (across, up)]
-        raise InputError(
-            f"{most} runs share {across} {place[0]}, {up} {place[1]}: name fewer runs ({', '.join(others)} differ too)"
-        )
+        where = f"{across} {shared[0]}, {up} {shared[1]}"
+        raise InputError(f"{most} runs share {where}: name fewer runs, for {', '.join(others)} differ too")
     return rows
 
 
@@ -268,10 +192,6 @@ def _edges(values: set[float]) -> dict[float, tuple[float, float]]:
     return dict(zip(ordered, pairwise(ends), strict=True))
 
 
-def _map_title(value: str) -> str:
-    return VALUES[value].title[0].upper() + VALUES[value].title[1:]
-
-
 def _cell_tips(across: str, up: str, value: str) -> list[alt.Tooltip]:
     return [tip("run"), tip("x", across), tip("y", up), tip("text", value), tip("verdict")]
 
@@ -284,7 +204,7 @@ def _text(summary: Summary, value: str) -> str:
 
 
 def _reach(rows: list[Row], value: str) -> float:
-    shades = [abs(row["shade"]) for row in rows if row["shade"] is not None]
+    shades: list[float] = [abs(row["shade"]) for row in rows if row["shade"] is not None]
     return max(VALUES[value].quiet, *shades, 0.0)
 
 
@@ -308,13 +228,18 @@ def _ink(rows: list[Row], value: str) -> Any:
     )
 
 
-def overview(summaries: Sequence[Summary], across: str | None = None, up: str | None = None, value: str = "c") -> Drawn | None:
-    """A value over the keys that differ, or over those that are named: points over one, a map over two."""
+def overview(
+    summaries: Sequence[Summary], across: str | None = None, up: str | None = None, value: str = "c"
+) -> Drawn | None:
+    """A value over the keys that are named or, if none is, that differ: a map over two, points over one."""
+    named = [key_of(key, summaries) for key in (across, up) if key]
     found = axes_of(summaries)
-    keys = [key_of(key, summaries) for key in (across, up) if key]
-    keys += [key for key in found if key not in keys][: 2 - len(keys)] if not up else []
+    keys = named or found
     if not keys:
         return None
-    if len(keys) == 2 and (up or len(found) == 2):
-        return over_two(summaries, *keys, value)
-    return over_one(summaries, keys[0], value)
+    others = [key for key in found if key not in keys]
+    if not up and len(keys) == 1 and len(others) == 1:
+        keys = [*keys, *others]
+    if len(keys) != 2:
+        return over_one(summaries, keys[0], value)
+    return over_two(summaries, keys[0], keys[1], value)

@@ -1,0 +1,241 @@
+"""The charts: their data is the summary's, their colours the verdicts', and they export to every format."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from math import log10
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradflow.analysis.summary import Summary
+from gradflow.errors import InputError
+from gradflow.report.charts import FIGURES, document, draw, over_keys, picture, run_charts, sweep_charts
+from gradflow.report.charts.base import VERDICTS
+from gradflow.report.charts.study import spread
+from gradflow.report.labels import differing, labels
+from gradflow.report.palette import TONES
+from gradflow.report.several import depth_laws, in_order
+from gradflow.store import Run
+from tests.report.runs import made, marks_of, rows_of
+
+
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return made(tmp_path_factory.mktemp("one") / "runs")
+
+
+@pytest.fixture(scope="module")
+def depths(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+    runs = tmp_path_factory.mktemp("depths") / "runs"
+    return [
+        made(runs, depth=depth, init=init, activation="relu", steps=0)
+        for depth in (12, 4, 8)
+        for init in ("xavier_normal", "he_normal")
+    ]
+
+
+@pytest.fixture(scope="module")
+def phases(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+    runs = tmp_path_factory.mktemp("phases") / "runs"
+    init = "{{name: gaussian, sigma_w: {}, sigma_b: {}}}"
+    return [made(runs, init=init.format(w, b), steps=0) for w in (0.8, 1.2, 2.0) for b in (0.1, 0.3)]
+
+
+def summaries(runs: Sequence[Run]) -> list[Summary]:
+    return [run.summary for run in runs]
+
+
+def test_a_run_has_every_chart_with_a_title(healthy: Run) -> None:
+    charts = {name: document(chart) for name, chart in run_charts(healthy).items()}
+    assert {*charts} == {"flow", "heatmap", "factors", "course", "loss", "squares", "units"}
+    assert all(spec["usermeta"]["title"] for spec in charts.values())
+
+
+def test_the_flow_chart_holds_the_norms_of_the_summary(healthy: Run) -> None:
+    rows = rows_of(document(run_charts(healthy)["flow"]))
+    for flow, line in ((healthy.summary.flow.initial, "step 0"), (healthy.summary.flow.final, "step 6")):
+        drawn = [row["value"] for row in rows if row["line"] == line]
+        assert drawn == pytest.approx(flow.profile.log10_delta, rel=1e-5)
+        assert all(row["low"] < row["value"] < row["high"] for row in rows if row["line"] == line)
+
+
+def test_the_factors_drawn_are_those_of_the_summary(healthy: Run) -> None:
+    rows = rows_of(document(run_charts(healthy)["factors"]))
+    profile = healthy.summary.flow.initial.profile
+    for part, factors in (("weights", profile.weight_factor), ("slopes", profile.slope_factor)):
+        drawn = [row["value"] for row in rows if row.get("part") == part and row["line"] == "step 0"]
+        assert drawn == pytest.approx(factors[:-1], rel=1e-5)
+
+
+def test_theory_is_a_dashed_line_that_starts_at_the_last_layers_norm(healthy: Run) -> None:
+    spec = document(run_charts(healthy)["flow"])
+    rows = [row for row in rows_of(spec) if row["line"] == "theory at step 0"]
+    assert len(rows) == 8
+    assert rows[-1]["value"] == pytest.approx(healthy.summary.flow.initial.profile.log10_delta[-1], rel=1e-5)
+    assert any(mark["mark"].get("strokeDash") for mark in marks_of(spec))
+
+
+def test_the_course_of_c_is_the_summarys_history(healthy: Run) -> None:
+    rows = [row for row in rows_of(document(run_charts(healthy)["course"])) if "step" in row]
+    history = healthy.summary.history
+    assert [row["step"] for row in rows] == list(history.steps)
+    assert [row["value"] for row in rows] == pytest.approx(history.c, rel=1e-5)
+    assert [row["high"] for row in rows] == pytest.approx(history.c_high, rel=1e-5)
+
+
+def test_the_band_is_the_t_interval_over_networks() -> None:
+    low, high = spread(np.array([[1.0, 2.0, 3.0]]))
+    assert high[0] - low[0] == pytest.approx(2 * 4.302653 / 3**0.5, rel=1e-6)  # t(0.975, 2), sd 1
+    assert np.isnan(spread(np.array([[1.0]]))[0]).all()
+
+
+def test_a_long_run_is_thinned_in_its_map_and_says_so(tmp_path: Path) -> None:
+    run = made(tmp_path / "runs", depth=110, steps=130, seeds=1)
+    spec = document(run_charts(run)["heatmap"])
+    rows = rows_of(spec)
+    assert (len(rows), len(rows[0]["step"])) == (100, 120)
+    assert "100 of 110 layers and 120 of 131 recorded steps" in spec["usermeta"]["note"]
+    assert spec["usermeta"]["renderer"] == "canvas"
+
+
+def test_a_map_is_blue_below_its_median_and_red_above(healthy: Run) -> None:
+    (spec,) = marks_of(document(run_charts(healthy)["heatmap"]))
+    low, middle, high = spec["encoding"]["color"]["scale"]["domain"]
+    cells = np.array([row["value"] for row in rows_of(spec)])
+    assert middle == pytest.approx(np.median(cells), rel=1e-4)
+    assert low < middle < high
+    assert spec["encoding"]["color"]["scale"]["range"][0] == "rgb(33, 102, 172)"
+
+
+def test_verdicts_have_the_colours_of_every_other_report() -> None:
+    assert {name: VERDICTS[name] for name in ("vanishing", "exploding", "dead")} == {
+        name: TONES[name] for name in ("vanishing", "exploding", "dead")
+    }
+
+
+def test_a_dead_network_has_charts_without_its_norms(tmp_path: Path) -> None:
+    run = made(tmp_path / "runs", activation="relu", init="{name: constant, value: -0.5}")
+    assert run.summary.flow.initial.verdict == "dead"
+    charts = run_charts(run)
+    assert "flow" not in charts
+    assert "loss" in charts
+
+
+def test_a_diverged_run_has_a_logarithmic_loss_and_gaps(tmp_path: Path) -> None:
+    run = made(tmp_path / "runs", activation="relu", init="he_normal", lr=1e3, steps=40)
+    assert run.status == "diverged"
+    spec = document(run_charts(run)["loss"])
+    assert all(row["value"] is None or np.isfinite(row["value"]) for row in rows_of(spec))
+    assert {mark["encoding"]["y"]["scale"].get("type") for mark in marks_of(spec)} == {"log"}
+
+
+def test_several_runs_are_labelled_by_what_differs(depths: list[Run]) -> None:
+    runs = in_order(depths)
+    assert labels(summaries(runs))[:2] == ["depth 4, init he_normal", "depth 4, init xavier_normal"]
+    names = {row["line"] for row in rows_of(document(draw("flow", runs)))}
+    assert names == set(labels(summaries(runs)))
+
+
+def test_a_setting_that_follows_from_another_choice_is_no_difference(depths: list[Run]) -> None:
+    assert differing(summaries(depths)) == ["model.depth", "model.init"]  # not init.gain, 1 or sqrt 2
+
+
+def test_a_depth_by_init_sweep_is_a_map_of_c(depths: list[Run]) -> None:
+    spec = document(sweep_charts(in_order(depths))["map"])
+    cells = {(row["x"], row["y"]): row["shade"] for row in rows_of(spec)}
+    for run in depths:
+        model = run.summary.config["model"]
+        c = run.summary.flow.initial.c
+        assert c is not None
+        assert cells[model["depth"], model["init"]["name"]] == pytest.approx(log10(c), rel=1e-4)
+
+
+def test_the_depth_law_is_a_line_whose_slope_is_c(depths: list[Run]) -> None:
+    spec = document(sweep_charts(in_order(depths))["depth-law"])
+    for law in depth_laws(depths):
+        (first, *_, last) = [row for row in rows_of(spec) if f"init {law['model.init']}:" in row["line"]]
+        slope = (last["fit"] - first["fit"]) / (last["depth"] - first["depth"])
+        assert 10**slope == pytest.approx(law["weight_grad"]["c"], rel=1e-4)
+
+
+def test_a_phase_map_has_theorys_critical_line(phases: list[Run]) -> None:
+    spec = document(sweep_charts(in_order(phases))["phase"])
+    line = {row["y"]: row["x"] for row in rows_of(spec) if "shade" not in row}
+    assert line == {0.1: pytest.approx(1.193401, rel=1e-5), 0.3: pytest.approx(1.412, abs=0.01)}
+
+
+def test_measured_and_predicted_c_stand_side_by_side(phases: list[Run]) -> None:
+    rows = [row for row in rows_of(document(draw("theory", phases))) if "run" in row]
+    by_id = {run.id: run.summary for run in phases}
+    for row in rows:
+        assert row["value"] == pytest.approx(by_id[row["run"]].flow.initial.c, rel=1e-5)
+        assert row["expected"] == pytest.approx(by_id[row["run"]].theory.c_finite_width, rel=1e-5)
+    assert len(rows) == len(phases)
+
+
+@pytest.mark.parametrize("value", ["c", "log10_ratio", "c_final", "loss_final"])
+def test_any_value_is_drawn_over_any_keys(phases: list[Run], value: str) -> None:
+    assert len(rows_of(document(over_keys(phases, "sigma_w", "sigma_b", value)))) == len(phases)
+    assert document(over_keys(phases[::2], "model.init.sigma_w", None, value))
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "value", "message"),
+    [
+        ("sigmaw", None, "c", "did you mean"),
+        ("name", "seed", "c", "runs share"),
+        ("sigma_w", None, "los_final", "did you mean loss_final"),
+    ],
+)
+def test_keys_and_values_that_cannot_be_drawn_are_refused(
+    phases: list[Run], x: str, y: str | None, value: str, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        over_keys(phases, x, y, value)
+
+
+def test_a_figure_without_data_says_what_it_needs(healthy: Run) -> None:
+    with pytest.raises(InputError, match="several depths"):
+        draw("depth-law", [healthy])
+    with pytest.raises(InputError, match="shows one run"):
+        draw("heatmap", [healthy, healthy])
+
+
+@pytest.mark.parametrize(("suffix", "head"), [(".svg", b"<svg"), (".pdf", b"%PDF"), (".png", b"\x89PNG")])
+def test_one_description_gives_every_format(healthy: Run, suffix: str, head: bytes) -> None:
+    assert picture(draw("flow", [healthy]), suffix, 4).startswith(head)
+
+
+def test_the_width_in_inches_is_that_of_the_whole_figure(healthy: Run) -> None:
+    svg = picture(draw("flow", [healthy]), ".svg", 3.5).decode()
+    assert f'width="{3.5 * 96:.0f}"' in svg
+
+
+def test_every_figure_has_a_name_that_is_documented() -> None:
+    out = subprocess.run(
+        [sys.executable, "-m", "gradflow", "plot", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    assert all(name in out for name in FIGURES)
+
+
+def test_without_the_extra_one_line_says_what_to_install(tmp_path: Path, healthy: Run) -> None:
+    code = (
+        "import sys; sys.modules['altair'] = None; from gradflow.cli import main;"
+        f"sys.argv = ['gradflow', 'plot', {str(healthy.path)!r}, '-o', {str(tmp_path / 'a.svg')!r}];"
+        "sys.exit(main())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "error: drawing charts needs the extra 'plot': pip install 'gradflow-lab[plot]'\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_texts_in_charts_are_inert(healthy: Run) -> None:
+    from gradflow.report.charts.base import cell
+
+    hostile: Any = "a\x1b[31m\u202eb"
+    assert cell(hostile) == "a\\x1b[31m\\u202eb"
+    assert cell(float("inf")) is None

@@ -1,0 +1,130 @@
+"""The HTML report: one file, the same numbers as everywhere else, a strict policy, and inert texts."""
+
+import json
+import re
+from base64 import b64encode
+from dataclasses import replace
+from hashlib import sha256
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from gradflow.errors import InputError
+from gradflow.report import html, markdown
+from gradflow.report.files import report_file
+from gradflow.report.numbers import inert, with_error
+from gradflow.report.page import Bars, Command, Facts, Heading, Page, Sentence, Strip, Table
+from gradflow.report.pages import run_page
+from gradflow.report.terminal import Look
+from gradflow.report.terminal import render as terminal
+from gradflow.store import Run, open_run
+from tests.report.examples import HOSTILE, summary
+from tests.report.runs import made
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return made(tmp_path_factory.mktemp("html") / "runs")
+
+
+@pytest.fixture(scope="module")
+def text(run: Run) -> str:
+    return report_file([run], Path("report.html"))
+
+
+def visible(text: str) -> str:
+    """What a reader sees: without scripts, style and tags."""
+    body = re.sub(r"<(script|style).*?</\1>", "", text, flags=re.DOTALL)
+    return unescape(re.sub(r"<[^>]+>", " ", body))
+
+
+def words(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_a_report_says_the_verdict_the_config_and_how_to_compute_it_again(run: Run, text: str) -> None:
+    seen = words(visible(text))
+    for said in (run.id, run.summary.flow.initial.verdict, "gradflow run study.yaml", "sigma", "batch_size: 32"):
+        assert said in seen or said == "sigma"
+    assert len(re.findall("<figure data-chart=", text)) == 7
+
+
+def test_every_report_says_the_numbers_of_the_summary(run: Run, text: str) -> None:
+    page = run_page(run.summary, run.recording)
+    plain = words(terminal(page, Look(columns=200, wrap=False)))
+    for flow in (run.summary.flow.initial, run.summary.flow.final):
+        c = with_error(flow.c, flow.c_low, flow.c_high)
+        for said in (words(visible(text)), plain, words(markdown.render(page))):
+            assert c in said
+    cells = [cell for block in page.blocks if isinstance(block, Table) for row in block.rows for cell in row]
+    assert all(cell in words(visible(text)) and cell in plain for cell in cells if isinstance(cell, str))
+
+
+def test_only_the_scripts_and_the_style_of_the_file_may_run(text: str) -> None:
+    policy = re.findall(r'Content-Security-Policy" content="([^"]*)"', text)[0]
+    scripts = re.findall(r"<script>(.*?)</script>", text, flags=re.DOTALL)
+    (style,) = re.findall(r"<style>(.*?)</style>", text, flags=re.DOTALL)
+    assert len(scripts) == 2
+    for part in (*scripts, style):
+        assert b64encode(sha256(part.encode()).digest()).decode() in policy
+    assert policy.startswith("default-src 'none'; ")
+    assert "unsafe" not in policy
+    assert "http" not in policy
+
+
+def test_the_file_names_no_address_to_load_from(text: str) -> None:
+    markup = re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)
+    assert not re.findall(r'(?:src|href)="(?!data:,)[^"]*"', markup)
+    assert not re.findall(r"<[^>]+ (?:style|on\w+)=", markup)  # the policy would refuse them
+
+
+def test_texts_cannot_leave_their_place() -> None:
+    hostile = HOSTILE + "</script><img src=x onerror=alert(1)>\"'"
+    blocks = (
+        Heading(hostile), Sentence(hostile, "warning"), Facts(((hostile, hostile),)), Command(hostile),
+        Table((), ()), Bars(((hostile, 0.1, hostile),)),
+    )  # fmt: skip
+    spec = {"usermeta": {"title": hostile, "note": hostile, "renderer": "svg"}, "data": hostile}
+    made = html.render(Page(hostile, blocks), {hostile: spec}, verdict=hostile)
+    assert "<img" not in made.replace(html.vega(), "")
+    assert all(sign not in made for sign in "\x1b\x07\u202e\x9b\ud800")
+    assert inert(hostile) in unescape(made)
+    data = re.findall(r'id="charts">(.*?)</script>', made, flags=re.DOTALL)[0]
+    assert json.loads(data)[hostile]["data"] == hostile
+    assert not set(data) & set("<>&")
+
+
+def test_a_hostile_config_is_shown_inert(run: Run) -> None:
+    odd = Run(run.path, run.info, config=run.config, recording=run.recording, summary=replace(
+        run.summary, id=HOSTILE + "<b>", symptoms=summary().symptoms
+    ))  # fmt: skip
+    assert "<b>" not in report_file([odd], Path("a.html"))
+
+
+def test_a_strip_has_a_bar_for_each_number_and_a_gap_for_none() -> None:
+    strip = html._cell(Strip((0.0, None, 1.0), 0.0, 1.0))
+    assert re.findall(r'x="(\d)"[^>]*height="(\d+)"', strip) == [("0", "4"), ("2", "100")]
+
+
+def test_markdown_and_html_are_chosen_by_the_name(run: Run) -> None:
+    assert report_file([run], Path("a.md")) == markdown.render(run_page(run.summary, run.recording))
+    with pytest.raises(InputError, match=r"\.html or \.md"):
+        report_file([run], Path("a.pdf"))
+
+
+def test_a_hundred_layers_and_a_thousand_steps_fit_into_three_megabytes(tmp_path: Path) -> None:
+    run = made(tmp_path / "runs", depth=100, steps=1000, seeds=2)
+    text = report_file([open_run(run.path)], Path("a.html"))
+    assert len(text.encode()) < 3e6
+    assert "100 of 100 layers and 120 of 1,001 recorded steps" in text
+
+
+def test_several_runs_share_a_table_and_their_charts(tmp_path: Path) -> None:
+    runs = [made(tmp_path / "runs", depth=depth, steps=0) for depth in (4, 8)]
+    text = report_file(runs, Path("a.html"))
+    seen = words(visible(text))
+    assert "2 runs" in seen
+    assert all(run.id in seen for run in runs)
+    assert {*re.findall(r'data-chart="([\w-]+)"', text)} == {"map", "theory", "depth-law"}
+    assert report_file(runs, Path("a.md")).count("| ") > 6
