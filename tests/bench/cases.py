@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,10 +25,6 @@ class Case:
     optimizer: str = "sgd"
     seeds: int = 1
 
-    def document(self) -> dict[str, Any]:
-        """The fields as plain data."""
-        return asdict(self)
-
     @property
     def label(self) -> str:
         """Short, for a table's first column."""
@@ -40,12 +37,13 @@ class Case:
 LR = 1e-4
 
 
-def weights(case: Case) -> list[Array]:
+def weights(case: Case) -> Iterator[Array]:
     """The (fan_in, fan_out) matrix of every layer, the read-out last; all biases are 0."""
     rng = np.random.default_rng(1)
     outs = [case.width] * case.depth + [CLASSES]
     scale = STABLE[case.activation] / case.width**0.5
-    return [rng.standard_normal((case.width, n), np.float32) * np.float32(scale) for n in outs]
+    for n in outs:
+        yield rng.standard_normal((case.width, n), np.float32) * np.float32(scale)
 
 
 def minibatch(case: Case) -> tuple[Array, Array]:

@@ -23,7 +23,7 @@ Built = tuple[Step, list[float]]
 
 def gemm(case: Case) -> Built:
     """Only the matrix products of a step: three a layer, read-out included, dX of layer 1 left out."""
-    w = weights(case)
+    w = list(weights(case))
     rng = np.random.default_rng(0)
     a = [rng.standard_normal((case.width, case.batch), np.float32) for _ in w]
     z = [np.empty((m.shape[1], case.batch), np.float32) for m in w]
@@ -52,6 +52,7 @@ def engine(case: Case, record: bool = True) -> Built:
     from gradflow.nn.optimizers import OPTIMIZERS
     from gradflow.nn.parameters import Shape
     from gradflow.recording import Recorder
+    from gradflow.training import block_rows
 
     act, rule = ACTIVATIONS[case.activation](), replace(OPTIMIZERS[case.optimizer](), lr=LR)
     shape = Shape(case.width, case.width, case.depth, CLASSES, case.batch, True, case.seeds)
@@ -62,8 +63,8 @@ def engine(case: Case, record: bool = True) -> Built:
     x, y = minibatch(case)
     buffers.x[..., :-1] = x
     buffers.y[...] = np.eye(CLASSES, dtype=np.float32)[y]
-    recorder = Recorder(buffers, rule, 64)
-    row = 0
+    rows, row = block_rows(shape), 0
+    recorder = Recorder(buffers, rule, rows)
 
     def step() -> None:
         nonlocal row
@@ -72,20 +73,22 @@ def engine(case: Case, record: bool = True) -> Built:
         if record:
             recorder.row(row, network.share)
             row += 1
-            if row == 64:
-                recorder.flush(64)
+            if row == rows:
+                recorder.flush(rows)
                 row = 0
 
     if not record:
         return step, []
-    step()
-    block, row = recorder.flush(1), 0
+    network.forward(record)
+    network.backward(record)
+    recorder.row(0, network.share)
+    block = recorder.flush(1)
     return step, [float(v) for name in ("weight_grad", "delta") for v in block[f"log_{name}_norm"][0, :, 0]]
 
 
 def naive(case: Case) -> Built:
     """The same in NumPy as it is usually written: samples in rows, fresh arrays, norms by np.linalg."""
-    w = weights(case)
+    w = list(weights(case))
     b = [np.zeros(m.shape[1], np.float32) for m in w]
     x, y = minibatch(case)
     targets = np.eye(CLASSES, dtype=np.float32)[y]

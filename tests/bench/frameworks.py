@@ -24,8 +24,9 @@ def torch_eager(case: Case) -> Built:
     """Modules, autograd, torch.optim.SGD, and hooks that keep every layer's norms."""
     torch = _torch()
     nn = torch.nn
-    linears = [nn.Linear(*m.shape) for m in weights(case)]
-    for linear, m in zip(linears, weights(case), strict=True):
+    drawn = list(weights(case))
+    linears = [nn.Linear(*m.shape) for m in drawn]
+    for linear, m in zip(linears, drawn, strict=True):
         linear.weight.data = torch.from_numpy(np.ascontiguousarray(m.T))
         linear.bias.data.zero_()
     modules = [part for linear in linears[:-1] for part in (linear, nn.Tanh())]
@@ -106,7 +107,7 @@ def jax_jit(case: Case) -> Built:
     import jax
     import jax.numpy as jnp
 
-    drawn = weights(case)
+    drawn = list(weights(case))
     hidden, top = jnp.asarray(np.stack(drawn[:-1])), jnp.asarray(drawn[-1])
     x, y = minibatch(case)
     targets = jnp.eye(CLASSES)[y]
@@ -151,9 +152,10 @@ def numba_jit(case: Case) -> Built:
     from tests.bench.numba_kernels import run
 
     depth, size = case.depth, case.batch
-    w = np.stack(weights(case)[:-1])
+    *hidden, top = weights(case)
+    w = np.stack(hidden)
     b = np.zeros((depth, case.width), np.float32)
-    top, top_b = weights(case)[-1], np.zeros(CLASSES, np.float32)
+    top_b = np.zeros(CLASSES, np.float32)
     x, y = minibatch(case)
     targets = np.eye(CLASSES, dtype=np.float32)[y]
     a = np.empty((depth + 1, size, case.width), np.float32)
