@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree of exceptions; each class knows the exit code that it ends a command with."""
+"""What can go wrong, as one tree of exceptions; each class knows the exit code of its command."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The record of a training run: every layer's norms and statistics at every step, as (steps, layers, seeds) arrays.
+"""The record of a training run: every layer's norms and statistics as (steps, layers, seeds) arrays.
 
-The engine leaves raw sums; a `Recorder` keeps them in a ring and turns a whole block of rows into natural logarithms,
-means and shares at once.
+The engine leaves raw sums; a `Recorder` keeps them in a ring and turns a whole block of rows into natural
+logarithms, means and shares at once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ PER_LAYER = (
     "q", "activation_mean", "activation_std", "saturated", "dead", "update_ratio", "zero_delta",
 )  # fmt: skip
 LN2 = log(2.0)
-_LOSSY = {np.dtype(np.float32): 1e-3, np.dtype(np.float64): 1e-9}  # var / mean square below which it is summed anew
+# variance over mean square below which it is summed anew
+_LOSSY = {np.dtype(np.float32): 1e-3, np.dtype(np.float64): 1e-9}
 
 
 class Recorder:
@@ -45,7 +46,7 @@ class Recorder:
         self.std: dict[tuple[int, int, int], float] = {}
         self.dirty = np.zeros(rows, bool)
 
-    def row(self, r: int, share: Array | float) -> None:
+    def row(self, r: int, share: Array) -> None:
         """Keep what the last pass left as row r; `share` (S,) of the gradient was used (clip_norm)."""
         sums, buffers = self.sums, self.buffers
         self.raw[r] = sums.raw
@@ -66,7 +67,7 @@ class Recorder:
         self._mend_std(r)
 
     def _leave_out_zeros(self, r: int) -> None:
-        """A sample with a zero delta at any layer leaves all the logs of its row, so that factors still add."""
+        """A sample with a zero delta at any layer leaves all logs of its row, so that factors still add."""
         logs = 0.0 + self.work[:, :, 0] + 2 * LN2 * self.sums.all_exponents[:, :, 0]  # (2L + 1, S, B)
         layers = self.buffers.shape.depth
         zero = np.isneginf(logs[1:-1:2])  # of delta, from the first layer to the last
@@ -119,7 +120,7 @@ class Recorder:
 
     def _std(self, rows: int, mean: Array) -> Array:
         units = self.buffers.shape.width * self.buffers.shape.batch
-        std = np.sqrt(np.maximum(self.raw[:rows, A2] / units - mean**2, 0))
+        std: Array = np.sqrt(np.maximum(self.raw[:rows, A2] / units - mean**2, 0))
         for place, value in self.std.items():
             if place[0] < rows:
                 std[place] = value
@@ -129,7 +130,8 @@ class Recorder:
         """ln of the norm of the weights' step; for plain SGD it is lr times the gradient's."""
         if self.optimizer.proportional:
             return log_dw + np.log(self.optimizer.lr * self.share[:rows, None, :])
-        return np.log(self.raw[:rows, STEP2]) / 2
+        log_step: Array = np.log(self.raw[:rows, STEP2]) / 2
+        return log_step
 
     def _reset(self) -> None:
         self.std.clear()
@@ -139,7 +141,7 @@ class Recorder:
 
 
 def first_bad_row(block: Recording) -> int | None:
-    """The first row whose loss is nan or inf, or whose norms are nan or +inf; -inf, a zero norm, is not bad."""
+    """The first row whose loss is nan or inf, or a norm nan or +inf; -inf, a zero norm, is not bad."""
     bad = ~np.isfinite(block["loss"]).all(axis=1)
     for name in ("log_delta_norm", "log_weight_grad_norm", "log_bias_grad_norm"):
         bad |= ~(block[name] < np.inf).all(axis=(1, 2))

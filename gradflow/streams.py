@@ -1,4 +1,4 @@
-"""Counter-based random streams: the same (seed, purpose, index) gives the same numbers, whatever was drawn before."""
+"""Counter-based random streams: (seed, purpose, index) gives the same numbers whatever was drawn before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training as a generator: the caller iterates, sees progress, and may stop between any two blocks of steps."""
+"""Training as a generator: the caller iterates, sees progress, and may stop between two blocks of steps."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class _Group:
         self.recorder = Recorder(buffers, plan.optimizer, rows)
 
     def run(self, first: int, rows: int, x: Array, y: Array) -> Recording:
-        """Rows first..first + rows - 1 of the record; every row but the run's last is followed by an update."""
+        """Rows first..first + rows - 1 of the record; an update follows every row but the run's last."""
         network, buffers = self.network, self.buffers
         for r in range(rows):
             t = first + r
@@ -211,7 +211,8 @@ class Training:
 
     def _progress(self, first: int, block: Recording) -> Progress:
         delta = block["log_delta_norm"][-1]
-        return Progress(first + len(block["loss"]) - 1, self.plan.steps, block["loss"][-1], delta[0], delta[-1])
+        step = first + len(block["loss"]) - 1
+        return Progress(step, self.plan.steps, block["loss"][-1], delta[0], delta[-1])
 
     def _accuracy(self) -> float:
         x = np.concatenate([self.data.x_test, np.ones((len(self.data.x_test), 1))], axis=1)
@@ -219,7 +220,7 @@ class Training:
 
 
 def reason(block: Recording, row: int) -> str:
-    """What was not finite in a row, in words: the first thing on the way from the input to the loss and back."""
+    """What was not finite in a row, in words: the first on the way from the input to the loss and back."""
     for name, what in (("q", "pre-activations"), ("activation_std", "activations")):
         bad = np.isnan(block[name][row]).any(axis=-1)
         if bad.any():
@@ -228,8 +229,10 @@ def reason(block: Recording, row: int) -> str:
     if not np.isfinite(loss).all():
         return f"the loss is {'nan' if np.isnan(loss).any() else 'inf'}"
     for name, what in (
-        ("log_delta_norm", "delta"), ("log_weight_grad_norm", "weight gradient"), ("log_bias_grad_norm", "bias gradient"),
-    ):  # fmt: skip
+        ("log_delta_norm", "delta"),
+        ("log_weight_grad_norm", "weight gradient"),
+        ("log_bias_grad_norm", "bias gradient"),
+    ):
         bad = ~(block[name][row] < np.inf).all(axis=-1)
         if bad.any():
             return f"the {what} of layer {len(bad) - int(np.argmax(bad[::-1]))} is not finite"

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.advice import advise
-from gradflow.analysis.flow import fit_flow, measure, window
+from gradflow.analysis.flow import fit_flow, measure
 from gradflow.analysis.history import history_of
 from gradflow.analysis.intervals import over_networks
+from gradflow.analysis.predictions import inputs_of, predicted, theory_of
 from gradflow.analysis.summary import Flow, Flows, Summary, Theory, TrainingResult
 from gradflow.analysis.symptoms import find_symptoms
-from gradflow.theory import Prediction, predict
 
 if TYPE_CHECKING:
     from gradflow.config import Config
@@ -39,7 +39,7 @@ def summarize(config: Config, recording: Recording, info: Mapping[str, Any]) -> 
         status=info["status"],
         config=config.plain(),
         flow=flows,
-        theory=theory_beside(predicted(config, info["data"]), recording),
+        theory=theory_beside(config, info["data"], recording),
         training=training_result(config, recording, info["outcome"]),
         symptoms=symptoms,
         advice=advise(config, info["data"], flows.initial, symptoms),
@@ -59,41 +59,11 @@ def final_row(recording: Recording) -> int:
     return int(np.flatnonzero(usable)[-1]) if usable.any() else 0
 
 
-def predicted(config: Config, data: Mapping[str, Any]) -> Prediction:
-    """Theory's prediction for a config on data of which run.json's `data` tells the sizes and q_0."""
-    model = config.model
-    return predict(
-        model.activation,
-        model.init,
-        depth=model.depth,
-        width=model.width,
-        features=data["features"],
-        outputs=data["outputs"],
-        readout=model.readout == "linear",
-        q_0=data["q_0"],
-        bias=model.bias.value,
-        first=window(model.depth)[0],
-    )
-
-
-def theory_beside(prediction: Prediction, recording: Recording) -> Theory:
-    """The prediction with the distance of the measured ln c from it, the finite-width shift included."""
+def theory_beside(config: Config, data: Mapping[str, Any], recording: Recording) -> Theory:
+    """The prediction, with the distance of the measured ln c from it, the finite-width shift included."""
+    prediction = predicted(config, inputs_of(data))
     log_c, expected = measure(recording["log_delta_norm"][0]).log_c, prediction.c_finite_width
-    return Theory(
-        c=prediction.c,
-        c_finite_width=expected,
-        c_asymptotic=prediction.c_asymptotic,
-        chi=prediction.chi,
-        chi_parallel=prediction.chi_parallel,
-        q_star=prediction.q_star,
-        xi=prediction.xi,
-        phase=prediction.phase,
-        critical_sigma_w=prediction.critical_sigma_w,
-        sigmas=log_c.sigmas_from(log(expected)) if log_c is not None and expected else None,
-        weight_factor=prediction.weight_factor,
-        slope_factor=prediction.slope_factor,
-        reason=prediction.reason,
-    )
+    return theory_of(prediction, log_c.sigmas_from(log(expected)) if log_c and expected else None)
 
 
 def training_result(config: Config, recording: Recording, outcome: Mapping[str, Any]) -> TrainingResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gradflow.cli.options import ConfigFile, Json, Overrides
+from gradflow.errors import RunError
 
 
 def check(config: ConfigFile, overrides: Overrides = None, json: Json = False) -> None:
@@ -12,4 +13,4 @@ def check(config: ConfigFile, overrides: Overrides = None, json: Json = False) -
     Examples:
       gradflow check configs/quickstart.yaml
     """
-    raise NotImplementedError
+    raise RunError("the check is not built yet")

@@ -1,4 +1,4 @@
-"""gradflow show: the report of a saved run, or all of its layers, or its chain of local factors."""
+"""gradflow show: the report of a saved run, or all of its layers."""
 
 from __future__ import annotations
 
@@ -13,15 +13,11 @@ if TYPE_CHECKING:
     from gradflow.store import Run
 
 Layers = Annotated[bool, typer.Option("--layers", help="Norms and factors of every layer.")]
-Trace = Annotated[
-    bool, typer.Option("--trace", help="The chain of local factors of one sample, layer by layer.")
-]
 
 
 def show(
     reference: Reference,
     layers: Layers = False,
-    trace: Trace = False,
     runs_dir: RunsDir = RUNS,
     json: Json = False,
 ) -> None:

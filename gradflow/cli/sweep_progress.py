@@ -41,6 +41,8 @@ class SweepProgress:
     def __call__(self, event: Event) -> None:
         self._count(event)
         now = monotonic()
+        if isinstance(event, Ended) and self.seen["ended"] + self.running < self.total and not event.reused:
+            return  # another starts in a moment
         if self.quiet or now - self.shown < (REDRAWN if self.live else TOLD):
             return
         self.shown = now
@@ -49,11 +51,15 @@ class SweepProgress:
         else:
             note(self.words(), self.quiet)
 
+    @property
+    def running(self) -> int:
+        """How many points are being computed."""
+        return self.seen["started"] - self.seen["computed"]
+
     def words(self) -> str:
         """12/64 points done, 2 running, 1 failed, 3 min left."""
         parts = [f"{count(self.seen['ended'])}/{count(self.total)} points done"]
-        running = self.seen["started"] - self.seen["computed"]
-        parts += [f"{count(running)} running"] if running else []
+        parts += [f"{count(self.running)} running"] if self.running else []
         parts += [f"{count(self.seen['failed'])} failed"] if self.seen["failed"] else []
         if self.seen["computed"]:
             pace = (monotonic() - self.started) / self.seen["computed"]

@@ -1,7 +1,7 @@
-"""Activations phi as a table of frozen classes: value, derivative and kinks, from which everything else follows.
+"""Activations phi as a table of frozen classes: value, derivative and kinks; all else follows from them.
 
-A class states its mathematics at most twice: `derivative` is accurate at any z (theory, gradient check, saturated
-layers); `quick_derivative` is the cheap form that serves while units are not saturated, from what `value` left.
+A class states its mathematics at most twice: `derivative` is accurate at any z (theory, saturated layers);
+`quick_derivative` is the cheap form that serves while units are not saturated, from what `value` left.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Activation:
     kinks: ClassVar[tuple[float, ...]] = ()  # the z where phi is not smooth: quadrature must split there
 
     def value(self, z: Array, out: Array, kept: Array) -> None:
-        """a = phi(z) into `out`; may use `kept` (neither may be z) and leave there what quick_derivative reads."""
+        """a = phi(z) into `out`; may leave in `kept` what quick_derivative reads (neither may be z)."""
         raise NotImplementedError(self.name)
 
     def derivative(self, z: Array) -> Array:
@@ -49,7 +49,7 @@ class Activation:
         raise NotImplementedError(self.name)
 
     def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
-        """phi' into `out` (not `kept`), to rounding errors of the steepest slope; z is not read if `from_output`."""
+        """phi' into `out` (not `kept`), to rounding of the steepest slope; z is not read if `from_output`."""
         raise NotImplementedError(self.name)
 
     def phi(self, z: Array) -> Array:
@@ -88,7 +88,8 @@ class Tanh(Activation):
 
     def derivative(self, z: Array) -> Array:
         e = np.exp(-2 * np.abs(z))  # 1 - tanh^2 is 0 beyond |z| = 19
-        return 4 * e / (1 + e) ** 2
+        slope: Array = 4 * e / (1 + e) ** 2
+        return slope
 
     def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
         np.multiply(a, a, out=out)
@@ -107,7 +108,8 @@ class Sigmoid(Activation):
 
     def derivative(self, z: Array) -> Array:
         e = np.exp(-np.abs(z))
-        return e / (1 + e) ** 2
+        slope: Array = e / (1 + e) ** 2
+        return slope
 
     def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
         np.subtract(number(1, z.dtype), a, out=out)
@@ -154,7 +156,8 @@ class LeakyRelu(Activation):
         np.maximum(out, z, out=out)
 
     def derivative(self, z: Array) -> Array:
-        return np.where(z > 0, z.dtype.type(1), z.dtype.type(self.slope))
+        slope: Array = np.where(z > 0, z.dtype.type(1), z.dtype.type(self.slope))
+        return slope
 
     def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
         np.greater(a, number(0, z.dtype), out=out, casting="unsafe")
@@ -178,7 +181,8 @@ class Elu(Activation):
         _elu(z, self.alpha, out, kept)
 
     def derivative(self, z: Array) -> Array:
-        return np.where(z > 0, z.dtype.type(1), z.dtype.type(self.alpha) * np.exp(np.minimum(z, 0)))
+        slope: Array = np.where(z > 0, z.dtype.type(1), z.dtype.type(self.alpha) * np.exp(np.minimum(z, 0)))
+        return slope
 
     def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
         _elu_slope(a, 1.0, self.alpha, kept, out)
@@ -186,7 +190,7 @@ class Elu(Activation):
 
 @dataclass(frozen=True)
 class Selu(Activation):
-    """phi(z) = lambda elu(z; alpha), the self-normalizing pair of constants (Klambauer et al. 2017, eq. 2)."""
+    """phi(z) = lambda elu(z; alpha), the self-normalizing constants (Klambauer et al. 2017, eq. 2)."""
 
     name = "selu"
     kinks = (0.0,)
@@ -200,7 +204,8 @@ class Selu(Activation):
 
     def derivative(self, z: Array) -> Array:
         bent = z.dtype.type(self.scale * self.alpha) * np.exp(np.minimum(z, 0))
-        return np.where(z > 0, z.dtype.type(self.scale), bent)
+        slope: Array = np.where(z > 0, z.dtype.type(self.scale), bent)
+        return slope
 
     def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
         _elu_slope(a, self.scale, self.scale * self.alpha, kept, out)
@@ -226,7 +231,8 @@ class Gelu(Activation):
     def derivative(self, z: Array) -> Array:
         z = np.clip(z, -40, 40)  # beyond, the slope is 0 or 1 to any precision, and inf * 0 would be nan
         phi = (0.5 * erfc(-z / sqrt(2))).astype(z.dtype)
-        return phi + z * np.exp(z * z * -0.5) * z.dtype.type(1 / sqrt(2 * pi))
+        slope: Array = phi + z * np.exp(z * z * -0.5) * z.dtype.type(1 / sqrt(2 * pi))
+        return slope
 
     def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
         np.multiply(z, z, out=out)
@@ -253,7 +259,8 @@ class Silu(Activation):
         z = np.clip(z, -700, 700)  # beyond, exp(-|z|) is 0 and inf * 0 would be nan
         e = np.exp(-np.abs(z))
         rising = np.where(z < 0, e, 1) / (1 + e)
-        return rising + z * (e / (1 + e) ** 2)
+        slope: Array = rising + z * (e / (1 + e) ** 2)
+        return slope
 
     def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
         np.subtract(number(1, z.dtype), kept, out=out)
@@ -277,7 +284,8 @@ class Softplus(Activation):
 
     def derivative(self, z: Array) -> Array:
         e = np.exp(-np.abs(z))
-        return np.where(z < 0, e, z.dtype.type(1)) / (1 + e)
+        slope: Array = np.where(z < 0, e, z.dtype.type(1)) / (1 + e)
+        return slope
 
     def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
         np.negative(a, out=out)
@@ -340,7 +348,8 @@ class Erf(Activation):
         erf(z, out, scratch=kept)
 
     def derivative(self, z: Array) -> Array:
-        return np.exp(-z * z) * z.dtype.type(2 / sqrt(pi))
+        slope: Array = np.exp(-z * z) * z.dtype.type(2 / sqrt(pi))
+        return slope
 
     def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
         np.multiply(z, z, out=out)

@@ -99,7 +99,7 @@ class Plain:
                 self._count_slopes(np.abs(self.d, out=self.z) if self.activation.signed else self.d)
 
     def backward(self, record: bool) -> None:
-        """delta of every layer into D; on entry the top layer's u is in Z. Squared norms of both into the sums."""
+        """delta of every layer into D, squared norms into the sums; on entry the top layer's u is in Z."""
         if self.activation.from_output:
             self.activation.quick_derivative(self.z, self.a, self.kept, self.d)
             if record:

@@ -75,7 +75,8 @@ def _erf_series(x: Array) -> Array:
 
 def _erfc_tail(x: Array) -> Array:
     x = np.minimum(x, 27.5)  # exp(-27.5^2) is 0 in double precision
-    return np.exp(-x * x) * _horner(_TAIL, (x - 3.75) / (x + 3.75)) / (1.0 + 2.0 * x)
+    tail: Array = np.exp(-x * x) * _horner(_TAIL, (x - 3.75) / (x + 3.75)) / (1.0 + 2.0 * x)
+    return tail
 
 
 def _horner(coefficients: tuple[float, ...], x: Array) -> Array:

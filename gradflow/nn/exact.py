@@ -1,7 +1,7 @@
 """The exact path: what left a float's range, or lost its digits, done again for one network, layer by layer.
 
-The quick path works on whole chunks and trusts that squares stay in range. This one carries an exponent per layer
-and sample, takes slopes from z, and sums in float64. It runs rarely, so it is written to be read.
+The quick path works on whole chunks and trusts that squares stay in range. This one carries an exponent per
+layer and sample, takes slopes from z, and sums in float64. It runs rarely, so it is written to be read.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def square_sum(v: Array) -> float:
     return float(np.dot(flat, flat))
 
 
-# --- forward -------------------------------------------------------------------------------------------------
+# --- forward ------------------------------------------------------------------------------------------------
 
 
 def forward(chunk: Plain) -> None:
@@ -91,7 +91,7 @@ def _set_exponent(chunk: Plain, layers: slice, seed: int, exponent: int) -> None
     buffers.a[layers, seed, -1] = min(float(power_of_two(-exponent, np.float64)), float(largest))
 
 
-# --- backward ------------------------------------------------------------------------------------------------
+# --- backward -----------------------------------------------------------------------------------------------
 
 
 def backward(chunk: Plain) -> None:
@@ -102,7 +102,7 @@ def backward(chunk: Plain) -> None:
 
 
 def _trustworthy(chunk: Plain, seed: int) -> bool:
-    """Whether every squared norm is in range, exactly 0 for a reason, or beyond help (not finite on entry)."""
+    """Whether every squared norm is in range, 0 for a reason, or beyond help (not finite on entry)."""
     sums, tiny, quick = chunk.buffers.sums, chunk.range.tiny, chunk.activation.exact_quick
     if not np.isfinite(chunk.top[seed]).all():
         return True
@@ -168,7 +168,7 @@ def enter(chunk: Plain, u: Array) -> None:
             sums.scaled = True
 
 
-# --- gradients -----------------------------------------------------------------------------------------------
+# --- gradients ----------------------------------------------------------------------------------------------
 
 
 def gradient(stack: Stack) -> None:
@@ -207,7 +207,8 @@ def gradient_scale(stack: Stack, share: Array | float) -> Array:
         return weights[:, :, None, None] * np.asarray(share, stack.g.dtype).reshape(-1, 1, 1)
     scale = np.repeat(weights[:, :, None, None], stack.g.shape[2], axis=2)
     scale[:, :, -1, 0] = bias
-    return scale * np.asarray(share, stack.g.dtype).reshape(-1, 1, 1)
+    used: Array = scale * np.asarray(share, stack.g.dtype).reshape(-1, 1, 1)
+    return used
 
 
 def sum_gradients(stack: Stack, quantity: int, views: Array) -> None:

@@ -1,4 +1,4 @@
-"""Initializations as a table of frozen classes: what a matrix is drawn from, and its variance for the theory."""
+"""Initializations as a table of frozen classes: what a matrix is drawn from, and its variance."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class Orthogonal(Initializer):
 
 @dataclass(frozen=True)
 class Gaussian(Initializer):
-    """Var W = sigma_w^2 / fan_in, Var b = sigma_b^2: the coordinates of mean-field theory (Poole et al. 2016)."""
+    """Var W = sigma_w^2 / fan_in, Var b = sigma_b^2: mean-field theory's coordinates (Poole et al. 2016)."""
 
     name = "gaussian"
     sigma_w: Annotated[float, Ge(0)] = 1.0

@@ -1,4 +1,4 @@
-"""Losses as a table of frozen classes: the value, and the per-sample delta = dLoss/dz that backpropagation starts from.
+"""Losses as a table of frozen classes: the value, and the delta = dLoss/dz that backpropagation starts from.
 
 Deltas carry no 1/B: the loss of one sample is differentiated, the batch mean is only reported.
 """
@@ -45,7 +45,8 @@ class CrossEntropy(Loss):
 
     def value(self, z: Array, y: Array) -> Array:
         shifted = z - z.real.max(axis=-2, keepdims=True)
-        return np.log(np.exp(shifted).sum(axis=-2)) - (shifted * y).sum(axis=-2)
+        loss: Array = np.log(np.exp(shifted).sum(axis=-2)) - (shifted * y).sum(axis=-2)
+        return loss
 
     def delta(self, z: Array, y: Array, out: Array, exponent: Array | None = None) -> tuple[Array, bool]:
         y = np.ascontiguousarray(y)
@@ -77,13 +78,14 @@ class Mse(Loss):
     name = "mse"
 
     def value(self, z: Array, y: Array) -> Array:
-        return ((z - y) ** 2).mean(axis=-2)
+        loss: Array = ((z - y) ** 2).mean(axis=-2)
+        return loss
 
     def delta(self, z: Array, y: Array, out: Array, exponent: Array | None = None) -> tuple[Array, bool]:
         target = y if exponent is None else np.ldexp(y, -exponent)
         np.subtract(z, target, out=out)
         residual = out.astype(np.float64)
-        loss = np.vecdot(residual, residual, axis=-2) / z.shape[-2]
+        loss = np.einsum("...ob,...ob->...b", residual, residual) / z.shape[-2]
         np.multiply(out, 2 / z.shape[-2], out=out)
         return (loss, False) if exponent is None else (np.ldexp(loss, 2 * exponent[..., 0]), True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import log
 from typing import Any
 
@@ -37,13 +38,13 @@ class Network:
     ) -> None:
         self.shape, self.loss, self.optimizer, self.clip_norm = shape, loss, optimizer, clip_norm
         self.buffers, self.updates = buffers, 0
-        self.share: Array | float = 1.0  # of the gradient that the last update used, (S,) when clipped
+        self.share: Array = np.ones(shape.seeds)  # of the gradient, that the last update used
         self.parameters = Parameters(shape, buffers.dtype)
         self.state = tuple(Parameters(shape, buffers.dtype) for _ in range(optimizer.slots))
         edges = [*range(0, shape.depth, buffers.chunk), shape.depth]
         self.chunks = [
             BLOCKS[block](lo, hi, self.parameters, buffers, activation)
-            for lo, hi in zip(edges, edges[1:], strict=False)
+            for lo, hi in pairwise(edges)
         ]
         self.stacks = [self._chunk_stacks(chunk) for chunk in self.chunks]
         self.readout = self._readout_stack() if shape.readout else None
@@ -102,7 +103,7 @@ class Network:
         return self.outputs
 
     def backward(self, record: bool, update: bool = True) -> None:
-        """Loss, deltas and gradients of the minibatch of the last `forward`; with `update`, one optimizer step."""
+        """Loss, deltas and gradients of the last `forward`'s minibatch; with `update`, one optimizer step."""
         self._loss()
         self.updates += update
         if self.readout is not None:
@@ -126,7 +127,7 @@ class Network:
         losses, carried = self.loss.delta(self.outputs, self.targets, buffers.delta_out, exponent)
         np.multiply(np.add.reduce(losses, axis=-1), 1 / self.shape.batch, out=sums.loss)
         np.matmul(self.row, np.square(buffers.delta_out), out=sums.out_norm)
-        if carried:
+        if carried and exponent is not None:
             sums.scaled = True
             sums.out_exponent[...] = buffers.entry_exponent[...] = exponent
 
@@ -137,7 +138,7 @@ class Network:
                 stack.update(self.optimizer, self.updates, 1 / self.shape.batch, record)
 
     def _update_clipped(self, record: bool) -> None:
-        """Every gradient is needed before the first update: their joint norm decides the share that is used."""
+        """Every gradient is needed before the first update: their joint norm decides the share."""
         stacks = [stack for group in self.stacks for stack in group]
         stacks += [self.readout] if self.readout is not None else []
         batch, limit = self.shape.batch, self.clip_norm

@@ -46,7 +46,7 @@ class Optimizer:
 
 @dataclass(frozen=True)
 class Sgd(Optimizer):
-    """g lr; with momentum v <- m v + g, step lr v, or lr (g + m v) with Nesterov's (Sutskever et al. 2013)."""
+    """lr g; with momentum v <- m v + g, lr v, or lr (g + m v) with Nesterov's (Sutskever et al. 2013)."""
 
     name = "sgd"
     lr: Positive = 0.01
@@ -78,7 +78,7 @@ class Sgd(Optimizer):
 
 @dataclass(frozen=True)
 class Adam(Optimizer):
-    """lr m / (sqrt v + eps) with bias-corrected moments (Kingma & Ba 2015, alg. 1); weight_decay is added to g.
+    """lr m / (sqrt v + eps), bias-corrected moments (Kingma & Ba 2015, alg. 1); weight_decay is added to g.
 
     The moments are kept without their (1 - beta), and the corrections fold into the rate and eps.
     """
@@ -117,7 +117,7 @@ class Adam(Optimizer):
 
 @dataclass(frozen=True)
 class AdamW(Adam):
-    """Adam with the decay taken from the weights, not from the gradient (Loshchilov & Hutter 2019, alg. 2)."""
+    """Adam with the decay taken from the weights, not the gradient (Loshchilov & Hutter 2019, alg. 2)."""
 
     name = "adamw"
 

@@ -1,7 +1,7 @@
 """A stack of independent plain networks: their sizes, and their parameters in one flat buffer.
 
-Layer l of S networks is one array (S, fan_in + 1, fan_out) whose last row is the bias, because activations carry
-a last row of ones: z = P^T [a; 1] and dP = [a; 1] delta^T are single matrix products.
+Layer l of S networks is one array (S, fan_in + 1, fan_out) whose last row is the bias, because activations
+carry a last row of ones: z = P^T [a; 1] and dP = [a; 1] delta^T are single matrix products.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Shape:
 
 
 class Parameters:
-    """Views of one flat buffer: first (S, n_0 + 1, W), hidden (L - 1, S, W + 1, W), readout (S, W + 1, outputs)."""
+    """Views of one flat buffer: first (S, n_0 + 1, W), hidden (L - 1, S, W + 1, W), readout (S, W + 1, n)."""
 
     def __init__(self, shape: Shape, dtype: Any) -> None:
         self.shape = shape
@@ -79,4 +79,5 @@ def aligned(shape: tuple[int, ...], dtype: Any) -> Array:
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     raw = np.empty(size + 64, np.uint8)
     start = -raw.ctypes.data % 64
-    return raw[start : start + size].view(dtype).reshape(shape)
+    array: Array = raw[start : start + size].view(dtype).reshape(shape)
+    return array

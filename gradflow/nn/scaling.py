@@ -1,7 +1,7 @@
 """Exact norms at any depth: arrays carried as mantissa times a power of two.
 
-Scaling by a power of two changes no bit of a mantissa, so the scaled backward pass equals the plain one wherever
-the plain one has not underflowed. A squared norm leaves a float's range at half the exponent, hence the bounds.
+Scaling by a power of two changes no bit of a mantissa, so the scaled backward pass equals the plain one
+wherever that has not underflowed. A squared norm leaves a float's range at half the exponent: hence bounds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Range:
-    """The squared norms that a dtype holds to full precision (tiny, huge), and those left unscaled [low, high]."""
+    """The squared norms that a dtype holds fully (tiny, huge), and those left unscaled [low, high]."""
 
     tiny: float
     huge: float
@@ -26,11 +26,15 @@ class Range:
 
     def holds(self, squares: Array) -> bool:
         """Whether every squared norm is in (tiny, huge): False for 0, inf and nan too."""
-        return bool(np.minimum.reduce(squares, None) > self.tiny and np.maximum.reduce(squares, None) < self.huge)
+        return bool(
+            np.minimum.reduce(squares, None) > self.tiny and np.maximum.reduce(squares, None) < self.huge
+        )
 
     def central(self, squares: Array) -> bool:
-        """Whether every squared norm is in [low, high], so that a whole chunk of layers can follow unscaled."""
-        return bool(np.minimum.reduce(squares, None) >= self.low and np.maximum.reduce(squares, None) <= self.high)
+        """Whether every squared norm is in [low, high], so that a chunk of layers can follow unscaled."""
+        return bool(
+            np.minimum.reduce(squares, None) >= self.low and np.maximum.reduce(squares, None) <= self.high
+        )
 
 
 RANGES = {
@@ -43,7 +47,7 @@ _SPREAD = 16  # samples whose norms differ by less than 2^16 share one exponent
 def shared_exponent(magnitudes: Array) -> Array:
     """The k that brings magnitudes (..., B) below 1: one for all samples of a network where they are alike.
 
-    Samples that lie more than 2^16 below the largest get a k of their own; those at 0 or not finite the shared one.
+    Samples more than 2^16 below the largest get a k of their own; those at 0 or not finite the shared one.
     """
     usable = (magnitudes > 0) & np.isfinite(magnitudes)
     k = np.frexp(np.where(usable, magnitudes, 1))[1].astype(np.int64)
@@ -56,4 +60,5 @@ def shared_exponent(magnitudes: Array) -> Array:
 def power_of_two(exponent: Array | int, dtype: Any) -> Array:
     """2^exponent in a dtype: 0 or inf where it does not hold it, without a warning."""
     with np.errstate(over="ignore", under="ignore"):
-        return np.ldexp(np.ones((), dtype), np.clip(exponent, -5000, 5000))
+        power: Array = np.ldexp(np.ones((), dtype), np.clip(exponent, -5000, 5000))
+        return power

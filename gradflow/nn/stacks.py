@@ -18,8 +18,8 @@ Array = NDArray[Any]
 class Stack:
     """k layers of one shape: parameters p and gradients g (k, S, fan_in + 1, fan_out), optimizer state alike.
 
-    `inputs` is (k, S, fan_in + 1, B), `delta` (k, S, fan_out, B), `layers` the hidden layers that they are, counted
-    from 0; for the read-out an empty slice, since the record holds hidden layers only.
+    `inputs` is (k, S, fan_in + 1, B), `delta` (k, S, fan_out, B), `layers` the hidden layers that they are,
+    counted from 0; for the read-out an empty slice, since the record holds hidden layers only.
     """
 
     def __init__(
@@ -88,4 +88,5 @@ class Stack:
         squares = np.stack([(flat[:, :, :-1] ** 2).sum(axis=(2, 3)), (flat[:, :, -1] ** 2).sum(axis=2)])
         with np.errstate(divide="ignore"):
             logs = np.log(squares) + 2 * np.log(2.0) * (self.exponent if self.scaled else 0)
-        return np.logaddexp.reduce(logs.reshape(-1, logs.shape[-1]), axis=0)
+        total: Array = np.logaddexp.reduce(logs.reshape(-1, logs.shape[-1]), axis=0)
+        return total

@@ -33,7 +33,7 @@ from gradflow.report.page import (
 )  # fmt: skip
 from gradflow.report.palette import TONES
 
-HELP = "Point at a chart for its values; drag to move, Shift and the wheel to zoom, double-click to go back."
+HELP = "Point at a chart for its values; drag to move, Ctrl and the wheel to zoom, double-click to go back."
 SNIPPET = "window.vegaEmbed = vegaEmbed;"
 BAR = 100  # user units of a factor's bar, to each side of 1
 
@@ -206,6 +206,8 @@ def _cell(cell: Cell) -> str:
             return _strip(cell)
         case Toned():
             return f'<span class="tone {_tone(cell.tone)}">{safe(cell.text)}</span>'
+        case tuple():
+            return "".join(map(_cell, cell))
     return safe(cell)
 
 

@@ -1,27 +1,15 @@
-"""What differs between runs, as keys and as labels."""
+"""What differs between runs that are drawn together, as keys and as labels."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gradflow.analysis.differences import Flat, flat, short_names, split
 from gradflow.analysis.summary import Summary
 from gradflow.report.numbers import scalar
 
 UNSEEN = ("name", "analysis", "sweep")  # keys that change nothing that is measured
-
-
-def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A config as dotted keys; a choice is its name under its own key: model.init and model.init.gain."""
-    found: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            inner = flat(value, f"{prefix}{key}.")
-            name = inner.pop(f"{prefix}{key}.name", None)
-            found |= inner if name is None else {f"{prefix}{key}": name, **inner}
-        else:
-            found[f"{prefix}{key}"] = value
-    return found
 
 
 def differing(summaries: Sequence[Summary]) -> list[str]:
@@ -30,17 +18,18 @@ def differing(summaries: Sequence[Summary]) -> list[str]:
     A setting of a choice counts if it differs between runs that made the same choice.
     """
     configs = [flat(summary.config) for summary in summaries]
-    keys = dict.fromkeys(key for config in configs for key in config)
+    _, keys = split(configs)
     return [key for key in keys if key.split(".")[0] not in UNSEEN and _differs(configs, key)]
 
 
-def _differs(configs: Sequence[Mapping[str, Any]], key: str) -> bool:
+def _differs(configs: Sequence[Flat], key: str) -> bool:
     choice = key.rpartition(".")[0]
     found: dict[str, Any] = {}
-    for config in configs:
-        if key in config and found.setdefault(repr(config.get(choice)), config[key]) != config[key]:
-            return True
-    return False
+    return any(
+        found.setdefault(repr(config.get(choice)), config[key]) != config[key]
+        for config in configs
+        if key in config
+    )
 
 
 def labels(summaries: Sequence[Summary]) -> list[str]:
@@ -52,4 +41,5 @@ def labels(summaries: Sequence[Summary]) -> list[str]:
 
 def label(config: Mapping[str, Any], keys: Sequence[str]) -> str:
     """depth 50, init he_normal."""
-    return ", ".join(f"{key.rpartition('.')[2]} {scalar(config[key])}" for key in keys if key in config)
+    names = short_names(keys)
+    return ", ".join(f"{names[key]} {scalar(config[key])}" for key in keys if key in config)

@@ -93,6 +93,8 @@ def _cell(cell: Cell) -> str:
             return f"`{drawing.strip(cell)}`"
         case Toned():
             return f"**{_text(cell.text)}**"
+        case tuple():
+            return _text("".join(part.text for part in cell))
     return _text(cell)
 
 

@@ -50,7 +50,8 @@ class Toned:
     tone: str
 
 
-Cell = str | Strip | Toned
+Spans = tuple[Toned, ...]  # texts of one cell, one after the other
+Cell = str | Strip | Toned | Spans
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from gradflow.analysis.differences import flat
 from gradflow.analysis.summary import Summary
-from gradflow.report.labels import differing, flat
+from gradflow.report.labels import differing
 
 if TYPE_CHECKING:
     from gradflow.store import Run

@@ -12,7 +12,7 @@ from gradflow.errors import Problem, RunError
 from gradflow.store.names import AGAIN, LARGEST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -40,7 +40,8 @@ def read_bytes(path: Path, largest: int = LARGEST) -> bytes:
     """The bytes of a regular file of at most `largest`."""
     with open_file(path) as file:
         try:
-            content = file.read(largest + 1)
+            size = os.fstat(file.fileno()).st_size  # read() sets aside all that it may read
+            content = file.read(min(size, largest) + 1)
         except OSError as error:
             raise damaged(path, f"cannot be read: {error.strerror}") from None
     if len(content) > largest:
@@ -48,11 +49,11 @@ def read_bytes(path: Path, largest: int = LARGEST) -> bytes:
     return content
 
 
-def read_json(path: Path) -> Any:
-    """The value of a strict JSON document in UTF-8."""
+def read_json(path: Path, prepare: Callable[[str], str] = str) -> Any:
+    """The value of a strict JSON document in UTF-8, after `prepare` of its text."""
     content = read_bytes(path)
     try:
-        return json.loads(content.decode("utf-8"), parse_constant=_not_strict)
+        return json.loads(prepare(content.decode("utf-8")), parse_constant=_not_strict)
     except (ValueError, RecursionError):
         raise damaged(path, "is not a JSON document") from None
 

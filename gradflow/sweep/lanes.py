@@ -11,6 +11,7 @@ import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -24,8 +25,8 @@ ONE_THREAD = dict.fromkeys(
 class Lanes(Executor):
     """`workers` lanes, each a process with one BLAS thread and a queue; a call goes to the emptiest lane.
 
-    The future of a call whose worker died has a BrokenExecutor, and so have those that waited behind it in its
-    lane. Submit from the main thread: the system ends a worker with the thread that started it.
+    The future of a call whose worker died has a BrokenExecutor, and so have those that waited behind it in
+    its lane. Submit from the main thread: the system ends a worker with the thread that started it.
     """
 
     def __init__(self, workers: int) -> None:
@@ -105,6 +106,7 @@ class _Lane:
 @contextmanager
 def _for_a_worker() -> Iterator[None]:
     """What a process started here inherits: one BLAS thread, and no Ctrl-C, which is not for it to handle."""
+    resource_tracker.ensure_running()  # its start would unblock the signal
     before = {name: os.environ.get(name) for name in ONE_THREAD}
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     os.environ.update(ONE_THREAD)

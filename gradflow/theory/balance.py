@@ -23,7 +23,7 @@ def balance(
     activation: Activation, init: Initializer, *, depth: int, width: int, features: int, q_0: float,
     bias: float = 0.0, first: int, finite_width: bool = True,
 ) -> Initializer | None:  # fmt: skip
-    """`init` with the gain (or sigma_w) that makes c over layers first..depth 1, the first where c rises past 1.
+    """`init` with the gain (or sigma_w) that makes c over layers first..depth 1, the first that does.
 
     With first = 1 the whole ratio ||delta_1|| / ||delta_L|| becomes 1. `finite_width` counts the shift too.
     None where the scheme has no gain, no gain does it, or there is no transition.

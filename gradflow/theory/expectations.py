@@ -26,7 +26,7 @@ REACH = 12.0  # |Z| of the integral: the Gaussian is 5e-32 there
 LOWEST, HIGHEST = -55, 55  # ln v of the integrals, 1e-24 to 1e24; beyond, moments are powers of v
 OSCILLATING_HIGHEST = 10  # ln v at which an oscillation has long averaged out
 PANEL = 1.5  # widest panel in Z
-NEAR, STRETCH = 8.0, 1.5  # panels in z: of width 2 to |z| = 8, then each boundary 1.5 times the one before
+NEAR, STRETCH = 8.0, 2.0  # panels in z: of width 2 to |z| = 8, then each end is twice the one before
 WAVE = 4.0  # panels in z of an activation that oscillates for ever
 CHUNK = 1 << 17  # integrand values at a time
 DEGREE = 20  # of an interpolant in ln v over one e-fold of v: error below 1e-14
@@ -53,6 +53,21 @@ def slope_square(phi: Activation, z: Array, _: Array) -> Array:
 def slope_fourth(phi: Activation, z: Array, _: Array) -> Array:
     """phi'^4."""
     return phi.derivative(z) ** 4
+
+
+def fourth(phi: Activation, z: Array, _: Array) -> Array:
+    """phi^4."""
+    return phi.phi(z) ** 4
+
+
+def mixed(phi: Activation, z: Array, _: Array) -> Array:
+    """phi^2 phi'^2."""
+    return (phi.phi(z) * phi.derivative(z)) ** 2
+
+
+def slope_tilt(phi: Activation, z: Array, unit: Array) -> Array:
+    """phi'^2 Z^2: by Stein's lemma d ln E phi'^2 / d ln v = (E phi'^2 Z^2 / E phi'^2 - 1) / 2."""
+    return (phi.derivative(z) * unit) ** 2
 
 
 def covariance(phi: Activation, z: Array, unit: Array) -> Array:

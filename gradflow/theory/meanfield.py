@@ -113,7 +113,7 @@ class MeanField:
 
     @cached_property
     def shifts(self) -> Array:
-        """-own / (4 n_l) (L - 1, ...): what a finite width adds to E ln(g_l / g_{l+1}), and minus its variance."""
+        """-own / (4 n_l) (L - 1, ...): what the width adds to E ln(g_l / g_{l+1})."""
         fourth = self.moments.slope_fourth(self.log_v[:-1])
         spread = own(self.law, self.slope_square[:-1], fourth)
         shifts: Array = -spread / (4 * self.widths[:-1].reshape(-1, *[1] * (spread.ndim - 1)))

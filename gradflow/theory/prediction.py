@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gradflow.nn.activations import Activation
 from gradflow.nn.initializers import Initializer
 from gradflow.theory.critical import critical_point
+from gradflow.theory.fluctuations import ratio_variance
 from gradflow.theory.meanfield import MeanField
 
 Array = NDArray[Any]
@@ -110,9 +111,9 @@ def _window(network: MeanField, first: int) -> dict[str, Any]:
         "weight_factor": exp(log_weight),
         "slope_factor": exp(log_c - log_weight),
         "shift": shift,
-        "log_sd": sqrt(-shift / transitions),
+        "log_sd": sqrt(ratio_variance(network, first)) / (2 * transitions),
         "log10_ratio": float(network.log_chi.sum() / 2 + network.shifts.sum()) / LN10,
-        "log10_ratio_sd": sqrt(-float(network.shifts.sum())) / LN10,
+        "log10_ratio_sd": sqrt(ratio_variance(network, 1)) / (2 * LN10),
     }
 
 

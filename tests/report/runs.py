@@ -18,7 +18,8 @@ data: {{name: gaussian, samples: 64, features: 8, classes: 3, seed: 0}}
 training: {{steps: {steps}, batch_size: 32, optimizer: {{name: sgd, lr: {lr}}}}}
 """
 DEFAULTS = {
-    "name": "study", "seeds": 3, "depth": 8, "activation": "tanh", "init": "xavier_normal", "steps": 6, "lr": 0.1
+    "name": "study", "seeds": 3, "depth": 8, "activation": "tanh", "init": "xavier_normal", "steps": 6,
+    "lr": 0.1,
 }  # fmt: skip
 
 

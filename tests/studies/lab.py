@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from gradflow.analysis.summarize import flow_at, predicted, summarize, theory_beside
+from gradflow.analysis.summarize import flow_at, summarize, theory_beside
 from gradflow.analysis.summary import Flow, Summary, Theory
 from gradflow.config import Config, parse_config
 from gradflow.data import Data, Dataset
@@ -22,7 +22,7 @@ def study(text: str, *overrides: str) -> Summary:
 def at_initialization(text: str, *overrides: str) -> tuple[Flow, Theory]:
     """The flow of such a run before any update, and theory beside it."""
     config, recording, info = _run(text, overrides)
-    return flow_at(recording, 0, config), theory_beside(predicted(config, info["data"]), recording)
+    return flow_at(recording, 0, config), theory_beside(config, info["data"], recording)
 
 
 def _run(text: str, overrides: tuple[str, ...]) -> tuple[Config, Recording, dict[str, Any]]:

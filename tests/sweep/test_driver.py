@@ -1,4 +1,4 @@
-"""The driver: the same bits from every executor, nothing computed twice, and what failures and interrupts cost."""
+"""The driver: the same bits from every executor, nothing computed twice, and what failures cost."""
 
 import json
 import multiprocessing
@@ -50,7 +50,10 @@ def undisturbed(sweep: Sweep, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def finished_times(folder: Path) -> dict[str, str]:
-    return {path.parent.name: json.loads(path.read_text())["times"]["finished"] for path in folder.glob("*/run.json")}
+    return {
+        path.parent.name: json.loads(path.read_text())["times"]["finished"]
+        for path in folder.glob("*/run.json")
+    }
 
 
 def test_each_point_starts_and_ends_and_stands_in_the_folder(sweep: Sweep, tmp_path: Path) -> None:
@@ -67,7 +70,9 @@ def test_each_point_starts_and_ends_and_stands_in_the_folder(sweep: Sweep, tmp_p
         assert (event.flow["c"], event.flow["verdict"]) == (flow.c, flow.verdict)
 
 
-def test_a_point_has_the_bits_of_its_config_run_alone(sweep: Sweep, undisturbed: Path, tmp_path: Path) -> None:
+def test_a_point_has_the_bits_of_its_config_run_alone(
+    sweep: Sweep, undisturbed: Path, tmp_path: Path
+) -> None:
     for point in sweep.points:
         alone = execute(point.config, tmp_path)
         assert alone.id == point.id
@@ -129,7 +134,9 @@ def test_an_extended_axis_computes_the_new_points_alone(
         assert pair[0].samefile(pair[1])
 
 
-def test_a_run_of_the_same_config_is_taken_over_under_the_name_of_the_sweep(sweep: Sweep, tmp_path: Path) -> None:
+def test_a_run_of_the_same_config_is_taken_over_under_the_name_of_the_sweep(
+    sweep: Sweep, tmp_path: Path
+) -> None:
     config: Config = sweep.points[1].config.model_copy(update={"name": "alone"})
     execute(config, tmp_path)
     ended = run(sweep, tmp_path)
@@ -278,9 +285,13 @@ def test_an_executor_that_computes_no_more_ends_the_sweep(
     sweep: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(EXECUTORS, "processes", struck(raise_error))
-    with pytest.raises(RunError, match="--executor processes: computes no more .ImportError: no module named"):
+    with pytest.raises(
+        RunError, match=r"--executor processes: computes no more .ImportError: no module named"
+    ):
         run(sweep, tmp_path, executor="processes", workers=1)
-    assert statuses(run(sweep, tmp_path)) == dict.fromkeys((2, 3, 4, 5), "completed")  # none was marked as failed
+    assert statuses(run(sweep, tmp_path)) == dict.fromkeys(
+        (2, 3, 4, 5), "completed"
+    )  # none was marked as failed
 
 
 def test_a_data_file_that_changed_meanwhile_fails_its_points(tmp_path: Path) -> None:
@@ -304,9 +315,7 @@ def test_serial_points_go_on_from_their_checkpoints(
     compute = EXECUTORS["serial"](1)
     with compute.open() as pool:
         original = pool.compute
-    monkeypatch.setattr(
-        "gradflow.sweep.executors.compute", lambda *a: given.append(a[3]) or original(*a)
-    )
+    monkeypatch.setattr("gradflow.sweep.executors.compute", lambda *a: given.append(a[3]) or original(*a))
     run(sweep, tmp_path)
     names = [checkpoint.claimed.checkpoint.name for checkpoint in given]
     assert names == [f"{point.id}-checkpoint" for point in sweep.points]
@@ -317,6 +326,6 @@ def test_a_sweep_that_cannot_be_saved_is_not_begun(
 ) -> None:
     usage = type("Usage", (), {"free": 10})
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
-    with pytest.raises(RunError, match="the recordings need .* kB and 10 B are free"):
+    with pytest.raises(RunError, match=r"the recordings need .* kB and 10 B are free"):
         run(sweep, tmp_path)
     assert Index(tmp_path).find(sweep.points[0].digest) is None

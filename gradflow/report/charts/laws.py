@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
+from gradflow.analysis.differences import flat
 from gradflow.analysis.summary import Number, Summary
 from gradflow.report.charts.base import (
     DASH,
@@ -27,7 +28,7 @@ from gradflow.report.charts.base import (
     x,
     y,
 )  # fmt: skip
-from gradflow.report.labels import flat, label
+from gradflow.report.labels import label
 from gradflow.report.numbers import with_error
 from gradflow.report.several import depth_laws
 

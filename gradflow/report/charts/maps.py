@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
+from gradflow.analysis.differences import flat, full_name
 from gradflow.analysis.summary import Number, Summary
-from gradflow.errors import InputError, did_you_mean
+from gradflow.errors import InputError
 from gradflow.report.charts.base import (
     DASH,
     PLAIN,
@@ -29,7 +30,7 @@ from gradflow.report.charts.base import (
     x,
     y,
 )  # fmt: skip
-from gradflow.report.labels import flat, label
+from gradflow.report.labels import label
 from gradflow.report.numbers import number, with_error
 from gradflow.report.several import axes_of
 
@@ -63,17 +64,6 @@ VALUES = {
     "loss_final": Value("loss at the end", lambda s: s.training.loss_final),
     "accuracy_final": Value("accuracy at the end", lambda s: s.training.accuracy_final),
 }
-
-
-def key_of(name: str, summaries: Sequence[Summary]) -> str:
-    """The dotted key that a name stands for: itself, or the one key whose last part it is. InputError."""
-    keys = dict.fromkeys(key for summary in summaries for key in flat(summary.config))
-    found = [key for key in keys if key == name] or [key for key in keys if key.rpartition(".")[2] == name]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise InputError(f"{name} could be {' or '.join(found)}: give the whole key")
-    raise InputError(f"no run has a key {name}{did_you_mean(name, keys)}")
 
 
 def over_one(summaries: Sequence[Summary], key: str, value: str = "c") -> Drawn | None:
@@ -232,14 +222,15 @@ def overview(
     summaries: Sequence[Summary], across: str | None = None, up: str | None = None, value: str = "c"
 ) -> Drawn | None:
     """A value over the keys that are named or, if none is, that differ: a map over two, points over one."""
-    named = [key_of(key, summaries) for key in (across, up) if key]
+    keys = [key for summary in summaries for key in flat(summary.config)]
+    named = [full_name(key, keys) for key in (across, up) if key]
     found = axes_of(summaries)
-    keys = named or found
-    if not keys:
+    shown = named or found
+    if not shown:
         return None
-    others = [key for key in found if key not in keys]
-    if not up and len(keys) == 1 and len(others) == 1:
-        keys = [*keys, *others]
-    if len(keys) != 2:
-        return over_one(summaries, keys[0], value)
-    return over_two(summaries, keys[0], keys[1], value)
+    others = [key for key in found if key not in shown]
+    if not up and len(shown) == 1 and len(others) == 1:
+        shown = [*shown, *others]
+    if len(shown) != 2:
+        return over_one(summaries, shown[0], value)
+    return over_two(summaries, shown[0], shown[1], value)

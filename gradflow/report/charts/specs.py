@@ -12,10 +12,10 @@ Spec = dict[str, Any]
 HEIGHT = 270
 MANY = 2000  # values from which a chart is drawn on a canvas
 MOUSE = "[pointerdown[event.pointerType === 'mouse'], window:pointerup] > window:pointermove!"
-ZOOM: Spec = {  # fingers scroll the page
+ZOOM: Spec = {  # fingers and the wheel alone scroll the page; Shift would turn the wheel sideways
     "name": "zoom",
     "bind": "scales",
-    "select": {"type": "interval", "zoom": "wheel![event.shiftKey]", "translate": MOUSE},
+    "select": {"type": "interval", "zoom": "wheel![event.ctrlKey || event.metaKey]", "translate": MOUSE},
 }
 
 

@@ -86,12 +86,13 @@ def spread(values: Array) -> tuple[Array, Array]:
 
 def study_of(run: Run, label: str) -> Study:
     """A saved run, with theory's prediction for its config."""
-    from gradflow.analysis.summarize import predicted
+    from gradflow.analysis.predictions import Inputs, predicted
 
-    data: Any = run.info["data"]
-    known = data is not None and run.summary.theory.c is not None
-    theory = predicted(run.config, data) if known else None
-    return Study(label, run.summary, run.recording, theory)
+    data = run.info["data"]
+    if data is None or run.summary.theory.c is None:
+        return Study(label, run.summary, run.recording)
+    inputs = Inputs(data["features"], data["outputs"], data["q_0"])
+    return Study(label, run.summary, run.recording, predicted(run.config, inputs))
 
 
 def studies_of(runs: Sequence[Run]) -> list[Study]:

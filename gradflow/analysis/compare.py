@@ -1,0 +1,223 @@
+"""Runs side by side: a row a run, what is the same in all, what differs, and how the final losses stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import hypot
+from operator import attrgetter
+from typing import Any
+
+from gradflow.analysis.differences import Flat, flat, full_name, split
+from gradflow.analysis.summary import Number, Numbers, Summary
+
+RESULTS = {  # a row's name for it -> where it stands in a Summary
+    "id": "id",
+    "path": "path",
+    "status": "status",
+    "name": "name",
+    "c": "flow.initial.c",
+    "c_low": "flow.initial.c_low",
+    "c_high": "flow.initial.c_high",
+    "log10_ratio": "flow.initial.log10_ratio",
+    "verdict": "flow.initial.verdict",
+    "borderline": "flow.initial.borderline",
+    "transitions": "flow.initial.transitions",
+    "loss_final": "training.loss_final",
+    "loss_final_low": "training.loss_final_low",
+    "loss_final_high": "training.loss_final_high",
+    "accuracy_final": "training.accuracy_final",
+    "diverged_step": "training.diverged_step",
+    "c_final": "flow.final.c",
+    "c_final_low": "flow.final.c_low",
+    "c_final_high": "flow.final.c_high",
+    "log10_ratio_final": "flow.final.log10_ratio",
+    "verdict_final": "flow.final.verdict",
+    "sigmas": "theory.sigmas",
+    "c_theory": "theory.c_finite_width",
+}
+_READ = attrgetter(*RESULTS.values())
+MEASURE = ("training.loss", "data")
+RANKED = ("loss_final", "ratio")  # by these a run that did not finish comes last
+
+
+@dataclass(frozen=True)
+class Row:
+    """A run in a comparison: its results by name, its config by dotted keys, log10 ||delta_l|| by layer."""
+
+    values: dict[str, Any]
+    config: Flat
+    gradient: Numbers = ()
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name] if name in self.values else self.config.get(name)
+
+    @property
+    def finished(self) -> bool:
+        """Whether its loss counts: a diverged or failed run is never called better."""
+        return self["status"] == "completed" and self["loss_final"] is not None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A run's final loss over another's: worse or better only where the 95% intervals over seeds part.
+
+    `relation` is best, baseline, better, same, worse or, where the losses cannot be compared or one network
+    gives no spread, None.
+    """
+
+    ratio: Number = None
+    error: Number = None
+    relation: str | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Rows in the order to be shown, and one line for each damaged run."""
+
+    rows: tuple[Row, ...]
+    damaged: tuple[str, ...] = ()
+    baseline: Row | None = None
+
+    @cached_property
+    def _split(self) -> tuple[Flat, list[str]]:
+        return split([row.config for row in self.rows])
+
+    @property
+    def constant(self) -> Flat:
+        """The keys that are the same in all rows, with their values; of one row, all of its keys."""
+        return self._split[0]
+
+    @property
+    def differing(self) -> list[str]:
+        """The keys that differ between rows, in the order of the config."""
+        return self._split[1]
+
+    @property
+    def telling(self) -> list[str]:
+        """The keys that differ and are not told by another, as the gain is by the init's name."""
+        keys = [key for key in self.differing if not self._follows(key)]
+        return keys if keys == ["name"] else [key for key in keys if key != "name"]
+
+    def _follows(self, key: str) -> bool:
+        choice = key.rpartition(".")[0]
+        if choice not in self.differing:
+            return False
+        pairs = {(repr(row[choice]), repr(row[key])) for row in self.rows}
+        return len(pairs) == len({choice for choice, _ in pairs})
+
+    @cached_property
+    def standings(self) -> tuple[Standing, ...]:
+        """How each row stands to the baseline, or to the best of the rows that it can be compared with."""
+        keys = [key for key in self.differing if key in MEASURE or key.startswith("data.")]
+        best: dict[Any, Row] = {}
+        for row in filter(lambda row: row.finished, self.rows):
+            held = best.setdefault(_measure(row, keys), row)
+            if row["loss_final"] < held["loss_final"]:
+                best[_measure(row, keys)] = row
+        return tuple(self._standing(row, best.get(_measure(row, keys))) for row in self.rows)
+
+    def _standing(self, row: Row, best: Row | None) -> Standing:
+        if self.baseline is None:
+            return _stand(row, best, "best")
+        keys = [key for key in self.baseline.config if key in MEASURE or key.startswith("data.")]
+        same = _measure(row, keys) == _measure(self.baseline, keys)
+        return _stand(row, self.baseline if same else None, "baseline")
+
+    def names(self) -> list[str]:
+        """Every name that a column, a sort or an expression can use."""
+        keys = dict.fromkeys(key for row in self.rows for key in row.config)
+        return [*RESULTS, *(key for key in keys if key not in RESULTS)]
+
+    def document(self, top: int | None = None) -> dict[str, Any]:
+        """The document of `compare --json`, with the first `top` rows."""
+        rows = []
+        for row, standing in list(zip(self.rows, self.standings, strict=True))[:top]:
+            values = dict(row.values)
+            named = {key: values.pop(key) for key in ("id", "path", "status")}
+            keys = {key: row.config.get(key) for key in self.differing}
+            rows.append({**named, **keys, **values, "ratio": standing.ratio, "relation": standing.relation})
+        return {"constant": self.constant, "rows": rows, "damaged": list(self.damaged)}
+
+
+def row_of(summary: Summary, path: str | None = None) -> Row:
+    """The row of a run that lies at `path`, if not at the summary's."""
+    values = dict(zip(RESULTS, _READ(summary), strict=True))
+    values["path"] = path or summary.path
+    if values["c_theory"] is None:
+        values["c_theory"] = summary.theory.c
+    return Row(values, flat(summary.config), summary.flow.initial.profile.log10_delta)
+
+
+def compare(
+    rows: Iterable[Row], damaged: Iterable[str] = (), sort: str | None = None, baseline: Row | None = None
+) -> Comparison:
+    """The comparison of rows, ordered by the keys that differ or by `sort`, a name that "-" turns round.
+
+    Rows without the value come last; by the loss, those too that diverged or failed. InputError for a name
+    that no row has.
+    """
+    found = Comparison(tuple(rows), tuple(damaged), baseline)
+    if sort is None:
+        keys = found.differing
+        return Comparison(
+            tuple(sorted(found.rows, key=lambda row: _order(row, keys))), found.damaged, baseline
+        )
+    name, down = sort.removeprefix("-"), sort.startswith("-")
+    return Comparison(_sorted(found, name, down), found.damaged, baseline)
+
+
+def _sorted(found: Comparison, name: str, down: bool) -> tuple[Row, ...]:
+    pairs = list(zip(found.rows, found.standings, strict=True))
+    if name == "ratio":
+        values = [standing.ratio for _, standing in pairs]
+    else:
+        name = full_name(name, found.names())
+        values = [row[name] for row in found.rows]
+    last = [
+        v is None or (name in RANKED and not row.finished) for v, row in zip(values, found.rows, strict=True)
+    ]
+    order = sorted(range(len(values)), key=lambda i: comparable(values[i]), reverse=down)
+    return tuple(found.rows[i] for i in sorted(order, key=lambda i: last[i]))
+
+
+def _order(row: Row, keys: Sequence[str]) -> tuple[Any, ...]:
+    return (*(comparable(row.config.get(key)) for key in keys), row["id"])
+
+
+def comparable(value: Any) -> tuple[int, Any]:
+    """A key that puts numbers by size before texts, and what is missing last."""
+    if value is None:
+        return 2, ""
+    return (0, value) if isinstance(value, int | float) else (1, str(value))
+
+
+def _measure(row: Row, keys: Sequence[str]) -> tuple[str, ...]:
+    """What makes losses comparable: the loss function and the data, wherever its file lies."""
+    return tuple(repr(row.config.get(key)) for key in keys if key != "data.path")
+
+
+def _stand(row: Row, base: Row | None, name: str) -> Standing:
+    if base is None or not (row.finished and base.finished) or not base["loss_final"]:
+        return Standing()
+    ours, theirs = row["loss_final"], base["loss_final"]
+    spread = _half(row), _half(base)
+    if row["path"] == base["path"]:
+        return Standing(1.0, None, name)
+    if None in spread:
+        return Standing(ours / theirs)
+    error = abs(ours / theirs) * hypot(
+        *(half / max(abs(loss), 1e-300) for half, loss in zip(spread, (ours, theirs), strict=True))
+    )
+    if row["loss_final_high"] < base["loss_final_low"]:
+        return Standing(ours / theirs, error, "better")
+    if row["loss_final_low"] > base["loss_final_high"]:
+        return Standing(ours / theirs, error, "worse")
+    return Standing(ours / theirs, error, "same")
+
+
+def _half(row: Row) -> Number:
+    """Half of the interval of the final loss."""
+    low, high = row["loss_final_low"], row["loss_final_high"]
+    return None if low is None or high is None else (high - low) / 2

@@ -1,0 +1,70 @@
+"""What is the same in several configs and what differs, by dotted keys, and short names for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from gradflow.errors import InputError, did_you_mean
+
+Flat = dict[str, Any]
+
+RECORDED = "recorded"  # the data of norms that were recorded elsewhere: such a run knows few keys
+
+
+def flat(config: Mapping[str, Any], prefix: str = "") -> Flat:
+    """A config as dotted keys; a choice is its name under its own key: model.init and model.init.gain."""
+    found: Flat = {}
+    for key, value in config.items():
+        if isinstance(value, dict):
+            inner = flat(value, f"{prefix}{key}.")
+            name = inner.pop(f"{prefix}{key}.name", None)
+            if name is not None:
+                found[f"{prefix}{key}"] = name
+            found.update(inner)
+        else:
+            found[f"{prefix}{key}"] = value
+    return found
+
+
+def split(configs: Sequence[Flat]) -> tuple[Flat, list[str]]:
+    """(what is the same in all, the keys that differ), both in the order of the configs.
+
+    A key that only some have differs, unless only runs recorded elsewhere lack it.
+    """
+    known = [config for config in configs if config.get("data") != RECORDED] or list(configs)
+    constant: Flat = {}
+    differing: list[str] = []
+    for key in dict.fromkeys(key for config in configs for key in config):
+        held = [config[key] for config in configs if key in config]
+        if held.count(held[0]) == len(held) and all(key in config for config in known):
+            constant[key] = held[0]
+        else:
+            differing.append(key)
+    return constant, differing
+
+
+def short_names(keys: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
+    """Each key's shortest end that is no other key's and not `taken`: model.depth as depth."""
+    keys = list(keys)
+    ends = [end for key in keys for end in _ends(key)]
+    taken = set(taken)
+    return {key: next((e for e in _ends(key) if ends.count(e) == 1 and e not in taken), key) for key in keys}
+
+
+def full_name(name: str, keys: Iterable[str]) -> str:
+    """The one of `keys` that is `name` or ends in it. InputError if there is none, or several."""
+    keys = list(dict.fromkeys(keys))
+    found = [key for key in keys if key == name] or [key for key in keys if name in _ends(key)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise InputError(f"{name} could be {' or '.join(found)}: give the whole name")
+    ends = dict.fromkeys(end for key in keys for end in (key, _ends(key)[0]))
+    raise InputError(f"no run has {name}{did_you_mean(name, ends) or ': see the keys of --json'}")
+
+
+def _ends(key: str) -> list[str]:
+    """depth, model.depth."""
+    parts = key.split(".")
+    return [".".join(parts[i:]) for i in reversed(range(len(parts)))]

@@ -1,0 +1,163 @@
+"""A condition on a row, such as abs(log10_ratio) > 2: numbers, names, comparisons, and / or / not, no code.
+
+A value that is missing makes whatever needs it missing too, and a missing condition is not fulfilled.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Iterable
+from math import log10
+from typing import Any
+
+from gradflow.analysis.differences import full_name
+from gradflow.errors import InputError, did_you_mean
+
+Read = Callable[[Any], Any]  # from a row, which gives a value by name, to a value; None: missing
+
+LONGEST = 1000  # characters
+
+_COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}
+_ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
+_FUNCTIONS: dict[str, Callable[[Any], Any]] = {"abs": abs, "log10": log10}
+
+
+def parse_condition(text: str, names: Iterable[str]) -> Callable[[Any], bool]:
+    """The test that a condition makes of a row that has these names. InputError if it is none."""
+    return _Parser(text, list(names)).condition()
+
+
+class _Parser:
+    """Turns Python's own syntax tree of the text, of which few nodes are allowed, into functions of a row."""
+
+    def __init__(self, text: str, names: list[str]) -> None:
+        self.text, self.names = text, names
+
+    def condition(self) -> Callable[[Any], bool]:
+        if len(self.text) > LONGEST:
+            raise InputError(f"a condition has at most {LONGEST:,} characters")
+        try:
+            read = self.read(ast.parse(self.text.strip(), mode="eval").body)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            raise self.refused("is no condition: write one such as 'abs(log10_ratio) > 2'") from None
+
+        def holds(row: Any) -> bool:
+            value = read(row)
+            if value is not None and not isinstance(value, bool):
+                raise self.refused("is a value, not a condition: compare it with something, as in 'c < 0.9'")
+            return value is True
+
+        return holds
+
+    def refused(self, what: str) -> InputError:
+        return InputError(f"--fail-if: {self.text} {what}")
+
+    def read(self, node: ast.expr) -> Read:
+        match node:
+            case ast.Constant(value=bool() | int() | float() | str() as value):
+                return lambda row: value
+            case ast.Name() | ast.Attribute():
+                return self.name(node)
+            case ast.BoolOp(op, values):
+                return _both([self.truth(value) for value in values], isinstance(op, ast.Or))
+            case ast.UnaryOp(ast.Not(), operand):
+                return _on_one(operator.not_, self.truth(operand))
+            case ast.UnaryOp(ast.USub() | ast.UAdd() as op, operand):
+                sign = operator.neg if isinstance(op, ast.USub) else operator.pos
+                return _on_one(sign, self.number(operand))
+            case ast.Compare(left, ops, comparators):
+                return self.compared([left, *comparators], ops)
+            case ast.BinOp(left, op, right) if type(op) in _ARITHMETIC:
+                return _on_two(_ARITHMETIC[type(op)], self.number(left), self.number(right))
+            case ast.Call(ast.Name(id=name), [argument], []):
+                return self.call(name, argument)
+        raise self.refused(f"holds {ast.unparse(node)[:40]}, which a condition cannot: {_ALLOWED}")
+
+    def name(self, node: ast.expr) -> Read:
+        written = ast.unparse(node)
+        try:
+            name = full_name(written, self.names)
+        except InputError as error:
+            raise self.refused(f"cannot be read: {error}") from None
+        return lambda row: row[name]
+
+    def call(self, name: str, argument: ast.expr) -> Read:
+        if name not in _FUNCTIONS:
+            raise self.refused(f"calls {name}{did_you_mean(name, _FUNCTIONS)}: there are abs and log10")
+        return _on_one(_FUNCTIONS[name], self.number(argument))
+
+    def compared(self, nodes: list[ast.expr], ops: list[ast.cmpop]) -> Read:
+        """a < b < c as a < b and b < c."""
+        parts = []
+        for left, op, right in zip(nodes, ops, nodes[1:], strict=False):
+            if type(op) not in _COMPARISONS:
+                raise self.refused(f"compares in a way that a condition cannot: {_ALLOWED}")
+            equal = isinstance(op, ast.Eq | ast.NotEq)
+            sides = [self.read(side) if equal else self.number(side) for side in (left, right)]
+            parts.append(_on_two(_COMPARISONS[type(op)], *sides))
+        return _both(parts, any_of=False)
+
+    def number(self, node: ast.expr) -> Read:
+        return self.typed(node, (int, float), "is no number: compare it with == or !=")
+
+    def truth(self, node: ast.expr) -> Read:
+        return self.typed(node, bool, "is neither true nor false: compare it with something")
+
+    def typed(self, node: ast.expr, kind: Any, complaint: str) -> Read:
+        read = self.read(node)
+
+        def checked(row: Any) -> Any:
+            value = read(row)
+            if value is not None and (
+                not isinstance(value, kind) or isinstance(value, bool) != (kind is bool)
+            ):
+                raise self.refused(f"cannot be tested: {ast.unparse(node)[:40]} {complaint}")
+            return value
+
+        return checked
+
+
+_ALLOWED = "there are names, numbers, texts in quotes, + - * /, < <= > >= == !=, and, or, not, abs(), log10()"
+
+
+def _on_one(function: Callable[[Any], Any], read: Read) -> Read:
+    return lambda row: _defined(function, read(row))
+
+
+def _on_two(function: Callable[[Any, Any], Any], left: Read, right: Read) -> Read:
+    return lambda row: _defined(function, left(row), right(row))
+
+
+def _defined(function: Callable[..., Any], *values: Any) -> Any:
+    """The value of a function; None where one of its own is missing, or it has none: 1 / 0, log10(0)."""
+    if None in values:
+        return None
+    try:
+        return function(*values)
+    except (ArithmeticError, ValueError):
+        return None
+
+
+def _both(parts: list[Read], any_of: bool) -> Read:
+    """and, or `any_of` them; a missing part decides nothing, as in SQL."""
+
+    def combined(row: Any) -> Any:
+        found = [part(row) for part in parts]
+        if any_of in found:
+            return any_of
+        return None if None in found else not any_of
+
+    return combined

@@ -1,0 +1,113 @@
+"""A map of runs over two keys: one value a cell, measured, and theory's beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp, fsum, log, log10
+from typing import Any
+
+from gradflow.analysis.compare import Comparison, Row, comparable
+from gradflow.analysis.differences import full_name
+from gradflow.analysis.summary import Number
+from gradflow.errors import InputError, did_you_mean
+
+VALUES = {  # what a map can show -> how the runs of one cell are combined
+    "c": "the mean of ln c",
+    "log10_ratio": "the mean",
+    "verdict": "mixed, unless all agree",
+    "loss_final": "the mean",
+}
+PREDICTED = ("c", "log10_ratio")  # what theory has a value for
+MIXED = "mixed"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A cell: the value of its `runs`, their verdict, and theory's value."""
+
+    runs: int = 0
+    value: Any = None
+    verdict: str | None = None
+    theory: Number = None
+
+
+@dataclass(frozen=True)
+class Pivot:
+    """cells[i][j] is where the row key has its i-th value and the column key its j-th."""
+
+    row: str
+    column: str
+    value: str
+    rows: tuple[Any, ...]
+    columns: tuple[Any, ...]
+    cells: tuple[tuple[Place, ...], ...]
+
+    @property
+    def most(self) -> int:
+        """The largest number of runs in a cell."""
+        return max(cell.runs for line in self.cells for cell in line)
+
+    def document(self) -> dict[str, Any]:
+        """The document of `compare --pivot --json`."""
+        lines = {
+            name: [[getattr(cell, name) for cell in line] for line in self.cells]
+            for name in ("value", "theory", "verdict", "runs")
+        }
+        axes = {"row": self.row, "column": self.column, "value": self.value, "combined": VALUES[self.value]}
+        return {**axes, "rows": list(self.rows), "columns": list(self.columns), "cells": lines}
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The map as rows of a table: the row key's value, then a column for each value of the column key."""
+        titles = [f"{self.column}={value}" for value in self.columns]
+        return [
+            {self.row: value, **dict(zip(titles, (cell.value for cell in line), strict=True))}
+            for value, line in zip(self.rows, self.cells, strict=True)
+        ]
+
+
+def pivot(found: Comparison, row: str, column: str, value: str = "c") -> Pivot:
+    """The map of a comparison's runs over two keys. InputError for a key or value that there is none of."""
+    if value not in VALUES:
+        raise InputError(f"--value {value}: there are {', '.join(VALUES)}{did_you_mean(value, VALUES)}")
+    keys = found.names()
+    row, column = full_name(row, keys), full_name(column, keys)
+    if row == column:
+        raise InputError(f"--pivot takes two keys, and both are {row}")
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for one in found.rows:
+        groups.setdefault((repr(one[row]), repr(one[column])), []).append(one)
+    ends = _values(found.rows, row), _values(found.rows, column)
+    cells = tuple(tuple(_place(groups.get((repr(a), repr(b)), []), value) for b in ends[1]) for a in ends[0])
+    return Pivot(row, column, value, *ends, cells)
+
+
+def _values(rows: Sequence[Row], key: str) -> tuple[Any, ...]:
+    held = {repr(row[key]): row[key] for row in rows}
+    return tuple(sorted(held.values(), key=comparable))
+
+
+def _place(rows: list[Row], value: str) -> Place:
+    verdicts = {row["verdict"] for row in rows}
+    verdict = None if not rows else verdicts.pop() if len(verdicts) == 1 else MIXED
+    if value == "verdict":
+        return Place(len(rows), verdict, verdict)
+    kept = [row[value] for row in rows if row[value] is not None]
+    theory = [found for row in rows if (found := _theory(row, value)) is not None]
+    return Place(len(rows), _mean(kept, value), verdict, _mean(theory, value))
+
+
+def _mean(values: list[float], value: str) -> Number:
+    if not values:
+        return None
+    if value == "c":
+        return exp(fsum(map(log, values)) / len(values)) if min(values) > 0 else None
+    return fsum(values) / len(values)
+
+
+def _theory(row: Row, value: str) -> Number:
+    """Theory's c; of the ratio, c^(L - 1)."""
+    c: Number = row["c_theory"]
+    if c is None or value not in PREDICTED:
+        return None
+    return c if value == "c" else (row["transitions"] * log10(c) if c > 0 else None)

@@ -1,0 +1,104 @@
+"""Theory without a run: the prediction for a config layer by layer, and for many points at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite, log
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.analysis.flow import window
+from gradflow.analysis.summary import Theory, strict
+from gradflow.nn.activations import Activation
+from gradflow.nn.initializers import Gaussian
+from gradflow.theory import Prediction, phase_table, predict
+from gradflow.theory.prediction import ROUNDING, SMALLEST_WIDTH, phase
+
+if TYPE_CHECKING:
+    from gradflow.config import Config
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What theory needs of the data: n_0, the size of the target, and the mean square q_0."""
+
+    features: int
+    outputs: int
+    q_0: float
+
+
+def inputs_of(data: Mapping[str, Any]) -> Inputs:
+    """The inputs that `data` of a run.json tells."""
+    return Inputs(data["features"], data["outputs"], data["q_0"])
+
+
+def predicted(config: Config, inputs: Inputs) -> Prediction:
+    """The prediction for a config on such data, over the layers that a fit would take."""
+    model = config.model
+    return predict(
+        model.activation,
+        model.init,
+        depth=model.depth,
+        width=model.width,
+        features=inputs.features,
+        outputs=inputs.outputs,
+        readout=model.readout == "linear",
+        q_0=inputs.q_0,
+        bias=model.bias.value,
+        first=window(model.depth)[0],
+    )
+
+
+def theory_of(prediction: Prediction, sigmas: float | None = None) -> Theory:
+    """The part of a prediction that a summary keeps, and how far a measured ln c is from it."""
+    names = Theory.__dataclass_fields__.keys() - {"sigmas"}
+    return Theory(**{name: getattr(prediction, name) for name in names}, sigmas=sigmas)
+
+
+def layers_of(prediction: Prediction) -> list[dict[str, Any]]:
+    """q, chi (from layer l + 1 to l) and log10 of ||delta_l|| / ||delta_L|| by layer; [] without theory."""
+    if not prediction.q.size:
+        return []
+    chi = [*prediction.chi_layers.tolist(), None]
+    rows = zip(prediction.q.tolist(), chi, prediction.log10_gradient.tolist(), strict=True)
+    return [
+        strict({"layer": layer, "q": q, "chi": chi, "log10_gradient": gradient})
+        for layer, (q, chi, gradient) in enumerate(rows, start=1)
+    ]
+
+
+def theories(configs: Sequence[Config], inputs: Inputs) -> list[Theory]:
+    """Theory for each config: all Gaussian inits of one network in one table, the others one by one."""
+    found: dict[int, Theory] = {}
+    groups: dict[tuple[Activation, int, int], list[int]] = {}
+    for number, config in enumerate(configs):
+        model = config.model
+        tabular = isinstance(model.init, Gaussian) and inputs.features == model.width >= SMALLEST_WIDTH
+        if tabular and model.depth > 1:
+            groups.setdefault((model.activation, model.depth, model.width), []).append(number)
+        else:
+            found[number] = theory_of(predicted(config, inputs))
+    for (activation, depth, width), numbers in groups.items():
+        inits = [configs[number].model.init for number in numbers]
+        found.update(zip(numbers, _tabled(activation, inits, depth, width, inputs.q_0), strict=True))
+    return [found[number] for number in range(len(configs))]
+
+
+def _tabled(activation: Activation, inits: Iterable[Any], depth: int, width: int, q_0: float) -> list[Theory]:
+    sigma_w, sigma_b = np.array([(init.sigma_w, init.sigma_b) for init in inits]).T
+    first = window(depth)[0]
+    table = phase_table(activation, sigma_w, sigma_b, depth=depth, width=width, q_0=q_0, first=first)
+    names = ("c", "c_finite_width", "c_asymptotic", "chi", "chi_parallel", "q_star", "critical_sigma_w")
+    columns = [getattr(table, name).tolist() for name in names]
+    return [_theory_at(dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
+
+
+def _theory_at(row: dict[str, float]) -> Theory:
+    log_chi = log(row["chi"]) if row["chi"] > 0 else -np.inf
+    kept: dict[str, Any] = {name: value if isfinite(value) else None for name, value in row.items()}
+    return Theory(**kept, xi=-1 / log_chi if abs(log_chi) > ROUNDING else None, phase=phase(log_chi))

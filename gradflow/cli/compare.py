@@ -1,0 +1,128 @@
+"""gradflow compare: saved runs side by side, as a table or a map."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gradflow.cli.options import RUNS, Json, Quiet, RunsDir
+from gradflow.cli.output import note
+from gradflow.cli.tables import Csv, Md, emit_table, warn
+from gradflow.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gradflow.analysis.compare import Comparison, Row
+
+FULFILLED = 3
+
+References = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[RUN|SWEEP]...", help="Paths, ids or their starts, @1, globs; all runs if none."),
+]
+Sort = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Order by a column or key; -NAME turns it round.")
+]
+Top = Annotated[
+    int | None, typer.Option(metavar="N", help="The first N; by the final loss, unless --sort is given.")
+]
+Columns = Annotated[
+    str | None, typer.Option(metavar="A,B", help="These columns: run, any key, any name of --json.")
+]
+All = Annotated[bool, typer.Option("--all", help="Every column, however wide.")]
+Baseline = Annotated[
+    str | None, typer.Option(metavar="RUN", help="Losses over this run's instead of the best.")
+]
+Pivot = Annotated[
+    tuple[str, str] | None, typer.Option(metavar="ROW COL", help="A map over two keys, such as depth init.")
+]
+Value = Annotated[str, typer.Option(help="What the map shows: c, log10_ratio, verdict or loss_final.")]
+Theory = Annotated[bool, typer.Option("--theory", help="Theory's value beside each of the map.")]
+FailIf = Annotated[
+    str | None, typer.Option(metavar="EXPR", help="Exit code 3 if a row fulfils it: 'abs(log10_ratio) > 2'.")
+]
+
+
+def compare(
+    references: References = None, runs_dir: RunsDir = RUNS, sort: Sort = None, top: Top = None,
+    columns: Columns = None, everything: All = False, baseline: Baseline = None, pivot: Pivot = None,
+    value: Value = "c", theory: Theory = False, fail_if: FailIf = None, json: Json = False, csv: Csv = False,
+    md: Md = False, quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Compare saved runs: what differs, c and the verdict at initialization, and the final loss.
+
+    \b
+    Examples:
+      gradflow compare
+      gradflow compare 'tanh-*' --sort loss_final --top 10
+      gradflow compare depth-init-relu --pivot depth init --value c --theory
+    """
+    found = comparison(references or ["*"], runs_dir, sort or ("loss_final" if top else None), baseline)
+    warn(found.damaged, quiet)
+    failing = fulfilled(found, fail_if)
+    if pivot:
+        print_pivot(found, pivot, value, theory, json, csv, md)
+    else:
+        print_rows(found, columns, everything, top, json, csv, md)
+    if failing:
+        words = f"{len(failing)} of {len(found.rows)} runs fulfil {fail_if}, the first is {failing[0]['id']}"
+        note(words, quiet)
+        raise typer.Exit(FULFILLED)
+
+
+def comparison(references: list[str], runs: Path, sort: str | None, baseline: str | None) -> Comparison:
+    """The comparison of what is named."""
+    from gradflow.analysis.compare import compare
+    from gradflow.store.rows import rows_of
+
+    rows, damaged = rows_of(references, runs)
+    base = None
+    if baseline is not None:
+        bases, problems = rows_of([baseline], runs)
+        if len(bases) != 1:
+            raise InputError(f"--baseline {baseline}: {problems[0] if problems else 'name one run'}")
+        base = bases[0]
+    return compare(rows, damaged, sort, base)
+
+
+def fulfilled(found: Comparison, condition: str | None) -> list[Row]:
+    """The rows that fulfil a condition. InputError if it is none."""
+    from gradflow.analysis.expression import parse_condition
+
+    if condition is None:
+        return []
+    return list(filter(parse_condition(condition, found.names()), found.rows))
+
+
+def print_rows(
+    found: Comparison, columns: str | None, everything: bool, top: int | None, json: bool, csv: bool, md: bool
+) -> None:
+    """The table, or its document."""
+    from gradflow.report.compare_pages import compare_page
+
+    if top is not None and top < 1:
+        raise InputError("--top takes a number from 1 on")
+    wanted = columns.replace(" ", "").split(",") if columns else None
+    emit_table(
+        lambda: found.document(top),
+        lambda room: compare_page(found, wanted, everything, room, top),
+        json,
+        csv,
+        md,
+    )
+
+
+def print_pivot(
+    found: Comparison, keys: tuple[str, str], value: str, theory: bool, json: bool, csv: bool, md: bool
+) -> None:
+    """The map, or its document."""
+    from gradflow.analysis.pivot import PREDICTED, pivot
+    from gradflow.report.compare_pages import pivot_page
+
+    if theory and value not in PREDICTED:
+        raise InputError(f"--theory goes with --value {' or '.join(PREDICTED)}")
+    made = pivot(found, *keys, value)
+    document = made.document if json else lambda: {"rows": made.lines()}
+    emit_table(document, lambda room: pivot_page(made, theory), json, csv, md)

@@ -1,0 +1,61 @@
+"""gradflow ls: runs and sweeps, a line each, newest first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gradflow.cli.options import RUNS, Json, Quiet, RunsDir
+from gradflow.cli.tables import Csv, Md, emit_table, warn
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gradflow.store import Entry
+
+Folder = Annotated[
+    Path | None,
+    typer.Argument(metavar="DIR", help="A folder of runs, or a sweep's; --runs-dir if not given."),
+]
+
+
+def ls(
+    folder: Folder = None, runs_dir: RunsDir = RUNS, json: Json = False, csv: Csv = False, md: Md = False,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """List runs and sweeps, newest first.
+
+    \b
+    Examples:
+      gradflow ls
+      gradflow ls runs/depth-init-relu-0123abcd --csv
+    """
+    from gradflow.report.listing import ls_page
+    from gradflow.store import scan
+
+    place = folder or runs_dir
+    lines, damaged = listed(scan(place))
+    warn(damaged, quiet)
+    emit_table(
+        lambda: {"rows": lines, "damaged": damaged},
+        lambda room: ls_page(lines, str(place), room),
+        json,
+        csv,
+        md,
+    )
+
+
+def listed(entries: Sequence[Entry]) -> tuple[list[dict[str, Any]], list[str]]:
+    """The lines of what is whole, and what is wrong with the rest."""
+    from gradflow.report.listing import line_of
+    from gradflow.store.rows import read_rows
+
+    lines, damaged = [], []
+    for entry in entries:
+        rows, problems = read_rows([entry])
+        damaged += problems
+        if rows or entry.is_sweep:
+            lines.append(line_of(entry, rows))
+    return lines, damaged

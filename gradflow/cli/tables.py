@@ -1,0 +1,48 @@
+"""A table on stdout in the form that was asked for: a page, one JSON document, CSV or markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gradflow.cli.output import emit, emit_document, emit_page, look_of_stdout, note
+from gradflow.errors import InputError
+
+if TYPE_CHECKING:
+    from gradflow.report.page import Page
+
+Csv = Annotated[bool, typer.Option("--csv", help="The table as CSV, with every number in full.")]
+Md = Annotated[bool, typer.Option("--md", help="The page as markdown.")]
+
+
+def emit_table(
+    document: Callable[[], dict[str, Any]],
+    page: Callable[[int | None], Page],
+    json: bool,
+    csv: bool,
+    md: bool,
+) -> None:
+    """The document, its `rows` as CSV, or the page for lines of so many characters, None without limit."""
+    if json + csv + md > 1:
+        raise InputError("--json, --csv and --md exclude each other: give one")
+    if json:
+        emit_document(document())
+    elif csv:
+        from gradflow.report.csv_text import csv_of
+
+        emit(csv_of(document()["rows"]))
+    elif md:
+        from gradflow.report.markdown import render
+
+        emit(render(page(None)))
+    else:
+        look = look_of_stdout()
+        emit_page(page(look.columns if look.wrap else None))
+
+
+def warn(problems: Iterable[str], quiet: bool) -> None:
+    """A line for each run that cannot be shown."""
+    for problem in problems:
+        note(f"warning: {problem}", quiet)

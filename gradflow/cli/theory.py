@@ -1,0 +1,136 @@
+"""gradflow theory: the prediction alone, for one network or for many."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gradflow.cli.options import Json
+from gradflow.cli.output import emit, emit_document, emit_page
+from gradflow.cli.tables import Csv
+from gradflow.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gradflow.analysis.predictions import Inputs
+    from gradflow.config import Config
+
+Words = Annotated[
+    list[str],
+    typer.Argument(metavar="[CONFIG] KEY=VALUE...", help="A config, and keys with one value or more."),
+]
+NO_FILE = "{name: theory, model: {depth: 50, width: 256, init: gaussian}}"
+SOURCE = "command line"
+
+
+def theory(words: Words, json: Json = False, csv: Csv = False) -> None:
+    """Predict c, q*, chi, xi and the critical sigma_w by mean-field theory, with nothing trained.
+
+    Without a CONFIG: activation, sigma_w, sigma_b, depth (50), width (256) and q0 (1). Lists make a table.
+
+    \b
+    Examples:
+      gradflow theory configs/quickstart.yaml
+      gradflow theory activation=tanh sigma_w=1.5 sigma_b=0.05 depth=100
+      gradflow theory activation=tanh 'sigma_w=linspace(0.5,3,26)' sigma_b=0,0.1,0.3
+    """
+    axes, configs, inputs = _points(words)
+    if axes:
+        _emit_table(axes, configs, inputs, json, csv)
+    else:
+        _emit_point(configs[0], inputs, json, csv)
+
+
+def _points(words: Sequence[str]) -> tuple[Mapping[str, Sequence[Any]], list[Config], Inputs]:
+    """The axes, the config of every point, and what theory needs of the data."""
+    from pathlib import Path
+
+    from gradflow import yaml_file
+    from gradflow.config.axes import split
+    from gradflow.config.load import parse_config
+    from gradflow.sweep.points import parse_sweep
+
+    from_file = "=" not in words[0]
+    overrides, q_0 = _without_q0(words[from_file:], from_file)
+    path = Path(words[0])
+    document = yaml_file.read(path) if from_file else yaml_file.parse(NO_FILE, SOURCE)
+    swept = "sweep" in (document.value or {}) or any(len(axis.values) > 1 for axis in split(overrides)[1])
+    base = path.parent if from_file else Path()
+    if swept:
+        sweep = parse_sweep(document, base, overrides)
+        axes, configs = sweep.axes, [point.config for point in sweep.points]
+    else:
+        axes, configs = {}, [parse_config(document, base, overrides)]
+    return axes, configs, _inputs(configs[0], q_0)
+
+
+def _without_q0(overrides: Sequence[str], from_file: bool) -> tuple[list[str], float | None]:
+    """The overrides of the config, and the q0 that stands in for data where there is no file."""
+    from gradflow.yaml_file import parse_value
+
+    given = [override for override in overrides if override.partition("=")[0].strip() == "q0"]
+    if from_file:
+        if given:
+            raise InputError(Problem("comes from the data of the config: leave it out", "q0", SOURCE))
+        return list(overrides), None
+    value = parse_value(given[-1].partition("=")[2], "q0") if given else 1.0
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise InputError(Problem("should be a number greater than 0", "q0", SOURCE))
+    return [override for override in overrides if override not in given], float(value)
+
+
+def _inputs(config: Config, q_0: float | None) -> Inputs:
+    from gradflow.analysis.predictions import Inputs
+    from gradflow.config.load import load_data
+
+    if q_0 is not None:
+        return Inputs(config.model.width, 10, q_0)
+    data = load_data(config.data)
+    return Inputs(data.features, data.outputs, data.q_0)
+
+
+def _emit_point(config: Config, inputs: Inputs, json: bool, csv: bool) -> None:
+    from gradflow.analysis.predictions import layers_of, predicted, theory_of
+    from gradflow.analysis.summary import strict
+    from gradflow.report.csv_text import csv_of
+    from gradflow.report.sentences import entry
+    from gradflow.report.theory_pages import point_page
+
+    prediction = predicted(config, inputs)
+    found, layers, model = theory_of(prediction), layers_of(prediction), config.plain()["model"]
+    if json:
+        emit_document({"theory": strict(vars(found)), "layers": layers})
+    elif csv:
+        emit(csv_of(layers))
+    else:
+        sizes = f"{model['depth']} hidden layers, width {model['width']}"
+        words = [
+            ("network", f"{sizes}, {entry(model['activation'])}"),
+            ("init", entry(model["init"])),
+            ("input", f"q_0 = {inputs.q_0:.4g}"),
+        ]
+        emit_page(point_page(found, layers, words, config.analysis.stable_decades))
+
+
+def _emit_table(
+    axes: Mapping[str, Sequence[Any]], configs: list[Config], inputs: Inputs, json: bool, csv: bool
+) -> None:
+    from itertools import product
+
+    from gradflow.analysis.predictions import theories
+    from gradflow.analysis.summary import strict
+    from gradflow.report.csv_text import csv_of
+    from gradflow.report.theory_pages import table_page
+
+    found = theories(configs, inputs)
+    keys = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
+    if json:
+        points = [{**key, "theory": vars(one)} for key, one in zip(keys, found, strict=True)]
+        emit_document(strict({"axes": axes, "points": points}))
+    elif csv:
+        emit(csv_of([{**key, **vars(one)} for key, one in zip(keys, found, strict=True)]))
+    else:
+        depths = [config.model.depth for config in configs]
+        emit_page(table_page(axes, found, depths, configs[0].analysis.stable_decades))

@@ -1,0 +1,184 @@
+"""The columns of a comparison: what each is called, how a row fills it, and which of them fit a width."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gradflow.analysis.compare import Comparison, Row, Standing
+from gradflow.analysis.differences import full_name, short_names
+from gradflow.report.drawing import STRIP, squeezed
+from gradflow.report.numbers import decades, half_width, number, percent, scalar, with_error
+from gradflow.report.page import Cell, Column, Numbers, Strip, Table, Toned
+
+GAP = 2  # columns between two columns
+NARROWEST = 8  # characters of a strip that says something
+REACH = 12.0  # decades beyond which a strip stays at its end
+STANDARD = ("verdict", "c", "log10_ratio", "gradient", "loss_final", "ratio")
+FURTHER = ("c_theory", "c_final", "verdict_final", "accuracy_final", "status")
+FIRST = ("verdict", "c")  # these, then the keys, then these, when there is not room for all
+THEN = ("loss_final", "log10_ratio", "gradient", "id", "ratio")
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A column with its cells."""
+
+    name: str
+    column: Column
+    cells: tuple[Cell, ...]
+
+    @property
+    def width(self) -> int:
+        """Characters that it takes."""
+        return max(len(self.column.title), *(_width(cell) for cell in self.cells))
+
+    def narrowed(self, room: int) -> Filled:
+        """With strips of at most `room` characters."""
+        cells = tuple(
+            replace(cell, values=squeezed(cell.values, room)) if isinstance(cell, Strip) else cell
+            for cell in self.cells
+        )
+        return replace(self, cells=cells)
+
+
+def _width(cell: Cell) -> int:
+    match cell:
+        case Strip():
+            return len(cell.values)
+        case Toned():
+            return len(cell.text)
+        case tuple():
+            return sum(len(part.text) for part in cell)
+    return len(cell)
+
+
+def filled(found: Comparison, wanted: Sequence[str] | None, everything: bool) -> list[Filled]:
+    """The wanted columns or, without any, the run, the keys that differ and the results; or all there are.
+
+    InputError for a name that no row has.
+    """
+    if wanted is None:
+        keys = found.differing if everything else found.telling
+        wanted = ["id", *keys, *STANDARD, *(FURTHER if everything else ())]
+    known = [*found.names(), *_CELLS]
+    names = [full_name("id" if name == "run" else name, known) for name in wanted]
+    titles = short_names(
+        [name for name in names if name not in _CELLS], [c.title for c, _ in _CELLS.values()]
+    )
+    scale = _scale([row.gradient for row in found.rows])
+    return [_filled(found, name, titles.get(name, name), scale) for name in dict.fromkeys(names)]
+
+
+def fitting(
+    columns: Sequence[Filled], room: int | None, importance: Sequence[str]
+) -> tuple[list[Filled], list[str]]:
+    """The columns that fit into `room` characters, and the titles of the others; named by importance."""
+    if room is None:
+        return [column.narrowed(STRIP) for column in columns], []
+    kept: dict[str, Filled] = {}
+    left = room + GAP
+    for column in sorted(columns, key=lambda column: importance.index(column.name)):
+        narrow = column.narrowed(NARROWEST)
+        if narrow.width + GAP <= left or not kept:
+            kept[column.name] = narrow
+            left -= narrow.width + GAP
+    hidden = [column.column.title for column in columns if column.name not in kept]
+    shown = [column for column in columns if column.name in kept]
+    return [column.narrowed(min(STRIP, kept[column.name].width + left)) for column in shown], hidden
+
+
+def table_of(columns: Sequence[Filled]) -> Table:
+    """The columns as a table."""
+    return Table(tuple(c.column for c in columns), tuple(zip(*(c.cells for c in columns), strict=True)))
+
+
+def importance(columns: Sequence[Filled]) -> list[str]:
+    """The names of a comparison's columns, those that matter most first: the keys after c."""
+    names = [column.name for column in columns]
+    keys = [name for name in names if name not in FIRST + THEN]
+    return [name for name in (*FIRST, *keys, *THEN) if name in names]
+
+
+def _filled(found: Comparison, name: str, title: str, scale: tuple[float, float]) -> Filled:
+    if name == "gradient":
+        return Filled(name, _CELLS[name][0], tuple(_strip(row.gradient, scale) for row in found.rows))
+    if name == "ratio":
+        column, cells = _CELLS[name][0], tuple(_standing(standing) for standing in found.standings)
+        return Filled(name, column, cells)
+    if name in _CELLS:
+        column, cell = _CELLS[name]
+        return Filled(name, column, tuple(cell(row) for row in found.rows))
+    values = [row[name] for row in found.rows]
+    numeric = all(value is None or isinstance(value, int | float) for value in values)
+    return Filled(
+        name, Column(title, numeric), tuple("" if value is None else scalar(value) for value in values)
+    )
+
+
+def _verdict(row: Row, suffix: str = "") -> Cell:
+    if row["status"] == "failed":
+        return Toned("failed", "warning")
+    verdict = row[f"verdict{suffix}"]
+    return Toned(verdict + ("?" if row["borderline"] and not suffix else ""), verdict)
+
+
+def _c(row: Row, suffix: str = "") -> Cell:
+    low, high = row[f"c{suffix}_low"], row[f"c{suffix}_high"]
+    return Toned(with_error(row[f"c{suffix}"], low, high), row[f"verdict{suffix}"])
+
+
+def _loss(row: Row) -> Cell:
+    if row["status"] == "diverged":
+        return Toned("diverged", "overflow")
+    return with_error(row["loss_final"], row["loss_final_low"], row["loss_final_high"])
+
+
+def _theory(row: Row) -> Cell:
+    return number(row["c_theory"], half_width(row["c"], row["c_low"], row["c_high"]))
+
+
+def _standing(standing: Standing) -> Cell:
+    if standing.ratio is None:
+        return ""
+    return " ".join(filter(None, (number(standing.ratio, standing.error), standing.relation or "?")))
+
+
+def _strip(values: Numbers, scale: tuple[float, float]) -> Strip:
+    return Strip(_relative(values), *scale)
+
+
+def _relative(values: Numbers) -> Numbers:
+    """log10 of ||delta_l|| / ||delta_L||."""
+    last = next((value for value in reversed(values) if value is not None), 0.0)
+    return tuple(None if value is None else value - last for value in values)
+
+
+def _scale(profiles: Sequence[Numbers]) -> tuple[float, float]:
+    """The range that the strips of all rows share: at least a decade."""
+    kept = [value for values in profiles for value in _relative(values) if value is not None] or [0.0]
+    low, high = max(-REACH, min(kept)), min(REACH, max(kept))
+    spare = max(0.0, 1 - (high - low)) / 2
+    return low - spare, high + spare
+
+
+def _unreachable(row: Row) -> Cell:
+    raise AssertionError("filled from all rows at once")
+
+
+_CELLS: dict[str, tuple[Column, Callable[[Any], Cell]]] = {
+    "id": (Column("run", False), lambda row: str(row["id"])),
+    "verdict": (Column("verdict", False), _verdict),
+    "c": (Column("c"), _c),
+    "log10_ratio": (Column("log10 ratio"), lambda row: decades(row["log10_ratio"])),
+    "gradient": (Column("gradient", False), _unreachable),
+    "loss_final": (Column("final loss"), _loss),
+    "ratio": (Column("loss ratio", False), _unreachable),
+    "c_theory": (Column("theory"), _theory),
+    "c_final": (Column("final c"), lambda row: _c(row, "_final")),
+    "verdict_final": (Column("final verdict", False), lambda row: _verdict(row, "_final")),
+    "log10_ratio_final": (Column("final log10 ratio"), lambda row: decades(row["log10_ratio_final"])),
+    "accuracy_final": (Column("accuracy"), lambda row: percent(row["accuracy_final"])),
+    "sigmas": (Column("sigmas"), lambda row: decades(row["sigmas"])),
+}

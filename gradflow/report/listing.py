@@ -1,0 +1,108 @@
+"""What lies in a runs folder, a line each: the document and the page of `gradflow ls`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from gradflow.analysis.compare import Row
+from gradflow.report.columns import Filled, fitting, table_of
+from gradflow.report.numbers import NONE, age, count, decades, number, scalar, with_error
+from gradflow.report.page import Cell, Column, Command, Page, Sentence, Toned
+from gradflow.store import Entry
+
+Line = dict[str, Any]
+
+KEYS = {"depth": "model.depth", "activation": "model.activation", "init": "model.init"}
+TITLES = ("run", "status", *KEYS, "verdict", "c", "log10 ratio", "final loss", "age")
+TEXTS = ("run", "status", "activation", "init", "verdict")
+IMPORTANCE = (
+    "run",
+    "verdict",
+    "c",
+    "depth",
+    "init",
+    "age",
+    "status",
+    "activation",
+    "final loss",
+    "log10 ratio",
+)
+RESULTS = ("c", "c_low", "c_high", "log10_ratio", "verdict", "loss_final")
+
+
+def line_of(entry: Entry, rows: Sequence[Row]) -> Line:
+    """A run, or a sweep with its points' rows: a value is None where they differ."""
+    names = {row["name"] for row in rows}
+    line: Line = {
+        "id": entry.id,
+        "path": str(entry.path),
+        "name": names.pop() if len(names) == 1 else entry.id.rpartition("-")[0] or entry.id,
+        "status": _one([row["status"] for row in rows]),
+        "points": dict(Counter(row["status"] for row in rows)) if entry.is_sweep else None,
+        **{name: _one([row[key] for row in rows]) for name, key in KEYS.items()},
+        **{name: _one([row[name] for row in rows]) for name in RESULTS},
+        "verdicts": dict(Counter(row["verdict"] for row in rows)),
+        "values": {name: _distinct([row[key] for row in rows]) for name, key in KEYS.items()},
+        "finished": entry.finished.isoformat() if rows else None,
+    }
+    return line
+
+
+def ls_page(lines: Sequence[Line], folder: str, room: int | None = None) -> Page:
+    """A line a run or sweep, newest first, in at most `room` characters."""
+    if not lines:
+        words = f"There are no runs in {folder}. Make one:"
+        return Page("No runs", (Sentence(words), Command("gradflow run configs/quickstart.yaml")))
+    now = datetime.now(UTC)
+    cells = zip(*(_cells(line, now) for line in lines), strict=True)
+    columns = [
+        Filled(title, Column(title, title not in TEXTS), column)
+        for title, column in zip(TITLES, cells, strict=True)
+    ]
+    chosen, hidden = fitting(columns, room, IMPORTANCE)
+    notes = [Sentence(f"hidden for want of room: {', '.join(hidden)}", "note")] if hidden else []
+    title = f"Runs in {folder}" if len(lines) == 1 else f"{count(len(lines))} runs and sweeps in {folder}"
+    return Page(title, (table_of(chosen), *notes))
+
+
+def _cells(line: Line, now: datetime) -> tuple[Cell, ...]:
+    finished = line["finished"]
+    old = age((now - datetime.fromisoformat(finished)).total_seconds()) if finished else NONE
+    keys = (_several(line["values"][name]) for name in KEYS)
+    c = with_error(line["c"], line["c_low"], line["c_high"])
+    verdict = line["verdict"] or ", ".join(f"{n} {name}" for name, n in line["verdicts"].items())
+    tone = line["verdict"] or ""
+    shown = Toned(verdict, tone), Toned(c, tone), decades(line["log10_ratio"]), number(line["loss_final"])
+    return line["id"], _status(line), *keys, *shown, old
+
+
+def _status(line: Line) -> Cell:
+    points = line["points"]
+    if points is None:
+        tone = {"failed": "warning", "diverged": "overflow"}.get(line["status"], "")
+        return Toned(line["status"] or NONE, tone)
+    words = [f"{n} {status}" for status, n in points.items() if status != "completed"]
+    return ", ".join([f"sweep of {sum(points.values())}", *words])
+
+
+def _several(values: Sequence[Any]) -> str:
+    """One value as it is, numbers as a range, texts by their number if there are more than two."""
+    known = [value for value in values if value is not None]
+    if len(known) > 1 and all(isinstance(value, int | float) for value in known):
+        return f"{scalar(min(known))}..{scalar(max(known))}"
+    if len(known) > 2:
+        return f"{len(known)} kinds"
+    return ", ".join(map(scalar, known)) or NONE
+
+
+def _one(values: Sequence[Any]) -> Any:
+    """The value that all have; None where they differ."""
+    distinct = _distinct(values)
+    return distinct[0] if len(distinct) == 1 else None
+
+
+def _distinct(values: Sequence[Any]) -> list[Any]:
+    return list({repr(value): value for value in values}.values())

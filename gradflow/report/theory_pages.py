@@ -1,0 +1,171 @@
+"""The pages of theory alone: one point layer by layer, and tables and maps of many."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import log10
+from typing import Any
+
+from gradflow.analysis.summary import Theory
+from gradflow.analysis.verdict import verdict_of
+from gradflow.report.numbers import NONE, count, number, power, scalar
+from gradflow.report.page import (
+    Block,
+    Cell,
+    Chart,
+    Column,
+    Facts,
+    Heading,
+    Page,
+    Sentence,
+    Series,
+    Table,
+    Toned,
+)
+
+WIDE = 12  # columns from which a map has a sign a point instead of a number
+SIGNS = {"vanishing": "-", "stable": "o", "exploding": "+", "undetermined": "?"}
+CRITICAL = "*"
+SHOWN = (("finite depth", "c"), ("this width", "c_finite_width"), ("infinite depth", "c_asymptotic"))
+
+
+def verdict_at(theory: Theory, depth: int, stable_decades: float) -> str:
+    """The verdict that c^(depth - 1) would get."""
+    if not theory.c:
+        return "undetermined"
+    return verdict_of((depth - 1) * log10(theory.c), None, None, stable_decades)[0]
+
+
+def point_page(
+    theory: Theory, layers: Sequence[Mapping[str, Any]], words: Sequence[tuple[str, str]], edge: float
+) -> Page:
+    """Everything that theory says about one network; `words` tell which."""
+    verdict = verdict_at(theory, len(layers), edge)
+    blocks: list[Block] = [
+        Facts(tuple(words)),
+        Sentence(f"{verdict}: {_sentence(theory, len(layers))}", verdict),
+    ]
+    if theory.reason:
+        blocks.append(Sentence(f"Note: {theory.reason}.", "note"))
+    if theory.c is None:
+        return Page("theory", tuple(blocks))
+    blocks += [Facts(_facts(theory)), *_by_layer(layers)]
+    return Page("theory", tuple(blocks))
+
+
+def _sentence(theory: Theory, depth: int) -> str:
+    if not theory.c:
+        return "theory predicts no c here"
+    over = f"over {count(depth)} layers {power((depth - 1) * log10(theory.c))}"
+    return f"each layer is expected to pass {number(theory.c)} of the gradient; {over}"
+
+
+def _facts(theory: Theory) -> tuple[tuple[str, str], ...]:
+    c = ", ".join(f"{number(getattr(theory, name))} at {label}" for label, name in SHOWN)
+    factors = f"weights {number(theory.weight_factor)} x slopes {number(theory.slope_factor)}"
+    return (
+        ("c", c),
+        ("factors", factors),
+        ("q*", number(theory.q_star)),
+        ("chi", f"{number(theory.chi)}; chi_parallel {number(theory.chi_parallel)}"),
+        ("xi", f"{number(theory.xi)} layers" if theory.xi is not None else "infinite"),
+        ("phase", theory.phase or NONE),
+        ("critical", f"sigma_w = {number(theory.critical_sigma_w)}"),
+    )
+
+
+def _by_layer(layers: Sequence[Mapping[str, Any]]) -> list[Block]:
+    if len(layers) < 2:
+        return []
+    x, y = [tuple(row[key] for row in layers) for key in ("layer", "log10_gradient")]
+    title = "Expected gradient norm ||delta_l|| / ||delta_L|| by layer"
+    return [Heading(title), Chart(title, "layer", tuple(map(float, x)), (Series("theory", y, dashed=True),))]
+
+
+def table_page(
+    axes: Mapping[str, Sequence[Any]], theories: Sequence[Theory], depths: Sequence[int], edge: float
+) -> Page:
+    """Points as a map where two axes span them, else a line a point; coloured by verdict."""
+    verdicts = [verdict_at(*pair, edge) for pair in zip(theories, depths, strict=True)]
+    if len(axes) == 2:
+        return Page("theory", (_map(axes, theories, verdicts), *_legend(axes)))
+    rows = [
+        (*map(_shown, values), *_cells(theory, verdict))
+        for values, theory, verdict in zip(_crossed(axes), theories, verdicts, strict=True)
+    ]
+    titles = ("c", "this width", "infinite depth", "q*", "chi", "critical sigma_w")
+    columns = (*(Column(_last(key)) for key in axes), Column("verdict", False), *map(Column, titles))
+    return Page("theory", (Table(columns, tuple(rows)),))
+
+
+def _cells(theory: Theory, verdict: str) -> tuple[Cell, ...]:
+    names = ("c", "c_finite_width", "c_asymptotic", "q_star", "chi", "critical_sigma_w")
+    return Toned(verdict, verdict), *(number(getattr(theory, name)) for name in names)
+
+
+def _map(axes: Mapping[str, Sequence[Any]], theories: Sequence[Theory], verdicts: Sequence[str]) -> Table:
+    """The first axis down, the second across; a sign a point where numbers would not fit."""
+    (down, rows), (across, columns) = axes.items()
+    width = len(columns)
+    lines = []
+    for i, value in enumerate(rows):
+        line = slice(i * width, (i + 1) * width)
+        marks = _critical(axes, i, theories[line])
+        lines.append((_shown(value), *_line(theories[line], verdicts[line], marks)))
+    head = Column(f"{_last(down)} \\ {_last(across)}")
+    if width > WIDE:
+        return Table((head, Column(f"{_shown(columns[0])} to {_shown(columns[-1])}", False)), tuple(lines))
+    return Table((head, *(Column(_shown(value)) for value in columns)), tuple(lines))
+
+
+def _line(theories: Sequence[Theory], verdicts: Sequence[str], marks: Sequence[bool]) -> tuple[Cell, ...]:
+    if len(theories) > WIDE:
+        signs = (CRITICAL if mark else SIGNS[verdict] for verdict, mark in zip(verdicts, marks, strict=True))
+        return (tuple(Toned(sign, verdict) for sign, verdict in zip(signs, verdicts, strict=True)),)
+    return tuple(
+        Toned(number(theory.c) + CRITICAL * mark, verdict)
+        for theory, verdict, mark in zip(theories, verdicts, marks, strict=True)
+    )
+
+
+def _critical(axes: Mapping[str, Sequence[Any]], row: int, theories: Sequence[Theory]) -> list[bool]:
+    """Which points of a row are closest to the critical sigma_w."""
+    (down, rows), (across, columns) = axes.items()
+    if _last(across) == "sigma_w":
+        nearest = min(range(len(columns)), key=lambda i: _off(theories[i], columns[i]))
+        inside = min(columns) <= (theories[nearest].critical_sigma_w or -1) <= max(columns)
+        return [inside and i == nearest for i in range(len(columns))]
+    if _last(down) == "sigma_w":
+        others = [abs(value - rows[row]) for i, value in enumerate(rows) if i != row] or [0.0]
+        return [2 * _off(theory, rows[row]) <= min(others) for theory in theories]
+    return [False] * len(columns)
+
+
+def _off(theory: Theory, sigma_w: float) -> float:
+    return float("inf") if theory.critical_sigma_w is None else abs(theory.critical_sigma_w - sigma_w)
+
+
+def _legend(axes: Mapping[str, Sequence[Any]]) -> list[Block]:
+    (down, _), (across, columns) = axes.items()
+    words = f"c by {_last(down)} (down) and {_last(across)} (across)"
+    if len(columns) > WIDE:
+        words += "; " + ", ".join(f"{sign} {verdict}" for verdict, sign in SIGNS.items())
+    if "sigma_w" in (_last(down), _last(across)):
+        words += f"; {CRITICAL} closest to the critical sigma_w"
+    return [Sentence(words, "note")]
+
+
+def _crossed(axes: Mapping[str, Sequence[Any]]) -> list[tuple[Any, ...]]:
+    from itertools import product
+
+    return list(product(*axes.values()))
+
+
+def _last(key: str) -> str:
+    return key.rpartition(".")[2]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return str(value["name"])
+    return f"{value:.4g}" if isinstance(value, float) else scalar(value)

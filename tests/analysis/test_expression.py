@@ -1,0 +1,100 @@
+"""Conditions on rows: what they mean, what a missing value does, and what they refuse."""
+
+from typing import Any
+
+import pytest
+
+from gradflow.analysis.expression import parse_condition
+from gradflow.errors import InputError
+
+ROW: dict[str, Any] = {
+    "c": 0.5, "log10_ratio": -7.5, "verdict": "vanishing", "loss_final": None, "borderline": False,
+    "model.depth": 50, "model.init": "he_normal", "seed": 0,
+}  # fmt: skip
+
+
+def holds(condition: str, **changes: Any) -> bool:
+    return parse_condition(condition, ROW)({**ROW, **changes})
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "abs(log10_ratio) > 2",
+        "c < 0.9 and verdict == 'vanishing'",
+        'verdict != "stable"',
+        "model.depth >= 50",
+        "depth == 50 and init == 'he_normal'",
+        "0.4 < c < 0.6",
+        "not borderline",
+        "log10(c) < -0.3",
+        "(c + 1) * 2 - 3 / 2 == 1.5",
+        "-c == -0.5 and +c == 0.5",
+        "c > 1 or depth > 40",
+    ],
+)
+def test_a_condition_is_read_as_python_reads_it(condition: str) -> None:
+    assert holds(condition)
+    assert not holds(f"not ({condition})")
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "loss_final > 0",
+        "loss_final <= 0",
+        "not loss_final > 0",
+        "loss_final == 1",
+        "loss_final != 1",
+        "abs(loss_final) < 1",
+        "loss_final + 1 > 0",
+        "0 < loss_final < 1",
+        "c < 1 and loss_final > 0",
+        "1 / seed > 0",
+        "log10(seed) < 0",
+    ],
+)
+def test_a_missing_value_fulfils_nothing(condition: str) -> None:
+    assert not holds(condition)
+
+
+def test_what_does_not_need_the_missing_value_still_decides() -> None:
+    assert holds("c < 1 or loss_final > 0")
+    assert holds("not (c > 1 and loss_final > 0)")
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        ("log10_rato > 2", "did you mean log10_ratio?"),
+        ("model.dept > 2", "did you mean model.depth?"),
+        ("abz(c) > 2", "did you mean abs?"),
+        ("c", "compare it with something"),
+        ("c + 1", "compare it with something"),
+        ("verdict > 2", "verdict is no number"),
+        ("borderline + 1 > 0", "borderline is no number"),
+        ("c and c < 1", "c is neither true nor false"),
+        ("", "is no condition"),
+        ("c >", "is no condition"),
+        ("c > 2; c", "is no condition"),
+        ("c = 2", "is no condition"),
+        ("c is None", "compares in a way"),
+        ("c in 'abc'", "compares in a way"),
+        ("9 ** 9 ** 9 > c", "holds 9 ** 9 ** 9"),
+        ("'a' * 999999999 == verdict", "'a' is no number"),
+        ("__import__('os').system('true') == 0", "holds __import__"),
+        ("c.__class__ == 1", "no run has c.__class__"),
+        ("[c for c in (1,)] == 1", "holds [c for c in"),
+        ("(lambda: c)() > 1", "holds (lambda: c)()"),
+        ("abs(c, c) > 1", "holds abs(c, c)"),
+        ("verdict == b'x'", "holds b'x'"),
+        ("c == None", "holds None"),
+        (f"{'-' * 900}1 > c", "is no condition"),
+        (f"{'(' * 500}c{')' * 500} > 1 ", "at most 1,000"),
+    ],
+)
+def test_what_is_no_condition_is_refused_with_a_remedy(condition: str, words: str) -> None:
+    with pytest.raises(InputError) as refused:
+        assert holds(condition)
+    assert words in str(refused.value)
+    assert condition[:20] in str(refused.value) or not condition or "at most" in words

@@ -1,0 +1,52 @@
+"""Theory without a run: tables agree with single points, and layers add up."""
+
+from math import log10
+from pathlib import Path
+
+import pytest
+
+from gradflow.analysis.predictions import Inputs, layers_of, predicted, theories, theory_of
+from gradflow.config import Config, parse_config
+from gradflow.yaml_file import parse
+
+NET = "model: {depth: 30, width: 64, activation: tanh, init: gaussian}"
+INPUTS = Inputs(64, 10, 1.0)
+
+
+def config(*overrides: str) -> Config:
+    return parse_config(parse(NET, "net.yaml"), Path(), overrides)
+
+
+def test_a_table_says_what_single_points_say() -> None:
+    configs = [
+        config(f"activation={name}", f"sigma_w={sigma_w}", f"sigma_b={sigma_b}", f"depth={depth}")
+        for name in ("tanh", "relu")
+        for depth in (10, 30)
+        for sigma_w, sigma_b in ((0.9, 0.0), (1.5, 0.1), (2.0, 0.5))
+    ]
+    for one, tabled in zip(configs, theories(configs, INPUTS), strict=True):
+        alone = theory_of(predicted(one, INPUTS))
+        assert tabled.c == pytest.approx(alone.c, rel=1e-9)
+        assert tabled.c_finite_width == pytest.approx(alone.c_finite_width, rel=1e-9)
+        assert tabled.q_star == (None if alone.q_star is None else pytest.approx(alone.q_star, abs=1e-8))
+        assert tabled.critical_sigma_w == pytest.approx(alone.critical_sigma_w, rel=1e-9)
+        assert tabled.phase == alone.phase
+
+
+def test_points_without_a_table_keep_their_place() -> None:
+    configs = [config("init=xavier_normal"), config("sigma_w=2"), config("width=8")]
+    found = theories(configs, INPUTS)
+    assert found[0].c == pytest.approx(theory_of(predicted(configs[0], INPUTS)).c)
+    assert found[1].phase == "chaotic"
+    assert found[2].c is None
+    assert found[2].reason is not None
+
+
+def test_layers_count_from_the_input_and_their_steps_multiply_to_the_ratio() -> None:
+    layers = layers_of(predicted(config("sigma_w=1.5"), INPUTS))
+    assert [row["layer"] for row in layers] == list(range(1, 31))
+    assert layers[-1]["log10_gradient"] == 0
+    assert layers[-1]["chi"] is None
+    total = sum(log10(row["chi"]) / 2 for row in layers[:-1])
+    assert layers[0]["log10_gradient"] == pytest.approx(total)
+    assert layers_of(predicted(config("width=8"), INPUTS)) == []

@@ -1,0 +1,168 @@
+"""Reports opened in a real browser without a network: they draw, tell their values, and ask for nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gradflow.report.files import report_file
+from gradflow.store import Run
+from tests.browser.chromium import Browser, chromium
+from tests.report.runs import made
+
+DRAWINGS = """return [...document.querySelectorAll('figure[data-chart]')].map(figure => {
+  const svg = figure.querySelector('svg.marks'), canvas = figure.querySelector('canvas.marks');
+  const marks = '.mark-symbol path, .mark-line path, .mark-rect path';
+  if (svg) return [figure.dataset.chart, svg.querySelectorAll(marks).length];
+  const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+  return [figure.dataset.chart, new Set(new Uint32Array(pixels.buffer)).size];
+})"""
+PLACE = """const figure = document.querySelector('figure[data-chart=flow]');
+figure.scrollIntoView({block: 'center'});
+const marks = [...figure.querySelectorAll('.mark-symbol.role-mark path')];
+const box = marks[arguments[0]].getBoundingClientRect();
+return [box.x + box.width / 2, box.y + box.height / 2]"""
+TOLD = """const tip = document.querySelector('#vg-tooltip-element.visible');
+const pair = row => [...row.cells].map(cell => cell.textContent.trim());
+return tip && Object.fromEntries([...tip.querySelectorAll('tr')].map(pair))"""
+HEADER = "document.querySelectorAll('details table')[0].tHead.rows[0].cells[1].firstChild.click()"
+COLUMN = """return [...document.querySelectorAll('details table')[0].tBodies[0].rows]
+.map(row => row.cells[1].textContent)"""
+STUDIES = {
+    "healthy": {},
+    "vanishing": {"activation": "sigmoid", "depth": 20},
+    "exploding": {"init": "{name: gaussian, sigma_w: 3.0}", "depth": 20},
+    "diverged": {"activation": "relu", "init": "he_normal", "lr": 1e3, "steps": 40},
+    "dead": {"activation": "relu", "init": "{name: constant, value: -0.5}"},
+    "long": {"depth": 60, "steps": 60, "seeds": 1},
+}
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with chromium(tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("reports")
+
+
+@pytest.fixture(scope="module")
+def healthy(folder: Path) -> tuple[Run, Path]:
+    return report(folder, "healthy")
+
+
+def report(folder: Path, study: str) -> tuple[Run, Path]:
+    run = made(folder / "runs", name=study, **STUDIES[study])
+    file = folder / f"{study}.html"
+    file.write_text(report_file([run], file), encoding="utf-8")
+    return run, file
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_every_chart_draws_without_an_error_or_a_request(browser: Browser, folder: Path, study: str) -> None:
+    _, file = report(folder, study)
+    browser.look(1280)
+    browser.open(file)
+    drawn = dict(browser.run(DRAWINGS))
+    assert len(drawn) >= 3
+    assert all(count > 3 for count in drawn.values()), drawn
+    assert browser.console() == []
+    assert browser.requests() == [file.as_uri()]
+
+
+def test_a_sweep_draws_its_maps_and_laws(browser: Browser, folder: Path) -> None:
+    init = "{{name: gaussian, sigma_w: {}, sigma_b: {}}}"
+    grid = [{"init": init.format(w, b)} for w in (0.8, 1.5) for b in (0.1, 0.3)]
+    depths = [{"depth": depth} for depth in (4, 8)]
+    for name, points in (("phase", grid), ("depths", depths)):
+        file = folder / f"{name}.html"
+        runs = [made(folder / name, steps=0, **point) for point in points]
+        file.write_text(report_file(runs, file), encoding="utf-8")
+        browser.open(file)
+        assert {"phase": "phase", "depths": "depth-law"}[name] in dict(browser.run(DRAWINGS))
+        assert browser.console() == []
+        assert browser.requests() == [file.as_uri()]
+
+
+def test_a_tooltip_tells_the_value_of_the_summary(browser: Browser, healthy: tuple[Run, Path]) -> None:
+    run, file = healthy
+    browser.look(1280)
+    browser.open(file)
+    for place, layer in ((0, 1), (4, 5)):
+        browser.point_at(*browser.run(PLACE, place))
+        told = browser.wait(
+            f"{TOLD.replace('return tip &&', 'return tip && tip.textContent.includes(`layer`) &&')}"
+        )
+        flow = run.summary.flow.initial
+        assert told["layer"] == str(layer)
+        norm = flow.profile.log10_delta[layer - 1]
+        assert norm is not None
+        assert float(told["log10 ||delta||"].replace("\u2212", "-")) == pytest.approx(norm, abs=6e-4)
+        browser.point_at(2, 2)
+        browser.wait("return !document.querySelector('#vg-tooltip-element.visible')")
+
+
+def test_the_wheel_zooms_with_ctrl_and_a_double_click_goes_back(
+    browser: Browser, healthy: tuple[Run, Path]
+) -> None:
+    browser.look(1280)
+    browser.open(healthy[1])
+    domain = (
+        "const v = gradflowCharts.get(document.querySelector('figure[data-chart=flow]')).view;"
+        "return v.scale('x').domain()"
+    )
+    x, y = browser.run(PLACE, 3)
+    before = browser.run(domain)
+    browser.point_at(x, y)
+    browser.cdp("Input.dispatchMouseEvent", **wheel(x, y))
+    span = f"{domain.replace('return', 'const d =')}; return d[1] - d[0]"
+    browser.wait(f"{span} < {before[1] - before[0]}")
+    for clicks in (1, 2):
+        for kind in ("mousePressed", "mouseReleased"):
+            click = {"type": kind, "x": x, "y": y, "button": "left", "clickCount": clicks}
+            browser.cdp("Input.dispatchMouseEvent", **click)
+    browser.wait(f"{span} === {before[1] - before[0]}")
+
+
+def wheel(x: float, y: float) -> dict[str, Any]:
+    """One notch of the wheel towards the user's screen, with Ctrl held."""
+    return {"type": "mouseWheel", "x": x, "y": y, "deltaX": 0, "deltaY": -120, "modifiers": 2}
+
+
+def test_a_table_sorts_by_the_size_of_its_numbers(browser: Browser, healthy: tuple[Run, Path]) -> None:
+    browser.open(healthy[1])
+    as_written = browser.run(COLUMN)
+    for falling in (False, True):
+        browser.run(HEADER)
+        values = [*map(float, browser.run(COLUMN))]
+        assert values == sorted(values, reverse=falling)
+        assert len(values) == len(as_written)
+
+
+def test_a_telephone_shows_everything_without_sideways_scrolling(
+    browser: Browser, healthy: tuple[Run, Path]
+) -> None:
+    browser.look(390)
+    browser.open(healthy[1])
+    assert browser.run("return document.documentElement.scrollWidth") == 390
+    assert browser.run(
+        "return [...document.querySelectorAll('.plot')].every(p => p.scrollWidth <= p.clientWidth)"
+    )
+    assert browser.run("return getComputedStyle(document.body).fontSize") == "16px"
+
+
+def test_charts_are_drawn_anew_in_the_dark(browser: Browser, healthy: tuple[Run, Path]) -> None:
+    browser.look(1280)
+    browser.open(healthy[1])
+    ink = "return getComputedStyle(document.querySelector('figure[data-chart=flow] .role-axis-label text')).fill"
+    light = browser.run(ink)
+    browser.look(1280, "dark")
+    browser.wait("return document.querySelector('figure[data-chart=flow]').dataset.drawn === 'dark'")
+    assert browser.run(ink) != light
+    assert browser.run("return getComputedStyle(document.body).backgroundColor") == "rgb(21, 24, 27)"
+    browser.look(1280)
+    assert browser.console() == []

@@ -1,0 +1,206 @@
+"""gradflow sweep: its plan, its table, its document, its progress and its exit codes."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gradflow.cli import main
+from gradflow.cli.sweep_progress import SweepProgress
+from gradflow.sweep.driver import Options, run_sweep
+from gradflow.sweep.outcome import Ended
+from tests.sweep.small import NET, small
+
+
+class Shell:
+    """Calls the command line in this process, in a folder that holds net.yaml."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+        self.monkeypatch, self.capfd = monkeypatch, capfd
+        self.code, self.out, self.err = 0, "", ""
+
+    def __call__(self, *arguments: str) -> str:
+        self.monkeypatch.setattr(sys, "argv", ["gradflow", "sweep", "net.yaml", *arguments])
+        self.code = main()
+        self.out, self.err = self.capfd.readouterr()
+        return self.out
+
+    def document(self, *arguments: str) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(self("--json", *arguments))
+        return document
+
+
+@pytest.fixture
+def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Shell:
+    (tmp_path / "net.yaml").write_text(NET)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("signal.signal", lambda *a: None)  # of this process, which is pytest's
+    return Shell(monkeypatch, capfd)
+
+
+SERIAL = ("--executor", "serial")
+
+
+def test_a_dry_run_prints_points_and_costs_and_writes_nothing(sweep: Shell, tmp_path: Path) -> None:
+    page = sweep("depth=2,30", "init=orthogonal,he_normal", "--dry-run")
+    assert (sweep.code, sweep.err) == (0, "")
+    titles = page.splitlines()[1].split()
+    assert titles == ["depth", "init", "parameters", "memory", "steps", "disk"]
+    assert page.splitlines()[6].split()[:2] == ["30", "he_normal"]
+    assert "4 points, 16 steps:" in page
+    assert "Nothing was computed." in page
+    assert [path.name for path in tmp_path.iterdir()] == ["net.yaml"]
+
+
+def test_the_plan_s_document_holds_every_cost(sweep: Shell) -> None:
+    document = sweep.document("depth=2,3", "--dry-run")
+    assert document["axes"] == {"model.depth": [2, 3]}
+    first = document["points"][0]
+    assert first.keys() == {"id", "model.depth", "parameters", "memory", "steps", "disk"}
+    assert document["total"]["disk"] == sum(point["disk"] for point in document["points"])
+    assert document["total"]["memory"] == max(point["memory"] for point in document["points"])
+
+
+def test_a_sweep_prints_a_line_a_point_and_the_depth_law(sweep: Shell, tmp_path: Path) -> None:
+    page = sweep("depth=3,5,8", "init=he_normal,orthogonal", "activation=relu", *SERIAL)
+    assert sweep.code == 0
+    assert "computed 6 points in" in sweep.err
+    (folder,) = (tmp_path / "runs").glob("net-*")
+    assert page.splitlines()[0] == folder.name
+    assert [line.split()[:2] for line in page.splitlines()[3:9]] == [
+        [depth, init] for depth in "358" for init in ("he_normal", "orthogonal")
+    ]
+    assert "Depth law: the first layer's gradient goes as c^L, depths 3 to 8" in page
+    assert "he_normal" in page.split("Depth law")[1]
+
+
+def test_the_document_holds_points_axes_and_the_law(sweep: Shell, tmp_path: Path) -> None:
+    document = sweep.document("depth=3,5,8", "activation=relu", *SERIAL)
+    assert document["path"] == str(Path("runs") / document["id"])
+    assert [point["model.depth"] for point in document["points"]] == [3, 5, 8]
+    for point in document["points"]:
+        run = json.loads((tmp_path / point["path"] / "summary.json").read_text())
+        assert (point["id"], point["status"]) == (run["id"], "completed")
+        assert point["c"] == run["flow"]["initial"]["c"]
+    law = document["depth_law"]
+    assert law["c_low"] < law["c"] < law["c_high"]
+    (group,) = law["groups"]
+    assert group["depths"] == [3, 5, 8]
+    assert {key: law[key] for key in ("c", "c_low", "c_high")} == group["weight_grad"]
+
+
+def test_points_that_differ_in_training_alone_share_a_law(sweep: Shell) -> None:
+    law = sweep.document("depth=3,5", "lr=0.1,0.2", *SERIAL)["depth_law"]
+    assert len(law["groups"]) == 1
+    several = sweep.document("depth=3,5", "width=8,9", *SERIAL)["depth_law"]
+    assert [group["model.width"] for group in several["groups"]] == [8, 9]
+    assert (several["c"], several["reason"][:16]) == (None, "there are 2 laws")
+    none = sweep.document("width=8,9", *SERIAL)["depth_law"]
+    assert (none["c"], none["reason"]) == (None, "the sweep has no depth axis")
+
+
+def test_the_second_time_says_what_it_found(sweep: Shell) -> None:
+    sweep("depth=2,3", *SERIAL)
+    sweep("depth=2,3", *SERIAL)
+    assert sweep.err.startswith("computed 0 points in")
+    assert "found 2 finished, --force computes them again" in sweep.err
+    sweep("depth=2,3", "--quiet", *SERIAL)
+    assert sweep.err == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["depth=2,0"], "command line: model.depth: should be at least 1, not 0 (at model.depth=0)"),
+        (["depth=4"], "nothing is swept: give KEY=V1,V2 or a sweep section, or type gradflow run"),
+        (["depth=2,3", "--shard", "3/2"], "--shard: should be I/N with I from 1 to N, such as 2/8"),
+        (["depth=2,3", "--shard", "3/3"], "--shard: the sweep has 2 points: shard 3 of 3 would have none"),
+        (
+            ["depth=2,3", "--executor", "dusk"],
+            "--executor: should be one of serial, processes, dask; did you mean dask?",
+        ),
+        (["depth=2,3", "--workers", "0"], "workers"),
+    ],
+)
+def test_what_is_refused_writes_nothing(
+    sweep: Shell, tmp_path: Path, arguments: list[str], problem: str
+) -> None:
+    assert sweep(*arguments) == ""
+    assert sweep.code == 2
+    assert sweep.err.startswith("error: ")
+    assert problem in sweep.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_failed_point_is_told_and_gives_exit_code_1(sweep: Shell) -> None:
+    slow = ("seed=1,2", "depth=20", "training.steps=1000000", "--timeout", "0.05")
+    page = sweep(*slow, *SERIAL)
+    assert sweep.code == 1
+    assert "2 points failed: the same command with --retry-failed tries again" in page
+    assert "seed=2: it took longer than the 0.05 s of --timeout" in page
+    sweep(*slow, "--fail-fast", "--retry-failed", *SERIAL)
+    assert (sweep.code, "1 point failed" in sweep.out) == (1, True)
+
+
+def test_diverged_points_are_results_unless_it_is_asked_to_fail(sweep: Shell) -> None:
+    blow_up = ("depth=2,3", "lr=1e30", "training.loss=mse", "activation=linear", *SERIAL)
+    assert "diverged" in sweep(*blow_up)
+    assert sweep.code == 0
+    sweep(*blow_up, "--fail-on-diverged")
+    assert sweep.code == 3
+
+
+class Screen:
+    """A terminal of 80 columns that keeps what is written."""
+
+    encoding = "utf-8"
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def isatty(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return 2
+
+    def write(self, text: str) -> None:
+        self.text += text
+
+    def flush(self) -> None:
+        pass
+
+
+def test_a_terminal_shows_the_newest_points_and_is_left_clean(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = Screen()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr("gradflow.cli.sweep_progress.REDRAWN", 0.0)
+    monkeypatch.setenv("TERM", "xterm")
+    study = small("depth=2,3,4")
+    with SweepProgress(3, list(study.axes), quiet=False) as progress:
+        for event in run_sweep(study, tmp_path, Options("serial")):
+            progress(event)
+    pictures = screen.text.split("\x1b[J")
+    assert "0/3 points done, 1 running" in pictures[0]
+    assert "1/3 points done, 1 running" in pictures[1]
+    assert "stable" in pictures[1]
+    assert "3/3 points done" in pictures[-2]
+    assert pictures[-1] == ""
+
+
+def test_elsewhere_a_line_is_told_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("gradflow.cli.sweep_progress.TOLD", 0.0)
+    study = small("depth=2,3")
+    with SweepProgress(2, list(study.axes), quiet=False) as progress:
+        ended = [event for event in run_sweep(study, tmp_path, Options("serial")) if not progress(event)]
+    assert any(isinstance(event, Ended) for event in ended)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "0/2 points done, 1 running"
+    assert lines[-1].startswith("2/2 points done")
+    assert not any("\x1b" in line for line in lines)

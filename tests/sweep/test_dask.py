@@ -1,0 +1,93 @@
+"""dask: a real scheduler and two real workers on loopback, one of them killed in the middle of a sweep."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from gradflow.errors import MissingExtra, RunError
+from gradflow.sweep.driver import Options, run_sweep
+from gradflow.sweep.outcome import Ended
+from tests.sweep.small import assert_same_bits, computed, run, small, statuses
+
+SWEEP = ("depth=range(2,10)", "width=32", "training.steps=150")
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+class Cluster:
+    """A `dask scheduler` and two `dask worker`s as processes of their own, without nannies."""
+
+    def __init__(self, folder: Path) -> None:
+        self.address = f"tcp://127.0.0.1:{free_port()}"
+        port = self.address.rpartition(":")[2]
+        self.processes = [
+            self._start(folder, "scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard")
+        ]
+        local = ("--no-nanny", "--nthreads", "1", "--no-dashboard", "--local-directory", str(folder))
+        self.processes += [self._start(folder, "worker", self.address, *local) for _ in range(2)]
+        self.worker = self.processes[-1]
+
+    def _start(self, folder: Path, *arguments: str) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]]
+        log = folder / f"{arguments[0]}-{time.monotonic_ns()}.log"
+        with log.open("wb") as output:
+            return subprocess.Popen(command, stdout=output, stderr=output)
+
+    def stop(self) -> None:
+        for process in reversed(self.processes):
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    with ExitStack() as stack:
+        one = Cluster(tmp_path)
+        stack.callback(one.stop)
+        yield one
+
+
+def test_a_cluster_gives_the_same_bits_even_if_a_worker_is_killed(cluster: Cluster, tmp_path: Path) -> None:
+    sweep, ended = small(*SWEEP), []
+    events = run_sweep(sweep, tmp_path / "runs", Options("dask", address=cluster.address))
+    for event in events:
+        if isinstance(event, Ended):
+            ended.append(event)
+        if len(ended) == 2:
+            cluster.worker.send_signal(signal.SIGKILL)
+    assert set(statuses(ended).values()) == {"completed"}
+    assert computed(ended) == list(range(2, 10))
+    run(sweep, tmp_path / "undisturbed")
+    assert_same_bits(tmp_path / "runs" / sweep.id, tmp_path / "undisturbed" / sweep.id)
+
+
+def test_a_cluster_of_this_machine_is_made_where_no_address_is_given(tmp_path: Path) -> None:
+    sweep = small("depth=2,3")
+    ended = run(sweep, tmp_path / "runs", executor="dask", workers=1)
+    assert statuses(ended) == {2: "completed", 3: "completed"}
+    run(sweep, tmp_path / "undisturbed")
+    assert_same_bits(tmp_path / "runs" / sweep.id, tmp_path / "undisturbed" / sweep.id)
+
+
+def test_a_scheduler_that_does_not_answer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradflow.sweep.executors.CONNECTING", 0.3)
+    address = f"tcp://127.0.0.1:{free_port()}"
+    with pytest.raises(RunError, match=f"{address}: no dask scheduler answers there"):
+        run(small("depth=2,3"), tmp_path, executor="dask", address=address)
+
+
+def test_without_dask_the_extra_to_install_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "dask", None)
+    with pytest.raises(MissingExtra, match=r"--executor dask needs the extra 'dask': pip install"):
+        run(small("depth=2,3"), tmp_path, executor="dask")

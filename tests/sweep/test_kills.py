@@ -1,0 +1,102 @@
+"""A sweep whose whole process group is killed again and again ends with the arrays of an undisturbed one."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from gradflow.store.locks import is_free
+from tests.sweep.small import NET, assert_same_bits, run, small
+
+POINTS, KILLS = 8, 3
+THOROUGH_POINTS, THOROUGH_KILLS = 64, 20
+SLOW = ("width=32", "training.steps=60", "data.samples=64")
+
+
+def command(folder: Path, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "gradflow", "sweep", str(folder / "net.yaml"), *arguments,
+            "--runs-dir", str(folder / "runs"), "--json", "--quiet"]  # fmt: skip
+
+
+def finished(folder: Path) -> dict[str, str]:
+    """When each point that stands was finished."""
+    documents = [json.loads(path.read_text()) for path in folder.glob("runs/*/*/run.json")]
+    return {document["id"]: document["times"]["finished"] for document in documents}
+
+
+def kill_at_a_random_moment(folder: Path, arguments: list[str], rng: random.Random) -> None:
+    """Start the sweep in a process group of its own, and kill that: mostly once points are being finished."""
+    before = len(finished(folder))
+    with subprocess.Popen(
+        command(folder, *arguments), start_new_session=True, stdout=subprocess.DEVNULL
+    ) as sweep:
+        if rng.random() < 0.8:
+            while len(finished(folder)) == before and sweep.poll() is None:
+                time.sleep(0.01)
+        time.sleep(rng.uniform(0, 0.4))
+        os.killpg(sweep.pid, signal.SIGKILL)
+
+
+def group_ends(group: int, seconds: float = 2.0) -> bool:
+    """Whether no process of a group is left within some seconds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_a_sweep_that_is_killed_again_and_again_loses_and_repeats_nothing(
+    tmp_path: Path, thorough: bool
+) -> None:
+    points, kills = (THOROUGH_POINTS, THOROUGH_KILLS) if thorough else (POINTS, KILLS)
+    arguments = [f"seed=range(0,{points})", *SLOW, "depth=10"]
+    (tmp_path / "net.yaml").write_text(NET)
+    rng, seen = random.Random(4), dict[str, str]()
+    for _ in range(kills):
+        kill_at_a_random_moment(tmp_path, arguments, rng)
+        now = finished(tmp_path)
+        assert seen.items() <= now.items()  # nothing lost, nothing computed twice
+        seen = now
+    assert seen, "no point was finished before a kill"
+    done = subprocess.run(command(tmp_path, *arguments), capture_output=True, text=True, check=True)
+    document = json.loads(done.stdout)
+    assert [point["status"] for point in document["points"]] == ["completed"] * points
+    assert seen.items() <= finished(tmp_path).items()
+    sweep = small(*arguments)
+    run(sweep, tmp_path / "undisturbed")
+    folder = tmp_path / "runs" / sweep.id
+    assert_same_bits(folder, tmp_path / "undisturbed" / sweep.id)
+    assert {path.name for path in folder.iterdir()} == {"sweep.json", *(point.id for point in sweep.points)}
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_sweep_says_so_leaves_no_worker_and_goes_on_later(
+    number: signal.Signals, code: int, tmp_path: Path
+) -> None:
+    (tmp_path / "net.yaml").write_text(NET)
+    arguments = ["seed=range(0,40)", *SLOW, "depth=10"]
+    options = {"start_new_session": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command(tmp_path, *arguments), text=True, **options) as sweep:  # type: ignore[call-overload]
+        while not finished(tmp_path):
+            time.sleep(0.01)
+        os.killpg(sweep.pid, number)  # as a terminal does: the workers get it too
+        _, told = sweep.communicate()
+        assert (sweep.returncode, told) == (code, "error: interrupted\n")
+        assert group_ends(sweep.pid)
+    (folder,) = (tmp_path / "runs").glob("net-*")
+    assert all(is_free(path) for path in (tmp_path / "runs").glob(".partial/*.lock"))
+    before = finished(tmp_path)
+    again = run(small(*arguments), tmp_path / "runs", shard=(1, 20))
+    assert len(again) == 2
+    assert before.items() <= finished(tmp_path).items()
+    assert folder.name == small(*arguments).id
