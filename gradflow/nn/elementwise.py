@@ -82,7 +82,7 @@ def _has_passes(x: Array) -> bool:
 
 
 def _passes(x: Array, out: Array, square: Array, scale: int, offsets: tuple[float, float]) -> Array:
-    """Scale 1: tanh(x / 4), doubled to tanh(x / 2) / 2 and tanh x. Scale 4: tanh(x / 8) / 2 to tanh(x / 2) / 2."""
+    """Scale 1: tanh(x / 4) to tanh(x / 2) / 2 to tanh x. Scale 4: tanh(x / 8) / 2, tanh(x / 4), tanh(x / 2) / 2."""
     (p1, r1), (p2, r2) = ((number(p * scale, x.dtype), number(r, x.dtype)) for p, r in _POLES)
     np.multiply(x, x, out=square)
     if not np.maximum.reduce(square, None) < _LIMIT**2 * scale:
@@ -95,7 +95,7 @@ def _passes(x: Array, out: Array, square: Array, scale: int, offsets: tuple[floa
     np.divide(r2, square, out=square)
     np.add(out, square, out=out)
     np.multiply(out, x, out=out)
-    for offset in offsets:  # t / (1 + t^2) is half of the doubled, t / (1/4 + t^2) the whole of it for half a t
+    for offset in offsets:  # t / (1 + t^2) is half of the doubled; of t / 2, offset 1/4 gives all of it
         np.multiply(out, out, out=square)
         np.add(square, number(offset, x.dtype), out=square)
         np.divide(out, square, out=out)

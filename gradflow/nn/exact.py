@@ -83,11 +83,11 @@ def _scale_output(chunk: Plain, layer: int, seed: int) -> None:
 
 
 def _set_exponent(chunk: Plain, layers: slice, seed: int, exponent: int) -> None:
-    """The output of `layers` is stored as a 2^-exponent, so its row of ones, which the bias meets, is 2^-exponent."""
+    """The output of `layers` is a 2^-exponent, so its row of ones, which the bias meets, is 2^-exponent."""
     buffers = chunk.buffers
     buffers.exponent[1:][layers, seed] = exponent
     buffers.forward_scaled = True
-    largest = np.finfo(buffers.dtype).max / 4  # where it does not fit, the bias is 0, and 0 * inf would be nan
+    largest = np.finfo(buffers.dtype).max / 4  # beyond, the bias is 0, and 0 * inf would be nan
     buffers.a[layers, seed, -1] = min(float(power_of_two(-exponent, np.float64)), float(largest))
 
 
@@ -140,7 +140,7 @@ def _normalize(v: Array, exponent: Array) -> tuple[Array, Array]:
 
 def _store_norm(chunk: Plain, kind: int, layer: int, seed: int, v: Array, exponent: Array) -> None:
     sums = chunk.buffers.sums
-    sums.norms[layer, kind, seed, 0] = np.vecdot(v, v, axis=0)
+    sums.norms[layer, kind, seed, 0] = np.einsum("wb,wb->b", v, v)
     sums.norm_exponent[layer, kind, seed] = exponent
 
 
@@ -203,10 +203,10 @@ def _gradient_layers(stack: Stack) -> None:
 def gradient_scale(stack: Stack, share: Array | float) -> Array:
     """2^exponent * share for each row of a stack's gradients, (k, S, fan_in + 1, 1) or (k, S, 1, 1)."""
     weights, bias = power_of_two(stack.exponent, stack.g.dtype)
-    if not stack.buffers.forward_scaled:
-        return weights[:, :, None, None] * np.asarray(share, stack.g.dtype).reshape(-1, 1, 1)
-    scale = np.repeat(weights[:, :, None, None], stack.g.shape[2], axis=2)
-    scale[:, :, -1, 0] = bias
+    scale = weights[:, :, None, None]
+    if stack.buffers.forward_scaled:
+        scale = np.repeat(scale, stack.g.shape[2], axis=2)
+        scale[:, :, -1, 0] = bias
     used: Array = scale * np.asarray(share, stack.g.dtype).reshape(-1, 1, 1)
     return used
 

@@ -43,8 +43,7 @@ class Network:
         self.state = tuple(Parameters(shape, buffers.dtype) for _ in range(optimizer.slots))
         edges = [*range(0, shape.depth, buffers.chunk), shape.depth]
         self.chunks = [
-            BLOCKS[block](lo, hi, self.parameters, buffers, activation)
-            for lo, hi in pairwise(edges)
+            BLOCKS[block](lo, hi, self.parameters, buffers, activation) for lo, hi in pairwise(edges)
         ]
         self.stacks = [self._chunk_stacks(chunk) for chunk in self.chunks]
         self.readout = self._readout_stack() if shape.readout else None
