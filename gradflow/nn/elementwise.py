@@ -82,7 +82,7 @@ def _has_passes(x: Array) -> bool:
 
 
 def _passes(x: Array, out: Array, square: Array, scale: int, offsets: tuple[float, float]) -> Array:
-    """Scale 1: tanh(x / 4) to tanh(x / 2) / 2 to tanh x. Scale 4: tanh(x / 8) / 2, tanh(x / 4), tanh(x / 2) / 2."""
+    """tanh x by way of tanh(x / 4) and tanh(x / 2) / 2; at scale 4, of x / 2 and its half."""
     (p1, r1), (p2, r2) = ((number(p * scale, x.dtype), number(r, x.dtype)) for p, r in _POLES)
     np.multiply(x, x, out=square)
     if not np.maximum.reduce(square, None) < _LIMIT**2 * scale:

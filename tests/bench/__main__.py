@@ -40,6 +40,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--quick", action="store_true", help="few rounds of the three smallest sizes")
     parser.add_argument("--json", action="store_true")
+    clock_help = "cpu: seconds that a process ran, for one thread on a machine that others use too"
+    parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help=clock_help)
     options = parser.parse_args()
     document = {}
     for name in options.tables or TABLES:
@@ -86,7 +88,7 @@ def timed(case: Case, names: list[str], threads: int, options: argparse.Namespac
     rounds = 3 if options.quick else options.rounds
     if case.depth * case.width**2 * case.batch > 1e9:
         rounds = min(rounds, 9)
-    timings = measure(case, names, threads, rounds)
+    timings = measure(case, names, threads, rounds, options.clock)
     return {"case": asdict(case), "threads": threads, "timings": [asdict(t) for t in timings]}
 
 

@@ -32,9 +32,9 @@ class Timing:
 class Contender:
     """The process of one contender; it sleeps while it is not asked."""
 
-    def __init__(self, name: str, case: Case, threads: int) -> None:
+    def __init__(self, name: str, case: Case, threads: int, clock: str) -> None:
         self.name, self.count, self.megabytes = name, 1, 0.0
-        command = [sys.executable, "-m", "tests.bench.worker", name, json.dumps(asdict(case))]
+        command = [sys.executable, "-m", "tests.bench.worker", name, json.dumps(asdict(case)), clock]
         env = os.environ | dict.fromkeys(THREADS, str(threads))
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env
@@ -68,9 +68,9 @@ class Contender:
         return json.loads(line)
 
 
-def measure(case: Case, names: list[str], threads: int, rounds: int) -> list[Timing]:
+def measure(case: Case, names: list[str], threads: int, rounds: int, clock: str) -> list[Timing]:
     """Timings of all names, ratios taken within a round to the first; first all must agree on step 1."""
-    with _running(case, names, threads) as contenders:
+    with _running(case, names, threads, clock) as contenders:
         check({c.name: c.start() for c in contenders})
         times = np.array([[c.ask() for c in contenders] for _ in range(rounds)])
     ratios = times / times[:, :1]
@@ -99,8 +99,8 @@ def check(norms: dict[str, list[float]]) -> None:
 
 
 @contextmanager
-def _running(case: Case, names: list[str], threads: int) -> Iterator[list[Contender]]:
-    contenders = [Contender(name, case, threads) for name in names]
+def _running(case: Case, names: list[str], threads: int, clock: str) -> Iterator[list[Contender]]:
+    contenders = [Contender(name, case, threads, clock) for name in names]
     try:
         yield contenders
     finally:
