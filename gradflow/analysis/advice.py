@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from math import exp, sqrt
+from math import exp, inf, sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +19,8 @@ from gradflow.analysis.summary import Advice, Flow, Symptom
 from gradflow.nn.activations import ACTIVATIONS, Activation
 from gradflow.nn.initializers import Gaussian, Initializer, Orthogonal
 from gradflow.theory import MeanField, balance
+from gradflow.theory.expectations import tabulated
+from gradflow.theory.fluctuations import ratio_variance
 from gradflow.theory.prediction import SMALLEST_WIDTH
 
 if TYPE_CHECKING:
@@ -30,8 +32,7 @@ UNSTABLE = ("vanishing", "exploding", "dead", "overflow")
 OVERSHOOT = ("loss-spiking", "loss-swinging", "non-finite")
 SLOWER = 10  # by how much a learning rate that overshoots is divided
 WIDEST_SPREAD = 1.0  # decades of the whole ratio, from one network to the next
-TOUCHY = 2.0  # times a linear network's answer to the scale of its weights
-STEADYING = (0.25, 0.5, 0.75, 1.0)  # sigma_b that are tried where without one the balance is touchy
+STEADYING = (0.25, 0.5, 0.75, 1.0)  # sigma_b that are tried where without one networks stray
 DIGITS = 6
 
 
@@ -52,10 +53,10 @@ class Outlook:
         """log10 of ||delta_1|| / ||delta_L||."""
         return float(self.steps.sum()) / LN10
 
-    @property
+    @cached_property
     def spread(self) -> float:
         """Standard deviation of that log10 from one network to the next, for one sample."""
-        return sqrt(max(0.0, -float(np.nan_to_num(self.network.shifts).sum()))) / LN10
+        return sqrt(ratio_variance(self.network, 1)) / (2 * LN10)
 
     @property
     def slope(self) -> float:
@@ -79,11 +80,9 @@ class Theorist:
         """The outlook with this init or activation instead of the config's."""
         model = self.config.model
         sizes = (self.data["features"], *[model.width] * model.depth)
-        return Outlook(
-            MeanField.of(
-                activation or model.activation, init or model.init, sizes, self.data["q_0"], model.bias.value
-            )
-        )
+        activation, init = activation or model.activation, init or model.init
+        network = MeanField.of(activation, init, sizes, self.data["q_0"], model.bias.value)
+        return Outlook(replace(network, moments=tabulated(activation, network.moments.mean)))
 
     def balanced(self, init: Initializer) -> Initializer | None:
         """`init` at the scale where the whole ratio is expected to be 1, rounded to six digits."""
@@ -93,12 +92,6 @@ class Theorist:
             q_0=self.data["q_0"], bias=model.bias.value, first=1,
         )  # fmt: skip
         return None if found is None else _scaled(found, 1.0)
-
-    def touchy(self, init: Initializer) -> bool:
-        """Whether the ratio answers to the scale of the weights far more than a linear network's would."""
-        change = 0.01
-        moved = self.expect(_scaled(init, exp(change))).ratio - self.expect(init).ratio
-        return moved * LN10 > TOUCHY * change * (self.config.model.depth - 1)
 
 
 def advise(
@@ -128,18 +121,19 @@ def _initialization(theorist: Theorist) -> Iterator[Advice]:
 
 
 def _steady_init(theorist: Theorist) -> Initializer | None:
-    """The config's own scheme, balanced; with biases or orthogonal weights where that is touchy or strays."""
+    """The config's scheme, balanced; orthogonal weights or biases where single networks would stray."""
     own = theorist.config.model.init
     schemes = (own if _scale_key(own) else Gaussian(), Orthogonal(), *map(_with_bias, STEADYING))
-    fallback = None
+    closest: tuple[float, Initializer | None] = (inf, None)
     for scheme in schemes:
         init = theorist.balanced(scheme)
-        if init is None or theorist.touchy(init):
+        if init is None:
             continue
-        if theorist.expect(init).spread <= WIDEST_SPREAD:
+        spread = theorist.expect(init).spread
+        if spread <= WIDEST_SPREAD:
             return init
-        fallback = fallback or init
-    return fallback
+        closest = min(closest, (spread, init), key=lambda pair: pair[0])
+    return closest[1]
 
 
 def _with_bias(sigma_b: float) -> Initializer:

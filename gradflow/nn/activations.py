@@ -38,6 +38,7 @@ class Activation:
     flat: ClassVar[bool] = False  # phi' is 0 on an interval: units can be dead
     exact_quick: ClassVar[bool] = False  # quick_derivative loses no digits where units saturate
     steepest: ClassVar[float] = 1.0  # max |phi'|, the unit of "saturated"
+    borrowed_step: ClassVar[bool] = False  # value's complex branch contains the slope: check that by itself too
     kinks: ClassVar[tuple[float, ...]] = ()  # the z where phi is not smooth: quadrature must split there
 
     def value(self, z: Array, out: Array, kept: Array) -> None:
@@ -219,6 +220,7 @@ class Gelu(Activation):
     from_output = False
     signed = True
     steepest = 1.128904  # at z = sqrt 2
+    borrowed_step = True
 
     def value(self, z: Array, out: Array, kept: Array) -> None:
         half = number(0.5, z.dtype)
@@ -343,6 +345,7 @@ class Erf(Activation):
     from_output = False
     exact_quick = True
     steepest = 2 / sqrt(pi)
+    borrowed_step = True
 
     def value(self, z: Array, out: Array, kept: Array) -> None:
         erf(z, out, scratch=kept)

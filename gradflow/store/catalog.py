@@ -122,7 +122,7 @@ class Index:
         for path in self._paths.get(digest[:8], []):
             try:
                 run = open_run(path)
-                if run.info["digest"] == digest and run.status != "failed" and run.recording:
+                if run.info["digest"] == digest and run.recording:  # {} of a failed one
                     return run
             except RunError:
                 continue

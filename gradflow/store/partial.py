@@ -3,7 +3,7 @@
 ID.lock         who works on the id; free once its process has gone
 ID-PID          the run being written
 ID-old          the run whose place a forced one takes
-ID-checkpoint   how far an interrupted run has come; kept
+ID-checkpoint   how far an interrupted run has come; kept until it is finished
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gradflow.errors import RunError
 from gradflow.store import locks
+from gradflow.store.info import load_info
 from gradflow.store.names import ID, PARTIAL
 from gradflow.store.writing import remove, sync
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_LEFT = re.compile(rf"({ID.pattern})-(\d+|old)")
+_LEFT = re.compile(rf"({ID.pattern})-(\d+|old|checkpoint)")
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def claim(folder: Path, id: str) -> Iterator[Claim]:
 
 
 def reap(folder: Path) -> None:
-    """Clear what dead processes left in a locked `.partial`.
+    """Clear what dead processes left in a locked `.partial`, but for the checkpoints of unfinished runs.
 
     A run that was to be replaced comes back if its successor never came.
     """
@@ -102,15 +104,22 @@ def reap(folder: Path) -> None:
     for name in names:
         left = _LEFT.fullmatch(name)
         if left and locks.is_free(partial / f"{left[1]}.lock"):
-            _clear(partial / name, folder / left[1] if left[2] == "old" else None)
+            _clear(partial / name, left[2], folder / left[1])
     for name in names:
         if name.endswith(".lock"):
             locks.remove_if_free(partial / name)
 
 
-def _clear(path: Path, successor: Path | None) -> None:
-    if successor is None or os.path.lexists(successor):
+def _clear(path: Path, kind: str, target: Path) -> None:
+    if kind == "old" and not os.path.lexists(target):
+        os.rename(path, target)
+        sync(target.parent)
+    elif kind != "checkpoint" or _is_finished(target):
         remove(path)
-    else:
-        os.rename(path, successor)
-        sync(successor.parent)
+
+
+def _is_finished(target: Path) -> bool:
+    try:
+        return load_info(target)["status"] != "failed"
+    except RunError:
+        return False

@@ -191,6 +191,12 @@ class TabulatedMoments(Moments):
 
 
 @lru_cache(maxsize=64)
+def tabulated(activation: Activation, mean: float = 0.0) -> TabulatedMoments:
+    """The table of an activation, one in a process, so that its pieces are made once."""
+    return TabulatedMoments(activation, mean)
+
+
+@lru_cache(maxsize=64)
 def settles(activation: Activation) -> bool:
     """Whether phi' is monotone far from 0, so that panels may widen there; sin alone does not settle."""
     z = np.linspace(50, 100, 1001)

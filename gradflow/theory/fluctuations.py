@@ -28,16 +28,15 @@ def ratio_variance(network: MeanField, first: int) -> float:
         for f in (integrands.fourth, integrands.slope_fourth, integrands.mixed, integrands.slope_tilt)
     )
     counts = np.arange(1, len(log_v) + 1) >= first
-    share = -np.expm1(
-        np.minimum(network.log_bias[1:-1] - network.log_v[1:], 0)
-    )  # of the weights in the next q
+    above = moments.clip(network.log_v[1:])
+    share = -np.expm1(np.minimum(network.log_bias[1:-1] - above, 0))  # of the weights in q above
     passed_on, tilt = share * moments.growth(log_v), counts * (tilted / slope - 1) / 2
     after = _after(tilt, passed_on)
     terms = counts * own(network.law, slope, slope_fourth) + (after * share) ** 2 * (fourth / square**2 - 1)
     terms += 2 * counts * after * share * (mixed / (square * slope) - 1)
     if network.law == "orthogonal":
         terms -= 2 * (tilt + passed_on * after) ** 2  # W keeps the norm: no fluctuation of z^2 itself
-    return float((terms / network.widths[:-1]).sum())
+    return max(float((terms / network.widths[:-1]).sum()), 0.0)  # orthogonal linear: 0, but for rounding
 
 
 def _after(tilt: Array, passed_on: Array) -> Array:

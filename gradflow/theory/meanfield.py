@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gradflow.nn.activations import Activation
 from gradflow.nn.initializers import Initializer, Law
-from gradflow.theory.expectations import Moments, TabulatedMoments, log_or_minus_inf
+from gradflow.theory.expectations import Moments, log_or_minus_inf, tabulated
 from gradflow.theory.fixed_points import Asymptote, asymptote
 
 Array = NDArray[Any]
@@ -82,7 +82,7 @@ class MeanField:
     def scaled(self, log_factors: Array) -> MeanField:
         """This network with its weights multiplied by exp(log_factors) (N,): N networks."""
         return MeanField(
-            TabulatedMoments(self.moments.activation, self.moments.mean),
+            tabulated(self.moments.activation, self.moments.mean),
             self.law,
             self.widths,
             self.log_gain[:, None] + 2 * log_factors,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gradflow.nn.activations import Activation
 from gradflow.theory.critical import critical_point
-from gradflow.theory.expectations import TabulatedMoments, log_or_minus_inf
+from gradflow.theory.expectations import Moments, log_or_minus_inf, tabulated
 from gradflow.theory.meanfield import MeanField
 
 Array = NDArray[Any]
@@ -49,7 +49,7 @@ def phase_table(
         np.broadcast_to(log_or_minus_inf(sigma.ravel() ** 2), (depth + 1, sigma.size))
         for sigma in (sigma_w, sigma_b)
     )
-    moments = TabulatedMoments(activation)
+    moments = tabulated(activation)
     network = MeanField(moments, "gaussian", np.full(depth, width), log_gain, log_bias, log_or_minus_inf(q_0))
     c, finite = _c(network, first) if depth > first else (np.full(sigma_w.size, np.nan),) * 2
     end = network.asymptote
@@ -60,7 +60,7 @@ def phase_table(
     return PhaseTable(*(column.reshape(sigma_w.shape) for column in columns))
 
 
-def _critical(moments: TabulatedMoments, sigma_b: Array) -> Array:
+def _critical(moments: Moments, sigma_b: Array) -> Array:
     different, index = np.unique(sigma_b, return_inverse=True)
     found = [critical_point(moments, float(sigma)).sigma_w for sigma in different]
     return np.array([np.nan if sigma_w is None else sigma_w for sigma_w in found])[index]

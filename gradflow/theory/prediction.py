@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import exp, inf, log, sqrt
+from math import exp, inf, isfinite, log, sqrt
 from typing import Any
 
 import numpy as np
@@ -58,12 +58,10 @@ class Prediction:
     reason: str | None = None
     q: Array = field(default_factory=_none)  # E z^2 (L,)
     chi_layers: Array = field(default_factory=_none)  # E g_l^2 / g_{l+1}^2 (L - 1,)
-    shifts: Array = field(default_factory=_none)  # -own / (4 n) (L - 1,)
+    shifts: Array = field(default_factory=_none)  # -own / (4 n) (L - 1,); nan where no gradient passes
     weight_factors: Array = field(default_factory=_none)  # (L,); the last is the read-out's
     slope_factors: Array = field(default_factory=_none)  # (L,)
-    log10_gradient: Array = field(
-        default_factory=_none
-    )  # log10 ||delta_l|| / ||delta_L|| (L,), without shifts
+    log10_gradient: Array = field(default_factory=_none)  # log10 ||delta_l|| / ||delta_L||, no shifts (L,)
 
 
 def predict(
@@ -101,9 +99,9 @@ def _window(network: MeanField, first: int) -> dict[str, Any]:
     transitions = len(network.log_chi[first - 1 :])
     if not transitions:
         return {"reason": SHALLOW}
-    if network.log_chi.min() == -inf:
-        return {"c": 0.0, "reason": DEAD}
     log_c, shift = float(network.log_c(first)), float(network.shift(first))
+    if not isfinite(network.shifts.sum()):
+        return {"c": exp(log_c), "reason": DEAD}
     log_weight = float(network.log_gain[first:-1].mean()) / 2
     return {
         "c": exp(log_c),

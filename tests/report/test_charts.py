@@ -200,6 +200,9 @@ def test_keys_and_values_that_cannot_be_drawn_are_refused(
 def test_a_figure_without_data_says_what_it_needs(healthy: Run) -> None:
     with pytest.raises(InputError, match="several depths"):
         draw("depth-law", [healthy])
+    failed = Run(healthy.path, healthy.info, config=healthy.config, recording={}, summary=healthy.summary)
+    with pytest.raises(InputError, match="two recorded steps"):
+        draw("heatmap", [failed])
     with pytest.raises(InputError, match="shows one run"):
         draw("heatmap", [healthy, healthy])
 

@@ -18,7 +18,9 @@ data: {name: gaussian, samples: 32, features: 4, classes: 3}
 training: {steps: 6, batch_size: 8}
 """
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["gradflow.store.execute", "tests.store.small"])
+_FORKS.set_forkserver_preload(
+    ["pytest", "gradflow.store.execute", "gradflow.analysis.summarize", "tests.store.small"]
+)
 
 
 def small(*overrides: str) -> Config:

@@ -123,7 +123,18 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
     interrupt(tmp_path, long(), 4)
     path = tmp_path / ".partial" / f"{long().id}-checkpoint"
     whole = path.read_bytes()
-    for content in (b"", whole[: len(whole) // 2], whole.replace(b"started", b"startle"), b"PK\x03\x04"):
+    with np.load(path) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    arrays["network.0.0"][5] += 1
+    np.savez(tmp_path / "changed.npz", **arrays)
+    changed = (tmp_path / "changed.npz").read_bytes()
+    for content in (
+        b"",
+        whole[: len(whole) // 2],
+        whole.replace(b"started", b"startle"),
+        b"PK\x03\x04",
+        changed,
+    ):
         path.write_bytes(content)
         with claim(tmp_path, long().id) as claimed:
             training = training_of(long())

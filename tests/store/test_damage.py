@@ -13,9 +13,12 @@ import numpy as np
 import pytest
 
 from gradflow.errors import RunError
+from gradflow.recording import Recording
 from gradflow.store import Run, open_run, scan
+from gradflow.store.arrays import describe, write_arrays
 from gradflow.store.execute import execute
 from gradflow.store.names import LARGEST
+from gradflow.store.writing import write_file
 from tests.store.small import small
 
 DEEP = b"[" * 100_000
@@ -166,7 +169,8 @@ def test_a_run_json_that_is_none_is_named(folder: Path, content: bytes, what: st
         (["id"], None),
         (["id"], 1),
         (["id"], "../../etc"),
-        (["id"], "a\n-01234567"),
+        (["id"], f"../net-{small().digest[:8]}"),
+        (["id"], f"a\n-{small().digest[:8]}"),
         (["digest"], "0" * 64),
         (["digest"], "x"),
         (["status"], "finished"),
@@ -311,6 +315,31 @@ def test_a_recording_with_other_arrays_is_refused(folder: Path) -> None:
         replaced(folder, **arrays)
         assert refusal(folder).startswith("RUN/recording.npz: "), arrays
         (folder / "recording.npz").write_bytes(before)
+
+
+def forged(folder: Path, recording: Recording) -> None:
+    """Write another recording, and a run.json that agrees with it."""
+    (folder / "recording.npz").unlink()
+    write_file(folder / "recording.npz", lambda file: write_arrays(file, recording))
+    edit(folder / "run.json", "arrays", value=describe(recording))
+
+
+def test_a_forged_recording_still_has_the_arrays_of_its_config(folder: Path) -> None:
+    whole = open_run(folder).recording
+    forged(folder, {name: array for name, array in whole.items() if name != "q"})
+    assert refusal(folder).startswith("RUN: run.json does not declare the arrays of a run: ")
+    forged(folder, {**whole, "q": whole["q"][:-1]})
+    assert refusal(folder).startswith("RUN: run.json does not declare the arrays of a run: ")
+    forged(folder, {name: array[:, :2] if array.ndim == 3 else array for name, array in whole.items()})
+    assert refusal(folder).startswith("RUN/recording.npz: has not the layers and networks of config.yaml: ")
+    forged(folder, {**whole, "later": whole["step"]})
+    assert open_run(folder)["later"].shape == (7,)
+
+
+def test_a_recording_of_another_size_is_refused_unread(folder: Path) -> None:
+    content = (folder / "recording.npz").read_bytes()
+    (folder / "recording.npz").write_bytes(bytes(10**6) + content)
+    assert refusal(folder).startswith("RUN/recording.npz: has not the size of the arrays in run.json: ")
 
 
 def test_a_recording_that_inflates_is_refused(folder: Path) -> None:

@@ -184,10 +184,12 @@ def test_another_run_in_the_place_is_left_alone(runs: Path) -> None:
         execute(small(), runs)
 
 
-def test_a_damaged_run_in_the_place_asks_for_force(runs: Path) -> None:
+@pytest.mark.parametrize("name", ["run.json", "recording.npz", "config.yaml"])
+def test_a_damaged_run_in_the_place_asks_for_force(runs: Path, name: str) -> None:
     run = execute(small(), runs)
-    (run.path / "run.json").write_text("{")
-    with pytest.raises(RunError, match=r"run\.json: is not a JSON document: .* again with --force"):
+    content = (run.path / name).read_bytes()
+    (run.path / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(RunError, match=rf"/{name}: .*: run its config again with --force$"):
         execute(small(), runs)
     assert execute(small(), runs, force=True).info["id"] == small().id
     assert execute(small(), runs).reused

@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -75,6 +77,8 @@ def test_runs_killed_at_any_moment_are_whole_or_not_there(tmp_path: Path, force:
                 np.testing.assert_array_equal(array, expected[name])
     shown = {entry.id: entry.run.info["times"] for entry in scan(runs) if entry.run}
     compute_all(runs)
+    with claim(runs, small("seed=99").id):
+        pass  # any start clears what was left
     assert names(runs) == names(undisturbed)
     for entry in scan(runs):
         assert entry.run
@@ -139,19 +143,25 @@ def test_a_disk_that_takes_no_more_leaves_nothing_visible(tmp_path: Path, limit:
     assert names(tmp_path / "runs") == []
 
 
-def test_an_ordinary_user_reads_what_only_root_may_write(tmp_path: Path) -> None:
-    run = execute(small(), tmp_path / "runs")
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody may read; pytest closes its own to other users."""
+    with TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def test_an_ordinary_user_reads_what_only_root_may_write(open_folder: Path) -> None:
+    runs = open_folder / "runs"
+    run = execute(small(), runs)
     (run.path / "summary.json").unlink()
-    for folder in (tmp_path, *tmp_path.parents[:-1]):
-        if folder.owner() == "root" and folder != Path("/"):
-            folder.chmod(folder.stat().st_mode | 0o055)
     code = f"""
 from pathlib import Path
 from gradflow.errors import InputError, RunError
 from gradflow.store import write_output
 from gradflow.store.execute import execute
 from tests.store.small import small
-runs = Path({str(tmp_path / "runs")!r})
+runs = Path({str(runs)!r})
 run = execute(small(), runs)
 print(run.reused, run.summary.status)
 for attempt in (lambda: execute(small("seed=1"), runs), lambda: write_output(runs / "x.csv", "a")):
@@ -165,9 +175,8 @@ for attempt in (lambda: execute(small("seed=1"), runs), lambda: write_output(run
     assert done.stderr == ""
     shown, refused, output = done.stdout.splitlines()
     assert shown == "True completed"
-    place = f"{tmp_path}/runs"
-    assert refused.startswith(f"1 {place}/{small('seed=1').id}: cannot be written: Permission denied: choose")
-    assert output == f"2 {place}/x.csv: the folder {place} cannot be written to: choose another"
+    assert refused.startswith(f"1 {runs}/{small('seed=1').id}: cannot be written: Permission denied: choose")
+    assert output == f"2 {runs}/x.csv: the folder {runs} cannot be written to: choose another"
     assert names(run.path) == ["config.yaml", "recording.npz", "run.json"]
 
 

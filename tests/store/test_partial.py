@@ -1,4 +1,6 @@
+import fcntl
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,14 @@ def test_a_run_whose_successor_never_came_is_moved_back(runs: Path) -> None:
     assert names(runs) == [run.id]
 
 
+def test_the_checkpoint_of_a_finished_run_goes_at_the_next_start(runs: Path) -> None:
+    run = execute(small(), runs)
+    (runs / ".partial").mkdir()
+    (runs / ".partial" / f"{run.id}-checkpoint").touch()
+    with claim(runs, OTHER):
+        assert names(runs / ".partial") == [f"{OTHER}.lock"]
+
+
 def test_checkpoints_and_what_is_not_ours_are_kept(runs: Path) -> None:
     kept = [f"{OTHER}-checkpoint", "notes", "x-1"]
     for name in kept:
@@ -69,6 +79,31 @@ def test_one_process_cannot_claim_an_id_twice(runs: Path) -> None:
             pass
     with claim(runs, OTHER):
         pass
+
+
+def test_who_waited_for_a_folder_that_was_removed_waits_for_the_new_one(runs: Path) -> None:
+    def lock() -> int:
+        descriptor = os.open(runs / ".partial", os.O_RDONLY)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        return descriptor
+
+    def work() -> None:
+        with claim(runs, OTHER):
+            claimed.set()
+
+    claimed = threading.Event()
+    old = lock()
+    worker = threading.Thread(target=work)
+    worker.start()
+    claimed.wait(0.2)
+    (runs / ".partial").rmdir()
+    (runs / ".partial").mkdir()
+    new = lock()
+    os.close(old)
+    assert not claimed.wait(0.3)
+    os.close(new)
+    assert claimed.wait(20)
+    worker.join()
 
 
 @pytest.mark.parametrize("kind", ["link", "file", "fifo"])
@@ -118,3 +153,34 @@ def test_a_failed_rename_puts_the_old_run_back(runs: Path, monkeypatch: pytest.M
         with pytest.raises(OSError, match="Input/output error"):
             claimed.publish()
     assert names(run.path) == ["config.yaml", "recording.npz", "run.json", "summary.json"]
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_everything_is_on_the_disk_before_its_name_is_seen(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, force: bool
+) -> None:
+    if force:
+        execute(small(), runs)
+    synced: list[Path] = []
+    moved: list[tuple[Path, set[Path], set[Path]]] = []
+    fsync, rename = os.fsync, os.rename
+
+    def watch_fsync(descriptor: int) -> None:
+        fsync(descriptor)
+        synced.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")))
+
+    def watch_rename(source: Path, target: Path) -> None:
+        moved.append((target, {source, *source.iterdir()}, set(synced)))
+        synced.clear()
+        rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", watch_fsync)
+    monkeypatch.setattr(os, "rename", watch_rename)
+    run = execute(small(), runs, force=force, render=lambda run: "report")
+    target, needed, done = moved[-1]
+    written = moved[0][2] if force else done
+    assert target == run.path
+    assert len(needed) == 6
+    assert needed <= written
+    assert {runs, runs.parent} <= set(synced)
+    assert (runs / ".partial" in synced) is force

@@ -12,25 +12,22 @@ seeds: 4
 data: {name: gaussian, samples: 64}
 training: {steps: 0, batch_size: 64}
 """
-FAILING = (
-    ["init=gaussian", "sigma_w=0.5"],
-    ["init=orthogonal", "gain=3.5"],
-    ["init=torch_default"],
-)
+SMALL, LARGE = ["init=gaussian", "sigma_w=0.5"], ["init=orthogonal", "gain=3.5"]
+FAILING = [(name, init) for name in ACTIVATIONS for init in (SMALL, LARGE)]
+FAILING += [(name, ["init=torch_default"]) for name in ("tanh", "relu", "gelu", "sigmoid")]
 
 
 def advice_of(summary: Summary, lever: str) -> Advice:
     return next(advice for advice in summary.advice if advice.lever == lever)
 
 
-@pytest.mark.parametrize("init", FAILING, ids=lambda init: "-".join(init))
-@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize(("name", "init"), FAILING, ids=str)
 def test_the_initialization_that_is_advised_is_stable_at_the_same_depth(name: str, init: list[str]) -> None:
     before = [f"activation={name}", *init]
     summary = study(NET, *before)
     ratio = summary.flow.initial.log10_ratio
     assert ratio is not None
-    if name == "softsign" and init[0] == "init=orthogonal":  # the only one of the 42 that fails by less
+    if name == "softsign" and init[0] == "init=orthogonal":  # the only one of the 32 that fails by less
         assert abs(ratio) > 1
     else:
         assert abs(ratio) > 2

@@ -47,7 +47,8 @@ def draw(figure: str, runs: Sequence[Run]) -> Drawn:
     elif len(runs) > OVERLAID:
         raise InputError(f"{len(runs)} lines are too many for one figure: name at most {OVERLAID} runs")
     else:
-        chart = OF_RUNS[figure](studies_of(runs))
+        whole = [run for run in runs if run.recording]  # a failed run has nothing to draw
+        chart = OF_RUNS[figure](studies_of(whole)) if whole else None
     if chart is None:
         raise InputError(f"there is nothing to draw: {figure} {NOTHING.get(figure, 'needs finite numbers')}")
     return chart

@@ -37,7 +37,7 @@ def picture(chart: Drawn, suffix: str, width: float) -> bytes:
     sized = chart.properties(
         width=pixels, height=pixels * ASPECT, autosize=alt.AutoSizeParams(type="fit", contains="padding")
     )
-    svg = vl_convert.vegalite_to_svg({**sized.to_dict(), "config": STYLE})
+    svg = vl_convert.vegalite_to_svg({**sized.to_dict(validate=False), "config": STYLE})
     match suffix:
         case ".svg":
             return svg.encode()

@@ -21,7 +21,7 @@ ZOOM: Spec = {  # fingers and the wheel alone scroll the page; Shift would turn 
 
 def document(chart: Drawn) -> Spec:
     """The Vega-Lite document of a chart; `usermeta` has its title, note and renderer."""
-    spec: Spec = chart.properties(width="container", height=HEIGHT).to_dict()
+    spec: Spec = chart.properties(width="container", height=HEIGHT).to_dict(validate=False)
     units = list(_units(spec))
     if all(_is_continuous(unit) for unit in units):
         units[-1]["params"] = [ZOOM]
