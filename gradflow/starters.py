@@ -1,4 +1,4 @@
-"""The starter configs: in a checkout they stand in configs/, in an installed package beside its modules."""
+"""The starter configs and scripts: in a checkout in configs/, in an installed package beside its modules."""
 
 from __future__ import annotations
 
@@ -10,18 +10,22 @@ _PACKAGE = Path(__file__).parent
 
 
 def starter_names() -> list[str]:
-    """Every starter config, the quickstart first."""
-    names = sorted(path.stem for path in _folder().glob("*.yaml"))
-    return sorted(names, key=lambda name: name != "quickstart")
+    """Every starter, the quickstart first, scripts last."""
+    return sorted(_paths(), key=lambda name: (name != "quickstart", is_script(name), name))
+
+
+def is_script(name: str) -> bool:
+    """Whether a starter is a Python script, not a config."""
+    return _paths()[name.removesuffix(".py").removesuffix(".yaml")].suffix == ".py"
 
 
 def starter_text(name: str) -> str:
-    """The YAML text of a starter config. InputError for a name that is none."""
-    names = starter_names()
-    name = name.removesuffix(".yaml")
-    if name not in names:
-        raise InputError(f"{name} is no starter config{did_you_mean(name, names)}: see `gradflow new`")
-    return (_folder() / f"{name}.yaml").read_text(encoding="utf-8")
+    """The text of a starter. InputError for a name that is none."""
+    paths = _paths()
+    name = name.removesuffix(".yaml").removesuffix(".py")
+    if name not in paths:
+        raise InputError(f"{name} is no starter config{did_you_mean(name, paths)}: see `gradflow new`")
+    return paths[name].read_text(encoding="utf-8")
 
 
 def starter_purpose(name: str) -> str:
@@ -31,6 +35,7 @@ def starter_purpose(name: str) -> str:
     return comment.split(". ")[0].rstrip(".")
 
 
-def _folder() -> Path:
+def _paths() -> dict[str, Path]:
     packaged = _PACKAGE / "configs"
-    return packaged if packaged.is_dir() else _PACKAGE.parent / "configs"
+    folder = packaged if packaged.is_dir() else _PACKAGE.parent / "configs"
+    return {path.stem: path for path in folder.iterdir() if path.suffix in (".yaml", ".py")}

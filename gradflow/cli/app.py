@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from gradflow.cli import check, compare, ls, new, plot, report, run, show, sweep, theory
+from gradflow.cli import check, compare, export, fit, ls, new, plot, report, run, show, sweep, theory
 from gradflow.cli.light import LightCommand, LightGroup
 from gradflow.cli.output import ReaderGone, complain, silence
 from gradflow.errors import GradflowError, InputError
@@ -20,7 +20,17 @@ if TYPE_CHECKING:
     from types import FrameType
 
 LIGHT = (new.new, ls.ls, compare.compare)  # commands that need neither numpy nor pydantic
-COMMANDS = (run.run, sweep.sweep, show.show, theory.theory, report.report, plot.plot, check.check)
+COMMANDS = (
+    run.run,
+    sweep.sweep,
+    show.show,
+    theory.theory,
+    report.report,
+    plot.plot,
+    check.check,
+    fit.fit,
+    export.export,
+)
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 INTERRUPTED, TERMINATED, READER_GONE = 130, 143, 141
 

@@ -37,7 +37,16 @@ def new(template: Template = None, output: OutFile = None, quiet: Quiet = False)
         emit(starter_text(template))
     else:
         write_new(output, starter_text(template))
-        note(f"next: {shlex.join(['gradflow', 'run', str(output)])}", quiet)
+        note(f"next: {next_step(template, output)}", quiet)
+
+
+def next_step(template: str, output: Path) -> str:
+    """What to do with a starter."""
+    from gradflow.starters import is_script
+
+    if is_script(template):
+        return f"record norms with it, as {output} says at its top, then gradflow fit norms.csv"
+    return shlex.join(["gradflow", "run", str(output)])
 
 
 def starters_page() -> Page:

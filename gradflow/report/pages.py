@@ -75,7 +75,7 @@ def _verdicts(summary: Summary) -> list[Block]:
     initial, *after = flows(summary)
     words = [
         sentences.measured_sentence(initial, edge),
-        sentences.cause_sentence(initial, model["activation"]["name"]),
+        sentences.cause_sentence(initial, model.get("activation", {}).get("name", "")),
         sentences.theory_sentence(summary.theory, initial, bool(after)),
     ]
     blocks: list[Block] = [Sentence(sentences.verdict_sentence(initial), initial.verdict)]
@@ -84,7 +84,8 @@ def _verdicts(summary: Summary) -> list[Block]:
         text = f"After {counted(flow.step, 'step')} {sentences.verdict_sentence(flow)}"
         blocks.append(Sentence(text, flow.verdict))
     tone = "" if summary.training.diverged_step is None else "overflow"
-    return [*blocks, Sentence(sentences.training_sentence(summary.training), tone)]
+    trained = sentences.training_sentence(summary.training)
+    return [*blocks, *([Sentence(trained, tone)] if trained else [])]
 
 
 def _factors(summary: Summary) -> list[Block]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import inf, log, log10
 from typing import Any
 
+from gradflow.analysis.differences import RECORDED
 from gradflow.analysis.summary import Advice, Flip, Flow, Summary, Symptom, Theory, TrainingResult
 from gradflow.analysis.verdict import unstable_depth
 from gradflow.report.numbers import (
@@ -116,9 +117,11 @@ def _blame(flow: Flow, weights: float, slopes: float) -> str:
 
 
 def training_sentence(training: TrainingResult) -> str:
-    """How the loss went, and the accuracy on held-out samples."""
+    """How the loss went, and the accuracy on held-out samples; "" where no loss is known."""
     if training.diverged_step is not None:
         return f"Diverged at step {count(training.diverged_step)}: {training.diverged_reason}."
+    if training.loss_initial is None and training.loss_final is None:
+        return ""
     if not training.steps or training.loss_final is None:
         return f"Loss {number(training.loss_initial)}, at initialization only."
     final = with_error(training.loss_final, training.loss_final_low, training.loss_final_high)
@@ -150,6 +153,8 @@ def advice_sentence(advice: Advice) -> str:
 def what_was_run(summary: Summary) -> tuple[tuple[str, str], ...]:
     """Network, data and training in a few words each."""
     config = summary.config
+    if config["data"]["name"] == RECORDED:
+        return _what_was_recorded(config)
     model, training = config["model"], config["training"]
     layers = counted(model["depth"], "hidden layer") + (" + read-out" if model["readout"] == "linear" else "")
     first, seeds = config["seed"], config["seeds"]
@@ -164,6 +169,14 @@ def what_was_run(summary: Summary) -> tuple[tuple[str, str], ...]:
                      f"batch {count(training['batch_size'])}, {training['loss']}, {training['dtype']}"),
         ("networks", networks),
     )  # fmt: skip
+
+
+def _what_was_recorded(config: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    data = config["data"]
+    layers = data["layers"]
+    named = f"{counted(len(layers), 'layer')}, {layers[0]} to {layers[-1]} from the input on"
+    networks = f"{counted(config['seeds'], 'network')}"
+    return ("recorded", f"{data['kind']} norms in {data['path']}"), ("layers", named), ("networks", networks)
 
 
 def entry(choice: dict[str, Any] | str) -> str:

@@ -54,7 +54,7 @@ def _record(hint: Any) -> Check:
 
 def _optional(hint: Any) -> set[str]:
     if not is_dataclass(hint):
-        return set()
+        return set(hint.__optional_keys__)
     return {f.name for f in fields(hint) if f.default is not MISSING or f.default_factory is not MISSING}
 
 

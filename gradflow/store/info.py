@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from gradflow.store.conform import checker
 from gradflow.store.names import DIGEST, FORMAT, RUN, is_id
@@ -57,8 +57,12 @@ class DataInfo(TypedDict):
     sha256: str | None
 
 
-class Info(TypedDict):
-    """The document. A failed run has a `reason`, no arrays and maybe no data."""
+class _Recorded(TypedDict, total=False):
+    recorded: dict[str, Any]  # of norms recorded elsewhere: what is known, in the place of a config
+
+
+class Info(_Recorded):
+    """The document. A failed run has a `reason`, no arrays and maybe no data; a recorded one's data is 0."""
 
     format: int
     id: str

@@ -58,13 +58,23 @@ class Run:
         if self._summary is None:
             found = load_summary(self.path, self.info)
             if found is None:
-                found = build_summary(self.path, self.config, self.recording, self.info)
+                found = self._summarized()
             self._summary = found.at(str(self.path))
         return self._summary
 
+    def _summarized(self) -> Summary:
+        if "recorded" in self.info:
+            from gradflow.analysis.outside import summarize_outside
+
+            return summarize_outside(self.id, self.info["recorded"], self.recording)
+        return build_summary(self.path, self.config, self.recording, self.info)
+
     @property
     def config(self) -> Config:
-        """The resolved config, which must have the run's digest."""
+        """The resolved config, which must have the run's digest. InputError if it was recorded elsewhere."""
+        if "recorded" in self.info:
+            message = "was recorded elsewhere and has no config that could be run"
+            raise InputError(Problem(message, source=str(self.path)))
         if self._config is None:
             self._config = _load_config(self.path / CONFIG, self.info)
         return self._config
@@ -81,8 +91,10 @@ class Run:
             return {}
         from gradflow.store.arrays import read_arrays
 
-        recording, model = read_arrays(self.path / RECORDING, self.info["arrays"]), self.config.model
-        if recording["q"].shape[1:] != (model.depth, self.config.seeds):
+        recording = read_arrays(self.path / RECORDING, self.info["arrays"])
+        if "recorded" in self.info:
+            return recording
+        if recording["q"].shape[1:] != (self.config.model.depth, self.config.seeds):
             raise damaged(self.path / RECORDING, "has not the layers and networks of config.yaml")
         return recording
 

@@ -1,0 +1,65 @@
+"""gradflow fit: c, verdict and report of norms that were recorded elsewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gradflow.cli.options import RUNS, Json, Quiet, RunsDir
+from gradflow.cli.output import emit_document, emit_page, note
+
+if TYPE_CHECKING:
+    from gradflow.analysis.outside import Norms
+    from gradflow.store import Run
+
+NormsFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        help="CSV or NPZ with step, layer (from the input on), norm or log_norm; maybe seed, kind.",
+    ),
+]
+Kind = Annotated[
+    str | None, typer.Option(metavar="delta|weight", help="What the norms are of, if the file does not say.")
+]
+Name = Annotated[
+    str | None, typer.Option("--output", "-o", metavar="NAME", help="Save them as a run of this name.")
+]
+
+
+def fit(
+    file: NormsFile, kind: Kind = None, output: Name = None, runs_dir: RunsDir = RUNS, json: Json = False,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Fit c to gradient norms that were recorded elsewhere: in PyTorch, JAX, anything.
+
+    \b
+    Examples:
+      gradflow new torch-recorder -o recorder.py
+      gradflow fit norms.csv --kind delta
+      gradflow fit norms.csv -o resnet && gradflow compare 'resnet-*'
+    """
+    from gradflow.report.pages import run_page
+    from gradflow.store.outside import read_norms
+
+    run = fitted(read_norms(file, kind), file, output, runs_dir)
+    if json:
+        flow = run.summary.document()["flow"]
+        emit_document({**flow["initial"], "final": flow["final"]})
+    else:
+        emit_page(run_page(run.summary, run.recording))
+    if output:
+        note(f"saved as {run.id}: compare it with gradflow compare", quiet)
+
+
+def fitted(norms: Norms, file: Path, name: str | None, runs: Path) -> Run:
+    """The run of norms, saved if it has a name."""
+    from gradflow.report.pages import report_text
+    from gradflow.store.outside import run_of, save_norms
+
+    if name is not None:
+        return save_norms(runs, name, norms, file, lambda run: report_text(run.summary))
+    return run_of(norms, re.sub(r"[^A-Za-z0-9]+", "-", file.stem).strip("-")[:50] or "norms", file)

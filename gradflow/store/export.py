@@ -1,0 +1,151 @@
+"""Saved runs as two tidy tables for other tools: `runs`, a line a run, and `layers`, a line a layer of a row.
+
+JSON, Parquet and TensorBoard's event files are made here; CSV is a text that report makes inert.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from io import BytesIO
+from json import dumps
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.analysis.compare import row_of
+from gradflow.analysis.summary import strict
+from gradflow.errors import InputError, MissingExtra, Problem
+from gradflow.recording import PER_LAYER
+from gradflow.store.info import instant
+from gradflow.store.run import Run
+from gradflow.store.writing import write_output
+
+Columns = dict[str, list[Any] | NDArray[Any]]
+
+ROWS = ("first,last", "first", "last", "all")
+BY_LAYER = ("log_delta_norm", "log_weight_grad_norm", "update_ratio")  # what TensorBoard shows of every layer
+
+
+def runs_table(runs: Sequence[Run]) -> Columns:
+    """The row that compare has of each run, with every key of its config; None where a run has none."""
+    rows = [row_of(run.summary) for run in runs]
+    names = dict.fromkeys(name for row in rows for name in (*row.values, *row.config))
+    return {name: [row[name] for row in rows] for name in names}
+
+
+def layers_table(runs: Sequence[Run], rows: str) -> Columns:
+    """run, row, step, seed, layer (from 1, at the input), and a column for each array by layer."""
+    parts = [_layers(run, rows) for run in runs if run.recording]
+    names = ("run", "row", "step", "seed", "layer", *PER_LAYER)
+    return {name: np.concatenate([part[name] for part in parts]) if parts else [] for name in names}
+
+
+def _layers(run: Run, rows: str) -> dict[str, NDArray[Any]]:
+    recording = run.recording
+    count, layers, seeds = recording["log_delta_norm"].shape
+    kept = chosen(count, rows)
+    shape = len(kept), seeds, layers
+    row, seed, layer = (axis.reshape(-1) for axis in np.indices(shape))
+    return {
+        "run": np.full(row.size, run.id, dtype=object),
+        "row": kept[row],
+        "step": recording["step"][kept][row].astype(int),
+        "seed": seed + int(run.summary.config.get("seed", 0)),
+        "layer": layer + 1,
+        **{name: recording[name][kept].transpose(0, 2, 1).reshape(-1) for name in PER_LAYER},
+    }
+
+
+def chosen(count: int, rows: str) -> NDArray[Any]:
+    """The numbers of the rows that "first,last" or "all" means of `count`. InputError for another word."""
+    if rows not in ROWS:
+        raise InputError(f"--rows {rows}: there are {'; '.join(ROWS)}")
+    ends = [place for name, place in (("first", 0), ("last", count - 1)) if name in rows]
+    return np.arange(count) if rows == "all" else np.unique(ends)
+
+
+def write_parquet(path: Path, columns: Columns) -> None:
+    """One table as a Parquet file; what is not finite or missing is null."""
+    arrow, parquet = _extra("pyarrow", "parquet"), _extra("pyarrow.parquet", "parquet")
+    content = BytesIO()
+    parquet.write_table(arrow.table({name: _plain(values) for name, values in columns.items()}), content)
+    write_output(path, content.getvalue())
+
+
+def write_tensorboard(folder: Path, runs: Sequence[Run], rows: str) -> None:
+    """Event files, a folder a run: loss, c and log10_ratio, and the norms and update ratio of every layer.
+
+    Values are means over networks. InputError if `folder` has such a run already.
+    """
+    writer_of = _extra("tensorboardX", "tensorboard").SummaryWriter
+    for run in runs:
+        place = folder / run.id
+        if place.exists():
+            raise InputError(Problem("is there already: choose another folder", source=str(place)))
+        with writer_of(logdir=str(place), write_to_disk=True) as writer:
+            for tag, step, value in _scalars(run, rows):
+                writer.add_scalar(tag, value, step, walltime=instant(run.info).timestamp())
+
+
+def _scalars(run: Run, rows: str) -> list[tuple[str, int, float]]:
+    history, recording = run.summary.history, run.recording
+    found = [
+        (name, step, value)
+        for name in ("loss", "c", "log10_ratio")
+        for step, value in zip(history.steps, getattr(history, name), strict=True)
+    ]
+    for row in chosen(len(recording["step"]), rows) if recording else ():
+        step = int(recording["step"][row])
+        for name in BY_LAYER:
+            with np.errstate(invalid="ignore"):
+                means = recording[name][row].mean(axis=1).tolist()
+            found += [(f"{name}/layer_{i:04d}", step, value) for i, value in enumerate(means, start=1)]
+    return [one for one in found if one[2] is not None and isfinite(one[2])]
+
+
+def lists(columns: Columns) -> list[list[Any]]:
+    """The columns as lists of plain values."""
+    return [values.tolist() if isinstance(values, np.ndarray) else values for values in columns.values()]
+
+
+def json_text(tables: dict[str, Columns]) -> str:
+    """Tables as one JSON document, a list of objects each; numbers that are not finite are null."""
+    document = {
+        name: [dict(zip(columns, line, strict=True)) for line in zip(*lists(columns), strict=True)]
+        for name, columns in tables.items()
+    }
+    return dumps(strict(document), allow_nan=False) + "\n"
+
+
+def make_folder(path: Path) -> None:
+    """The folder that the user named with -o, made if its parent is there. InputError if it cannot be one."""
+    try:
+        path.mkdir(exist_ok=True)
+    except FileExistsError:
+        raise InputError(Problem("is a file: name a folder", source=str(path))) from None
+    except OSError as error:
+        message = f"cannot be made: {error.strerror}: make its parent, or choose another"
+        raise InputError(Problem(message, source=str(path))) from None
+
+
+def _extra(module: str, extra: str) -> Any:
+    try:
+        return import_module(module)
+    except ImportError:
+        raise MissingExtra(extra, f"export --to {extra}") from None
+
+
+def _plain(values: list[Any] | NDArray[Any]) -> list[Any]:
+    """Plain values, None where a number is not finite; a column of several types as texts."""
+    listed = values.tolist() if isinstance(values, np.ndarray) else values
+    clean = [None if isinstance(v, float) and not isfinite(v) else v for v in listed]
+    kinds = {type(value) for value in clean if value is not None}
+    if kinds <= {int, float}:
+        return [value if value is None or kinds == {int} else float(value) for value in clean]
+    if len(kinds) == 1 and kinds <= {str, bool}:
+        return clean
+    return [None if value is None else str(value) for value in clean]

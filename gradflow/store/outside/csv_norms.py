@@ -1,0 +1,75 @@
+"""Norms in a CSV file: long (columns step, layer, norm or log_norm) or wide (a column norm_NAME a layer)."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from io import BytesIO, TextIOWrapper
+
+from gradflow.errors import InputError, Problem
+from gradflow.store.outside.found import COLUMNS, LOG_NORM, NORM, Found, log_of, whole
+
+_WIDE = re.compile(r"(norm|log_norm)[_.:/ -]?(.+)")
+
+
+def csv_norms(content: bytes, source: str) -> Iterator[Found]:
+    """The norms of a file's content. InputError names the line of what cannot be read."""
+    try:
+        reader = csv.reader(TextIOWrapper(BytesIO(content), "utf-8-sig", newline=""), strict=True)
+        header = [title.strip() for title in next(reader, [])]
+        table = _table(header, source)
+        for cells in reader:
+            if cells:
+                yield from table.read(cells, reader.line_num)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(Problem(f"is no CSV file in UTF-8: {error}", source=source)) from None
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Where the columns of a CSV file stand: `norms` are (column, layer if it tells, whether it is a log)."""
+
+    source: str
+    width: int
+    places: dict[str, int]
+    norms: tuple[tuple[int, str | None, bool], ...]
+
+    def read(self, cells: Sequence[str], line: int) -> Iterator[Found]:
+        """The norms of a row."""
+        if len(cells) != self.width:
+            words = f"has {len(cells)} cells under {self.width} columns"
+            raise InputError(Problem(words, source=self.source, line=line))
+        text = {name: cells[place].strip() for name, place in self.places.items()}
+        for place, layer, is_log in self.norms:
+            yield Found(
+                text.get("kind"),
+                whole(text.get("step", "0"), self.source, line),
+                layer or text["layer"],
+                text.get("seed", "0"),
+                log_of(cells[place].strip(), is_log, self.source, line),
+                line,
+            )
+
+
+def _table(header: list[str], source: str) -> _Table:
+    """The layout that a header tells. InputError if it tells none."""
+    twice = next((title for title in header if header.count(title) > 1), None)
+    if twice is not None:
+        raise InputError(Problem(f"two columns are called {twice!r}", source=source, line=1))
+    places = {name: header.index(name) for name in COLUMNS if name in header}
+    long = [(header.index(name), None, name == LOG_NORM) for name in (NORM, LOG_NORM) if name in header]
+    if long and "layer" in places:
+        return _Table(source, len(header), places, (long[-1],))
+    wide = [
+        (i, found[2], found[1] == LOG_NORM) for i, t in enumerate(header) if (found := _WIDE.fullmatch(t))
+    ]
+    if wide and "layer" not in places:
+        return _Table(source, len(header), places, tuple(wide))
+    remedy = (
+        "columns step, layer and norm or log_norm (natural), or norm_1, norm_2, ... with a column a layer"
+    )
+    raise InputError(
+        Problem(f"needs {remedy}; it has {', '.join(header[:8]) or 'none'}", source=source, line=1)
+    )

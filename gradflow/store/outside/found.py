@@ -1,0 +1,48 @@
+"""A norm that was recorded elsewhere, as it stands in a file, and the numbers that it is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf, isnan, log
+
+from gradflow.errors import InputError, Problem
+
+NORM, LOG_NORM = "norm", "log_norm"
+COLUMNS = ("step", "layer", "seed", "kind")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A norm: ln of it, and where it stands."""
+
+    kind: str | None
+    step: int
+    layer: str
+    seed: str
+    value: float
+    line: int | None = None
+
+
+def whole(text: str, source: str, line: int | None) -> int:
+    try:
+        number = float(text)
+        if number == int(number):
+            return int(number)
+    except (ValueError, OverflowError):
+        pass
+    raise InputError(Problem(f"the step {text[:40]!r} is no whole number", source=source, line=line))
+
+
+def log_of(text: str, is_log: bool, source: str, line: int | None) -> float:
+    """ln of a norm; a norm of 0 is -inf, and one that is not finite stays so."""
+    try:
+        value = float(text)
+    except ValueError:
+        words = f"the norm {text[:40]!r} is no number"
+        raise InputError(Problem(words, source=source, line=line)) from None
+    if is_log or isnan(value):
+        return value
+    if value < 0:
+        words = f"a norm is not negative ({text[:40]}): call the column log_norm if it holds natural logs"
+        raise InputError(Problem(words, source=source, line=line))
+    return log(value) if 0 < value < inf else value or -inf

@@ -1,0 +1,131 @@
+"""A file of norms that were recorded elsewhere, CSV or NPZ, as arrays."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import pairwise, product
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.analysis.outside import KINDS, Norms
+from gradflow.data.files import open_regular
+from gradflow.errors import InputError, Problem, did_you_mean
+from gradflow.store.outside.csv_norms import csv_norms
+from gradflow.store.outside.found import Found
+from gradflow.store.outside.npz_norms import npz_norms
+
+Key = tuple[int, str, str]  # step, layer, seed
+Cells = dict[Key, float]
+
+LARGEST = 100_000_000  # bytes
+MOST = 5_000_000  # norms
+SHOWN = 40  # characters of a text of the file that an error shows
+ASK = (
+    "say what these norms are: --kind delta (||dLoss/dz|| of each layer, per sample) or --kind weight "
+    "(||dLoss/dW||), or give them a column kind"
+)
+
+
+def read_norms(path: Path, kind: str | None = None) -> Norms:
+    """The norms of a file; `kind` (delta or weight) for one that does not say, or to choose one of its two.
+
+    Layers are numbered from the input, or named in their order from the input on. InputError for a file that
+    cannot be read, or leaves out or repeats a norm.
+    """
+    if kind is not None and kind not in KINDS:
+        raise InputError(f"--kind {kind}: there are {_kinds(kind)}")
+    content, source = _content(path), str(path)
+    found = npz_norms(content, source) if content[:2] == b"PK" else csv_norms(content, source)
+    cells = _collected(found, kind, source)
+    if kind is not None:
+        if kind not in cells:
+            raise _refused(f"holds no norms of kind {kind}, only of {', '.join(cells)}", source)
+        cells = {kind: cells[kind]}
+    return _assembled(cells, source)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with open_regular(path) as file:
+            content = file.read(LARGEST + 1)
+    except InputError as error:
+        raise InputError(*(replace(problem, key="") for problem in error.problems)) from None
+    if len(content) > LARGEST:
+        raise InputError(
+            Problem(f"is larger than {LARGEST // 10**6} MB: record fewer steps", source=str(path))
+        )
+    return content
+
+
+def _collected(found: Iterable[Found], kind: str | None, source: str) -> dict[str, Cells]:
+    """The norms of each kind by step, layer and seed, each there once."""
+    cells: dict[str, Cells] = {}
+    for count, one in enumerate(found):
+        held, key = cells.setdefault(_kind(one, kind, source), {}), (one.step, one.layer, one.seed)
+        if key in held:
+            raise _refused(f"a second norm of {_told(key)}: tell networks apart by a seed", source, one.line)
+        held[key] = one.value
+        if count >= MOST:
+            raise _refused(f"holds more than {MOST:,} norms: record fewer steps", source)
+    if not cells:
+        raise _refused("holds no norms", source)
+    return cells
+
+
+def _kind(one: Found, kind: str | None, source: str) -> str:
+    found = one.kind or kind
+    if found is None:
+        raise _refused(ASK, source)
+    if found not in KINDS:
+        raise _refused(f"kind {found[:SHOWN]!r}: there are {_kinds(found)}", source, one.line)
+    return found
+
+
+def _kinds(wrong: str) -> str:
+    return f"{' and '.join(KINDS)}{did_you_mean(wrong, KINDS)}"
+
+
+def _assembled(cells: dict[str, Cells], source: str) -> Norms:
+    keys = list(next(cells[kind] for kind in KINDS if kind in cells))
+    steps = sorted({step for step, _, _ in keys})
+    layers = _in_order(list(dict.fromkeys(layer for _, layer, _ in keys)), source)
+    seeds = list(dict.fromkeys(seed for _, _, seed in keys))
+    logs = {kind: _cube(held, steps, layers, seeds, f"{source}: {kind}") for kind, held in cells.items()}
+    return Norms(tuple(steps), tuple(layers), logs)
+
+
+def _cube(
+    held: Cells, steps: list[int], layers: list[str], seeds: list[str], source: str
+) -> NDArray[np.float64]:
+    """(steps, layers, seeds) of one kind, none left out."""
+    values = []
+    for key in product(steps, layers, seeds):
+        if key not in held:
+            raise _refused(f"the norm of {_told(key)} is missing", source)
+        values.append(held[key])
+    if len(values) != len(held):
+        raise _refused("has steps, layers or seeds that the other kind has not", source)
+    return np.array(values).reshape(len(steps), len(layers), len(seeds))
+
+
+def _in_order(layers: list[str], source: str) -> list[str]:
+    """Numbers by size, as evenly spaced as those of all layers are; names as they came."""
+    if not all(re.fullmatch(r"[0-9]{1,9}", layer) for layer in layers):
+        return layers
+    ordered = sorted(layers, key=int)
+    if len({int(b) - int(a) for a, b in pairwise(ordered)}) > 1:
+        shown = ", ".join(ordered[:8])
+        raise _refused(f"some of the layers {shown}, ... are left out: record every layer", source)
+    return ordered
+
+
+def _told(key: Key) -> str:
+    return f"step {key[0]}, layer {key[1][:SHOWN]}, seed {key[2][:SHOWN]}"
+
+
+def _refused(message: str, source: str, line: int | None = None) -> InputError:
+    return InputError(Problem(message, source=source, line=line))

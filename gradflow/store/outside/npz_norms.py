@@ -1,0 +1,96 @@
+"""Norms in an NPZ file: arrays norm or log_norm with step, layer and kind, or a recording of our own."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.analysis.outside import KINDS
+from gradflow.errors import InputError, Problem
+from gradflow.store.outside.found import COLUMNS, LOG_NORM, NORM, Found, log_of, whole
+
+Arrays = dict[str, NDArray[Any]]
+
+LARGEST = 100_000_000  # bytes of the arrays
+_OWN = {array: kind for kind, array in KINDS.items()}
+
+
+def npz_norms(content: bytes, source: str) -> Iterator[Found]:
+    """The norms of a file's content: an array (..., layers, seeds) or long, as in a CSV."""
+    arrays = _arrays(content, source)
+    own = [name for name in arrays if name in _OWN]
+    named = [name for name in (LOG_NORM, NORM) if name in arrays]
+    if not own and not named:
+        names = ", ".join(list(arrays)[:8])
+        raise InputError(
+            Problem(f"holds no array norm or log_norm; it holds {names or 'none'}", source=source)
+        )
+    for name in own or named[:1]:
+        kind = _OWN.get(name) or (
+            str(arrays["kind"]) if "kind" in arrays and arrays["kind"].ndim == 0 else None
+        )
+        yield from _of_array(arrays[name], name != NORM, kind, arrays, source)
+
+
+def _of_array(
+    array: NDArray[Any], is_log: bool, kind: str | None, arrays: Arrays, source: str
+) -> Iterator[Found]:
+    if array.dtype.kind not in "fiu" or not 1 <= array.ndim <= 3 or not array.size:
+        raise InputError(
+            Problem("norms are numbers: (layers,), (steps, layers) or (steps, layers, seeds)", source=source)
+        )
+    step, layer = arrays.get("step"), arrays.get("layer")
+    if (
+        array.ndim == 1
+        and step is not None
+        and layer is not None
+        and step.shape == layer.shape == array.shape
+    ):
+        yield from _of_long(array, is_log, kind, arrays, source)
+        return
+    cube = array.reshape((1,) * (array.ndim == 1) + array.shape + (1,) * (array.ndim < 3))
+    steps = _named(step, "step", cube.shape[0], range(cube.shape[0]), source)
+    layers = _named(layer, "layer", cube.shape[1], range(1, cube.shape[1] + 1), source)
+    for (i, j, k), value in np.ndenumerate(cube):
+        number = whole(steps[i], source, None)
+        yield Found(kind, number, layers[j], str(k), log_of(str(value), is_log, source, None))
+
+
+def _of_long(
+    array: NDArray[Any], is_log: bool, kind: str | None, arrays: Arrays, source: str
+) -> Iterator[Found]:
+    columns = {name: arrays[name].tolist() for name in COLUMNS
+               if name in arrays and arrays[name].shape == array.shape}  # fmt: skip
+    for i, value in enumerate(array.tolist()):
+        at = {name: str(column[i]) for name, column in columns.items()}
+        number = whole(at["step"], source, None)
+        value = log_of(str(value), is_log, source, None)
+        yield Found(at.get("kind", kind), number, at["layer"], at.get("seed", "0"), value)
+
+
+def _named(array: NDArray[Any] | None, name: str, count: int, numbers: range, source: str) -> list[str]:
+    if array is None:
+        return [str(number) for number in numbers]
+    if array.size != count:
+        raise InputError(Problem(f"{name} has {array.size} entries for {count} {name}s", source=source))
+    return [str(value) for value in array.reshape(-1).tolist()]
+
+
+def _arrays(content: bytes, source: str) -> Arrays:
+    try:
+        with zipfile.ZipFile(BytesIO(content)) as archive:
+            if sum(member.file_size for member in archive.infolist()) > LARGEST:
+                raise InputError(Problem(f"holds more than {LARGEST // 10**6} MB", source=source))
+        with np.load(BytesIO(content), allow_pickle=False) as held:
+            return {name: held[name] for name in held.files}
+    except InputError:
+        raise
+    except Exception as error:  # zipfile, zlib and NumPy's header reader raise a dozen unrelated classes
+        raise InputError(
+            Problem("is not a readable npz file: write it with numpy.savez", source=source)
+        ) from error

@@ -1,0 +1,78 @@
+"""A run made of norms that were recorded elsewhere: its config.yaml tells only what is known."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from json import dumps
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from gradflow import yaml_file
+from gradflow.analysis.outside import Norms, summarize_outside
+from gradflow.errors import InputError, Problem
+from gradflow.store.arrays import describe, write_arrays
+from gradflow.store.info import DataInfo, Info, OutcomeInfo, Times, now
+from gradflow.store.names import CONFIG, FORMAT, RECORDING, REPORT, RUN, SUMMARY, is_id
+from gradflow.store.partial import claim
+from gradflow.store.run import Run, open_run
+from gradflow.store.writing import disk_errors, write_file, write_json, write_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def save_norms(
+    runs: Path, name: str, norms: Norms, source: Path, render: Callable[[Run], str] | None = None
+) -> Run:
+    """Make the run directory of norms; the same norms under the same name are kept as they stand.
+
+    It has the files of a run: in recording.npz nan is what nobody recorded, and run.json's `recorded` is what
+    stands for the config.
+    """
+    run = run_of(norms, name, source, runs)
+    with claim(runs, run.id) as claimed:
+        if claimed.target.exists():
+            return open_run(claimed.target)
+        report = render(run) if render else None
+        with disk_errors(run.path):
+            folder = claimed.stage()
+            write_text(folder / CONFIG, yaml_file.dump(run.info["recorded"]))
+            write_file(folder / RECORDING, lambda file: write_arrays(file, run.recording))
+            write_json(folder / SUMMARY, run.summary.document())
+            if report is not None:
+                write_text(folder / REPORT, report)
+            write_json(folder / RUN, run.info)
+            claimed.publish()
+    return run
+
+
+def run_of(norms: Norms, name: str, source: Path, runs: Path | None = None) -> Run:
+    """The run of norms, which will stand in `runs` or stays in its file. InputError for a bad name."""
+    from gradflow.store.train import versions
+
+    started, clock = now(), perf_counter()
+    recording, config = norms.recording(), norms.config(name, str(source.absolute()))
+    arrays = describe(recording)
+    content = [norms.steps, norms.layers, sorted(norms.logs), arrays]
+    digest = sha256(dumps(content).encode()).hexdigest()
+    id = f"{name}-{digest[:8]}"
+    if not is_id(id):
+        message = 'a run is named by letters, digits, ".", "_" and "-", a letter or a digit first'
+        raise InputError(Problem(message, "--output", name[:40]))
+    path = source if runs is None else runs / id
+    summary = summarize_outside(id, config, recording).at(str(path))
+    info = Info(
+        format=FORMAT,
+        id=id,
+        digest=digest,
+        status="completed",
+        reason=None,
+        times=Times(started=started, finished=now(), seconds=perf_counter() - clock),
+        versions=versions(),
+        arrays=arrays,
+        outcome=OutcomeInfo(accuracy_final=None, diverged_step=None, diverged_reason=None),
+        data=DataInfo(samples=0, features=0, outputs=0, q_0=0.0, sha256=None),
+        recorded=config,
+    )
+    return Run(path, info, recording=recording, summary=summary)
