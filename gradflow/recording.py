@@ -50,15 +50,13 @@ class Recorder:
         """Keep what the last pass left as row r; `share` (S,) of the gradient was used (clip_norm)."""
         sums, buffers = self.sums, self.buffers
         self.raw[r] = sums.raw
-        np.add.reduce(sums.marks.view(np.uint8), axis=-1, out=self.counts[r, 0])
-        self.counts[r, 1] = sums.dead
+        self.counts[r] = sums.counts
         self.loss[r] = sums.loss
         self.share[r] = share
         np.log(sums.all_norms, out=self.work)
+        np.vecdot(self.work, self.mean, out=self.logs[r])
         if sums.scaled:
-            self.logs[r] = np.matmul(self.work + 2 * LN2 * sums.all_exponents, self.mean)
-        else:
-            np.matmul(self.work, self.mean, out=self.logs[r])
+            self.logs[r] += 2 * LN2 * np.add.reduce(sums.all_exponents, axis=-1) / self.mean.size
         for (quantity, layer, seed), value in sums.exact.items():
             self.raw[r, quantity, layer, seed] = value
         if sums.scaled or buffers.forward_scaled or self.dirty[r]:
@@ -72,7 +70,7 @@ class Recorder:
         """A sample with a zero delta at any layer leaves all logs of its row, so that factors still add."""
         logs = 0.0 + self.work[:, :, 0] + 2 * LN2 * self.sums.all_exponents[:, :, 0]  # (2L + 1, S, B)
         layers = self.buffers.shape.depth
-        zero = np.isneginf(logs[layers : 2 * layers])  # of delta, from the first layer to the last
+        zero = np.isneginf(logs[1:-1:2])  # of delta, from the first layer to the last
         self.zeros[r] = zero.sum(axis=-1)
         self.dirty[r] = True
         for seed in range(zero.shape[1]):
@@ -85,7 +83,7 @@ class Recorder:
         size = self.buffers.shape.width * self.buffers.shape.batch
         total, square = self.raw[r, A1], self.raw[r, A2]
         lossy = total * total > (1 - _LOSSY[self.buffers.dtype]) * size * square
-        if lossy.any():
+        if np.logical_or.reduce(lossy, None):
             for layer, seed in np.argwhere(lossy):
                 self.std[r, int(layer), int(seed)] = float(
                     self.buffers.a[layer, seed, :-1].std(dtype=np.float64)
@@ -95,8 +93,7 @@ class Recorder:
         """The first `rows` rows as the arrays of recording.npz, (rows, layers, S), and `loss` (rows, S)."""
         raw, exponents = self.raw[:rows], self.exponents[:rows] * LN2
         logs, batch = self.logs[:rows, :, :, 0] / 2, log(self.buffers.shape.batch)
-        layers = self.buffers.shape.depth
-        log_u, log_delta, log_out = logs[:, :layers], logs[:, layers:-1], logs[:, -1:]
+        log_u, log_delta, log_out = logs[:, :-1:2], logs[:, 1:-1:2], logs[:, -1:]
         above = np.concatenate([log_delta[:, 1:], log_out], axis=1)
         units = self.buffers.shape.width * self.buffers.shape.batch
         mean = raw[:, A1] / units

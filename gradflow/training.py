@@ -22,7 +22,8 @@ from gradflow.streams import Purpose, stream
 
 Array = NDArray[Any]
 
-STACKED_WIDTH = 32  # networks up to this width are trained as one stack; wider ones in turn
+STACKED_WIDTH = 32  # networks up to this width are trained in stacks; wider ones in turn
+STACKED_SEEDS = 8  # of so many at most: more gain nothing, and leave the cache
 BLOCK_ROWS, BLOCK_FLOPS = 64, 2e9  # a block ends at whichever comes first
 
 
@@ -144,12 +145,13 @@ class Training:
         dtype = np.dtype(plan.dtype)
         self._x = np.concatenate([data.x, np.ones((data.samples, 1))], axis=1).astype(dtype)
         self._y = data.y.astype(dtype)
-        size = plan.seeds if plan.width <= STACKED_WIDTH else 1
-        shape = plan.shape(data, size)
-        self._rows = block_rows(shape)
-        buffers = Buffers(shape, plan.activation, dtype, keep_gradients=plan.clip_norm is not None)
-        starts = range(plan.seed, plan.seed + plan.seeds, size)
-        self._groups = [_Group(plan, data, range(s, s + size), buffers, self._rows) for s in starts]
+        groups = stacks(plan)
+        self._rows = block_rows(plan.shape(data, len(groups[0])))
+        buffers = {
+            size: Buffers(plan.shape(data, size), plan.activation, dtype, plan.clip_norm is not None)
+            for size in {len(seeds) for seeds in groups}
+        }
+        self._groups = [_Group(plan, data, seeds, buffers[len(seeds)], self._rows) for seeds in groups]
 
     def __iter__(self) -> Iterator[Progress]:
         rows = self.plan.steps + 1
@@ -235,6 +237,13 @@ def reason(block: Recording, row: int) -> str:
         if bad.any():
             return f"the {what} of layer {len(bad) - int(np.argmax(bad[::-1]))} is not finite"
     return "a norm is not finite"
+
+
+def stacks(plan: Plan) -> list[range]:
+    """The seeds of the networks that are trained side by side, stack by stack."""
+    end = plan.seed + plan.seeds
+    size = STACKED_SEEDS if plan.width <= STACKED_WIDTH else 1
+    return [range(seed, min(seed + size, end)) for seed in range(plan.seed, end, size)]
 
 
 def block_rows(shape: Shape) -> int:

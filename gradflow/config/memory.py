@@ -8,7 +8,7 @@ import numpy as np
 
 from gradflow.data import Data
 from gradflow.recording import PER_LAYER
-from gradflow.training import STACKED_WIDTH, Plan
+from gradflow.training import STACKED_SEEDS, STACKED_WIDTH, Plan
 
 UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 
@@ -19,7 +19,7 @@ def memory_bytes(plan: Plan, data: Data) -> int:
     Networks: seeds (1 + slots) parameters, one layer of gradients (all if they are clipped together), and
     (2 W + 1) B activations and slopes a layer of the networks that train as one stack. Record: float64.
     """
-    stack = plan.seeds if plan.width <= STACKED_WIDTH else 1
+    stack = min(plan.seeds, STACKED_SEEDS) if plan.width <= STACKED_WIDTH else 1
     shape = plan.shape(data, stack)
     kept = plan.seeds * (1 + plan.optimizer.slots) * shape.parameters
     gradients = stack * (shape.parameters if plan.clip_norm else (plan.width + 1) * plan.width)

@@ -43,10 +43,17 @@ class Plain:
         self.d = buffers.d[:k] if self.activation.from_output else buffers.d[lo:hi]
         self.z_flat = self.z.reshape(k, s, w * b)
         self.a_flat = buffers.a.reshape(-1, s, (w + 1) * b)[lo:hi, :, : w * b]
-        self.ones, self.row, self.column = buffers.ones[: w * b], buffers.ones[:w].reshape(1, w), buffers.ones[:b]
-        self.raw, self.norms = buffers.sums.raw[:, lo:hi], buffers.sums.norms[:, lo:hi]
-        self.words, self.saturated = buffers.words[:k], buffers.sums.marks[lo:hi]
-        self.dead = buffers.sums.dead[lo:hi]
+        self.ones, self.row, self.column = (
+            buffers.ones[: w * b],
+            buffers.ones[:w].reshape(1, w),
+            buffers.ones[:b],
+        )
+        raw, norms = buffers.sums.raw[:, lo:hi], buffers.sums.norms[lo:hi]
+        self.a1, self.a2, self.z2 = raw[A1], raw[A2], raw[Z2]
+        self.norms, self.u_norms, self.d_norms = norms.reshape(-1), norms[:, 0], norms[:, 1]
+        self.saturated, self.dead = buffers.sums.saturated[lo:hi].reshape(-1), buffers.sums.dead[lo:hi]
+        self.each_marks = list(self.marks.reshape(k * s, w * b))
+        self.shallow = np.array(SATURATED * self.activation.steepest, buffers.dtype)
 
     def _bind_layers(self, layers: list[Array]) -> None:
         """Views of one layer at a time, as tuples that the passes loop over."""
@@ -80,11 +87,11 @@ class Plain:
             product(weights, inputs, z)
             value(z, a, kept)
         if record:
-            np.matmul(self.a_flat, self.ones, out=self.raw[A1])
-            np.vecdot(self.a_flat, self.a_flat, out=self.raw[A2])
+            np.vecdot(self.a_flat, self.ones, out=self.a1)
+            np.vecdot(self.a_flat, self.a_flat, out=self.a2)
         if record or self.activation.homogeneous:
-            np.vecdot(self.z_flat, self.z_flat, out=self.raw[Z2])
-            if not self.range.central(self.raw[Z2]):
+            np.vecdot(self.z_flat, self.z_flat, out=self.z2)
+            if not self.range.central(self.z2):
                 exact.forward(self)
         if not self.activation.from_output:
             self.activation.quick_derivative(self.z, self.a, self.kept, self.d)
@@ -97,7 +104,6 @@ class Plain:
             self.activation.quick_derivative(self.z, self.a, self.kept, self.d)
             if record:
                 self._count_slopes(self.d)
-        np.copyto(self.buffers.entry, self.top)
         product, multiply = self.product, np.multiply
         for d, u, weights, u_below in self.backward_calls:
             multiply(d, u, out=d)
@@ -116,23 +122,27 @@ class Plain:
             exact.enter(self, below.top)
 
     def _sum_norms(self) -> None:
-        np.multiply(self.z, self.z, out=self.z)
-        np.matmul(self.row, self.z, out=self.norms[0])
-        np.multiply(self.d, self.d, out=self.z)
-        np.matmul(self.row, self.z, out=self.norms[1])
+        np.multiply(self.z, self.z, out=self.kept)
+        np.matmul(self.row, self.kept, out=self.u_norms)
+        np.multiply(self.d, self.d, out=self.kept)
+        np.matmul(self.row, self.kept, out=self.d_norms)
 
     def _check_norms(self) -> None:
         """Have the chunk done again unless every squared norm surely has all its digits."""
-        least, most = np.minimum.reduce(self.norms, None), np.maximum.reduce(self.norms, None)
+        least, most = np.minimum.reduce(self.norms), np.maximum.reduce(self.norms)
         self.central = least >= self.range.low and most <= self.range.high
         held = least > self.range.tiny and most < self.range.huge
-        if not held or not (self.activation.exact_quick or least > exact.LOSSY * most):
+        if not held or not (self.activation.exact_quick or least > exact.LOSSY * most or self._precise()):
             exact.backward(self)
+
+    def _precise(self) -> bool:
+        """Whether slopes kept their digits: no layer lost most of a sample's gradient to saturated units."""
+        return bool(np.logical_and.reduce(self.d_norms >= exact.LOSSY * self.u_norms, None))
 
     def _count_slopes(self, slopes: Array) -> None:
         """Saturated units x samples, and units whose slope is 0 on every sample; slopes >= 0."""
-        np.less(slopes, SATURATED * self.activation.steepest, out=self.marks)
-        np.add.reduce(self.words, axis=-1, out=self.saturated)
+        np.less(slopes, self.shallow, out=self.marks)
+        self.saturated[:] = [np.count_nonzero(marks) for marks in self.each_marks]
         if self.activation.flat:
             np.add.reduce(np.matmul(slopes, self.column) == 0, axis=-1, out=self.dead)
 

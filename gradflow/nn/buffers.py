@@ -5,6 +5,7 @@ Layout, per layer and contiguous, so that a layer is one matrix and a chunk of l
     A  (L, S, W + 1, B)   activations; the last row is 1, or 2^-e where a layer's input carries the exponent e
     D  (L | n, S, W, B)   slopes, which the deltas overwrite; a ring of n layers where slopes follow from A
     Z  (n, S, W, B)       scratch of one chunk of n layers: z going forward, u = W delta going back
+    K  (n, S, W, B)       more of it: what an activation keeps for its slope going forward, squares going back
     G  (n | L, S, W+1, W) gradients of one chunk; of all layers when they must be clipped together
 
 Quantities that the record keeps leave a pass as raw sums in `Sums`; logarithms and divisions come later.
@@ -23,7 +24,7 @@ from gradflow.nn.parameters import Shape, aligned
 Array = NDArray[Any]
 
 Z2, A1, A2, DW2, DB2, W2, STEP2 = range(7)  # rows of Sums.raw
-CHUNK_BYTES = 1 << 20  # about half of a core's second-level cache
+CHUNK_BYTES = 3 << 18  # what a chunk of layers may take of a second-level cache and a bit of the third
 CHUNK_LAYERS = 16  # a norm may change by 10^15 within a chunk before float32 squares give out
 
 
@@ -34,13 +35,13 @@ class Sums:
         layers, s, b = shape.depth, shape.seeds, shape.batch
         self.raw = np.zeros((7, layers, s), dtype)
         self.exact: dict[tuple[int, int, int], float] = {}  # sums that the dtype could not hold, in float64
-        self.marks = np.zeros((layers, s, byte_groups(shape)), np.uint64)  # saturated units x samples, per byte
-        self.dead = np.zeros((layers, s), np.int64)  # units
+        self.counts = np.zeros((2, layers, s), np.int64)  # saturated units x samples, dead units
+        self.saturated, self.dead = self.counts
         self.loss = np.zeros(s)
         self.all_norms = np.zeros((2 * layers + 1, s, 1, b), dtype)
         self.all_exponents = np.zeros((2 * layers + 1, s, 1, b), np.int64)
-        self.norms = self.all_norms[:-1].reshape(2, layers, s, 1, b)  # ||u||^2, ||delta||^2 of each sample
-        self.norm_exponent = self.all_exponents[:-1].reshape(2, layers, s, 1, b)
+        self.norms = self.all_norms[:-1].reshape(layers, 2, s, 1, b)  # ||u||^2, ||delta||^2 of each sample
+        self.norm_exponent = self.all_exponents[:-1].reshape(layers, 2, s, 1, b)
         self.out_norm, self.out_exponent = self.all_norms[-1], self.all_exponents[-1]  # of ||delta_out||^2
         self.gradient_exponent = np.zeros((2, layers, s), np.int64)  # of dW and db
         self.scaled = False  # any exponent of the backward pass is not 0
@@ -49,7 +50,9 @@ class Sums:
 class Buffers:
     """The working memory of one pass; networks that are trained in turn share it."""
 
-    def __init__(self, shape: Shape, activation: Activation, dtype: Any, keep_gradients: bool = False) -> None:
+    def __init__(
+        self, shape: Shape, activation: Activation, dtype: Any, keep_gradients: bool = False
+    ) -> None:
         self.shape, self.dtype = shape, np.dtype(dtype)
         layers, s, w, b = shape.depth, shape.seeds, shape.width, shape.batch
         self.chunk = chunk_layers(shape, self.dtype)
@@ -61,10 +64,7 @@ class Buffers:
         self.d = aligned((self.chunk if activation.from_output else layers, s, w, b), dtype)
         self.z = aligned((self.chunk, s, w, b), dtype)
         self.kept = aligned((self.chunk, s, w, b), dtype)
-        groups = byte_groups(shape)  # a mask is a byte a mark; what pads its last word stays 0
-        self.words = np.zeros((self.chunk, s, groups, -(-w * b // (8 * groups))), np.uint64)
-        self.marks = self.words.view(np.bool_).reshape(self.chunk, s, -1)[..., : w * b].reshape(-1, s, w, b)
-        self.entry = aligned((s, w, b), dtype)  # u of a chunk's last layer, should the chunk be done again
+        self.marks = aligned((self.chunk, s, w, b), np.bool_)
         self.gradient = aligned((layers - 1 if keep_gradients else self.chunk, s, w + 1, w), dtype)
         self.keeps_gradients = keep_gradients
         self.gradient_first = aligned((1, s, shape.features + 1, w), dtype)
@@ -93,14 +93,10 @@ class Buffers:
         self.forward_scaled = self.sums.scaled = False
 
 
-def byte_groups(shape: Shape) -> int:
-    """Into how many sums the marks of a layer are added, eight bytes at a time: a byte counts to 255 at most."""
-    words = -(-shape.width * shape.batch // 8)
-    least = -(-words // 255)
-    return next((n for n in range(least, least + 64) if words % n == 0), least)
-
-
 def chunk_layers(shape: Shape, dtype: Any) -> int:
-    """How many layers are worked on at once: as many as stay in a core's cache."""
-    layer = shape.seeds * shape.width * (2 * shape.batch + shape.width) * np.dtype(dtype).itemsize
+    """How many layers are worked on at once: as many of one network as stay in a core's cache.
+
+    It does not depend on the seeds: where norms leave the range, a chunk is the unit that is done again.
+    """
+    layer = shape.width * (2 * shape.batch + shape.width) * np.dtype(dtype).itemsize
     return int(max(1, min(shape.depth, CHUNK_LAYERS, CHUNK_BYTES // layer)))

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.nn.elementwise import number, scratch_like, tanh
+
 Array = NDArray[Any]
 
 _SPLIT = 1.1  # the series below it, 1 - erfc above
@@ -78,15 +80,18 @@ def _erfc_tail(x: Array) -> Array:
 
 
 def _horner(coefficients: tuple[float, ...], x: Array) -> Array:
-    return reduce(lambda total, c: total * x + c, reversed(coefficients[:-1]), np.full_like(x, coefficients[-1]))
+    return reduce(
+        lambda total, c: total * x + c, reversed(coefficients[:-1]), np.full_like(x, coefficients[-1])
+    )
 
 
 def _erf_single(x: Array, out: Array, square: Array) -> Array:
+    numbers = [number(c, np.float32) for c in _SINGLE]
     np.multiply(x, x, out=square)
-    np.multiply(square, _SINGLE[-1], out=out)
-    for c in _SINGLE[-2:0:-1]:
+    np.multiply(square, numbers[-1], out=out)
+    for c in numbers[-2:0:-1]:
         np.add(out, c, out=out)
         np.multiply(out, square, out=out)
-    np.add(out, _SINGLE[0], out=out)
-    np.multiply(out, x, out=out)
-    return np.tanh(out, out=out)
+    np.add(out, numbers[0], out=out)
+    np.multiply(out, x, out=square)
+    return tanh(square, out, scratch_like(x, 1))

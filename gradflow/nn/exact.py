@@ -36,7 +36,7 @@ def forward(chunk: Plain) -> None:
     """Mend what the quick forward pass of a chunk could not hold, one network at a time."""
     homogeneous = chunk.activation.homogeneous
     for seed in range(chunk.buffers.shape.seeds):
-        squares = chunk.raw[Z2, :, seed]
+        squares = chunk.z2[:, seed]
         if not chunk.range.holds(squares):
             (_forward_layers if homogeneous else _sum_chunk)(chunk, seed)
         elif homogeneous and not chunk.range.central(squares[-1:]):
@@ -45,9 +45,8 @@ def forward(chunk: Plain) -> None:
 
 def pass_on_exponent(chunk: Plain) -> None:
     """The exponent of a chunk's input is that of every input within it and of its output."""
-    for layer in range(chunk.lo, chunk.hi):
-        for seed in range(chunk.buffers.shape.seeds):
-            _set_exponent(chunk, layer, seed, int(chunk.buffers.exponent[chunk.lo, seed]))
+    for seed in range(chunk.buffers.shape.seeds):
+        _set_exponent(chunk, slice(chunk.lo, chunk.hi), seed, int(chunk.buffers.exponent[chunk.lo, seed]))
 
 
 def _forward_layers(chunk: Plain, seed: int) -> None:
@@ -56,7 +55,7 @@ def _forward_layers(chunk: Plain, seed: int) -> None:
         np.matmul(chunk.transposed[i][seed], chunk.inputs[i][seed], out=z)
         chunk.activation.value(z, a, chunk.kept[i, seed])
         _sum_layer(chunk, i, seed)
-        _set_exponent(chunk, layer, seed, int(chunk.buffers.exponent[layer, seed]))
+        _set_exponent(chunk, slice(layer, layer + 1), seed, int(chunk.buffers.exponent[layer, seed]))
         _scale_output(chunk, layer, seed)
 
 
@@ -80,16 +79,16 @@ def _scale_output(chunk: Plain, layer: int, seed: int) -> None:
         return
     k = int(np.frexp(largest)[1])
     np.ldexp(a, -k, out=a)
-    _set_exponent(chunk, layer, seed, int(chunk.buffers.exponent[layer + 1, seed]) + k)
+    _set_exponent(chunk, slice(layer, layer + 1), seed, int(chunk.buffers.exponent[layer + 1, seed]) + k)
 
 
-def _set_exponent(chunk: Plain, layer: int, seed: int, exponent: int) -> None:
-    """The output of `layer` is stored as a 2^-exponent, so its row of ones, which the bias meets, is 2^-exponent."""
+def _set_exponent(chunk: Plain, layers: slice, seed: int, exponent: int) -> None:
+    """The output of `layers` is a 2^-exponent, so its row of ones, which the bias meets, is 2^-exponent."""
     buffers = chunk.buffers
-    buffers.exponent[layer + 1, seed] = exponent
+    buffers.exponent[1:][layers, seed] = exponent
     buffers.forward_scaled = True
-    largest = np.finfo(buffers.dtype).max / 4  # where it does not fit, the bias is 0, and 0 * inf would be nan
-    buffers.a[layer, seed, -1] = min(float(power_of_two(-exponent, np.float64)), float(largest))
+    largest = np.finfo(buffers.dtype).max / 4  # beyond, the bias is 0, and 0 * inf would be nan
+    buffers.a[layers, seed, -1] = min(float(power_of_two(-exponent, np.float64)), float(largest))
 
 
 # --- backward -----------------------------------------------------------------------------------------------
@@ -105,10 +104,10 @@ def backward(chunk: Plain) -> None:
 def _trustworthy(chunk: Plain, seed: int) -> bool:
     """Whether every squared norm is in range, 0 for a reason, or beyond help (not finite on entry)."""
     sums, tiny, quick = chunk.buffers.sums, chunk.range.tiny, chunk.activation.exact_quick
-    if not np.isfinite(chunk.buffers.entry[seed]).all():
+    if not np.isfinite(chunk.top[seed]).all():
         return True
-    u2, d2 = chunk.norms[:, :, seed, 0]
-    above = sums.norms[1, chunk.hi, seed] if chunk.hi < chunk.buffers.shape.depth else sums.out_norm[seed]
+    u2, d2 = chunk.u_norms[:, seed, 0], chunk.d_norms[:, seed, 0]
+    above = sums.norms[chunk.hi, 1, seed] if chunk.hi < chunk.buffers.shape.depth else sums.out_norm[seed]
     parent = np.concatenate([d2[1:], above])
     u_fine = (u2 > tiny) & (u2 < chunk.range.huge) | (u2 == 0) & (parent == 0)
     d_fine = (d2 > tiny) & (d2 < chunk.range.huge) | (d2 == 0) & ((u2 == 0) | quick & (u2 > tiny))
@@ -120,7 +119,7 @@ def _backward_layers(chunk: Plain, seed: int) -> None:
     buffers, sums = chunk.buffers, chunk.buffers.sums
     sums.scaled = True
     exponent = buffers.entry_exponent[seed]
-    u = buffers.entry[seed].astype(np.float64)
+    u = chunk.top[seed].astype(np.float64)
     for i in range(chunk.hi - chunk.lo - 1, -1, -1):
         layer = chunk.lo + i
         u, exponent = _normalize(u, exponent)
@@ -141,22 +140,22 @@ def _normalize(v: Array, exponent: Array) -> tuple[Array, Array]:
 
 def _store_norm(chunk: Plain, kind: int, layer: int, seed: int, v: Array, exponent: Array) -> None:
     sums = chunk.buffers.sums
-    sums.norms[kind, layer, seed, 0] = np.vecdot(v, v, axis=0)
-    sums.norm_exponent[kind, layer, seed] = exponent
+    sums.norms[layer, kind, seed, 0] = np.einsum("wb,wb->b", v, v)
+    sums.norm_exponent[layer, kind, seed] = exponent
 
 
 def note_exponents(chunk: Plain) -> None:
     """Every layer of a chunk that the quick pass went through has the exponent of its entry."""
     buffers, sums, lo, hi = chunk.buffers, chunk.buffers.sums, chunk.lo, chunk.hi
     if sums.scaled:
-        sums.norm_exponent[:, lo:hi] = buffers.entry_exponent
+        sums.norm_exponent[lo:hi] = buffers.entry_exponent
         buffers.delta_exponent[lo:hi] = buffers.entry_exponent
 
 
 def enter(chunk: Plain, u: Array) -> None:
     """Bring the u (S, W, B) that goes below a chunk near 1, for each network whose norms have drifted."""
     buffers, sums = chunk.buffers, chunk.buffers.sums
-    squares = chunk.norms[1, 0]
+    squares = chunk.d_norms[0]
     if sums.scaled:
         buffers.entry_exponent[...] = buffers.delta_exponent[chunk.lo]
     if chunk.range.central(squares):
@@ -164,7 +163,7 @@ def enter(chunk: Plain, u: Array) -> None:
     for seed in range(buffers.shape.seeds):
         if not chunk.range.central(squares[seed]):
             k = shared_exponent(np.sqrt(squares[seed]))
-            np.ldexp(u[seed], -k, out=u[seed])
+            np.multiply(u[seed], power_of_two(-k, u.dtype), out=u[seed])
             buffers.entry_exponent[seed] += k
             sums.scaled = True
 
@@ -177,6 +176,18 @@ def gradient(stack: Stack) -> None:
 
     Leaves the exponents of dW and db, which differ when the activations carry one, in `stack.exponent`.
     """
+    exponent = stack.delta_exponent[:, :, 0]  # (k, S, B)
+    shared = exponent[..., 0]
+    if np.logical_and.reduce(exponent == shared[..., None], None):
+        np.matmul(stack.inputs, stack.delta_t, out=stack.g)
+        if stack.buffers.forward_scaled:  # the row of ones is 2^-e then
+            np.matmul(stack.delta, stack.buffers.ones[: exponent.shape[-1]], out=stack.g[:, :, -1])
+        stack.exponent[...] = shared + stack.input_exponent, shared
+    else:
+        _gradient_layers(stack)
+
+
+def _gradient_layers(stack: Stack) -> None:
     for i in range(stack.p.shape[0]):
         for seed in range(stack.p.shape[1]):
             exponent = stack.delta_exponent[i, seed, 0]
@@ -190,10 +201,12 @@ def gradient(stack: Stack) -> None:
 
 
 def gradient_scale(stack: Stack, share: Array | float) -> Array:
-    """2^exponent * share for each row of a stack's gradients, (k, S, fan_in + 1, 1)."""
+    """2^exponent * share for each row of a stack's gradients, (k, S, fan_in + 1, 1) or (k, S, 1, 1)."""
     weights, bias = power_of_two(stack.exponent, stack.g.dtype)
-    scale = np.repeat(weights[:, :, None, None], stack.g.shape[2], axis=2)
-    scale[:, :, -1, 0] = bias
+    scale = weights[:, :, None, None]
+    if stack.buffers.forward_scaled:
+        scale = np.repeat(scale, stack.g.shape[2], axis=2)
+        scale[:, :, -1, 0] = bias
     used: Array = scale * np.asarray(share, stack.g.dtype).reshape(-1, 1, 1)
     return used
 

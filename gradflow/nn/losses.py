@@ -53,20 +53,26 @@ class CrossEntropy(Loss):
     def delta(
         self, z: Array, y: Array, out: Array, exponent: Array | None = None
     ) -> tuple[Array, Array | None]:
-        row = _ones_row(z.shape[-2], z.dtype)
+        y = np.ascontiguousarray(y)
         shifted = z - np.maximum.reduce(z, axis=-2, keepdims=True)
-        at_class = np.matmul(row, shifted * y).astype(np.float64)
+        parts = np.empty((3, *z.shape), z.dtype)
+        at_class, mine, others = parts
+        np.multiply(shifted, y, out=at_class)
         if exponent is not None:
-            shifted, at_class = np.ldexp(shifted, exponent), np.ldexp(at_class, exponent)
+            shifted = np.ldexp(shifted, exponent)
         np.exp(shifted, out=shifted)
-        mine = np.multiply(shifted, y, out=out)
-        others = np.subtract(shifted, mine, out=shifted)
-        of_mine, of_others = np.matmul(row, mine), np.matmul(row, others)
-        total = of_mine + of_others
+        np.multiply(shifted, y, out=mine)
+        np.subtract(shifted, mine, out=others)
+        at_class, mine, total = np.matmul(_ones_row(z.shape[-2], z.dtype), parts)
         # softmax - 1 at the class cancels as the fit gets good; minus the sum of the others does not
-        np.subtract(others, of_others * y, out=out)
+        np.multiply(y, total, out=shifted)
+        np.subtract(others, shifted, out=out)
+        np.add(total, mine, out=total)
         np.divide(out, total, out=out)
-        return (np.log(total, dtype=np.float64) - at_class)[..., 0, :], None
+        at_class = at_class.astype(np.float64)
+        if exponent is not None:
+            at_class = np.ldexp(at_class, exponent)
+        return (np.log(total.astype(np.float64)) - at_class)[..., 0, :], None
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,7 @@ class Network:
         buffers, sums = self.buffers, self.buffers.sums
         exponent = buffers.exponent[-1][:, None, None] if buffers.forward_scaled else None
         losses, carried = self.loss.delta(self.outputs, self.targets, buffers.delta_out, exponent)
-        np.mean(losses, axis=-1, out=sums.loss)
+        np.multiply(np.add.reduce(losses, axis=-1), 1 / self.shape.batch, out=sums.loss)
         np.matmul(self.row, np.square(buffers.delta_out), out=sums.out_norm)
         if carried is not None:
             sums.scaled = True

@@ -23,7 +23,14 @@ class Stack:
     """
 
     def __init__(
-        self, p: Array, state: tuple[Array, ...], g: Array, inputs: Array, delta: Array, layers: slice, buffers: Buffers
+        self,
+        p: Array,
+        state: tuple[Array, ...],
+        g: Array,
+        inputs: Array,
+        delta: Array,
+        layers: slice,
+        buffers: Buffers,
     ) -> None:
         self.p, self.state, self.g, self.inputs, self.delta, self.layers = p, state, g, inputs, delta, layers
         self.buffers, self.sums, self.range = buffers, buffers.sums, RANGES[buffers.dtype]
@@ -35,9 +42,15 @@ class Stack:
         self.g_weights, self.g_bias = g.reshape(k, s, -1)[..., :weights], g.reshape(k, s, -1)[..., weights:]
         first = layers.start if self.recorded else buffers.shape.depth
         self.input_exponent = buffers.exponent[first : first + k]
-        self.delta_exponent = buffers.delta_exponent[layers] if self.recorded else buffers.sums.out_exponent[None]
-        self.exponent = buffers.sums.gradient_exponent[:, layers] if self.recorded else np.zeros((2, k, s), np.int64)
-        self.raw = buffers.sums.raw[:, layers]
+        self.delta_exponent = (
+            buffers.delta_exponent[layers] if self.recorded else buffers.sums.out_exponent[None]
+        )
+        self.exponent = (
+            buffers.sums.gradient_exponent[:, layers] if self.recorded else np.zeros((2, k, s), np.int64)
+        )
+        raw = buffers.sums.raw[:, layers]
+        self.dw2, self.db2, self.w2, self.step2 = raw[DW2], raw[DB2], raw[W2], raw[STEP2]
+        self.squares = raw[DW2 : W2 + 1]
 
     @property
     def scaled(self) -> bool:
@@ -51,10 +64,10 @@ class Stack:
         else:
             np.matmul(self.inputs, self.delta_t, out=self.g)
         if record and self.recorded:
-            np.vecdot(self.g_weights, self.g_weights, out=self.raw[DW2])
-            np.vecdot(self.g_bias, self.g_bias, out=self.raw[DB2])
-            np.vecdot(self.p_weights, self.p_weights, out=self.raw[W2])
-            if not self.range.holds(self.raw[DW2 : W2 + 1]):
+            np.vecdot(self.g_weights, self.g_weights, out=self.dw2)
+            np.vecdot(self.g_bias, self.g_bias, out=self.db2)
+            np.vecdot(self.p_weights, self.p_weights, out=self.w2)
+            if not self.range.holds(self.squares):
                 exact.sum_gradients(self, DW2, self.g_weights)
                 exact.sum_gradients(self, DB2, self.g_bias)
                 exact.sum_gradients(self, W2, self.p_weights)
@@ -64,8 +77,8 @@ class Stack:
         scale = exact.gradient_scale(self, share) if self.scaled else share
         optimizer.step(self.g, self.p, self.state, t, scale)
         if record and self.recorded and not optimizer.proportional:
-            np.vecdot(self.g_weights, self.g_weights, out=self.raw[STEP2])
-            if not self.range.holds(self.raw[STEP2]):
+            np.vecdot(self.g_weights, self.g_weights, out=self.step2)
+            if not self.range.holds(self.step2):
                 exact.sum_gradients(self, STEP2, self.g_weights)
         np.subtract(self.p, self.g, out=self.p)
 

@@ -1,69 +1,70 @@
-"""What is timed: each contender is a function that builds a training step of given sizes and returns it.
+"""Who is timed: each contender builds a training step and returns it with the norms of its first step.
 
-All take the same network: L hidden tanh layers of width W on W features, a read-out to 10 classes, batch B, float32,
-cross-entropy, SGD. A contender imports its own framework, so that one process holds one.
+A contender imports its own framework, and runs in its own process. The norms are, of every hidden layer,
+ln ||dL/dW|| of the batch mean, then the mean over samples of ln ||delta||.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
+from tests.bench import frameworks
+from tests.bench.cases import CLASSES, LR, Case, minibatch, weights
+
 Step = Callable[[], Any]
-CLASSES = 10
+Built = tuple[Step, list[float]]
 
 
-def gemm(depth: int, width: int, batch: int, **_: Any) -> Step:
+def gemm(case: Case) -> Built:
     """Only the matrix products of a step: three a layer, read-out included, dX of layer 1 left out."""
+    w = list(weights(case))
     rng = np.random.default_rng(0)
-    weights = [rng.standard_normal((width, width), np.float32) / width**0.5 for _ in range(depth)]
-    weights.append(rng.standard_normal((width, CLASSES), np.float32))
-    a = [rng.standard_normal((width, batch), np.float32) for _ in range(depth + 1)]
-    z = [np.empty((w.shape[1], batch), np.float32) for w in weights]
-    grads = [np.empty_like(w) for w in weights]
-    up = [np.empty((width, batch), np.float32) for _ in range(depth + 1)]
-    forward = [(w.T, x, out) for w, x, out in zip(weights, a, z, strict=True)]
-    back = [
-        (weights[i], z[i], up[i], a[i], z[i].T, grads[i]) for i in range(depth, -1, -1)
-    ]
+    a = [rng.standard_normal((case.width, case.batch), np.float32) for _ in w]
+    z = [np.empty((m.shape[1], case.batch), np.float32) for m in w]
+    grads = [np.empty_like(m) for m in w]
+    up = [np.empty((case.width, case.batch), np.float32) for _ in w]
+    forward = [(m.T, x, out) for m, x, out in zip(w, a, z, strict=True)]
+    back = [(w[i], z[i], up[i], a[i], z[i].T, grads[i], i > 0) for i in range(case.depth, -1, -1)]
 
     def step() -> None:
-        for w, x, out in forward:
-            np.dot(w, x, out)
-        for i, (w, delta, u, x, delta_t, g) in enumerate(back):
+        for m, x, out in forward:
+            np.dot(m, x, out)
+        for m, delta, u, x, delta_t, g, below in back:
             np.dot(x, delta_t, g)
-            if i < depth:
-                np.dot(w, delta, u)
+            if below:
+                np.dot(m, delta, u)
 
-    return step
+    return step, []
 
 
-def engine(
-    depth: int, width: int, batch: int, record: bool = True, activation: str = "tanh", optimizer: str = "sgd", seeds: int = 1
-) -> Step:
+def engine(case: Case, record: bool = True) -> Built:
     """gradflow's own step: forward, backward, update and, with `record`, the row of the record."""
     from gradflow.nn.activations import ACTIVATIONS
     from gradflow.nn.buffers import Buffers
-    from gradflow.nn.initializers import Gaussian
     from gradflow.nn.losses import LOSSES
     from gradflow.nn.network import Network
     from gradflow.nn.optimizers import OPTIMIZERS
     from gradflow.nn.parameters import Shape
     from gradflow.recording import Recorder
+    from gradflow.training import block_rows
 
-    act, rule = ACTIVATIONS[activation](), replace(OPTIMIZERS[optimizer](), lr=1e-4)
-    shape = Shape(width, width, depth, CLASSES, batch, True, seeds)
+    act, rule = ACTIVATIONS[case.activation](), replace(OPTIMIZERS[case.optimizer](), lr=LR)
+    shape = Shape(case.width, case.width, case.depth, CLASSES, case.batch, True, case.seeds)
     buffers = Buffers(shape, act, np.float32)
     network = Network(shape, act, LOSSES["cross_entropy"](), rule, buffers)
-    network.parameters.draw(range(seeds), Gaussian(sigma_w=STABLE.get(activation, 1.0)), 0.0)
-    rng = np.random.default_rng(0)
-    buffers.x[..., :-1] = rng.standard_normal((seeds, batch, width))
-    buffers.y[...] = np.eye(CLASSES, dtype=np.float32)[rng.integers(0, CLASSES, (seeds, batch))]
-    recorder = Recorder(buffers, rule, 64)
-    row = 0
+    for p, m in zip(network.parameters, weights(case), strict=True):
+        p[:, :-1] = m
+    x, y = minibatch(case)
+    buffers.x[..., :-1] = x
+    buffers.y[...] = np.eye(CLASSES, dtype=np.float32)[y]
+    rows, row = block_rows(shape), 0
+    recorder = Recorder(buffers, rule, rows)
 
     def step() -> None:
         nonlocal row
@@ -72,12 +73,72 @@ def engine(
         if record:
             recorder.row(row, network.share)
             row += 1
-            if row == 64:
-                recorder.flush(64)
+            if row == rows:
+                recorder.flush(rows)
                 row = 0
 
-    return step
+    if not record:
+        return step, []
+    network.forward(record)
+    network.backward(record)
+    recorder.row(0, network.share)
+    block = recorder.flush(1)
+    return step, [float(v) for name in ("weight_grad", "delta") for v in block[f"log_{name}_norm"][0, :, 0]]
 
 
-STABLE = {"relu": 2**0.5, "gelu": 1.98, "silu": 2.0, "sigmoid": 4.0}
-CONTENDERS: dict[str, Callable[..., Step]] = {"gemm": gemm, "engine": engine}
+def naive(case: Case) -> Built:
+    """The same in NumPy as it is usually written: samples in rows, fresh arrays, norms by np.linalg."""
+    w = list(weights(case))
+    b = [np.zeros(m.shape[1], np.float32) for m in w]
+    x, y = minibatch(case)
+    targets = np.eye(CLASSES, dtype=np.float32)[y]
+    rows: list[tuple[float, ...]] = []
+
+    def step() -> None:
+        rows.clear()
+        a = [x]
+        for m, c in zip(w[:-1], b[:-1], strict=True):
+            a.append(np.tanh(a[-1] @ m + c))
+        z = a[-1] @ w[-1] + b[-1]
+        e = np.exp(z - z.max(axis=1, keepdims=True))
+        delta = e / e.sum(axis=1, keepdims=True) - targets
+        for i in range(case.depth, -1, -1):
+            dw, db = a[i].T @ delta / case.batch, delta.mean(axis=0)
+            if i < case.depth:
+                rows.append(_row(dw, db, delta, a[i + 1]))
+            if i:
+                delta = (delta @ w[i].T) * (1 - a[i] ** 2)
+            w[i] -= LR * dw
+            b[i] -= LR * db
+
+    step()
+    return step, [float(np.log(r[0])) for r in rows[::-1]] + [float(r[2]) for r in rows[::-1]]
+
+
+def _row(dw: Any, db: Any, delta: Any, a: Any) -> tuple[float, ...]:
+    flow = np.log(np.linalg.norm(delta, axis=1)).mean()
+    saturated = (1 - a**2 < 0.05).mean()
+    return np.linalg.norm(dw), np.linalg.norm(db), flow, a.mean(), a.std(), saturated
+
+
+CONTENDERS: dict[str, Callable[[Case], Built]] = {
+    "gemm": gemm,
+    "engine": engine,
+    "engine, no record": partial(engine, record=False),
+    "naive numpy": naive,
+    "torch eager": frameworks.torch_eager,
+    "torch.compile": frameworks.torch_compile,
+    "jax jit": frameworks.jax_jit,
+    "numba": frameworks.numba_jit,
+}
+NEEDS = {
+    "torch eager": ["torch"],
+    "torch.compile": ["torch"],
+    "jax jit": ["jax"],
+    "numba": ["numba", "scipy"],
+}
+
+
+def installed() -> list[str]:
+    """The contenders whose frameworks are here."""
+    return [name for name in CONTENDERS if all(find_spec(need) for need in NEEDS.get(name, []))]

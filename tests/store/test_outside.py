@@ -17,6 +17,7 @@ from gradflow.store.outside import read_norms, run_of, save_norms
 from gradflow.store.rows import read_row
 
 C, DEPTH, SEEDS = 0.8, 12, 3
+NAMES = np.array([f"fc{layer}" for layer in range(DEPTH)])
 STEPS = (0, 5)
 LOGS = np.array(
     [[[(DEPTH - layer) * log(C) + 0.01 * seed * layer + step for seed in range(SEEDS)]
@@ -59,7 +60,7 @@ TEXTS = {
 }
 ARRAYS: dict[str, dict[str, Any]] = {
     "logs": {"log_norm": LOGS, "step": np.array(STEPS)},
-    "norms": {"norm": np.exp(LOGS), "step": np.array(STEPS), "layer": np.array([f"fc{j}" for j in range(DEPTH)])},
+    "norms": {"norm": np.exp(LOGS), "step": np.array(STEPS), "layer": NAMES},
     "with a kind": {"log_norm": LOGS, "step": np.array(STEPS), "kind": np.array("delta")},
     "our own": {"log_delta_norm": LOGS, "step": np.array(STEPS, float), "loss": np.zeros((2, SEEDS))},
     "long": {
@@ -134,8 +135,9 @@ def test_weight_gradients_give_no_c_and_it_says_why_and_what_to_do(write: Write)
 
 
 def test_of_two_kinds_delta_is_fitted_and_the_weights_stand_beside_it(write: Write) -> None:
-    both = csv_of("kind,step,layer,log_norm", lambda i, j, k: f"{('delta', 'weight')[k]},{i},{j},{LOGS[i, j, k]!s}",
-                  [place for place in EVERY if place[2] < 2])  # fmt: skip
+    rows = [(i, j, k) for i, j, k in EVERY if k < 2]
+    kinds = "delta", "weight"
+    both = csv_of("kind,step,layer,log_norm", lambda i, j, k: f"{kinds[k]},{i},{j},{LOGS[i, j, k]!s}", rows)
     found = flow(write(both), None)
     assert found.c == pytest.approx(C)
     assert found.profile.log10_weight_grad[0] == pytest.approx(LOGS[0, 0, 1] / log(10))
@@ -160,7 +162,7 @@ def test_of_two_kinds_delta_is_fitted_and_the_weights_stand_beside_it(write: Wri
         ("step,layer,kind,norm\n0,1,delta", "norms.csv:2: has 3 cells"),
         ("step,layer,kind,norm,norm\n", "two columns are called 'norm'"),
         ("step,layer,kind,norm\n0,1,delta,1\n0,1,delta,2", "norms.csv:3: a second norm of step 0, layer 1"),
-        ("step,layer,kind,norm\n0,1,delta,1\n0,2,delta,1\n1,1,delta,1", "the norm of step 1, layer 2, seed 0 is missing"),
+        ("step,layer,kind,norm\n0,1,delta,1\n0,2,delta,1\n1,1,delta,1", "step 1, layer 2, seed 0 is missing"),
         ("step,layer,kind,norm\n0,1,delta,1\n0,2,delta,1\n0,5,delta,1", "left out"),
         ("step,layer,kind,norm\n0,1,delta,1\n0,1,weight,1\n1,1,weight,1", "other kind has not"),
         ("step,layer,kind,norm\n0,1,delta,1\x00", "norm"),
@@ -168,7 +170,7 @@ def test_of_two_kinds_delta_is_fitted_and_the_weights_stand_beside_it(write: Wri
         ({"gradient": LOGS}, "no array norm or log_norm; it holds gradient"),
         ({"log_norm": LOGS[..., None]}, "(steps, layers, seeds)"),
         ({"log_norm": np.array(["a"])}, "norms are numbers"),
-        ({"log_norm": LOGS, "step": np.arange(7), "kind": np.array("delta")}, "step has 7 entries for 2 steps"),
+        ({"log_norm": LOGS, "step": np.arange(7), "kind": np.array("delta")}, "step has 7 entries for 2"),
         ({"log_norm": np.array([None, 1], dtype=object)}, "not a readable npz file"),
     ],
 )  # fmt: skip

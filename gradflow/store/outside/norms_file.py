@@ -93,7 +93,8 @@ def _kinds(wrong: str) -> str:
 def _assembled(cells: dict[str, Cells], source: str) -> Norms:
     keys = list(next(cells[kind] for kind in KINDS if kind in cells))
     steps = sorted({step for step, _, _ in keys})
-    layers, seeds = (_in_order(list(dict.fromkeys(key[i] for key in keys))) for i in (1, 2))
+    layers = _in_order(list(dict.fromkeys(layer for _, layer, _ in keys)))
+    seeds = _in_order(list(dict.fromkeys(seed for _, _, seed in keys)))
     _require_every(layers, source)
     logs = {kind: _cube(held, steps, layers, seeds, f"{source}: {kind}") for kind, held in cells.items()}
     return Norms(tuple(steps), tuple(layers), logs)

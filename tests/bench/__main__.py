@@ -1,0 +1,110 @@
+"""python -m tests.bench: what a recorded training step costs, over its matrix products and beside others.
+
+Tables: sizes against every installed framework; activations and adam; seeds stacked; growth with depth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from typing import Any
+
+from tests.bench.cases import Case
+from tests.bench.contenders import installed
+from tests.bench.measure import Timing, measure
+
+SIZES = [
+    Case(10, 64, 64), Case(50, 64, 64), Case(50, 128, 128), Case(50, 256, 256), Case(100, 512, 256),
+    Case(1000, 64, 64), Case(10, 1024, 512), Case(10, 32, 32), Case(2, 16, 16),
+]  # fmt: skip
+OWN = ["gemm", "engine", "engine, no record"]
+RULES = [
+    replace(case, activation=activation)
+    for activation in ("relu", "gelu", "silu", "selu")
+    for case in SIZES[1:4]
+] + [replace(case, optimizer="adam") for case in SIZES[3:5]]
+SEEDS = [Case(30, width, 64, seeds=seeds) for width in (8, 16, 32, 64) for seeds in (1, 4, 8)]
+GROWTH = [Case(depth, 64, 64) for depth in (10, 100, 1000, 10_000)]
+UNROLLED = {"torch.compile"}  # its compiler takes minutes for fifty layers
+
+
+def main() -> None:
+    """Measure and print table after table, or all of them as one JSON document."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("tables", nargs="*", help=f"of {', '.join(TABLES)}; all if none is named")
+    parser.add_argument(
+        "--threads", type=int, nargs="+", default=[1, 2], help="of each process, for the sizes"
+    )
+    parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--quick", action="store_true", help="few rounds of the three smallest sizes")
+    parser.add_argument("--json", action="store_true")
+    clock_help = "cpu: seconds that a process ran, for one thread on a machine that others use too"
+    parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help=clock_help)
+    options = parser.parse_args()
+    document = {}
+    for name in options.tables or TABLES:
+        document[name] = []
+        for row in TABLES[name](options):
+            document[name].append(row)
+            if not options.json:
+                print(line(name, row), flush=True)
+    if options.json:
+        print(json.dumps(document, indent=1))
+
+
+def sizes(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Every contender over the matrix products."""
+    for threads in options.threads:
+        for case in SIZES[:3] if options.quick else SIZES:
+            names = [name for name in installed() if case.depth <= 10 or name not in UNROLLED]
+            yield timed(case, names, threads, options)
+
+
+def rules(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """The engine with other activations and with adam."""
+    for case in RULES[:1] if options.quick else RULES:
+        yield timed(case, OWN, 1, options)
+
+
+def seeds(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """The engine with networks stacked: the ratio is a step's time over the matrix products of one."""
+    for case in SEEDS[:2] if options.quick else SEEDS:
+        yield timed(case, OWN[:2], 1, options)
+
+
+def growth(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """The engine's time per layer and step, and its memory, as the depth grows."""
+    for case in GROWTH[:2] if options.quick else GROWTH:
+        yield timed(case, OWN[:2], 1, options)
+
+
+TABLES = {"sizes": sizes, "rules": rules, "seeds": seeds, "growth": growth}
+
+
+def timed(case: Case, names: list[str], threads: int, options: argparse.Namespace) -> dict[str, Any]:
+    """A row: the case, the threads and every contender's timing."""
+    rounds = 3 if options.quick else options.rounds
+    if case.depth * case.width**2 * case.batch > 1e9:
+        rounds = min(rounds, 9)
+    timings = measure(case, names, threads, rounds, options.clock)
+    return {"case": asdict(case), "threads": threads, "timings": [asdict(t) for t in timings]}
+
+
+def line(table: str, row: dict[str, Any]) -> str:
+    """A row as text: the median ratio of each contender with its quartiles."""
+    case, timings = Case(**row["case"]), [Timing(**t) for t in row["timings"]]
+    first = (
+        f"{case.label:<26} threads {row['threads']}  {timings[0].name} {1e6 * timings[0].seconds[1]:.0f} us"
+    )
+    rest = [f"{t.name} {t.ratio[1]:.2f} ({t.ratio[0]:.2f}-{t.ratio[2]:.2f})" for t in timings[1:]]
+    if table == "growth":
+        rest.append(
+            f"{1e6 * timings[1].seconds[1] / case.depth:.1f} us a layer, {timings[1].megabytes:.0f} MB"
+        )
+    return "  ".join([first, *rest])
+
+
+if __name__ == "__main__":
+    main()

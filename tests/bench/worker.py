@@ -1,0 +1,42 @@
+"""One contender in its own process: builds its step, then times as many steps as it is asked for.
+
+Speaks lines of JSON: first the norms of step 1 and the memory that the contender took; then, for each count
+read, the seconds that a step took.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import warnings
+from time import perf_counter, process_time
+
+from tests.bench.cases import Case
+from tests.bench.contenders import CONTENDERS
+
+CLOCKS = {"wall": perf_counter, "cpu": process_time}
+
+
+def main(name: str, case: str, clock: str) -> None:
+    """Serve until the input ends."""
+    now, before = CLOCKS[clock], peak()
+    step, norms = CONTENDERS[name](Case(**json.loads(case)))
+    step()
+    print(json.dumps({"norms": norms, "megabytes": peak() - before}), flush=True)
+    for line in sys.stdin:
+        count = int(line)
+        start = now()
+        for _ in range(count):
+            step()
+        print(json.dumps((now() - start) / count), flush=True)
+
+
+def peak() -> float:
+    """Megabytes of memory that the process has held at most."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    main(*sys.argv[1:])
