@@ -73,7 +73,8 @@ def _memory(config: Config, data: Data) -> Iterator[tuple[str, str]]:
     if needed <= present:
         return
     model = config.model
-    key = "model.width" if model.width > model.depth else "model.depth"
-    if 2 * record_bytes(config.plan) > needed and config.training.steps > model.depth:
+    sizes = {"seeds": config.seeds, "model.depth": model.depth, "model.width": model.width}
+    key = max(sizes, key=sizes.__getitem__)
+    if 2 * record_bytes(config.plan) > needed and config.training.steps > sizes[key]:
         key = "training.steps"
     yield key, f"needs about {size(needed)}, this machine has {size(present)}: make it smaller"

@@ -1,0 +1,113 @@
+"""The command line inside this process, with what a shell would see of it and limits that a shell has not."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+from types import FrameType
+from typing import IO, NoReturn
+
+import pytest
+
+from gradflow.cli import main
+
+CPU_SECONDS = 5  # that any bad file may take
+WAITING_SECONDS = 60  # without computing, as at a FIFO that nobody writes to
+
+NET = """\
+name: net
+seeds: 2
+model: {depth: 3, width: 8, activation: tanh, init: xavier_normal}
+data: {name: gaussian, samples: 32, features: 4, classes: 3}
+training: {steps: 2, batch_size: 8}
+"""
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended: its exit code and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Unbounded(BaseException):
+    """No `except Exception` of the product may hide it."""
+
+
+def gradflow(folder: Path, *args: str) -> Done:
+    """`gradflow ARGS` typed in a folder, its output to pipes in UTF-8; it may take 5 s of computing."""
+    with TemporaryFile("w+", encoding="utf-8") as out, TemporaryFile("w+", encoding="utf-8") as err:
+        with chdir(folder), _as_a_process(args, out, err), bounded():
+            code = main()
+        return Done(code, _text(out), _text(err))
+
+
+def _text(file: IO[str]) -> str:
+    file.flush()
+    file.seek(0)
+    return file.read()
+
+
+@contextmanager
+def _as_a_process(args: tuple[str, ...], out: IO[str], err: IO[str]) -> Iterator[None]:
+    """What `main` finds and changes of its process, put back afterwards."""
+    before = signal.getsignal(signal.SIGTERM), dict(os.environ)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR"):
+            patch.delenv(name, raising=False)
+        patch.setattr(sys, "argv", ["gradflow", *args])
+        patch.setattr(sys, "stdout", out)
+        patch.setattr(sys, "stderr", err)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, before[0])
+    os.environ.clear()
+    os.environ.update(before[1])
+
+
+@contextmanager
+def bounded() -> Iterator[None]:
+    """A block that may compute for `CPU_SECONDS`, however busy the machine, and not wait for ever."""
+    limits = (
+        (signal.ITIMER_PROF, signal.SIGPROF, CPU_SECONDS),
+        (signal.ITIMER_REAL, signal.SIGALRM, WAITING_SECONDS),
+    )
+    before = [signal.signal(number, _stop) for _, number, _ in limits]
+    for timer, _, seconds in limits:
+        signal.setitimer(timer, seconds)
+    try:
+        yield
+    finally:
+        for (timer, number, _), handler in zip(limits, before, strict=True):
+            signal.setitimer(timer, 0)
+            signal.signal(number, handler)
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    raise Unbounded(signal.Signals(number).name)
+
+
+def tree(folder: Path) -> dict[str, float]:
+    """Everything in a folder, hidden things too, with the times at which they changed."""
+    return {str(path.relative_to(folder)): path.lstat().st_mtime_ns for path in sorted(folder.rglob("*"))}
+
+
+def assert_refused(
+    folder: Path, done: Done, code: int, place: str, fragment: str, before: dict[str, float]
+) -> None:
+    """One line a problem, the first of them `error: PLACE: ...FRAGMENT...`; nothing printed, nothing written."""
+    first, *rest = done.err.splitlines()
+    assert done.code == code, done.err
+    assert first.startswith(f"error: {place}: " if place else "error: "), first
+    assert fragment in first
+    assert all(line.startswith("error: ") for line in rest), done.err
+    assert all(line.isprintable() for line in (first, *rest))
+    assert done.out == ""
+    assert tree(folder) == before
