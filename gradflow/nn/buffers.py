@@ -71,7 +71,7 @@ class Buffers:
         self.gradient_readout = aligned((1, s, w + 1, shape.outputs), dtype)
         self.out = aligned((s, shape.outputs, b), dtype)
         self.delta_out = aligned((s, shape.outputs, b), dtype)
-        self.ones = np.ones(max(w * b, b), dtype)
+        self.ones = np.ones(max(w * b, shape.outputs), dtype)
         self.exponent = np.zeros((layers + 1, s), np.int64)  # of the input of each layer, the read-out last
         self.delta_exponent = np.zeros((layers, s, 1, b), np.int64)  # of the deltas that D holds
         self.entry_exponent = np.zeros((s, 1, b), np.int64)  # of the u that enters a chunk
