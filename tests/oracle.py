@@ -1,0 +1,188 @@
+"""Training as a textbook would write it: one sample and one layer at a time, in extended precision.
+
+Shares with the engine only phi, its slope and the random draws; gives the arrays that design promises of a recording.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.data import Data
+from gradflow.nn.losses import Mse
+from gradflow.nn.optimizers import Adam, AdamW, Optimizer, RmsProp, Sgd
+from gradflow.streams import Purpose, stream
+from gradflow.training import Plan
+
+Array = NDArray[Any]
+Row = dict[str, Any]
+LONG = np.longdouble
+
+
+@dataclass
+class Layer:
+    """W (fan_in, fan_out) and b, and what an optimizer remembers of them."""
+
+    w: Array
+    b: Array
+    memory: dict[str, Array] = field(default_factory=dict)
+
+
+def train(plan: Plan, data: Data) -> dict[str, Array]:
+    """The recording of every row; ends with the first that is not finite."""
+    with np.errstate(all="ignore"):
+        networks = [_network(plan, data, plan.seed + i) for i in range(plan.seeds)]
+        rows = []
+        for t in range(plan.steps + 1):
+            rows.append([_row(plan, data, network, plan.seed + i, t) for i, network in enumerate(networks)])
+            if not all(_finite(row) for row in rows[-1]):
+                break
+        names = rows[0][0]
+        record = {
+            name: np.array([[row[name] for row in step] for step in rows], np.float64) for name in names
+        }
+    record = {name: v if name == "loss" else np.moveaxis(v, 1, 2) for name, v in record.items()}
+    record["step"] = np.arange(len(rows), dtype=np.float64)
+    return record
+
+
+def step(rule: Optimizer, g: Array, p: Array, memory: dict[str, Array], t: int) -> Array:
+    """What update t = 1, 2, ... subtracts from p for the gradient g, by the papers' formulas."""
+    if isinstance(rule, Sgd):
+        if rule.momentum == 0:
+            return rule.lr * g
+        v = memory["v"] = rule.momentum * memory.get("v", 0 * g) + g
+        return rule.lr * (g + rule.momentum * v if rule.nesterov else v)
+    if isinstance(rule, RmsProp):
+        v = memory["v"] = rule.alpha * memory.get("v", 0 * g) + (1 - rule.alpha) * g**2
+        return rule.lr * g / (np.sqrt(v) + rule.eps)
+    assert isinstance(rule, Adam)
+    decoupled = isinstance(rule, AdamW)
+    g = g if decoupled else g + rule.weight_decay * p
+    m = memory["m"] = rule.beta1 * memory.get("m", 0 * g) + (1 - rule.beta1) * g
+    v = memory["v"] = rule.beta2 * memory.get("v", 0 * g) + (1 - rule.beta2) * g**2
+    m_hat, v_hat = m / (1 - rule.beta1**t), v / (1 - rule.beta2**t)
+    return rule.lr * (m_hat / (np.sqrt(v_hat) + rule.eps) + (rule.weight_decay * p if decoupled else 0))
+
+
+def batch(seed: int, samples: int, size: int, t: int) -> list[int]:
+    """Minibatch t: the endless row of shuffled epochs, `size` samples at a time."""
+    epochs = ((t + 1) * size - 1) // samples + 1
+    row = [i for epoch in range(epochs) for i in stream(seed, Purpose.BATCHES, epoch).permutation(samples)]
+    return row[t * size : (t + 1) * size]
+
+
+def _network(plan: Plan, data: Data, seed: int) -> list[Layer]:
+    fans = [(data.features, plan.width)] + [(plan.width, plan.width)] * (plan.depth - 1)
+    fans += [(plan.width, data.outputs)] * plan.readout
+    layers = []
+    for number, (fan_in, fan_out) in enumerate(fans):
+        w = plan.init.draw(stream(seed, Purpose.WEIGHTS, number), fan_in, fan_out, number)
+        b = plan.init.draw_bias(stream(seed, Purpose.BIASES, number), fan_in, fan_out)
+        b = np.full(fan_out, plan.bias) if b is None else b
+        layers.append(Layer(w.astype(plan.dtype).astype(LONG), b.astype(plan.dtype).astype(LONG)))
+    return layers
+
+
+def _row(plan: Plan, data: Data, network: list[Layer], seed: int, t: int) -> Row:
+    indices = batch(seed, data.samples, min(plan.batch_size, data.samples), t)
+    x, y = (v[indices].astype(plan.dtype).astype(LONG) for v in (data.x, data.y))
+    samples = [_Sample(plan, network, x[i], y[i]) for i in range(len(x))]
+    row = _statistics(plan, samples) | _backward_norms(plan, samples)
+    gradients = [_gradient(samples, layer) for layer in range(len(network))]
+    row["log_weight_grad_norm"] = [_log_norm(w) for w, _ in gradients[: plan.depth]]
+    row["log_bias_grad_norm"] = [_log_norm(b) for _, b in gradients[: plan.depth]]
+    row["update_ratio"] = [np.nan] * plan.depth
+    if t < plan.steps and _finite(row):
+        row["update_ratio"] = _update(plan, network, gradients, t + 1)[: plan.depth]
+    return row
+
+
+class _Sample:
+    """One sample's way through the network and back: z, a, phi'(z), u, delta of every hidden layer."""
+
+    def __init__(self, plan: Plan, network: list[Layer], x: Array, y: Array) -> None:
+        self.inputs, self.z, self.slope = [x], [], []
+        for number, layer in enumerate(network):
+            z = np.array([sum(layer.w[:, j] * self.inputs[-1]) + layer.b[j] for j in range(len(layer.b))])
+            hidden = number < plan.depth
+            self.z.append(z)
+            self.slope.append(plan.activation.derivative(z))
+            self.inputs.append(plan.activation.phi(z) if hidden else z)
+        self.loss, self.delta_out = _loss(plan, self.inputs[-1], y)
+        u, self.u, self.delta = self.delta_out, [], []
+        if plan.readout:
+            u = network[-1].w @ u
+        for number in range(plan.depth - 1, -1, -1):
+            self.u.insert(0, u)
+            self.delta.insert(0, self.slope[number] * u)
+            u = network[number].w @ self.delta[0]
+        self.deltas = self.delta + [self.delta_out] * plan.readout
+
+
+def _loss(plan: Plan, out: Array, y: Array) -> tuple[Any, Array]:
+    if isinstance(plan.loss, Mse):
+        loss = sum((out - y) ** 2) / len(y)
+        return (loss if loss <= np.finfo(np.float64).max else loss * np.inf), 2 * (out - y) / len(y)
+    softmax = np.exp(out - out.max()) / sum(np.exp(out - out.max()))
+    return -(sum(y * (out - out.max())) - np.log(sum(np.exp(out - out.max())))), softmax - y
+
+
+def _statistics(plan: Plan, samples: list[_Sample]) -> Row:
+    z, a, slope = (
+        np.array([values(sample)[: plan.depth] for sample in samples])  # (B, layers, W)
+        for values in (lambda s: s.z, lambda s: s.inputs[1:], lambda s: s.slope)
+    ) if plan.depth else ((), (), ())  # fmt: skip
+    return {
+        "loss": np.mean([sample.loss for sample in samples]),
+        "q": (z**2).mean(axis=(0, 2)),
+        "activation_mean": a.mean(axis=(0, 2)),
+        "activation_std": np.sqrt(((a - a.mean(axis=(0, 2), keepdims=True)) ** 2).mean(axis=(0, 2))),
+        "saturated": (np.abs(slope) < 0.05 * plan.activation.steepest).mean(axis=(0, 2)),
+        "dead": (slope == 0).all(axis=0).mean(axis=1),
+    }
+
+
+def _backward_norms(plan: Plan, samples: list[_Sample]) -> Row:
+    zero = np.array([[not d.any() for d in sample.delta] for sample in samples])  # (B, layers)
+    reach = zero.sum(axis=1)
+    kept = [sample for sample, r in zip(samples, reach, strict=True) if r == reach.min()]
+    log_u = np.array([np.mean([_log_norm(s.u[layer]) for s in kept]) for layer in range(plan.depth)])
+    log_delta = np.array([np.mean([_log_norm(s.delta[layer]) for s in kept]) for layer in range(plan.depth)])
+    above = np.append(log_delta[1:], np.mean([_log_norm(s.delta_out) for s in kept]))
+    return {
+        "log_delta_norm": log_delta,
+        "log_weight_factor": log_u - above,
+        "log_slope_factor": log_delta - log_u,
+        "zero_delta": zero.sum(axis=0),
+    }
+
+
+def _gradient(samples: list[_Sample], layer: int) -> tuple[Array, Array]:
+    w = sum(np.outer(sample.inputs[layer], sample.deltas[layer]) for sample in samples) / len(samples)
+    return w, sum(sample.deltas[layer] for sample in samples) / len(samples)
+
+
+def _update(plan: Plan, network: list[Layer], gradients: list[tuple[Array, Array]], t: int) -> list[float]:
+    norm = np.sqrt(sum((w**2).sum() + (b**2).sum() for w, b in gradients))
+    share = min(1, plan.clip_norm / norm) if plan.clip_norm is not None else 1
+    ratios = []
+    for layer, (w, b) in zip(network, gradients, strict=True):
+        p, g = np.vstack([layer.w, layer.b]), np.vstack([w, b]) * share
+        moved = step(plan.optimizer, g, p, layer.memory, t)
+        ratios.append(np.sqrt((moved[:-1] ** 2).sum() / (layer.w**2).sum()))
+        p = (p - moved).astype(np.float64).astype(LONG)
+        layer.w, layer.b = p[:-1], p[-1]
+    return ratios
+
+
+def _log_norm(v: Array) -> Any:
+    return np.log((v**2).sum()) / 2
+
+
+def _finite(row: Row) -> bool:
+    norms = [row[name] for name in ("log_delta_norm", "log_weight_grad_norm", "log_bias_grad_norm")]
+    return bool(np.isfinite(row["loss"]) and all((np.asarray(norm) < np.inf).all() for norm in norms))
