@@ -39,7 +39,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Neuron:
-    """One layer of a network of single neurons, in the textbook's signed scalars; the read-out's slope is 1."""
+    """One layer of a network of single neurons, in the textbook's scalars; a read-out's slope is 1."""
 
     layer: int
     w: float

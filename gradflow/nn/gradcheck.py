@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
-from math import sqrt
+from math import hypot, inf, isfinite, sqrt
 from time import perf_counter
 from typing import Any
 
@@ -33,7 +33,8 @@ BOUND, SLOPE_BOUND = 1e-12, 1e-8  # of a gradient's norm; of the steepest slope,
 STEP = 1e-20  # h: its square is nothing to any float64
 ENTRIES = 500  # networks of up to so many parameters are checked entry by entry
 FLOPS = 1e10  # of all reference passes, which decides how many there are
-EPS = float(np.finfo(np.float64).eps)
+CALL = 30_000  # flops that a layer's calls take the time of
+CANCELLED = 1e-3
 PASSES = 2  # directions per tensor at most
 
 
@@ -108,16 +109,20 @@ class _Reference:
         self.loss, self.hidden = network.loss, network.shape.depth
         self.path = _path(network)
         self.passes = 0
+        delta = np.empty_like(self.path[-1])
+        self.loss.delta(self.path[-1], y, delta)
+        self.delta_norm = _norm(delta) / y.shape[1]
 
-    def derivative(self, directions: Directions) -> float:
-        """dLoss/dh at h = 0 of parameters p + h v."""
+    def derivative(self, directions: Directions) -> tuple[float, float]:
+        """dLoss/dh at h = 0 of parameters p + h v, and ||dLoss/dout|| ||dout/dh||, which bounds it."""
         self.passes += 1
         first = min(directions)
         a = self.path[first].astype(np.complex128)
         for layer in range(first, len(self.parameters)):
             a = self._layer(layer, a, directions.get(layer))
             a.real = self.path[layer + 1]
-        return float(self.loss.value(a, self.y).mean().imag / STEP)
+        limit = self.delta_norm * _norm(a.imag) / STEP
+        return float(self.loss.value(a, self.y).mean().imag / STEP), limit
 
     def forward_error(self, loss: float) -> float:
         """The largest relative difference from the engine: of a layer's output, of the loss."""
@@ -198,9 +203,8 @@ def _path(network: Network) -> list[Array]:
 
 def _check_tensors(reference: _Reference, gradients: list[Array], seed: int) -> Iterator[TensorCheck]:
     """Each tensor on its own; in networks too large for that, runs of layers share their directions."""
-    whole = sqrt(sum(_norm(g) ** 2 for g in gradients))
     total = sum(p.size for p in reference.parameters)
-    passes = max(8, int(FLOPS / (4 * total * reference.y.shape[1])))
+    passes = max(8, int(FLOPS / (4 * total * reference.y.shape[1] + CALL * len(gradients))))
     together = -(-2 * len(gradients) // passes)
     count = min(PASSES, max(1, passes // (2 * len(gradients))))
     for first in range(0, len(gradients), together):
@@ -208,25 +212,32 @@ def _check_tensors(reference: _Reference, gradients: list[Array], seed: int) -> 
         for kind, rows in (("W", slice(None, -1)), ("b", slice(-1, None))):
             g = {layer: gradients[layer][rows] for layer in run}
             directions = _entries(g) if total <= ENTRIES else _random(g, count, seed)
-            error = _error(reference, g, rows, directions) / (1 if total <= ENTRIES else sqrt(count))
-            own = sqrt(sum(_norm(part) ** 2 for part in g.values()))
+            error = _relative_error(reference, g, rows, directions, 1 if total <= ENTRIES else count)
             for layer in run:
-                yield TensorCheck(layer + 1, kind, _relative(error, own, whole))
+                yield TensorCheck(layer + 1, kind, error)
 
 
-def _error(reference: _Reference, g: Directions, rows: slice, directions: Iterator[Directions]) -> float:
-    """The root of the summed squares of what the reference says along some directions less what g says."""
-    square = 0.0
+def _relative_error(
+    reference: _Reference, g: Directions, rows: slice, directions: Iterator[Directions], count: int
+) -> float:
+    """The norm of the reference's gradient less `g`, over that of `g`.
+
+    Where all of `g` cancels, as it does by symmetry, over a thousandth of what it would be if nothing did.
+    """
+    errors, limits = [], []
     for direction in directions:
         padded = {layer: np.zeros_like(reference.parameters[layer]) for layer in g}
         for layer, v in direction.items():
             padded[layer][rows] = v
         along = sum(float(np.vdot(g[layer], v)) for layer, v in direction.items())
-        square += (reference.derivative(padded) - along) ** 2
-    if not np.isfinite(square):
+        derivative, limit = reference.derivative(padded)
+        errors.append(derivative - along)
+        limits.append(limit)
+    error, limit, own = hypot(*errors), hypot(*limits), hypot(*(_norm(part) for part in g.values()))
+    if not isfinite(error) or not isfinite(limit):
         message = "the gradients leave float64, so that there is nothing to compare with: check fewer layers"
         raise InputError(Problem(message, "model.depth"))
-    return sqrt(square)
+    return _ratio(error / sqrt(count), max(own, CANCELLED * limit / sqrt(count)))
 
 
 def _entries(g: Directions) -> Iterator[Directions]:
@@ -245,16 +256,10 @@ def _random(g: Directions, count: int, seed: int) -> Iterator[Directions]:
         yield {layer: rng.standard_normal(part.shape) for layer, part in g.items()}
 
 
-def _relative(error: float, own: float, whole: float) -> float:
-    """Over the tensor's own gradient, unless that is 0 but for the rounding errors of the whole gradient."""
-    relative = _ratio(error, own)
-    return relative if relative <= BOUND or error > EPS * whole else error / whole
-
-
 def _beside_kinks(z: Array, kinks: tuple[float, ...]) -> Array:
     """At a kink phi has two slopes; the engine takes that of the side away from 0, and below 0 itself."""
     for kink in kinks:
-        z.real[z.real == kink] = np.nextafter(kink, np.inf if kink > 0 else -np.inf)
+        z.real[(z.real == kink) & (z.imag != 0)] = np.nextafter(kink, np.inf if kink > 0 else -np.inf)
     return z
 
 
@@ -272,7 +277,8 @@ def _seconds(network: Network) -> tuple[float, float]:
 
 
 def _norm(v: Array) -> float:
-    return float(np.linalg.norm(v))
+    largest = float(np.abs(v).max())  # squares alone may leave float64
+    return largest * float(np.linalg.norm(v / largest)) if 0 < largest < inf else largest
 
 
 def _ratio(part: float, whole: float) -> float:
