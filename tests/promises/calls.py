@@ -1,7 +1,9 @@
 """The command line inside this process, with what a shell would see of it and limits that a shell has not."""
 
+import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager
@@ -17,6 +19,7 @@ from gradflow.cli import main
 
 CPU_SECONDS = 5  # that any bad file may take
 WAITING_SECONDS = 60  # without computing, as at a FIFO that nobody writes to
+MEMORY = 512 * 10**6  # bytes that any bad file may take
 
 NET = """\
 name: net
@@ -111,3 +114,28 @@ def assert_refused(
     assert all(line.isprintable() for line in (first, *rest))
     assert done.out == ""
     assert tree(folder) == before
+
+
+LIMITED = """
+import json, resource, sys
+from pathlib import Path
+from tests.promises.calls import MEMORY, gradflow
+resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+print(json.dumps({name: gradflow(Path(), "run", name).code for name in sys.argv[1:]}))
+"""
+
+
+def in_half_a_gigabyte(folder: Path, configs: list[str]) -> dict[str, int]:
+    """The exit code of `gradflow run` on each config, in one process that may have 512 MB in all."""
+    path = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, *configs],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    codes: dict[str, int] = json.loads(done.stdout)
+    return codes

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.promises.calls import NET, assert_refused, gradflow, tree
+from tests.promises.calls import NET, assert_refused, gradflow, in_half_a_gigabyte, tree
 
 MODEL = "model: {depth: 3, width: 8, activation: tanh, init: xavier_normal}\n"  # more starts at line 2
 DATA = "data: {name: gaussian, samples: 32, features: 4, classes: 3}\n"
@@ -261,3 +261,14 @@ def test_every_command_that_takes_a_config_refuses_it_alike(
 def test_the_untouched_config_passes(tmp_path: Path) -> None:
     (tmp_path / "net.yaml").write_text("\ufeff" + NET.replace("\n", "\r\n"), encoding="utf-8", newline="")
     assert gradflow(tmp_path, "run", "net.yaml", "--quiet").code == 0
+
+
+def test_bombs_take_less_than_half_a_gigabyte(tmp_path: Path) -> None:
+    bombs = [title for title in TEXTS if title[0].isdigit() or "bomb" in title or "trillion" in title]
+    for number, title in enumerate(bombs):
+        (tmp_path / f"{number}.yaml").write_text(TEXTS[title][0], encoding="utf-8")
+    for name, title in (("zeros", "a link to zeros"), ("sparse", "1 TB"), ("fifo", "a FIFO")):
+        FILES[title][0](tmp_path / f"{name}.yaml")
+    ended = in_half_a_gigabyte(tmp_path, sorted(path.name for path in tmp_path.iterdir()))
+    assert len(ended) > 15
+    assert set(ended.values()) == {2}, ended
