@@ -14,10 +14,15 @@ if TYPE_CHECKING:
 
 Layers = Annotated[bool, typer.Option("--layers", help="Norms and factors of every layer.")]
 
+Trace = Annotated[
+    bool, typer.Option("--trace", help="The chain of local factors of one sample, layer by layer.")
+]
+
 
 def show(
     reference: Reference,
     layers: Layers = False,
+    trace: Trace = False,
     runs_dir: RunsDir = RUNS,
     json: Json = False,
 ) -> None:
@@ -27,12 +32,16 @@ def show(
     Examples:
       gradflow show @1
       gradflow show quickstart --layers
+      gradflow show two-layers --trace
     """
     from gradflow.report.pages import layers_page
     from gradflow.store import load_one
 
     run = load_one(reference, runs_dir)
-    if layers and not json:
+    _ = run.recording  # a damaged run is told of, whatever is asked for
+    if trace:
+        print_chain(run, json)
+    elif layers and not json:
         emit_page(layers_page(run.summary))
     else:
         print_run(run, json)
@@ -46,3 +55,19 @@ def print_run(run: Run, json: bool) -> None:
         emit_document(run.summary.document())
     else:
         emit_page(run_page(run.summary, run.recording))
+
+
+def print_chain(run: Run, json: bool) -> None:
+    """The chain of local factors of network 0, rebuilt as it was drawn, on one sample."""
+    from dataclasses import asdict
+
+    from gradflow.analysis.summary import strict
+    from gradflow.config.load import load_data
+    from gradflow.report.gradient_pages import trace_page
+    from gradflow.trace import trace
+
+    chain = trace(run.config.plan, load_data(run.config.data))
+    if json:
+        emit_document(strict(asdict(chain)))
+    else:
+        emit_page(trace_page(run.id, chain))

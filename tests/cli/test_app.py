@@ -61,6 +61,20 @@ def test_every_command_s_help_has_an_example(folder: Path) -> None:
         assert f"\n    gradflow {command}" in gradflow(folder, command, "--help").stdout, command
 
 
+def test_the_chain_and_the_check_are_commands(finished: Path, tmp_path: Path) -> None:
+    chain = gradflow(finished, "show", "@1", "--trace")
+    assert chain.returncode == 0, chain.stderr
+    assert "Local factors, from the last layer down" in chain.stdout
+    links = json.loads(gradflow(finished, "show", "@1", "--trace", "--json").stdout)["links"]
+    assert [link["layer"] for link in links] == [4, 3, 2, 1]
+    check = gradflow(finished, "check", "study.yaml", "--json")
+    document = json.loads(check.stdout)
+    assert check.returncode == 0
+    assert document["passed"] is True
+    assert document["max_relative_error"] < document["bound"] == 1e-12
+    assert len(document["layers"]) == 10
+
+
 def test_a_run_reports_on_stdout_and_saves_what_show_shows(folder: Path) -> None:
     done = gradflow(folder, "run", "my study.yaml")
     assert done.returncode == 0, done.stderr

@@ -71,7 +71,8 @@ def test_decades_have_a_sign(exponent: float | None, shown: str) -> None:
 @pytest.mark.parametrize(
     ("seconds", "shown"),
     [
-        (0.04, "0.0 s"),
+        (0.04, "40 ms"),
+        (0.0, "0.0 s"),
         (9.96, "10.0 s"),
         (75, "1 min 15 s"),
         (3600, "1 h"),
