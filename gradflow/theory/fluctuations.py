@@ -3,7 +3,7 @@
 To first order in 1 / n. The mean of phi^2 over layer k misses E phi^2 by a relative e_k, which moves ln q of
 all later layers, d_{l+1} = p_l d_l + share_l e_l, and with it their ln chi, by s_l d_l. So ln of the squared
 ratio is the sum over k of own_k + A_k share_k e_k, with A_{k-1} = s_k + p_k A_k. For gelu and silu, whose q
-does not settle, the second part is by far the larger; where it nears a decade it is an underestimate.
+does not settle, the second part is by far the larger; where it nears a decade the first order is rough.
 """
 
 from __future__ import annotations

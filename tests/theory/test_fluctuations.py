@@ -1,0 +1,56 @@
+"""The spread of one network's gradients, q's fluctuation passed on included."""
+
+from math import log, sqrt
+
+import pytest
+
+from gradflow.nn.activations import ACTIVATIONS
+from gradflow.nn.initializers import INITIALIZERS, Gaussian, HeNormal, Initializer, Orthogonal
+from gradflow.theory.fluctuations import ratio_variance
+from gradflow.theory.meanfield import MeanField
+from tests.theory.networks import log_increments
+
+NETWORKS, LAYERS, WIDTH = 250, 20, 48
+
+
+def network(name: str, init: Initializer) -> MeanField:
+    return MeanField.of(ACTIVATIONS[name](), init, (WIDTH,) * (LAYERS + 1), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "init"),
+    [
+        ("relu", HeNormal()),
+        ("tanh", INITIALIZERS["xavier_normal"]()),
+        ("tanh", Orthogonal()),
+        ("tanh", Gaussian(sigma_w=2.0, sigma_b=0.5)),
+        ("selu", INITIALIZERS["lecun_normal"]()),
+        ("gelu", Gaussian(sigma_w=2.0)),
+        ("silu", Gaussian(sigma_w=2.0, sigma_b=0.1)),
+    ],
+)
+def test_the_spread_over_networks_is_the_predicted_one(name: str, init: Initializer) -> None:
+    ratio = log_increments(ACTIVATIONS[name](), init, NETWORKS, LAYERS, WIDTH).sum(axis=1)
+    # 4 standard errors of a standard deviation, and the next order in 1 / n
+    expected = sqrt(ratio_variance(network(name, init), 1)) / 2
+    assert ratio.std() == pytest.approx(expected, rel=4 / sqrt(2 * NETWORKS) + 4 / WIDTH)
+
+
+def test_where_q_does_not_settle_its_fluctuation_is_most_of_the_spread() -> None:
+    unsteady = network("gelu", HeNormal())
+    own_part = -4 * float(unsteady.shifts.sum())
+    assert ratio_variance(unsteady, 1) > 5 * own_part
+    ratio = log_increments(ACTIVATIONS["gelu"](), HeNormal(), NETWORKS, LAYERS, WIDTH).sum(axis=1)
+    # to first order 3.0, where own alone is 0.5: too wide a spread to be followed closely
+    assert 2 * sqrt(own_part) < 2 * ratio.std() < sqrt(ratio_variance(unsteady, 1))
+
+
+def test_homogeneous_networks_have_only_their_own_fluctuation() -> None:
+    relu = network("relu", HeNormal())
+    assert ratio_variance(relu, 6) == pytest.approx(5 * (LAYERS - 6) / WIDTH, rel=1e-12)
+    assert ratio_variance(network("linear", Orthogonal(gain=1.1)), 1) == pytest.approx(0, abs=1e-14)
+
+
+def test_the_spread_of_the_window_is_below_that_of_all_layers() -> None:
+    tanh = network("tanh", Gaussian(sigma_w=1.5, sigma_b=0.1))
+    assert 0 < ratio_variance(tanh, 6) < ratio_variance(tanh, 1) < log(10) ** 2
