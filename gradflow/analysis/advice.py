@@ -33,6 +33,7 @@ OVERSHOOT = ("loss-spiking", "loss-swinging", "non-finite")
 SLOWER = 10  # by how much a learning rate that overshoots is divided
 WIDEST_SPREAD = 1.0  # decades of the whole ratio, from one network to the next
 STEADYING = (0.25, 0.5, 0.75, 1.0)  # sigma_b that are tried where without one networks stray
+COMMON = ("relu", "leaky_relu", "tanh", "elu", "selu", "gelu", "silu")  # what people would change to
 DIGITS = 6
 
 
@@ -142,9 +143,7 @@ def _with_bias(sigma_b: float) -> Initializer:
 
 def _activation(theorist: Theorist) -> Iterator[Advice]:
     """The activation whose slopes fit the weights as they are."""
-    outlooks = {
-        name: theorist.expect(activation=ACTIVATIONS[name]()) for name in ACTIVATIONS if name != "linear"
-    }
+    outlooks = {name: theorist.expect(activation=ACTIVATIONS[name]()) for name in COMMON}
     best = min(outlooks, key=lambda name: abs(outlooks[name].ratio))
     if abs(outlooks[best].ratio) < theorist.config.analysis.stable_decades / 2:
         words = f"with these weights the slopes of {best} pass {outlooks[best].slope:.3g} a layer"

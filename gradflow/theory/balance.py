@@ -16,7 +16,7 @@ from gradflow.theory.meanfield import MeanField
 Array = NDArray[Any]
 
 LOWEST, HIGHEST = log(0.01), log(100)  # ln sigma_w among which a balance is sought
-POINTS, ROUNDS = 201, 6  # each round looks between two neighbours of the one before: to 1e-12
+POINTS, CLOSER, ROUNDS = 201, 21, 8  # a round looks between two neighbours of the one before: to 2e-12
 
 
 def balance(
@@ -33,8 +33,8 @@ def balance(
         return None
     network = MeanField.of(activation, unit, (features, *[width] * depth), q_0, bias)
     low, high = LOWEST, HIGHEST
-    for _ in range(ROUNDS):
-        factors = np.linspace(low, high, POINTS)
+    for points in (POINTS, *(CLOSER,) * ROUNDS):
+        factors = np.linspace(low, high, points)
         networks = network.scaled(factors)
         log_c = networks.log_c(first) + (networks.shift(first) if finite_width else 0.0)
         rising = np.flatnonzero((log_c[:-1] < 0) & (log_c[1:] >= 0))

@@ -124,12 +124,24 @@ class Moments:
 
     def clip(self, log_v: Array) -> Array:
         """ln v brought into the range where integrals are taken."""
-        return np.clip(log_v, LOWEST, self.highest)
+        return np.clip(log_v, self.lowest, self.highest)
 
     @property
     def highest(self) -> int:
         """The largest ln v at which integrals are taken."""
+        if self._scale_free:
+            return 1
         return HIGHEST if settles(self.activation) else OSCILLATING_HIGHEST
+
+    @property
+    def lowest(self) -> int:
+        """The smallest ln v at which integrals are taken."""
+        return -1 if self._scale_free else LOWEST
+
+    @property
+    def _scale_free(self) -> bool:
+        """Whether moments are pure powers of v at any v."""
+        return self.activation.homogeneous and self.mean == 0
 
     @cached_property
     def _ends(self) -> list[tuple[float, float, float]]:
