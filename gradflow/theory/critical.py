@@ -54,8 +54,10 @@ def critical_point(moments: Moments, sigma_b: float) -> Critical:
     def weights_share(log_v: Array) -> Array:
         return np.asarray(-np.expm1(log_bias - log_v))
 
-    grid = moments.clip(GRID[log_bias < GRID])
-    for root in _roots(lambda log_v: weights_share(log_v) * _ratio(moments, log_v) - 1, grid):
+    grid = moments.clip(GRID)
+    above = grid > log_bias
+    chi = weights_share(grid[above]) * _ratio_on_grid(moments)[above]
+    for root in _roots(lambda log_v: weights_share(log_v) * _ratio(moments, log_v) - 1, grid[above], chi - 1):
         if weights_share(root) * moments.growth(root) < 1:
             return Critical(_critical_sigma_w(moments, root), float(np.exp(root)) + moments.mean**2)
     return Critical(
@@ -67,7 +69,8 @@ def half_stable(activation: Activation) -> HalfStable | None:
     """The half-stable point of an activation; None where its critical points all attract, or none does."""
     moments = Moments(activation)
     grid = moments.clip(GRID)
-    for root in _roots(lambda log_v: moments.growth(log_v) - _ratio(moments, log_v), grid):
+    excess = moments.growth(grid) - _ratio_on_grid(moments)
+    for root in _roots(lambda log_v: moments.growth(log_v) - _ratio(moments, log_v), grid, excess):
         q = float(np.exp(root))
         variance = q - q / float(_ratio(moments, root))
         if variance >= 0:
@@ -86,15 +89,19 @@ def _ratio(moments: Moments, log_v: Array) -> Array:
         return np.asarray(moments.slope_square(log_v) * np.exp(log_v - moments.log_square(log_v)))
 
 
+@lru_cache(maxsize=32)
+def _ratio_on_grid(moments: Moments) -> Array:
+    return _ratio(moments, moments.clip(GRID))
+
+
 def _zero_attracts(moments: Moments) -> bool:
     """Whether q = 0 is a fixed point that is approached from above at chi_1 = 1."""
     at_zero, above = moments.growth(np.array([-inf, SMALL]))
     return bool(abs(at_zero - 1) < 1e-6 and above < 1 + SLACK)
 
 
-def _roots(curve: Curve, grid: Array) -> Array:
-    """Where a curve changes sign between points of a grid, in their order; rounding does not count."""
-    values = curve(grid)
+def _roots(curve: Curve, grid: Array, values: Array) -> Array:
+    """Where a curve changes sign between its values on a grid, in order; rounding does not count."""
     sure = np.flatnonzero(np.abs(values) > SLACK)
     left, right = sure[:-1], sure[1:]
     turns = values[left] * values[right] < 0

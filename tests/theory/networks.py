@@ -12,7 +12,7 @@ from gradflow.nn.initializers import Initializer
 def log_increments(
     activation: Activation, init: Initializer, networks: int, layers: int, width: int, seed: int = 1
 ) -> NDArray[Any]:
-    """ln ||delta_l|| - ln ||delta_{l+1}|| (networks, layers - 1), all layers alike, inputs of mean square 1."""
+    """ln ||delta_l|| - ln ||delta_{l+1}|| (networks, layers - 1), all layers alike, q_0 = 1."""
     rng = np.random.default_rng(seed)
     return np.array([_increments(activation, init, rng, layers, width) for _ in range(networks)])
 

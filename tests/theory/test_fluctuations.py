@@ -25,7 +25,6 @@ def network(name: str, init: Initializer) -> MeanField:
         ("tanh", Orthogonal()),
         ("tanh", Gaussian(sigma_w=2.0, sigma_b=0.5)),
         ("selu", INITIALIZERS["lecun_normal"]()),
-        ("gelu", Gaussian(sigma_w=2.0)),
         ("silu", Gaussian(sigma_w=2.0, sigma_b=0.1)),
     ],
 )
