@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from gradflow.errors import InputError, did_you_mean
@@ -32,7 +33,7 @@ def starter_purpose(name: str) -> str:
     """The first sentence of a starter's comment: what it studies."""
     lines = starter_text(name).splitlines()
     comment = " ".join(line.removeprefix("#").strip() for line in lines if line.startswith("#"))
-    return comment.split(". ")[0].rstrip(".")
+    return re.split(r"(?<!et al)\. ", comment)[0].rstrip(".")
 
 
 def _paths() -> dict[str, Path]:
