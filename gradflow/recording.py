@@ -6,7 +6,7 @@ logarithms, means and shares at once.
 
 from __future__ import annotations
 
-from math import log
+from math import inf, log
 from typing import Any
 
 import numpy as np
@@ -38,21 +38,21 @@ class Recorder:
         self.counts = np.empty((rows, 2, layers, s))
         self.logs = np.empty((rows, 2 * layers + 1, s, 1))  # ln of the squared norms, mean over samples
         self.zeros = np.zeros((rows, layers, s))
-        self.exponents = np.zeros((rows, 3, layers, s))  # of z and a, dW, db
+        self.exponents = np.zeros((rows, 3, layers, s), np.int64)  # of z and a, dW, db
         self.loss = np.empty((rows, s))
-        self.share = np.empty((rows, s))
+        self.log_share = np.empty((rows, s))
         self.work = np.empty_like(buffers.sums.all_norms)
         self.mean = np.full(b, 1 / b, buffers.dtype)
         self.std: dict[tuple[int, int, int], float] = {}
         self.dirty = np.zeros(rows, bool)
 
-    def row(self, r: int, share: Array) -> None:
-        """Keep what the last pass left as row r; `share` (S,) of the gradient was used (clip_norm)."""
+    def row(self, r: int, log_share: Array) -> None:
+        """Keep what the last pass left as row r; exp(log_share), (S,), of the gradient was used."""
         sums, buffers = self.sums, self.buffers
         self.raw[r] = sums.raw
         self.counts[r] = sums.counts
         self.loss[r] = sums.loss
-        self.share[r] = share
+        self.log_share[r] = log_share
         np.log(sums.all_norms, out=self.work)
         np.vecdot(self.work, self.mean, out=self.logs[r])
         if sums.scaled:
@@ -73,43 +73,40 @@ class Recorder:
         zero = np.isneginf(logs[1:-1:2])  # of delta, from the first layer to the last
         self.zeros[r] = zero.sum(axis=-1)
         self.dirty[r] = True
-        for seed in range(zero.shape[1]):
+        for seed in np.flatnonzero(zero.any(axis=(0, 2))):  # the others keep their bits
             reach = zero[:, seed].sum(axis=0)  # a zero delta stays zero all the way down
             kept = reach == reach.min() if reach.min() < layers else reach >= 0
             self.logs[r, :, seed, 0] = logs[:, seed, kept].mean(axis=-1)
 
     def _mend_std(self, r: int) -> None:
-        """Where E a^2 - (E a)^2 has lost its digits: the deviation from the mean, in float64."""
+        """Where E a^2 - (E a)^2 has lost its digits or the range: the deviation from the mean, in float64."""
         size = self.buffers.shape.width * self.buffers.shape.batch
         total, square = self.raw[r, A1], self.raw[r, A2]
-        lossy = total * total > (1 - _LOSSY[self.buffers.dtype]) * size * square
+        lossy = ~(total * total <= (1 - _LOSSY[self.buffers.dtype]) * size * square) | np.isinf(square)
         if np.logical_or.reduce(lossy, None):
             for layer, seed in np.argwhere(lossy):
-                self.std[r, int(layer), int(seed)] = float(
-                    self.buffers.a[layer, seed, :-1].std(dtype=np.float64)
-                )
+                self.std[r, int(layer), int(seed)] = _deviation(self.buffers.a[layer, seed, :-1])
 
     def flush(self, rows: int) -> Recording:
         """The first `rows` rows as the arrays of recording.npz, (rows, layers, S), and `loss` (rows, S)."""
-        raw, exponents = self.raw[:rows], self.exponents[:rows] * LN2
+        raw, powers, exponents = self.raw[:rows], self.exponents[:rows, 0], self.exponents[:rows, 1:] * LN2
         logs, batch = self.logs[:rows, :, :, 0] / 2, log(self.buffers.shape.batch)
         log_u, log_delta, log_out = logs[:, :-1:2], logs[:, 1:-1:2], logs[:, -1:]
         above = np.concatenate([log_delta[:, 1:], log_out], axis=1)
         units = self.buffers.shape.width * self.buffers.shape.batch
         mean = raw[:, A1] / units
-        carried = np.exp(exponents[:, 0])
         log_w = np.log(raw[:, W2]) / 2
-        log_dw = np.log(raw[:, DW2]) / 2 + exponents[:, 1] - batch
+        log_dw = np.log(raw[:, DW2]) / 2 + exponents[:, 0] - batch
         block = {
             "loss": self.loss[:rows].copy(),
             "log_delta_norm": log_delta.copy(),
             "log_weight_grad_norm": log_dw,
-            "log_bias_grad_norm": np.log(raw[:, DB2]) / 2 + exponents[:, 2] - batch,
+            "log_bias_grad_norm": np.log(raw[:, DB2]) / 2 + exponents[:, 1] - batch,
             "log_weight_factor": log_u - above,
             "log_slope_factor": log_delta - log_u,
-            "q": raw[:, Z2] / units * carried**2,
-            "activation_mean": mean * carried,
-            "activation_std": self._std(rows, mean) * carried,
+            "q": np.ldexp(raw[:, Z2] / units, 2 * powers),
+            "activation_mean": np.ldexp(mean, powers),
+            "activation_std": np.ldexp(self._std(rows, mean), powers),
             "saturated": self.counts[:rows, 0] / units,
             "dead": self.counts[:rows, 1] / self.buffers.shape.width,
             "update_ratio": np.exp(self._log_step(rows, log_dw) - log_w),
@@ -129,7 +126,7 @@ class Recorder:
     def _log_step(self, rows: int, log_dw: Array) -> Array:
         """ln of the norm of the weights' step; for plain SGD it is lr times the gradient's."""
         if self.optimizer.proportional:
-            return log_dw + np.log(self.optimizer.lr * self.share[:rows, None, :])
+            return log_dw + log(self.optimizer.lr) + self.log_share[:rows, None, :]
         log_step: Array = np.log(self.raw[:rows, STEP2]) / 2
         return log_step
 
@@ -138,6 +135,13 @@ class Recorder:
         self.zeros[self.dirty] = 0
         self.exponents[self.dirty] = 0
         self.dirty[:] = False
+
+
+def _deviation(a: Array) -> float:
+    """The standard deviation, though a square may leave float64."""
+    a = a.astype(np.float64)
+    largest = float(np.abs(a).max())
+    return float((a / largest).std() * largest) if 0 < largest < inf else float(a.std())
 
 
 def first_bad_row(block: Recording) -> int | None:

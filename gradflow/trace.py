@@ -80,7 +80,7 @@ def trace(plan: Plan, data: Data) -> Chain:
     with np.errstate(all="ignore"):
         network.forward(record=True)
         network.backward(record=True, update=False)
-        recorder.row(0, network.share)
+        recorder.row(0, network.log_share)
         row = {name: array[0, ..., 0] for name, array in recorder.flush(1).items()}
         log_out = row["log_delta_norm"][-1] - row["log_weight_factor"][-1] - row["log_slope_factor"][-1]
         chain = Chain(sample, float(row["loss"]), float(log_out) / LN10, _links(row))

@@ -119,7 +119,7 @@ class _Group:
                 np.take(y, indices, axis=0, out=buffers.y[seed], mode="clip")
             network.forward(record=True)
             network.backward(record=True, update=t < self.plan.steps)
-            self.recorder.row(r, network.share)
+            self.recorder.row(r, network.log_share)
         return self.recorder.flush(rows)
 
     def accuracy(self, x: Array, y: Array) -> list[float]:

@@ -1,6 +1,6 @@
 """Training as a textbook would write it: one sample and one layer at a time, in extended precision.
 
-Shares with the engine only phi, its slope and the random draws; gives the arrays that design promises of a recording.
+Shares with the engine only phi, its slope as float64 holds it, and the random draws.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class _Sample:
             z = np.array([sum(layer.w[:, j] * self.inputs[-1]) + layer.b[j] for j in range(len(layer.b))])
             hidden = number < plan.depth
             self.z.append(z)
-            self.slope.append(plan.activation.derivative(z))
+            self.slope.append(plan.activation.derivative(z).astype(np.float64))
             self.inputs.append(plan.activation.phi(z) if hidden else z)
         self.loss, self.delta_out = _loss(plan, self.inputs[-1], y)
         u, self.u, self.delta = self.delta_out, [], []
@@ -142,7 +142,7 @@ def _statistics(plan: Plan, samples: list[_Sample]) -> Row:
         "activation_mean": a.mean(axis=(0, 2)),
         "activation_std": np.sqrt(((a - a.mean(axis=(0, 2), keepdims=True)) ** 2).mean(axis=(0, 2))),
         "saturated": (np.abs(slope) < 0.05 * plan.activation.steepest).mean(axis=(0, 2)),
-        "dead": (slope == 0).all(axis=0).mean(axis=1),
+        "dead": (slope == 0).all(axis=0).mean(axis=1) * plan.activation.flat,
     }
 
 

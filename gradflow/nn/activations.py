@@ -38,7 +38,7 @@ class Activation:
     flat: ClassVar[bool] = False  # phi' is 0 on an interval: units can be dead
     exact_quick: ClassVar[bool] = False  # quick_derivative loses no digits where units saturate
     steepest: ClassVar[float] = 1.0  # max |phi'|, the unit of "saturated"
-    borrowed_step: ClassVar[bool] = False  # value's complex branch contains the slope: check that by itself too
+    borrowed_step: ClassVar[bool] = False  # value's complex branch contains phi': check that by itself
     kinks: ClassVar[tuple[float, ...]] = ()  # the z where phi is not smooth: quadrature must split there
 
     def value(self, z: Array, out: Array, kept: Array) -> None:

@@ -16,6 +16,7 @@ from gradflow.nn.scaling import power_of_two, shared_exponent
 
 if TYPE_CHECKING:
     from gradflow.nn.blocks import Plain
+    from gradflow.nn.buffers import Buffers
     from gradflow.nn.stacks import Stack
 
 Array = NDArray[Any]
@@ -75,11 +76,12 @@ def _scale_output(chunk: Plain, layer: int, seed: int) -> None:
     """Store a layer's output as a 2^-k with its largest entry near 1."""
     a = chunk.a[layer - chunk.lo, seed]
     largest = float(np.abs(a).max())
-    if largest == 0 or not np.isfinite(largest):
+    if not np.isfinite(largest):
         return
     k = int(np.frexp(largest)[1])
     np.ldexp(a, -k, out=a)
-    _set_exponent(chunk, slice(layer, layer + 1), seed, int(chunk.buffers.exponent[layer + 1, seed]) + k)
+    exponent = int(chunk.buffers.exponent[layer + 1, seed]) + k if largest else 0
+    _set_exponent(chunk, slice(layer, layer + 1), seed, exponent)
 
 
 def _set_exponent(chunk: Plain, layers: slice, seed: int, exponent: int) -> None:
@@ -92,6 +94,16 @@ def _set_exponent(chunk: Plain, layers: slice, seed: int, exponent: int) -> None
 
 
 # --- backward -----------------------------------------------------------------------------------------------
+
+
+def start(buffers: Buffers) -> None:
+    """Bring delta_out near 1, sample by sample, where its squares leave the range."""
+    sums, delta = buffers.sums, buffers.delta_out
+    k = shared_exponent(np.abs(delta).max(axis=1, keepdims=True))
+    np.ldexp(delta, -k, out=delta)
+    sums.out_exponent += k
+    buffers.entry_exponent[...] = sums.out_exponent
+    sums.scaled = True
 
 
 def backward(chunk: Plain) -> None:
@@ -200,14 +212,24 @@ def _gradient_layers(stack: Stack) -> None:
             stack.exponent[:, i, seed] = top + int(stack.input_exponent[i, seed]), top
 
 
-def gradient_scale(stack: Stack, share: Array | float) -> Array:
-    """2^exponent * share for each row of a stack's gradients, (k, S, fan_in + 1, 1) or (k, S, 1, 1)."""
-    weights, bias = power_of_two(stack.exponent, stack.g.dtype)
+def gradient_scale(stack: Stack, batch: int, log_share: Array) -> Array:
+    """2^exponent share / B for each row of a stack's gradients, (k, S, fan_in + 1, 1) or (k, S, 1, 1).
+
+    A share may be as small as a gradient is large: their powers of two are added before either is taken.
+    """
+    k = np.rint(log_share / np.log(2.0)).astype(np.int64)
+    share = (np.exp(log_share - k * np.log(2.0)) / batch).astype(stack.g.dtype)
+    exponent = stack.exponent + k
+    excess = np.maximum(exponent - np.finfo(stack.g.dtype).maxexp // 2, 0)
+    if excess.any():  # 2^exponent or a rate times it may be inf, and nan times the gradients that are 0
+        np.ldexp(stack.g[:, :, :-1], excess[0, :, :, None, None], out=stack.g[:, :, :-1])
+        np.ldexp(stack.g[:, :, -1], excess[1, :, :, None], out=stack.g[:, :, -1])
+    weights, bias = power_of_two(exponent - excess, stack.g.dtype)
     scale = weights[:, :, None, None]
     if stack.buffers.forward_scaled:
         scale = np.repeat(scale, stack.g.shape[2], axis=2)
         scale[:, :, -1, 0] = bias
-    used: Array = scale * np.asarray(share, stack.g.dtype).reshape(-1, 1, 1)
+    used: Array = scale * share[:, None, None]
     return used
 
 

@@ -89,9 +89,9 @@ class Mse(Loss):
         self, z: Array, y: Array, out: Array, exponent: Array | None = None
     ) -> tuple[Array, Array | None]:
         if exponent is not None:
-            z = np.ldexp(z, np.minimum(exponent, 0))  # beside an output that has vanished, the target has not
-            exponent = np.maximum(exponent, 0)
-            y = np.ldexp(y, -exponent)
+            k = np.frexp(np.abs(z).max(axis=(-2, -1), keepdims=True))[1]
+            own = np.maximum(exponent + k, 0)  # beside an output that has vanished, the target has not
+            z, y, exponent = np.ldexp(z, exponent - own), np.ldexp(y, -own), own
         np.subtract(z, y, out=out)
         residual = out.astype(np.float64)
         loss = np.einsum("...ob,...ob->...b", residual, residual) / z.shape[-2]

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.nn import exact
 from gradflow.nn.activations import Activation
 from gradflow.nn.blocks import BLOCKS, Plain
 from gradflow.nn.buffers import Buffers
 from gradflow.nn.losses import Loss
 from gradflow.nn.optimizers import Optimizer
 from gradflow.nn.parameters import Parameters, Shape
+from gradflow.nn.scaling import RANGES
 from gradflow.nn.stacks import Stack
 
 Array = NDArray[Any]
@@ -37,8 +39,8 @@ class Network:
         block: str = "plain",
     ) -> None:
         self.shape, self.loss, self.optimizer, self.clip_norm = shape, loss, optimizer, clip_norm
-        self.buffers, self.updates = buffers, 0
-        self.share: Array = np.ones(shape.seeds)  # of the gradient, that the last update used
+        self.buffers, self.range, self.updates = buffers, RANGES[buffers.dtype], 0
+        self.log_share = np.zeros(shape.seeds)  # ln of the share of the gradient that the last update used
         self.parameters = Parameters(shape, buffers.dtype)
         self.state = tuple(Parameters(shape, buffers.dtype) for _ in range(optimizer.slots))
         edges = [*range(0, shape.depth, buffers.chunk), shape.depth]
@@ -129,21 +131,22 @@ class Network:
         if carried is not None:
             sums.scaled = True
             sums.out_exponent[...] = buffers.entry_exponent[...] = carried
+        if not self.range.holds(sums.out_norm):
+            exact.start(buffers)
+            np.matmul(self.row, np.square(buffers.delta_out), out=sums.out_norm)
 
     def _finish(self, stacks: list[Stack], record: bool, update: bool) -> None:
         for stack in stacks:
             stack.gradient(record)
             if update and self.clip_norm is None:
-                stack.update(self.optimizer, self.updates, 1 / self.shape.batch, record)
+                stack.update(self.optimizer, self.updates, self.log_share, record)
 
     def _update_clipped(self, record: bool) -> None:
         """Every gradient is needed before the first update: their joint norm decides the share."""
         stacks = [stack for group in self.stacks for stack in group]
         stacks += [self.readout] if self.readout is not None else []
-        batch, limit = self.shape.batch, self.clip_norm
-        assert limit is not None
+        assert self.clip_norm is not None
         squares = np.logaddexp.reduce([stack.log_square() for stack in stacks])
-        self.share = np.minimum(1.0, np.exp(log(limit * batch) - squares / 2))
-        scale = (self.share / batch)[:, None, None].astype(self.buffers.dtype)
+        self.log_share = np.minimum(0.0, log(self.clip_norm) + log(self.shape.batch) - squares / 2)
         for stack in stacks:
-            stack.update(self.optimizer, self.updates, scale, record)
+            stack.update(self.optimizer, self.updates, self.log_share, record)

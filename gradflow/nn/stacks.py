@@ -72,15 +72,23 @@ class Stack:
                 exact.sum_gradients(self, DB2, self.g_bias)
                 exact.sum_gradients(self, W2, self.p_weights)
 
-    def update(self, optimizer: Optimizer, t: int, share: float | Array, record: bool) -> None:
-        """p <- p - step, for the gradient `share` * g; the gradients are spent."""
-        scale = exact.gradient_scale(self, share) if self.scaled else share
-        optimizer.step(self.g, self.p, self.state, t, scale)
+    def update(self, optimizer: Optimizer, t: int, log_share: Array, record: bool) -> None:
+        """p <- p - step, for the share exp(log_share), (S,), of the batch mean; the gradients are spent."""
+        optimizer.step(self.g, self.p, self.state, t, self._scale(log_share))
         if record and self.recorded and not optimizer.proportional:
             np.vecdot(self.g_weights, self.g_weights, out=self.step2)
             if not self.range.holds(self.step2):
                 exact.sum_gradients(self, STEP2, self.g_weights)
         np.subtract(self.p, self.g, out=self.p)
+
+    def _scale(self, log_share: Array) -> float | Array:
+        batch = self.buffers.shape.batch
+        if self.scaled:
+            return exact.gradient_scale(self, batch, log_share)
+        if not log_share.any():
+            return 1 / batch
+        scale: Array = (np.exp(log_share) / batch)[:, None, None].astype(self.g.dtype)
+        return scale
 
     def log_square(self) -> Array:
         """ln of the squared norm of all gradients, for each network (S,): what clip_norm looks at."""
