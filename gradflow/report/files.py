@@ -75,7 +75,9 @@ def _told(runs: Sequence[Run]) -> list[Block]:
 
 
 def _again(run: Run) -> str:
-    """The resolved config and the command that computes it again bit for bit."""
+    """The resolved config and the command that computes it again; "" of norms recorded elsewhere."""
+    if "recorded" in run.info:
+        return ""
     from gradflow.store.save import config_text
 
     name, versions = f"{run.summary.name}.yaml", run.info["versions"]

@@ -204,6 +204,10 @@ def test_fit_asks_what_the_norms_are_and_makes_a_run_of_them(tmp_path: Path) -> 
     shown = gradflow(tmp_path, "show", "@1")
     assert "vanishing: each layer passes 0.5" in shown.stdout
     assert "recorded  delta norms in" in shown.stdout
+    for name in ("report.html", "report.md", "flow.svg"):
+        command = "plot" if name.endswith(".svg") else "report"
+        assert gradflow(tmp_path, command, "@1", "-o", name).returncode == 0
+        (tmp_path / name).unlink()
     fitted = gradflow(tmp_path, "fit", "norms.csv", "--kind", "weight")
     assert "undetermined: norms of weight gradients" in fitted.stdout
     assert sorted(path.name for path in tmp_path.iterdir()) == ["norms.csv", "runs"]
