@@ -1,6 +1,6 @@
 """The error function for NumPy arrays, without scipy: its law is erf(x) = 2/sqrt(pi) int_0^x exp(-t^2) dt.
 
-float64 is within 2 ulp of math.erf, float32 within 1e-7, and complex arrays get the analytic continuation
+float64 is within 2 ulp of math.erf, float32 within 1.3e-7, and complex arrays get the analytic continuation
 to first order that the complex step needs. The coefficients are interpolants at Chebyshev nodes, computed
 with 60 digits; the form of the tail is that of Shepherd & Laframboise 1981.
 """

@@ -1,0 +1,178 @@
+"""The laws that every activation of the table obeys."""
+
+from __future__ import annotations
+
+from math import erf as math_erf
+from math import exp, pi, sqrt
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradflow.nn.activations import ACTIVATIONS, Activation, Elu, LeakyRelu
+from gradflow.nn.gradcheck import slope_error
+
+Array = np.ndarray[Any, Any]
+ALL = [cls() for cls in ACTIVATIONS.values()] + [LeakyRelu(slope=0.3), LeakyRelu(slope=0.0), Elu(alpha=2.0)]
+each = pytest.mark.parametrize("activation", ALL, ids=repr)
+
+
+def points(activation: Activation, dtype: Any = np.float64) -> Array:
+    """Moderate z, both signs and 0, at no kink; two axes, as the engine has them."""
+    z = np.concatenate(
+        [np.linspace(-8, 8, 3999), np.geomspace(1e-8, 1e-2, 60), -np.geomspace(1e-8, 1e-2, 60)]
+    )
+    for kink in activation.kinks:
+        z = z[np.abs(z - kink) > 1e-9]
+    return z.astype(dtype)[None]
+
+
+def quick(activation: Activation, z: Array) -> Array:
+    a, kept, out = np.empty_like(z), np.empty_like(z), np.empty_like(z)
+    activation.value(z, a, kept)
+    activation.quick_derivative(np.full_like(z, np.nan) if activation.from_output else z, a, kept, out)
+    return out
+
+
+REFERENCE = {
+    "linear": lambda z: z,
+    "tanh": lambda z: (exp(2 * z) - 1) / (exp(2 * z) + 1),
+    "sigmoid": lambda z: 1 / (1 + exp(-z)),
+    "relu": lambda z: max(z, 0.0),
+    "leaky_relu": lambda z: z if z > 0 else 0.01 * z,
+    "elu": lambda z: z if z > 0 else exp(z) - 1,
+    "selu": lambda z: 1.0507009873554805 * (z if z > 0 else 1.6732632423543772 * (exp(z) - 1)),
+    "gelu": lambda z: z * (1 + math_erf(z / sqrt(2))) / 2,
+    "silu": lambda z: z / (1 + exp(-z)),
+    "softplus": lambda z: float(np.logaddexp(0, z)),
+    "softsign": lambda z: z / (1 + abs(z)),
+    "hard_tanh": lambda z: min(max(z, -1.0), 1.0),
+    "erf": math_erf,
+    "sin": lambda z: float(np.imag(np.exp(1j * z))),
+}
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_the_value_is_the_textbooks(name: str) -> None:
+    z = np.linspace(-6, 6, 241)
+    expected = [REFERENCE[name](float(point)) for point in z]
+    np.testing.assert_allclose(ACTIVATIONS[name]().phi(z), expected, rtol=1e-14, atol=1e-15)
+
+
+@each
+def test_the_derivative_is_that_of_the_value_by_the_complex_step(activation: Activation) -> None:
+    z = points(activation)
+    step = activation.phi(z + 1e-30j).imag / 1e-30
+    np.testing.assert_allclose(activation.derivative(z), step, rtol=2e-14, atol=1e-15)
+
+
+@each
+def test_the_derivative_is_that_of_the_value_by_central_differences(activation: Activation) -> None:
+    if not activation.kinks:
+        assert slope_error(activation) < 1e-9
+    h = 1e-6
+    z = np.array(
+        [z for z in np.linspace(-5, 5, 101) if all(abs(z - kink) > 1e-3 for kink in activation.kinks)]
+    )
+    differences = (activation.phi(z + h) - activation.phi(z - h)) / (2 * h)
+    np.testing.assert_allclose(activation.derivative(z), differences, atol=2e-9)
+
+
+@each
+@pytest.mark.parametrize(("dtype", "eps"), [(np.float64, 2.2e-16), (np.float32, 1.2e-7)])
+def test_the_quick_derivative_is_off_by_rounding_errors_of_the_steepest(
+    activation: Activation, dtype: Any, eps: float
+) -> None:
+    z = points(activation, dtype)
+    error = np.abs(quick(activation, z) - activation.derivative(z.astype(np.float64)))
+    assert error.max() <= 8 * eps * activation.steepest
+
+
+@each
+def test_a_quick_derivative_said_to_be_exact_keeps_its_digits_where_it_is_small(
+    activation: Activation,
+) -> None:
+    if activation.exact_quick:
+        z = points(activation)
+        exact = activation.derivative(z)
+        # softplus reads its slope from a, which below 1e-300 is all that is left of it
+        np.testing.assert_allclose(quick(activation, z), exact, rtol=1e-14, atol=1e-14 * (activation.signed))
+
+
+@each
+def test_the_steepest_slope_is_the_largest(activation: Activation) -> None:
+    z = points(activation)
+    assert np.abs(activation.derivative(z)).max() == pytest.approx(activation.steepest, rel=1e-3)
+
+
+@each
+def test_flags_say_what_the_function_is(activation: Activation) -> None:
+    z = points(activation)
+    slopes = activation.derivative(z)
+    assert activation.signed == bool((slopes < 0).any())
+    assert activation.flat == bool((slopes == 0).sum() > 100)
+    homogeneous = all(
+        np.allclose(activation.phi(s * z), s * activation.phi(z), rtol=1e-14) for s in (0.5, 3.0)
+    )
+    assert activation.homogeneous == homogeneous
+
+
+@each
+def test_kinks_are_where_the_slope_or_its_slope_jumps(activation: Activation) -> None:
+    def second(z: float) -> float:
+        h = 1e-4
+        return float(np.diff(activation.derivative(np.array([z - h, z + h])))[0]) / (2 * h)
+
+    jumps = []
+    for tenths in range(-30, 31):
+        z = tenths / 10
+        slope = activation.derivative(np.array([z - 1e-9, z + 1e-9]))
+        jumps += [z] * bool(
+            abs(slope[1] - slope[0]) > 1e-3 or abs(second(z - 1e-3) - second(z + 1e-3)) > 0.05
+        )
+    assert tuple(jumps) == activation.kinks
+
+
+@each
+def test_single_precision_stays_single_and_near_double(activation: Activation) -> None:
+    z = points(activation, np.float32)
+    for function in (activation.phi, activation.derivative):
+        value = function(z)
+        assert value.dtype == np.float32
+        np.testing.assert_allclose(value, function(z.astype(np.float64)), rtol=2e-6, atol=3e-7)
+
+
+@each
+def test_infinity_gives_no_nan_where_the_limit_is_known(activation: Activation) -> None:
+    z = np.array([[-np.inf, np.inf, -1e300, 1e300]])
+    with np.errstate(all="ignore"):
+        slope = activation.derivative(z)
+    if activation.name != "sin":
+        assert np.isfinite(slope).all()
+    if activation.name in ("gelu", "silu"):
+        np.testing.assert_allclose(slope[0], [0, 1, 0, 1], atol=1e-300)
+
+
+@each
+def test_the_complex_value_branches_on_the_real_part(activation: Activation) -> None:
+    z = points(activation)
+    for sign in (1, -1):
+        complex_value = activation.phi(z + sign * 1e-30j)
+        np.testing.assert_allclose(complex_value.real, activation.phi(z), rtol=1e-14, atol=4e-15)
+
+
+@pytest.mark.parametrize(
+    ("name", "limit"), [("tanh", lambda z: 4 * exp(-2 * z)), ("sigmoid", lambda z: exp(-z))]
+)
+def test_slopes_of_saturated_units_keep_all_digits(name: str, limit: Any) -> None:
+    for z in (25.0, 60.0, 300.0):
+        for side in (z, -z):
+            slope = ACTIVATIONS[name]().derivative(np.array([side]))[0]
+            assert slope == pytest.approx(limit(z), rel=1e-10)
+    assert 1 - np.tanh(25.0) ** 2 == 0  # what the quick form would say
+
+
+def test_the_erf_slope_is_gaussian() -> None:
+    z = np.array([0.0, 1.0, -3.0])
+    expected = [2 / sqrt(pi) * exp(-(x**2)) for x in z]
+    np.testing.assert_allclose(ACTIVATIONS["erf"]().derivative(z), expected, rtol=1e-15)

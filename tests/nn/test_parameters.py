@@ -1,0 +1,58 @@
+"""The flat buffer of a stack of networks, and what is drawn into it."""
+
+import numpy as np
+import pytest
+
+from gradflow.nn.initializers import Gaussian, XavierNormal
+from gradflow.nn.parameters import Parameters, Shape, aligned
+
+SHAPE = Shape(features=3, width=5, depth=4, outputs=2, batch=7, seeds=2)
+
+
+def test_views_cover_the_flat_buffer_once() -> None:
+    p = Parameters(SHAPE, np.float64)
+    for number, layer in enumerate(p):
+        layer += number + 1
+    counts = [layer.size for layer in p]
+    assert sum(counts) == p.flat.size == SHAPE.seeds * SHAPE.parameters
+    assert sorted(p.flat) == sorted(np.repeat(np.arange(1, 6), counts))
+
+
+@pytest.mark.parametrize("readout", [True, False])
+def test_layers_have_the_shapes_of_their_fans(readout: bool) -> None:
+    shape = Shape(3, 5, 4, 2 if readout else 5, 7, readout, 2)
+    layers = list(Parameters(shape, np.float32))
+    assert [(p.shape[1] - 1, p.shape[2]) for p in layers] == shape.fans
+    assert len(layers) == 4 + readout
+    assert all(p.shape[0] == 2 and p.dtype == np.float32 for p in layers)
+
+
+def test_a_network_is_the_same_beside_others() -> None:
+    both, alone = Parameters(SHAPE, np.float64), Parameters(Shape(3, 5, 4, 2, 7), np.float64)
+    both.draw(range(8, 10), Gaussian(1.0, 0.5), 0.0)
+    alone.draw(range(9, 10), Gaussian(1.0, 0.5), 0.0)
+    for ours, theirs in zip(both, alone, strict=True):
+        np.testing.assert_array_equal(ours[1], theirs[0])
+        assert (ours[0] != ours[1]).all()
+
+
+def test_single_precision_is_double_precision_rounded() -> None:
+    double, single = Parameters(SHAPE, np.float64), Parameters(SHAPE, np.float32)
+    for p in (double, single):
+        p.draw(range(2), XavierNormal(), 0.1)
+    np.testing.assert_array_equal(single.flat, double.flat.astype(np.float32))
+
+
+def test_the_bias_of_the_config_counts_unless_the_initialization_has_its_own() -> None:
+    p = Parameters(SHAPE, np.float64)
+    p.draw(range(2), XavierNormal(), 0.25)
+    assert all((layer[:, -1] == 0.25).all() for layer in p)
+    p.draw(range(2), Gaussian(1.0, 0.0), 0.25)
+    assert all((layer[:, -1] == 0).all() for layer in p)
+
+
+@pytest.mark.parametrize("shape", [(1,), (3, 5), (2, 7, 9)])
+def test_arrays_start_on_a_cache_line(shape: tuple[int, ...]) -> None:
+    for dtype in (np.float32, np.float64):
+        array = aligned(shape, dtype)
+        assert (array.shape, array.dtype, array.ctypes.data % 64) == (shape, dtype, 0)

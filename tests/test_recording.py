@@ -1,0 +1,112 @@
+"""What the recorder alone decides: logs of extreme sums, spread that cancels, rows that are bad, disk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradflow.nn.activations import ACTIVATIONS, Linear, Sigmoid
+from gradflow.nn.initializers import Constant, Gaussian, Orthogonal
+from gradflow.recording import PER_LAYER, Recording, first_bad_row, join
+from gradflow.training import Training, disk_bytes
+from tests import small
+
+Array = np.ndarray[Any, Any]
+
+
+def recorded(**changes: Any) -> Recording:
+    training = Training(small.plan(**changes), small.data())
+    list(training)
+    return training.recording
+
+
+def test_all_arrays_are_float64_with_an_axis_each_for_steps_layers_and_seeds() -> None:
+    record = recorded(seeds=3, depth=4, steps=5, dtype="float32")
+    assert set(record) == {"step", "loss", *PER_LAYER}
+    for name, array in record.items():
+        assert array.dtype == np.float64
+        assert array.shape == {"step": (6,), "loss": (6, 3)}.get(name, (6, 4, 3))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_spread_of_nearly_constant_activations_keeps_its_digits(dtype: str) -> None:
+    # sigmoid of a bias of 8 +- a little: the mean is 0.9997, the spread a thousandth of what is left
+    plan = {
+        "activation": Sigmoid(),
+        "init": Orthogonal(0.01),
+        "bias": 8.0,
+        "depth": 2,
+        "width": 40,
+        "steps": 0,
+    }
+    single, double = (recorded(dtype=kind, **plan)["activation_std"] for kind in (dtype, "float64"))
+    np.testing.assert_allclose(single[0, 0], double[0, 0], rtol=0.05)
+    assert double[0, 0, 0] < 1e-4
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_constant_activations_have_no_spread(dtype: str) -> None:
+    record = recorded(
+        init=Constant(0.0), bias=0.7, dtype=dtype, steps=0, activation=ACTIVATIONS["softplus"]()
+    )
+    np.testing.assert_allclose(record["activation_std"], 0, atol=1e-7)
+
+
+def test_statistics_beyond_float64_are_infinite_not_nan() -> None:
+    record = recorded(activation=Linear(), init=Orthogonal(1e60), depth=6, steps=0)
+    assert np.isfinite(record["q"][0, :2]).all()
+    assert (record["q"][0, 3:] == np.inf).all()
+    assert np.isfinite(record["activation_std"][0, :5]).all()
+    assert not np.isnan(record["activation_std"]).any()
+
+
+def test_update_ratios_survive_where_squares_underflow() -> None:
+    record = recorded(init=Gaussian(1e-30), depth=3, dtype="float32", steps=1)
+    assert (record["update_ratio"][0] > 0).any()
+
+
+def block(**changes: Array) -> Recording:
+    whole = {name: np.zeros((4, 2, 3)) for name in PER_LAYER} | {"loss": np.zeros((4, 3))}
+    for name, (row, value) in changes.items():
+        whole[name][row].flat[1] = value
+    return whole
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_loss_that_is_not_finite_is_bad(value: float) -> None:
+    assert first_bad_row(block(loss=(2, value))) == 2
+
+
+@pytest.mark.parametrize("name", ["log_delta_norm", "log_weight_grad_norm", "log_bias_grad_norm"])
+def test_a_norm_is_bad_unless_it_is_finite_or_zero(name: str) -> None:
+    assert first_bad_row(block(**{name: (1, np.nan)})) == 1
+    assert first_bad_row(block(**{name: (3, np.inf)})) == 3
+    assert first_bad_row(block(**{name: (1, -np.inf)})) is None
+
+
+@pytest.mark.parametrize("name", ["q", "activation_std", "log_weight_factor", "update_ratio"])
+def test_other_statistics_may_be_anything(name: str) -> None:
+    assert first_bad_row(block(**{name: (1, np.nan)})) is None
+
+
+def test_the_first_bad_row_counts() -> None:
+    assert first_bad_row(block(loss=(3, np.nan), log_delta_norm=(1, np.nan))) == 1
+
+
+def test_joined_blocks_stand_one_after_the_other() -> None:
+    a, b = block(loss=(0, 1.0)), block(loss=(3, 2.0))
+    both = join([a, b])
+    assert both["q"].shape == (8, 2, 3)
+    assert both["loss"][[0, 7], 1].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(("steps", "every"), [(100, 1), (100, 7), (0, 1), (5, 50)])
+def test_disk_use_is_told_before_it_is_used(steps: int, every: int) -> None:
+    plan = small.plan(steps=steps, every=every, seeds=2)
+    training = Training(plan, small.data())
+    list(training)
+    size = sum(array.nbytes for array in training.recording.values())
+    row = 8 * (plan.depth * 2 * len(PER_LAYER) + 3)
+    assert size <= disk_bytes(plan) <= size + 2 * row
