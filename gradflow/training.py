@@ -143,15 +143,16 @@ class Training:
         self._blocks: list[Recording] = []
         self._first = 0  # row of the next block
         dtype = np.dtype(plan.dtype)
-        self._x = np.concatenate([data.x, np.ones((data.samples, 1))], axis=1).astype(dtype)
-        self._y = data.y.astype(dtype)
         groups = stacks(plan)
         self._rows = block_rows(plan.shape(data, len(groups[0])))
-        buffers = {
-            size: Buffers(plan.shape(data, size), plan.activation, dtype, plan.clip_norm is not None)
-            for size in {len(seeds) for seeds in groups}
-        }
-        self._groups = [_Group(plan, data, seeds, buffers[len(seeds)], self._rows) for seeds in groups]
+        with np.errstate(over="ignore"):  # what a float32 does not hold is inf there: a blow-up at step 0
+            self._x = np.concatenate([data.x, np.ones((data.samples, 1))], axis=1).astype(dtype)
+            self._y = data.y.astype(dtype)
+            buffers = {
+                size: Buffers(plan.shape(data, size), plan.activation, dtype, plan.clip_norm is not None)
+                for size in {len(seeds) for seeds in groups}
+            }
+            self._groups = [_Group(plan, data, seeds, buffers[len(seeds)], self._rows) for seeds in groups]
 
     def __iter__(self) -> Iterator[Progress]:
         rows = self.plan.steps + 1

@@ -7,11 +7,15 @@ from math import sqrt
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.float64]
 Law = Literal["gaussian", "uniform", "orthogonal"]
+
+LARGEST = 1e150  # of a scale, so that its square is a float
+Gain = Annotated[float, Gt(0), Le(LARGEST)]
+Sigma = Annotated[float, Ge(0), Le(LARGEST)]
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class XavierNormal(Initializer):
     """Var W = 2 gain^2 / (fan_in + fan_out) (Glorot & Bengio 2010, eq. 12)."""
 
     name = "xavier_normal"
-    gain: Annotated[float, Gt(0)] = 1.0
+    gain: Gain = 1.0
 
     def variance(self, fan_in: int, fan_out: int) -> float:
         return 2 * self.gain**2 / (fan_in + fan_out)
@@ -71,7 +75,7 @@ class LecunNormal(Initializer):
     """Var W = gain^2 / fan_in (LeCun et al. 1998)."""
 
     name = "lecun_normal"
-    gain: Annotated[float, Gt(0)] = 1.0
+    gain: Gain = 1.0
 
     def variance(self, fan_in: int, fan_out: int) -> float:
         return self.gain**2 / fan_in
@@ -90,7 +94,7 @@ class HeNormal(LecunNormal):
     """Var W = gain^2 / fan_in with gain sqrt 2 unless told otherwise (He et al. 2015, eq. 10)."""
 
     name = "he_normal"
-    gain: Annotated[float, Gt(0)] = sqrt(2)
+    gain: Gain = sqrt(2)
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ class Orthogonal(Initializer):
 
     name = "orthogonal"
     law = "orthogonal"
-    gain: Annotated[float, Gt(0)] = 1.0
+    gain: Gain = 1.0
 
     def variance(self, fan_in: int, fan_out: int) -> float:
         return self.gain**2 / max(fan_in, fan_out)
@@ -124,8 +128,8 @@ class Gaussian(Initializer):
     """Var W = sigma_w^2 / fan_in, Var b = sigma_b^2: mean-field theory's coordinates (Poole et al. 2016)."""
 
     name = "gaussian"
-    sigma_w: Annotated[float, Ge(0)] = 1.0
-    sigma_b: Annotated[float, Ge(0)] = 0.0
+    sigma_w: Sigma = 1.0
+    sigma_b: Sigma = 0.0
 
     def variance(self, fan_in: int, fan_out: int) -> float:
         return self.sigma_w**2 / fan_in

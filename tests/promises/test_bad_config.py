@@ -87,6 +87,12 @@ TEXTS: dict[str, tuple[str, int, str, str]] = {
     "nan": (MODEL + "training: {optimizer: {name: sgd, lr: .nan}}", 2, "training.optimizer.lr", "finite number"),
     "-inf": (MODEL + "training: {clip_norm: -.inf}", 2, "training.clip_norm", "-inf"),
     "a seed beyond 63 bits": (net("seeds: 2", "seed: 9223372036854775808"), 2, "seed", "should be less than 9223"),
+    "a gain whose square is no float": (
+        net("xavier_normal", "{name: xavier_normal, gain: 1e300}"),
+        3,
+        "model.init.gain",
+        "at most 1e+150",
+    ),
     "a negative seed": (net("seeds: 2", "seed: -1"), 2, "seed", "at least 0, not -1"),
     "a billion layers": (net("depth: 3", "depth: 1000000000"), 3, "model.depth", "this machine has"),
     "a billion units": (net("width: 8", "width: 1000000000"), 3, "model.width", "this machine has"),

@@ -81,12 +81,16 @@ DAMAGES: dict[str, Damage] = {
     "emptied": emptied,
     **{f"{name} missing": without(name) for name in ("run.json", "recording.npz", "config.yaml")},
     **{f"{name} empty": filled(name, b"") for name in ("run.json", "recording.npz", "config.yaml")},
-    **{f"{name} of zeros": filled(name, bytes(5000)) for name in ("run.json", "recording.npz", "config.yaml")},
+    **{
+        f"{name} of zeros": filled(name, bytes(5000)) for name in ("run.json", "recording.npz", "config.yaml")
+    },
     **{f"{name} a FIFO": piped(name) for name in ("run.json", "recording.npz", "config.yaml")},
     **{f"{name} a folder": foldered(name) for name in ("run.json", "recording.npz", "config.yaml")},
     **{f"{name} endless": linked(name, "/dev/zero") for name in ("run.json", "recording.npz", "config.yaml")},
     **{f"{name} a loop": linked(name, name) for name in ("run.json", "recording.npz", "config.yaml")},
-    **{f"{name} of 2 GB": stretched(name, 2 * 10**9) for name in ("run.json", "recording.npz", "config.yaml")},
+    **{
+        f"{name} of 2 GB": stretched(name, 2 * 10**9) for name in ("run.json", "recording.npz", "config.yaml")
+    },
     "run.json nested": filled("run.json", b"[" * 100_000),
     "run.json with nan": filled("run.json", b'{"format": NaN}'),
     "run.json of another format": forged("format", value=2),
