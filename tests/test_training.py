@@ -14,6 +14,7 @@ from gradflow.nn.activations import ACTIVATIONS, Linear, Relu, Sigmoid, Tanh
 from gradflow.nn.initializers import Constant, Gaussian, HeNormal, Orthogonal, XavierNormal
 from gradflow.nn.losses import CrossEntropy, Mse
 from gradflow.nn.optimizers import Adam, AdamW, RmsProp, Sgd
+from gradflow.nn.parameters import Parameters
 from gradflow.recording import PER_LAYER, Recording
 from gradflow.training import STACKED_WIDTH, Batches, Plan, Training
 from tests import oracle, small
@@ -356,3 +357,20 @@ def test_samples_that_died_leave_the_logs_of_their_row() -> None:
         died = measured["zero_delta"][:, 0, 0]
         seen += int(((died > 0) & (died < 8)).any())
     assert seen >= 3  # rows where some samples died and some did not
+
+
+def test_biases_count_again_after_a_huge_layer_has_died() -> None:
+    init = Constant((1e200, 1e200, -1.0, 1.0, 1.0))
+    plan = small.plan(activation=Relu(), init=init, bias=0.5, steps=0, width=2)
+    data = replace(small.data(), x=np.ones((10, 3)))
+    record = trained(plan, data).recording
+    assert record["q"][0, :, 0].tolist() == [np.inf, np.inf, np.inf, 0.25]
+    assert record["activation_mean"][0, 2:, 0].tolist() == [0, 0.5]
+
+
+def test_the_last_row_is_followed_by_no_update() -> None:
+    plan = small.plan(steps=0)
+    training = trained(plan, small.data())
+    parameters = Parameters(plan.shape(small.data()), np.float64)
+    parameters.draw(range(plan.seed, plan.seed + 1), plan.init, plan.bias)
+    np.testing.assert_array_equal(training.state()["network.0.0"], parameters.flat)

@@ -50,7 +50,7 @@ def test_delta_is_the_derivative_of_the_value_by_the_complex_step(loss: Loss) ->
 
 
 @each
-@pytest.mark.parametrize("exponent", [-400, -3, 0, 3, 400])
+@pytest.mark.parametrize("exponent", [-900, -3, 0, 3, 900])
 def test_outputs_that_carry_an_exponent_give_the_same(loss: Loss, exponent: int) -> None:
     value, out, _ = delta(loss, Z, Y)
     scaled_value, scaled, carried = delta(loss, np.ldexp(Z, -exponent), Y, exponent)
