@@ -56,13 +56,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where training stands: losses and ln of the first and last layer's delta norm, each (seeds,)."""
+    """Where training stands: losses (seeds,) and ln of every layer's delta norm (layers, seeds)."""
 
     step: int
     steps: int
     loss: Array
-    log_delta_first: Array
-    log_delta_last: Array
+    log_delta: Array
 
 
 @dataclass(frozen=True)
@@ -211,9 +210,8 @@ class Training:
         return {name: array[: bad + 1] for name, array in block.items()}
 
     def _progress(self, first: int, block: Recording) -> Progress:
-        delta = block["log_delta_norm"][-1]
         step = first + len(block["loss"]) - 1
-        return Progress(step, self.plan.steps, block["loss"][-1], delta[0], delta[-1])
+        return Progress(step, self.plan.steps, block["loss"][-1], block["log_delta_norm"][-1])
 
     def _accuracy(self) -> float:
         x = np.concatenate([self.data.x_test, np.ones((len(self.data.x_test), 1))], axis=1)

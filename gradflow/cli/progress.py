@@ -1,32 +1,34 @@
-"""How far training is: a bar redrawn on a clock on a terminal, a plain line now and then elsewhere."""
+"""How far training is: a bar and a strip of the layers, redrawn on a clock on a terminal; else plain lines."""
 
 from __future__ import annotations
 
 import os
 import sys
-from math import exp, isfinite
+from math import isfinite
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from gradflow.cli.output import columns_of, note
+from gradflow.report.drawing import strip
 from gradflow.report.numbers import count, duration, number
+from gradflow.report.page import Strip
 
 if TYPE_CHECKING:
     from gradflow.training import Progress
 
 REDRAWN, TOLD = 0.1, 10.0  # seconds between two pictures, between two lines
 BAR = 24
-CLEAR = "\r\x1b[2K"
+CLEAR, UP = "\r\x1b[2K", "\x1b[1A"
 
 
 class Bar:
-    """Call it with each Progress of a network of `depth` layers; `with` leaves a clean line behind.
+    """Call it with each Progress; `with` leaves a clean line behind.
 
     `announcement` is said when the training has begun, for a run that is found finished has none.
     """
 
-    def __init__(self, depth: int, announcement: str, quiet: bool) -> None:
-        self.transitions, self.announcement, self.quiet = max(1, depth - 1), announcement, quiet
+    def __init__(self, announcement: str, quiet: bool) -> None:
+        self.announcement, self.quiet, self.lines = announcement, quiet, 0
         self.live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self.started = self.shown = monotonic()
 
@@ -34,8 +36,7 @@ class Bar:
         return self
 
     def __exit__(self, *failure: object) -> None:
-        if self.live and not self.quiet:
-            self._write(CLEAR)
+        self._draw([])
 
     def __call__(self, progress: Progress) -> None:
         if self.announcement:
@@ -46,26 +47,39 @@ class Bar:
             return
         self.shown = now
         if self.live:
-            self._write(CLEAR + self._picture(progress)[: columns_of(sys.stderr.fileno()) - 1])
+            self._draw([self._bar(progress), *_layers(progress, self._unicode)])
         else:
             note(self._words(progress), self.quiet)
 
-    def _picture(self, progress: Progress) -> str:
+    @property
+    def _unicode(self) -> bool:
+        return (sys.stderr.encoding or "").lower().startswith("utf")
+
+    def _bar(self, progress: Progress) -> str:
         done = int(BAR * progress.step / max(1, progress.steps))
-        block, rest = ("█", "░") if (sys.stderr.encoding or "").lower().startswith("utf") else ("#", ".")
+        block, rest = ("█", "░") if self._unicode else ("#", ".")
         return f"{block * done}{rest * (BAR - done)} {self._words(progress)}"
 
     def _words(self, progress: Progress) -> str:
-        words = (
-            f"step {count(progress.step)}/{count(progress.steps)}  loss {number(float(progress.loss.mean()))}"
-        )
-        rising = float(progress.log_delta_first.mean()) - float(progress.log_delta_last.mean())
-        if isfinite(rising):
-            words += f"  c {number(exp(rising / self.transitions))}"
+        from gradflow.analysis.flow import exp_or_none, measure
+
+        loss, log_c = number(float(progress.loss.mean())), measure(progress.log_delta).log_c
+        words = f"step {count(progress.step)}/{count(progress.steps)}  loss {loss}"
+        if log_c is not None:
+            words += f"  c {number(exp_or_none(log_c.mean))}"
         if progress.step:
             left = (monotonic() - self.started) * (progress.steps / progress.step - 1)
             words += f"  {duration(left)} left"
         return words
+
+    def _draw(self, lines: list[str]) -> None:
+        """Replace what was drawn before; a line is cut to the width, so that it stays one."""
+        if not self.live or self.quiet:
+            return
+        width = columns_of(sys.stderr.fileno()) - 1
+        erased = CLEAR + (UP + CLEAR) * max(0, self.lines - 1)
+        self._write(erased + "\n".join(line[:width] for line in lines))
+        self.lines = len(lines)
 
     def _write(self, text: str) -> None:
         try:
@@ -73,3 +87,14 @@ class Bar:
             sys.stderr.flush()
         except OSError:
             self.quiet = True  # nobody watches: training goes on
+
+
+def _layers(progress: Progress, unicode: bool) -> list[str]:
+    """log ||delta|| of every layer, from the first to the last, as they are now."""
+    means = progress.log_delta.mean(axis=1).tolist()
+    values = tuple(value if isfinite(value) else None for value in means)
+    kept = [value for value in values if value is not None]
+    if len(values) < 2 or not kept:
+        return []
+    drawn = strip(Strip(values, min(kept), max(kept)), unicode)
+    return [f"layer 1 {drawn} {count(len(values))}  log ||delta||"]

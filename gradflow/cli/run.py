@@ -58,7 +58,7 @@ def computed(study: Config, runs: Path, force: bool, quiet: bool) -> Run:
     from gradflow.training import disk_bytes
 
     saved = f"saving about {size(disk_bytes(study.plan))} in {runs / study.id}"
-    with Bar(study.model.depth, saved, quiet) as bar:
+    with Bar(saved, quiet) as bar:
         done = execute(study, runs, force=force, progress=bar, render=lambda run: report_text(run.summary))
     note(story(done), quiet)
     return done
