@@ -1,4 +1,4 @@
-"""How far training is: a bar and a strip of the layers, redrawn on a clock on a terminal; else plain lines."""
+"""How far training is: a bar and a strip of the layers, redrawn on a clock on a terminal; lines elsewhere."""
 
 from __future__ import annotations
 

@@ -1,0 +1,66 @@
+"""The live picture of a run, on a real terminal and off it."""
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gradflow.cli.progress import Bar
+from gradflow.training import Progress
+
+STUDY = """\
+model: {depth: 12, width: 32, activation: tanh, init: xavier_normal}
+data: {name: gaussian, samples: 64, features: 8, classes: 2}
+seeds: 1
+training: {steps: 800, batch_size: 32}
+"""
+
+
+def on_a_terminal(folder: Path, *args: str) -> str:
+    """What a command writes to a stderr that is a terminal."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "gradflow", *args]
+    env = {**os.environ, "TERM": "xterm", "COLUMNS": "70", "PYTHONIOENCODING": "utf-8"}
+    with subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.DEVNULL, stderr=theirs) as process:
+        os.close(theirs)
+        written = bytearray()
+        while True:
+            try:
+                written += os.read(ours, 65536)
+            except OSError:  # the other end was closed
+                break
+        os.close(ours)
+        assert process.wait() == 0
+    return written.decode()
+
+
+def test_a_terminal_sees_the_steps_and_the_layers_and_is_left_clean(tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text(STUDY)
+    written = on_a_terminal(tmp_path, "run", "net.yaml")
+    frames = written.split("\r\x1b[2K")
+    assert any(
+        "/800  loss" in frame and "layer 1 " in frame and "12  log ||delta||" in frame for frame in frames
+    )
+    assert all(len(line) < 70 for frame in frames[1:-1] for line in frame.replace("\x1b[1A", "").splitlines())
+    after = written[written.rindex("log ||delta||") :]
+    assert "\x1b[1A\r\x1b[2K" in after  # both lines are gone before the last note
+    assert "trained in" in after
+
+
+def test_elsewhere_a_line_now_and_then(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    progress = Progress(10, 100, np.array([2.0]), np.linspace(-3, 0, 12)[:, None])
+    monkeypatch.setattr("gradflow.cli.progress.TOLD", 0.0)
+    with Bar("saving about 1 MB", quiet=False) as bar:
+        bar(progress)
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "saving about 1 MB"
+    assert said[1].startswith("step 10/100  loss 2.00  c 0.761")
+    with Bar("saving about 1 MB", quiet=True) as bar:
+        bar(progress)
+    assert capsys.readouterr().err == ""
