@@ -5,6 +5,7 @@ Shares with the engine only phi, its slope as float64 holds it, and the random d
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,12 +15,15 @@ from numpy.typing import NDArray
 from gradflow.data import Data
 from gradflow.nn.losses import Mse
 from gradflow.nn.optimizers import Adam, AdamW, Optimizer, RmsProp, Sgd
+from gradflow.recording import PER_LAYER, Recording
 from gradflow.streams import Purpose, stream
 from gradflow.training import Plan
 
 Array = NDArray[Any]
 Row = dict[str, Any]
 LONG = np.longdouble
+LOGS = {name for name in PER_LAYER if name.startswith("log_")}
+COUNTS = {"saturated", "dead", "zero_delta"}
 
 
 @dataclass
@@ -186,3 +190,17 @@ def _log_norm(v: Array) -> Any:
 def _finite(row: Row) -> bool:
     norms = [row[name] for name in ("log_delta_norm", "log_weight_grad_norm", "log_bias_grad_norm")]
     return bool(np.isfinite(row["loss"]) and all((np.asarray(norm) < np.inf).all() for norm in norms))
+
+
+def assert_agrees(
+    measured: Recording, expected: Mapping[str, Any], rel: float = 1e-9, logs: float = 1e-9
+) -> None:
+    """Counts are equal, natural logs agree to `logs`, all else to `rel`."""
+    assert set(measured) == set(expected) == {"step", "loss", *PER_LAYER}
+    for name, array in measured.items():
+        if name in LOGS:
+            np.testing.assert_allclose(array, expected[name], rtol=0, atol=logs, err_msg=name)
+        else:
+            exact = name in COUNTS or name == "step"
+            tolerance = 0 if exact else rel
+            np.testing.assert_allclose(array, expected[name], rtol=tolerance, atol=tolerance, err_msg=name)

@@ -12,7 +12,7 @@ from gradflow.nn.activations import Tanh
 from gradflow.nn.initializers import Gaussian
 from gradflow.nn.losses import Mse
 from gradflow.nn.optimizers import Sgd
-from gradflow.training import Plan
+from gradflow.training import Plan, Training
 
 PLAN = Plan(
     depth=4,
@@ -51,3 +51,9 @@ def data(
         else rng.standard_normal((samples, outputs))
     )
     return Data(x, y, classes, x[:0], y[:0])
+
+
+def trained(plan: Plan, data: Data) -> Training:
+    training = Training(plan, data)
+    list(training)
+    return training

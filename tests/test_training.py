@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,36 +10,14 @@ import pytest
 
 from gradflow.data import Data
 from gradflow.nn.activations import ACTIVATIONS, Linear, Relu, Sigmoid, Tanh
-from gradflow.nn.initializers import Constant, Gaussian, HeNormal, Orthogonal, XavierNormal
+from gradflow.nn.initializers import Gaussian, HeNormal, Orthogonal, XavierNormal
 from gradflow.nn.losses import CrossEntropy, Mse
 from gradflow.nn.optimizers import Adam, AdamW, RmsProp, Sgd
-from gradflow.nn.parameters import Parameters
-from gradflow.recording import PER_LAYER, Recording
-from gradflow.training import STACKED_WIDTH, Batches, Plan, Training
+from gradflow.recording import Recording
+from gradflow.training import STACKED_WIDTH, Batches, Training
 from tests import oracle, small
-
-LOGS = {name for name in PER_LAYER if name.startswith("log_")}
-COUNTS = {"saturated", "dead", "zero_delta"}
-
-
-def trained(plan: Plan, data: Data) -> Training:
-    training = Training(plan, data)
-    list(training)
-    return training
-
-
-def assert_agrees(
-    measured: Recording, expected: Mapping[str, Any], rel: float = 1e-9, logs: float = 1e-9
-) -> None:
-    """Counts are equal, natural logs agree to `logs`, all else to `rel`."""
-    assert set(measured) == set(expected) == {"step", "loss", *PER_LAYER}
-    for name, array in measured.items():
-        if name in LOGS:
-            np.testing.assert_allclose(array, expected[name], rtol=0, atol=logs, err_msg=name)
-        else:
-            exact = name in COUNTS or name == "step"
-            tolerance = 0 if exact else rel
-            np.testing.assert_allclose(array, expected[name], rtol=tolerance, atol=tolerance, err_msg=name)
+from tests.oracle import assert_agrees
+from tests.small import trained
 
 
 def same_bits(one: Recording, other: Recording) -> bool:
@@ -216,161 +193,3 @@ def test_minibatches_go_through_every_sample_once_an_epoch(samples: int, size: i
     for epoch in range(3 * size):
         assert sorted(row[epoch * samples : (epoch + 1) * samples]) == list(range(samples))
     assert list(batches.indices(2)) == oracle.batch(5, samples, size, 2)  # whatever was asked for before
-
-
-# --- depth --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_gradients_survive_ten_thousand_layers(dtype: str) -> None:
-    plan = small.plan(
-        depth=10_000, width=64, init=Gaussian(0.5), dtype=dtype, steps=0, batch_size=2, loss=CrossEntropy()
-    )
-    record = trained(plan, small.data(classes=True, features=64)).recording
-    log10 = record["log_delta_norm"][0, :, 0] / np.log(10)
-    assert np.isfinite(log10).all()
-    # theory: 10^4 log10(1/2), shifted by -own / (4 n) = -1 / (2 n) a layer; 4 sd of the walk, var 1 / (2 n)
-    shift, sd = 1e4 / 128 / np.log(10), np.sqrt(1e4 / 128) / np.log(10)
-    assert log10[0] - log10[-1] == pytest.approx(1e4 * np.log10(0.5) - shift, abs=4 * sd)
-
-
-def test_both_precisions_see_the_same_vanished_gradient() -> None:
-    plan = small.plan(depth=2000, width=16, init=Gaussian(0.5), steps=0, batch_size=2)
-    double, single = (
-        trained(replace(plan, dtype=dtype), small.data()).recording["log_delta_norm"]
-        for dtype in ("float64", "float32")
-    )
-    np.testing.assert_allclose(single, double, atol=1e-3)
-
-
-def test_an_exploding_relu_keeps_its_gradients_though_its_loss_is_beyond_float64() -> None:
-    plan = small.plan(activation=Relu(), init=Gaussian(3.0), depth=3000, width=32, steps=5, batch_size=2)
-    training = trained(plan, small.data())
-    assert (training.outcome.diverged_step, training.outcome.diverged_reason) == (0, "the loss is inf")
-    log_delta = training.recording["log_delta_norm"][0, :, 0]
-    assert np.isfinite(log_delta).all()
-    # ln c = ln(3 / sqrt 2) less the 1.25 / n of finite width; the walk's sd is sqrt(5 / (4 n T))
-    per_layer = (log_delta[0] - log_delta[-1]) / 2999
-    assert per_layer == pytest.approx(np.log(3 / np.sqrt(2)) - 1.25 / 32, abs=4 * np.sqrt(5 / 128 / 2999))
-
-
-# --- blow-ups and dead layers ------------------------------------------------------------------------------
-
-BLOW_UPS: dict[str, dict[str, Any]] = {
-    "linear": {"activation": Linear(), "optimizer": Sgd(lr=30.0)},
-    "elu": {"activation": ACTIVATIONS["elu"](), "optimizer": Sgd(lr=100.0)},
-    "leaky_relu": {"activation": ACTIVATIONS["leaky_relu"](), "optimizer": Sgd(lr=30.0)},
-    "single precision": {"activation": Linear(), "optimizer": Sgd(lr=1e3), "dtype": "float32"},
-    "momentum": {"activation": Linear(), "optimizer": Sgd(lr=5.0, momentum=0.9)},
-    "tanh": {"optimizer": Sgd(lr=1e80)},
-    "side by side": {"activation": Linear(), "optimizer": Sgd(lr=30.0), "seeds": 3},
-}
-
-
-@pytest.mark.parametrize("case", BLOW_UPS)
-def test_a_blow_up_ends_at_the_oracles_step(case: str) -> None:
-    plan, data = small.plan(steps=40, **BLOW_UPS[case]), small.data()
-    training, expected = trained(plan, data), oracle.train(plan, data)
-    last = len(expected["step"]) - 1
-    assert training.outcome.diverged_step == last < 40
-    assert training.recording["step"][-1] == last
-    measured, before = (
-        {name: array[:last] for name, array in record.items()} for record in (training.recording, expected)
-    )
-    digits = 1e-4 if plan.dtype == "float32" else 1e-6
-    assert_agrees(measured, before, rel=digits, logs=digits)
-
-
-def test_what_was_not_finite_is_said() -> None:
-    plan = small.plan(activation=Linear(), optimizer=Sgd(lr=30.0), steps=40)
-    assert trained(plan, small.data()).outcome.diverged_reason == "the loss is inf"
-    plan = small.plan(optimizer=Sgd(lr=1e200), steps=40)
-    assert trained(plan, small.data()).outcome.diverged_reason == "the loss is inf"
-
-
-def test_a_network_that_blew_up_and_died_goes_on_as_the_oracle_does() -> None:
-    plan, data = (
-        small.plan(activation=Relu(), init=HeNormal(), optimizer=Sgd(lr=30.0), steps=12),
-        small.data(),
-    )
-    training = trained(plan, data)
-    assert training.outcome.diverged_step is None
-    assert_agrees(training.recording, oracle.train(plan, data), rel=1e-6, logs=1e-6)
-
-
-@pytest.mark.parametrize(("dtype", "depth", "largest"), [("float32", 150, 1e38), ("float64", 1000, 1e308)])
-def test_clipping_tames_a_gradient_that_the_dtype_cannot_hold(dtype: str, depth: int, largest: float) -> None:
-    rule = Sgd(lr=0.1, momentum=0.5)
-    plan = small.plan(
-        init=Gaussian(4.0),
-        activation=ACTIVATIONS["sin"](),
-        depth=depth,
-        width=16,
-        clip_norm=1e-3,
-        dtype=dtype,
-        steps=1,
-        optimizer=rule,
-    )
-    training = trained(plan, small.data())
-    assert training.outcome.diverged_step is None
-    record = training.recording
-    assert record["log_weight_grad_norm"].max() > np.log(largest)
-    norms = record["update_ratio"][0, :, 0] * 4.0 * np.sqrt(plan.width)  # ||W|| is about sigma_w sqrt n
-    assert np.sqrt((norms**2).sum()) == pytest.approx(rule.lr * 1e-3, rel=0.4)  # less what biases take
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_a_delta_whose_square_underflows_is_no_zero(dtype: str) -> None:
-    tiny = 1e-25 if dtype == "float32" else 1e-170
-    plan = small.plan(activation=Linear(), init=Orthogonal(), readout=False, width=3, dtype=dtype, steps=0)
-    data = Data(tiny * np.eye(3), np.zeros((3, 3)), False, np.zeros((0, 3)), np.zeros((0, 3)))
-    record = trained(plan, data).recording
-    np.testing.assert_allclose(record["log_delta_norm"], np.log(tiny * 2 / 3), atol=1e-5)
-    assert (record["zero_delta"] == 0).all()
-    np.testing.assert_allclose(record["log_weight_factor"], 0, atol=1e-5)
-
-
-def test_the_ratio_of_the_update_before_a_blow_up_is_kept() -> None:
-    record = trained(
-        small.plan(activation=Linear(), optimizer=Sgd(lr=30.0), steps=40), small.data()
-    ).recording
-    assert np.isfinite(record["update_ratio"][:-1]).all()
-
-
-def test_a_dead_layer_is_minus_infinity_from_there_down() -> None:
-    plan = small.plan(activation=Relu(), init=Constant((1.0, -1.0, 1.0, 1.0, 1.0)), steps=0, bias=0.0)
-    data = small.data()
-    data = replace(data, x=np.abs(data.x))
-    record = trained(plan, data).recording
-    assert_agrees(record, oracle.train(plan, data))
-    assert list(record["zero_delta"][0, :, 0]) == [4, 4, 4, 4]  # dead above too: relu of 0 has slope 0
-    assert (record["log_delta_norm"] == -np.inf).all()
-    assert list(record["dead"][0, :, 0]) == [0, 1, 1, 1]
-
-
-def test_samples_that_died_leave_the_logs_of_their_row() -> None:
-    plan = small.plan(activation=Relu(), init=HeNormal(), width=3, depth=8, steps=4, batch_size=8)
-    seen = 0
-    for seed in range(12):
-        measured = trained(replace(plan, seed=seed), small.data(samples=24)).recording
-        assert_agrees(measured, oracle.train(replace(plan, seed=seed), small.data(samples=24)))
-        died = measured["zero_delta"][:, 0, 0]
-        seen += int(((died > 0) & (died < 8)).any())
-    assert seen >= 3  # rows where some samples died and some did not
-
-
-def test_biases_count_again_after_a_huge_layer_has_died() -> None:
-    init = Constant((1e200, 1e200, -1.0, 1.0, 1.0))
-    plan = small.plan(activation=Relu(), init=init, bias=0.5, steps=0, width=2)
-    data = replace(small.data(), x=np.ones((10, 3)))
-    record = trained(plan, data).recording
-    assert record["q"][0, :, 0].tolist() == [np.inf, np.inf, np.inf, 0.25]
-    assert record["activation_mean"][0, 2:, 0].tolist() == [0, 0.5]
-
-
-def test_the_last_row_is_followed_by_no_update() -> None:
-    plan = small.plan(steps=0)
-    training = trained(plan, small.data())
-    parameters = Parameters(plan.shape(small.data()), np.float64)
-    parameters.draw(range(plan.seed, plan.seed + 1), plan.init, plan.bias)
-    np.testing.assert_array_equal(training.state()["network.0.0"], parameters.flat)
