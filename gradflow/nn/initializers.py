@@ -94,7 +94,7 @@ class HeNormal(LecunNormal):
     """Var W = gain^2 / fan_in with gain sqrt 2 unless told otherwise (He et al. 2015, eq. 10)."""
 
     name = "he_normal"
-    gain: Gain = sqrt(2)
+    gain: Gain = 2**0.5
 
 
 @dataclass(frozen=True)
