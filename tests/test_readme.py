@@ -10,9 +10,17 @@ import pytest
 import typer
 
 from gradflow.cli.app import app
+from gradflow.config import parse_config
+from gradflow.data import DATASETS
+from gradflow.nn.activations import ACTIVATIONS
+from gradflow.nn.initializers import INITIALIZERS
+from gradflow.nn.losses import LOSSES
+from gradflow.nn.optimizers import OPTIMIZERS
+from gradflow.yaml_file import parse
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+REQUIRED = ["depth=50", "width=128", "activation=tanh", "init=xavier_normal"]
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.startswith("gradflow ")]
 PICTURES = re.findall(r"!\[.*?\]\((\S+\.svg)\)", README)
@@ -57,6 +65,29 @@ def test_its_two_commands_set_up_and_test() -> None:
     setup, test = (block.strip() for block in BLOCKS[:2])
     assert setup.endswith("gradflow run configs/quickstart.yaml")
     assert test in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("key", "table"),
+    [
+        ("model.activation", ACTIVATIONS),
+        ("model.init", INITIALIZERS),
+        ("data", DATASETS),
+        ("training.optimizer", OPTIMIZERS),
+        ("training.loss", LOSSES),
+    ],
+)
+def test_it_lists_every_choice(key: str, table: dict[str, object]) -> None:
+    (row,) = re.findall(rf"^\| `{key}` \| (.*) \|$", README, re.MULTILINE)
+    assert row.split(", ") == list(table)
+
+
+def test_its_config_shows_the_defaults() -> None:
+    (text,) = re.findall(r"^```yaml\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    shown = parse_config(parse(text, "README.md"), ROOT)
+    bare = parse_config(parse("{name: tanh-xavier}", "x.yaml"), ROOT, REQUIRED)
+    assert shown.digest == bare.digest
+    assert shown.analysis == bare.analysis
 
 
 def test_it_names_every_command() -> None:
