@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
@@ -15,9 +13,6 @@ from gradflow.cli.light import LightCommand, LightGroup
 from gradflow.cli.output import ReaderGone, complain, silence
 from gradflow.errors import GradflowError, InputError
 from gradflow.version import __version__
-
-if TYPE_CHECKING:
-    from types import FrameType
 
 LIGHT = (new.new, ls.ls, compare.compare)  # commands that need neither numpy nor pydantic
 COMMANDS = (
@@ -31,8 +26,7 @@ COMMANDS = (
     fit.fit,
     export.export,
 )
-THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-INTERRUPTED, TERMINATED, READER_GONE = 130, 143, 141
+READER_GONE = 141
 
 app = typer.Typer(
     cls=LightGroup,
@@ -45,10 +39,6 @@ for light in LIGHT:
     app.command(cls=LightCommand)(light)
 for command in COMMANDS:
     app.command()(command)
-
-
-class _Terminated(BaseException):
-    """SIGTERM came: unwind, so that what is unfinished is put away."""
 
 
 def _print_version(asked: bool) -> None:
@@ -74,22 +64,8 @@ def gradflow(
     """
 
 
-def main() -> int:
-    """Run the command line; the exit code is that of design.md."""
-    _one_thread_each()
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
-        code = _outcome()
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    except _Terminated:
-        code = TERMINATED
-    if code in (INTERRUPTED, TERMINATED):
-        complain("interrupted")
-    return code
-
-
-def _outcome() -> int:
+def outcome() -> int:
+    """Run the command line; what goes wrong is told and becomes an exit code."""
     try:
         code = app(sys.argv[1:] or ["--help"], prog_name="gradflow", standalone_mode=False)
         return code if isinstance(code, int) else 0
@@ -111,13 +87,3 @@ def _outcome() -> int:
     except OSError as error:
         complain(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
         return 1
-
-
-def _one_thread_each() -> None:
-    """One BLAS thread: faster at these sizes, the same bits everywhere; must be set before numpy loads."""
-    if not any(name in os.environ for name in THREADS):
-        os.environ.update(dict.fromkeys(THREADS, "1"))
-
-
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    raise _Terminated
