@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
+from gradflow.errors import Problem, RunError
 from gradflow.report.numbers import inert
 
 if TYPE_CHECKING:
@@ -19,12 +20,16 @@ class ReaderGone(Exception):
 
 
 def emit(text: str) -> None:
-    """Write to stdout now. ReaderGone if nobody reads it."""
+    """Write to stdout now. ReaderGone if nobody reads it, RunError if what it goes to takes no more."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
         raise ReaderGone from None
+    except OSError as error:
+        silence()
+        message = f"cannot be written: {error.strerror}: see to where it goes and run again"
+        raise RunError(str(Problem(message, source="standard output"))) from None
 
 
 def emit_document(document: dict[str, Any]) -> None:
