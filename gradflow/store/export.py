@@ -11,6 +11,7 @@ from io import BytesIO
 from json import dumps
 from math import isfinite
 from pathlib import Path
+from struct import pack
 from typing import Any
 
 import numpy as np
@@ -81,14 +82,37 @@ def write_tensorboard(folder: Path, runs: Sequence[Run], rows: str) -> None:
 
     Values are means over networks. InputError if `folder` has such a run already.
     """
-    writer_of = _extra("tensorboardX", "tensorboard").SummaryWriter
+    _extra("tensorboardX", "tensorboard")
     for run in runs:
         place = folder / run.id
-        if place.exists():
+        make_folder(place)
+        if any(place.iterdir()):
             raise InputError(Problem("is there already: choose another folder", source=str(place)))
-        with writer_of(logdir=str(place), write_to_disk=True) as writer:
-            for tag, step, value in _scalars(run, rows):
-                writer.add_scalar(tag, value, step, walltime=instant(run.info).timestamp())
+        write_output(
+            place / f"events.out.tfevents.{instant(run.info).timestamp():.0f}.gradflow", _events(run, rows)
+        )
+
+
+def _events(run: Run, rows: str) -> bytes:
+    """An event file; tensorboardX's own writer leaves half of one, and a thread's traceback, on a full disk."""
+    from tensorboardX.proto.event_pb2 import Event
+    from tensorboardX.summary import scalar
+
+    when = instant(run.info).timestamp()
+    events = [Event(wall_time=when, file_version="brain.Event:2")]
+    events += [
+        Event(wall_time=when, step=step, summary=scalar(tag, value))
+        for tag, step, value in _scalars(run, rows)
+    ]
+    return b"".join(_record(event.SerializeToString()) for event in events)
+
+
+def _record(content: bytes) -> bytes:
+    """A TFRecord: the length, the content, and the masked crc of each."""
+    from tensorboardX.record_writer import masked_crc32c
+
+    length = pack("<Q", len(content))
+    return length + pack("<I", masked_crc32c(length)) + content + pack("<I", masked_crc32c(content))
 
 
 def _scalars(run: Run, rows: str) -> list[tuple[str, int, float]]:
