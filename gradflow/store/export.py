@@ -94,14 +94,13 @@ def write_tensorboard(folder: Path, runs: Sequence[Run], rows: str) -> None:
 
 
 def _events(run: Run, rows: str) -> bytes:
-    """An event file; tensorboardX's own writer leaves half of one, and a thread's traceback, on a full disk."""
-    from tensorboardX.proto.event_pb2 import Event
-    from tensorboardX.summary import scalar
-
+    """An event file; the library's own writer leaves half of one and a traceback on a full disk."""
+    event_of = import_module("tensorboardX.proto.event_pb2").Event
+    scalar = import_module("tensorboardX.summary").scalar
     when = instant(run.info).timestamp()
-    events = [Event(wall_time=when, file_version="brain.Event:2")]
+    events = [event_of(wall_time=when, file_version="brain.Event:2")]
     events += [
-        Event(wall_time=when, step=step, summary=scalar(tag, value))
+        event_of(wall_time=when, step=step, summary=scalar(tag, value))
         for tag, step, value in _scalars(run, rows)
     ]
     return b"".join(_record(event.SerializeToString()) for event in events)
@@ -109,10 +108,9 @@ def _events(run: Run, rows: str) -> bytes:
 
 def _record(content: bytes) -> bytes:
     """A TFRecord: the length, the content, and the masked crc of each."""
-    from tensorboardX.record_writer import masked_crc32c
-
+    crc = import_module("tensorboardX.record_writer").masked_crc32c
     length = pack("<Q", len(content))
-    return length + pack("<I", masked_crc32c(length)) + content + pack("<I", masked_crc32c(content))
+    return length + pack("<I", crc(length)) + content + pack("<I", crc(content))
 
 
 def _scalars(run: Run, rows: str) -> list[tuple[str, int, float]]:
