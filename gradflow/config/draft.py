@@ -92,7 +92,7 @@ def apply(overrides: Sequence[str], draft: Draft) -> list[Problem]:
     for override in overrides:
         name, equals, text = override.partition("=")
         try:
-            if not equals:
+            if not (equals and name.strip()):
                 raise InputError(Problem("is not of the form KEY=VALUE", one_line(override), COMMAND_LINE))
             key = override_key(name.strip())
             draft.override(tuple(key.split(".")), parse_value(text, key))

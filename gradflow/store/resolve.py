@@ -14,6 +14,7 @@ from gradflow.store.names import RUN, SWEEP
 from gradflow.store.run import Run, open_run
 
 SHOWN = 8  # candidates that an error names
+LONGEST = 4096  # characters of a reference, as of a path
 
 
 def resolve(reference: str, runs: Path) -> list[Path]:
@@ -27,6 +28,8 @@ def resolve(reference: str, runs: Path) -> list[Path]:
         return [_latest(int(latest[1]), runs)]
     if "\0" in reference:
         raise InputError("a run's name holds no NUL character: see `gradflow ls`")
+    if len(reference) > LONGEST:  # a glob of 100 kB would be matched for a minute
+        raise InputError(f"a run's name has at most {LONGEST:,} characters: see `gradflow ls`")
     path = Path(reference)
     if _holds_run(path):
         return [path]

@@ -105,7 +105,7 @@ def tree(folder: Path) -> dict[str, float]:
 def assert_refused(
     folder: Path, done: Done, code: int, place: str, fragment: str, before: dict[str, float]
 ) -> None:
-    """One line a problem, the first of them `error: PLACE: ...FRAGMENT...`; nothing printed, nothing written."""
+    """A line a problem, the first `error: PLACE: ...FRAGMENT...`; nothing printed, nothing written."""
     first, *rest = done.err.splitlines()
     assert done.code == code, done.err
     assert first.startswith(f"error: {place}: " if place else "error: "), first

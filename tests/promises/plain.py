@@ -1,5 +1,6 @@
 """Training in plain NumPy, a batch at a time, as one would write it down, until something is not finite."""
 
+from itertools import pairwise
 from math import inf
 from typing import Any
 
@@ -28,7 +29,7 @@ def _first(plan: Plan, data: Data, arithmetic: Any) -> tuple[float, set[str]]:
     seed = plan.seed
     fans = [data.features, *[plan.width] * plan.depth, data.outputs]
     weights, biases = [], []
-    for layer, (fan_in, fan_out) in enumerate(zip(fans[:-1], fans[1:], strict=True)):
+    for layer, (fan_in, fan_out) in enumerate(pairwise(fans)):
         weights.append(plan.init.draw(stream(seed, Purpose.WEIGHTS, layer), fan_in, fan_out, layer))
         drawn = plan.init.draw_bias(stream(seed, Purpose.BIASES, layer), fan_in, fan_out)
         biases.append(np.full(fan_out, plan.bias) if drawn is None else drawn)

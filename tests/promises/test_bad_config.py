@@ -1,4 +1,4 @@
-"""Hostile and wrong config files: each is one line with file, line, key and remedy, and nothing is written."""
+"""Hostile and wrong config files: one line with file, line, key and remedy; nothing is written."""
 
 import json
 import os

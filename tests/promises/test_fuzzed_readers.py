@@ -26,15 +26,21 @@ def joined(tokens: tuple[str, ...]) -> st.SearchStrategy[str]:
     return st.lists(st.sampled_from(tokens), max_size=40).map("".join)
 
 
+def told(refused: InputError, source: str | None = None) -> None:
+    """What was refused has a message and, of a YAML text, its source and nothing that does not print."""
+    assert refused.problems
+    for problem in refused.problems:
+        assert problem.message
+        assert source is None or (problem.source == source and str(problem).isprintable())
+
+
 def test_any_text_is_a_yaml_value_or_refused(thorough: bool) -> None:
     def check(text: str) -> None:
         try:
             with bounded():
                 value = parse(text, "f.yaml").value
         except InputError as refused:
-            assert all(
-                problem.source == "f.yaml" and str(problem).isprintable() for problem in refused.problems
-            )
+            told(refused, source="f.yaml")
         else:
             assert repr(parse(dump(value), "f.yaml").value) == repr(value)
 
@@ -50,7 +56,7 @@ def test_any_bytes_are_a_yaml_value_or_refused(thorough: bool, tmp_path: Path) -
             with bounded():
                 read(file)
         except InputError as refused:
-            assert all(str(problem).isprintable() for problem in refused.problems)
+            told(refused, source=str(file))
 
     try_all(
         thorough, 100, check, st.binary() | joined(YAML).map(lambda t: t.encode("utf-8", "surrogatepass"))
@@ -67,7 +73,7 @@ def test_any_bytes_are_a_table_or_refused(thorough: bool, tmp_path: Path) -> Non
                 with bounded():
                     read_it()
             except InputError as refused:
-                assert refused.problems
+                told(refused)
                 assert all(problem.message for problem in refused.problems)
 
     header = st.sampled_from([b"", b"x,y\n", b"x,y\n1,2\n3,5\n", b"layer,norm\n1,2\n"])

@@ -1,4 +1,4 @@
-"""Every key of the schema with every wrong type, and configs from the whole space of configs, right and wrong."""
+"""Every key of the schema with every wrong type, and right and wrong configs from the whole space."""
 
 import json
 from dataclasses import MISSING, fields
