@@ -1,5 +1,7 @@
 """Hostile and wrong config files: one line with file, line, key and remedy; nothing is written."""
 
+# ruff: noqa: E501 - rows of tables
+
 import json
 import os
 from collections.abc import Callable

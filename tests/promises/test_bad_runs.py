@@ -1,4 +1,4 @@
-"""Run directories damaged in every way: a command that needs one says so in a line, the others show the rest."""
+"""Run directories damaged in every way: who needs one is told in a line, the others show the rest."""
 
 import json
 import os

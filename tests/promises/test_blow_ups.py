@@ -1,4 +1,4 @@
-"""More than a hundred blow-ups against plain NumPy: the step, the reason, and nothing said about them by NumPy."""
+"""More than a hundred blow-ups against plain NumPy: the step, the reason, and no word of NumPy's own."""
 
 import json
 from itertools import product
@@ -104,6 +104,6 @@ def test_a_blow_up_is_a_result_with_quiet_streams_and_strict_json(
     for args in (["show", "@1"], ["compare", "@1", "--json"], ["ls", "--json"], ["compare", "@1", "--csv"]):
         shown = gradflow(tmp_path, *args)
         assert (shown.code, shown.err) == (0, "")
-        assert not args[-1] == "--json" or strict(shown.out)["rows"]
+        assert args[-1] != "--json" or strict(shown.out)["rows"]
     assert "Diverged at step" in gradflow(tmp_path, "show", "@1").out
     assert gradflow(tmp_path, "run", "net.yaml", "--fail-on-diverged", "--quiet", *overrides).code == 3

@@ -1,5 +1,7 @@
 """The two readers of text under any text: a value or an InputError, in bounded time, and nothing else."""
 
+# ruff: noqa: E501 - rows of tables
+
 from pathlib import Path
 
 from hypothesis import strategies as st
@@ -74,7 +76,6 @@ def test_any_bytes_are_a_table_or_refused(thorough: bool, tmp_path: Path) -> Non
                     read_it()
             except InputError as refused:
                 told(refused)
-                assert all(problem.message for problem in refused.problems)
 
     header = st.sampled_from([b"", b"x,y\n", b"x,y\n1,2\n3,5\n", b"layer,norm\n1,2\n"])
     texts = joined(CSV).map(lambda text: text.encode("utf-8", "surrogatepass"))

@@ -1,4 +1,6 @@
-"""Hostile strings wherever a user's text can stand, in everything that is printed or written: inert and readable."""
+"""Hostile strings wherever a user's text can stand, in all that is printed or written: inert, readable."""
+
+# ruff: noqa: E501 - rows of tables
 
 import csv
 import io

@@ -1,5 +1,7 @@
 """The same config gives the same bits wherever, whenever and beside whatever it is computed."""
 
+# ruff: noqa: E501 - rows of tables
+
 import json
 import os
 import subprocess
