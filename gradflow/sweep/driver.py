@@ -51,7 +51,8 @@ class Options:
     def place(self, points: Sequence[Point]) -> Place:
         """Where points are computed, by no more workers than the memory holds of the largest one."""
         fitting = physical_memory() // max(point.cost.memory for point in points)
-        return EXECUTORS[self.executor](min(self.workers or cores(), fitting), self.address)
+        workers = min(self.workers or cores(), fitting)
+        return EXECUTORS[self.executor](workers, self.address, self.timeout)
 
 
 def cores() -> int:

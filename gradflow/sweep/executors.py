@@ -14,6 +14,7 @@ from gradflow.sweep.lanes import Lanes
 from gradflow.sweep.worker import compute, compute_or_die
 
 CONNECTING = 10  # seconds to wait for a scheduler
+STARTING = 30  # seconds that a worker may take before its own clock runs
 
 
 class InProcess(Executor):
@@ -47,12 +48,16 @@ class Pool:
 
 @dataclass(frozen=True)
 class Place:
-    """A way to compute points: `workers` processes, or those of the scheduler at `address`."""
+    """A way to compute points: `workers` processes, or those of the scheduler at `address`.
+
+    A worker ends itself after `timeout` seconds at a point; one that cannot, as a stopped one, is killed.
+    """
 
     name: ClassVar[str]
     in_process: ClassVar[bool] = False
     workers: int
     address: str | None = None
+    timeout: float | None = None
 
     @contextmanager
     def open(self) -> Iterator[Pool]:
@@ -80,7 +85,7 @@ class Processes(Place):
 
     @contextmanager
     def open(self) -> Iterator[Pool]:
-        lanes = Lanes(self.workers)
+        lanes = Lanes(self.workers, None if self.timeout is None else self.timeout + STARTING)
         try:
             yield Pool(lanes, lambda: self.workers, compute_or_die, (BrokenExecutor,), tries=2)
         finally:

@@ -27,10 +27,11 @@ class Lanes(Executor):
 
     The future of a call whose worker died has a BrokenExecutor, and so have those that waited behind it in
     its lane. Submit from the main thread: the system ends a worker with the thread that started it.
+    A worker that has not answered after `patience` seconds, though it lives, is killed.
     """
 
-    def __init__(self, workers: int) -> None:
-        self._lanes = [_Lane() for _ in range(workers)]
+    def __init__(self, workers: int, patience: float | None = None) -> None:
+        self._lanes = [_Lane(patience) for _ in range(workers)]
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """The future of fn(*args), which a worker computes."""
@@ -47,7 +48,8 @@ class Lanes(Executor):
 class _Lane:
     """One worker process at a time, and the thread that waits for its answers."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float | None) -> None:
+        self._patience = patience
         self._calls: list[Future[Any]] = []
         self._thread = ThreadPoolExecutor(1)
         self._process: Any = None
@@ -86,6 +88,8 @@ class _Lane:
     def _ask(self, connection: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         try:
             connection.send((function, arguments))
+            if not connection.poll(self._patience):
+                self._process.kill()  # a stopped process heeds no other signal
             answered, value = connection.recv()
         except (EOFError, OSError):
             self._broken = True  # the system may take a moment to say so
