@@ -1,0 +1,128 @@
+"""`gradflow ARGS` in processes of its own: forked in a moment from a warm one, or started as a shell does."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+WAITING = 120  # seconds for what takes one or two, on a busy machine
+NET = """\
+name: net
+seeds: 2
+model: {depth: 3, width: 8, activation: tanh, init: xavier_normal}
+data: {name: gaussian, samples: 32, features: 4, classes: 3}
+training: {steps: 2, batch_size: 8}
+"""
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended: its exit code (minus the signal that killed it), and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+    trace: str = ""
+
+
+class Warm:
+    """Runs commands in forks of one process that has loaded everything."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep what commands write in `folder`, which no fault may hit."""
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.warm"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True, cwd=ROOT, env=environment(),
+        )  # fmt: skip
+
+    def __call__(self, folder: Path, *arguments: str, strace: Sequence[str] = ()) -> Done:
+        """`gradflow ARGUMENTS` typed in a folder, under strace if there are options for it."""
+        self.start(folder, *arguments, strace=strace)
+        return self.end()
+
+    def start(self, folder: Path, *arguments: str, strace: Sequence[str] = ()) -> int:
+        """The process of a command that is under way."""
+        options = ["-o", str(self.folder / "trace"), *strace] if strace else []
+        order = {
+            "folder": str(folder), "arguments": arguments, "strace": options,
+            "out": str(self.folder / "out"), "err": str(self.folder / "err"),
+        }  # fmt: skip
+        assert self.process.stdin
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+        return self._answer()
+
+    def end(self) -> Done:
+        """How the command that was started ended."""
+        code = self._answer()
+        texts = {name: self.folder / name for name in ("out", "err", "trace")}
+        return Done(code, **{name: path.read_text() if path.exists() else "" for name, path in texts.items()})
+
+    def close(self) -> None:
+        """End the warm process."""
+        self.process.communicate()
+
+    def _answer(self) -> int:
+        assert self.process.stdout
+        return int(self.process.stdout.readline())
+
+
+def environment() -> dict[str, str]:
+    """That of a command whose output is bytes of UTF-8 without colours, whatever the tests run in."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("COLUMNS", "FORCE_"))}
+    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def gradflow(folder: Path, *arguments: str, under: Sequence[str] = ()) -> Done:
+    """`gradflow ARGUMENTS` typed in a folder, started by the command `under`, such as prlimit."""
+    done = subprocess.run(
+        [*under, *command(*arguments)], cwd=folder, env=environment(), capture_output=True, text=True,
+        stdin=subprocess.DEVNULL, timeout=WAITING, check=False,
+    )  # fmt: skip
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def finished(process: "subprocess.Popen[str]") -> Done:
+    """How a command that was started ended."""
+    out, err = process.communicate(timeout=WAITING)
+    return Done(process.returncode, out, err)
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "gradflow", *arguments]
+
+
+@contextmanager
+def started(folder: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    """A command under way in a session of its own, all of which ends with the block."""
+    process = subprocess.Popen(
+        command(*arguments), cwd=folder, env=environment(), stdin=subprocess.DEVNULL, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        if group(process.pid):
+            os.killpg(process.pid, signal.SIGKILL)
+        if process.returncode is None:
+            process.communicate()
+
+
+def group(leader: int) -> list[int]:
+    """The living processes of a group."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, number = path.read_text().rpartition(")")[2].split()[:3]
+        except OSError:
+            continue
+        if int(number) == leader and state not in "ZX":
+            found.append(int(path.parent.name))
+    return found

@@ -1,0 +1,50 @@
+"""Small disks of their own, mounted for a while."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a disk")
+
+
+@contextmanager
+def mounted(place: Path, *options: str) -> Iterator[Path]:
+    """A folder with a disk mounted on it."""
+    place.mkdir()
+    subprocess.run(["mount", *options, str(place)], check=True)
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+@contextmanager
+def small_disk(place: Path, kilobytes: int) -> Iterator[Path]:
+    """A disk in memory, of pages of 4 kB."""
+    with mounted(place, "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs") as disk:
+        yield disk
+
+
+def fill(disk: Path, kilobytes_left: int) -> Path:
+    """A file that leaves so much of a disk free."""
+    filler = disk / "filler"
+    free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+    filler.write_bytes(bytes(free - kilobytes_left * 1024))
+    return filler
+
+
+def limit_files(disk: Path, more: int) -> None:
+    """Let so many new files and folders onto a disk in memory."""
+    used = os.statvfs(disk).f_files - os.statvfs(disk).f_ffree
+    subprocess.run(["mount", "-o", f"remount,nr_inodes={used + more}", str(disk)], check=True)
+
+
+def make_image(image: Path) -> None:
+    """A file that holds an empty disk of 20 MB."""
+    with image.open("wb") as file:
+        file.truncate(20_000_000)
+    subprocess.run(["mkfs.ext4", "-q", str(image)], check=True)

@@ -1,0 +1,79 @@
+"""SIGINT and SIGTERM at any moment: their exit code, one line, no orphan, nothing lost, and it goes on."""
+
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.checks import tidy, whole
+from tests.faults.commands import ROOT, Warm, finished, gradflow, group, started
+
+CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+SWEEP = ["sweep", "net.yaml", "seed=range(0,12)", "steps=300", "depth=20", "--json", "--quiet"]
+CALLS = "write,fsync,rename,mkdir,rmdir,unlink,openat,flock,close,mmap,munmap,lseek,newfstatat,getrandom"
+
+AT_TYPER = """
+import os, signal, sys
+class Striking:
+    def find_spec(self, name, path=None, target=None):
+        if name == "typer":
+            os.kill(os.getpid(), {number})
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Striking())
+"""
+
+
+@pytest.mark.parametrize("number", CODES)
+def test_a_run_that_is_interrupted_at_any_call_says_so_and_goes_on(
+    warm: Warm, folder: Path, number: signal.Signals, thorough: bool
+) -> None:
+    chance, interrupted = random.Random(number), 0
+    for seed in range(200 if thorough else 12):
+        call, moment = chance.choice(CALLS.split(",")), chance.randint(1, 40)
+        arguments = ["run", "net.yaml", f"seed={seed}", "--json", "--quiet"]
+        inject = f"inject={call}:signal={number.name}:when={moment}"
+        done = warm(folder, *arguments, strace=["-e", f"trace={call}", "-e", inject])
+        if f"--- {number.name}" in done.trace:
+            interrupted += 1
+            ended = (done.code, done.err)
+            assert ended in ((CODES[number], "error: interrupted\n"), (0, "")), (call, moment)
+        assert len(whole(folder / "runs")) in (seed, seed + 1)
+        assert warm(folder, *arguments).code == 0
+        assert len(whole(folder / "runs")) == seed + 1
+    assert interrupted > seed / 4
+    tidy(folder / "runs")
+
+
+@pytest.mark.parametrize("number", CODES)
+def test_a_sweep_that_is_interrupted_at_any_moment_says_so_and_goes_on(
+    folder: Path, number: signal.Signals, thorough: bool
+) -> None:
+    chance, kept, codes = random.Random(number), dict[str, str](), []
+    for _ in range(20 if thorough else 2):
+        with started(folder, *SWEEP, "--workers", "2") as process:
+            time.sleep(chance.uniform(0.5, 5))
+            process.send_signal(number)
+            done = finished(process)
+            codes.append(done.code)
+            assert (done.code, done.err) in ((CODES[number], "error: interrupted\n"), (0, ""))
+            time.sleep(0.2)
+            assert not group(process.pid)
+        now = whole(folder / "runs")
+        assert now.items() >= kept.items()
+        kept = now
+    assert CODES[number] in codes
+    assert gradflow(folder, *SWEEP).code == 0
+    assert len(whole(folder / "runs")) == 12
+    assert whole(folder / "runs").items() >= kept.items()
+    tidy(folder / "runs")
+
+
+@pytest.mark.parametrize("number", CODES)
+def test_a_signal_while_the_libraries_load_says_so(folder: Path, number: signal.Signals) -> None:
+    (folder / "sitecustomize.py").write_text(AT_TYPER.format(number=int(number)))
+    under = ["env", f"PYTHONPATH={folder}:{ROOT}"]
+    done = gradflow(folder, "run", "net.yaml", "--quiet", under=under)
+    assert (done.code, done.err) == (CODES[number], "error: interrupted\n")
+    assert not (folder / "runs").exists()

@@ -1,0 +1,79 @@
+"""A process that has loaded gradflow, and forks one that runs `gradflow ARGS` for each line that it reads.
+
+Loading takes a second or two, and a fault at every system call of a run takes hundreds of runs.
+"""
+
+import ctypes
+import gc
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from gradflow.cli import main
+from tests.faults.commands import NET
+
+PR_SET_PTRACER, ANYBODY = 0x59616D61, -1  # so that the strace of an ordinary user may attach, too
+
+
+def serve() -> None:
+    """Answer each order by two lines, the process that runs it and its exit code."""
+    load()
+    for line in sys.stdin:
+        order = json.loads(line)
+        closed, opened = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(opened)
+            ctypes.CDLL(None).prctl(PR_SET_PTRACER, ANYBODY)
+            prepare(order)
+            os.read(closed, 1)  # until a tracer is there
+            sys.exit(main())
+        os.close(closed)
+        tracer = attached(pid, order["strace"])
+        os.close(opened)
+        print(pid, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+        if tracer:
+            tracer.communicate()
+
+
+def load() -> None:
+    """Run one command here, so that all that it imports is there."""
+    with TemporaryDirectory() as name, chdir(name), open("out", "w") as out:
+        Path("net.yaml").write_text(NET)
+        sys.argv = ["gradflow", "run", "net.yaml", "--json"]
+        with redirect_stdout(out), redirect_stderr(out):
+            main()
+    gc.freeze()  # so that a fork need not copy what is loaded
+
+
+def prepare(order: dict[str, Any]) -> None:
+    """Take the streams, the folder and the signals of a process that was started for the order."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for descriptor, path in enumerate((os.devnull, order["out"], order["err"])):
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+        os.dup2(file, descriptor)
+        os.close(file)
+    os.chdir(order["folder"])
+    sys.argv = ["gradflow", *order["arguments"]]
+
+
+def attached(pid: int, options: list[str]) -> "subprocess.Popen[str] | None":
+    """A strace with some options that has got hold of a process; None without options."""
+    if not options:
+        return None
+    tracer = subprocess.Popen(["strace", "-p", str(pid), *options], stderr=subprocess.PIPE, text=True)
+    assert tracer.stderr
+    assert "attached" in (line := tracer.stderr.readline()), line
+    return tracer
+
+
+if __name__ == "__main__":
+    serve()
