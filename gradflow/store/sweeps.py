@@ -48,6 +48,12 @@ def load_sweep(folder: Path) -> dict[str, Any]:
     return document
 
 
+def require_sweep(folder: Path) -> None:
+    """RunError if the folder of an open sweep was removed meanwhile; another may stand in its place."""
+    if not os.path.lexists(folder / SWEEP):
+        raise damaged(folder, "was removed meanwhile", "run the same sweep again")
+
+
 def _write(claimed: Claim, document: dict[str, Any]) -> None:
     """Make the folder, or renew a sweep.json that is not this one."""
     exists = os.path.lexists(claimed.target)

@@ -23,7 +23,7 @@ from gradflow.store import Index, Run, open_run
 from gradflow.store.checkpoint import Checkpoint
 from gradflow.store.partial import Claim, claim
 from gradflow.store.save import copy, finished_at, save
-from gradflow.store.sweeps import WHOLE, open_sweep
+from gradflow.store.sweeps import WHOLE, open_sweep, require_sweep
 from gradflow.store.train import Result, failed, versions
 from gradflow.sweep.executors import EXECUTORS, Place, Pool, finished_future
 from gradflow.sweep.outcome import Ended, Event, Started, ended
@@ -187,7 +187,10 @@ class _Driver:
         return failed("its worker died under it each time: is the memory enough?") if last else None
 
     def _save(self, point: Point, result: Result) -> Ended:
-        return ended(point, save(self.folder, point.config, result, self.render, force=True))
+        require_sweep(self.folder)  # or saving would make the folder again, without the points before
+        run = save(self.folder, point.config, result, self.render, force=True)
+        require_sweep(self.folder)
+        return ended(point, run)
 
     def _save_finished(self) -> None:
         """Keep what was computed and not yet saved when the sweep was stopped."""
