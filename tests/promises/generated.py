@@ -17,7 +17,26 @@ from gradflow.yaml_events import KeyPath
 Hint = Any
 Strategy = st.SearchStrategy[Any]
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+LIKE_OTHERS = (
+    "1e-3",
+    "1E3",
+    ".5",
+    "010",
+    "0o7",
+    "0x1F",
+    "1:30",
+    "1_0",
+    "no",
+    "~",
+    "null",
+    "",
+    "true",
+    ".nan",
+    "<<",
+    "=",
+    "- a",
+)
+TEXTS = st.sampled_from(LIKE_OTHERS) | st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS
 WRONG: dict[Hint, list[Any]] = {  # values that no key of the type takes
     int: ["some", 1.5, 2.0, True, None, [1], {"a": 1}, "1", "1e3", 10**350, float("nan")],
@@ -151,7 +170,9 @@ def configs() -> Strategy:
         min_size=1,
         max_size=3,
     )
-    name = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
+    name = st.sampled_from(("1e-3", "010", "no", "0x1F")) | st.from_regex(
+        r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True
+    )
     return st.fixed_dictionaries({"name": name, **own}, optional={"sweep": axes})
 
 
