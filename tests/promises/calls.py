@@ -18,7 +18,7 @@ import pytest
 from gradflow.cli import main
 
 CPU_SECONDS = 5  # that any bad file may take
-WAITING_SECONDS = 60  # without computing, as at a FIFO that nobody writes to
+WAITING_SECONDS = 120  # without computing, as at a FIFO that nobody writes to
 MEMORY = 512 * 10**6  # bytes that any bad file may take
 
 NET = """\
@@ -43,10 +43,10 @@ class Unbounded(BaseException):
     """No `except Exception` of the product may hide it."""
 
 
-def gradflow(folder: Path, *args: str) -> Done:
-    """`gradflow ARGS` typed in a folder, its output to pipes in UTF-8; it may take 5 s of computing."""
+def gradflow(folder: Path, *args: str, seconds: float = 60) -> Done:
+    """`gradflow ARGS` typed in a folder, its output to pipes in UTF-8; it may compute for some seconds."""
     with TemporaryFile("w+", encoding="utf-8") as out, TemporaryFile("w+", encoding="utf-8") as err:
-        with chdir(folder), _as_a_process(args, out, err), bounded():
+        with chdir(folder), _as_a_process(args, out, err), bounded(seconds):
             code = main()
         return Done(code, _text(out), _text(err))
 
@@ -76,15 +76,15 @@ def _as_a_process(args: tuple[str, ...], out: IO[str], err: IO[str]) -> Iterator
 
 
 @contextmanager
-def bounded() -> Iterator[None]:
-    """A block that may compute for `CPU_SECONDS`, however busy the machine, and not wait for ever."""
+def bounded(seconds: float = CPU_SECONDS) -> Iterator[None]:
+    """A block that may compute for some seconds, however busy the machine, and not wait for ever."""
     limits = (
-        (signal.ITIMER_PROF, signal.SIGPROF, CPU_SECONDS),
+        (signal.ITIMER_PROF, signal.SIGPROF, seconds),
         (signal.ITIMER_REAL, signal.SIGALRM, WAITING_SECONDS),
     )
     before = [signal.signal(number, _stop) for _, number, _ in limits]
-    for timer, _, seconds in limits:
-        signal.setitimer(timer, seconds)
+    for timer, _, limit in limits:
+        signal.setitimer(timer, limit)
     try:
         yield
     finally:

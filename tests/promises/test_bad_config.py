@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.promises.calls import NET, assert_refused, gradflow, in_half_a_gigabyte, tree
+from tests.promises.calls import CPU_SECONDS, NET, assert_refused, gradflow, in_half_a_gigabyte, tree
 
 MODEL = "model: {depth: 3, width: 8, activation: tanh, init: xavier_normal}\n"  # more starts at line 2
 DATA = "data: {name: gaussian, samples: 32, features: 4, classes: 3}\n"
@@ -188,7 +188,7 @@ def test_a_bad_text_is_refused_by_line_and_key(tmp_path: Path, title: str) -> No
     text, line, key, fragment = TEXTS[title]
     (tmp_path / "net.yaml").write_text(text, encoding="utf-8", newline="")
     before = tree(tmp_path)
-    done = gradflow(tmp_path, "run", "net.yaml")
+    done = gradflow(tmp_path, "run", "net.yaml", seconds=CPU_SECONDS)
     assert_refused(
         tmp_path, done, 2, f"net.yaml:{line}: {key}" if key else f"net.yaml:{line}", fragment, before
     )
@@ -244,7 +244,7 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path, title: str) -> None:
     make, line, fragment = FILES[title]
     make(tmp_path / "net.yaml")
     before = tree(tmp_path)
-    done = gradflow(tmp_path, "run", "net.yaml")
+    done = gradflow(tmp_path, "run", "net.yaml", seconds=CPU_SECONDS)
     assert_refused(tmp_path, done, 2, f"net.yaml:{line}" if line else "net.yaml", fragment, before)
 
 
@@ -260,7 +260,7 @@ def test_every_command_that_takes_a_config_refuses_it_alike(
     text, line, key, fragment = TEXTS[title]
     (tmp_path / "net.yaml").write_text(text, encoding="utf-8", newline="")
     before = tree(tmp_path)
-    done = gradflow(tmp_path, *command)
+    done = gradflow(tmp_path, *command, seconds=CPU_SECONDS)
     assert_refused(
         tmp_path, done, 2, f"net.yaml:{line}: {key}" if key else f"net.yaml:{line}", fragment, before
     )

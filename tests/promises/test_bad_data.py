@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.promises.calls import assert_refused, gradflow, in_half_a_gigabyte, tree
+from tests.promises.calls import CPU_SECONDS, assert_refused, gradflow, in_half_a_gigabyte, tree
 
 MODEL = "name: net\nmodel: {depth: 2, width: 4, activation: tanh, init: he_normal}\n"
 OF_CSV = MODEL + "data: {name: csv, path: d.csv, target: y}\n"
@@ -129,7 +129,9 @@ def refused(folder: Path, name: str, content: str | bytes, config: str, place: s
     (folder / "net.yaml").write_text(config)
     before = tree(folder)
     place = place if place.startswith("net.yaml") else f"{folder}/{place}"
-    assert_refused(folder, gradflow(folder, "run", "net.yaml"), 2, place, fragment, before)
+    assert_refused(
+        folder, gradflow(folder, "run", "net.yaml", seconds=CPU_SECONDS), 2, place, fragment, before
+    )
 
 
 @pytest.mark.parametrize("title", CSVS)
