@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from annotated_types import Ge, Gt, Le, Lt
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from gradflow.config.choices import Choice, OneOf
@@ -182,6 +182,7 @@ def try_all(thorough: bool, usual: int, check: Callable[..., None], *strategies:
         max_examples=10_000 if thorough else usual,
         derandomize=not thorough,
         database=None,
+        phases=(Phase.generate,),  # shrinking a whole config takes minutes
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
