@@ -34,6 +34,7 @@ SLOWER = 10  # by how much a learning rate that overshoots is divided
 WIDEST_SPREAD = 1.0  # decades of the whole ratio, from one network to the next
 STEADYING = (0.25, 0.5, 0.75, 1.0)  # sigma_b that are tried where without one networks stray
 COMMON = ("relu", "leaky_relu", "tanh", "elu", "selu", "gelu", "silu")  # what people would change to
+COLLAPSED = 0.5  # a slope factor below which the activation itself is in the way
 DIGITS = 6
 
 
@@ -85,12 +86,12 @@ class Theorist:
         network = MeanField.of(activation, init, sizes, self.data["q_0"], model.bias.value)
         return Outlook(replace(network, moments=tabulated(activation, network.moments.mean)))
 
-    def balanced(self, init: Initializer) -> Initializer | None:
+    def balanced(self, init: Initializer, activation: Activation | None = None) -> Initializer | None:
         """`init` at the scale where the whole ratio is expected to be 1, rounded to six digits."""
         model = self.config.model
         found = balance(
-            model.activation, init, depth=model.depth, width=model.width, features=self.data["features"],
-            q_0=self.data["q_0"], bias=model.bias.value, first=1,
+            activation or model.activation, init, depth=model.depth, width=model.width,
+            features=self.data["features"], q_0=self.data["q_0"], bias=model.bias.value, first=1,
         )  # fmt: skip
         return None if found is None else _scaled(found, 1.0)
 
@@ -148,6 +149,20 @@ def _activation(theorist: Theorist) -> Iterator[Advice]:
     if abs(outlooks[best].ratio) < theorist.config.analysis.stable_decades / 2:
         words = f"with these weights the slopes of {best} pass {outlooks[best].slope:.3g} a layer"
         yield Advice("activation", {"model.activation": best}, outlooks[best].c(), None, None, words)
+    elif theorist.expect().slope < COLLAPSED:
+        yield from _other_activation(theorist)
+
+
+def _other_activation(theorist: Theorist) -> Iterator[Advice]:
+    """tanh with weights of its own, where the slopes have all but gone and none fits the weights."""
+    tanh, own = ACTIVATIONS["tanh"](), theorist.config.model.init
+    init = theorist.balanced(own if _scale_key(own) else Gaussian(), tanh)
+    if init is None or theorist.config.model.activation == tanh:
+        return
+    outlook = theorist.expect(init, tanh)
+    words = f"the slopes of tanh pass {outlook.slope:.3g} a layer with {_settings(init)}"
+    settings = {"model.activation": "tanh", "model.init": plain(init)}
+    yield Advice("activation", settings, outlook.c(), None, torch_line(init), words)
 
 
 def _depth(theorist: Theorist) -> Iterator[Advice]:

@@ -169,8 +169,9 @@ class Summary:
 
 
 def command_for(path: str, settings: dict[str, Any]) -> str:
-    """The shell-quoted command that runs the config of the run at `path` with other settings."""
-    return join(["gradflow", "run", f"{path}/config.yaml", *overrides_of(settings)])
+    """The shell-quoted command that runs the config of the run at `path`, with other settings, beside it."""
+    elsewhere = [] if path.startswith("runs/") or "/" not in path else ["--runs-dir", path.rpartition("/")[0]]
+    return join(["gradflow", "run", f"{path}/config.yaml", *overrides_of(settings), *elsewhere])
 
 
 def overrides_of(settings: dict[str, Any]) -> list[str]:

@@ -79,7 +79,7 @@ def outcome() -> int:
         complain(str(error))
         return error.exit_code
     except TyperException as error:
-        complain(f"{error.format_message()} See `gradflow --help`.")
+        complain(f"{error.format_message().rstrip('.')}: see `gradflow --help`")
         return error.exit_code
     except MemoryError:
         complain("out of memory: make the network, the batch or the recording smaller")

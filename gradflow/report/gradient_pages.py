@@ -74,7 +74,7 @@ def _gradients(neuron: Neuron) -> list[tuple[str, str]]:
 
 
 def _exact(value: float) -> str:
-    return f"{value:.{DIGITS}g}"
+    return f"{value + 0.0:.{DIGITS}g}"  # so that -0 reads 0
 
 
 def check_page(name: str, found: Check) -> Page:

@@ -115,7 +115,8 @@ def _(block: Facts, look: Look) -> RenderableType:
 
 @_draw.register
 def _(block: Command, look: Look) -> RenderableType:
-    return Text.assemble("  ", _text(block.text, look, "bold"))
+    # never broken: a terminal wraps it softly, so that what is copied is still one command
+    return Text.assemble("  ", _text(block.text, look, "bold"), no_wrap=True, overflow="ignore")
 
 
 @_draw.register

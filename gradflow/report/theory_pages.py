@@ -31,9 +31,13 @@ SHOWN = (("finite depth", "c"), ("this width", "c_finite_width"), ("infinite dep
 
 def verdict_at(theory: Theory, depth: int, stable_decades: float) -> str:
     """The verdict that c^(depth - 1) would get."""
-    if not theory.c:
-        return "undetermined"
-    return verdict_of((depth - 1) * log10(theory.c), None, None, stable_decades)[0]
+    c = expected(theory)
+    return verdict_of((depth - 1) * log10(c), None, None, stable_decades)[0] if c else "undetermined"
+
+
+def expected(theory: Theory) -> float | None:
+    """The c that networks of the given width are expected to show."""
+    return theory.c_finite_width or theory.c
 
 
 def point_page(
@@ -54,10 +58,11 @@ def point_page(
 
 
 def _sentence(theory: Theory, depth: int) -> str:
-    if not theory.c:
+    c = expected(theory)
+    if not c:
         return "theory predicts no c here"
-    over = f"over {count(depth)} layers {power((depth - 1) * log10(theory.c))}"
-    return f"each layer is expected to pass {number(theory.c)} of the gradient; {over}"
+    over = f"over {count(depth)} layers {power((depth - 1) * log10(c))}"
+    return f"each layer is expected to pass {number(c)} of the gradient; {over}"
 
 
 def _facts(theory: Theory) -> tuple[tuple[str, str], ...]:
@@ -123,7 +128,7 @@ def _line(theories: Sequence[Theory], verdicts: Sequence[str], marks: Sequence[b
         signs = (CRITICAL if mark else SIGNS[verdict] for verdict, mark in zip(verdicts, marks, strict=True))
         return (tuple(Toned(sign, verdict) for sign, verdict in zip(signs, verdicts, strict=True)),)
     return tuple(
-        Toned(number(theory.c) + CRITICAL * mark, verdict)
+        Toned(number(expected(theory)) + CRITICAL * mark, verdict)
         for theory, verdict, mark in zip(theories, verdicts, marks, strict=True)
     )
 
@@ -135,7 +140,7 @@ def _critical(axes: Mapping[str, Sequence[Any]], row: int, theories: Sequence[Th
         nearest = min(range(len(columns)), key=lambda i: _off(theories[i], columns[i]))
         inside = min(columns) <= (theories[nearest].critical_sigma_w or -1) <= max(columns)
         return [inside and i == nearest for i in range(len(columns))]
-    if _last(down) == "sigma_w":
+    if _last(down) == "sigma_w" and _last(across) != "depth":  # it does not depend on the depth
         others = [abs(value - rows[row]) for i, value in enumerate(rows) if i != row] or [0.0]
         return [2 * _off(theory, rows[row]) <= min(others) for theory in theories]
     return [False] * len(columns)
@@ -147,7 +152,7 @@ def _off(theory: Theory, sigma_w: float) -> float:
 
 def _legend(axes: Mapping[str, Sequence[Any]]) -> list[Block]:
     (down, _), (across, columns) = axes.items()
-    words = f"c by {_last(down)} (down) and {_last(across)} (across)"
+    words = f"c at this width by {_last(down)} (down) and {_last(across)} (across)"
     if len(columns) > WIDE:
         words += "; " + ", ".join(f"{sign} {verdict}" for verdict, sign in SIGNS.items())
     if "sigma_w" in (_last(down), _last(across)):

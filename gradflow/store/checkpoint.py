@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Arrays = dict[str, NDArray[Any]]
 
-SECONDS = 60.0  # from one checkpoint to the next
+SECONDS = 15.0  # from one checkpoint to the next
 SHARE = 0.02  # of the time may go into writing them
 ABOUT, SEAL = "about", "seal"  # arrays of bytes beside the state: whose it is, and the sha256 of all the rest
 

@@ -78,13 +78,15 @@ def _matching(pattern: str, runs: Path) -> list[Path]:
 
 
 def _named(name: str, runs: Path) -> Path:
-    """The one folder named `name` or beginning with it; of one id in several sweeps the first will do."""
+    """The one folder of this id, else of this name, else that begins so; of an id in two sweeps, either."""
     top, inner = standing(runs)
     if not top:
         raise _nothing(runs)
     for group in (top, inner):
         by_id = {path.name: path for path in reversed(group)}
-        found = [by_id[name]] if name in by_id else [by_id[i] for i in sorted(by_id) if i.startswith(name)]
+        begun = [by_id[i] for i in sorted(by_id) if i.startswith(name)]
+        named = [path for path in begun if path.name.rpartition("-")[0] == name]
+        found = [by_id[name]] if name in by_id else named if len(named) == 1 else begun
         if len(found) == 1:
             return found[0]
         if found:

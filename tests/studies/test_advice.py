@@ -58,6 +58,15 @@ def test_an_activation_is_advised_whose_slopes_fit_the_weights() -> None:
     assert after.verdict == "stable"
 
 
+def test_where_no_activation_fits_the_weights_tanh_comes_with_its_own() -> None:
+    before = ["activation=sigmoid", "init=xavier_normal"]
+    summary = study(NET, *before)
+    settings = advice_of(summary, "activation").set
+    assert settings["model.activation"] == "tanh"
+    after, _ = at_initialization(NET, *before, *overrides_of(settings))
+    assert after.verdict == "stable"
+
+
 def test_a_rate_that_overshoots_is_lowered() -> None:
     net = NET.replace("steps: 0", "steps: 60").replace("depth: 40", "depth: 5")
     summary = study(net, "activation=relu", "init=he_normal", "lr=3")

@@ -1,0 +1,27 @@
+"""The commands of advice, as a shell takes them."""
+
+import shlex
+
+import pytest
+
+from gradflow.analysis.summary import command_for, overrides_of
+
+
+def test_settings_become_overrides_without_braces() -> None:
+    settings = {"model.init": {"name": "gaussian", "sigma_w": 1.5, "sigma_b": 0.1}, "model.depth": 7}
+    expected = ["model.init=gaussian", "model.init.sigma_w=1.5", "model.init.sigma_b=0.1", "model.depth=7"]
+    assert overrides_of(settings) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "elsewhere"),
+    [
+        ("runs/net-01234567", []),
+        ("my runs's/net-01234567", ["--runs-dir", "my runs's"]),
+        ("/data/runs/net-01234567", ["--runs-dir", "/data/runs"]),
+        ("net-01234567", []),
+    ],
+)
+def test_a_command_is_quoted_and_stays_beside_its_run(path: str, elsewhere: list[str]) -> None:
+    words = shlex.split(command_for(path, {"model.depth": 7}))
+    assert words == ["gradflow", "run", f"{path}/config.yaml", "model.depth=7", *elsewhere]
