@@ -60,8 +60,8 @@ def test_what_the_dead_left_goes_whatever_its_time_says(warm: Warm, folder: Path
 def test_commands_that_crowd_one_folder_compute_each_run_once(
     warm: Warm, folder: Path, thorough: bool
 ) -> None:
-    run = ["run", "net.yaml", "steps=30000", "every=1000", "--json"]  # long enough for all to meet
-    sweep = ["sweep", "net.yaml", "seed=1,2", "steps=30000", "every=1000", "--executor", "serial", "--json"]
+    run = ["run", "net.yaml", "steps=8000", "every=1000", "--json"]  # long enough for all to meet
+    sweep = ["sweep", "net.yaml", "seed=1,2", "steps=8000", "every=1000", "--executor", "serial", "--json"]
     with ExitStack() as stack:
         commands = [run, sweep] * (5 if thorough else 2)
         crowd = [stack.enter_context(started(folder, *arguments)) for arguments in commands]
