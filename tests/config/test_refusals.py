@@ -270,7 +270,7 @@ def test_a_file_name_that_cannot_name_a_run_asks_for_a_name() -> None:
         ("depth", "depth", "is not of the form KEY=VALUE"),
         ("dpeth=3", "dpeth", "unknown key; did you mean depth?"),
         ("model.dpeth=3", "model.dpeth", "unknown key; did you mean model.depth?"),
-        ("=3", "", "unknown key"),
+        ("=3", "=3", "is not of the form KEY=VALUE"),
         ("value=3", "value", "is ambiguous: write model.init.value or model.bias.value"),
         ("alpha=3", "alpha", "is ambiguous: write model.activation.alpha or training.optimizer.alpha"),
         ("depth=0", "model.depth", "should be at least 1, not 0"),
