@@ -36,6 +36,7 @@ class Activation:
     from_output: ClassVar[bool] = True  # quick_derivative reads only a, so it can wait for the backward pass
     signed: ClassVar[bool] = False  # phi' takes both signs
     flat: ClassVar[bool] = False  # phi' is 0 on an interval: units can be dead
+    binary: ClassVar[bool] = False  # phi' is 0 or 1, and `flat`
     exact_quick: ClassVar[bool] = False  # quick_derivative loses no digits where units saturate
     steepest: ClassVar[float] = 1.0  # max |phi'|, the unit of "saturated"
     borrowed_step: ClassVar[bool] = False  # value's complex branch contains phi': check that by itself
@@ -124,6 +125,7 @@ class Relu(Activation):
     name = "relu"
     homogeneous = True
     flat = True
+    binary = True
     exact_quick = True
     kinks = (0.0,)
 
@@ -322,6 +324,7 @@ class HardTanh(Activation):
 
     name = "hard_tanh"
     flat = True
+    binary = True
     exact_quick = True
     kinks = (-1.0, 1.0)
 

@@ -141,10 +141,15 @@ class Plain:
 
     def _count_slopes(self, slopes: Array) -> None:
         """Saturated units x samples, and units whose slope is 0 on every sample; slopes >= 0."""
-        np.less(slopes, self.shallow, out=self.marks)
-        self.saturated[:] = [np.count_nonzero(marks) for marks in self.each_marks]
         if self.activation.flat:
-            np.add.reduce(np.matmul(slopes, self.column) == 0, axis=-1, out=self.dead)
+            totals = np.matmul(slopes, self.column)  # over the samples, of each unit
+            np.add.reduce(totals == 0, axis=-1, out=self.dead)
+        if self.activation.binary:  # the sums count the slopes that are 1
+            steep = np.add.reduce(totals, axis=-1, dtype=np.float64)
+            self.saturated[:] = slopes[0, 0].size - steep.reshape(-1)
+        else:
+            np.less(slopes, self.shallow, out=self.marks)
+            self.saturated[:] = [np.count_nonzero(marks) for marks in self.each_marks]
 
 
 BLOCKS: dict[str, type[Plain]] = {Plain.name: Plain}

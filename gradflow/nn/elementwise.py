@@ -81,22 +81,28 @@ def _has_passes(x: Array) -> bool:
     return _NUMPY_IS_SLOW and x.dtype == np.float32 and x.ndim > 1 and x.shape[-1] * x.shape[-2] >= _SMALL
 
 
+@lru_cache(maxsize=8)
+def _constants(scale: int, dtype: Any) -> tuple[Array, ...]:
+    """p1, r1, p2, r2 for x at this scale of its square."""
+    return tuple(number(c, dtype) for p, r in _POLES for c in (p * scale, r))
+
+
 def _passes(x: Array, out: Array, square: Array, scale: int, offsets: tuple[float, float]) -> Array:
     """tanh x by way of tanh(x / 4) and tanh(x / 2) / 2; at scale 4, of x / 2 and its half."""
-    (p1, r1), (p2, r2) = ((number(p * scale, x.dtype), number(r, x.dtype)) for p, r in _POLES)
-    np.multiply(x, x, out=square)
+    p1, r1, p2, r2 = _constants(scale, x.dtype)
+    np.multiply(x, x, square)
     if not np.maximum.reduce(square, None) < _LIMIT**2 * scale:
         limit = _LIMIT * scale**0.5
         x = np.clip(x, -limit, limit)
-        np.multiply(x, x, out=square)
-    np.add(square, p1, out=out)
-    np.divide(r1, out, out=out)
-    np.add(square, p2, out=square)
-    np.divide(r2, square, out=square)
-    np.add(out, square, out=out)
-    np.multiply(out, x, out=out)
+        np.multiply(x, x, square)
+    np.add(square, p1, out)
+    np.divide(r1, out, out)
+    np.add(square, p2, square)
+    np.divide(r2, square, square)
+    np.add(out, square, out)
+    np.multiply(out, x, out)
     for offset in offsets:  # t / (1 + t^2) is half of the doubled; of t / 2, offset 1/4 gives all of it
-        np.multiply(out, out, out=square)
-        np.add(square, number(offset, x.dtype), out=square)
-        np.divide(out, square, out=out)
+        np.multiply(out, out, square)
+        np.add(square, number(offset, x.dtype), square)
+        np.divide(out, square, out)
     return out
