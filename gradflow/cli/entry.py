@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn
 
-if TYPE_CHECKING:
-    from types import FrameType
+from gradflow import interrupts
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-INTERRUPTED, TERMINATED = 130, 143
-
-
-class _Terminated(BaseException):
-    """SIGTERM came: unwind, so that what is unfinished is put away."""
 
 
 def main() -> int:
@@ -23,18 +15,17 @@ def main() -> int:
     _one_thread_each()
     _stand_in_for_closed_streams()
     try:
-        signal.signal(signal.SIGTERM, _terminate)
+        interrupts.listen()
         from gradflow.cli.app import outcome
 
         code = outcome()
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    except _Terminated:
-        code = TERMINATED
-    if code in (INTERRUPTED, TERMINATED):
+        interrupts.ignore()
+    except interrupts.Interrupted as interrupted:
+        interrupts.ignore()
         from gradflow.cli.output import complain
 
         complain("interrupted")
+        code = interrupted.code
     return code
 
 
@@ -50,7 +41,3 @@ def _stand_in_for_closed_streams() -> None:
         if getattr(sys, name) is None:
             nobody = os.open(os.devnull, os.O_WRONLY)
             setattr(sys, name, os.fdopen(nobody, "w", encoding="utf-8"))
-
-
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    raise _Terminated

@@ -15,6 +15,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any
 
+from gradflow.interrupts import held_back
 from gradflow.sweep.worker import serve
 
 ONE_THREAD = dict.fromkeys(
@@ -64,7 +65,8 @@ class _Lane:
 
     def submit(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Future[Any]:
         if self._broken or not self._process.is_alive():
-            self._start()
+            with held_back():  # a process whose start is cut cannot be ended, and complains
+                self._start()
         future = self._thread.submit(self._ask, self._connection, function, arguments)
         self._calls.append(future)
         return future

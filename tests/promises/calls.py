@@ -16,6 +16,7 @@ from typing import IO, NoReturn
 import pytest
 
 from gradflow.cli import main
+from gradflow.interrupts import CODES
 
 CPU_SECONDS = 5  # that any bad file may take
 WAITING_SECONDS = 120  # without computing, as at a FIFO that nobody writes to
@@ -60,19 +61,21 @@ def _text(file: IO[str]) -> str:
 @contextmanager
 def _as_a_process(args: tuple[str, ...], out: IO[str], err: IO[str]) -> Iterator[None]:
     """What `main` finds and changes of its process, put back afterwards."""
-    before = signal.getsignal(signal.SIGTERM), dict(os.environ)
+    before, environment = {number: signal.getsignal(number) for number in CODES}, dict(os.environ)
     with pytest.MonkeyPatch.context() as patch:
         for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR"):
             patch.delenv(name, raising=False)
         patch.setattr(sys, "argv", ["gradflow", *args])
         patch.setattr(sys, "stdout", out)
         patch.setattr(sys, "stderr", err)
+        patch.setattr(sys, "unraisablehook", sys.unraisablehook)
         try:
             yield
         finally:
-            signal.signal(signal.SIGTERM, before[0])
+            for number, handler in before.items():
+                signal.signal(number, handler)
     os.environ.clear()
-    os.environ.update(before[1])
+    os.environ.update(environment)
 
 
 @contextmanager
