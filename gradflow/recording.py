@@ -6,6 +6,7 @@ logarithms, means and shares at once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf, log
 from typing import Any
 
@@ -152,6 +153,31 @@ def first_bad_row(block: Recording) -> int | None:
     return int(np.argmax(bad)) if bad.any() else None
 
 
-def join(blocks: list[Recording]) -> Recording:
-    """Blocks of rows one after the other."""
-    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+class Record:
+    """Every `every`-th row of a run, the first and the last: arrays of recording.npz that are allocated once.
+
+    `allocate` makes an array of a shape, as np.empty does; memory of the pages that stay empty is not used.
+    """
+
+    def __init__(
+        self, steps: int, layers: int, seeds: int, every: int, allocate: Callable[[tuple[int, ...]], Array]
+    ) -> None:
+        rows = steps // every + 2
+        shapes = {"step": (rows,), "loss": (rows, seeds), **dict.fromkeys(PER_LAYER, (rows, layers, seeds))}
+        self._arrays = {name: allocate(shape) for name, shape in shapes.items()}
+        self._every, self._thinned, self._rows = every, 0, 0
+
+    def add(self, block: Recording) -> None:
+        """Keep of the rows that follow what is to be kept; their last one for as long as none follows it."""
+        step = block["step"]
+        rows = np.flatnonzero((step % self._every == 0) | (np.arange(len(step)) == len(step) - 1))
+        start = self._thinned
+        self._rows = start + len(rows)
+        self._thinned = self._rows - bool(step[-1] % self._every)
+        for name, array in self._arrays.items():
+            array[start : self._rows] = block[name][rows]
+
+    @property
+    def arrays(self) -> Recording:
+        """What is kept so far, as views."""
+        return {name: array[: self._rows] for name, array in self._arrays.items()}

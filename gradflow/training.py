@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from gradflow.nn.losses import Loss
 from gradflow.nn.network import Network
 from gradflow.nn.optimizers import Optimizer
 from gradflow.nn.parameters import Shape
-from gradflow.recording import PER_LAYER, Recorder, Recording, first_bad_row, join
+from gradflow.recording import PER_LAYER, Record, Recorder, Recording, first_bad_row
 from gradflow.streams import Purpose, stream
 
 Array = NDArray[Any]
@@ -134,12 +134,17 @@ class _Group:
 
 
 class Training:
-    """Iterate to train: each `Progress` is one block of steps; then `recording` and `outcome` are there."""
+    """Iterate to train: each `Progress` is one block of steps; then `recording` and `outcome` are there.
 
-    def __init__(self, plan: Plan, data: Data) -> None:
+    `allocate` makes the arrays of the record, which may be larger than the memory, from their shapes.
+    """
+
+    def __init__(
+        self, plan: Plan, data: Data, allocate: Callable[[tuple[int, ...]], Array] = np.empty
+    ) -> None:
         self.plan, self.data = plan, data
         self.outcome = Outcome()
-        self._blocks: list[Recording] = []
+        self._record = Record(plan.steps, plan.depth, plan.seeds, plan.every, allocate)
         self._first = 0  # row of the next block
         dtype = np.dtype(plan.dtype)
         groups = stacks(plan)
@@ -158,7 +163,7 @@ class Training:
         for first in range(self._first, rows, self._rows):
             with np.errstate(all="ignore"):  # what is not finite is looked for in the record
                 block = self._block(first, min(self._rows, rows - first))
-            self._blocks.append(block)
+            self._record.add(block)
             self._first = first + len(block["loss"])
             yield self._progress(first, block)
             if self.outcome.diverged_step is not None:
@@ -168,22 +173,26 @@ class Training:
                 self.outcome = Outcome(accuracy_final=self._accuracy())
 
     @property
+    def recorded(self) -> Recording:
+        """The rows that are kept so far, as views that are good until training goes on."""
+        return self._record.arrays
+
+    @property
     def recording(self) -> Recording:
-        """The arrays of recording.npz, thinned to every `every`-th row, the first and the last."""
-        whole = join(self._blocks)
-        step = whole["step"]
-        kept = (step % self.plan.every == 0) | (step == step[-1])
-        recording = {name: array[kept] for name, array in whole.items()}
-        if self.outcome.diverged_step is None:
+        """The arrays of recording.npz, read-only, when training is over."""
+        recording = self.recorded
+        if self._first > self.plan.steps:
             recording["update_ratio"][-1] = np.nan  # no update follows the last row
+        for array in recording.values():
+            array.setflags(write=False)
         return recording
 
     def state(self) -> dict[str, Array]:
-        """Between two blocks, all that `restore` needs to go on with the same bits; the arrays are copies.
+        """Between two blocks, all that `restore` needs to go on with the same bits.
 
-        The random streams are counter-based, so nothing of them is in it.
+        Those of `recorded` are among it. The random streams are counter-based, so nothing of them is.
         """
-        state = {f"recording.{name}": array for name, array in join(self._blocks).items()}
+        state = {f"recording.{name}": array for name, array in self.recorded.items()}
         for number, group in enumerate(self._groups):
             for place, flat in enumerate(group.network.flat):
                 state[f"network.{number}.{place}"] = flat.copy()
@@ -193,7 +202,8 @@ class Training:
         """Stand where the training of the same plan and data stood that gave this state."""
         recorded = (name for name in state if name.startswith("recording."))
         block = {name.removeprefix("recording."): state[name] for name in recorded}
-        self._blocks, self._first = [block], len(block["step"])
+        self._record.add(block)
+        self._first = int(block["step"][-1]) + 1
         for number, group in enumerate(self._groups):
             group.network.updates = self._first
             for place, flat in enumerate(group.network.flat):
@@ -251,7 +261,7 @@ def block_rows(shape: Shape) -> int:
     return int(max(1, min(BLOCK_ROWS, BLOCK_FLOPS // flops)))
 
 
-def disk_bytes(plan: Plan) -> int:
-    """What recording.npz will take: float64 for every array, row, layer and network."""
+def record_bytes(plan: Plan) -> int:
+    """What the record and recording.npz take: float64 of every array, row, layer and network."""
     rows = plan.steps // plan.every + 2
     return 8 * rows * (plan.depth * plan.seeds * len(PER_LAYER) + plan.seeds + 1)

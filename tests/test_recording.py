@@ -9,8 +9,8 @@ import pytest
 
 from gradflow.nn.activations import ACTIVATIONS, Linear, Sigmoid
 from gradflow.nn.initializers import Constant, Gaussian, Orthogonal
-from gradflow.recording import PER_LAYER, Recording, first_bad_row, join
-from gradflow.training import Training, disk_bytes
+from gradflow.recording import PER_LAYER, Record, Recording, first_bad_row
+from gradflow.training import Training, record_bytes
 from tests import small
 
 Array = np.ndarray[Any, Any]
@@ -95,11 +95,30 @@ def test_the_first_bad_row_counts() -> None:
     assert first_bad_row(block(loss=(3, np.nan), log_delta_norm=(1, np.nan))) == 1
 
 
-def test_joined_blocks_stand_one_after_the_other() -> None:
-    a, b = block(loss=(0, 1.0)), block(loss=(3, 2.0))
-    both = join([a, b])
-    assert both["q"].shape == (8, 2, 3)
-    assert both["loss"][[0, 7], 1].tolist() == [1, 2]
+def rows(*steps: int) -> Recording:
+    values = np.array(steps, float)
+    layered = dict.fromkeys(PER_LAYER, values[:, None, None] * np.ones((1, 2, 3)))
+    return {"step": values, "loss": values[:, None] * np.ones((1, 3)), **layered}
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 4, 7, 20])
+@pytest.mark.parametrize("sizes", [[12], [1] * 12, [5, 5, 2], [3, 8, 1]])
+def test_a_record_keeps_every_kth_row_the_first_and_the_last(every: int, sizes: list[int]) -> None:
+    record, first = Record(11, 2, 3, every, np.empty), 0
+    for size in sizes:
+        record.add(rows(*range(first, first + size)))
+        first += size
+        expected = [step for step in range(first) if step % every == 0 or step == first - 1]
+        for array in record.arrays.values():
+            np.testing.assert_array_equal(array.T, np.broadcast_to(expected, array.T.shape))
+
+
+def test_a_record_goes_on_from_what_another_had_kept() -> None:
+    record, another = Record(11, 2, 3, 4, np.empty), Record(11, 2, 3, 4, np.empty)
+    record.add(rows(*range(7)))
+    another.add(record.arrays)
+    another.add(rows(*range(7, 12)))
+    assert list(another.arrays["step"]) == [0, 4, 8, 11]
 
 
 @pytest.mark.parametrize(("steps", "every"), [(100, 1), (100, 7), (0, 1), (5, 50)])
@@ -109,4 +128,4 @@ def test_disk_use_is_told_before_it_is_used(steps: int, every: int) -> None:
     list(training)
     size = sum(array.nbytes for array in training.recording.values())
     row = 8 * (plan.depth * 2 * len(PER_LAYER) + 3)
-    assert size <= disk_bytes(plan) <= size + 2 * row
+    assert size <= record_bytes(plan) <= size + 2 * row

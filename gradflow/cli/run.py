@@ -55,9 +55,9 @@ def computed(study: Config, runs: Path, force: bool, quiet: bool) -> Run:
     from gradflow.config.memory import size
     from gradflow.report.pages import report_text
     from gradflow.store.execute import execute
-    from gradflow.training import disk_bytes
+    from gradflow.training import record_bytes
 
-    saved = f"saving about {size(disk_bytes(study.plan))} in {runs / study.id}"
+    saved = f"saving about {size(record_bytes(study.plan))} in {runs / study.id}"
     with Bar(saved, quiet) as bar:
         done = execute(study, runs, force=force, progress=bar, render=lambda run: report_text(run.summary))
     note(story(done), quiet)

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 from gradflow.config.draft import Draft
 from gradflow.config.keys import find
-from gradflow.config.memory import memory_bytes, physical_memory, record_bytes, size
+from gradflow.config.memory import memory_bytes, physical_memory, size
 from gradflow.config.schema import Config
 from gradflow.data import Data
 from gradflow.errors import Problem
 from gradflow.nn.initializers import Constant
 from gradflow.nn.losses import LOSSES
+from gradflow.training import record_bytes
 from gradflow.yaml_events import KeyPath
 
 AXES = 20  # of a sweep: two values on each are a million points

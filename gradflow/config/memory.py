@@ -7,8 +7,7 @@ import os
 import numpy as np
 
 from gradflow.data import Data
-from gradflow.recording import PER_LAYER
-from gradflow.training import STACKED_SEEDS, STACKED_WIDTH, Plan
+from gradflow.training import STACKED_SEEDS, STACKED_WIDTH, Plan, record_bytes
 
 UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 
@@ -26,11 +25,6 @@ def memory_bytes(plan: Plan, data: Data) -> int:
     activations = stack * plan.depth * (2 * plan.width + 1) * shape.batch
     network = np.dtype(plan.dtype).itemsize * (kept + gradients + activations)
     return network + record_bytes(plan)
-
-
-def record_bytes(plan: Plan) -> int:
-    """Bytes of the record of every step."""
-    return 8 * (plan.steps + 1) * plan.seeds * (plan.depth * len(PER_LAYER) + 1)
 
 
 def physical_memory() -> int:

@@ -17,6 +17,7 @@ from gradflow.errors import RunError
 from gradflow.recording import PER_LAYER, Recording
 from gradflow.store.info import ArrayInfo
 from gradflow.store.reading import damaged, open_file
+from gradflow.store.spool import forget
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,16 +29,20 @@ OVERHEAD = 1024  # bytes that the archive may add to an array: its header, and i
 
 def describe(recording: Recording) -> dict[str, ArrayInfo]:
     """Shape and sha256 of each array, for run.json."""
-    return {
-        name: ArrayInfo(shape=list(array.shape), sha256=sha256(_bytes(array).data).hexdigest())
-        for name, array in recording.items()
-    }
+    described = {}
+    for name, array in recording.items():
+        described[name] = ArrayInfo(shape=list(array.shape), sha256=sha256(_bytes(array).data).hexdigest())
+        forget([array])
+    return described
 
 
 def write_arrays(file: BinaryIO, recording: Recording) -> None:
-    """Write the archive; NumPy gives its members no dates."""
-    arrays: dict[str, Any] = {name: _bytes(array) for name, array in recording.items()}
-    np.savez(file, **arrays)
+    """Write the archive as np.savez does, array by array; its members have no dates."""
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in recording.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                npy.write_array(member, _bytes(array), allow_pickle=False)
+            forget([array])
 
 
 def read_arrays(path: Path, declared: Mapping[str, ArrayInfo]) -> Recording:

@@ -11,9 +11,10 @@ from gradflow.store.catalog import Index
 from gradflow.store.checkpoint import SECONDS, Checkpoint
 from gradflow.store.partial import Claim, claim
 from gradflow.store.save import config_text, finished_at, publish, publish_copy
+from gradflow.store.spool import SPOOLED, room
 from gradflow.store.train import train, versions
 from gradflow.store.writing import remove
-from gradflow.training import disk_bytes
+from gradflow.training import record_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +56,8 @@ def execute(
         if force:
             remove(claimed.checkpoint)
         checkpoint = Checkpoint(claimed, config.digest, versions(), interval)
-        result = train(config, progress=progress, checkpoint=checkpoint)
+        allocate = room(claimed.partial, record_bytes(config.plan))
+        result = train(config, progress=progress, checkpoint=checkpoint, allocate=allocate)
         return publish(claimed, config, result, render)
 
 
@@ -66,7 +68,8 @@ def find(config: Config, runs: Path) -> Run | None:
 
 def _require_disk(config: Config, runs: Path) -> None:
     """Refuse to start what could not be saved."""
-    needed, free = disk_bytes(config.plan), shutil.disk_usage(runs).free
+    record, free = record_bytes(config.plan), shutil.disk_usage(runs).free
+    needed = record * (2 if record >= SPOOLED else 1)  # beside the spool, when it is saved
     if needed > free:
         message = (
             f"the recording needs {size(needed)} and {size(free)} are free: "

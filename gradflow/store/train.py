@@ -6,11 +6,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gradflow.store.info import DataInfo, OutcomeInfo, Status, Times, Versions, now
+from gradflow.store.spool import forget
 from gradflow.training import Training
 from gradflow.version import __version__
 
@@ -57,14 +59,15 @@ def train(
     *,
     progress: Callable[[Progress], object] | None = None,
     checkpoint: Checkpoint | None = None,
+    allocate: Callable[[tuple[int, ...]], NDArray[Any]] = np.empty,
 ) -> Result:
     """Train on `data`, or on what the config names, from the checkpoint on if there is one.
 
-    `progress` is called after each block of steps.
+    `progress` is called after each block of steps; `allocate` makes the arrays of the recording.
     """
     started, clock = now(), perf_counter()
     data = config.data.load(Path()) if data is None else data
-    training = Training(config.plan, data)
+    training = Training(config.plan, data, allocate)
     if checkpoint and (before := checkpoint.resume(training)):
         started, clock = before[0], clock - before[1]
     for done in training:
@@ -72,6 +75,7 @@ def train(
             checkpoint.keep(training, started, perf_counter() - clock)
         if progress:
             progress(done)
+        forget(training.recorded.values())
     times = Times(started=started, finished=now(), seconds=perf_counter() - clock)
     ended = training.outcome
     outcome = OutcomeInfo(

@@ -23,7 +23,7 @@ from gradflow.config.memory import memory_bytes
 from gradflow.config.schema import Config
 from gradflow.data import Data, Dataset
 from gradflow.errors import InputError, Problem
-from gradflow.training import disk_bytes
+from gradflow.training import record_bytes
 from gradflow.yaml_file import SHOWN, Document
 
 FORMAT = 1
@@ -158,7 +158,7 @@ def _points(draft: Draft, layers: Sequence[Axis], swept: Sequence[Axis], base: P
 
 def _cost(config: Config, data: Data) -> Cost:
     plan = config.plan
-    return Cost(plan.shape(data).parameters, memory_bytes(plan, data), plan.steps, disk_bytes(plan))
+    return Cost(plan.shape(data).parameters, memory_bytes(plan, data), plan.steps, record_bytes(plan))
 
 
 def _require_distinct(points: Sequence[Point]) -> None:

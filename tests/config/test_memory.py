@@ -34,12 +34,14 @@ def test_the_estimate_is_near_what_training_allocates(overrides: tuple[str, ...]
     assert 0.7 < peak / memory_bytes(found.plan, data) < 1.3
 
 
-def test_the_record_of_every_step_counts() -> None:
-    found, data = config("steps=1000"), config().data.load(Path())
-    more = memory_bytes(found.plan, data) - memory_bytes(config("steps=0").plan, data)
-    assert (
-        more == 1000 * 4 * (50 * 12 + 1) * 8
-    )  # float64 of four networks: twelve quantities a layer, and the loss
+@pytest.mark.parametrize("every", [1, 10])
+def test_the_record_of_every_kept_row_counts(every: int) -> None:
+    def needed(steps: int) -> int:
+        found = config(f"steps={steps}", f"every={every}")
+        return memory_bytes(found.plan, found.data.load(Path()))
+
+    row = 8 * (4 * (50 * 12 + 1) + 1)  # four networks: twelve quantities a layer, and the loss; the step
+    assert needed(1000) - needed(0) == 1000 / every * row
 
 
 @pytest.mark.parametrize(

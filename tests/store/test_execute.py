@@ -216,8 +216,8 @@ def test_a_recording_larger_than_the_disk_is_refused_before_training(
     runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(execute_module, "train", no_training)
-    monkeypatch.setattr("gradflow.store.execute.disk_bytes", lambda plan: 10**18)
-    with pytest.raises(RunError, match=r"needs 1\.0 EB and .* are free: free some space, or set recording"):
+    monkeypatch.setattr("gradflow.store.execute.record_bytes", lambda plan: 10**18)
+    with pytest.raises(RunError, match=r"needs 2\.0 EB and .* are free: free some space, or set recording"):
         execute(small(), runs)
     assert names(runs) == []
 

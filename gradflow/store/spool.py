@@ -1,0 +1,53 @@
+"""Room for a record that may outgrow the memory: arrays in nameless files beside the run being written.
+
+Their pages are the file's, so the memory that a run takes does not grow with its steps.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from functools import partial
+from math import prod
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.store.writing import disk_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+Array = NDArray[Any]
+
+SPOOLED = 32 << 20  # bytes of a record from which it goes to files
+
+
+def room(folder: Path, size: int) -> Callable[[tuple[int, ...]], Array]:
+    """What makes the arrays of a record of `size` bytes: memory if that is little, else files in `folder`."""
+    is_large = size >= SPOOLED and hasattr(os, "posix_fallocate")
+    return partial(_allocate, folder) if is_large else np.empty
+
+
+def _allocate(folder: Path, shape: tuple[int, ...]) -> Array:
+    """An array in a file that has no name and goes with the array.
+
+    The whole file gets its place on the disk now: RunError if there is none, and no fault later.
+    """
+    size = 8 * prod(shape)
+    with disk_errors(folder), TemporaryFile(dir=folder) as file:
+        os.posix_fallocate(file.fileno(), 0, size)
+        return np.frombuffer(mmap.mmap(file.fileno(), size)).reshape(shape)
+
+
+def forget(arrays: Iterable[Array]) -> None:
+    """Take the pages of arrays that stand in files out of memory; reading brings them back."""
+    for array in arrays:
+        base: Any = array
+        while isinstance(base, np.ndarray):
+            base = base.base
+        if isinstance(base, memoryview) and isinstance(base.obj, mmap.mmap):
+            base.obj.madvise(mmap.MADV_DONTNEED)
