@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from math import hypot
-from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradflow.analysis.differences import Flat, flat, full_name, split
-from gradflow.analysis.summary import Number, Numbers, Summary
+
+if TYPE_CHECKING:
+    from gradflow.analysis.summary import Number, Numbers, Summary
 
 RESULTS = {  # a row's name for it -> where it stands in a Summary
     "id": "id",
@@ -37,7 +39,7 @@ RESULTS = {  # a row's name for it -> where it stands in a Summary
     "sigmas": "theory.sigmas",
     "c_theory": "theory.c_finite_width",
 }
-_READ = attrgetter(*RESULTS.values())
+_PLACES = [(name, *place.rpartition(".")[::2]) for name, place in RESULTS.items()]
 MEASURE = ("training.loss", "data")
 RANKED = ("loss_final", "ratio")  # by these a run that did not finish comes last
 
@@ -110,24 +112,19 @@ class Comparison:
     @cached_property
     def standings(self) -> tuple[Standing, ...]:
         """How each row stands to the baseline, or to the best of the rows that it can be compared with."""
-        keys = [key for key in self.differing if key in MEASURE or key.startswith("data.")]
-        best: dict[Any, Row] = {}
-        for row in filter(lambda row: row.finished, self.rows):
-            held = best.setdefault(_measure(row, keys), row)
-            if row["loss_final"] < held["loss_final"]:
-                best[_measure(row, keys)] = row
-        return tuple(self._standing(row, best.get(_measure(row, keys))) for row in self.rows)
-
-    def _standing(self, row: Row, best: Row | None) -> Standing:
+        keys = _measuring(self.differing if self.baseline is None else self.baseline.config)
+        measures = [_measure(row, keys) for row in self.rows]
         if self.baseline is None:
-            return _stand(row, best, "best")
-        keys = [key for key in self.baseline.config if key in MEASURE or key.startswith("data.")]
-        same = _measure(row, keys) == _measure(self.baseline, keys)
-        return _stand(row, self.baseline if same else None, "baseline")
+            name, bases = "best", _best(self.rows, measures)
+        else:
+            name, bases = "baseline", {_measure(self.baseline, keys): self.baseline}
+        return tuple(
+            _stand(row, bases.get(measure), name) for row, measure in zip(self.rows, measures, strict=True)
+        )
 
     def names(self) -> list[str]:
         """Every name that a column, a sort or an expression can use."""
-        keys = dict.fromkeys(key for row in self.rows for key in row.config)
+        keys = dict.fromkeys(chain.from_iterable(row.config for row in self.rows))
         return [*RESULTS, *(key for key in keys if key not in RESULTS)]
 
     def document(self, top: int | None = None) -> dict[str, Any]:
@@ -141,13 +138,25 @@ class Comparison:
         return {"constant": self.constant, "rows": rows, "damaged": list(self.damaged)}
 
 
-def row_of(summary: Summary, path: str | None = None) -> Row:
-    """The row of a run that lies at `path`, if not at the summary's."""
-    values = dict(zip(RESULTS, _READ(summary), strict=True))
-    values["path"] = path or summary.path
+def row_of(summary: Summary) -> Row:
+    """The row of a run."""
+    flows = {name: {**vars(flow), "profile": vars(flow.profile)} for name, flow in vars(summary.flow).items()}
+    parts = {"flow": flows, "theory": vars(summary.theory), "training": vars(summary.training)}
+    return row_from({**vars(summary), **parts}, summary.path)
+
+
+def row_from(document: Mapping[str, Any], path: str) -> Row:
+    """The row of the run at `path`, from the document of its summary or from what a row needs of it."""
+    initial, theory = document["flow"]["initial"], document["theory"]
+    parts = {
+        "": document, "flow.initial": initial, "flow.final": document["flow"]["final"], "theory": theory,
+        "training": document["training"],
+    }  # fmt: skip
+    values = {name: parts[part][key] for name, part, key in _PLACES}
+    values["path"] = path
     if values["c_theory"] is None:
-        values["c_theory"] = summary.theory.c
-    return Row(values, flat(summary.config), summary.flow.initial.profile.log10_delta)
+        values["c_theory"] = theory["c"]
+    return Row(values, flat(document["config"]), tuple(initial["profile"]["log10_delta"]))
 
 
 def compare(
@@ -193,9 +202,22 @@ def comparable(value: Any) -> tuple[int, Any]:
     return (0, value) if isinstance(value, int | float) else (1, str(value))
 
 
+def _measuring(keys: Iterable[str]) -> list[str]:
+    """Those that make losses comparable: the loss function and the data, wherever its file lies."""
+    return [key for key in keys if key in MEASURE or (key.startswith("data.") and key != "data.path")]
+
+
 def _measure(row: Row, keys: Sequence[str]) -> tuple[str, ...]:
-    """What makes losses comparable: the loss function and the data, wherever its file lies."""
-    return tuple(repr(row.config.get(key)) for key in keys if key != "data.path")
+    return tuple(repr(row.config.get(key)) for key in keys)
+
+
+def _best(rows: Sequence[Row], measures: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], Row]:
+    """By measure, the finished row of the lowest loss."""
+    best: dict[tuple[str, ...], Row] = {}
+    for row, measure in zip(rows, measures, strict=True):
+        if row.finished and row["loss_final"] < best.setdefault(measure, row)["loss_final"]:
+            best[measure] = row
+    return best
 
 
 def _stand(row: Row, base: Row | None, name: str) -> Standing:

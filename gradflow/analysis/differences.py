@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from gradflow.errors import InputError, did_you_mean
@@ -10,6 +11,7 @@ from gradflow.errors import InputError, did_you_mean
 Flat = dict[str, Any]
 
 RECORDED = "recorded"  # the data of norms that were recorded elsewhere: such a run knows few keys
+_ABSENT = object()
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> Flat:
@@ -35,10 +37,12 @@ def split(configs: Sequence[Flat]) -> tuple[Flat, list[str]]:
     known = [config for config in configs if config.get("data") != RECORDED] or list(configs)
     constant: Flat = {}
     differing: list[str] = []
-    for key in dict.fromkeys(key for config in configs for key in config):
-        held = [config[key] for config in configs if key in config]
-        if held.count(held[0]) == len(held) and all(key in config for config in known):
-            constant[key] = held[0]
+    for key in dict.fromkeys(chain.from_iterable(configs)):
+        value = known[0].get(key, _ABSENT)
+        column = [config.get(key, _ABSENT) for config in known]
+        others = [config[key] for config in configs if key in config] if len(known) < len(configs) else column
+        if value is not _ABSENT and all(held.count(value) == len(held) for held in (column, others)):
+            constant[key] = value
         else:
             differing.append(key)
     return constant, differing

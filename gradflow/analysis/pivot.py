@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, fsum, log, log10
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradflow.analysis.compare import Comparison, Row, comparable
 from gradflow.analysis.differences import full_name
-from gradflow.analysis.summary import Number
 from gradflow.errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    from gradflow.analysis.summary import Number
 
 VALUES = {  # what a map can show -> how the runs of one cell are combined
     "c": "the mean of ln c",

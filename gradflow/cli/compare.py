@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gradflow.analysis.compare import Comparison, Row
+    from gradflow.report.page import Page
 
 FULFILLED = 3
 
@@ -100,18 +101,16 @@ def print_rows(
     found: Comparison, columns: str | None, everything: bool, top: int | None, json: bool, csv: bool, md: bool
 ) -> None:
     """The table, or its document."""
-    from gradflow.report.compare_pages import compare_page
-
     if top is not None and top < 1:
         raise InputError("--top takes a number from 1 on")
     wanted = columns.replace(" ", "").split(",") if columns else None
-    emit_table(
-        lambda: found.document(top),
-        lambda room: compare_page(found, wanted, everything, room, top),
-        json,
-        csv,
-        md,
-    )
+
+    def page(room: int | None) -> Page:
+        from gradflow.report.compare_pages import compare_page
+
+        return compare_page(found, wanted, everything, room, top)
+
+    emit_table(lambda: found.document(top), page, json, csv, md)
 
 
 def print_pivot(

@@ -10,7 +10,6 @@ import typer
 
 from gradflow.cli.options import RUNS, ConfigFile, FailOnDiverged, Force, Json, Overrides, Quiet, RunsDir
 from gradflow.cli.output import note
-from gradflow.cli.progress import Bar
 from gradflow.cli.show import print_run
 from gradflow.errors import InputError, Problem
 from gradflow.report.numbers import duration
@@ -52,6 +51,7 @@ def refuse_sweep(study: Config, config: Path, overrides: list[str]) -> None:
 
 def computed(study: Config, runs: Path, force: bool, quiet: bool) -> Run:
     """The run of a config, with what the user may want to know of it on stderr."""
+    from gradflow.cli.progress import Bar
     from gradflow.config.memory import size
     from gradflow.report.pages import report_text
     from gradflow.store.execute import execute

@@ -146,19 +146,16 @@ def _standing(standing: Standing) -> Cell:
 
 
 def _strip(values: Numbers, scale: tuple[float, float]) -> Strip:
-    return Strip(_relative(values), *scale)
-
-
-def _relative(values: Numbers) -> Numbers:
     """log10 of ||delta_l|| / ||delta_L||."""
     last = next((value for value in reversed(values) if value is not None), 0.0)
-    return tuple(None if value is None else value - last for value in values)
+    return Strip(tuple(None if value is None else value - last for value in values), *scale)
 
 
 def _scale(profiles: Sequence[Numbers]) -> tuple[float, float]:
     """The range that the strips of all rows share: at least a decade."""
-    kept = [value for values in profiles for value in _relative(values) if value is not None] or [0.0]
-    low, high = max(-REACH, min(kept)), min(REACH, max(kept))
+    known = [[value for value in values if value is not None] for values in profiles]
+    ends = [end(values) - values[-1] for values in known if values for end in (min, max)] or [0.0]
+    low, high = max(-REACH, min(ends)), min(REACH, max(ends))
     spare = max(0.0, 1 - (high - low)) / 2
     return low - spare, high + spare
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 from io import StringIO
 from typing import Literal
 
 from rich.box import ASCII, SIMPLE_HEAD, Box
-from rich.console import Console, Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.padding import Padding
+from rich.segment import Segment
+from rich.style import Style
 from rich.table import Table as RichTable
 from rich.text import Text
 
 from gradflow.report import drawing
+from gradflow.report.drawing import Line
 from gradflow.report.numbers import inert
 from gradflow.report.page import (
     Bars,
@@ -69,19 +74,34 @@ def render(page: Page, look: Look) -> str:
         no_color=look.colours is None, markup=False, emoji=False, highlight=False, legacy_windows=False,
     )  # fmt: skip
     with console.capture() as capture:
-        console.print(_text(page.title, look, "bold"))
+        console.print(_text(page.title, look, "bold"), crop=False)
         for block in page.blocks:
-            console.print(_draw(block, look))
+            console.print(_draw(block, look), crop=False)
     lines = (line.rstrip() for line in capture.get().splitlines())
     return "\n".join(lines) + "\n"
 
 
-def _text(text: str, look: Look, style: str = "") -> Text:
+def _shown(text: str, look: Look) -> str:
     """The one gate: what acts is escaped, and what the reader's end cannot show is replaced."""
     shown = inert(text)
-    if not look.unicode:
-        shown = shown.translate(PLAIN).encode("ascii", "backslashreplace").decode()
-    return Text(shown, style)
+    return shown if look.unicode else shown.translate(PLAIN).encode("ascii", "backslashreplace").decode()
+
+
+def _text(text: str, look: Look, style: str = "") -> Text:
+    return Text(_shown(text, look), style)
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Lines of spans that have passed the gate, as they are: neither wrapped nor cut nor padded."""
+
+    lines: Iterable[Line]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for line in self.lines:
+            for text, style in line:
+                yield Segment(text, Style.parse(style) if style else None)
+            yield Segment.line()
 
 
 @singledispatch
@@ -91,7 +111,7 @@ def _draw(block: Block, look: Look) -> RenderableType:
 
 @_draw.register
 def _(block: Heading, look: Look) -> RenderableType:
-    return Padding(_text(block.text, look, "bold"), (1, 0, 0, 0))
+    return _below(_text(block.text, look, "bold"))
 
 
 @_draw.register
@@ -110,45 +130,46 @@ def _(block: Facts, look: Look) -> RenderableType:
     grid.add_column(overflow="fold")
     for label, value in block.rows:
         grid.add_row(_text(label, look, TONES["note"]), _text(value, look))
-    return Padding(grid, (1, 0, 0, 0))
+    return _below(grid)
 
 
 @_draw.register
 def _(block: Command, look: Look) -> RenderableType:
     # never broken: a terminal wraps it softly, so that what is copied is still one command
-    return Text.assemble("  ", _text(block.text, look, "bold"), no_wrap=True, overflow="ignore")
+    return _lines([[("  ", ""), (block.text, "bold")]], look)
 
 
 @_draw.register
 def _(block: Table, look: Look) -> RenderableType:
-    titles = [_text(column.title, look, TONES["note"]) for column in block.columns]
-    cells = [[_cell(cell, look) for cell in row] for row in block.rows]
-    widths = [max(text.cell_len for text in column) for column in zip(titles, *cells, strict=True)]
-    room = max(NARROW, look.columns) if look.wrap else ENDLESS
-    if sum(widths) + len(GAP) * (len(widths) - 1) > room:
-        return _folded(block, titles, cells, look)
+    titles = [[(_shown(column.title, look), TONES["note"])] for column in block.columns]
+    rows = [titles, *([_spans(cell, look) for cell in row] for row in block.rows)]
+    sizes = [[sum(cell_len(text) for text, _ in cell) for cell in row] for row in rows]
+    widths = [max(column) for column in zip(*sizes, strict=True)]
+    total = sum(widths) + len(GAP) * (len(widths) - 1)
+    if total > (max(NARROW, look.columns) if look.wrap else ENDLESS):
+        return _folded(block, rows, look)
     right = [column.numeric for column in block.columns]
-    rule = Text(("─" if look.unicode else "-") * (sum(widths) + len(GAP) * (len(widths) - 1)))
-    lines = [_line(titles, widths, right), rule, *(_line(row, widths, right) for row in cells)]
-    return Group(*lines)
+    spare = [[width - size for width, size in zip(widths, row, strict=True)] for row in sizes]
+    lines = [_line(row, space, right) for row, space in zip(rows, spare, strict=True)]
+    rule = [(("─" if look.unicode else "-") * total, "")]
+    return _Lines([lines[0], rule, *lines[1:]])
 
 
-def _line(cells: list[Text], widths: list[int], right: list[bool]) -> Text:
+def _line(cells: Sequence[Line], spare: Sequence[int], right: Sequence[bool]) -> Line:
     """A row of a table that has room: rich's own takes ten times as long, and there are thousands."""
-    line = Text(no_wrap=True)
-    for i, (cell, width) in enumerate(zip(cells, widths, strict=True)):
-        spare = " " * (width - cell.cell_len)
-        line.append(GAP if i else "")
-        line.append(spare if right[i] else "")
-        line.append_text(cell)
-        line.append("" if right[i] else spare)
+    line: Line = []
+    before = 0  # columns left empty before the next text
+    for cell, space, at_right in zip(cells, spare, right, strict=True):
+        line += [(" " * (before + (space if at_right else 0)), ""), *cell]
+        before = len(GAP) + (0 if at_right else space)
     return line
 
 
-def _folded(block: Table, titles: list[Text], cells: list[list[Text]], look: Look) -> RenderableType:
+def _folded(block: Table, rows: Sequence[Sequence[Line]], look: Look) -> RenderableType:
     """A table that is wider than the terminal, its cells folded."""
     box: Box = SIMPLE_HEAD if look.unicode else ASCII
     table = RichTable(box=box, show_edge=False, pad_edge=False, padding=(0, 1), header_style="")
+    titles, *cells = ([Text.assemble(*cell) for cell in row] for row in rows)
     for column, title in zip(block.columns, titles, strict=True):
         table.add_column(title, justify="right" if column.numeric else "left", overflow="fold")
     for row in cells:
@@ -156,15 +177,15 @@ def _folded(block: Table, titles: list[Text], cells: list[list[Text]], look: Loo
     return table
 
 
-def _cell(cell: Cell, look: Look) -> Text:
+def _spans(cell: Cell, look: Look) -> Line:
     match cell:
-        case Strip():
-            return Text(drawing.strip(cell, look.unicode, look.strip))
+        case str():
+            return [(_shown(cell, look), "")]
         case Toned():
-            return _text(cell.text, look, TONES.get(cell.tone, ""))
-        case tuple():
-            return Text.assemble(*(_cell(part, look) for part in cell))
-    return _text(cell, look)
+            return [(_shown(cell.text, look), TONES.get(cell.tone, ""))]
+        case Strip():
+            return [(drawing.strip(cell, look.unicode, look.strip), "")]
+    return [span for part in cell for span in _spans(part, look)]
 
 
 @_draw.register
@@ -174,7 +195,7 @@ def _(block: Chart, look: Look) -> RenderableType:
 
 @_draw.register
 def _(block: Bars, look: Look) -> RenderableType:
-    return Padding(_lines(drawing.bars(block, look.picture, look.unicode), look), (1, 0, 0, 0))
+    return _lines([[], *drawing.bars(block, look.picture, look.unicode)], look)
 
 
 @_draw.register
@@ -182,6 +203,11 @@ def _(block: Heat, look: Look) -> RenderableType:
     return _lines(drawing.heat(block, look.picture, look.unicode, look.colours is not None), look)
 
 
-def _lines(lines: list[drawing.Line], look: Look) -> Group:
-    """A picture: its spans, each through the gate, unwrapped."""
-    return Group(*(Text.assemble(*(_text(text, look, style) for text, style in line)) for line in lines))
+def _lines(lines: Iterable[Line], look: Look) -> _Lines:
+    """A picture or a command: its spans, each through the gate."""
+    return _Lines([[(_shown(text, look), style) for text, style in line] for line in lines])
+
+
+def _below(block: RenderableType) -> Padding:
+    """With an empty line above, and no spaces behind: a pipe's lines would have a million of them."""
+    return Padding(block, (1, 0, 0, 0), expand=False)

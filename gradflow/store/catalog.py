@@ -60,13 +60,13 @@ def scan(runs: Path) -> list[Entry]:
 def standing(runs: Path) -> tuple[list[Path], list[Path]]:
     """The folders of runs and sweeps in `runs`, and those inside its sweeps, by their names alone."""
     top = [path for path in _folders(runs) if _is_ours(path)]
-    sweeps = (path for path in top if os.path.lexists(path / SWEEP))
+    sweeps = (path for path in top if _holds(path, SWEEP))
     return top, [path for sweep in sweeps for path in _folders(sweep) if _is_ours(path)]
 
 
 def entry_at(path: Path) -> Entry | None:
     """The entry of a folder; None if it neither is nor is named like a run or a sweep."""
-    if os.path.lexists(path / SWEEP):
+    if _holds(path, SWEEP):
         return Entry(path, points=tuple(entry for entry in scan_points(path) if entry))
     return _run_at(path)
 
@@ -87,7 +87,11 @@ def _run_at(path: Path) -> Entry | None:
 
 
 def _is_ours(path: Path) -> bool:
-    return is_id(path.name) or os.path.lexists(path / RUN) or os.path.lexists(path / SWEEP)
+    return is_id(path.name) or _holds(path, RUN) or _holds(path, SWEEP)
+
+
+def _holds(folder: Path, name: str) -> bool:
+    return os.path.lexists(os.path.join(folder, name))  # a Path would take as long as the system call
 
 
 def _folders(folder: Path) -> Iterator[Path]:

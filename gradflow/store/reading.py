@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO would keep a plain open waiting for its writer
+
 
 def damaged(path: Path, what: str, remedy: str = AGAIN) -> RunError:
     """The error of a file or folder that is not what it should be, ready to raise."""
@@ -24,26 +26,21 @@ def damaged(path: Path, what: str, remedy: str = AGAIN) -> RunError:
 @contextmanager
 def open_file(path: Path) -> Iterator[BinaryIO]:
     """A regular file, open for reading in binary. RunError if it is missing or something else."""
-    try:
-        file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 - closed by the `with` below
-    except FileNotFoundError:
-        raise damaged(path, "is missing") from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise damaged(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    with file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise damaged(path, "is not a regular file")
+    with os.fdopen(_opened(path)[0], "rb") as file:
         yield file
 
 
 def read_bytes(path: Path, largest: int = LARGEST) -> bytes:
     """The bytes of a regular file of at most `largest`."""
-    with open_file(path) as file:
-        try:
-            size = os.fstat(file.fileno()).st_size  # read() sets aside all that it may read
-            content = file.read(min(size, largest) + 1)
-        except OSError as error:
-            raise damaged(path, f"cannot be read: {error.strerror}") from None
+    descriptor, size = _opened(path)
+    content, most = b"", min(size, largest) + 1
+    try:  # without a file object, which takes longer to make than a small file to read
+        while more := os.read(descriptor, most - len(content)):
+            content += more
+    except OSError as error:
+        raise damaged(path, f"cannot be read: {error.strerror}") from None
+    finally:
+        os.close(descriptor)
     if len(content) > largest:
         raise damaged(path, f"is larger than {largest // 10**6} MB")
     return content
@@ -53,14 +50,28 @@ def read_json(path: Path, prepare: Callable[[str], str] = str) -> Any:
     """The value of a strict JSON document in UTF-8, after `prepare` of its text."""
     content = read_bytes(path)
     try:
-        return json.loads(prepare(content.decode("utf-8")), parse_constant=_not_strict)
+        return _DECODER.decode(prepare(content.decode("utf-8")))
     except (ValueError, RecursionError):
         raise damaged(path, "is not a JSON document") from None
+
+
+def _opened(path: Path) -> tuple[int, int]:
+    """The descriptor of a regular file, and its size."""
+    try:
+        descriptor = os.open(path, _READ)
+    except FileNotFoundError:
+        raise damaged(path, "is missing") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise damaged(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(descriptor)
+        raise damaged(path, "is not a regular file")
+    return descriptor, found.st_size
 
 
 def _not_strict(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)  # a FIFO would keep a plain open waiting for its writer
+_DECODER = json.JSONDecoder(parse_constant=_not_strict)

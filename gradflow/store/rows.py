@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradflow.analysis.compare import Row, row_of
+from gradflow.analysis.compare import Row, row_from, row_of
 from gradflow.errors import RunError
 from gradflow.store.catalog import Entry, entry_at
 from gradflow.store.resolve import resolve
-from gradflow.store.summaries import load_summary
+from gradflow.store.summaries import load_brief
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 def read_row(run: Run) -> Row:
     """The row of a run. RunError if it is damaged."""
-    brief = load_summary(run.path, run.info, brief=True)
-    return row_of(run.summary if brief is None else brief, str(run.path))
+    brief = load_brief(run.path, run.info)
+    return row_of(run.summary) if brief is None else row_from(brief, str(run.path))
 
 
 def read_rows(entries: Iterable[Entry]) -> tuple[list[Row], list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from gradflow.errors import InputError, Problem, did_you_mean
+from gradflow.errors import InputError, Problem, RunError, did_you_mean
 from gradflow.store.info import Info, Status, load_info
 from gradflow.store.names import CONFIG, RECORDING
 from gradflow.store.reading import damaged
@@ -112,9 +112,12 @@ class Run:
 
 def open_run(path: Path) -> Run:
     """The run at a path. RunError if there is no run directory, or its run.json is damaged."""
-    if not os.path.isdir(path):
-        raise damaged(path, "is not a run directory", "name one that `gradflow ls` shows")
-    return Run(path, load_info(path))
+    try:
+        return Run(path, load_info(path))
+    except RunError:
+        if os.path.isdir(path):
+            raise
+        raise damaged(path, "is not a run directory", "name one that `gradflow ls` shows") from None
 
 
 def _load_config(path: Path, info: Info) -> Config:

@@ -9,7 +9,6 @@ import shutil
 import stat
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from secrets import token_hex
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from gradflow.errors import InputError, Problem, RunError
@@ -55,7 +54,7 @@ def write_json(path: Path, value: Any) -> None:
 
 def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Make or replace a file: at any moment its old content or its new one is there, never half of it."""
-    temporary = path.with_name(f".{os.getpid()}-{token_hex(4)}.tmp")
+    temporary = path.with_name(f".{os.getpid()}-{os.urandom(4).hex()}.tmp")
     try:
         write_file(temporary, write)
         os.replace(temporary, path)

@@ -39,12 +39,20 @@ def test_a_light_command_loads_no_heavy_library(folder: Path, command: str) -> N
     assert not HEAVY & set(done.stdout.split())
 
 
+def test_a_document_is_made_without_what_draws_pages(folder: Path) -> None:
+    code = "from gradflow.cli import main; main(); import sys; print(*sys.modules)"
+    started = [sys.executable, "-c", code, "compare", "--json"]
+    done = subprocess.run(started, cwd=folder, env=environment(), capture_output=True, text=True, check=True)
+    assert not {"rich", "gradflow.report.page", "gradflow.analysis.summary"} & set(done.stdout.split())
+
+
 def test_compare_prints_the_document_alone_and_warns_of_a_damaged_run(folder: Path) -> None:
     done = gradflow(folder, "compare", "--json")
     document = json.loads(done.stdout)
     assert (done.returncode, len(document["rows"]), len(document["damaged"])) == (0, 3, 1)
     assert {"model.depth", "model.init", *ROWS} <= set(document["rows"][0])
     assert document["constant"]["model.width"] == 8
+    assert sum(line.startswith('    {"id": ') for line in done.stdout.splitlines()) == 3  # a line each
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("warning: runs/damaged-0123abcd")
 

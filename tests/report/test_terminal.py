@@ -1,13 +1,27 @@
 """Pages in terminals of any width, colour and character set, and in pipes."""
 
 import re
+import tracemalloc
 
 import pytest
 
 from gradflow.report.drawing import strip
-from gradflow.report.page import Chart, Column, Facts, Heat, Page, Sentence, Series, Strip, Table
+from gradflow.report.page import (
+    Bars,
+    Chart,
+    Column,
+    Command,
+    Facts,
+    Heading,
+    Heat,
+    Page,
+    Sentence,
+    Series,
+    Strip,
+    Table,
+)
 from gradflow.report.pages import layers_page, run_page
-from gradflow.report.terminal import Look, render
+from gradflow.report.terminal import ENDLESS, Look, render
 from tests.report.examples import hostile, summary
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
@@ -32,6 +46,26 @@ def test_a_pipe_gets_whole_lines_and_no_colour() -> None:
     lines = render(page, Look(wrap=False)).splitlines()
     assert sum(long.strip() in line for line in lines) == 3
     assert "\x1b" not in "".join(lines)
+
+
+def test_a_pipe_s_lines_are_not_padded_to_the_width_that_never_ends() -> None:
+    cells = (("a", "b"),)
+    blocks = (
+        Heading("h"),
+        Facts(cells),
+        Bars((("x", -1.0, "0.1"),)),
+        Table((Column("a"), Column("b")), cells),
+    )
+    tracemalloc.start()
+    render(Page("t", blocks), Look(wrap=False))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < ENDLESS / 2
+
+
+def test_a_command_is_whole_on_the_narrowest_terminal() -> None:
+    command = "gradflow run " + "x" * 100
+    assert f"  {command}\n" in render(Page("t", (Command(command),)), Look(columns=20))
 
 
 def test_colours_are_only_there_where_they_are_wanted() -> None:

@@ -1,7 +1,11 @@
 """Rows for comparisons: what a whole summary would give, though most of summary.json is not read."""
 
 import json
+import time
+import timeit
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,6 +42,46 @@ def test_a_damaged_summary_is_made_again(run: Run) -> None:
     expected = read_row(run)
     (run.path / "summary.json").write_text('{"format": 1')
     assert read_row(open_run(run.path)) == expected
+
+
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        (["format"], 2),
+        (["id"], "net-00000000"),
+        (["status"], "failed"),
+        (["config"], []),
+        (["flow"], [1, 2]),
+        (["flow", "initial"], None),
+        (["flow", "initial", "c"], "0.9"),
+        (["flow", "initial", "verdict"], "\x1b[31m"),
+        (["flow", "initial", "profile", "log10_delta"], ["1"]),
+        (["flow", "initial", "profile", "log10_delta"], {}),
+        (["flow", "final", "log10_ratio"], True),
+        (["theory", "sigmas"], [0.5]),
+        (["training", "loss_final"], {}),
+    ],
+)
+def test_a_row_of_a_forged_summary_is_that_of_the_recording(run: Run, keys: list[str], value: Any) -> None:
+    expected = read_row(run)
+    path = run.path / "summary.json"
+    document = json.loads(path.read_text())
+    place = document
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = value
+    path.write_text(json.dumps(document))
+    assert read_row(open_run(run.path)) == expected
+
+
+def test_a_row_takes_less_time_than_to_parse_the_whole_of_its_summary(tmp_path: Path) -> None:
+    found = execute(small("depth=200"), tmp_path)
+    text = (found.path / "summary.json").read_text()
+
+    def least(call: Callable[[], object]) -> float:
+        return min(timeit.repeat(call, timer=time.process_time, number=20, repeat=9))
+
+    assert least(lambda: read_row(found)) < least(lambda: json.loads(text))
 
 
 def test_a_damaged_run_is_one_problem_and_the_others_are_read(run: Run, tmp_path: Path) -> None:
