@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gradflow.cli.options import RUNS, ConfigFile, FailOnDiverged, Force, Json, Quiet, RunsDir
-from gradflow.cli.output import emit_document, emit_page, note
+from gradflow.cli.output import note
 from gradflow.cli.run import DIVERGED
+from gradflow.cli.tables import Csv, Md, emit_table, refuse_several
 from gradflow.errors import InputError, Problem, did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gradflow.report.page import Page
     from gradflow.sweep.driver import Options
     from gradflow.sweep.points import Sweep
 
@@ -50,7 +54,8 @@ def sweep(
     config: ConfigFile, overrides: Axes = None, runs_dir: RunsDir = RUNS, workers: Workers = None,
     executor: Where = None, dask_address: DaskAddress = None, shard: Shard = "1/1", dry_run: DryRun = False,
     timeout: Timeout = None, retry_failed: RetryFailed = False, fail_fast: FailFast = False,
-    fail_on_diverged: FailOnDiverged = False, force: Force = False, json: Json = False, quiet: Quiet = False,
+    fail_on_diverged: FailOnDiverged = False, force: Force = False, json: Json = False, csv: Csv = False,
+    md: Md = False, quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Run a config for every combination of the values of its axes. What is finished is not computed again.
 
@@ -62,14 +67,15 @@ def sweep(
     from gradflow.sweep.driver import Options
     from gradflow.sweep.points import load_sweep
 
+    refuse_several(json, csv, md)
     where = executor_named(executor or ("dask" if dask_address else "processes"))
     options = Options(where, workers, dask_address, shard_of(shard), timeout, force, retry_failed, fail_fast)
     study = load_sweep(config, overrides or ())
     if dry_run:
-        print_plan(study, options, json)
+        print_plan(study, options, json, csv, md)
     else:
         document = computed(study, runs_dir, options, quiet)
-        print_result(document, json)
+        print_result(document, json, csv, md)
         end(document, fail_on_diverged)
 
 
@@ -110,27 +116,28 @@ def computed(study: Sweep, runs: Path, options: Options, quiet: bool) -> dict[st
     return result_document(study, runs / study.id, ended)
 
 
-def print_plan(study: Sweep, options: Options, json: bool) -> None:
+def print_plan(study: Sweep, options: Options, json: bool, csv: bool, md: bool) -> None:
     """What the points would cost."""
     from gradflow.report.sweep_pages import plan_page
     from gradflow.sweep.document import plan_document
     from gradflow.sweep.driver import share
 
-    document = plan_document(study, share(study, options))
-    if json:
-        emit_document(document)
-    else:
-        emit_page(plan_page(document))
+    emit_points(plan_document(study, share(study, options)), plan_page, json, csv, md)
 
 
-def print_result(document: dict[str, Any], json: bool) -> None:
+def print_result(document: dict[str, Any], json: bool, csv: bool, md: bool) -> None:
     """The table of a sweep, or its document."""
     from gradflow.report.sweep_pages import sweep_page
 
-    if json:
-        emit_document(document)
-    else:
-        emit_page(sweep_page(document))
+    emit_points(document, sweep_page, json, csv, md)
+
+
+def emit_points(
+    document: dict[str, Any], page: Callable[[dict[str, Any]], Page], json: bool, csv: bool, md: bool
+) -> None:
+    """A document, its points as CSV, or its page."""
+    rows = document if json else {"rows": document["points"]}
+    emit_table(lambda: rows, lambda room: page(document), json, csv, md)
 
 
 def end(document: dict[str, Any], fail_on_diverged: bool) -> None:

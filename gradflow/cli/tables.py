@@ -25,8 +25,7 @@ def emit_table(
     md: bool,
 ) -> None:
     """The document, its `rows` as CSV, or the page for lines of so many characters, None without limit."""
-    if json + csv + md > 1:
-        raise InputError("--json, --csv and --md exclude each other: give one")
+    refuse_several(json, csv, md)
     if json:
         emit_document(document())
     elif csv:
@@ -40,6 +39,12 @@ def emit_table(
     else:
         look = look_of_stdout()
         emit_page(page(look.columns if look.wrap else None))
+
+
+def refuse_several(json: bool, csv: bool, md: bool) -> None:
+    """InputError if a table is asked for in several forms."""
+    if json + csv + md > 1:
+        raise InputError("--json, --csv and --md exclude each other: give one")
 
 
 def warn(problems: Iterable[str], quiet: bool) -> None:

@@ -17,8 +17,9 @@ NARROWEST = 8  # characters of a strip that says something
 REACH = 12.0  # decades beyond which a strip stays at its end
 STANDARD = ("verdict", "c", "log10_ratio", "gradient", "loss_final", "ratio")
 FURTHER = ("c_theory", "c_final", "verdict_final", "accuracy_final", "status")
-FIRST = ("verdict", "c")  # these, then the keys, then these, when there is not room for all
-THEN = ("loss_final", "log10_ratio", "gradient", "id", "ratio")
+FIRST = ("id", "verdict", "c")  # these, then the keys, then these, when there is not room for all
+THEN = ("loss_final", "log10_ratio", "gradient", "ratio")
+BORDERLINE = "?: borderline, the 95% interval of the ratio crosses an edge of stable"
 
 
 @dataclass(frozen=True)
@@ -95,10 +96,15 @@ def table_of(columns: Sequence[Filled]) -> Table:
 
 
 def importance(columns: Sequence[Filled]) -> list[str]:
-    """The names of a comparison's columns, those that matter most first: the keys after c."""
+    """The names of a comparison's columns, the most needed first: the id, to be typed next; keys after c."""
     names = [column.name for column in columns]
     keys = [name for name in names if name not in FIRST + THEN]
     return [name for name in (*FIRST, *keys, *THEN) if name in names]
+
+
+def verdict_cell(verdict: str, borderline: bool) -> Toned:
+    """A verdict in its colour, with a question mark where it is `BORDERLINE`."""
+    return Toned(f"{verdict}?" if borderline else verdict, verdict)
 
 
 def _filled(found: Comparison, name: str, title: str, scale: tuple[float, float]) -> Filled:
@@ -120,8 +126,7 @@ def _filled(found: Comparison, name: str, title: str, scale: tuple[float, float]
 def _verdict(row: Row, suffix: str = "") -> Cell:
     if row["status"] == "failed":
         return Toned("failed", "warning")
-    verdict = row[f"verdict{suffix}"]
-    return Toned(verdict + ("?" if row["borderline"] and not suffix else ""), verdict)
+    return verdict_cell(row[f"verdict{suffix}"], row["borderline"] and not suffix)
 
 
 def _c(row: Row, suffix: str = "") -> Cell:

@@ -8,7 +8,7 @@ from typing import Any
 from gradflow.analysis.compare import Comparison
 from gradflow.analysis.differences import Flat
 from gradflow.analysis.pivot import PREDICTED, VALUES, Pivot, Place
-from gradflow.report.columns import Filled, filled, fitting, importance, table_of
+from gradflow.report.columns import BORDERLINE, Filled, filled, fitting, importance, table_of
 from gradflow.report.numbers import NONE, count, counted, decades, number, scalar
 from gradflow.report.page import Block, Cell, Column, Facts, Heading, Page, Sentence, Strip, Table, Toned
 
@@ -113,7 +113,7 @@ def _notes(found: Comparison, chosen: Sequence[Filled], hidden: Sequence[str]) -
         base = found.baseline["id"] if found.baseline else "the best one's"
         notes.append(NOTES["ratio"].format(base=base))
     if "verdict" in shown and any(row["borderline"] for row in found.rows):
-        notes.append("?: borderline, the 95% interval of the ratio crosses an edge of stable")
+        notes.append(BORDERLINE)
     if hidden:
         notes.append(
             f"hidden for want of room: {', '.join(hidden)}; --all shows everything, --columns chooses"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gradflow.report.columns import BORDERLINE, verdict_cell
 from gradflow.report.numbers import count, counted, decades, number, scalar, with_error
 from gradflow.report.page import Block, Cell, Column, Facts, Heading, Page, Sentence, Table, Toned
 from gradflow.report.sentences import entry
@@ -40,8 +41,11 @@ def progress_page(title: str, points: Sequence[Document], axes: Sequence[str]) -
 def sweep_page(document: Document) -> Page:
     """A line for each point of a sweep, why some failed, and the depth laws."""
     points, axes = document["points"], list(document["axes"])
-    blocks: list[Block] = [_table(points, axes), *_reasons(points, axes), *_laws(document["depth_law"])]
-    return Page(document["id"], (*blocks, Facts((("saved in", document["path"]),))))
+    marked = any(point["borderline"] for point in points)
+    notes = [Sentence(BORDERLINE, "note")] if marked else []
+    blocks: list[Block] = [_table(points, axes), *notes, *_reasons(points, axes)]
+    saved = Facts((("saved in", document["path"]),))
+    return Page(document["id"], (*blocks, *_laws(document["depth_law"]), saved))
 
 
 def _table(points: Sequence[Document], axes: Sequence[str]) -> Table:
@@ -74,7 +78,7 @@ def _outcome(point: Document) -> tuple[Cell, ...]:
         return Toned("failed", "warning"), "", "", ""
     loss = Toned("diverged", "overflow") if point["status"] == "diverged" else number(point["loss_final"])
     c = with_error(point["c"], point["c_low"], point["c_high"])
-    return Toned(point["verdict"], point["verdict"]), c, decades(point["log10_ratio"]), loss
+    return verdict_cell(point["verdict"], point["borderline"]), c, decades(point["log10_ratio"]), loss
 
 
 def _reasons(points: Sequence[Document], axes: Sequence[str]) -> list[Block]:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from gradflow.store import Run
     from gradflow.sweep.points import Point
 
+FLOW = ("c", "c_low", "c_high", "log10_ratio", "verdict", "borderline")
+
 
 @dataclass(frozen=True)
 class Started:
@@ -28,7 +30,7 @@ class Ended:
     status: str  # completed | diverged | failed
     reused: bool
     reason: str | None
-    flow: dict[str, Any]  # c, c_low, c_high, log10_ratio, verdict at initialization
+    flow: dict[str, Any]  # `FLOW`, at initialization
     loss_final: float | None
     first_layer: FirstLayer | None
 
@@ -52,7 +54,7 @@ def ended(point: Point, run: Run) -> Ended:
         status=run.status,
         reused=run.reused,
         reason=run.info["reason"] or summary.training.diverged_reason or initial.reason,
-        flow={name: getattr(initial, name) for name in ("c", "c_low", "c_high", "log10_ratio", "verdict")},
+        flow={name: getattr(initial, name) for name in FLOW},
         loss_final=summary.training.loss_final,
         first_layer=None if failed else first_layer(summary, run.recording),
     )

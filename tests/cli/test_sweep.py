@@ -1,7 +1,9 @@
 """gradflow sweep: its plan, its table, its document, its progress and its exit codes."""
 
+import csv
 import json
 import sys
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +93,16 @@ def test_the_document_holds_points_axes_and_the_law(sweep: Shell, tmp_path: Path
     assert {key: law[key] for key in ("c", "c_low", "c_high")} == group["weight_grad"]
 
 
+def test_a_sweep_and_its_plan_are_tables_too(sweep: Shell) -> None:
+    for arguments in (["--dry-run"], SERIAL):
+        document = sweep.document("depth=3,5", *arguments)
+        rows = list(csv.DictReader(StringIO(sweep("depth=3,5", "--csv", *arguments))))
+        assert [row["id"] for row in rows] == [point["id"] for point in document["points"]]
+        assert [row["model.depth"] for row in rows] == ["3", "5"]
+        assert sweep("depth=3,5", "--md", *arguments).startswith("# net-")
+        assert "| ---: |" in sweep.out
+
+
 def test_points_that_differ_in_training_alone_share_a_law(sweep: Shell) -> None:
     law = sweep.document("depth=3,5", "lr=0.1,0.2", *SERIAL)["depth_law"]
     assert len(law["groups"]) == 1
@@ -114,6 +126,7 @@ def test_the_second_time_says_what_it_found(sweep: Shell) -> None:
     ("arguments", "problem"),
     [
         (["depth=2,0"], "command line: model.depth: should be at least 1, not 0 (at model.depth=0)"),
+        (["depth=2,3", "--csv", "--json"], "exclude each other: give one"),
         (["depth=4"], "nothing is swept: give KEY=V1,V2 or a sweep section, or type gradflow run"),
         (["depth=2,3", "--shard", "3/2"], "--shard: should be I/N with I from 1 to N, such as 2/8"),
         (["depth=2,3", "--shard", "3/3"], "--shard: the sweep has 2 points: shard 3 of 3 would have none"),

@@ -14,6 +14,7 @@ from gradflow.report import markdown, terminal
 from gradflow.report.compare_pages import compare_page, pivot_page
 from gradflow.report.listing import line_of, ls_page
 from gradflow.report.page import Facts, Page, Sentence, Strip, Table, Toned
+from gradflow.report.sweep_pages import sweep_page
 from gradflow.report.terminal import Look
 from gradflow.store import Entry
 from tests.analysis.test_compare import grid, row, run
@@ -81,7 +82,16 @@ def test_the_table_fits_and_says_what_it_hides(columns: int, unicode: bool) -> N
     hidden = set(titles(compare_page(found()))) - set(titles(page))
     assert all(title in notes(page) for title in hidden)
     assert ("--all" in notes(page)) == bool(hidden)
-    assert {"depth", "verdict", "c"} <= set(titles(page))
+    assert {"run", "depth", "verdict", "c"} <= set(titles(page))
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 80, 140])
+def test_the_id_that_is_typed_next_is_the_last_to_go(columns: int) -> None:
+    ids = ["depth-init-relu-at-criticality-0123abcd", "relu-at-criticality-4567cdef"]
+    page = compare_page(compare([row(one, model={"depth": len(one)}) for one in ids]), room=columns)
+    assert titles(page)[0] == "run"
+    text = "".join(terminal.render(page, Look(columns=columns)).split())
+    assert all(one in text for one in ids)
 
 
 def test_all_hides_nothing_and_a_pipe_neither() -> None:
@@ -117,6 +127,17 @@ def test_a_borderline_verdict_is_marked_and_explained() -> None:
     page = compare_page(compare([row_of(run(flow=Flows(flow(borderline=True), flow())))]))
     assert Toned("vanishing?", "vanishing") in table(page).rows[0]
     assert "borderline" in notes(page)
+
+
+def test_a_sweep_marks_a_borderline_verdict_as_a_comparison_does() -> None:
+    numbers = {"c": 0.9, "c_low": 0.8, "c_high": 1.0, "log10_ratio": -1.0, "loss_final": 1.0}
+    point = {"model.depth": 5, "status": "completed", **numbers, "verdict": "vanishing", "borderline": True}
+    document = {"id": "s", "path": "p", "axes": {"model.depth": [5]}, "depth_law": {"groups": []}}
+    marked = sweep_page({**document, "points": [point]})
+    assert Toned("vanishing?", "vanishing") in table(marked).rows[0]
+    assert "borderline" in notes(marked)
+    plain = sweep_page({**document, "points": [{**point, "borderline": False}]})
+    assert "borderline" not in notes(plain)
 
 
 def test_a_map_has_a_coloured_cell_for_each_pair_and_theory_beside_it() -> None:
