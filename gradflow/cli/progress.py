@@ -22,13 +22,14 @@ CLEAR, UP = "\r\x1b[2K", "\x1b[1A"
 
 
 class Bar:
-    """Call it with each Progress; `with` leaves a clean line behind.
+    """Call it with each Progress of a training of so many steps; `with` leaves a clean line behind.
 
     `announcement` is said when the training has begun, for a run that is found finished has none.
     """
 
-    def __init__(self, announcement: str, quiet: bool) -> None:
-        self.announcement, self.quiet, self.lines = announcement, quiet, 0
+    def __init__(self, announcement: str, steps: int, quiet: bool) -> None:
+        self.announcement, self.steps, self.quiet, self.lines = announcement, steps, quiet, 0
+        self.before = 0  # steps of an earlier process
         self.live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self.started = self.shown = monotonic()
 
@@ -37,6 +38,11 @@ class Bar:
 
     def __exit__(self, *failure: object) -> None:
         self._draw([])
+
+    def go_on(self, step: int) -> None:
+        """Say from which step the training goes on; what is left is estimated from the steps after it."""
+        note(f"going on from step {count(step)} of {count(self.steps)}", self.quiet)
+        self.before, self.started = step, monotonic()
 
     def __call__(self, progress: Progress) -> None:
         if self.announcement:
@@ -56,7 +62,7 @@ class Bar:
         return (sys.stderr.encoding or "").lower().startswith("utf")
 
     def _bar(self, progress: Progress) -> str:
-        done = int(BAR * progress.step / max(1, progress.steps))
+        done = int(BAR * progress.step / max(1, self.steps))
         block, rest = ("█", "░") if self._unicode else ("#", ".")
         return f"{block * done}{rest * (BAR - done)} {self._words(progress)}"
 
@@ -64,12 +70,12 @@ class Bar:
         from gradflow.analysis.flow import exp_or_none, measure
 
         loss, log_c = number(float(progress.loss.mean())), measure(progress.log_delta).log_c
-        words = f"step {count(progress.step)}/{count(progress.steps)}  loss {loss}"
+        words = f"step {count(progress.step)}/{count(self.steps)}  loss {loss}"
         if log_c is not None:
             words += f"  c {number(exp_or_none(log_c.mean))}"
-        if progress.step:
-            left = (monotonic() - self.started) * (progress.steps / progress.step - 1)
-            words += f"  {duration(left)} left"
+        if progress.step > self.before:
+            pace = (monotonic() - self.started) / (progress.step - self.before)
+            words += f"  {duration(pace * (self.steps - progress.step))} left"
         return words
 
     def _draw(self, lines: list[str]) -> None:

@@ -58,8 +58,11 @@ def computed(study: Config, runs: Path, force: bool, quiet: bool) -> Run:
     from gradflow.training import record_bytes
 
     saved = f"saving about {size(record_bytes(study.plan))} in {runs / study.id}"
-    with Bar(saved, quiet) as bar:
-        done = execute(study, runs, force=force, progress=bar, render=lambda run: report_text(run.summary))
+    with Bar(saved, study.training.steps, quiet) as bar:
+        done = execute(
+            study, runs, force=force, progress=bar, going_on=bar.go_on,
+            render=lambda run: report_text(run.summary),
+        )  # fmt: skip
     note(story(done), quiet)
     return done
 

@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 from hashlib import sha256
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,14 @@ SHARE = 0.02  # of the time may go into writing them
 ABOUT, SEAL = "about", "seal"  # arrays of bytes beside the state: whose it is, and the sha256 of all the rest
 
 
+class Before(NamedTuple):
+    """What went before a checkpoint: when it began, for how many seconds it ran, and its steps."""
+
+    started: str
+    seconds: float
+    steps: int
+
+
 class Checkpoint:
     """The checkpoint of a claimed run, which only the same digest and versions go on from."""
 
@@ -35,8 +43,8 @@ class Checkpoint:
         self.origin = {"digest": digest, "versions": dict(versions)}
         self._due = perf_counter() + interval
 
-    def resume(self, training: Training) -> tuple[str, float] | None:
-        """Bring a new training to where the file left it; since when and for how many seconds it has run.
+    def resume(self, training: Training) -> Before | None:
+        """Bring a new training to where the file left it, and tell what went before.
 
         None, and the training as it was, if there is no file, or one that is damaged or of another origin.
         """
@@ -49,12 +57,12 @@ class Checkpoint:
         if seal.tobytes() != _seal(state) or about["origin"] != self.origin:
             return None
         training.restore(state)
-        return about["started"], about["seconds"]
+        return Before(about["started"], about["seconds"], int(state["recording.step"][-1]) + 1)
 
-    def keep(self, training: Training, started: str, seconds: float) -> None:
-        """Write the file if it is time. A disk that refuses it does not end the run."""
+    def keep(self, training: Training, started: str, seconds: float, *, now: bool = False) -> None:
+        """Write the file if it is time, or `now`. A disk that refuses it does not end the run."""
         clock = perf_counter()
-        if clock < self._due or training.outcome.diverged_step is not None:
+        if (clock < self._due and not now) or training.outcome.diverged_step is not None:
             return
         about = json.dumps({"origin": self.origin, "started": started, "seconds": seconds})
         state = {**training.state(), ABOUT: np.frombuffer(about.encode(), np.uint8)}

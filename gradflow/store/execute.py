@@ -31,6 +31,7 @@ def execute(
     *,
     force: bool = False,
     progress: Callable[[Progress], object] | None = None,
+    going_on: Callable[[int], object] | None = None,
     render: Callable[[Run], str] | None = None,
     interval: float = SECONDS,
 ) -> Run:
@@ -38,8 +39,9 @@ def execute(
 
     With `force` it is trained anyhow and takes the old one's place. `progress` is called after each block of
     steps; `render` gives the text of report.md. An interrupted run goes on, to the same bits, from its last
-    checkpoint; one is kept every `interval` seconds. RunError if another process computes the same run,
-    if the one that stands there is damaged, or if the disk refuses.
+    checkpoint, after a call of `going_on` with the number of steps done; one is kept every `interval` seconds
+    and when a signal comes. RunError if another process computes the same run, if the one that stands there
+    is damaged, or if the disk refuses.
     """
     config_text(config)  # refuses what could not be read again before it is computed
     finished = None if force else finished_at(Claim(runs, config.id), config)
@@ -56,8 +58,13 @@ def execute(
         if force:
             remove(claimed.checkpoint)
         checkpoint = Checkpoint(claimed, config.digest, versions(), interval)
-        allocate = room(claimed.partial, record_bytes(config.plan))
-        result = train(config, progress=progress, checkpoint=checkpoint, allocate=allocate)
+        result = train(
+            config,
+            progress=progress,
+            checkpoint=checkpoint,
+            allocate=room(claimed.partial, record_bytes(config.plan)),
+            going_on=going_on,
+        )
         return publish(claimed, config, result, render)
 
 

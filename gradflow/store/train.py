@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.interrupts import held_back, is_waiting, raise_waiting
 from gradflow.store.info import DataInfo, OutcomeInfo, Status, Times, Versions, now
 from gradflow.store.spool import forget
 from gradflow.training import Training
@@ -60,22 +61,29 @@ def train(
     progress: Callable[[Progress], object] | None = None,
     checkpoint: Checkpoint | None = None,
     allocate: Callable[[tuple[int, ...]], NDArray[Any]] = np.empty,
+    going_on: Callable[[int], object] | None = None,
 ) -> Result:
     """Train on `data`, or on what the config names, from the checkpoint on if there is one.
 
-    `progress` is called after each block of steps; `allocate` makes the arrays of the recording.
+    `progress` is called after each block of steps, and `going_on` before the first with the number of steps
+    that the checkpoint holds; `allocate` makes the arrays of the recording. A signal is raised between two
+    blocks, once the checkpoint is written.
     """
     started, clock = now(), perf_counter()
     data = config.data.load(Path()) if data is None else data
     training = Training(config.plan, data, allocate)
     if checkpoint and (before := checkpoint.resume(training)):
-        started, clock = before[0], clock - before[1]
-    for done in training:
-        if checkpoint:
-            checkpoint.keep(training, started, perf_counter() - clock)
-        if progress:
-            progress(done)
-        forget(training.recorded.values())
+        started, clock = before.started, clock - before.seconds
+        if going_on:
+            going_on(before.steps)
+    with held_back():
+        for done in training:
+            if checkpoint:
+                checkpoint.keep(training, started, perf_counter() - clock, now=is_waiting())
+            raise_waiting()
+            if progress:
+                progress(done)
+            forget(training.recorded.values())
     times = Times(started=started, finished=now(), seconds=perf_counter() - clock)
     ended = training.outcome
     outcome = OutcomeInfo(

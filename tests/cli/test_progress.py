@@ -56,11 +56,27 @@ def test_elsewhere_a_line_now_and_then(
 ) -> None:
     progress = Progress(10, 100, np.array([2.0]), np.linspace(-3, 0, 12)[:, None])
     monkeypatch.setattr("gradflow.cli.progress.TOLD", 0.0)
-    with Bar("saving about 1 MB", quiet=False) as bar:
+    with Bar("saving about 1 MB", 100, quiet=False) as bar:
         bar(progress)
     said = capsys.readouterr().err.splitlines()
     assert said[0] == "saving about 1 MB"
     assert said[1].startswith("step 10/100  loss 2.00  c 0.761")
-    with Bar("saving about 1 MB", quiet=True) as bar:
+    with Bar("saving about 1 MB", 100, quiet=True) as bar:
         bar(progress)
     assert capsys.readouterr().err == ""
+
+
+def test_a_run_that_goes_on_says_from_where_and_counts_the_steps_after_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("gradflow.cli.progress.monotonic", lambda: clock[0])
+    bar = Bar("saving about 1 MB", 1000, quiet=False)
+    clock[0] = 100  # for loading, which is no step
+    bar.go_on(900)
+    clock[0] = 120
+    bar(Progress(910, 1000, np.array([2.0]), np.zeros((2, 1))))
+    first, _, words = capsys.readouterr().err.splitlines()
+    assert first == "going on from step 900 of 1,000"
+    assert words.startswith("step 910/1,000")
+    assert words.endswith("  3 min left")

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -119,3 +120,22 @@ def test_a_signal_while_the_libraries_load_says_so(folder: Path, number: signal.
     done = gradflow(folder, "run", "net.yaml", "--quiet", under=under)
     assert (done.code, done.err) == (CODES[number], "error: interrupted\n")
     assert not (folder / "runs").exists()
+
+
+@pytest.mark.parametrize("number", CODES)
+def test_a_run_that_is_interrupted_goes_on_from_there_to_the_same_bits(
+    warm: Warm, folder: Path, number: signal.Signals
+) -> None:
+    arguments = ["run", "net.yaml", "steps=20000", "every=100", "--json"]
+    with started(folder, *arguments) as process:
+        assert process.stderr
+        assert "saving about" in process.stderr.readline()
+        process.send_signal(number)
+        done = finished(process)
+    assert (done.code, done.err) == (CODES[number], "error: interrupted\n")
+    again = warm(folder, *arguments)
+    assert re.match(r"going on from step [1-9][0-9,]* of 20,000\nsaving about ", again.err)
+    assert warm(folder, *arguments, "--runs-dir", "undisturbed").code == 0
+    one, other = (path.read_bytes() for path in sorted(folder.glob("*/net-*/recording.npz")))
+    assert one == other
+    tidy(folder / "runs")

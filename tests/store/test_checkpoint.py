@@ -1,11 +1,14 @@
 from itertools import count
 from pathlib import Path
+from signal import SIGTERM
 from typing import Any
 
 import numpy as np
 import pytest
 
+from gradflow import interrupts
 from gradflow.config import Config
+from gradflow.interrupts import Interrupted
 from gradflow.store import execute as execute_module
 from gradflow.store.checkpoint import Checkpoint
 from gradflow.store.execute import execute
@@ -21,6 +24,7 @@ OPTIMIZERS = [
     "{name: adamw, weight_decay: 0.1}",
     "{name: rmsprop}",
 ]
+BLOCK = Training._block
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +85,19 @@ def stop_at(block: int) -> Any:
     return progress
 
 
+def struck_in(number: int, block: Any) -> Any:
+    """A block of steps within which, the n-th time, a signal comes."""
+    seen = count(1)
+
+    def struck(training: Training, first: int, rows: int) -> Any:
+        done = block(training, first, rows)
+        if next(seen) == number:
+            interrupts._came(SIGTERM, None)
+        return done
+
+    return struck
+
+
 def interrupt(runs: Path, config: Config, block: int, interval: float = 0) -> None:
     with pytest.raises(KeyboardInterrupt):
         execute(config, runs, progress=stop_at(block), interval=interval)
@@ -107,6 +124,24 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path: Path, optimizer: 
     assert (run.path / "recording.npz").read_bytes() == (undisturbed.path / "recording.npz").read_bytes()
     assert names(runs) == [config.id]
     assert run.info["times"]["started"] < run.info["times"]["finished"]
+
+
+def test_a_signal_leaves_what_was_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    undisturbed = execute(long(), tmp_path / "undisturbed")
+    runs = tmp_path / "runs"
+    for reached in (8, 16):  # the signal comes in the second block of each attempt
+        seen, steps = count(1), list[int]()
+        monkeypatch.setattr(Training, "_block", struck_in(2, BLOCK))
+        with pytest.raises(Interrupted):
+            execute(long(), runs, progress=lambda _, seen=seen: next(seen), going_on=steps.append)
+        assert next(seen) == 2  # no block was cut, and none begun after the signal
+        assert steps == [reached - 8] * (reached > 8)
+        assert names(runs / ".partial") == [f"{long().id}-checkpoint"]
+    monkeypatch.undo()
+    steps = []
+    run = execute(long(), runs, going_on=steps.append)
+    assert steps == [16]
+    require_equal(run.recording, undisturbed.recording)
 
 
 def test_a_run_shorter_than_the_interval_writes_no_checkpoint(tmp_path: Path) -> None:
@@ -164,5 +199,5 @@ def test_the_seconds_of_all_attempts_are_counted(tmp_path: Path) -> None:
         kept = Checkpoint(claimed, long().digest, versions()).resume(training_of(long()))
     assert kept is not None
     _, run = first_steps(tmp_path, long())
-    assert run.info["times"]["started"] == kept[0]
-    assert run.info["times"]["seconds"] > kept[1] > 0
+    assert run.info["times"]["started"] == kept.started
+    assert run.info["times"]["seconds"] > kept.seconds > 0
