@@ -25,18 +25,20 @@ def ls(
     folder: Folder = None, runs_dir: RunsDir = RUNS, json: Json = False, csv: Csv = False, md: Md = False,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
-    """List runs and sweeps, newest first.
+    """List runs and sweeps, newest first; above them those that are running or were interrupted.
 
     \b
     Examples:
       gradflow ls
       gradflow ls runs/depth-init-relu-0123abcd --csv
     """
-    from gradflow.report.listing import ls_page
+    from gradflow.report.listing import ls_page, unfinished_line
     from gradflow.store import scan
+    from gradflow.store.partial import unfinished
 
     place = folder or runs_dir
     lines, damaged = listed(scan(place))
+    lines = [unfinished_line(place / id, running) for id, running in unfinished(place).items()] + lines
     warn(damaged, quiet)
     emit_table(
         lambda: {"rows": lines, "damaged": damaged},

@@ -88,17 +88,30 @@ class Draft:
 
 def apply(overrides: Sequence[str], draft: Draft) -> list[Problem]:
     """Override `draft` by each KEY=VALUE in turn; returns what is wrong with those that cannot be."""
-    problems: list[Problem] = []
+    overrides, problems = _together(overrides)
     for override in overrides:
         name, equals, text = override.partition("=")
         try:
             if not (equals and name.strip()):
-                raise InputError(Problem("is not of the form KEY=VALUE", one_line(override), COMMAND_LINE))
+                raise InputError(
+                    Problem("is not of the form KEY=VALUE, without spaces", one_line(override), COMMAND_LINE)
+                )
             key = override_key(name.strip())
             draft.override(tuple(key.split(".")), parse_value(text, key))
         except InputError as error:
             problems += error.problems
     return problems
+
+
+def _together(overrides: Sequence[str]) -> tuple[list[str], list[Problem]]:
+    """The overrides but for each KEY = VALUE, three words for a shell, and a problem for each of those."""
+    words, problems = list(overrides), []
+    while "=" in words[1:-1]:
+        at = words.index("=", 1)
+        apart, words[at - 1 : at + 2] = words[at - 1 : at + 2], []
+        message = f"write it without spaces, as one word: {one_line(''.join(apart))}"
+        problems.append(Problem(message, one_line(" ".join(apart)), COMMAND_LINE))
+    return words, problems
 
 
 def _own(value: Any) -> Any:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from gradflow import yaml_file
 from gradflow.config import checks
+from gradflow.config.axes import split
 from gradflow.config.draft import Draft, apply
 from gradflow.config.problems import describe, numbers_beyond_floats
 from gradflow.config.schema import SLUG, Config, is_slug
@@ -36,7 +37,20 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
 
 def parse_config(document: Document, base: Path, overrides: Sequence[str] = ()) -> Config:
     """`load_config` of a parsed document; its relative paths start at `base`, those of overrides here."""
-    return resolve(*begin(document, overrides), base)[0]
+    try:
+        return resolve(*begin(document, overrides), base)[0]
+    except InputError as error:
+        raise InputError(*_pointing_to_sweep(error.problems, overrides)) from None
+
+
+def _pointing_to_sweep(problems: Sequence[Problem], overrides: Sequence[str]) -> list[Problem]:
+    """The problems, those of an override that has several values with the command that takes them."""
+    several = {axis.key for axis in split(overrides)[1] if len(axis.values) > 1}
+    hint = "; for several values type gradflow sweep instead"
+    return [
+        replace(one, message=one.message + hint) if one.source == COMMAND_LINE and one.key in several else one
+        for one in problems
+    ]
 
 
 def begin(document: Document, overrides: Sequence[str]) -> tuple[Draft, list[Problem]]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Task = Literal["classification", "regression"]
 
 _SHOWN = 10  # problems of a file that are reported
+_NAMED = 8  # columns of a file that an error names
 _LONGEST_LINE = 2**22  # bytes
 _FEW = 20  # distinct integers that still look like labels
 _NULLS = {"", "na", "n/a", "nan", "null", "none", "?", "-"}
@@ -166,7 +167,8 @@ def _header(rows: Iterator[tuple[int, list[str]]], source: str) -> list[str]:
     if not names:
         raise refused("the file is empty: it needs a header row and data", source=source)
     if all(_number(name) is not None for name in names):
-        raise refused("numbers where a header should name the columns", source=source, line=line)
+        message = f"numbers where a header should name the columns: {_listed(names)}"
+        raise refused(message, source=source, line=line)
     if "" in names:
         message = f"column {names.index('') + 1} has no name (is it an index? remove it, or give it one)"
         raise refused(message, source=source, line=line)
@@ -180,9 +182,15 @@ def _header(rows: Iterator[tuple[int, list[str]]], source: str) -> list[str]:
 
 def _target(names: list[str], target: str, source: str) -> int:
     if target not in names:
-        message = f"{source} has no column {target!r}{did_you_mean(target, names)}"
+        close = did_you_mean(target, names) or f": it has {_listed(names)}"
+        message = f"{source} has no column {target!r}{close}"
         raise refused(message, "data.target")
     return names.index(target)
+
+
+def _listed(names: list[str]) -> str:
+    """The first of a file's columns."""
+    return ", ".join([repr(name[:40]) for name in names[:_NAMED]] + ["..."] * (len(names) > _NAMED))
 
 
 def _number(cell: str) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from gradflow.analysis.compare import Row
@@ -42,6 +43,7 @@ def line_of(entry: Entry, rows: Sequence[Row]) -> Line:
         "name": names.pop() if len(names) == 1 else entry.id.rpartition("-")[0] or entry.id,
         "status": _one([row["status"] for row in rows]),
         "points": dict(Counter(row["status"] for row in rows)) if entry.is_sweep else None,
+        "planned": entry.planned,
         **{name: _one([row[key] for row in rows]) for name, key in KEYS.items()},
         **{name: _one([row[name] for row in rows]) for name in RESULTS},
         "verdicts": dict(Counter(row["verdict"] for row in rows)),
@@ -49,6 +51,11 @@ def line_of(entry: Entry, rows: Sequence[Row]) -> Line:
         "finished": entry.finished.isoformat() if rows else None,
     }
     return line
+
+
+def unfinished_line(path: Path, running: bool) -> Line:
+    """A run that is not there yet: a process works on it, or it was interrupted."""
+    return {**line_of(Entry(path), ()), "status": "running" if running else "interrupted"}
 
 
 def ls_page(lines: Sequence[Line], folder: str, room: int | None = None) -> Page:
@@ -82,10 +89,12 @@ def _cells(line: Line, now: datetime) -> tuple[Cell, ...]:
 def _status(line: Line) -> Cell:
     points = line["points"]
     if points is None:
-        tone = {"failed": "warning", "diverged": "overflow"}.get(line["status"], "")
+        tone = {"failed": "warning", "interrupted": "warning", "diverged": "overflow"}.get(line["status"], "")
         return Toned(line["status"] or NONE, tone)
     words = [f"{n} {status}" for status, n in points.items() if status != "completed"]
-    return ", ".join([f"sweep of {sum(points.values())}", *words])
+    there, planned = sum(points.values()), line["planned"] or 0
+    size = f"sweep of {there}" if there >= planned else f"{there} of {planned} points"
+    return ", ".join([size, *words])
 
 
 def _several(values: Sequence[Any]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from gradflow.errors import RunError
 from gradflow.store.info import instant
 from gradflow.store.names import RUN, SWEEP, is_id
-from gradflow.store.reading import damaged
+from gradflow.store.reading import damaged, read_json
 from gradflow.store.run import Run, open_run
 
 if TYPE_CHECKING:
@@ -39,6 +39,16 @@ class Entry:
     def is_sweep(self) -> bool:
         """Whether this is a sweep's folder."""
         return self.points is not None
+
+    @cached_property
+    def planned(self) -> int | None:
+        """The points that a sweep has when it is done; None if its sweep.json does not say."""
+        try:
+            document = read_json(self.path / SWEEP) if self.is_sweep else None
+        except RunError:
+            return None
+        points = document.get("points") if isinstance(document, dict) else None
+        return len(points) if isinstance(points, list) else None
 
     @cached_property
     def finished(self) -> datetime:

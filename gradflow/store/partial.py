@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _LEFT = re.compile(rf"({ID.pattern})-(\d+|old|checkpoint)")
 
+_LOCK = re.compile(rf"({ID.pattern})\.lock")
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -92,6 +94,19 @@ def claim(folder: Path, id: str) -> Iterator[Claim]:
             yield claimed
         finally:
             remove(claimed.staging)
+
+
+def unfinished(folder: Path) -> dict[str, bool]:
+    """The ids that `folder` does not show yet: True while a process works on one, else it was cut short."""
+    partial = folder / PARTIAL
+    try:
+        with locks.folder_locked(partial):
+            names = os.listdir(partial)
+            found = {left[1] for name in names if (left := _LEFT.fullmatch(name) or _LOCK.fullmatch(name))}
+            missing = sorted(id for id in found if not os.path.lexists(folder / id))
+            return {id: not locks.is_free(partial / f"{id}.lock") for id in missing}
+    except OSError:
+        return {}
 
 
 def reap(folder: Path) -> None:

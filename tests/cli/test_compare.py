@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import pty
+import shutil
 import subprocess
 import sys
 from io import StringIO
@@ -156,6 +157,22 @@ def test_ls_has_a_line_for_the_run_and_one_for_the_sweep(folder: Path) -> None:
     assert "2..9" in shown
     (inside,) = (folder / "runs").glob("study-*")
     assert len(json.loads(gradflow(folder, "ls", str(inside), "--json").stdout)["rows"]) == 2
+
+
+def test_ls_shows_what_was_interrupted_and_how_far_a_sweep_came(tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text(STUDY)
+    whole = ["sweep", "study.yaml", "depth=2,3,4", "--executor", "serial", "--quiet"]
+    assert gradflow(tmp_path, *whole).returncode == 0
+    (sweep,) = (tmp_path / "runs").glob("study-*")
+    shutil.rmtree(next(sweep.glob("study-*")))
+    (tmp_path / "runs" / ".partial").mkdir(exist_ok=True)
+    (tmp_path / "runs" / ".partial" / "long-0123abcd-checkpoint").touch()
+    shown = gradflow(tmp_path, "ls").stdout
+    assert "2 of 3 points" in shown
+    assert "interrupted" in shown
+    rows = json.loads(gradflow(tmp_path, "ls", "--json").stdout)["rows"]
+    assert [(row["name"], row["status"]) for row in rows] == [("long", "interrupted"), ("study", "completed")]
+    assert rows[1]["planned"] == 3
 
 
 def read(path: Path) -> list[dict[str, str]]:

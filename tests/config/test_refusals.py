@@ -264,13 +264,25 @@ def test_a_file_name_that_cannot_name_a_run_asks_for_a_name() -> None:
     assert parse_config(parse(MODEL, "my net.yaml"), Path(), ["name=net"]).name == "net"
 
 
+def test_spaces_around_an_equals_sign_are_one_problem_that_shows_the_word() -> None:
+    found = problems_of(MODEL, "lr", "=", "0.1", "seed=1", "depth", "=", "=")
+    assert found == [
+        (None, "lr = 0.1", "write it without spaces, as one word: lr=0.1"),
+        (None, "depth = =", "write it without spaces, as one word: depth=="),
+    ]
+
+
+def test_a_problem_of_one_value_does_not_speak_of_several() -> None:
+    assert "sweep" not in problems_of(MODEL, "depth=0", "width=1")[0][2]
+
+
 @pytest.mark.parametrize(
     ("override", "key", "fragment"),
     [
         ("depth", "depth", "is not of the form KEY=VALUE"),
         ("dpeth=3", "dpeth", "unknown key; did you mean depth?"),
         ("model.dpeth=3", "model.dpeth", "unknown key; did you mean model.depth?"),
-        ("=3", "=3", "is not of the form KEY=VALUE"),
+        ("=3", "=3", "is not of the form KEY=VALUE, without spaces"),
         ("value=3", "value", "is ambiguous: write model.init.value or model.bias.value"),
         ("alpha=3", "alpha", "is ambiguous: write model.activation.alpha or training.optimizer.alpha"),
         ("depth=0", "model.depth", "should be at least 1, not 0"),
@@ -287,6 +299,8 @@ def test_a_file_name_that_cannot_name_a_run_asks_for_a_name() -> None:
         ("x" * 1000 + "=1", "x" * 37 + "...", "unknown key"),
         ("depth=1000000000", "model.depth", "this machine has"),
         ("steps=\udcff", "training.steps", "U+DCFF"),
+        ("depth=5,6", "model.depth", "for several values type gradflow sweep"),
+        ("init=he_normal,orthogonal", "model.init", "for several values type gradflow sweep"),
     ],
 )
 def test_a_bad_override_is_refused_with_its_key_and_the_remedy(

@@ -9,6 +9,7 @@ from gradflow.data import Data, csv_file
 from gradflow.data.csv_file import Csv
 from gradflow.errors import InputError
 
+EIGHT_OF_NINE = "'i', 'j', 'k', 'l', 'm', 'n', 'o', 'p', ..."
 ONE_COLUMN = "FILE:1: there is one column: separate columns by commas, and give a feature beside the target"
 
 
@@ -102,11 +103,12 @@ def test_a_regression_target_is_standardised_with_the_features(tmp_path: Path) -
         ("\n\n", "FILE: the file is empty: it needs a header row and data"),
         ("a,y\n", "FILE: fewer than two rows of data: nothing to learn from"),
         ("a,y\n1,2\n", "FILE: fewer than two rows of data: nothing to learn from"),
-        ("1,2\n3,4\n", "FILE:1: numbers where a header should name the columns"),
+        ("1,2\n3,4\n", "FILE:1: numbers where a header should name the columns: '1', '2'"),
         (",y\n1,2\n", "FILE:1: column 1 has no name (is it an index? remove it, or give it one)"),
         ("a,b,a,y\n1,2,3,4\n", "FILE:1: a: two columns have this name: rename one"),
         ("a;y\n1;2\n", ONE_COLUMN),
-        ("a,Y\n1,2\n", "data.target: FILE has no column 'y'"),
+        ("a,Y\n1,2\n", "data.target: FILE has no column 'y': it has 'a', 'Y'"),
+        ("i,j,k,l,m,n,o,p,q\n", "data.target: FILE has no column 'y': it has " + EIGHT_OF_NINE),
         ("a,yy\n1,2\n", "data.target: FILE has no column 'y'; did you mean yy?"),
         ("a,y\n1,u\n2,u\n", "FILE: y: there is only one class: nothing to tell apart"),
         (b"a,y\n1,\xe9\n", "FILE:2: not UTF-8: save the file as UTF-8 text"),

@@ -175,6 +175,11 @@ def test_a_sweep_is_one_line_with_the_range_of_its_depths() -> None:
     assert "he, xavier" in cells
 
 
+def test_an_interrupted_sweep_says_how_many_of_its_points_are_there() -> None:
+    line = {**listed(*grid(), sweep=True), "planned": 20}
+    assert "4 of 20 points" in table(ls_page([line], "runs")).rows[0]
+
+
 def test_ls_fits_eighty_columns_and_says_what_it_hides() -> None:
     page = ls_page([listed(row(f"study-{i:08x}")) for i in range(3)], "runs", 80)
     assert all(len(line) <= 80 for line in terminal.render(page, Look(columns=80)).splitlines())

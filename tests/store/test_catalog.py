@@ -18,6 +18,15 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return execute(small(), tmp_path_factory.mktemp("runs")).path
 
 
+def test_a_sweep_knows_how_many_points_it_is_to_have(tmp_path: Path) -> None:
+    sweep = tmp_path / SWEEP
+    sweep.mkdir()
+    for text, planned in (('{"points": [{}, {}]}', 2), ('{"points": 2}', None), ("[]", None), ("{", None)):
+        (sweep / "sweep.json").write_text(text)
+        assert Entry(sweep, points=()).planned == planned
+    assert Entry(sweep).planned is None
+
+
 def run_at(path: Path, whole: Path, finished: str, digest: str = "") -> Path:
     """A copy of a whole run under another name, finished at another time, maybe with another digest."""
     shutil.copytree(whole, path)

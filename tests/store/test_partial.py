@@ -7,7 +7,7 @@ import pytest
 
 from gradflow.errors import RunError
 from gradflow.store.execute import execute
-from gradflow.store.partial import claim
+from gradflow.store.partial import claim, unfinished
 from tests.store.small import names, small
 
 OTHER = "other-0123abcd"
@@ -32,6 +32,18 @@ def test_the_next_start_clears_what_the_dead_left(runs: Path) -> None:
     (runs / ".partial" / f"{OTHER}.lock").write_text("123 host\n")
     execute(small(), runs)
     assert names(runs) == sorted([small().id, OTHER])
+
+
+def test_what_is_being_written_and_what_was_cut_short_is_known(runs: Path) -> None:
+    assert unfinished(runs / "none") == {}
+    (runs / ".partial" / "cut-00000001-checkpoint").touch()
+    (runs / ".partial" / "killed-00000002.lock").write_text("123 host\n")
+    (runs / ".partial" / "there-00000003-checkpoint").touch()
+    folder(runs / "there-00000003")
+    with claim(runs, OTHER):
+        (runs / ".partial" / "killed-00000002.lock").touch()  # the claim has cleared it
+        assert unfinished(runs) == {"cut-00000001": False, "killed-00000002": False, OTHER: True}
+    assert unfinished(runs) == {"cut-00000001": False, "killed-00000002": False}
 
 
 def test_what_a_living_process_works_on_is_left_alone(runs: Path) -> None:
