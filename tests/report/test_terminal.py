@@ -132,3 +132,11 @@ def test_a_map_in_colour_has_two_layers_a_row() -> None:
     text = render(Page("t", (heat,)), Look(colours="truecolor"))
     assert text.count("▀") == 2
     assert "38;2;33;102;172;48;2;178;24;43" in text
+
+
+def test_a_page_for_a_pipe_is_no_wider_than_its_words() -> None:
+    tracemalloc.start()
+    render(run_page(summary()), Look(wrap=False))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2_000_000  # a line that is filled up to a pipe's width takes as much alone
