@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
 from math import isfinite
-from shlex import join
 from typing import Any
+
+from gradflow.analysis.commands import command_for
 
 FORMAT = 1
 
@@ -166,22 +167,6 @@ class Summary:
         """The same summary, found at `path`: its commands start from the config there."""
         advice = tuple(replace(one, command=command_for(path, one.set)) for one in self.advice)
         return replace(self, path=path, advice=advice)
-
-
-def command_for(path: str, settings: dict[str, Any]) -> str:
-    """The shell-quoted command that runs the config of the run at `path`, with other settings, beside it."""
-    elsewhere = [] if path.startswith("runs/") or "/" not in path else ["--runs-dir", path.rpartition("/")[0]]
-    return join(["gradflow", "run", f"{path}/config.yaml", *overrides_of(settings), *elsewhere])
-
-
-def overrides_of(settings: dict[str, Any]) -> list[str]:
-    """KEY=VALUE for each setting; a mapping as its name and a dotted key for each field, without braces."""
-    overrides: list[str] = []
-    for key, value in settings.items():
-        fields = dict(value) if isinstance(value, dict) else {"name": value}
-        overrides.append(f"{key}={fields.pop('name')}")
-        overrides += [f"{key}.{field}={inner}" for field, inner in fields.items()]
-    return overrides
 
 
 def strict(value: Any) -> Any:

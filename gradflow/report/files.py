@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
+from gradflow.analysis.commands import sweep_command, sweep_of_file
 from gradflow.errors import InputError, Problem
 from gradflow.report import html, markdown
 from gradflow.report.numbers import counted
@@ -47,10 +48,22 @@ def run_html(run: Run) -> str:
 def several_page(runs: Sequence[Run]) -> Page:
     """A line a run with what differs, and the depth laws."""
     runs = in_order(runs)
+    return sweep_page({**_document(runs), "command": sweep_command(str(runs[0].path), _axes(runs))})
+
+
+def _document(runs: Sequence[Run]) -> dict[str, Any]:
     folders = {run.path.parent for run in runs}
     name = next(iter(folders)).name if len(folders) == 1 else ""
     where = ", ".join(sorted(map(str, folders)))
-    return sweep_page(several(f"{name}: {counted(len(runs), 'run')}".removeprefix(": "), where, runs))
+    return several(f"{name}: {counted(len(runs), 'run')}".removeprefix(": "), where, runs)
+
+
+def _axes(runs: Sequence[Run]) -> dict[str, list[Any]]:
+    """The axes of the one sweep that all these runs belong to; {} if there is none."""
+    from gradflow.store.sweeps import swept_axes
+
+    folders = {run.path.parent for run in runs}
+    return swept_axes(folders.pop()) if len(folders) == 1 else {}
 
 
 def several_html(runs: Sequence[Run]) -> str:
@@ -59,8 +72,8 @@ def several_html(runs: Sequence[Run]) -> str:
 
     runs = in_order(runs)
     charts = {name: document(chart) for name, chart in sweep_charts(runs).items()}
-    tail = [html.folded("Each run", *_told(runs)), _again(runs[0])]
-    return html.render(several_page(runs), charts, "\n".join(tail))
+    tail = [html.folded("Each run", *_told(runs)), _again(runs[0], _axes(runs))]
+    return html.render(sweep_page(_document(runs)), charts, "\n".join(tail))
 
 
 def _told(runs: Sequence[Run]) -> list[Block]:
@@ -74,19 +87,21 @@ def _told(runs: Sequence[Run]) -> list[Block]:
     return [*blocks, *more]
 
 
-def _again(run: Run) -> str:
-    """The resolved config and the command that computes it again; "" of norms recorded elsewhere."""
+def _again(run: Run, axes: Mapping[str, Sequence[Any]] | None = None) -> str:
+    """The resolved config and the command that computes it again, or sweeps the axes from it; "" of norms
+    recorded elsewhere."""
     if "recorded" in run.info:
         return ""
     from gradflow.store.save import config_text
 
     name, versions = f"{run.summary.name}.yaml", run.info["versions"]
+    sweep = sweep_of_file(name, axes or {})
     facts = Facts((
-        ("run", run.id),
+        ("run", f"{run.id}, the first of the sweep" if sweep else run.id),
         ("computed", f"{run.info['times']['finished'][:16].replace('T', ' ')} UTC"),
         ("by", ", ".join(f"{what} {version}" for what, version in versions.items() if version)),
     ))  # fmt: skip
     save = Sentence(f"Save the config below as {name}, then type")
-    command = Command(shlex.join(["gradflow", "run", name]))
+    command = Command(sweep or shlex.join(["gradflow", "run", name]))
     blocks = (Heading("How to compute it again"), facts, save, command, Heading("The resolved config"))
     return f"{html.fragment(blocks)}\n{html.code(config_text(run.config))}"

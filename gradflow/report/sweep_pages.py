@@ -7,7 +7,7 @@ from typing import Any
 
 from gradflow.report.columns import BORDERLINE, verdict_cell
 from gradflow.report.numbers import count, counted, decades, number, scalar, with_error
-from gradflow.report.page import Block, Cell, Column, Facts, Heading, Page, Sentence, Table, Toned
+from gradflow.report.page import Block, Cell, Column, Command, Facts, Heading, Page, Sentence, Table, Toned
 from gradflow.report.sentences import entry
 
 Document = Mapping[str, Any]
@@ -39,13 +39,17 @@ def progress_page(title: str, points: Sequence[Document], axes: Sequence[str]) -
 
 
 def sweep_page(document: Document) -> Page:
-    """A line for each point of a sweep, why some failed, and the depth laws."""
+    """A line for each point of a sweep, why some failed, the depth laws, and how to sweep again."""
     points, axes = document["points"], list(document["axes"])
     marked = any(point["borderline"] for point in points)
     notes = [Sentence(BORDERLINE, "note")] if marked else []
-    blocks: list[Block] = [_table(points, axes), *notes, *_reasons(points, axes)]
-    saved = Facts((("saved in", document["path"]),))
-    return Page(document["id"], (*blocks, *_laws(document["depth_law"]), saved))
+    saved, law = Facts((("saved in", document["path"]),)), document["depth_law"]
+    blocks = _table(points, axes), *notes, *_reasons(points, axes), *_laws(law), saved
+    return Page(document["id"], (*blocks, *_again(document.get("command"))))
+
+
+def _again(command: str | None) -> list[Block]:
+    return [Heading("How to compute it again"), Command(command)] if command else []
 
 
 def _table(points: Sequence[Document], axes: Sequence[str]) -> Table:

@@ -48,6 +48,13 @@ def load_sweep(folder: Path) -> dict[str, Any]:
     return document
 
 
+def swept_axes(folder: Path) -> dict[str, list[Any]]:
+    """The axes of the sweep in a folder; {} if there is none, or it cannot be told."""
+    axes = (_standing(folder) or {}).get("axes")
+    known = isinstance(axes, dict) and all(isinstance(values, list) and values for values in axes.values())
+    return axes if known and axes else {}
+
+
 def require_sweep(folder: Path) -> None:
     """RunError if the folder of an open sweep was removed meanwhile; another may stand in its place."""
     if not os.path.lexists(folder / SWEEP):

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from gradflow.analysis.commands import sweep_command
 from gradflow.analysis.depth_law import DepthLaw, FirstLayer, Law, depth_law
 from gradflow.analysis.summary import strict
 from gradflow.sweep.outcome import Ended
@@ -36,6 +37,7 @@ def result_document(sweep: Sweep, folder: Path, ended: Iterable[Ended]) -> dict[
     document = {
         "id": sweep.id,
         "path": str(folder),
+        "command": sweep_command(ended[0].path, strict(sweep.axes)),
         "axes": sweep.axes,
         "points": [event.document() for event in ended],
         "depth_law": _laws(sweep, ended),

@@ -2,7 +2,9 @@
 
 import csv
 import json
+import shlex
 import sys
+from html import escape
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,9 @@ from typing import Any
 import pytest
 
 from gradflow.cli import main
+from gradflow.cli.report import named_runs
 from gradflow.cli.sweep_progress import SweepProgress
+from gradflow.report.files import report_file
 from gradflow.sweep.driver import Options, run_sweep
 from gradflow.sweep.outcome import Ended
 from tests.sweep.small import NET, small
@@ -101,6 +105,23 @@ def test_a_sweep_and_its_plan_are_tables_too(sweep: Shell) -> None:
         assert [row["model.depth"] for row in rows] == ["3", "5"]
         assert sweep("depth=3,5", "--md", *arguments).startswith("# net-")
         assert "| ---: |" in sweep.out
+
+
+def test_every_page_of_a_sweep_tells_the_command_that_finds_it_again(sweep: Shell, tmp_path: Path) -> None:
+    page = sweep("depth=3,5", "init=orthogonal,{name: gaussian, sigma_w: 1.5}", *SERIAL)
+    told = page.split("How to compute it again")[1].strip()
+    words = shlex.split(told)
+    assert words[:2] == ["gradflow", "sweep"]
+    assert words[3:] == ["model.depth=3,5", 'model.init=orthogonal,{"name": "gaussian", "sigma_w": 1.5}']
+    (folder,) = (tmp_path / "runs").glob("net-*")
+    runs = named_runs([folder.name], Path("runs"))
+    in_markdown = report_file(runs, Path("a.md")).split("```sh\n")[1].split("\n```")[0]
+    assert shlex.split(in_markdown)[3:] == words[3:]
+    assert escape(shlex.join([*words[:2], "net.yaml", *words[3:]])) in report_file(runs, Path("a.html"))
+    (tmp_path / "net.yaml").write_text(Path(words[2]).read_text())
+    again = sweep(*words[3:], *SERIAL)
+    assert "found 4 finished" in sweep.err
+    assert again == page
 
 
 def test_points_that_differ_in_training_alone_share_a_law(sweep: Shell) -> None:

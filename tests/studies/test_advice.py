@@ -2,7 +2,8 @@
 
 import pytest
 
-from gradflow.analysis.summary import Advice, Summary, overrides_of
+from gradflow.analysis.commands import overrides_of
+from gradflow.analysis.summary import Advice, Summary
 from gradflow.nn.activations import ACTIVATIONS
 from tests.studies.lab import at_initialization, study
 

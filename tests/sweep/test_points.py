@@ -1,12 +1,16 @@
 """The points of a sweep: what they are, in which order, and all that can be wrong with them, told at once."""
 
+import json
+import shlex
 from pathlib import Path
 
 import pytest
 
-from gradflow.config import parse_config
+from gradflow.analysis.commands import sweep_command, written
+from gradflow.config import axes, parse_config
 from gradflow.data.generated import Gaussian
 from gradflow.errors import InputError
+from gradflow.store.save import config_text
 from gradflow.sweep import points
 from gradflow.sweep.points import Sweep, label, load_sweep, parse_sweep
 from gradflow.yaml_file import parse
@@ -183,3 +187,35 @@ def test_ids_that_begin_alike_by_chance_are_refused(monkeypatch: pytest.MonkeyPa
 def test_parse_and_load_agree(tmp_path: Path) -> None:
     (tmp_path / "net.yaml").write_text(SECTION)
     assert load_sweep(tmp_path / "net.yaml").id == parse_sweep(parse(SECTION, "net.yaml"), tmp_path).id
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("depth=range(2,5)", "lr=logspace(-3,-1,3)"),
+        ("init=orthogonal,{name: gaussian, sigma_w: 1.5},he_normal", "depth=2,3"),
+        ("activation=relu,leaky_relu", "optimizer=adam,sgd", "seed=7"),
+        ("init=gaussian", "init.sigma_w=1,1e-5", "clip_norm=null,0.5"),
+    ],
+)
+def test_the_command_to_sweep_again_names_the_same_points(overrides: tuple[str, ...], tmp_path: Path) -> None:
+    sweep = small(*overrides)
+    file = tmp_path / "config.yaml"
+    file.write_text(config_text(sweep.points[0].config))
+    words = shlex.split(sweep_command(str(tmp_path), json.loads(json.dumps(sweep.axes))))
+    assert words[:3] == ["gradflow", "sweep", str(file)]
+    assert words[-2:] == ["--runs-dir", str(tmp_path.parent.parent)]
+    again = load_sweep(file, words[3:-2])
+    assert (again.id, again.digest) == (sweep.id, sweep.digest)
+
+
+def test_one_point_has_no_command_to_sweep_again() -> None:
+    assert sweep_command("runs/s/p", {"model.depth": [3]}) == ""
+
+
+def test_values_stay_what_they_are_on_the_command_line() -> None:
+    texts = "relu", "true", "1e3", "a, b", "", "no"
+    for value in (*texts, 1, 1e-7, 1.0, True, None, [1, 2], {"name": "x: y"}):
+        axis = axes.split([f"activation={written(value)},x"])[1][0]
+        assert axis.values == (value, "x")
+        assert type(axis.values[0]) is type(value)

@@ -1,10 +1,10 @@
-"""The commands of advice, as a shell takes them."""
+"""The commands that a report tells to type, as a shell takes them."""
 
 import shlex
 
 import pytest
 
-from gradflow.analysis.summary import command_for, overrides_of
+from gradflow.analysis.commands import command_for, overrides_of
 
 
 def test_settings_become_overrides_without_braces() -> None:

@@ -1,0 +1,57 @@
+"""The commands that compute something again or beside it, quoted for a shell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from json import dumps
+from re import compile
+from shlex import join
+from typing import Any
+
+NAME = compile(r"[A-Za-z][A-Za-z0-9_.-]*")
+WORDS = {"null", "true", "false"}  # names that YAML takes for something else, in small letters
+
+
+def command_for(path: str, settings: dict[str, Any]) -> str:
+    """The shell-quoted command that runs the config of the run at `path`, with other settings, beside it."""
+    return join(["gradflow", "run", f"{path}/config.yaml", *overrides_of(settings), *_into(path, 1)])
+
+
+def sweep_command(point: str, axes: Mapping[str, Sequence[Any]]) -> str:
+    """The shell-quoted command that sweeps the same axes again, into the same folder, from the config of the
+    point at the path `point`; "" if there is only one point."""
+    return _swept(f"{point}/config.yaml", axes, _into(point, 2))
+
+
+def sweep_of_file(file: str, axes: Mapping[str, Sequence[Any]]) -> str:
+    """`sweep_command` from a file that holds the config of a point."""
+    return _swept(file, axes, [])
+
+
+def _swept(file: str, axes: Mapping[str, Sequence[Any]], options: Sequence[str]) -> str:
+    if all(len(values) == 1 for values in axes.values()):
+        return ""
+    keys = [f"{key}={','.join(map(written, values))}" for key, values in axes.items()]
+    return join(["gradflow", "sweep", file, *keys, *options])
+
+
+def written(value: Any) -> str:
+    """A plain value as an override writes it: names as they are, everything else in YAML's flow style."""
+    plain = isinstance(value, str) and NAME.fullmatch(value)
+    return str(value) if plain and value.lower() not in WORDS else dumps(value)
+
+
+def _into(path: str, levels: int) -> list[str]:
+    """The option that names the runs folder, `levels` above a run's path; none for runs."""
+    folder = "/".join(path.split("/")[:-levels])
+    return [] if path.startswith("runs/") or not folder else ["--runs-dir", folder]
+
+
+def overrides_of(settings: dict[str, Any]) -> list[str]:
+    """KEY=VALUE for each setting; a mapping as its name and a dotted key for each field, without braces."""
+    overrides: list[str] = []
+    for key, value in settings.items():
+        fields = dict(value) if isinstance(value, dict) else {"name": value}
+        overrides.append(f"{key}={fields.pop('name')}")
+        overrides += [f"{key}.{field}={inner}" for field, inner in fields.items()]
+    return overrides
