@@ -31,7 +31,8 @@ def number(value: float | None, error: float | None = None) -> str:
         return _significant(value, 3)
     if value and not PLAIN[0] <= log10(abs(value)) < PLAIN[1]:
         return _significant(value, 2)
-    return f"{value:.{decimals}f}"
+    text = f"{value:.{decimals}f}"
+    return text if float(text) or not value else _significant(value, 1)  # its error is larger: still not 0
 
 
 def with_error(value: float | None, low: float | None, high: float | None) -> str:

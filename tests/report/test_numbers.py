@@ -121,3 +121,9 @@ def test_what_acts_on_a_terminal_is_escaped(code: int) -> None:
 
 def test_text_of_any_language_passes() -> None:
     assert numbers.inert("Größe 深層 ∂L/∂W é") == "Größe 深層 ∂L/∂W é"
+
+
+def test_a_value_below_its_error_is_not_0() -> None:
+    assert numbers.number(0.21, 3756.0) == "0.2"
+    assert numbers.with_error(0.21, 0.0, 3756.0) == "0.2 ± 3756"
+    assert numbers.number(0.0, 0.3) == "0.0"
