@@ -13,7 +13,7 @@ import pytest
 from gradflow.analysis.summary import Summary
 from gradflow.errors import InputError
 from gradflow.report.charts import FIGURES, document, draw, over_keys, picture, run_charts, sweep_charts
-from gradflow.report.charts.base import VERDICTS
+from gradflow.report.charts.base import VERDICTS, cut, log_cut
 from gradflow.report.charts.study import spread
 from gradflow.report.labels import differing, labels
 from gradflow.report.palette import TONES
@@ -130,6 +130,31 @@ def test_a_diverged_run_has_a_logarithmic_loss_and_gaps(tmp_path: Path) -> None:
     spec = document(run_charts(run)["loss"])
     assert all(row["value"] is None or np.isfinite(row["value"]) for row in rows_of(spec))
     assert {mark["encoding"]["y"]["scale"].get("type") for mark in marks_of(spec)} == {"log"}
+
+
+def test_an_axis_is_cut_where_one_curve_would_make_the_others_flat(tmp_path: Path) -> None:
+    init = "{name: gaussian, sigma_w: 1.2}"
+    run = made(tmp_path / "runs", init=init, lr=1e4, depth=60, steps=30)
+    spec = document(draw("flow", [run]))
+    first = [row["value"] for row in rows_of(spec) if row.get("line") == "step 0"]
+    last = [row["value"] for row in rows_of(spec) if row.get("line") not in ("step 0", "theory at step 0")]
+    assert min(filter(None, last)) < min(first) - 100
+    for mark in marks_of(spec):
+        low, high = mark["encoding"]["y"]["scale"]["domain"]
+        assert -100 < low < min(first) < max(first) < high < 100
+    assert "the axis is cut" in spec["usermeta"]["note"]
+
+
+def test_an_axis_that_holds_everything_is_not_cut(healthy: Run) -> None:
+    for name, chart in run_charts(healthy).items():
+        assert "cut" not in document(chart)["usermeta"]["note"], name
+
+
+def test_an_interval_counts_as_far_as_the_curves_span() -> None:
+    assert cut([0, 1], [0, 1], [-0.5, 1.5], 40) == {}
+    assert cut([0, 1], [0, 1], [-9, 1.5], 40)["domain"] == [-1, 1.5]
+    assert cut([0, 1], [0, 300], [], 40)["domain"] == [0, 41]
+    assert log_cut([1, 10], [1e-9, 10], 40)["domain"] == [0.1, 10]
 
 
 def test_several_runs_are_labelled_by_what_differs(depths: list[Run]) -> None:

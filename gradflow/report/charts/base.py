@@ -7,7 +7,7 @@ Every value is plain JSON; one that is not finite is null, and so a gap.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import isfinite
+from math import isfinite, log10
 from typing import Any, TypeAlias
 
 from gradflow.errors import MissingExtra
@@ -20,6 +20,9 @@ except ModuleNotFoundError:
     raise MissingExtra("plot", "drawing charts") from None
 
 Drawn: TypeAlias = "alt.Chart | alt.LayerChart"
+Cut: TypeAlias = "dict[str, Any]"  # the settings of a scale
+REACH = 40.0  # decades beyond the first step that an axis shows
+BEYOND = "the axis is cut: more lies beyond"
 
 FIRST, LAST, THEORY = SERIES
 NEUTRAL = TONES["undetermined"]
@@ -60,8 +63,32 @@ def x(field: str, title: str, **scale: Any) -> alt.X:
 
 def y(field: str, title: str, **scale: Any) -> alt.Y:
     """A vertical axis of numbers that need not hold 0."""
-    free = {} if scale.get("type") == "log" else {"zero": False}
-    return alt.Y(field, type="quantitative", title=title, scale=alt.Scale(**free | scale))
+    log = scale.get("type") == "log"
+    plain = alt.Scale(**({} if log else {"zero": False}) | scale)
+    axis = alt.Axis(format=".3~g") if log else alt.Axis()
+    return alt.Y(field, type="quantitative", title=title, scale=plain, axis=axis)
+
+
+def cut(core: Sequence[float], curves: Sequence[float], ends: Sequence[float], reach: float) -> Cut:
+    """Where an axis should end so that its `core` can be read; nothing where all fits.
+
+    `curves` count as far as `reach` beyond the core, the `ends` of intervals as far beyond as these span.
+    """
+    low, high = min(core), max(core)
+    inner = max(low - reach, min(curves)), min(high + reach, max(curves))
+    span = max(inner[1] - inner[0], 1.0)
+    outer = max(inner[0] - span, min(ends, default=low)), min(inner[1] + span, max(ends, default=high))
+    limits = min(inner[0], outer[0]), max(inner[1], outer[1])
+    drawn = [*curves, *ends]
+    whole = limits[0] <= min(drawn) and max(drawn) <= limits[1]
+    return {} if whole else {"domain": list(limits), "nice": False}
+
+
+def log_cut(curves: Sequence[float], ends: Sequence[float], reach: float) -> Cut:
+    """`cut` for a logarithmic axis of positive values, `reach` in decades."""
+    logs = [log10(value) for value in curves]
+    limits = cut(logs, logs, [log10(end) for end in ends if end > 0], reach)
+    return {**limits, "domain": [10**end for end in limits["domain"]]} if limits else {}
 
 
 def tip(field: str, title: str | None = None, form: str | None = None) -> alt.Tooltip:
@@ -86,9 +113,9 @@ def dashes(names: Sequence[str]) -> alt.StrokeDash:
     return alt.StrokeDash("part", type="nominal", scale=scale, legend=legend)
 
 
-def points(base: alt.Chart, size: int, tips: Sequence[alt.Tooltip]) -> alt.Chart:
+def points(base: alt.Chart, size: int, tips: Sequence[alt.Tooltip], clip: bool = False) -> alt.Chart:
     """Dots that tell their values; an unseen rim makes small ones easy to point at."""
-    marks = base.mark_circle(size=size, opacity=1, stroke="transparent", strokeWidth=10)
+    marks = base.mark_circle(size=size, opacity=1, clip=clip, stroke="transparent", strokeWidth=10)
     told: alt.Chart = marks.encode(tooltip=list(tips))
     return told
 

@@ -91,7 +91,7 @@ def depth_law(runs: Sequence[Run]) -> Drawn | None:
 def _obeys(run: Run, law: Mapping[str, Any]) -> bool:
     """Whether a law was fitted to this run: they share all keys but the depth."""
     config = flat(run.summary.config)
-    return all(config.get(key) == value for key, value in law.items() if "." in key)
+    return all(config.get(key, "") == value for key, value in law.items() if "." in key)
 
 
 def _law_name(law: Mapping[str, Any], runs: Sequence[Run]) -> str:

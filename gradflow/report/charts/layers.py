@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,18 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.report.charts.base import (
+    BEYOND,
     DASH,
     FIRST,
     LAST,
     LOG10,
     PLAIN,
+    REACH,
     RUNS,
     THEORY,
     Drawn,
     colours,
+    cut,
     dashes,
     layered,
     level,
+    log_cut,
     points,
     table,
     tip,
@@ -73,28 +77,23 @@ UNITS = (
 
 def flow(studies: Sequence[Study]) -> Drawn | None:
     """log10 ||delta|| by layer with its interval over networks, and theory's line, dashed."""
-    chart = _chart(studies, (NORM,), [study.expected_norm() for study in studies])
-    return chart and titled(chart, "Gradient norm by layer", _note(studies))
+    return _titled(studies, "Gradient norm by layer", (NORM,), [study.expected_norm() for study in studies])
 
 
 def factors(studies: Sequence[Study]) -> Drawn | None:
     """The weight and the slope factor by layer; their product is what a layer passes on."""
-    chart = _chart(studies, FACTORS)
-    return chart and titled(
-        layered(level(1), chart), "What each layer passes on", _note(studies, "without the read-out")
-    )
+    return _titled(studies, "What each layer passes on", FACTORS, (), "without the read-out")
 
 
 def squares(studies: Sequence[Study]) -> Drawn | None:
     """log10 of q, the mean square of the pre-activations, by layer, and theory's line."""
-    chart = _chart(studies, (SQUARE,), [study.expected_square() for study in studies])
-    return chart and titled(chart, "Pre-activations by layer, q = mean z²", _note(studies))
+    expected = [study.expected_square() for study in studies]
+    return _titled(studies, "Pre-activations by layer, q = mean z²", (SQUARE,), expected)
 
 
 def units(studies: Sequence[Study]) -> Drawn | None:
     """The share of saturated activations and of dead units by layer."""
-    chart = _chart(studies, UNITS)
-    return chart and titled(chart, "Saturated and dead units by layer", _note(studies))
+    return _titled(studies, "Saturated and dead units by layer", UNITS)
 
 
 def names_of(studies: Sequence[Study]) -> dict[str, str]:
@@ -123,35 +122,71 @@ def _note(studies: Sequence[Study], *notes: str) -> str:
     return ", ".join(found)
 
 
-def _chart(
-    studies: Sequence[Study], quantities: Sequence[Quantity], expected: Sequence[Array | None] = ()
-) -> alt.LayerChart | None:
-    """Lines with their bands, dots that tell their values, and theory's dashed lines."""
+def _titled(
+    studies: Sequence[Study],
+    title: str,
+    quantities: Sequence[Quantity],
+    expected: Sequence[Array | None] = (),
+    *notes: str,
+) -> Drawn | None:
+    """Quantities by layer under a title, with what must be said about them."""
     rows = [row for study in studies for q in quantities for row in _rows(study, q, len(studies) == 1)]
     if not any(np.isfinite(row["value"]) for row in rows):
         return None
-    names, theory = names_of(studies), _theory(studies, expected)
+    theory = _theory(studies, expected)
+    core = [row for row in rows if len(studies) > 1 or row["line"] == rows[0]["line"]]
+    scale = _scale(quantities[0], rows, [*core, *theory])
+    chart = _chart(studies, quantities, rows, theory, scale)
+    base = layered(level(1), chart) if quantities[0].factor else chart
+    return titled(base, title, _note(studies, *notes, *([BEYOND] if "domain" in scale else [])))
+
+
+def _chart(
+    studies: Sequence[Study],
+    quantities: Sequence[Quantity],
+    rows: list[Row],
+    theory: list[Row],
+    scale: dict[str, Any],
+) -> alt.LayerChart:
+    """Lines with their bands, dots that tell their values, and theory's dashed lines."""
+    names = names_of(studies)
     if theory and len(studies) == 1:
         names |= {EXPECTED: THEORY}
-    title, form, scale = quantities[0].title, quantities[0].form, _scale(quantities[0], rows)
-    several = len(quantities) > 1
+    title, form, several = quantities[0].title, quantities[0].form, len(quantities) > 1
+    clip = "domain" in scale
     base = alt.Chart(table(rows)).encode(
         x=x("layer", "layer"), y=y("value", title, **scale), color=colours(names)
     )
     lines = base.encode(strokeDash=dashes([q.part for q in quantities])) if several else base
     tips = [tip("line"), *([tip("part", "what")] if several else []), tip("layer"), tip("value", title, form)]
-    band = base.mark_area(opacity=0.2).encode(y=y("low", title, **scale), y2="high", detail="part:N")
-    dots = points(base, 36 if len(rows) <= 160 else 14, tips)
+    band = base.mark_area(opacity=0.2, clip=clip)
+    band = band.encode(y=y("low", title, **scale), y2="high", detail="part:N")
+    dots = points(base, 36 if len(rows) <= 160 else 14, tips, clip)
     banded = [band] if any(np.isfinite(row["low"]) for row in rows) else []
-    return layered(*banded, lines.mark_line(strokeWidth=2), dots, *_dashed(theory, base, title, form))
+    line = lines.mark_line(strokeWidth=2, clip=clip)
+    return layered(*banded, line, dots, *_dashed(theory, base, title, form))
 
 
-def _scale(quantity: Quantity, rows: list[Row]) -> dict[str, Any]:
-    """A share's axis starts at 0; factors far apart have a logarithmic one."""
+def _scale(quantity: Quantity, rows: list[Row], core: list[Row]) -> dict[str, Any]:
+    """A share's axis starts at 0, factors far apart have a logarithmic one, and logarithms are cut where one
+    curve or its interval would make all others flat."""
     if quantity.share:
         return {"zero": True, "domainMin": 0}
+    if quantity.factor:
+        return _factor_scale(rows)
+    values = _finite(rows, "value")
+    return cut(_finite(core, "value") or values, values, _finite(rows, "low", "high"), REACH)
+
+
+def _factor_scale(rows: list[Row]) -> dict[str, Any]:
     known = [row["value"] for row in rows if row["value"] > 0]
-    return {"type": "log", "nice": False} if quantity.factor and max(known) > APART * min(known) else {}
+    if not known or max(known) <= APART * min(known):
+        return {}
+    return {"type": "log", "nice": False, **log_cut(known, _finite(rows, "low", "high"), REACH)}
+
+
+def _finite(rows: Iterable[Row], *names: str) -> list[float]:
+    return [float(row[name]) for row in rows for name in names if np.isfinite(row[name])]
 
 
 def _rows(study: Study, quantity: Quantity, alone: bool) -> Iterator[Row]:

@@ -10,13 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.report.charts.base import (
+    BEYOND,
     LOG10,
     PLAIN,
+    REACH,
     Drawn,
     colours,
+    cut,
     diverging,
     layered,
     level,
+    log_cut,
     points,
     table,
     tip,
@@ -90,11 +94,10 @@ def course(studies: Sequence[Study]) -> Drawn | None:
     ]
     if sum(row["value"] is not None for row in rows) < 2:
         return None
-    known = [row["value"] for row in rows if row["value"]]
-    scale = {"type": "log"} if max(known, default=1) > SWING * min(known, default=1) else {}
-    base = _over_steps(studies, rows, "c", **scale)
-    band = base.mark_area(opacity=0.2).encode(y=y("low", "c", **scale), y2="high")
-    line = base.mark_line(strokeWidth=2)
+    scale = _course_scale(rows)
+    base, clip = _over_steps(studies, rows, "c", **scale), "domain" in scale
+    band = base.mark_area(opacity=0.2, clip=clip).encode(y=y("low", "c", **scale), y2="high")
+    line = base.mark_line(strokeWidth=2, clip=clip)
     tips = [
         tip("step"),
         tip("value", "c", PLAIN),
@@ -102,10 +105,18 @@ def course(studies: Sequence[Study]) -> Drawn | None:
         tip("high", "95% to", PLAIN),
     ]
     tips = [tip("line", "run"), *tips] if len(studies) > 1 else tips
-    dots = points(base, 14, tips)
-    return titled(
-        layered(level(1), band, line, dots), "c over training", "band: 95% interval; grey line: c = 1"
-    )
+    dots = points(base, 14, tips, clip)
+    notes = ["band: 95% interval", "grey line: c = 1", *([BEYOND] if clip else [])]
+    return titled(layered(level(1), band, line, dots), "c over training", "; ".join(notes))
+
+
+def _course_scale(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Logarithmic where c covers decades; cut where its interval would make it flat."""
+    known = [row["value"] for row in rows if row["value"]] or [1.0]
+    ends = [row[name] for row in rows for name in ("low", "high") if row[name] is not None]
+    if max(known) > SWING * min(known):
+        return {"type": "log"} | log_cut(known, ends, REACH)
+    return cut([1.0, *known], known, ends, REACH)
 
 
 def loss(studies: Sequence[Study]) -> Drawn | None:
