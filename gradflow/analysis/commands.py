@@ -36,9 +36,15 @@ def _swept(file: str, axes: Mapping[str, Sequence[Any]], options: Sequence[str])
 
 
 def written(value: Any) -> str:
-    """A plain value as an override writes it: names as they are, everything else in YAML's flow style."""
-    plain = isinstance(value, str) and NAME.fullmatch(value)
-    return str(value) if plain and value.lower() not in WORDS else dumps(value)
+    """A plain value as an override writes it, in YAML's flow style, names without quotes."""
+    match value:
+        case dict():
+            return f"{{{', '.join(f'{key}: {written(inner)}' for key, inner in value.items())}}}"
+        case list():
+            return f"[{', '.join(map(written, value))}]"
+        case str() if NAME.fullmatch(value) and value.lower() not in WORDS:
+            return value
+    return dumps(value)
 
 
 def _into(path: str, levels: int) -> list[str]:

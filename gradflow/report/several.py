@@ -37,11 +37,16 @@ def several(name: str, path: str, runs: Sequence[Run]) -> dict[str, Any]:
     """The document of runs: axes with their values, a point a run, and the depth laws."""
     summaries = [run.summary for run in runs]
     axes = axes_of(summaries)
-    values = [{axis: flat(summary.config).get(axis) for axis in axes} for summary in summaries]
+    values = [_values(flat(summary.config), axes) for summary in summaries]
     points = [_point(run, own) for run, own in zip(runs, values, strict=True)]
     columns = {axis: list(dict.fromkeys(map(str, (own[axis] for own in values)))) for axis in axes}
     laws = {"groups": depth_laws(runs)}
     return {"id": name, "path": path, "axes": columns, "points": points, "depth_law": laws}
+
+
+def _values(config: Values, axes: Sequence[str]) -> dict[str, Any]:
+    """The value of each axis; no text where a run has no such key."""
+    return {axis: config.get(axis, "") for axis in axes}
 
 
 def _point(run: Run, values: Values) -> dict[str, Any]:
@@ -63,7 +68,7 @@ def depth_laws(runs: Sequence[Run]) -> list[dict[str, Any]]:
     groups: dict[str, tuple[Values, dict[int, Run]]] = {}
     for run in runs:
         config = flat(run.summary.config)
-        shared = {axis: config.get(axis) for axis in axes if axis != DEPTH}
+        shared = _values(config, [axis for axis in axes if axis != DEPTH])
         if run.recording:
             groups.setdefault(repr(shared), (shared, {}))[1].setdefault(config[DEPTH], run)
     return [

@@ -30,7 +30,8 @@ def plan_page(document: Document) -> Page:
         f"{counted(len(rows), 'point')}, {counted(total['steps'], 'step')}: {size(total['disk'])} on the disk"
     )
     text = f"{words}, at most {size(total['memory'])} of memory for one point. Nothing was computed."
-    return Page(document["id"], (Table((*_axes(axes), *map(Column, titles)), rows), Sentence(text)))
+    columns = *_axes(axes, document["points"]), *map(Column, titles)
+    return Page(document["id"], (Table(columns, rows), Sentence(text)))
 
 
 def progress_page(title: str, points: Sequence[Document], axes: Sequence[str]) -> Page:
@@ -54,7 +55,7 @@ def _again(command: str | None) -> list[Block]:
 
 def _table(points: Sequence[Document], axes: Sequence[str]) -> Table:
     columns = (
-        *_axes(axes),
+        *_axes(axes, points),
         Column("verdict", False),
         Column("c"),
         Column("log10 ratio"),
@@ -63,14 +64,15 @@ def _table(points: Sequence[Document], axes: Sequence[str]) -> Table:
     return Table(columns, tuple((*_values(point, axes), *_outcome(point)) for point in points))
 
 
-def _axes(axes: Sequence[str]) -> tuple[Column, ...]:
-    """Columns named by the last part of a key, by two where that would leave two alike."""
+def _axes(axes: Sequence[str], points: Sequence[Document]) -> tuple[Column, ...]:
+    """Columns named by the last part of a key, by two where that would leave two alike; names to the left."""
     last = [key.rpartition(".")[2] for key in axes]
     names = [
         ".".join(key.split(".")[-2:]) if last.count(name) > 1 else name
         for key, name in zip(axes, last, strict=True)
     ]
-    return tuple(Column(name) for name in names)
+    named = [any(isinstance(point[key], str | dict) and point[key] for point in points) for key in axes]
+    return tuple(Column(name, not is_text) for name, is_text in zip(names, named, strict=True))
 
 
 def _values(point: Document, axes: Sequence[str]) -> tuple[str, ...]:
@@ -120,4 +122,4 @@ def _laws(law: Document) -> list[Block]:
     )  # fmt: skip
     depths = " to ".join(count(groups[0]["depths"][end]) for end in (0, -1))
     title = f"Depth law: the first layer's gradient goes as c^L, depths {depths}, ± 95%"
-    return [Heading(title), Table((*_axes(axes), *map(Column, titles)), rows)]
+    return [Heading(title), Table((*_axes(axes, groups), *map(Column, titles)), rows)]

@@ -29,6 +29,23 @@ return tip && Object.fromEntries([...tip.querySelectorAll('tr')].map(pair))"""
 HEADER = "document.querySelectorAll('details table')[0].tHead.rows[0].cells[1].firstChild.click()"
 COLUMN = """return [...document.querySelectorAll('details table')[0].tBodies[0].rows]
 .map(row => row.cells[1].textContent)"""
+READABLE = 4.5  # contrast of text that WCAG 2 asks for
+# words of the page and of the charts' axes and legends, with the contrast to the ground under them
+CONTRASTS = """const channel = v => (v /= 255) <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
+const light = rgb => rgb.slice(0, 3).reduce((sum, v, i) => sum + [.2126, .7152, .0722][i] * channel(v), 0);
+const numbers = colour => colour.match(/[\\d.]+/g).map(Number);
+const ground = node => {
+  const colour = numbers(getComputedStyle(node).backgroundColor);
+  return colour.length < 4 || colour[3] ? colour : ground(node.parentElement);
+};
+const words = [...document.querySelectorAll('main *')].filter(node =>
+  node.checkVisibility() && !node.closest('.role-mark') &&
+  [...node.childNodes].some(child => child.nodeType === 3 && child.data.trim()));
+return words.map(node => {
+  const style = getComputedStyle(node), ink = node.closest('svg') ? style.fill : style.color;
+  const [a, b] = [light(numbers(ink)), light(ground(node))];
+  return [node.textContent.slice(0, 40), (Math.max(a, b) + .05) / (Math.min(a, b) + .05)];
+})"""
 STUDIES = {
     "healthy": {},
     "exploding": {"init": "{name: gaussian, sigma_w: 3.0}", "depth": 20},
@@ -74,18 +91,40 @@ def test_every_chart_draws_without_an_error_or_a_request(browser: Browser, folde
     assert browser.requests() == [file.as_uri()]
 
 
-def test_a_sweep_draws_its_maps_and_laws(browser: Browser, folder: Path) -> None:
+@pytest.fixture(scope="module")
+def sweeps(folder: Path) -> dict[str, Path]:
+    """The reports of a phase sweep and of a sweep over depth and init, by the chart that each is about."""
     init = "{{name: gaussian, sigma_w: {}, sigma_b: {}}}"
     grid = [{"init": init.format(w, b)} for w in (0.8, 1.5) for b in (0.1, 0.3)]
-    depths = [{"depth": depth} for depth in (4, 8)]
-    for name, points in (("phase", grid), ("depths", depths)):
-        file = folder / f"{name}.html"
+    crossed = [
+        {"depth": d, "init": i} for d in (4, 8) for i in ("orthogonal", "xavier_normal", init.format(2, 0))
+    ]
+    files = {}
+    for name, points in (("phase", grid), ("depth-law", crossed)):
+        files[name] = folder / f"{name}.html"
         runs = [made(folder / name, steps=0, **point) for point in points]
-        file.write_text(report_file(runs, file), encoding="utf-8")
+        files[name].write_text(report_file(runs, files[name]), encoding="utf-8")
+    return files
+
+
+def test_a_sweep_draws_its_maps_and_laws(browser: Browser, sweeps: dict[str, Path]) -> None:
+    for chart, file in sweeps.items():
         browser.open(file)
-        assert {"phase": "phase", "depths": "depth-law"}[name] in dict(browser.run(DRAWINGS))
+        assert chart in dict(browser.run(DRAWINGS))
         assert browser.console() == []
         assert browser.requests() == [file.as_uri()]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_word_stands_out_from_what_is_behind_it(
+    browser: Browser, healthy: tuple[Run, Path], sweeps: dict[str, Path], scheme: str
+) -> None:
+    browser.look(1280, scheme)
+    for file in (healthy[1], *sweeps.values()):
+        browser.open(file, scheme)
+        faint = [(word, ratio) for word, ratio in browser.run(CONTRASTS) if ratio < READABLE]
+        assert faint == []
+    browser.look(1280)
 
 
 def test_a_tooltip_tells_the_value_of_the_summary(browser: Browser, healthy: tuple[Run, Path]) -> None:
@@ -144,14 +183,16 @@ def test_a_table_sorts_by_the_size_of_its_numbers(browser: Browser, healthy: tup
 
 
 def test_a_telephone_shows_everything_without_sideways_scrolling(
-    browser: Browser, healthy: tuple[Run, Path]
+    browser: Browser, healthy: tuple[Run, Path], sweeps: dict[str, Path]
 ) -> None:
     browser.look(390)
-    browser.open(healthy[1])
-    assert browser.run("return document.documentElement.scrollWidth") == 390
-    assert browser.run(
-        "return [...document.querySelectorAll('.plot')].every(p => p.scrollWidth <= p.clientWidth)"
-    )
+    for file in (healthy[1], *sweeps.values()):
+        browser.open(file)
+        assert browser.run("return document.documentElement.scrollWidth") == 390
+        fits = (
+            "return [...document.querySelectorAll('.plot, pre')].every(p => p.scrollWidth <= p.clientWidth)"
+        )
+        assert browser.run(fits)
     assert browser.run("return getComputedStyle(document.body).fontSize") == "16px"
 
 

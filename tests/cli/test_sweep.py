@@ -14,7 +14,9 @@ import pytest
 from gradflow.cli import main
 from gradflow.cli.report import named_runs
 from gradflow.cli.sweep_progress import SweepProgress
-from gradflow.report.files import report_file
+from gradflow.report.charts import draw
+from gradflow.report.files import report_file, several_page
+from gradflow.report.page import Table
 from gradflow.sweep.driver import Options, run_sweep
 from gradflow.sweep.outcome import Ended
 from tests.sweep.small import NET, small
@@ -112,16 +114,30 @@ def test_every_page_of_a_sweep_tells_the_command_that_finds_it_again(sweep: Shel
     told = page.split("How to compute it again")[1].strip()
     words = shlex.split(told)
     assert words[:2] == ["gradflow", "sweep"]
-    assert words[3:] == ["model.depth=3,5", 'model.init=orthogonal,{"name": "gaussian", "sigma_w": 1.5}']
+    assert words[3:] == ["model.depth=3,5", "model.init=orthogonal,{name: gaussian, sigma_w: 1.5}"]
     (folder,) = (tmp_path / "runs").glob("net-*")
     runs = named_runs([folder.name], Path("runs"))
-    in_markdown = report_file(runs, Path("a.md")).split("```sh\n")[1].split("\n```")[0]
+    markdown = report_file(runs, Path("a.md"))
+    in_markdown = markdown.split("```sh\n")[1].split("\n```")[0]
     assert shlex.split(in_markdown)[3:] == words[3:]
     assert escape(shlex.join([*words[:2], "net.yaml", *words[3:]])) in report_file(runs, Path("a.html"))
     (tmp_path / "net.yaml").write_text(Path(words[2]).read_text())
     again = sweep(*words[3:], *SERIAL)
     assert "found 4 finished" in sweep.err
     assert again == page
+
+
+def test_a_report_leaves_empty_what_a_run_does_not_have(sweep: Shell) -> None:
+    sweep("depth=3,5", "init=orthogonal,{name: gaussian, sigma_w: 1.5},{name: gaussian, sigma_w: 2}", *SERIAL)
+    page = several_page(named_runs(["net"], Path("runs")))
+    points, laws = (block for block in page.blocks if isinstance(block, Table))
+    for table, place in ((points, 1), (laws, 0)):
+        assert not table.columns[place].numeric
+        assert table.columns[place + 1].numeric
+        assert {row[place : place + 2] for row in table.rows} == {
+            ("gaussian", "1.5"), ("gaussian", "2.0"), ("orthogonal", ""),
+        }  # fmt: skip
+    assert len(draw("depth-law", named_runs(["net"], Path("runs"))).to_dict()["datasets"]) == 1
 
 
 def test_points_that_differ_in_training_alone_share_a_law(sweep: Shell) -> None:
