@@ -25,12 +25,13 @@ CLOSE = 2.0  # standard errors within which measurement and theory agree
 
 
 def verdict_sentence(flow: Flow) -> str:
-    """The verdict with its numbers: vanishing: each layer passes 0.707 ± 0.002 of the gradient; ..."""
+    """The verdict with its numbers: vanishing: each layer passes 0.707 of the gradient; ... c^50 = 3e-8."""
     if flow.c is None:
         return f"{flow.verdict}: {flow.reason or 'no factor can be fitted'}"
     depth, c = flow.transitions + 1, with_error(flow.c, flow.c_low, flow.c_high)
     does = f"multiplies the gradient by {c}" if flow.verdict == "exploding" else f"passes {c} of the gradient"
-    return f"{flow.verdict}: each layer {does}; over {count(depth)} layers {power_of(flow.c, depth)}"
+    whole = f"c^{depth} = {power_of(flow.c, depth)}"
+    return f"{flow.verdict}: each layer {does}; over {count(depth)} layers {whole}"
 
 
 def power_of(c: float, depth: int) -> str:
@@ -39,13 +40,16 @@ def power_of(c: float, depth: int) -> str:
 
 
 def measured_sentence(flow: Flow, stable_decades: float) -> str:
-    """The ratio of the ends, which the verdict stands on, and whatever qualifies it; "" where it has none."""
+    """The ratio of the ends, which the verdict stands on, and whatever qualifies it; "" where it has none.
+
+    It says how many factors there are between L layers, L - 1, since the verdict's sentence has c^L.
+    """
     if flow.c is None or flow.log10_ratio is None:
         return ""
     depth = count(flow.transitions + 1)
     ratio = f"{power(flow.log10_ratio)} ({decades(flow.log10_ratio)} decades)"
     parts = [
-        f"Measured from layer {depth} to layer 1: {ratio}.",
+        f"Measured from layer {depth} to layer 1, {counted(flow.transitions, 'factor')}: {ratio}.",
         _borderline(flow, stable_decades),
         _too_deep(flow, stable_decades),
         f"The norms follow a power of the layer better than {number(flow.c)}^L."

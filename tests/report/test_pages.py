@@ -23,14 +23,14 @@ def words(page: Page) -> str:
 def test_the_verdict_is_one_sentence_with_its_numbers() -> None:
     made = flow(depth=50)
     assert sentences.verdict_sentence(made) == (
-        "vanishing: each layer passes 0.707 ± 0.002 of the gradient; over 50 layers 3e-8"
+        "vanishing: each layer passes 0.707 ± 0.002 of the gradient; over 50 layers c^50 = 3e-8"
     )
 
 
 def test_an_exploding_gradient_is_multiplied() -> None:
     made = flow(1.1, verdict="exploding", c_low=1.1, c_high=1.1)
     assert sentences.verdict_sentence(made) == (
-        "exploding: each layer multiplies the gradient by 1.1; over 51 layers 129"
+        "exploding: each layer multiplies the gradient by 1.1; over 51 layers c^51 = 129"
     )
 
 
@@ -42,7 +42,16 @@ def test_what_has_no_c_says_why() -> None:
 
 def test_a_power_beyond_floats_is_still_said() -> None:
     made = flow(2.1, depth=3000, verdict="exploding", c_power_depth={"3000": None})
-    assert sentences.verdict_sentence(made).endswith("over 3,000 layers 5e966")
+    assert sentences.verdict_sentence(made).endswith("over 3,000 layers c^3000 = 5e966")
+
+
+def test_the_measured_ratio_says_how_many_factors_it_is_of() -> None:
+    made = flow(0.9, depth=51, log10_ratio=log10(0.9**50))
+    assert "over 51 layers c^51 = 0.0046" in sentences.verdict_sentence(made)
+    assert sentences.measured_sentence(made, 1.0).startswith(
+        "Measured from layer 51 to layer 1, 50 factors: 0.0052"
+    )
+    assert "1 factor:" in sentences.measured_sentence(flow(depth=2), 1.0)
 
 
 def test_a_borderline_verdict_names_interval_and_edge() -> None:
