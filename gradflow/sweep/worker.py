@@ -27,12 +27,15 @@ WATCHED = 0.5  # seconds between two looks at the parent
 
 
 def serve(connection: Connection, parent: int) -> None:
-    """Answer each (function, arguments) by (True, value) or (False, exception) until the other end closes."""
+    """Answer each (function, arguments) by (True, value) or (False, exception) until the other end closes.
+
+    A worker that cannot load what it is sent, as where memory is short, dies: the other end tries another.
+    """
     tie_to(parent)
     while True:
         try:
             function, arguments = connection.recv()
-        except (EOFError, OSError):
+        except Exception:
             return
         connection.send(_answer(function, arguments))
 
@@ -75,11 +78,16 @@ def compute(
 
 
 def compute_or_die(plain: dict[str, Any], data: Data, timeout: float | None) -> Result:
-    """`compute` in a process of its own, which the system ends after `timeout` seconds, come what may."""
+    """`compute` in a process of its own, which the system ends after `timeout` seconds, come what may.
+
+    It ends itself where not even the libraries can be loaded.
+    """
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, timeout or 0)
     try:
         return compute(plain, data, None)
+    except Exception:
+        os._exit(1)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
 

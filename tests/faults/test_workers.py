@@ -16,7 +16,7 @@ from gradflow.sweep.outcome import Ended
 from gradflow.sweep.points import parse_sweep
 from gradflow.yaml_file import parse
 from tests.faults.checks import tidy, whole
-from tests.faults.commands import NET, WAITING, Done, finished, gradflow, group, started
+from tests.faults.commands import NET, ROOT, WAITING, Done, finished, gradflow, group, started
 
 LONG = (
     NET + "recording: {every: 1000000}\nsweep: {training.steps: [2, 10000000, 3]}"
@@ -72,6 +72,38 @@ def test_a_point_that_does_not_fit_into_memory_fails_and_the_others_are_done(fol
     assert found[1500][0] == "failed"
     assert str(found[1500][1]).startswith("MemoryError: ")
     assert len(whole(folder / "runs")) == 3
+    tidy(folder / "runs")
+
+
+SHORT = """
+import os, sys
+class Short:
+    def find_spec(self, name, path=None, target=None):
+        if name == "{module}":
+            raise MemoryError
+if "spawn_main" in " ".join(sys.orig_argv):
+    number = len(os.listdir({folder!r}))
+    open(f"{folder}/{{os.getpid()}}", "x").close()
+    if number < {times}:
+        sys.meta_path.insert(0, Short())
+"""
+
+
+@pytest.mark.parametrize("module", ["numpy", "pydantic"])
+@pytest.mark.parametrize(("times", "failed"), [(1, 0), (2, 1), (99, 3)])
+def test_a_worker_without_memory_for_a_library_costs_a_try(
+    folder: Path, module: str, times: int, failed: int
+) -> None:
+    workers = folder / "workers"
+    workers.mkdir()
+    (folder / "sitecustomize.py").write_text(SHORT.format(folder=str(workers), times=times, module=module))
+    under = ["env", f"PYTHONPATH={folder}:{ROOT}"]
+    done = gradflow(folder, *sweep("width=8,9,10"), under=under)
+    assert (done.code, done.err) == (1 if failed else 0, "")
+    found = list(points(done).values())
+    died = "its worker died under it each time: is the memory enough?"
+    assert found == [("failed", died)] * failed + [("completed", None)] * (3 - failed)
+    assert len(list(workers.iterdir())) == min(times, 6) + (failed < 3)
     tidy(folder / "runs")
 
 
