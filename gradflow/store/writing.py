@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
+import re
 import shutil
 import stat
 from contextlib import contextmanager, suppress
@@ -16,6 +18,7 @@ from gradflow.errors import InputError, Problem, RunError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+_TEMPORARY = re.compile(r"\.[0-9]+-[0-9a-f]{8}\.tmp")
 _REMEDIES = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space and run again"),
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "choose a folder that you may write to"),
@@ -54,15 +57,40 @@ def write_json(path: Path, value: Any) -> None:
 
 def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Make or replace a file: at any moment its old content or its new one is there, never half of it."""
-    temporary = path.with_name(f".{os.getpid()}-{os.urandom(4).hex()}.tmp")
-    try:
-        write_file(temporary, write)
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
+    with _temporary(path.parent) as file:
+        try:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(file.name, path)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(file.name)
+            raise
     sync(path.parent)
+
+
+def _temporary(folder: Path) -> BinaryIO:
+    """A new hidden file of a folder, locked while it is open; what killed processes left is removed."""
+    for name in filter(_TEMPORARY.fullmatch, os.listdir(folder)):
+        with suppress(OSError):
+            _remove_unlocked(folder / name)
+    while True:
+        file = open(folder / f".{os.getpid()}-{os.urandom(4).hex()}.tmp", "xb")  # noqa: SIM115
+        with suppress(OSError):  # a disk without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        if os.path.lexists(file.name):
+            return file
+        file.close()  # taken for one that was left, before it was locked
+
+
+def _remove_unlocked(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink()
+    finally:
+        os.close(descriptor)
 
 
 def sync(path: Path) -> None:

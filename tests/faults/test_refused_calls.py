@@ -89,6 +89,7 @@ class Case:
         after = whole(self.runs)
         assert after.items() >= before.items()
         assert len(after) == max(wanted.get(argument, 1) for argument in self.arguments)
+        assert not list(self.folder.glob(".*.tmp"))
         if "export" in self.arguments:
             assert len(self.table.read_text().splitlines()) == ROWS
 

@@ -1,12 +1,14 @@
 import os
 import resource
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
 from gradflow.errors import InputError, RunError
 from gradflow.store import write_output
+from gradflow.store.writing import replace_file
 from tests.store.small import names, queue, running
 
 
@@ -75,4 +77,45 @@ def test_a_disk_that_takes_no_more_leaves_the_old_file(tmp_path: Path) -> None:
     with running(write_too_much, tmp_path / "out", said):
         assert said.get(timeout=20).startswith(f"{tmp_path}/out: cannot be written: File too large")
     assert (tmp_path / "out").read_text() == "old"
+    assert names(tmp_path) == ["out"]
+
+
+def test_what_a_killed_process_left_goes_and_nothing_else(tmp_path: Path) -> None:
+    kept = [".1-0123456.tmp", ".x-01234567.tmp", "1-01234567.tmp", ".1-01234567.tmp.txt"]
+    for name in (".1-01234567.tmp", ".22-89abcdef.tmp", *kept):
+        (tmp_path / name).write_text("half")
+    (tmp_path / ".1-00000000.tmp").mkdir()
+    (tmp_path / ".1-00000001.tmp").symlink_to("kept")
+    write_output(tmp_path / "out", "x")
+    assert names(tmp_path) == sorted([*kept, ".1-00000000.tmp", ".1-00000001.tmp", "out"])
+
+
+def write_slowly(path: Path, said: Any, go_on: Any) -> None:
+    def write(file: BinaryIO) -> None:
+        said.put("began")
+        go_on.get(timeout=20)
+        file.write(b"slow")
+
+    replace_file(path, write)
+
+
+def test_a_file_that_is_being_written_stays(tmp_path: Path) -> None:
+    said, go_on = queue(), queue()
+    with running(write_slowly, tmp_path / "slow", said, go_on) as process:
+        assert said.get(timeout=20) == "began"
+        write_output(tmp_path / "quick", "x")
+        assert len(names(tmp_path)) == 2
+        go_on.put("on")
+        process.join(20)
+    assert names(tmp_path) == ["quick", "slow"]
+
+
+def test_writers_of_one_file_do_not_disturb_each_other(tmp_path: Path) -> None:
+    def write(number: int) -> None:
+        for _ in range(50):
+            write_output(tmp_path / "out", str(number) * 100)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(8)))
+    assert len(set((tmp_path / "out").read_text())) == 1
     assert names(tmp_path) == ["out"]
