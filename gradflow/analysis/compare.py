@@ -170,11 +170,12 @@ def compare(
     found = Comparison(tuple(rows), tuple(damaged), baseline)
     if sort is None:
         keys = found.differing
-        return Comparison(
-            tuple(sorted(found.rows, key=lambda row: _order(row, keys))), found.damaged, baseline
-        )
-    name, down = sort.removeprefix("-"), sort.startswith("-")
-    return Comparison(_sorted(found, name, down), found.damaged, baseline)
+        ordered = tuple(sorted(found.rows, key=lambda row: _order(row, keys)))
+    else:
+        ordered = _sorted(found, sort.removeprefix("-"), sort.startswith("-"))
+    made = Comparison(ordered, found.damaged, baseline)
+    vars(made)["_split"] = found._split  # which the order of the rows does not change
+    return made
 
 
 def _sorted(found: Comparison, name: str, down: bool) -> tuple[Row, ...]:

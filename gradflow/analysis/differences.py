@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 from gradflow.errors import InputError, did_you_mean
@@ -11,7 +12,6 @@ from gradflow.errors import InputError, did_you_mean
 Flat = dict[str, Any]
 
 RECORDED = "recorded"  # the data of norms that were recorded elsewhere: such a run knows few keys
-_ABSENT = object()
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> Flat:
@@ -38,14 +38,21 @@ def split(configs: Sequence[Flat]) -> tuple[Flat, list[str]]:
     constant: Flat = {}
     differing: list[str] = []
     for key in dict.fromkeys(chain.from_iterable(configs)):
-        value = known[0].get(key, _ABSENT)
-        column = [config.get(key, _ABSENT) for config in known]
-        others = [config[key] for config in configs if key in config] if len(known) < len(configs) else column
-        if value is not _ABSENT and all(held.count(value) == len(held) for held in (column, others)):
-            constant[key] = value
+        held = _held(key, known)
+        if held and (len(known) == len(configs) or all(one.get(key, held[0]) == held[0] for one in configs)):
+            constant[key] = held[0]
         else:
             differing.append(key)
     return constant, differing
+
+
+def _held(key: str, configs: Sequence[Flat]) -> list[Any]:
+    """The values of a key that all have and in which all agree, else []."""
+    try:
+        values = list(map(itemgetter(key), configs))
+    except KeyError:
+        return []
+    return values if values.count(values[0]) == len(values) else []
 
 
 def short_names(keys: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:

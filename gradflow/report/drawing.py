@@ -29,10 +29,12 @@ def strip(drawn: Strip, unicode: bool = True, width: int = STRIP) -> str:
     """One character a value, or a mean of neighbours; a gap where there is no number."""
     blocks = BLOCKS if unicode else ASCII_BLOCKS
     reach = drawn.high - drawn.low or 1.0
-    top = len(blocks) - 1
+    low, top = drawn.low, len(blocks) - 1
     return "".join(
-        " " if value is None else blocks[max(0, min(top, round(top * (value - drawn.low) / reach)))]
-        for value in squeezed(drawn.values, width)
+        [
+            " " if value is None else blocks[max(0, min(top, round(top * (value - low) / reach)))]
+            for value in squeezed(drawn.values, width)
+        ]
     )
 
 
@@ -42,6 +44,9 @@ def squeezed(values: Numbers, width: int) -> Numbers:
     if count <= width:
         return values
     edges = [i * count // width for i in range(width + 1)]
+    whole = [value for value in values if value is not None]
+    if len(whole) == count:
+        return tuple([sum(whole[a:b]) / (b - a) for a, b in pairwise(edges)])
     return tuple(_mean(values[a:b]) for a, b in pairwise(edges))
 
 

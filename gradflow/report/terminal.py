@@ -158,11 +158,17 @@ def _(block: Table, look: Look) -> RenderableType:
 def _line(cells: Sequence[Line], spare: Sequence[int], right: Sequence[bool]) -> Line:
     """A row of a table that has room: rich's own takes ten times as long, and there are thousands."""
     line: Line = []
-    before = 0  # columns left empty before the next text
+    plain = ""  # what has no style of its own is one span, up to what has
     for cell, space, at_right in zip(cells, spare, right, strict=True):
-        line += [(" " * (before + (space if at_right else 0)), ""), *cell]
-        before = len(GAP) + (0 if at_right else space)
-    return line
+        plain += " " * space if at_right else ""
+        for text, style in cell:
+            if style:
+                line += [(plain, ""), (text, style)]
+                plain = ""
+            else:
+                plain += text
+        plain += GAP if at_right else GAP + " " * space
+    return [*line, (plain, "")]
 
 
 def _folded(block: Table, rows: Sequence[Sequence[Line]], look: Look) -> RenderableType:

@@ -158,3 +158,16 @@ def test_a_stable_network_says_from_which_depth_it_would_not_be() -> None:
     assert depth is not None
     assert 0.95 ** (depth - 1) < 0.1 < 0.95 ** (depth - 2)
     assert unstable_depth(fit_flow(row(walk(1.0, noise=0.01)), 0), 1.0) is None
+
+
+def test_the_profile_has_seven_digits_and_c_has_all() -> None:
+    log_delta = walk(1e-7, depth=2000, noise=0.1)
+    small = walk(1.0, depth=2000, noise=0.1) - 25  # factors of 1e-11
+    flow = fit_flow({**row(log_delta), "log_weight_factor": small, "log_slope_factor": small}, 0)
+    mean = log_delta.mean(axis=1) / LN10
+    assert flow.profile.log10_delta[0] == round(mean[0], 7)  # -14,000: decimals are the digits of a norm
+    factors = [factor for factor in flow.profile.weight_factor if factor is not None]
+    assert len(factors) == 200
+    assert all(float(f"{factor:.7g}") == factor > 0 for factor in factors)
+    assert flow.c is not None
+    assert flow.c != float(f"{flow.c:.7g}")
