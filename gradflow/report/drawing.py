@@ -23,6 +23,7 @@ DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # of a braille 
 EVERY = (1, 2, 4)  # dot columns from one dot of a series to the next: lines are told apart without colour
 MARKS = "*o."
 RAMP = " .:-=+*#%@"
+WORDED = 44  # characters of a map's scale but its numbers: blue (low)   white (median)   red (high)
 
 
 def strip(drawn: Strip, unicode: bool = True, width: int = STRIP) -> str:
@@ -90,17 +91,19 @@ def heat(drawn: Heat, width: int, unicode: bool = True, colour: bool = True) -> 
     names = {0: f"layer {drawn.layers[0]}", len(rows) - 1: f"layer {drawn.layers[1]}"}
     lines: list[Line] = [[(f"{names.get(i, ''):>{margin}}  ", ""), *row] for i, row in enumerate(rows)]
     steps = _ends(f"step {drawn.steps[0]}", f"step {drawn.steps[1]}", margin + 2, len(grid[0]))
-    return [*lines, steps, _scale(drawn, margin + 2, halves == 2)]
+    return [*lines, steps, _scale(drawn, margin + 2, width, halves == 2)]
 
 
-def _scale(drawn: Heat, margin: int, colour: bool) -> Line:
-    """What the ends and the middle of the colours, or of the ramp, stand for."""
+def _scale(drawn: Heat, margin: int, width: int, colour: bool) -> Line:
+    """What the ends and the middle of the colours, or of the ramp, stand for; in words if there is room."""
     line: Line = [(" " * margin, "")]
-    for place, name, mark in ((-1, "blue", "low"), (0, "white", "median"), (1, "red", "high")):
-        value = power(drawn.centre + place * drawn.reach)
+    places = ((-1, "blue", "low"), (0, "white", "median"), (1, "red", "high"))
+    values = [power(drawn.centre + place * drawn.reach) for place, _, _ in places]
+    roomy = margin + WORDED + sum(map(len, values)) <= width
+    for (place, name, mark), value in zip(places, values, strict=True):
         sign = name if colour else f"'{RAMP[round((place + 1) / 2 * (len(RAMP) - 1))]}'"
         line.append((sign, diverging(place) if place and colour else ""))
-        line.append((f" {value} ({mark})   ", ""))
+        line.append((f" {value} ({mark})   " if roomy else f" {value}   ", ""))
     return line
 
 

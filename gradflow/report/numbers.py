@@ -125,7 +125,8 @@ def scalar(value: object) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     if isinstance(value, float):
-        return repr(value) if 1e-4 <= abs(value) < 1e6 or not value else f"{value:g}"
+        plain = not value or (len(repr(value)) <= 8 and 1e-4 <= abs(value) < 1e6)
+        return repr(value) if plain else f"{value:g}"
     if isinstance(value, list | tuple):
         shown = [scalar(item) for item in value[:4]]
         return f"[{', '.join([*shown, '...'] if len(value) > 4 else shown)}]"

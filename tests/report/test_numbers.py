@@ -127,3 +127,8 @@ def test_a_value_below_its_error_is_not_0() -> None:
     assert numbers.number(0.21, 3756.0) == "0.2"
     assert numbers.with_error(0.21, 0.0, 3756.0) == "0.2 ± 3756"
     assert numbers.number(0.0, 0.3) == "0.0"
+
+
+def test_a_setting_is_short() -> None:
+    assert numbers.scalar(2**0.5) == "1.41421"
+    assert [numbers.scalar(value) for value in (0.0, 0.1, 1.0, 0.000123)] == ["0.0", "0.1", "1.0", "0.000123"]

@@ -140,3 +140,11 @@ def test_a_page_for_a_pipe_is_no_wider_than_its_words() -> None:
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 2_000_000  # a line that is filled up to a pipe's width takes as much alone
+
+
+@pytest.mark.parametrize("look", [Look(columns=60), Look(columns=60, colours="256"), Look(columns=100)])
+def test_the_scale_of_a_map_is_one_line(look: Look) -> None:
+    heat = Heat("m", ((1.0, 2.0), (3.0, None)), (1, 40), (0, 3), 0.25, 545.0)
+    last = ESCAPE.sub("", render(Page("t", (heat,)), look)).splitlines()[-1]
+    assert re.search(r"2e-545.*1\.8.*2e545", last)
+    assert ("(median)" in last) == (look.columns == 100)
