@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _PLAIN = json.JSONEncoder(allow_nan=False)  # without indent it is C, and ten times as fast
 
+_NESTED = {dict, list, tuple}
+
 
 class ReaderGone(Exception):
     """The reader of stdout went away."""
@@ -42,7 +44,7 @@ def emit_document(document: dict[str, Any]) -> None:
 def _document_text(value: Any, margin: str = "") -> str:
     """JSON, indented down to what holds plain values alone: a row of a table, or a profile, is a line."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
-    if not any(isinstance(one, dict | list | tuple) for one in inner):
+    if _NESTED.isdisjoint(map(type, inner)):
         return _PLAIN.encode(value)
     deeper = f"{margin}  "
     lines = [_document_text(one, deeper) for one in inner]

@@ -16,7 +16,7 @@ from gradflow.store.reading import damaged, read_json
 from gradflow.store.run import Run, open_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -67,11 +67,14 @@ def scan(runs: Path) -> list[Entry]:
     return sorted(entries, key=lambda entry: (entry.finished, entry.id), reverse=True)
 
 
-def standing(runs: Path) -> tuple[list[Path], list[Path]]:
-    """The folders of runs and sweeps in `runs`, and those inside its sweeps, by their names alone."""
-    top = [path for path in _folders(runs) if _is_ours(path)]
-    sweeps = (path for path in top if _holds(path, SWEEP))
-    return top, [path for sweep in sweeps for path in _folders(sweep) if _is_ours(path)]
+def standing(folder: Path) -> list[Path]:
+    """The folders of runs and sweeps in a folder, by their names alone."""
+    return [path for path in _folders(folder) if _is_ours(path)]
+
+
+def inside(folders: Iterable[Path]) -> list[Path]:
+    """What stands in those folders that are sweeps."""
+    return [path for folder in folders if _holds(folder, SWEEP) for path in standing(folder)]
 
 
 def entry_at(path: Path) -> Entry | None:
@@ -122,9 +125,9 @@ class Index:
 
     def __init__(self, runs: Path) -> None:
         self._paths: dict[str, list[Path]] = {}
-        for group in standing(runs):
-            for path in group:
-                self.add(path)
+        top = standing(runs)
+        for path in (*top, *inside(top)):
+            self.add(path)
 
     def add(self, path: Path) -> None:
         """Take note of a run directory."""

@@ -37,17 +37,30 @@ def _record(hint: Any) -> Check:
     """A mapping with the keys of a dataclass, maybe without those that have defaults, or of a TypedDict."""
     if not (is_dataclass(hint) or is_typeddict(hint)):
         raise TypeError(f"no JSON has the type {hint}")
-    checks = {key: checker(inner) for key, inner in get_type_hints(hint).items()}
-    required, closed = checks.keys() - _optional(hint), is_dataclass(hint)
+    hints, closed = get_type_hints(hint), is_dataclass(hint)
+    checks = {key: checker(inner) for key, inner in hints.items()}
+    required = [key for key in checks if key not in _optional(hint)]
+    texts = [key for key in required if hints[key] is str]
+    others = [(key, checks[key]) for key in required if hints[key] is not str]
 
-    def conforms(value: Any) -> bool:
-        if type(value) is not dict or not required <= value.keys():
+    def conforms(value: Any) -> bool:  # by loops and few calls: thousands of documents are read at once
+        if type(value) is not dict:
             return False
-        for key, inner in value.items():  # loops, not generators: thousands of documents are read at once
-            check = checks.get(key)
-            if closed if check is None else not check(inner):
-                return False
-        return True
+        try:
+            for key in texts:
+                if type(value[key]) is not str:
+                    return False
+            for key, check in others:
+                if not check(value[key]):
+                    return False
+        except KeyError:
+            return False
+        return len(value) == len(required) or further(value)
+
+    def further(value: dict[Any, Any]) -> bool:
+        """Of the keys that are not required."""
+        left = [key for key in value if key not in required]
+        return all(checks[key](value[key]) if key in checks else not closed for key in left)
 
     return conforms
 

@@ -33,9 +33,10 @@ def open_file(path: Path) -> Iterator[BinaryIO]:
 def read_bytes(path: Path, largest: int = LARGEST) -> bytes:
     """The bytes of a regular file of at most `largest`."""
     descriptor, size = _opened(path)
-    content, most = b"", min(size, largest) + 1
+    most = min(size, largest) + 1
     try:  # without a file object, which takes longer to make than a small file to read
-        while more := os.read(descriptor, most - len(content)):
+        content = os.read(descriptor, most)
+        while len(content) < min(size, most) and (more := os.read(descriptor, most - len(content))):
             content += more
     except OSError as error:
         raise damaged(path, f"cannot be read: {error.strerror}") from None

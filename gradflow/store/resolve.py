@@ -9,7 +9,7 @@ from glob import glob
 from pathlib import Path
 
 from gradflow.errors import InputError, did_you_mean
-from gradflow.store.catalog import scan, standing
+from gradflow.store.catalog import inside, scan, standing
 from gradflow.store.names import RUN, SWEEP
 from gradflow.store.run import Run, open_run
 
@@ -65,9 +65,10 @@ def _latest(number: int, runs: Path) -> Path:
 
 def _matching(pattern: str, runs: Path) -> list[Path]:
     """What a glob matches: names in `runs`, else names in sweeps (ID or SWEEP/ID), else paths from here."""
-    top, inner = standing(runs)
+    top = standing(runs)
     found = [path for path in top if fnmatchcase(path.name, pattern)]
     if not found:
+        inner = inside(top)
         names = {path: (path.name, f"{path.parent.name}/{path.name}") for path in inner}
         found = [path for path in inner if any(fnmatchcase(name, pattern) for name in names[path])]
     if not found:
@@ -79,9 +80,10 @@ def _matching(pattern: str, runs: Path) -> list[Path]:
 
 def _named(name: str, runs: Path) -> Path:
     """The one folder of this id, else of this name, else that begins so; of an id in two sweeps, either."""
-    top, inner = standing(runs)
+    top = standing(runs)
     if not top:
         raise _nothing(runs)
+    inner = inside(top)
     for group in (top, inner):
         by_id = {path.name: path for path in reversed(group)}
         begun = [by_id[i] for i in sorted(by_id) if i.startswith(name)]
