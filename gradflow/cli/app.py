@@ -14,18 +14,11 @@ from gradflow.cli.output import ReaderGone, complain, silence
 from gradflow.errors import GradflowError, InputError
 from gradflow.version import __version__
 
-LIGHT = (new.new, ls.ls, compare.compare)  # commands that need neither numpy nor pydantic
 COMMANDS = (
-    run.run,
-    sweep.sweep,
-    show.show,
-    theory.theory,
-    report.report,
-    plot.plot,
-    check.check,
-    fit.fit,
-    export.export,
-)
+    new.new, run.run, sweep.sweep, compare.compare, ls.ls, show.show, report.report, plot.plot,
+    theory.theory, check.check, fit.fit, export.export,
+)  # fmt: skip
+LIGHT = (new.new, ls.ls, compare.compare)  # commands that need neither numpy nor pydantic
 READER_GONE = 141
 
 app = typer.Typer(
@@ -35,10 +28,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for light in LIGHT:
-    app.command(cls=LightCommand)(light)
 for command in COMMANDS:
-    app.command()(command)
+    app.command(cls=LightCommand if command in LIGHT else None)(command)
 
 
 def _print_version(asked: bool) -> None:

@@ -21,7 +21,7 @@ FULFILLED = 3
 
 References = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[RUN|SWEEP]...", help="Paths, ids or their starts, @1, globs; all runs if none."),
+    typer.Argument(metavar="RUN|SWEEP", help="Paths, ids or their starts, @1, globs; all runs if none."),
 ]
 Sort = Annotated[
     str | None, typer.Option(metavar="NAME", help="Order by a column or key; -NAME turns it round.")
@@ -52,7 +52,9 @@ def compare(
     value: Value = "c", theory: Theory = False, fail_if: FailIf = None, json: Json = False, csv: Csv = False,
     md: Md = False, quiet: Quiet = False,
 ) -> None:  # fmt: skip
-    """Compare saved runs: what differs, c and the verdict at initialization, and the final loss.
+    """Compare saved runs: what differs, c, the verdict, the loss.
+
+    c and the verdict are those at initialization, the loss is the final one.
 
     \b
     Examples:

@@ -39,7 +39,9 @@ def export(
     references: References, output: Output, to: To = None, rows: Rows = None, table: OneTable = "layers",
     runs_dir: RunsDir = RUNS, quiet: Quiet = False,
 ) -> None:  # fmt: skip
-    """Export runs as two tables: runs, a line a run, and layers, a line for each row, seed and layer.
+    """Export runs as tidy tables.
+
+    There are two: runs, a line a run, and layers, a line for each row, seed and layer.
 
     \b
     Examples:

@@ -34,7 +34,9 @@ def fit(
     file: NormsFile, kind: Kind = None, output: Name = None, runs_dir: RunsDir = RUNS, json: Json = False,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
-    """Fit c to gradient norms that were recorded elsewhere: in PyTorch, JAX, anything.
+    """Fit c to gradient norms that were recorded elsewhere.
+
+    In PyTorch, in JAX, in anything that writes a CSV or an NPZ file.
 
     \b
     Examples:

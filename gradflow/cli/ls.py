@@ -25,7 +25,9 @@ def ls(
     folder: Folder = None, runs_dir: RunsDir = RUNS, json: Json = False, csv: Csv = False, md: Md = False,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
-    """List runs and sweeps, newest first; above them those that are running or were interrupted.
+    """List runs and sweeps, newest first.
+
+    Above them stand those that are running or were interrupted.
 
     \b
     Examples:

@@ -22,7 +22,7 @@ OutFile = Annotated[
 
 
 def new(template: Template = None, output: OutFile = None, quiet: Quiet = False) -> None:
-    """List the starter configs, or write one to stdout or to a new file.
+    """List the starter configs, or write one: to stdout, or a new file.
 
     \b
     Examples:

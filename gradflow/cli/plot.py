@@ -33,7 +33,9 @@ def plot(
     references: References, output: Output, figure: Figure = "flow", x: Across = None, y: Up = None,
     value: Value = "c", width: Width = 5.0, runs_dir: RunsDir = RUNS, quiet: Quiet = False,
 ) -> None:  # fmt: skip
-    """Draw a figure to .svg, .pdf or .png; several runs are overlaid and labelled by what differs.
+    """Draw a figure to .svg, .pdf or .png.
+
+    Several runs are overlaid and labelled by what differs.
 
     \b
     Examples:

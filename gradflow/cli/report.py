@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 
 References = Annotated[
     list[str],
-    typer.Argument(metavar="RUN...", help="Paths, ids or their starts, @1, globs; of runs or sweeps."),
+    typer.Argument(metavar="RUN", help="Paths, ids or their starts, @1, globs; of runs or sweeps."),
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")]
 
 
 def report(references: References, output: Output, runs_dir: RunsDir = RUNS, quiet: Quiet = False) -> None:
-    """Write the report of runs or sweeps: .html is one page with charts that opens offline, .md is text.
+    """Write the report of runs or sweeps, as HTML or markdown.
+
+    FILE.html is one page with charts that opens offline, FILE.md is text.
 
     \b
     Examples:

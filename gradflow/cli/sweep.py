@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Axes = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[KEY=V1,V2]...",
+        metavar="KEY=V1,V2",
         help="Keys to change, and those with several values to cross: depth=10,20 or depth=range(10,60,10) "
         "(without its end), lr=linspace(0.1,0.5,5) (ends included), lr=logspace(-3,-1,3) (exponents of ten).",
     ),

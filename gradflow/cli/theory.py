@@ -19,16 +19,17 @@ if TYPE_CHECKING:
 
 Words = Annotated[
     list[str],
-    typer.Argument(metavar="[CONFIG] KEY=VALUE...", help="A config, and keys with one value or more."),
+    typer.Argument(metavar="CONFIG|KEY=VALUE", help="A config, and keys with one value or more."),
 ]
 NO_FILE = "{name: theory, model: {depth: 50, width: 256, init: gaussian}}"
 SOURCE = "command line"
 
 
 def theory(words: Words, json: Json = False, csv: Csv = False) -> None:
-    """Predict c, q*, chi, xi and the critical sigma_w by mean-field theory, with nothing trained.
+    """Predict c, xi and the critical sigma_w by mean-field theory.
 
-    Without a CONFIG: activation, sigma_w, sigma_b, depth (50), width (256) and q0 (1). Lists make a table.
+    Nothing is trained. Without a CONFIG: activation, sigma_w, sigma_b, depth (50), width (256), q0 (1).
+    Lists make a table.
 
     \b
     Examples:

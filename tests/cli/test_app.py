@@ -56,8 +56,10 @@ def test_a_light_command_loads_no_heavy_library(tmp_path: Path, args: list[str])
 
 
 def test_every_command_s_help_has_an_example(folder: Path) -> None:
-    assert "gradflow run quickstart.yaml" in gradflow(folder, "--help").stdout
-    for command in ("new", "run", "show", "check"):
+    overview = gradflow(folder, "--help", COLUMNS="80").stdout
+    assert "gradflow run quickstart.yaml" in overview
+    assert "..." not in overview.partition("Commands:")[2]  # no summary is cut
+    for command in ("new", "run", "sweep", "compare", "show", "check"):
         assert f"\n    gradflow {command}" in gradflow(folder, command, "--help").stdout, command
 
 
