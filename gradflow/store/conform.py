@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import is_dataclass
 from functools import cache
 from math import isfinite
 from types import NoneType, UnionType
@@ -34,12 +34,12 @@ def checker(hint: Any) -> Check:
 
 
 def _record(hint: Any) -> Check:
-    """A mapping with the keys of a dataclass, maybe without those that have defaults, or of a TypedDict."""
+    """A mapping with the keys of a dataclass and no others, or with those of a TypedDict."""
     if not (is_dataclass(hint) or is_typeddict(hint)):
         raise TypeError(f"no JSON has the type {hint}")
     hints, closed = get_type_hints(hint), is_dataclass(hint)
     checks = {key: checker(inner) for key, inner in hints.items()}
-    required = [key for key in checks if key not in _optional(hint)]
+    required = [key for key in checks if closed or key not in hint.__optional_keys__]
     texts = [key for key in required if hints[key] is str]
     others = [(key, checks[key]) for key in required if hints[key] is not str]
 
@@ -63,12 +63,6 @@ def _record(hint: Any) -> Check:
         return all(checks[key](value[key]) if key in checks else not closed for key in left)
 
     return conforms
-
-
-def _optional(hint: Any) -> set[str]:
-    if not is_dataclass(hint):
-        return set(hint.__optional_keys__)
-    return {f.name for f in fields(hint) if f.default is not MISSING or f.default_factory is not MISSING}
 
 
 def _either(checks: tuple[Check, ...]) -> Check:

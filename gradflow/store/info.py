@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from gradflow.store.conform import checker
 from gradflow.store.names import DIGEST, FORMAT, RUN, is_id
@@ -57,8 +57,38 @@ class DataInfo(TypedDict):
     sha256: str | None
 
 
+class _Model(TypedDict):
+    depth: int
+
+
+class _Norms(TypedDict):
+    name: Literal["recorded"]
+    path: str
+    kind: Literal["delta", "weight"]
+    layers: list[str]
+
+
+class _Training(TypedDict):
+    steps: int
+
+
+class _Analysis(TypedDict):
+    stable_decades: float
+
+
+class Recorded(TypedDict):
+    """What is known of norms recorded elsewhere, in the place of a config."""
+
+    name: str
+    seeds: int
+    model: _Model
+    data: _Norms
+    training: _Training
+    analysis: _Analysis
+
+
 class _Recorded(TypedDict, total=False):
-    recorded: dict[str, Any]  # of norms recorded elsewhere: what is known, in the place of a config
+    recorded: Recorded
 
 
 class Info(_Recorded):
@@ -112,4 +142,9 @@ def _is_sound(info: Info) -> bool:
         and DIGEST.fullmatch(info["digest"]) is not None
         and info["id"].endswith(info["digest"][:8])
         and (not finished or (bool(info["arrays"]) and info["data"] is not None))
+        and ("recorded" not in info or _is_whole(info["recorded"]))
     )
+
+
+def _is_whole(recorded: Recorded) -> bool:
+    return len(recorded["data"]["layers"]) == recorded["model"]["depth"] > 0

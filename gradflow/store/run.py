@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gradflow.errors import InputError, Problem, RunError, did_you_mean
 from gradflow.store.info import Info, Status, load_info
@@ -62,11 +62,15 @@ class Run:
             self._summary = found.at(str(self.path))
         return self._summary
 
+    def _known(self) -> dict[str, Any]:
+        """What its summary tells as the config."""
+        return dict(self.info["recorded"]) if "recorded" in self.info else self.config.plain()
+
     def _summarized(self) -> Summary:
         if "recorded" in self.info:
             from gradflow.analysis.outside import summarize_outside
 
-            return summarize_outside(self.id, self.info["recorded"], self.recording)
+            return summarize_outside(self.id, self._known(), self.recording)
         return build_summary(self.path, self.config, self.recording, self.info)
 
     @property
@@ -92,9 +96,8 @@ class Run:
         from gradflow.store.arrays import read_arrays
 
         recording = read_arrays(self.path / RECORDING, self.info["arrays"])
-        if "recorded" in self.info:
-            return recording
-        if recording["q"].shape[1:] != (self.config.model.depth, self.config.seeds):
+        known = self._known()
+        if recording["q"].shape[1:] != (known["model"]["depth"], known["seeds"]):
             raise damaged(self.path / RECORDING, "has not the layers and networks of config.yaml")
         return recording
 

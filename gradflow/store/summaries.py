@@ -62,10 +62,47 @@ class _Training(TypedDict):
     diverged_step: int | None
 
 
+class _Choice(TypedDict):
+    name: str
+
+
+class _Network(TypedDict):
+    depth: int
+    width: int
+    activation: _Choice
+    init: _Choice
+    bias: _Choice
+    readout: str
+
+
+class _Taught(TypedDict):
+    steps: int
+    batch_size: int
+    loss: str
+    optimizer: _Choice
+    dtype: str
+
+
+class _Limits(TypedDict):
+    stable_decades: float
+
+
+class _Study(TypedDict):
+    """What reports take from a config; to read the whole of one would take the libraries that compute."""
+
+    seed: int
+    seeds: int
+    model: _Network
+    data: _Choice
+    training: _Taught
+    analysis: _Limits
+
+
 class Brief(TypedDict):
     """What a row of a comparison needs of a summary.json."""
 
     id: str
+    path: str
     name: str
     status: str
     config: dict[str, Any]
@@ -79,7 +116,9 @@ def load_summary(folder: Path, info: Info) -> Summary | None:
     from gradflow.analysis.summary import Summary, summary_from  # comparisons do without
 
     document = _load(folder, info, Summary, str)
-    return None if document is None else summary_from({"format": FORMAT, **document})
+    if document is None or not _is_sound(document, info):
+        return None
+    return summary_from({"format": FORMAT, **document})
 
 
 def load_brief(folder: Path, info: Info) -> Brief | None:
@@ -97,9 +136,20 @@ def _load(folder: Path, info: Info, hint: Any, prepare: Callable[[str], str]) ->
         return None
     if not checker(hint)(document):
         return None
-    verdicts = [document["flow"][row].get("verdict", VERDICTS[-1]) for row in ("initial", "final")]
+    verdicts = {document["flow"][row]["verdict"] for row in ("initial", "final")}
     of_this_run = (document["id"], document["status"]) == (info["id"], info["status"])
-    return document if of_this_run and {*verdicts} <= {*VERDICTS} else None
+    return document if of_this_run and verdicts <= {*VERDICTS} else None
+
+
+def _is_sound(document: dict[str, Any], info: Info) -> bool:
+    """What types do not say: its config is one, tables are even, and a c has its first and last layer."""
+    config = document["config"]
+    known = config == info["recorded"] if "recorded" in info else checker(_Study)(config)
+    history = {name: column for name, column in document["history"].items() if name != "flips"}
+    flows = [*document["flow"].values()]
+    tables = [history, *(flow["profile"] for flow in flows)]
+    fitted = all(flow["c"] is None or len(flow["layers"]) == 2 for flow in flows)
+    return known and fitted and all(len(set(map(len, table.values()))) == 1 for table in tables)
 
 
 def _shortened(text: str) -> str:

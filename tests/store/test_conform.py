@@ -15,7 +15,7 @@ class Pair(TypedDict):
 
 @dataclass
 class Record:
-    """Closed, and what has a default may be missing."""
+    """Closed, and nothing may be missing."""
 
     x: float
     y: tuple[float | None, ...] = ()
@@ -23,6 +23,7 @@ class Record:
 
 
 BIG = 10**400
+YZ: dict[str, Any] = {"y": [], "z": {}}
 
 
 @pytest.mark.parametrize(
@@ -48,8 +49,9 @@ BIG = 10**400
         (Pair, [{"a": 1, "b": None}, {"a": 1, "b": "", "c": 2}], [{}, {"a": 1}, {"a": "1", "b": None}, []]),
         (
             Record,
-            [{"x": 1}, {"x": 1.5, "y": [None], "z": {"k": {"a": 1, "b": "c"}}}],
-            [{}, {"x": None}, {"x": 1, "w": 2}, {"x": 1, "y": {}}, {"x": 1, "z": {"k": {}}}, [], None],
+            [{"x": 1, **YZ}, {"x": 1.5, "y": [None], "z": {"k": {"a": 1, "b": "c"}}}],
+            [{}, YZ, {"x": 1}, {"x": None, **YZ}, {"x": 1, **YZ, "w": 2}, {"x": 1, **YZ, "y": {}},
+             {"x": 1, **YZ, "z": {"k": {}}}, [], None],
         ),
     ],
 )  # fmt: skip

@@ -6,13 +6,13 @@ from hashlib import sha256
 from json import dumps
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from gradflow import yaml_file
 from gradflow.analysis.outside import Norms, summarize_outside
 from gradflow.errors import InputError, Problem
 from gradflow.store.arrays import describe, write_arrays
-from gradflow.store.info import DataInfo, Info, OutcomeInfo, Times, now
+from gradflow.store.info import DataInfo, Info, OutcomeInfo, Recorded, Times, now
 from gradflow.store.names import CONFIG, FORMAT, RECORDING, REPORT, RUN, SUMMARY, is_id
 from gradflow.store.partial import claim
 from gradflow.store.run import Run, open_run
@@ -73,6 +73,6 @@ def run_of(norms: Norms, name: str, source: Path, runs: Path | None = None) -> R
         arrays=arrays,
         outcome=OutcomeInfo(accuracy_final=None, diverged_step=None, diverged_reason=None),
         data=DataInfo(samples=0, features=0, outputs=0, q_0=0.0, sha256=None),
-        recorded=config,
+        recorded=cast(Recorded, config),
     )
     return Run(path, info, recording=recording, summary=summary)
