@@ -136,6 +136,8 @@ def _header(archive: zipfile.ZipFile, name: str, key: str, source: str) -> _Head
 def _array(archive: zipfile.ZipFile, name: str) -> Array:
     with archive.open(f"{name}.npy") as member:
         array: Array = npy.read_array(member, allow_pickle=False)
+        if member.read(1):  # the checksum is looked at where the member ends, and nowhere before
+            raise zipfile.BadZipFile("more bytes than the header declares")
     return array
 
 

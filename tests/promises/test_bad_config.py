@@ -249,7 +249,9 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path, title: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [["sweep", "net.yaml", "depth=1,2"], ["theory", "net.yaml"]], ids=lambda args: args[0]
+    "command",
+    [["sweep", "net.yaml", "depth=1,2"], ["theory", "net.yaml"], ["check", "net.yaml"]],
+    ids=lambda args: args[0],
 )
 @pytest.mark.parametrize(
     "title", ["30,000 brackets", "a tab", "python/object/apply", "a misspelt key", "NUL"]

@@ -63,6 +63,21 @@ def test_a_blow_up_is_found_at_its_step_with_its_reason(dtype: str) -> None:
     assert exact >= 10
 
 
+@pytest.mark.parametrize("sigma_w", [1.0, 0.1])
+@pytest.mark.parametrize("kind", ["silu", "relu"])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_long_way_to_a_blow_up_ends_at_the_same_step(kind: str, sigma_w: float, seed: int) -> None:
+    """Signals that nearly vanish over twelve layers grow for up to forty steps before float64 is left."""
+    plan = small.plan(
+        activation=ACTIVATIONS[kind](), init=Gaussian(sigma_w, 0.0), depth=12, width=4, batch_size=3,
+        steps=40, seed=seed, optimizer=Sgd(lr=1e4),
+    )  # fmt: skip
+    outcome = small.trained(plan, small.data()).outcome
+    step, bad = first_not_finite(plan, small.data(), plan.dtype)
+    assert outcome.diverged_step == step
+    assert any(str(outcome.diverged_reason).startswith(name) for name in bad), (outcome, bad)
+
+
 def strict(text: str) -> Any:
     def refuse(constant: str) -> NoReturn:
         raise AssertionError(constant)

@@ -1,6 +1,9 @@
 """Norms that were recorded elsewhere: every form of a file, what is refused, and the run that they become."""
 
+import io
 import json
+import os
+import zipfile
 from collections.abc import Callable
 from math import exp, log
 from pathlib import Path
@@ -199,6 +202,48 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
     broken.write_bytes(b"PK\x03\x04 and no more")
     with pytest.raises(InputError, match="not a readable npz"):
         read_norms(broken, "delta")
+
+
+def npz(method: int, **members: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as out:
+        for name, content in members.items():
+            out.writestr(f"{name}.npy", content)
+    return file.getvalue()
+
+
+def npy(array: Any) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array, allow_pickle=True)
+    return file.getvalue()
+
+
+class Owned:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.folder),)
+
+
+def test_an_npz_that_is_damaged_runs_or_swells_is_refused(tmp_path: Path) -> None:
+    whole = npz(zipfile.ZIP_STORED, norm=npy(np.array([4.0, 2.0, 1.0])))
+    norms = tmp_path / "norms.npz"
+    for content, words in (
+        (whole.replace(np.float64(2).tobytes(), np.float64(3).tobytes()), "not a readable npz"),
+        (whole.replace(b"(3,)", b"(2,)"), "not a readable npz"),
+        (npz(zipfile.ZIP_STORED, norm=npy(np.array([Owned(tmp_path / "owned")]))), "not a readable npz"),
+        (npz(zipfile.ZIP_DEFLATED, norm=bytes(100_000_001)), "holds more than 100 MB"),
+    ):
+        norms.write_bytes(content)
+        with pytest.raises(InputError, match=words):
+            read_norms(norms, "delta")
+    assert not (tmp_path / "owned").exists()
+    os.truncate(norms, 100_000_001)
+    with pytest.raises(InputError, match="is larger than 100 MB"):
+        read_norms(norms, "delta")
 
 
 def test_norms_become_a_run_that_compare_and_show_take(write: Write, tmp_path: Path) -> None:

@@ -86,6 +86,8 @@ def _arrays(content: bytes, source: str) -> Arrays:
         with zipfile.ZipFile(BytesIO(content)) as archive:
             if sum(member.file_size for member in archive.infolist()) > LARGEST:
                 raise InputError(Problem(f"holds more than {LARGEST // 10**6} MB", source=source))
+            if archive.testzip() is not None:
+                raise zipfile.BadZipFile("a checksum differs")
         with np.load(BytesIO(content), allow_pickle=False) as held:
             return {name: held[name] for name in held.files}
     except InputError:
