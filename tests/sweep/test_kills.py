@@ -14,8 +14,8 @@ import pytest
 from gradflow.store.locks import is_free
 from tests.sweep.small import NET, assert_same_bits, run, small
 
-POINTS, KILLS = 8, 3
-THOROUGH_POINTS, THOROUGH_KILLS = 64, 20
+SWEEPS, POINTS, KILLS = 1, 8, 3
+THOROUGH = 10, 64, 20
 SLOW = ("width=32", "training.steps=60", "data.samples=64")
 
 
@@ -58,25 +58,34 @@ def group_ends(group: int, seconds: float = 2.0) -> bool:
 def test_a_sweep_that_is_killed_again_and_again_loses_and_repeats_nothing(
     tmp_path: Path, thorough: bool
 ) -> None:
-    points, kills = (THOROUGH_POINTS, THOROUGH_KILLS) if thorough else (POINTS, KILLS)
+    sweeps, points, kills = THOROUGH if thorough else (SWEEPS, POINTS, KILLS)
     arguments = [f"seed=range(0,{points})", *SLOW, "depth=10"]
-    (tmp_path / "net.yaml").write_text(NET)
-    rng, seen = random.Random(4), dict[str, str]()
-    for _ in range(kills):
-        kill_at_a_random_moment(tmp_path, arguments, rng)
-        now = finished(tmp_path)
-        assert seen.items() <= now.items()  # nothing lost, nothing computed twice
-        seen = now
-    assert seen, "no point was finished before a kill"
-    done = subprocess.run(command(tmp_path, *arguments), capture_output=True, text=True, check=True)
-    document = json.loads(done.stdout)
-    assert [point["status"] for point in document["points"]] == ["completed"] * points
-    assert seen.items() <= finished(tmp_path).items()
     sweep = small(*arguments)
     run(sweep, tmp_path / "undisturbed")
-    folder = tmp_path / "runs" / sweep.id
-    assert_same_bits(folder, tmp_path / "undisturbed" / sweep.id)
-    assert {path.name for path in folder.iterdir()} == {"sweep.json", *(point.id for point in sweep.points)}
+    for number in range(sweeps):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "net.yaml").write_text(NET)
+        kill_and_complete(folder, arguments, kills, random.Random(4 + number))
+        found = folder / "runs" / sweep.id
+        assert_same_bits(found, tmp_path / "undisturbed" / sweep.id)
+        expected = {"sweep.json", *(point.id for point in sweep.points)}
+        assert {path.name for path in found.iterdir()} == expected
+
+
+def kill_and_complete(folder: Path, arguments: list[str], kills: int, rng: random.Random) -> None:
+    """Kill a sweep so many times, then let it end; no point is lost or computed twice."""
+    seen = dict[str, str]()
+    for _ in range(kills):
+        kill_at_a_random_moment(folder, arguments, rng)
+        now = finished(folder)
+        assert seen.items() <= now.items()
+        seen = now
+    assert seen, "no point was finished before a kill"
+    done = subprocess.run(command(folder, *arguments), capture_output=True, text=True, check=True)
+    document = json.loads(done.stdout)
+    assert {point["status"] for point in document["points"]} == {"completed"}
+    assert seen.items() <= finished(folder).items()
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
