@@ -58,7 +58,8 @@ def _frozen(record: Record, thresholds: Analysis, _: Activation) -> Symptom | No
 
 def _stalled(record: Record, thresholds: Analysis, _: Activation) -> Symptom | None:
     """A loss that has stopped falling, far from fitted, and stays so to the end."""
-    loss, step, span = _loss(record), record["step"], thresholds.stall_steps
+    loss, step = _loss(record), record["step"]
+    span = max(thresholds.stall_steps, int(np.diff(step).max(initial=1)))  # so that a row is in each
     if step[-1] < 2 * span:
         return None
     starts = span * np.arange((step[-1] + 1) // span)

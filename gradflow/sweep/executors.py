@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from gradflow.errors import MissingExtra, Problem, RunError
-from gradflow.sweep.lanes import Lanes
+from gradflow.sweep.lanes import Lanes, for_workers
 from gradflow.sweep.worker import compute, compute_or_die
 
 CONNECTING = 10  # seconds to wait for a scheduler
@@ -114,7 +114,8 @@ class Dask(Place):
             stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": 1}))
             scheduler: Any = self.address
             if scheduler is None:
-                scheduler = stack.enter_context(_local(LocalCluster, self.workers))
+                with for_workers():
+                    scheduler = stack.enter_context(_local(LocalCluster, self.workers))
             client = stack.enter_context(_connected(Client, scheduler))
             executor = client.get_executor(pure=False)
             stack.callback(executor.shutdown, wait=False)

@@ -82,7 +82,7 @@ class _Lane:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=serve, args=(theirs, os.getpid()), daemon=True)
-        with _for_a_worker():
+        with for_workers():
             self._process.start()
         theirs.close()  # so that the end of the worker is the end of the connection
         self._broken = False
@@ -110,8 +110,8 @@ class _Lane:
 
 
 @contextmanager
-def _for_a_worker() -> Iterator[None]:
-    """What a process started here inherits: one BLAS thread, and no Ctrl-C, which is not for it to handle."""
+def for_workers() -> Iterator[None]:
+    """What processes started here inherit: one BLAS thread, and no Ctrl-C, which is not theirs to handle."""
     resource_tracker.ensure_running()  # its start would unblock the signal
     before = {name: os.environ.get(name) for name in ONE_THREAD}
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

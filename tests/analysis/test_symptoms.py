@@ -55,6 +55,14 @@ def test_a_loss_that_stays_where_it_is_has_stalled() -> None:
     assert 50 <= found.step <= 110
 
 
+def test_a_record_of_few_rows_is_looked_at_by_what_it_has() -> None:
+    sparse = {name: array[::20] for name, array in healthy().items()}
+    assert [found.name for found in symptoms({**sparse, "step": 1000 * sparse["step"]})] == []
+    sparse["loss"][3:] = sparse["loss"][3]
+    (found,) = symptoms({**sparse, "step": 1000 * sparse["step"]})
+    assert found.name == "loss-stalled"
+
+
 def test_a_loss_that_is_nearly_nothing_has_not_stalled() -> None:
     record = healthy()
     record["loss"][150:] = 0.01

@@ -101,6 +101,20 @@ def test_a_sweep_that_is_interrupted_says_so_and_goes_on(
     tidy(folder / "runs")
 
 
+@pytest.mark.parametrize("number", CODES)
+def test_a_sweep_on_dask_that_is_interrupted_says_so(folder: Path, number: signal.Signals) -> None:
+    arguments = [*SWEEP, "steps=5000", "every=1000", "--executor", "dask", "--workers", "2"]
+    with started(folder, *arguments) as process:
+        while process.poll() is None and not list(folder.glob("runs/*/*/run.json")):
+            time.sleep(0.01)
+        os.killpg(process.pid, number)
+        done = finished(process)
+        assert (done.code, done.err) == (CODES[number], "error: interrupted\n")
+        time.sleep(0.5)
+        assert not group(process.pid)
+    assert 0 < len(whole(folder / "runs")) < 8
+
+
 @pytest.mark.parametrize("start", [1, 2, 3], ids=["tracker", "first worker", "second worker"])
 @pytest.mark.parametrize("number", CODES)
 def test_a_signal_while_a_worker_starts_says_so(

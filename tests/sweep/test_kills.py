@@ -14,8 +14,8 @@ import pytest
 from gradflow.store.locks import is_free
 from tests.sweep.small import NET, assert_same_bits, run, small
 
-SWEEPS, POINTS, KILLS = 1, 8, 3
-THOROUGH = 10, 64, 20
+POINTS, KILLS = 8, 3
+THOROUGH_POINTS, THOROUGH_KILLS = 64, 200
 SLOW = ("width=32", "training.steps=60", "data.samples=64")
 
 
@@ -30,8 +30,11 @@ def finished(folder: Path) -> dict[str, str]:
     return {document["id"]: document["times"]["finished"] for document in documents}
 
 
-def kill_at_a_random_moment(folder: Path, arguments: list[str], rng: random.Random) -> None:
-    """Start the sweep in a process group of its own, and kill that: mostly once points are being finished."""
+def kill_at_a_random_moment(folder: Path, arguments: list[str], rng: random.Random) -> bool:
+    """Start the sweep in a process group of its own, and kill that: mostly once points are being finished.
+
+    False if it ended before.
+    """
     before = len(finished(folder))
     with subprocess.Popen(
         command(folder, *arguments), start_new_session=True, stdout=subprocess.DEVNULL
@@ -40,7 +43,9 @@ def kill_at_a_random_moment(folder: Path, arguments: list[str], rng: random.Rand
             while len(finished(folder)) == before and sweep.poll() is None:
                 time.sleep(0.01)
         time.sleep(rng.uniform(0, 0.4))
-        os.killpg(sweep.pid, signal.SIGKILL)
+        if sweep.poll() is None:
+            os.killpg(sweep.pid, signal.SIGKILL)
+    return sweep.returncode == -signal.SIGKILL
 
 
 def group_ends(group: int, seconds: float = 2.0) -> bool:
@@ -58,34 +63,35 @@ def group_ends(group: int, seconds: float = 2.0) -> bool:
 def test_a_sweep_that_is_killed_again_and_again_loses_and_repeats_nothing(
     tmp_path: Path, thorough: bool
 ) -> None:
-    sweeps, points, kills = THOROUGH if thorough else (SWEEPS, POINTS, KILLS)
+    points, kills = (THOROUGH_POINTS, THOROUGH_KILLS) if thorough else (POINTS, KILLS)
     arguments = [f"seed=range(0,{points})", *SLOW, "depth=10"]
-    sweep = small(*arguments)
+    sweep, rng, killed = small(*arguments), random.Random(4), 0
     run(sweep, tmp_path / "undisturbed")
-    for number in range(sweeps):
-        folder = tmp_path / str(number)
+    while killed < kills:
+        folder = tmp_path / str(killed)
         folder.mkdir()
         (folder / "net.yaml").write_text(NET)
-        kill_and_complete(folder, arguments, kills, random.Random(4 + number))
+        killed += kill_and_complete(folder, arguments, kills - killed, rng)
         found = folder / "runs" / sweep.id
         assert_same_bits(found, tmp_path / "undisturbed" / sweep.id)
         expected = {"sweep.json", *(point.id for point in sweep.points)}
         assert {path.name for path in found.iterdir()} == expected
 
 
-def kill_and_complete(folder: Path, arguments: list[str], kills: int, rng: random.Random) -> None:
-    """Kill a sweep so many times, then let it end; no point is lost or computed twice."""
-    seen = dict[str, str]()
-    for _ in range(kills):
-        kill_at_a_random_moment(folder, arguments, rng)
+def kill_and_complete(folder: Path, arguments: list[str], most: int, rng: random.Random) -> int:
+    """Kill a sweep at most so many times, then let it end; no point is lost or computed twice."""
+    seen, kills = dict[str, str](), 0
+    while kills < most and kill_at_a_random_moment(folder, arguments, rng):
+        kills += 1
         now = finished(folder)
         assert seen.items() <= now.items()
         seen = now
-    assert seen, "no point was finished before a kill"
+    assert seen or most == 1, "no point was finished before a kill"
     done = subprocess.run(command(folder, *arguments), capture_output=True, text=True, check=True)
     document = json.loads(done.stdout)
     assert {point["status"] for point in document["points"]} == {"completed"}
     assert seen.items() <= finished(folder).items()
+    return kills
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
