@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gradflow.data import Data
-from gradflow.data.npz_file import Npz
+from gradflow.data.npz_file import Npz, _array
 from gradflow.errors import InputError
 
 X = np.arange(12.0).reshape(4, 3)
@@ -179,4 +179,6 @@ def test_pickles_are_never_loaded(tmp_path: Path) -> None:
 
     content = archive(x=npy(np.array([[Trap()]], dtype=object)), y=npy(Y))
     assert "holds object values" in refusal(tmp_path, content)
+    with zipfile.ZipFile(io.BytesIO(content)) as held, pytest.raises(ValueError, match="allow_pickle=False"):
+        _array(held, "x")  # behind the look at the header
     assert not (tmp_path / "trapped").exists()

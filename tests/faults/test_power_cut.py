@@ -3,17 +3,17 @@
 The disk is an image in a file, mounted in loop; a copy of the file is what a cut would leave.
 """
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.faults.checks import whole
+from tests.faults.checks import FILES, whole
 from tests.faults.commands import NET, Warm
 from tests.faults.places import make_image, mounted, needs_root
 
-pytestmark = needs_root
 NOTHING_BY_ITSELF = "loop,commit=600"  # the system waits ten minutes before it writes on its own account
 RUN = ["run", "net.yaml", "--json"]
 
@@ -26,6 +26,23 @@ def after_a_cut(image: Path, place: Path) -> dict[str, str]:
         return whole(disk / "runs")
 
 
+def test_files_and_folders_are_brought_to_the_disk_around_the_rename(warm: Warm, folder: Path) -> None:
+    """Not every file system brings the one with the other, as the one below does."""
+    done = warm(folder, *RUN, strace=["-y", "-e", "trace=fsync,rename"])
+    assert done.code == 0
+    (run,) = whole(folder / "runs")
+    calls = [line for line in done.trace.splitlines() if line.startswith(("fsync(", "rename("))]
+    (shown,) = (number for number, call in enumerate(calls) if f'"runs/{run}")' in call)
+    synced = [re.sub(r".*<(.*)>.*", r"\1", call) for call in calls]
+    before, after = synced[:shown], synced[shown + 1 :]
+    (staging,) = {str(Path(path).parent) for path in before if path.endswith("run.json")}
+    assert Path(staging).parent.name == ".partial"
+    assert {Path(path).name for path in before if path.startswith(f"{staging}/")} == FILES
+    assert before[-1] == staging
+    assert after == [str(folder / "runs"), str(folder)]
+
+
+@needs_root
 @pytest.mark.parametrize("executor", ["serial", "processes"])
 def test_what_is_reported_done_survives_a_power_cut(warm: Warm, tmp_path: Path, executor: str) -> None:
     sweep = ["sweep", "net.yaml", "seed=1,2", "--executor", executor, "--workers", "1", "--json", "--quiet"]

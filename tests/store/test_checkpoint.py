@@ -1,3 +1,4 @@
+import os
 from itertools import count
 from pathlib import Path
 from signal import SIGTERM
@@ -175,6 +176,28 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
             training = training_of(long())
             assert Checkpoint(claimed, long().digest, versions()).resume(training) is None
             assert next(iter(training)).step == 3
+
+
+class Trap:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.folder),)
+
+
+def test_a_checkpoint_that_would_run_something_is_passed_over(tmp_path: Path) -> None:
+    interrupt(tmp_path, long(), 4)
+    path = tmp_path / ".partial" / f"{long().id}-checkpoint"
+    with np.load(path) as archive:
+        arrays: dict[str, Any] = {name: archive[name] for name in archive.files}
+    with path.open("wb") as file:
+        np.savez(file, trap=np.array([Trap(tmp_path / "trapped")]), **arrays)
+    with claim(tmp_path, long().id) as claimed:
+        assert Checkpoint(claimed, long().digest, versions()).resume(training_of(long())) is None
+    assert not (tmp_path / "trapped").exists()
 
 
 def test_another_version_starts_from_the_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,14 +1,16 @@
 import os
 import resource
 from concurrent.futures import ThreadPoolExecutor
+from math import inf, nan
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
 
+from gradflow.cli.output import emit_document
 from gradflow.errors import InputError, RunError
 from gradflow.store import write_output
-from gradflow.store.writing import replace_file
+from gradflow.store.writing import replace_file, write_json
 from tests.store.small import names, queue, running
 
 
@@ -18,6 +20,15 @@ def test_text_is_utf_8_with_unix_line_ends_and_bytes_are_kept(tmp_path: Path) ->
     assert (tmp_path / "a").read_bytes() == b"\xc3\xa9\n\\udcff"
     assert (tmp_path / "b").read_bytes() == b"\x00\r\n"
     assert names(tmp_path) == ["a", "b"]
+
+
+def test_a_number_that_strict_json_has_not_is_written_nowhere(tmp_path: Path) -> None:
+    for value in (nan, inf, {"c": [-inf]}):
+        with pytest.raises(ValueError, match="JSON compliant"):
+            write_json(tmp_path / "out", value)
+        with pytest.raises(ValueError, match="JSON compliant"):
+            emit_document({"c": value})
+    assert names(tmp_path) == []
 
 
 def test_a_file_is_replaced_through_its_links(tmp_path: Path) -> None:
