@@ -16,7 +16,7 @@ from gradflow.report.page import Strip
 if TYPE_CHECKING:
     from gradflow.training import Progress
 
-REDRAWN, TOLD = 0.1, 10.0  # seconds between two pictures, between two lines
+REDRAWN, TOLD = 0.2, 10.0  # seconds between two pictures, between two lines
 BAR = 24
 CLEAR, UP = "\r\x1b[2K", "\x1b[1A"
 
