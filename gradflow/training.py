@@ -190,7 +190,7 @@ class Training:
     def state(self) -> dict[str, Array]:
         """Between two blocks, all that `restore` needs to go on with the same bits.
 
-        Those of `recorded` are among it. The random streams are counter-based, so nothing of them is.
+        The views of `recorded` are among it. The random streams are counter-based, so nothing of them is.
         """
         state = {f"recording.{name}": array for name, array in self.recorded.items()}
         for number, group in enumerate(self._groups):

@@ -11,7 +11,7 @@ from gradflow.store.catalog import Index
 from gradflow.store.checkpoint import SECONDS, Checkpoint
 from gradflow.store.partial import Claim, claim
 from gradflow.store.save import config_text, finished_at, publish, publish_copy
-from gradflow.store.spool import SPOOLED, room
+from gradflow.store.spool import is_large, room
 from gradflow.store.train import train, versions
 from gradflow.store.writing import remove
 from gradflow.training import record_bytes
@@ -76,7 +76,7 @@ def find(config: Config, runs: Path) -> Run | None:
 def _require_disk(config: Config, runs: Path) -> None:
     """Refuse to start what could not be saved."""
     record, free = record_bytes(config.plan), shutil.disk_usage(runs).free
-    needed = record * (2 if record >= SPOOLED else 1)  # beside the spool, when it is saved
+    needed = record * (1 + is_large(record))  # a large one stands in files when it is saved
     if needed > free:
         message = (
             f"the recording needs {size(needed)} and {size(free)} are free: "

@@ -26,10 +26,14 @@ Array = NDArray[Any]
 SPOOLED = 32 << 20  # bytes of a record from which it goes to files
 
 
+def is_large(size: int) -> bool:
+    """Whether a record of `size` bytes goes to files, where the system can reserve their place."""
+    return size >= SPOOLED and hasattr(os, "posix_fallocate")
+
+
 def room(folder: Path, size: int) -> Callable[[tuple[int, ...]], Array]:
     """What makes the arrays of a record of `size` bytes: memory if that is little, else files in `folder`."""
-    is_large = size >= SPOOLED and hasattr(os, "posix_fallocate")
-    return partial(_allocate, folder) if is_large else np.empty
+    return partial(_allocate, folder) if is_large(size) else np.empty
 
 
 def _allocate(folder: Path, shape: tuple[int, ...]) -> Array:
