@@ -1,4 +1,4 @@
-"""Plans and data small enough to be trained in a moment."""
+"""Plans, data and a config small enough to be trained in a moment."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ from gradflow.nn.losses import Mse
 from gradflow.nn.optimizers import Sgd
 from gradflow.training import Plan, Training
 
+NET = """\
+name: net
+seeds: 2
+model: {depth: 3, width: 8, activation: tanh, init: xavier_normal}
+data: {name: gaussian, samples: 32, features: 4, classes: 3}
+training: {steps: 2, batch_size: 8}
+"""
 PLAN = Plan(
     depth=4,
     width=5,

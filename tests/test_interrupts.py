@@ -126,5 +126,6 @@ def test_a_command_that_is_over_is_left_alone() -> None:
 def test_a_signal_that_the_shell_ignores_stays_ignored() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     listen()
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     strike(signal.SIGINT)
     wait()

@@ -12,13 +12,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 WAITING = 120  # seconds for what takes one or two, on a busy machine
-NET = """\
-name: net
-seeds: 2
-model: {depth: 3, width: 8, activation: tanh, init: xavier_normal}
-data: {name: gaussian, samples: 32, features: 4, classes: 3}
-training: {steps: 2, batch_size: 8}
-"""
 
 
 @dataclass(frozen=True)

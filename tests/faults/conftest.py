@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.commands import NET, Warm
+from tests.faults.commands import Warm
+from tests.small import NET
 
 
 @pytest.fixture(scope="session")

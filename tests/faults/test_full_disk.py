@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.faults.checks import tidy, told, whole
-from tests.faults.commands import NET, Done, Warm
+from tests.faults.commands import Done, Warm
 from tests.faults.places import fill, limit_files, needs_root, small_disk
+from tests.small import NET
 
 pytestmark = needs_root
 RUN = ["run", "net.yaml", "--json"]

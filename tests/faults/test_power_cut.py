@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.faults.checks import FILES, whole
-from tests.faults.commands import NET, Warm
+from tests.faults.commands import Warm
 from tests.faults.places import make_image, mounted, needs_root
+from tests.small import NET
 
 NOTHING_BY_ITSELF = "loop,commit=600"  # the system waits ten minutes before it writes on its own account
 RUN = ["run", "net.yaml", "--json"]

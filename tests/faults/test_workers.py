@@ -16,7 +16,8 @@ from gradflow.sweep.outcome import Ended
 from gradflow.sweep.points import parse_sweep
 from gradflow.yaml_file import parse
 from tests.faults.checks import tidy, whole
-from tests.faults.commands import NET, ROOT, WAITING, Done, finished, gradflow, group, started
+from tests.faults.commands import ROOT, WAITING, Done, finished, gradflow, group, started
+from tests.small import NET
 
 LONG = (
     NET + "recording: {every: 1000000}\nsweep: {training.steps: [2, 10000000, 3]}"

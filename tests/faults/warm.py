@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from gradflow.cli import main
-from tests.faults.commands import NET
+from tests.small import NET
 
 PR_SET_PTRACER, ANYBODY = 0x59616D61, -1  # so that the strace of an ordinary user may attach, too
 

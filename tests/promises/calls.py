@@ -22,14 +22,6 @@ CPU_SECONDS = 5  # that any bad file may take
 WAITING_SECONDS = 120  # without computing, as at a FIFO that nobody writes to
 MEMORY = 512 * 10**6  # bytes that any bad file may take
 
-NET = """\
-name: net
-seeds: 2
-model: {depth: 3, width: 8, activation: tanh, init: xavier_normal}
-data: {name: gaussian, samples: 32, features: 4, classes: 3}
-training: {steps: 2, batch_size: 8}
-"""
-
 
 @dataclass(frozen=True)
 class Done:

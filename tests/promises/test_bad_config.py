@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.promises.calls import CPU_SECONDS, NET, assert_refused, gradflow, in_half_a_gigabyte, tree
+from tests.promises.calls import CPU_SECONDS, assert_refused, gradflow, in_half_a_gigabyte, tree
+from tests.small import NET
 
 MODEL = "model: {depth: 3, width: 8, activation: tanh, init: xavier_normal}\n"  # more starts at line 2
 DATA = "data: {name: gaussian, samples: 32, features: 4, classes: 3}\n"

@@ -2,16 +2,15 @@
 
 # ruff: noqa: E501 - rows of tables
 
-import io
 import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.archives import archive, npy
 from tests.promises.calls import CPU_SECONDS, assert_refused, gradflow, in_half_a_gigabyte, tree
 
 MODEL = "name: net\nmodel: {depth: 2, width: 4, activation: tanh, init: he_normal}\n"
@@ -27,24 +26,10 @@ class Owned:
         return os.mkdir, ("owned",)
 
 
-def npy(array: Any) -> bytes:
-    file = io.BytesIO()
-    np.save(file, array, allow_pickle=True)
-    return file.getvalue()
-
-
 def header(shape: str, descr: str = "'<f8'") -> bytes:
     """What stands before the bytes of an array."""
     text = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}}}".encode()
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
-
-
-def archive(method: int = zipfile.ZIP_STORED, **members: bytes) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", method) as out:
-        for name, content in members.items():
-            out.writestr(f"{name}.npy", content)
-    return file.getvalue()
 
 
 X, Y = npy(np.arange(12.0).reshape(4, 3)), npy(np.array([0, 1, 0, 1]))

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.promises.calls import NET, gradflow
+from tests.promises.calls import gradflow
+from tests.small import NET
 
 Damage = Callable[[Path], Any]
 

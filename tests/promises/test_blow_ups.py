@@ -14,8 +14,9 @@ from gradflow.nn.initializers import Gaussian
 from gradflow.nn.optimizers import Sgd
 from gradflow.training import Plan, Training
 from tests import small
-from tests.promises.calls import NET, gradflow
+from tests.promises.calls import gradflow
 from tests.promises.plain import first_not_finite
+from tests.small import NET
 
 KINDS = ("linear", "relu", "leaky_relu", "elu", "selu", "softplus", "silu", "gelu")
 SIZES = ((2, 1.0), (4, 3.0), (8, 1.5))  # depth, sigma_w

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from gradflow.yaml_file import dump
-from tests.promises.calls import NET, Done, gradflow
+from tests.promises.calls import Done, gradflow
+from tests.small import NET
 
 IMAGE = "<img src=x onerror=alert(1)>"
 NAMES = {  # what a file can be called, with what must be read of it

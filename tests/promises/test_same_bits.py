@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.promises.calls import NET, gradflow
+from tests.promises.calls import gradflow
+from tests.small import NET
 
 CONFIG = NET.replace("steps: 2", "steps: 12").replace("seeds: 2", "seeds: 3")
 

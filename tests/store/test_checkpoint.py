@@ -66,7 +66,7 @@ def test_a_training_that_goes_on_from_a_state_gives_the_same_bits(
         assert second.outcome == undisturbed.outcome
 
 
-def test_a_state_is_a_copy() -> None:
+def test_a_state_of_every_row_stays_when_training_goes_on() -> None:
     training = training_of(long())
     steps = iter(training)
     next(steps)

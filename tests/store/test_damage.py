@@ -1,6 +1,5 @@
 """Run directories damaged in every way: one line that names the file and the remedy, and no waiting."""
 
-import io
 import json
 import os
 import shutil
@@ -19,6 +18,7 @@ from gradflow.store.arrays import describe, write_arrays
 from gradflow.store.execute import execute
 from gradflow.store.names import LARGEST
 from gradflow.store.writing import write_file
+from tests.archives import archive, npy
 from tests.store.small import small
 
 DEEP = b"[" * 100_000
@@ -281,20 +281,6 @@ def test_a_config_changed_by_hand_is_told(folder: Path) -> None:
     assert "is not the config of this run: its digest differs" in refusal(folder)
     (folder / "config.yaml").write_text(text.replace("stable_decades: 1.0", "stable_decades: 2.0"))
     assert read_everything(folder).config.analysis.stable_decades == 2
-
-
-def archive(method: int = zipfile.ZIP_STORED, **members: bytes) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", method) as out:
-        for name, content in members.items():
-            out.writestr(f"{name}.npy", content)
-    return file.getvalue()
-
-
-def npy(array: Any) -> bytes:
-    file = io.BytesIO()
-    np.save(file, array, allow_pickle=True)
-    return file.getvalue()
 
 
 def replaced(folder: Path, method: int = zipfile.ZIP_STORED, **arrays: Any) -> None:

@@ -1,6 +1,5 @@
 """Norms that were recorded elsewhere: every form of a file, what is refused, and the run that they become."""
 
-import io
 import json
 import os
 import zipfile
@@ -18,6 +17,7 @@ from gradflow.errors import InputError
 from gradflow.store import open_run, scan
 from gradflow.store.outside import read_norms, run_of, save_norms
 from gradflow.store.rows import read_row
+from tests.archives import archive, npy
 
 C, DEPTH, SEEDS = 0.8, 12, 3
 NAMES = np.array([f"fc{layer}" for layer in range(DEPTH)])
@@ -204,20 +204,6 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
         read_norms(broken, "delta")
 
 
-def npz(method: int, **members: bytes) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", method) as out:
-        for name, content in members.items():
-            out.writestr(f"{name}.npy", content)
-    return file.getvalue()
-
-
-def npy(array: Any) -> bytes:
-    file = io.BytesIO()
-    np.save(file, array, allow_pickle=True)
-    return file.getvalue()
-
-
 class Owned:
     """Makes a folder when it is unpickled."""
 
@@ -229,13 +215,13 @@ class Owned:
 
 
 def test_an_npz_that_is_damaged_runs_or_swells_is_refused(tmp_path: Path) -> None:
-    whole = npz(zipfile.ZIP_STORED, norm=npy(np.linspace(2, 1, 2001)))
+    whole = archive(norm=npy(np.linspace(2, 1, 2001)))
     norms = tmp_path / "norms.npz"
     for content, words in (
         (whole.replace(np.float64(1.5).tobytes(), np.float64(1.6).tobytes()), "not a readable npz"),
         (whole.replace(b"(2001,)", b"(1001,)"), "not a readable npz"),
-        (npz(zipfile.ZIP_STORED, norm=npy(np.array([Owned(tmp_path / "owned")]))), "not a readable npz"),
-        (npz(zipfile.ZIP_DEFLATED, norm=bytes(100_000_001)), "holds more than 100 MB"),
+        (archive(norm=npy(np.array([Owned(tmp_path / "owned")]))), "not a readable npz"),
+        (archive(zipfile.ZIP_DEFLATED, norm=bytes(100_000_001)), "holds more than 100 MB"),
     ):
         norms.write_bytes(content)
         with pytest.raises(InputError, match=words):
