@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from gradflow.nn.buffers import A1, A2, DB2, DW2, STEP2, W2, Z2, Buffers
 from gradflow.nn.optimizers import Optimizer
+from gradflow.nn.scaling import least, most
 
 Array = NDArray[Any]
 Recording = dict[str, NDArray[np.float64]]
@@ -63,7 +64,7 @@ class Recorder:
         if sums.scaled or buffers.forward_scaled or self.dirty[r]:
             self.exponents[r] = buffers.exponent[:-1], *sums.gradient_exponent
             self.dirty[r] = True
-        if not self.logs[r].min() > -np.inf:
+        if not least(self.logs[r]) > -inf:
             self._leave_out_zeros(r)
         self._mend_std(r)
 
@@ -84,7 +85,7 @@ class Recorder:
         size = self.buffers.shape.width * self.buffers.shape.batch
         total, square = self.raw[r, A1], self.raw[r, A2]
         lossy = ~(total * total <= (1 - _LOSSY[self.buffers.dtype]) * size * square) | np.isinf(square)
-        if np.logical_or.reduce(lossy, None):
+        if most(lossy):
             for layer, seed in np.argwhere(lossy):
                 self.std[r, int(layer), int(seed)] = _deviation(self.buffers.a[layer, seed, :-1])
 

@@ -85,7 +85,8 @@ class Batches:
         start, stop = t * self.batch, (t + 1) * self.batch
         first, last = start // self.samples, (stop - 1) // self.samples
         self._epochs = {epoch: self._permutation(epoch) for epoch in range(first, last + 1)}
-        row = np.concatenate([*self._epochs.values()])
+        epochs = list(self._epochs.values())
+        row = epochs[0] if len(epochs) == 1 else np.concatenate(epochs)
         return row[start - first * self.samples : stop - first * self.samples]
 
     def _permutation(self, epoch: int) -> Array:

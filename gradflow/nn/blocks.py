@@ -15,7 +15,7 @@ from gradflow.nn import exact
 from gradflow.nn.activations import Activation
 from gradflow.nn.buffers import A1, A2, Z2, Buffers
 from gradflow.nn.parameters import Parameters
-from gradflow.nn.scaling import RANGES
+from gradflow.nn.scaling import RANGES, least, most
 
 Array = NDArray[Any]
 
@@ -129,10 +129,10 @@ class Plain:
 
     def _check_norms(self) -> None:
         """Have the chunk done again unless every squared norm surely has all its digits."""
-        least, most = np.minimum.reduce(self.norms), np.maximum.reduce(self.norms)
-        self.central = least >= self.range.low and most <= self.range.high
-        held = least > self.range.tiny and most < self.range.huge
-        if not held or not (self.activation.exact_quick or least > exact.LOSSY * most or self._precise()):
+        low, high = least(self.norms), most(self.norms)
+        self.central = low >= self.range.low and high <= self.range.high
+        held = low > self.range.tiny and high < self.range.huge
+        if not held or not (self.activation.exact_quick or low > exact.LOSSY * high or self._precise()):
             exact.backward(self)
 
     def _precise(self) -> bool:

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.nn.scaling import most
+
 Array = NDArray[Any]
 
 
@@ -67,6 +69,14 @@ def tanh(x: Array, out: Array, scratch: Array) -> Array:
     return _passes(x, out, scratch, 1, (1, 0.25))
 
 
+def quarter_tanh(x: Array, out: Array, scratch: Array) -> Array:
+    """tanh(x / 4) in the same way."""
+    if not _has_passes(x):
+        np.multiply(x, number(0.25, x.dtype), out=out)
+        return np.tanh(out, out=out)
+    return _passes(x, out, scratch, 4, (0.25,))
+
+
 def half_tanh(x: Array, out: Array, scratch: Array) -> Array:
     """tanh(x / 2) / 2, which is the logistic function less 1/2, in the same way."""
     if not _has_passes(x):
@@ -78,7 +88,7 @@ def half_tanh(x: Array, out: Array, scratch: Array) -> Array:
 
 
 def _has_passes(x: Array) -> bool:
-    return _NUMPY_IS_SLOW and x.dtype == np.float32 and x.ndim > 1 and x.shape[-1] * x.shape[-2] >= _SMALL
+    return _NUMPY_IS_SLOW and x.ndim > 1 and x.shape[-1] * x.shape[-2] >= _SMALL and x.dtype == np.float32
 
 
 @lru_cache(maxsize=8)
@@ -87,11 +97,11 @@ def _constants(scale: int, dtype: Any) -> tuple[Array, ...]:
     return tuple(number(c, dtype) for p, r in _POLES for c in (p * scale, r))
 
 
-def _passes(x: Array, out: Array, square: Array, scale: int, offsets: tuple[float, float]) -> Array:
-    """tanh x by way of tanh(x / 4) and tanh(x / 2) / 2; at scale 4, of x / 2 and its half."""
+def _passes(x: Array, out: Array, square: Array, scale: int, offsets: tuple[float, ...]) -> Array:
+    """tanh x by way of tanh(x / 4) and tanh(x / 2) / 2, an offset each; at scale 4, of x / 2."""
     p1, r1, p2, r2 = _constants(scale, x.dtype)
     np.multiply(x, x, square)
-    if not np.maximum.reduce(square, None) < _LIMIT**2 * scale:
+    if not most(square) < _LIMIT**2 * scale:
         limit = _LIMIT * scale**0.5
         x = np.clip(x, -limit, limit)
         np.multiply(x, x, square)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gradflow.nn import exact
 from gradflow.nn.buffers import DB2, DW2, STEP2, W2, Buffers
 from gradflow.nn.optimizers import Optimizer
-from gradflow.nn.scaling import RANGES
+from gradflow.nn.scaling import RANGES, least
 
 Array = NDArray[Any]
 
@@ -85,7 +85,7 @@ class Stack:
         batch = self.buffers.shape.batch
         if self.scaled:
             return exact.gradient_scale(self, batch, log_share)
-        if not log_share.any():
+        if least(log_share) == 0:
             return 1 / batch
         scale: Array = (np.exp(log_share) / batch)[:, None, None].astype(self.g.dtype)
         return scale
