@@ -103,7 +103,7 @@ def _passes(x: Array, out: Array, square: Array, scale: int, offsets: tuple[floa
     np.multiply(x, x, square)
     if not most(square) < _LIMIT**2 * scale:
         limit = _LIMIT * scale**0.5
-        x = np.clip(x, -limit, limit)
+        x = np.clip(x, -limit, limit, out=scratch_like(x, 1))
         np.multiply(x, x, square)
     np.add(square, p1, out)
     np.divide(r1, out, out)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.nn.elementwise import number
+from gradflow.nn.elementwise import number, scratch_like
 from gradflow.nn.scaling import most
 
 Array = NDArray[Any]
@@ -106,7 +106,7 @@ def _single(x: Array, unit: float, share: float, out: Array, square: Array) -> A
     center, rise, last, levels, offset = _constants(unit, share)
     np.multiply(x, x, out=square)
     if not most(square) < (_LIMIT * unit) ** 2:
-        x = np.clip(x, -_LIMIT * unit, _LIMIT * unit)
+        x = np.clip(x, -_LIMIT * unit, _LIMIT * unit, out=scratch_like(x, 1))
         np.multiply(x, x, out=square)
     np.add(square, last, out=out)
     for a, b in levels:
