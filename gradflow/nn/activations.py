@@ -399,7 +399,7 @@ def _elu(z: Array, above: float, below: float, out: Array, scratch: Array) -> No
 
 
 def _expm1(z: Array, factor: float, out: Array, scratch: Array) -> None:
-    """factor (exp(z) - 1), z <= 0, as factor 4 u / (1 - u)^2, u = tanh(z / 4): four times as fast as np.expm1."""
+    """factor (exp(z) - 1), z <= 0, as factor 4 u / (1 - u)^2, u = tanh(z / 4): a fourth of np.expm1."""
     quarter_tanh(z, out, scratch)
     root = 0.5 / sqrt(factor)
     np.multiply(out, number(-root, z.dtype), out=scratch)

@@ -206,9 +206,9 @@ def _gradient_layers(stack: Stack) -> None:
             delta = stack.delta[i, seed]
             alive = np.abs(delta).max(axis=0) > 0
             top = int(exponent[alive].max()) if alive.any() else 0
-            scaled = np.ldexp(delta, np.clip(exponent - top, -2000, 0)).T
-            np.matmul(stack.inputs[i, seed], scaled, out=stack.g[i, seed])
-            stack.g[i, seed, -1] = scaled.sum(axis=0)
+            scaled = delta * power_of_two(np.minimum(exponent - top, 0), delta.dtype)
+            np.matmul(stack.inputs[i, seed], scaled.T, out=stack.g[i, seed])
+            np.matmul(scaled, stack.buffers.ones[: exponent.size], out=stack.g[i, seed, -1])
             stack.exponent[:, i, seed] = top + int(stack.input_exponent[i, seed]), top
 
 
