@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "gradflow"
 FLOORS: list[set[str]] = [  # from the ground up; rooms of one floor do not see each other, unless of one name
-    {"errors", "interrupts", "streams", "version"},
+    {"errors", "interrupts", "streams", "threads", "version"},
     {"yaml_events", "starters"},
     {"yaml_file"},
     {"nn"},

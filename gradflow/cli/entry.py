@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import sys
 
-from gradflow import interrupts
-
-THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+from gradflow import interrupts, threads
 
 
 def main() -> int:
     """Run the command line; the exit code is that of design.md."""
-    _one_thread_each()
+    threads.default_to_one()
     _stand_in_for_closed_streams()
     try:
         interrupts.listen()
@@ -27,12 +25,6 @@ def main() -> int:
         complain("interrupted")
         code = interrupted.code
     return code
-
-
-def _one_thread_each() -> None:
-    """One BLAS thread: faster at these sizes, the same bits everywhere; must be set before numpy loads."""
-    if not any(name in os.environ for name in THREADS):
-        os.environ.update(dict.fromkeys(THREADS, "1"))
 
 
 def _stand_in_for_closed_streams() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow import threads
 from gradflow.interrupts import held_back, is_waiting, raise_waiting
 from gradflow.store.info import DataInfo, OutcomeInfo, Status, Times, Versions, now
 from gradflow.store.spool import forget
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from gradflow.recording import Recording
     from gradflow.store.checkpoint import Checkpoint
     from gradflow.training import Progress
-
-_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "OMP_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -104,12 +103,13 @@ def failed(reason: str) -> Result:
 def versions() -> Versions:
     """What computes in this process."""
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    threads = next((os.environ[key] for key in _THREADS if os.environ.get(key, "").isdecimal()), None)
+    set_to = (os.environ.get(name, "") for name in threads.VARIABLES)
+    number = next((value for value in set_to if value.isdecimal()), None)
     return Versions(
         gradflow=__version__,
         numpy=np.__version__,
         blas=f"{blas['name']} {blas.get('version', '')}".strip(),
-        threads=int(threads) if threads else os.cpu_count() or 1,
+        threads=int(number) if number else os.cpu_count() or 1,
     )
 
 

@@ -15,12 +15,9 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any
 
+from gradflow import threads
 from gradflow.interrupts import held_back
 from gradflow.sweep.worker import serve
-
-ONE_THREAD = dict.fromkeys(
-    ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
-)
 
 
 class Lanes(Executor):
@@ -113,9 +110,9 @@ class _Lane:
 def for_workers() -> Iterator[None]:
     """What processes started here inherit: one BLAS thread, and no Ctrl-C, which is not theirs to handle."""
     resource_tracker.ensure_running()  # its start would unblock the signal
-    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    before = {name: os.environ.get(name) for name in threads.ONE}
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    os.environ.update(ONE_THREAD)
+    os.environ.update(threads.ONE)
     try:
         yield
     finally:
