@@ -36,14 +36,14 @@ _TAIL = (  # (1 + 2x) exp(x^2) erfc(x) in powers of (x - 3.75) / (x + 3.75), on 
     3.413179257582568e-08, -1.018072840569057e-08,
 )  # fmt: skip
 # tanh(artanh(erf x) / 2) / 2 = x (c + s a1 / (s + b1 + a2 / (s + b2 + ...))), s = x^2, fitted on |x| <= 4.1
-# so that erf comes out within 2.5e-8; beyond, it rounds to 1 in single precision. Where an inner denominator
-# is 0 the quotient is inf, and the next one 0, as it should be
+# so that erf comes out within 2.5e-8. Where an inner denominator is 0 the quotient is inf, and the next one 0,
+# as it should be
 _CENTER = 0.2820948357171786
 _FRACTION = (  # (a, b) from the outermost inwards
     (-0.3173920468606556, 41.94863781531169), (-1964.2939676098113, 55.512847951351986),
     (72.25561319488313, -2.671145926787435), (19.470054860810507, 9.526885189425757),
 )  # fmt: skip
-_LIMIT = 4.1
+_LIMIT = 4.02  # where it comes out as 1, and its half as 1/2, to the last bit
 
 
 def erf(x: Array, out: Array | None = None, scratch: Array | None = None) -> Array:

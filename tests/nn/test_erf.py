@@ -5,10 +5,12 @@ from __future__ import annotations
 from math import erf as math_erf
 from math import erfc as math_erfc
 from math import exp, pi, sqrt
+from typing import Any
 
 import numpy as np
+import pytest
 
-from gradflow.nn.erf import erf, erfc
+from gradflow.nn.erf import erf, erfc, normal_cdf
 
 X = np.concatenate(
     [np.linspace(-7, 7, 20_001), np.geomspace(1e-300, 1, 2000), [0.0, 1.1, 30.0, -30.0, 1e300]]
@@ -50,3 +52,18 @@ def test_it_writes_where_it_is_told() -> None:
         x, out, scratch = X[:50].astype(dtype), np.empty(50, dtype), np.empty(50, dtype)
         assert erf(x, out, scratch) is out
         np.testing.assert_array_equal(out, erf(x))
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [(np.float32, 1.2e-7), (np.float64, 2.3e-16)])
+def test_the_normal_distribution_function_is_within_two_roundings_of_1(dtype: Any, bound: float) -> None:
+    z = X[np.abs(X) < 1e30].astype(dtype)
+    value = normal_cdf(z, np.empty_like(z), np.empty_like(z))
+    assert np.abs(value - [(1 + math_erf(v / sqrt(2))) / 2 for v in z.astype(np.float64)]).max() < bound
+
+
+def test_single_precision_knows_its_ends() -> None:
+    z = np.array([-np.inf, -1e38, 0, 1e38, np.inf, np.nan], np.float32)
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(erf(z), np.array([-1, -1, 0, 1, 1, np.nan], np.float32))
+        cdf = normal_cdf(z, np.empty_like(z), np.empty_like(z))
+    np.testing.assert_array_equal(cdf, np.array([0, 0, 0.5, 1, 1, np.nan], np.float32))
