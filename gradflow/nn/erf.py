@@ -35,15 +35,15 @@ _TAIL = (  # (1 + 2x) exp(x^2) erfc(x) in powers of (x - 3.75) / (x + 3.75), on 
     1.7545189083616798e-06, -6.610201630166595e-08, -2.594329263693739e-07, 3.49190554515373e-08,
     3.413179257582568e-08, -1.018072840569057e-08,
 )  # fmt: skip
-# tanh(artanh(erf x) / 2) / 2 = x (c + s a1 / (s + b1 + a2 / (s + b2 + ...))), s = x^2, fitted on |x| <= 4.1
-# so that erf comes out within 2.5e-8. Where an inner denominator is 0 the quotient is inf, and the next one 0,
+# tanh(artanh(erf x) / 2) / 2 = x (c + s a1 / (s + b1 + a2 / (s + b2 + ...))), s = x^2, fitted on |x| < 4.1
+# so that erf comes out within 2.5e-8. Where an inner denominator is 0 the quotient is inf, and the next is 0,
 # as it should be
 _CENTER = 0.2820948357171786
 _FRACTION = (  # (a, b) from the outermost inwards
     (-0.3173920468606556, 41.94863781531169), (-1964.2939676098113, 55.512847951351986),
     (72.25561319488313, -2.671145926787435), (19.470054860810507, 9.526885189425757),
 )  # fmt: skip
-_LIMIT = 4.02  # where it comes out as 1, and its half as 1/2, to the last bit
+_LIMIT = 4.02  # here erf comes out as 1, and its half as 1/2, to the last bit
 
 
 def erf(x: Array, out: Array | None = None, scratch: Array | None = None) -> Array:

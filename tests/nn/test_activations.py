@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gradflow.nn import elementwise
 from gradflow.nn.activations import ACTIVATIONS, Activation, Elu, LeakyRelu
 from gradflow.nn.gradcheck import slope_error
 
@@ -18,13 +19,13 @@ each = pytest.mark.parametrize("activation", ALL, ids=repr)
 
 
 def points(activation: Activation, dtype: Any = np.float64) -> Array:
-    """Moderate z, both signs and 0, at no kink; two axes, as the engine has them."""
+    """Moderate z, both signs and 0, at no kink; two axes, as the engine has them, and enough for passes."""
     z = np.concatenate(
         [np.linspace(-8, 8, 3999), np.geomspace(1e-8, 1e-2, 60), -np.geomspace(1e-8, 1e-2, 60)]
     )
     for kink in activation.kinks:
         z = z[np.abs(z - kink) > 1e-9]
-    return z.astype(dtype)[None]
+    return np.stack([z, z[::-1], z]).astype(dtype)
 
 
 def quick(activation: Activation, z: Array) -> Array:
@@ -86,6 +87,20 @@ def test_the_quick_derivative_is_off_by_rounding_errors_of_the_steepest(
     z = points(activation, dtype)
     error = np.abs(quick(activation, z) - activation.derivative(z.astype(np.float64)))
     assert error.max() <= 8 * eps * activation.steepest
+
+
+@pytest.mark.parametrize("activation", [a for a in ALL if a.name != "sin"], ids=repr)
+@pytest.mark.parametrize("slow", [True, False], ids=["passes", "numpy"])
+def test_far_from_0_values_and_slopes_are_those_of_the_ends(
+    activation: Activation, slow: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(elementwise, "_NUMPY_IS_SLOW", slow)
+    z = np.resize(np.array([30, -30, 1e4, -1e4, 1e8, -1e8, 1e30, -1e30], np.float32), (100, 100))
+    with np.errstate(all="ignore"):
+        value, slope = activation.phi(z), quick(activation, z)
+        exact, steep = activation.phi(z.astype(np.float64)), activation.derivative(z.astype(np.float64))
+    np.testing.assert_allclose(value, exact, rtol=1e-6, atol=1e-6)
+    assert np.abs(slope - steep).max() <= 8 * 1.2e-7 * activation.steepest
 
 
 @each
