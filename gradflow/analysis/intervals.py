@@ -62,7 +62,7 @@ def over_networks(values: Array) -> Estimate:
 
 
 def over_layers(values: Array) -> Estimate:
-    """The mean of a series (T,) along the layers of one network, its error robust to autocorrelation.
+    """The mean of a series (T,), such as one network's layers, its error robust to autocorrelation.
 
     Newey & West 1987, eq. 5, with Bartlett weights up to the lag floor(4 (T / 100)^(2/9)).
     """

@@ -31,7 +31,8 @@ def summarize(config: Config, recording: Recording, info: Mapping[str, Any]) -> 
     final, analysis = final_row(recording), config.analysis
     flows = Flows(flow_at(recording, 0, config), flow_at(recording, final, config))
     usable = {name: array[: final + 1] for name, array in recording.items()}
-    symptoms = find_symptoms(usable, analysis, config.model.activation, info["outcome"])
+    chance = info["data"].get("chance") if config.training.loss == "cross_entropy" else None
+    symptoms = find_symptoms(usable, analysis, config.model.activation, info["outcome"], chance)
     return Summary(
         id=config.id,
         path=config.id,

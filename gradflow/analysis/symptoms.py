@@ -7,6 +7,7 @@ sees counts when it lasts for `patience` rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.flow import LN10
+from gradflow.analysis.intervals import Estimate, over_layers
 from gradflow.analysis.summary import Symptom
 from gradflow.nn.activations import Activation
 from gradflow.nn.blocks import SATURATED
@@ -28,15 +30,25 @@ Look = Callable[[Record, "Analysis", Activation], "Symptom | None"]
 FEW_LAYERS = 4  # below, there are no early layers to compare with later ones
 CONVERGED = 0.1  # of the first loss: one that is below has learnt what there is
 BEFORE = 10  # rows whose median loss a spike stands out from
+FEW_ROWS = 12  # below, neighbours that are alike leave a mean without a standard error to rely on
+ROUNDING = 1e-6  # of a loss, what float32 leaves open
 HALF_LINEAR = 0.25  # share of saturated units at q = 1 from which it is the ordinary state, as for relu
 
 
 def find_symptoms(
-    record: Record, thresholds: Analysis, activation: Activation, outcome: Mapping[str, Any]
+    record: Record,
+    thresholds: Analysis,
+    activation: Activation,
+    outcome: Mapping[str, Any],
+    chance: float | None = None,
 ) -> tuple[Symptom, ...]:
-    """Every symptom of a record whose rows are finite, and the blow-up that `outcome` tells of."""
+    """Every symptom of a record whose rows are finite, and the blow-up that `outcome` tells of.
+
+    `chance` is the loss of guessing, where the loss is a cross entropy and it is known.
+    """
     with np.errstate(all="ignore"):
         found = [look(record, thresholds, activation) for look in LOOKS]
+        found.append(None if chance is None else _at_chance(record, thresholds, chance))
     return tuple(symptom for symptom in (*found, _non_finite(outcome)) if symptom is not None)
 
 
@@ -59,7 +71,7 @@ def _frozen(record: Record, thresholds: Analysis, _: Activation) -> Symptom | No
 def _stalled(record: Record, thresholds: Analysis, _: Activation) -> Symptom | None:
     """A loss that has stopped falling, far from fitted, and stays so to the end."""
     loss, step = _loss(record), record["step"]
-    span = max(thresholds.stall_steps, int(np.diff(step).max(initial=1)))  # so that a row is in each
+    span = max(thresholds.stall_steps, _gap(step))  # so that a row is in each
     if step[-1] < 2 * span:
         return None
     starts = span * np.arange((step[-1] + 1) // span)
@@ -73,6 +85,38 @@ def _stalled(record: Record, thresholds: Analysis, _: Activation) -> Symptom | N
     row = int(np.searchsorted(step, first * span))
     message = f"the loss has stalled: it falls by less than that share in {span} steps"
     return _symptom("loss-stalled", record, row, None, falls[first], thresholds.stall_share, message)
+
+
+def _at_chance(record: Record, thresholds: Analysis, chance: float) -> Symptom | None:
+    """A loss that has come to be that of guessing, and stays so to the end.
+
+    It is looked at by halves of a span: one that falls by `stall_share` a span, as it should, is on its way
+    through chance, and leaves the band of that share around it within two spans. A shorter run tells nothing.
+    """
+    loss, step, share = _loss(record), record["step"], thresholds.stall_share
+    half = max(thresholds.stall_steps // 2, FEW_ROWS * _gap(step))
+    if step[-1] < 4 * half:
+        return None
+    ends = np.searchsorted(step, np.arange(step[-1], -1, -half), side="right")  # from the last half back
+    means = [over_layers(loss[start:end]) for end, start in pairwise(ends)]
+    near = [_is_chance(mean, chance, share) for mean in means]
+    lasting = [*near, False].index(False)
+    if lasting < 2 or means[0].mean < (1 - share / 2) * means[1].mean:
+        return None
+    last = over_layers(loss[ends[2] : ends[0]])
+    message = (
+        f"the loss stays at chance, that of guessing classes by their frequency ({chance:.4f}; the last "
+        f"{2 * half} steps have {last.low:.4f} to {last.high:.4f}, 95%): nothing of the inputs shows as "
+        "learnt; for that a stable gradient at initialization is not enough"
+    )
+    return _symptom("loss-at-chance", record, int(ends[lasting]), None, last.mean, chance, message)
+
+
+def _is_chance(loss: Estimate, chance: float, share: float) -> bool:
+    """Whether a whole interval is within `share` of chance, and not below: that is learning, however slow."""
+    assert loss.low is not None
+    assert loss.high is not None  # of at least FEW_ROWS values
+    return (1 - share) * chance < loss.low and (1 - ROUNDING) * chance < loss.high < (1 + share) * chance
 
 
 def _spike(record: Record, thresholds: Analysis, _: Activation) -> Symptom | None:
@@ -158,6 +202,11 @@ def _symptom(
     name: str, record: Record, row: int, layer: int | None, value: float, threshold: float, message: str
 ) -> Symptom:
     return Symptom(name, int(record["step"][row]), layer, float(value), float(threshold), message)
+
+
+def _gap(step: Array) -> int:
+    """How many steps lie between two rows at most."""
+    return int(np.diff(step).max(initial=1))
 
 
 def _loss(record: Record) -> Array:

@@ -59,6 +59,18 @@ class Data:
         """Mean over training samples of |x|^2 / features: where the length map starts."""
         return float(np.einsum("ij,ij->i", self.x, self.x).mean()) / self.features
 
+    @property
+    def chance(self) -> float | None:
+        """The entropy of the training samples' classes, in nats; None if they have none.
+
+        No guess that is the same for every input has a lower mean cross entropy over them.
+        """
+        if not self.classes:
+            return None
+        shares = self.y.mean(axis=0)
+        shares = shares[shares > 0]
+        return float(-(shares @ np.log(shares)))
+
 
 @dataclass(frozen=True)
 class Dataset:

@@ -47,8 +47,15 @@ class OutcomeInfo(TypedDict):
     diverged_reason: str | None
 
 
-class DataInfo(TypedDict):
-    """What the analysis needs to know of the data; `sha256` is of the user's file, if there is one."""
+class _Chance(TypedDict, total=False):
+    chance: float | None
+
+
+class DataInfo(_Chance):
+    """What the analysis needs to know of the data; `sha256` is of the user's file, if there is one.
+
+    `chance`, the loss of guessing classes by their frequency, is missing from runs of older versions.
+    """
 
     samples: int
     features: int

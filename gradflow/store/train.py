@@ -119,5 +119,6 @@ def _facts(data: Data) -> DataInfo:
         features=data.features,
         outputs=data.outputs,
         q_0=data.q_0,
+        chance=data.chance,
         sha256=data.sha256,
     )

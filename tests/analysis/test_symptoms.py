@@ -30,8 +30,30 @@ def healthy() -> dict[str, Any]:
     }
 
 
-def symptoms(record: dict[str, Any], activation: Activation | None = None, **thresholds: Any) -> list[Any]:
-    return list(find_symptoms(record, Analysis(**thresholds), activation or Tanh(), FINE))
+def symptoms(
+    record: dict[str, Any],
+    activation: Activation | None = None,
+    chance: float | None = None,
+    **thresholds: Any,
+) -> list[Any]:
+    return list(find_symptoms(record, Analysis(**thresholds), activation or Tanh(), FINE, chance))
+
+
+def at_chance(
+    level: float = 1.0,
+    noise: float = 0.002,
+    fall: float = 0.0,
+    steps: int = ROWS - 1,
+    seed: int = 0,
+    every: int = 1,
+) -> list[Any]:
+    """That symptom of losses around `level` times chance, 2, that fall by `fall` of it in 50 steps."""
+    step = np.arange(0, steps + 1.0, every)
+    sequence = np.random.default_rng(seed).standard_normal((len(step), NETWORKS))
+    record = {name: array[: len(step)] for name, array in healthy().items()}
+    loss = 2 * (level - fall * (step[:, None] - steps) / 50 + noise * np.sqrt(NETWORKS) * sequence)
+    found = symptoms({**record, "step": step, "loss": loss}, chance=2.0)
+    return [symptom for symptom in found if symptom.name == "loss-at-chance"]
 
 
 def test_a_record_that_is_well_has_no_symptom() -> None:
@@ -67,6 +89,64 @@ def test_a_loss_that_is_nearly_nothing_has_not_stalled() -> None:
     record = healthy()
     record["loss"][150:] = 0.01
     assert symptoms(record) == []
+
+
+def test_a_loss_that_stays_where_guessing_is_is_at_chance() -> None:
+    (found,) = at_chance()
+    assert (found.step, found.layer, found.threshold) == (1, None, 2.0)
+    assert found.value == pytest.approx(2, abs=5 * 2 * 0.002 / np.sqrt(50))
+    assert "a stable gradient at initialization is not enough" in found.message
+    record = healthy()
+    record["loss"][:] = 2.0
+    assert [one.name for one in symptoms(record)] == ["loss-stalled"]  # a regression has no chance
+
+
+@pytest.mark.parametrize(("first", "shown"), [(110, [126]), (151, [151]), (176, [])])
+@pytest.mark.parametrize("before", [1.9, 3.0])
+def test_a_loss_that_comes_to_chance_is_there_from_then_on(
+    before: float, first: int, shown: list[int]
+) -> None:
+    """In whole halves of 50 steps, of which it takes two."""
+    record = healthy()
+    record["loss"][:first], record["loss"][first:] = before, 2.0
+    assert [one.step for one in symptoms(record, chance=2.0) if one.name == "loss-at-chance"] == shown
+
+
+def test_a_loss_significantly_below_chance_is_learning_however_slowly() -> None:
+    """The mean of a half of 25 steps has a standard error of 0.0004 of the loss: 0.4% below are ten of it."""
+    assert all(not at_chance(level=0.996, seed=seed) for seed in range(50))
+    assert all(not at_chance(level=1 - 1e-4, noise=1e-7, seed=seed) for seed in range(50))
+
+
+def test_a_loss_above_chance_is_not_at_chance() -> None:
+    """From the band's edge at 1% on, a network has learnt less than nothing: it began or went wrong."""
+    assert not any(at_chance(level=1.012, seed=seed) for seed in range(50))
+    assert all(at_chance(level=1.005, seed=seed) for seed in range(50))
+
+
+@pytest.mark.parametrize("level", [0.985, 1.0, 1.005])
+def test_noise_that_could_hide_learning_shows_no_chance(level: float) -> None:
+    """A standard error of 1% of the loss: its interval reaches far beyond the band."""
+    assert not any(at_chance(level=level, noise=0.05, seed=seed) for seed in range(50))
+
+
+@pytest.mark.parametrize(("level", "fall"), [(1.0, 0.015), (0.9925, 0.015), (0.998, 0.012)])
+def test_a_loss_on_its_way_through_chance_is_not_at_chance(level: float, fall: float) -> None:
+    assert not any(at_chance(level=level, fall=fall, noise=0.0005, seed=seed) for seed in range(50))
+
+
+def test_chance_is_found_as_often_as_two_intervals_hold_it() -> None:
+    """Each of two 95% intervals lies below the true loss with probability 0.025, some more as it is robust to
+    autocorrelation from 25 steps: 0.9 of 400 is five standard deviations below 0.975^2."""
+    assert sum(bool(at_chance(seed=seed)) for seed in range(400)) >= 0.9 * 400
+
+
+@pytest.mark.parametrize(
+    ("steps", "every", "shown"), [(99, 1, False), (100, 1, True), (400, 10, False), (500, 10, True)]
+)
+def test_a_short_run_is_not_told_that_it_is_at_chance(steps: int, every: int, shown: bool) -> None:
+    """Fewer steps than a slow but proper fall takes to leave the band, or too few rows for an error."""
+    assert bool(at_chance(steps=steps, every=every)) == shown
 
 
 def test_a_loss_that_shoots_up_spikes() -> None:

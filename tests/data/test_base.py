@@ -60,6 +60,16 @@ def test_values_without_a_square_are_refused_unless_standardised_away() -> None:
             prepare(np.array([[1.0], [bad]]), y, classes=True, standardize=False)
 
 
+def test_chance_is_the_entropy_of_the_training_classes_whatever_is_held_out() -> None:
+    y = np.eye(4)[[0] * 6 + [1] * 3 + [2] * 3]
+    data = prepare(np.arange(12.0)[:, None], y, classes=True, standardize=True)
+    assert data.chance == pytest.approx(1.5 * np.log(2))  # of 1/2, 1/4, 1/4 and 0
+    assert prepare(np.arange(12.0)[:, None], y, classes=False, standardize=True).chance is None
+    part = prepare(np.arange(12.0)[:, None], y, classes=True, standardize=True, test_fraction=0.5, seed=3)
+    counts = part.y.sum(axis=0)[:3]
+    assert part.chance == pytest.approx(-sum(n / 6 * np.log(n / 6) for n in counts if n))
+
+
 def test_the_callers_arrays_stay_his_own() -> None:
     x = np.arange(6.0).reshape(3, 2)
     prepare(x, np.eye(3), classes=True, standardize=True)

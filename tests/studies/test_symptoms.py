@@ -36,6 +36,42 @@ def test_a_planted_failure_has_its_symptom_alone(plant: list[str], symptom: str)
     assert names(NET, *plant) == [symptom]
 
 
+STABLE_SIGMOID = (
+    "model: {depth: 50, width: 64, activation: sigmoid, init: {name: gaussian, sigma_w: 4.2}}\nseeds: 2"
+)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["activation=tanh", "init.sigma_w=0.5", "depth=80"],
+        ["training.steps=200"],  # a stable gradient, and weights that must first unlearn their first guesses
+        ["init=xavier_normal", "lr=0.1"],
+        ["init=xavier_normal", "lr=0.1", "seeds=1"],
+    ],
+    ids=" ".join,
+)
+def test_a_network_that_learns_nothing_is_at_chance(overrides: list[str]) -> None:
+    assert "loss-at-chance" in names(STABLE_SIGMOID, *overrides)
+
+
+def test_a_network_that_learns_slowly_is_not_at_chance() -> None:
+    assert names(NET, "lr=1e-3", "depth=30") == []
+
+
+@pytest.mark.parametrize(("loss", "shown"), [("cross_entropy", True), ("mse", False)])
+def test_classes_that_differ_in_size_have_their_own_chance(tmp_path: Path, loss: str, shown: bool) -> None:
+    """Nine of ten samples are of one class: guessing costs 0.325 and not ln 2, and only a cross entropy."""
+    rows = [f"{i * 0.37 % 1},{i * 0.59 % 1},{'rare' if i % 10 == 0 else 'often'}" for i in range(400)]
+    (tmp_path / "x.csv").write_text("\n".join(["a,b,y", *rows]))
+    data = f"\ndata: {{name: csv, path: {tmp_path / 'x.csv'}, target: y}}"
+    net = ["depth=30", "width=16", "init.sigma_w=1", "lr=0.1", "batch_size=400", "training.steps=200"]
+    summary = study(STABLE_SIGMOID + data, *net, f"loss={loss}")
+    found = [symptom for symptom in summary.symptoms if symptom.name == "loss-at-chance"]
+    assert bool(found) == shown
+    assert all(symptom.threshold == pytest.approx(0.325, abs=0.05) for symptom in found)
+
+
 def test_layers_behind_sigmoids_are_frozen() -> None:
     assert "frozen-layers" in names(NET, "activation=sigmoid", "depth=20")
 
