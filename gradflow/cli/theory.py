@@ -50,9 +50,11 @@ def _points(words: Sequence[str]) -> tuple[Mapping[str, Sequence[Any]], list[Con
 
     from gradflow import yaml_file
     from gradflow.config.axes import split
+    from gradflow.config.draft import refuse_spaces
     from gradflow.config.load import parse_config
     from gradflow.sweep.points import parse_sweep
 
+    refuse_spaces(words)
     from_file = "=" not in words[0]
     overrides, q_0 = _without_q0(words[from_file:], from_file)
     path = Path(words[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,9 @@ from gradflow.yaml_events import KeyPath, dotted, one_line
 from gradflow.yaml_file import COMMAND_LINE, Document, parse_value
 
 Place = tuple[str, int | None]  # source and line
+
+# between words that are joined by NUL, which none can hold: lr = 0.1, lr =0.1 or lr= 0.1
+_APART = re.compile(r"(?<![^\0])[^\0=]+(?:\0=\0?[^\0]+|=\0[^\0=]+)(?![^\0])")
 
 
 class Draft:
@@ -86,9 +90,26 @@ class Draft:
             section[key] = {"name": section[key]}
 
 
+def refuse_spaces(words: Sequence[str]) -> None:
+    """InputError for KEY = VALUE, KEY =VALUE or KEY= VALUE among all words of a command.
+
+    For the shell each is several words, of which the first might be taken for a config.
+    """
+    found = [match[0].split("\0") for match in _APART.finditer("\0".join(words))]
+    apart = [parts for parts in found if not any(part.endswith((".yaml", ".yml")) for part in parts)]
+    if apart:
+        message = "write it without spaces, as one word"
+        raise InputError(
+            *(
+                Problem(f"{message}: {one_line(''.join(parts))}", one_line(" ".join(parts)), COMMAND_LINE)
+                for parts in apart
+            )
+        )
+
+
 def apply(overrides: Sequence[str], draft: Draft) -> list[Problem]:
     """Override `draft` by each KEY=VALUE in turn; returns what is wrong with those that cannot be."""
-    overrides, problems = _together(overrides)
+    problems: list[Problem] = []
     for override in overrides:
         name, equals, text = override.partition("=")
         try:
@@ -101,17 +122,6 @@ def apply(overrides: Sequence[str], draft: Draft) -> list[Problem]:
         except InputError as error:
             problems += error.problems
     return problems
-
-
-def _together(overrides: Sequence[str]) -> tuple[list[str], list[Problem]]:
-    """The overrides but for each KEY = VALUE, three words for a shell, and a problem for each of those."""
-    words, problems = list(overrides), []
-    while "=" in words[1:-1]:
-        at = words.index("=", 1)
-        apart, words[at - 1 : at + 2] = words[at - 1 : at + 2], []
-        message = f"write it without spaces, as one word: {one_line(''.join(apart))}"
-        problems.append(Problem(message, one_line(" ".join(apart)), COMMAND_LINE))
-    return words, problems
 
 
 def _own(value: Any) -> Any:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from gradflow import yaml_file
 from gradflow.config import checks
 from gradflow.config.axes import split
-from gradflow.config.draft import Draft, apply
+from gradflow.config.draft import Draft, apply, refuse_spaces
 from gradflow.config.problems import describe, numbers_beyond_floats
 from gradflow.config.schema import SLUG, Config, is_slug
 from gradflow.data import Data, Dataset
@@ -32,6 +32,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
 
     InputError names every problem of form or, if there is none, of meaning, each with its line and key.
     """
+    refuse_spaces([str(path), *overrides])
     return parse_config(yaml_file.read(path), path.parent, overrides)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from gradflow.config import parse_config
+from gradflow.config.draft import refuse_spaces
 from gradflow.errors import InputError
 from gradflow.yaml_file import parse
 
@@ -264,12 +265,36 @@ def test_a_file_name_that_cannot_name_a_run_asks_for_a_name() -> None:
     assert parse_config(parse(MODEL, "my net.yaml"), Path(), ["name=net"]).name == "net"
 
 
-def test_spaces_around_an_equals_sign_are_one_problem_that_shows_the_word() -> None:
-    found = problems_of(MODEL, "lr", "=", "0.1", "seed=1", "depth", "=", "=")
-    assert found == [
-        (None, "lr = 0.1", "write it without spaces, as one word: lr=0.1"),
-        (None, "depth = =", "write it without spaces, as one word: depth=="),
-    ]
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("net.yaml lr = 0.1", "lr = 0.1"),
+        ("lr = 0.1 net.yaml", "lr = 0.1"),
+        ("lr =0.1 net.yaml", "lr =0.1"),
+        ("net.yaml seed=1 lr= 0.1 depth=3", "lr= 0.1"),
+        ("x= 1,2", "x= 1,2"),
+        ("a.b = =", "a.b = ="),
+    ],
+)
+def test_spaces_around_an_equals_sign_are_one_problem_that_shows_the_word(words: str, shown: str) -> None:
+    with pytest.raises(InputError) as error:
+        refuse_spaces(words.split())
+    (problem,) = error.value.problems
+    assert (problem.source, problem.key) == ("command line", shown)
+    assert problem.message == f"write it without spaces, as one word: {shown.replace(' ', '')}"
+
+
+def test_each_word_that_was_written_with_spaces_is_a_problem() -> None:
+    with pytest.raises(InputError) as error:
+        refuse_spaces(["lr", "=", "0.1", "seed=1", "depth", "=", "3", "width", "=4"])
+    assert [problem.key for problem in error.value.problems] == ["lr = 0.1", "depth = 3", "width =4"]
+
+
+@pytest.mark.parametrize(
+    "words", ["clip_norm=", "clip_norm= lr=1", "name=a=b", "clip_norm= net.yaml", "net.yaml = 3", "="]
+)
+def test_other_words_are_not_taken_for_one_that_was_written_with_spaces(words: str) -> None:
+    refuse_spaces(words.split())
 
 
 def test_a_problem_of_one_value_does_not_speak_of_several() -> None:

@@ -269,6 +269,27 @@ def test_every_command_that_takes_a_config_refuses_it_alike(
     )
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "run net.yaml lr = 0.1",
+        "run lr = 0.1 net.yaml",
+        "sweep net.yaml seed=1,2 lr = 0.1",
+        "sweep lr = 0.1 net.yaml",
+        "check lr = 0.1 net.yaml",
+        "theory lr = 0.1",
+        "theory activation=tanh lr = 0.1",
+        "theory net.yaml lr = 0.1",
+    ],
+)
+def test_spaces_around_an_equals_sign_are_one_line_wherever_they_stand(tmp_path: Path, command: str) -> None:
+    (tmp_path / "net.yaml").write_text(NET)
+    before = tree(tmp_path)
+    done = gradflow(tmp_path, *command.split(), seconds=CPU_SECONDS)
+    assert_refused(tmp_path, done, 2, "command line: lr = 0.1", "as one word: lr=0.1", before)
+    assert done.err.count("\n") == 1
+
+
 def test_the_untouched_config_passes(tmp_path: Path) -> None:
     (tmp_path / "net.yaml").write_text("\ufeff" + NET.replace("\n", "\r\n"), encoding="utf-8", newline="")
     assert gradflow(tmp_path, "run", "net.yaml", "--quiet").code == 0
