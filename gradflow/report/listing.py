@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gradflow.analysis.compare import Row
-from gradflow.report.columns import Filled, fitting, table_of
+from gradflow.report.columns import BORDERLINE, Filled, fitting, table_of, verdict_cell
 from gradflow.report.numbers import NONE, age, count, decades, number, scalar, with_error
 from gradflow.report.page import Cell, Column, Command, Page, Sentence, Toned
 from gradflow.store import Entry
@@ -35,7 +35,7 @@ RESULTS = ("c", "c_low", "c_high", "log10_ratio", "verdict", "loss_final")
 
 
 def line_of(entry: Entry, rows: Sequence[Row]) -> Line:
-    """A run, or a sweep with its points' rows: a value is None where they differ."""
+    """A run, or a sweep with its points' rows: a value is None where they differ, `borderline` if any is."""
     names = {row["name"] for row in rows}
     line: Line = {
         "id": entry.id,
@@ -46,6 +46,7 @@ def line_of(entry: Entry, rows: Sequence[Row]) -> Line:
         "planned": entry.planned,
         **{name: _one([row[key] for row in rows]) for name, key in KEYS.items()},
         **{name: _one([row[name] for row in rows]) for name in RESULTS},
+        "borderline": any(row["borderline"] for row in rows),
         "verdicts": dict(Counter(row["verdict"] for row in rows)),
         "values": {name: _distinct([row[key] for row in rows]) for name, key in KEYS.items()},
         "finished": entry.finished.isoformat() if rows else None,
@@ -70,7 +71,9 @@ def ls_page(lines: Sequence[Line], folder: str, room: int | None = None) -> Page
         for title, column in zip(TITLES, cells, strict=True)
     ]
     chosen, hidden = fitting(columns, room, IMPORTANCE)
-    notes = [Sentence(f"hidden for want of room: {', '.join(hidden)}", "note")] if hidden else []
+    marked = any(_is_marked(line) for line in lines) and "verdict" not in hidden
+    notes = [Sentence(BORDERLINE, "note")] if marked else []
+    notes += [Sentence(f"hidden for want of room: {', '.join(hidden)}", "note")] if hidden else []
     title = f"Runs in {folder}" if len(lines) == 1 else f"{count(len(lines))} runs and sweeps in {folder}"
     return Page(title, (table_of(chosen), *notes))
 
@@ -80,10 +83,19 @@ def _cells(line: Line, now: datetime) -> tuple[Cell, ...]:
     old = age((now - datetime.fromisoformat(finished)).total_seconds()) if finished else NONE
     keys = (_several(line["values"][name]) for name in KEYS)
     c = with_error(line["c"], line["c_low"], line["c_high"])
-    verdict = line["verdict"] or ", ".join(f"{n} {name}" for name, n in line["verdicts"].items())
-    tone = line["verdict"] or ""
-    shown = Toned(verdict, tone), Toned(c, tone), decades(line["log10_ratio"]), number(line["loss_final"])
-    return line["id"], _status(line), *keys, *shown, old
+    shown = Toned(c, line["verdict"] or ""), decades(line["log10_ratio"]), number(line["loss_final"])
+    return line["id"], _status(line), *keys, _verdict(line), *shown, old
+
+
+def _verdict(line: Line) -> Cell:
+    """The one that all have, or how many have which."""
+    if line["verdict"]:
+        return verdict_cell(line["verdict"], _is_marked(line))
+    return ", ".join(f"{n} {name}" for name, n in line["verdicts"].items())
+
+
+def _is_marked(line: Line) -> bool:
+    return bool(line["verdict"] and line["borderline"])
 
 
 def _status(line: Line) -> Cell:

@@ -175,6 +175,18 @@ def test_a_sweep_is_one_line_with_the_range_of_its_depths() -> None:
     assert "he, xavier" in cells
 
 
+@pytest.mark.parametrize("sweep", [False, True])
+def test_a_borderline_verdict_of_ls_has_its_mark_and_a_note(sweep: bool) -> None:
+    edge = row("edge-0123abcd", flow=Flows(flow(borderline=True), flow()))
+    rows = [edge, row("study-0123abcd")] if sweep else [edge]
+    page = ls_page([listed(*rows, sweep=sweep), listed(row("study-0123abcd"))], "runs")
+    column = titles(page).index("verdict")
+    cells = [cells[column] for cells in table(page).rows]
+    assert cells == [Toned("vanishing?", "vanishing"), Toned("vanishing", "vanishing")]
+    assert "?: borderline" in notes(page)
+    assert "borderline" not in notes(ls_page([listed(row("study-0123abcd"))], "runs"))
+
+
 def test_an_interrupted_sweep_says_how_many_of_its_points_are_there() -> None:
     line = {**listed(*grid(), sweep=True), "planned": 20}
     assert "4 of 20 points" in table(ls_page([line], "runs")).rows[0]
