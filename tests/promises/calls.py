@@ -1,5 +1,6 @@
 """The command line inside this process, with what a shell would see of it and limits that a shell has not."""
 
+import gc
 import json
 import os
 import signal
@@ -39,7 +40,7 @@ class Unbounded(BaseException):
 def gradflow(folder: Path, *args: str, seconds: float = 60) -> Done:
     """`gradflow ARGS` typed in a folder, its output to pipes in UTF-8; it may compute for some seconds."""
     with TemporaryFile("w+", encoding="utf-8") as out, TemporaryFile("w+", encoding="utf-8") as err:
-        with chdir(folder), _as_a_process(args, out, err), bounded(seconds):
+        with chdir(folder), as_a_process(args, out, err), bounded(seconds):
             code = main()
         return Done(code, _text(out), _text(err))
 
@@ -51,9 +52,10 @@ def _text(file: IO[str]) -> str:
 
 
 @contextmanager
-def _as_a_process(args: tuple[str, ...], out: IO[str], err: IO[str]) -> Iterator[None]:
+def as_a_process(args: tuple[str, ...], out: IO[str], err: IO[str]) -> Iterator[None]:
     """What `main` finds and changes of its process, put back afterwards."""
     before, environment = {number: signal.getsignal(number) for number in CODES}, dict(os.environ)
+    gc.freeze()  # or what other tests left open is collected now, and complains in the command's name
     with pytest.MonkeyPatch.context() as patch:
         for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR"):
             patch.delenv(name, raising=False)
@@ -66,6 +68,7 @@ def _as_a_process(args: tuple[str, ...], out: IO[str], err: IO[str]) -> Iterator
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+            gc.unfreeze()
     os.environ.clear()
     os.environ.update(environment)
 

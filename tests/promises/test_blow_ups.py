@@ -1,5 +1,7 @@
 """More than a hundred blow-ups against plain NumPy: the step, the reason, and no word of NumPy's own."""
 
+import gc
+import io
 import json
 from itertools import product
 from math import inf
@@ -14,7 +16,7 @@ from gradflow.nn.initializers import Gaussian
 from gradflow.nn.optimizers import Sgd
 from gradflow.training import Plan, Training
 from tests import small
-from tests.promises.calls import gradflow
+from tests.promises.calls import as_a_process, gradflow
 from tests.promises.plain import first_not_finite
 from tests.small import NET
 
@@ -77,6 +79,30 @@ def test_a_long_way_to_a_blow_up_ends_at_the_same_step(kind: str, sigma_w: float
     step, bad = first_not_finite(plan, small.data(), plan.dtype)
     assert outcome.diverged_step == step
     assert any(str(outcome.diverged_reason).startswith(name) for name in bad), (outcome, bad)
+
+
+class Left:
+    """What only a collection frees, and complains then, as a socket does that was left open."""
+
+    def __init__(self, complaints: list[str]) -> None:
+        self.itself, self.complaints = self, complaints
+
+    def __del__(self) -> None:
+        self.complaints.append("unclosed")
+
+
+def test_what_another_test_left_behind_does_not_complain_in_a_command_s_name() -> None:
+    complaints: list[str] = []
+    gc.disable()
+    try:
+        Left(complaints)
+        with as_a_process((), io.StringIO(), io.StringIO()):
+            gc.collect()
+            assert not complaints
+    finally:
+        gc.enable()
+    gc.collect()
+    assert complaints
 
 
 def strict(text: str) -> Any:
