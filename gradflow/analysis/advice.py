@@ -19,7 +19,7 @@ from gradflow.analysis.summary import Advice, Flow, Symptom
 from gradflow.nn.activations import ACTIVATIONS, Activation
 from gradflow.nn.initializers import Gaussian, Initializer, Orthogonal
 from gradflow.theory import MeanField, balance
-from gradflow.theory.expectations import tabulated
+from gradflow.theory.expectations import Moments, tabulated
 from gradflow.theory.fluctuations import ratio_variance
 from gradflow.theory.prediction import SMALLEST_WIDTH
 
@@ -101,7 +101,9 @@ def advise(
 ) -> tuple[Advice, ...]:
     """The advice for a run whose flow at initialization is `flow`, the most useful lever first."""
     pulled: list[Advice] = []
-    if flow.verdict in UNSTABLE and config.model.init.law and config.model.width >= SMALLEST_WIDTH:
+    model = config.model
+    predictable = model.init.law and model.width >= SMALLEST_WIDTH
+    if flow.verdict in UNSTABLE and predictable and Moments(model.activation, model.bias.value).in_reach:
         theorist = Theorist(config, data)
         with np.errstate(divide="ignore", invalid="ignore"):  # an activation that passes nothing: ln 0
             pulled = [

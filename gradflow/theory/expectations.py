@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from math import log, pi, sqrt
+from math import exp, log, pi, sqrt
 from typing import Any
 
 import numpy as np
@@ -97,7 +97,7 @@ class Moments:
     def log_square(self, log_v: Array) -> Array:
         """ln E phi^2, at any ln v: outside the range of the integrals it goes on as a power of v."""
         log_v = np.asarray(log_v)
-        result, inside = np.empty(log_v.shape), self.clip(log_v) == log_v
+        result, inside = np.full(log_v.shape, np.nan), self.clip(log_v) == log_v  # nan where ln v is
         with np.errstate(divide="ignore"):
             result[inside] = np.log(self.expectation(square, log_v[inside]))
             if not inside.all():
@@ -137,6 +137,11 @@ class Moments:
     def lowest(self) -> int:
         """The smallest ln v at which integrals are taken."""
         return -1 if self._scale_free else LOWEST
+
+    @property
+    def in_reach(self) -> bool:
+        """Whether z has no larger mean than the largest deviation at which integrals are taken."""
+        return abs(self.mean) <= exp(self.highest / 2)
 
     @property
     def _scale_free(self) -> bool:

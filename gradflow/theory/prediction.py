@@ -23,6 +23,7 @@ ROUNDING = 1e-12  # |ln chi| below which xi is infinite
 LN10 = log(10.0)
 CONSTANT = "constant weights are not random: theory predicts random networks only"
 NARROW = f"mean field needs wide layers (a width of {SMALLEST_WIDTH} or more)"
+SHIFTED = "the constant bias is so large that it alone decides: theory's integrals do not reach so far"
 SHALLOW = "c needs two hidden layers: there is no step between layers"
 DEAD = "no gradient is expected to pass: the weights are 0, or the slope wherever z falls"
 UNBOUNDED = "q grows without bound: there is no q_star, and chi is its limit at large q"
@@ -74,6 +75,8 @@ def predict(
     if width < SMALLEST_WIDTH:
         return Prediction(reason=NARROW)
     network = MeanField.of(activation, init, (features, *[width] * depth), q_0, bias)
+    if not network.moments.in_reach:
+        return Prediction(reason=SHIFTED)
     out = sqrt(width * init.variance(width, outputs)) if readout else 1.0
     parts = [_layers(network, out), _window(network, first), _asymptote(network), _critical(network)]
     reasons = [part.pop("reason") for part in parts if "reason" in part]

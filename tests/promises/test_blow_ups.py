@@ -124,6 +124,7 @@ def strict(text: str) -> Any:
         ["init=orthogonal", "init.gain=1e150"],
         ["activation=elu", "activation.alpha=1e300"],
         ["bias=constant", "bias.value=1e300"],
+        ["bias=constant", "bias.value=1e300", "width=16"],  # theory looks at it too
         ["lr=1e4", "optimizer.momentum=0.9", "depth=8", "loss=mse"],
         ["optimizer=adam", "lr=1e38", "depth=8"],
         ["optimizer=rmsprop", "lr=1e38", "depth=8"],

@@ -143,5 +143,14 @@ def test_inputs_of_zero_give_phi_at_the_bias() -> None:
     assert Moments(Relu(), 0.5).log_square(none)[0] == pytest.approx(2 * np.log(0.5))
 
 
+def test_ln_e_phi_squared_is_nan_where_ln_v_is() -> None:
+    """Not what stood in the memory before."""
+    shape = (1 << 16,)
+    np.empty(shape).fill(7.0)  # handed out again, as likely as not
+    log_v = np.where(np.arange(*shape) % 2, np.nan, 0.0)
+    found = Moments(Relu(), 1.0).log_square(log_v)
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(log_v))
+
+
 def test_only_sin_never_settles() -> None:
     assert [name for name in EVERY if not settles(ACTIVATIONS[name]())] == ["sin"]

@@ -157,6 +157,17 @@ def test_one_layer_has_an_asymptote_but_no_c() -> None:
     assert len(prediction.q) == 1
 
 
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_a_constant_bias_beyond_the_integrals_is_a_reason_at_once(name: str) -> None:
+    activation, edge = ACTIVATIONS[name](), 1e2 if name == "sin" else 8e11
+    for bias in (10 * edge, -1e100, 1e300):
+        beyond = predicted(activation, XavierNormal(), bias=bias)
+        assert (beyond.c, beyond.q.size) == (None, 0)
+        assert str(beyond.reason).startswith("the constant bias is so large that it alone decides")
+        assert predicted(activation, Gaussian(), bias=bias, depth=2).c is not None  # which draws its own
+    assert predicted(activation, XavierNormal(), bias=edge, depth=2).c is not None
+
+
 def test_no_critical_point_is_a_reason() -> None:
     prediction = predicted(Gelu(), HeNormal())
     assert prediction.critical_sigma_w is None
