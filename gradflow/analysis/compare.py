@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from math import hypot
@@ -76,25 +76,17 @@ class Standing:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Rows in the order to be shown, and one line for each damaged run."""
+    """Rows in the order to be shown, and one line for each damaged run.
+
+    `constant` are the keys that are the same in all rows, with their values (of one row, all of its keys);
+    `differing` are the others, in the order of the config.
+    """
 
     rows: tuple[Row, ...]
+    constant: Flat
+    differing: list[str]
     damaged: tuple[str, ...] = ()
     baseline: Row | None = None
-
-    @cached_property
-    def _split(self) -> tuple[Flat, list[str]]:
-        return split([row.config for row in self.rows])
-
-    @property
-    def constant(self) -> Flat:
-        """The keys that are the same in all rows, with their values; of one row, all of its keys."""
-        return self._split[0]
-
-    @property
-    def differing(self) -> list[str]:
-        """The keys that differ between rows, in the order of the config."""
-        return self._split[1]
 
     @property
     def telling(self) -> list[str]:
@@ -167,15 +159,14 @@ def compare(
     Rows without the value come last; by the loss, those too that diverged or failed. InputError for a name
     that no row has.
     """
-    found = Comparison(tuple(rows), tuple(damaged), baseline)
+    rows = tuple(rows)
+    found = Comparison(rows, *split([row.config for row in rows]), tuple(damaged), baseline)
     if sort is None:
         keys = found.differing
         ordered = tuple(sorted(found.rows, key=lambda row: _order(row, keys)))
     else:
         ordered = _sorted(found, sort.removeprefix("-"), sort.startswith("-"))
-    made = Comparison(ordered, found.damaged, baseline)
-    vars(made)["_split"] = found._split  # which the order of the rows does not change
-    return made
+    return replace(found, rows=ordered)
 
 
 def _sorted(found: Comparison, name: str, down: bool) -> tuple[Row, ...]:
