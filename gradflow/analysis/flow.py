@@ -6,7 +6,7 @@ number, is the best estimator of ln c; networks are independent, so their mean i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import exp, log
 from typing import Any
@@ -23,7 +23,7 @@ Row = Mapping[str, Array]  # arrays of the record at one step, each (layers, net
 
 LN10 = log(10.0)
 PROFILE_LAYERS = 200
-PROFILE_DIGITS = 7  # of its factors, and decimals of its logs: more would double summary.json and say nothing
+DRAWN_DIGITS = 7  # of what is there to be drawn, decimals of logs: more would double summary.json for nothing
 DEPTHS = (10, 20, 50, 100)
 POWER_EVIDENCE = 2.0  # difference in T ln(residual) from which a power law is preferred: 2.7 times as likely
 
@@ -157,7 +157,7 @@ def _profile(row: Row) -> Profile:
         return row[name][layers][:, kept].mean(axis=1) if name in row else missing
 
     def decades(name: str) -> Numbers:
-        return numbers((mean(name) / LN10).round(PROFILE_DIGITS))
+        return numbers((mean(name) / LN10).round(DRAWN_DIGITS))
 
     with np.errstate(all="ignore"):
         return Profile(
@@ -165,13 +165,14 @@ def _profile(row: Row) -> Profile:
             decades("log_delta_norm"),
             decades("log_weight_grad_norm"),
             decades("log_bias_grad_norm"),
-            _digits(numbers(np.exp(mean("log_weight_factor")))),
-            _digits(numbers(np.exp(mean("log_slope_factor")))),
+            drawn(numbers(np.exp(mean("log_weight_factor")))),
+            drawn(numbers(np.exp(mean("log_slope_factor")))),
         )
 
 
-def _digits(values: Numbers) -> Numbers:
-    return tuple(None if value is None else float(f"{value:.{PROFILE_DIGITS}g}") for value in values)
+def drawn(values: Iterable[Number]) -> Numbers:
+    """The numbers with as many digits as a picture can show."""
+    return tuple(None if value is None else float(f"{value:.{DRAWN_DIGITS}g}") for value in values)
 
 
 def numbers(values: Array) -> Numbers:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.analysis.flow import LN10, Measured, exp_or_none, measure, numbers
+from gradflow.analysis.flow import DRAWN_DIGITS, LN10, Measured, drawn, exp_or_none, measure, numbers
 from gradflow.analysis.summary import Flip, History
 from gradflow.analysis.verdict import verdict_of
 
@@ -27,17 +27,18 @@ def history_of(recording: Mapping[str, Array], stable_decades: float, patience: 
         loss = recording["loss"][rows].mean(axis=1)
     return History(
         steps=tuple(int(step[row]) for row in rows),
-        c=tuple(exp_or_none(None if one is None else one.mean) for one in log_c),
-        c_low=tuple(exp_or_none(None if one is None else one.low) for one in log_c),
-        c_high=tuple(exp_or_none(None if one is None else one.high) for one in log_c),
-        log10_ratio=tuple(None if one is None else one / LN10 for one in map(_log_ratio, measured)),
-        loss=numbers(loss),
+        c=drawn(exp_or_none(None if one is None else one.mean) for one in log_c),
+        c_low=drawn(exp_or_none(None if one is None else one.low) for one in log_c),
+        c_high=drawn(exp_or_none(None if one is None else one.high) for one in log_c),
+        log10_ratio=tuple(_log10_ratio(one) for one in measured),
+        loss=drawn(numbers(loss)),
         flips=tuple(_flips(_verdicts(log_delta, stable_decades), step, patience)),
     )
 
 
-def _log_ratio(measured: Measured) -> float | None:
-    return None if measured.log_ratio is None else measured.log_ratio.mean
+def _log10_ratio(measured: Measured) -> float | None:
+    ratio = measured.log_ratio
+    return None if ratio is None else round(ratio.mean / LN10, DRAWN_DIGITS)
 
 
 def _verdicts(log_delta: Array, stable_decades: float) -> list[str]:

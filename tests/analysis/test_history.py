@@ -28,6 +28,23 @@ def test_every_row_has_its_c_and_ratio() -> None:
     assert history.loss == pytest.approx([2.0, 1.5, 1.0])
 
 
+def test_a_history_has_the_seven_digits_of_a_picture() -> None:
+    """Of c and the loss, however small; of the ratio seven decimals, the digits of a norm."""
+    third = record([-1 / 3, -1 / 7, -2000 / 7])
+    noise = np.random.default_rng(0).standard_normal(third["log_delta_norm"].shape)
+    third["log_delta_norm"] += 0.1 * noise
+    third["loss"][:] = np.array([1e-9, 1, 1e9])[:, None] / 3
+    history = history_of(third, 1.0, 2)
+    assert history.loss == (3.333333e-10, 0.3333333, 333333300.0)
+    for column in (history.c, history.c_low, history.c_high):
+        assert all(value == float(f"{value:.7g}") for value in column if value is not None)
+    low, exact, high = (np.array(values, float) for values in (history.c_low, history.c, history.c_high))
+    assert ((low < exact) & (exact < high)).all()
+    assert all(value == round(value, 7) for value in history.log10_ratio if value is not None)
+    expected = (third["log_delta_norm"][:, 0] - third["log_delta_norm"][:, -1]).mean(axis=1) / log(10)
+    assert history.log10_ratio == pytest.approx(expected, abs=5.1e-8)
+
+
 def test_a_verdict_flips_when_the_new_one_holds() -> None:
     ratios = [-2.0] * 4 + [0.0, 0.0] + [-2.0] * 3 + [0.0] * 6
     assert history_of(record(ratios), 1.0, 3).flips == (Flip(9, "vanishing", "stable"),)
