@@ -106,8 +106,7 @@ def _at_chance(record: Record, thresholds: Analysis, chance: float) -> Symptom |
     last = over_layers(loss[ends[2] : ends[0]])
     message = (
         f"the loss stays at chance, that of guessing classes by their frequency ({chance:.4f}; the last "
-        f"{2 * half} steps have {last.low:.4f} to {last.high:.4f}, 95%): nothing of the inputs shows as "
-        "learnt; for that a stable gradient at initialization is not enough"
+        f"{2 * half} steps have {last.low:.4f} to {last.high:.4f}, 95%): nothing of the inputs is learnt"
     )
     return _symptom("loss-at-chance", record, int(ends[lasting]), None, last.mean, chance, message)
 
