@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.analysis.intervals import Estimate, over_layers, over_networks
+from gradflow.analysis.intervals import Estimate, along_series, over_networks
 from gradflow.analysis.summary import Flow, Number, Numbers, Profile
 from gradflow.analysis.verdict import verdict_of
 
@@ -59,7 +59,7 @@ def increments(log_delta: Array) -> Array:
 
 def _mean(rising: Array) -> Estimate:
     """Over networks if there are several, else over the layers of the one."""
-    return over_networks(rising.mean(axis=0)) if rising.shape[1] > 1 else over_layers(rising[:, 0])
+    return over_networks(rising.mean(axis=0)) if rising.shape[1] > 1 else along_series(rising[:, 0])
 
 
 def fit_flow(row: Row, step: int, stable_decades: float = 1.0) -> Flow:

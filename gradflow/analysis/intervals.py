@@ -61,8 +61,8 @@ def over_networks(values: Array) -> Estimate:
     return Estimate(mean, float(np.std(values, ddof=1)) / sqrt(count), count - 1, OVER_NETWORKS)
 
 
-def over_layers(values: Array) -> Estimate:
-    """The mean of a series (T,), such as one network's layers, its error robust to autocorrelation.
+def along_series(values: Array) -> Estimate:
+    """The mean of a series (T,), of layers or of steps, its error robust to autocorrelation.
 
     Newey & West 1987, eq. 5, with Bartlett weights up to the lag floor(4 (T / 100)^(2/9)).
     """

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.flow import LN10
-from gradflow.analysis.intervals import Estimate, over_layers
+from gradflow.analysis.intervals import Estimate, along_series
 from gradflow.analysis.summary import Symptom
 from gradflow.nn.activations import Activation
 from gradflow.nn.blocks import SATURATED
@@ -98,12 +98,12 @@ def _at_chance(record: Record, thresholds: Analysis, chance: float) -> Symptom |
     if step[-1] < 4 * half:
         return None
     ends = np.searchsorted(step, np.arange(step[-1], -1, -half), side="right")  # from the last half back
-    means = [over_layers(loss[start:end]) for end, start in pairwise(ends)]
+    means = [along_series(loss[start:end]) for end, start in pairwise(ends)]
     near = [_is_chance(mean, chance, share) for mean in means]
     lasting = [*near, False].index(False)
     if lasting < 2 or means[0].mean < (1 - share / 2) * means[1].mean:
         return None
-    last = over_layers(loss[ends[2] : ends[0]])
+    last = along_series(loss[ends[2] : ends[0]])
     message = (
         f"the loss stays at chance, that of guessing classes by their frequency ({chance:.4f}; the last "
         f"{2 * half} steps have {last.low:.4f} to {last.high:.4f}, 95%): nothing of the inputs is learnt"

@@ -82,9 +82,7 @@ class Analysis(Section):
     stable_decades: Annotated[float, Gt(0)] = 1.0  # |log10_ratio| up to which a network is called stable
     patience: Positive = 5  # rows in a row that a symptom must show before it counts
     frozen_ratio: Annotated[float, Gt(0), Lt(1)] = 1e-3  # early layers' update ratio over the last layers'
-    stall_share: Annotated[float, Gt(0), Lt(1)] = (
-        0.01  # of the loss, by which it should fall, and up to which it is at chance
-    )
+    stall_share: Annotated[float, Gt(0), Lt(1)] = 0.01  # of the loss, by which it should fall, or pass chance
     stall_steps: Positive = 50  # steps in which it should
     spike_factor: Annotated[float, Gt(1)] = 3.0  # the loss over its median of the steps before
     swing_share: Annotated[float, Gt(0)] = 0.3  # of the loss, by which it goes up and down step by step

@@ -14,7 +14,15 @@ import numpy as np
 from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 
-from gradflow.nn.elementwise import half_tanh, number, quarter_tanh, scratch_like, tanh, zeros_like
+from gradflow.nn.elementwise import (
+    expm1,
+    minus_abs,
+    number,
+    scratch_like,
+    sigmoid,
+    tanh,
+    zeros_like,
+)
 from gradflow.nn.erf import erf, erfc, normal_cdf
 
 Array = NDArray[Any]
@@ -106,7 +114,7 @@ class Sigmoid(Activation):
     steepest = 0.25
 
     def value(self, z: Array, out: Array, kept: Array) -> None:
-        _sigmoid(z, out, kept)
+        sigmoid(z, out, kept)
 
     def derivative(self, z: Array) -> Array:
         e = np.exp(-np.abs(z))
@@ -251,7 +259,7 @@ class Silu(Activation):
     steepest = 1.099839  # at z = 2.3994
 
     def value(self, z: Array, out: Array, kept: Array) -> None:
-        np.multiply(z, _sigmoid(z, kept, out), out=out)
+        np.multiply(z, sigmoid(z, kept, out), out=out)
 
     def derivative(self, z: Array) -> Array:
         z = np.clip(z, -700, 700)  # beyond, exp(-|z|) is 0 and inf * 0 would be nan
@@ -274,7 +282,7 @@ class Softplus(Activation):
     exact_quick = True
 
     def value(self, z: Array, out: Array, kept: Array) -> None:
-        _minus_abs(z, out)
+        minus_abs(z, out)
         np.exp(out, out=out)
         np.log1p(out, out=out)
         np.maximum(z, 0, out=kept)
@@ -299,7 +307,7 @@ class Softsign(Activation):
     kinks = (0.0,)
 
     def value(self, z: Array, out: Array, kept: Array) -> None:
-        _minus_abs(z, out)
+        minus_abs(z, out)
         np.subtract(1, out, out=out)
         np.divide(z, out, out=out)
 
@@ -377,35 +385,19 @@ class Sin(Activation):
         np.cos(z, out=out)
 
 
-def _sigmoid(z: Array, out: Array, scratch: Array) -> Array:
-    """1 / (1 + exp(-z)) = 1/2 + tanh(z / 2) / 2."""
-    half_tanh(z, out, scratch)
-    return np.add(out, number(0.5, z.dtype), out=out)
-
-
 def _elu(z: Array, above: float, below: float, out: Array, scratch: Array) -> None:
     """`above` z where z > 0, else `below` (exp(z) - 1)."""
     if z.dtype == np.float32:
         np.minimum(z, zeros_like(z), out=scratch)
-        _expm1(scratch, below, out, scratch_like(z))
+        expm1(scratch, out, scratch_like(z))
     else:
         np.minimum(z, 0, out=out)
         np.expm1(out, out=out)
-        np.multiply(out, number(below, z.dtype), out=out)
+    np.multiply(out, number(below, z.dtype), out=out)
     np.maximum(z, zeros_like(z), out=scratch)
     if above != 1:
         np.multiply(scratch, number(above, z.dtype), out=scratch)
     np.add(out, scratch, out=out)
-
-
-def _expm1(z: Array, factor: float, out: Array, scratch: Array) -> None:
-    """factor (exp(z) - 1), z <= 0, as factor 4 u / (1 - u)^2, u = tanh(z / 4): a fourth of np.expm1."""
-    quarter_tanh(z, out, scratch)
-    root = 0.5 / sqrt(factor)
-    np.multiply(out, number(-root, z.dtype), out=scratch)
-    np.add(scratch, number(root, z.dtype), out=scratch)
-    np.multiply(scratch, scratch, out=scratch)
-    np.divide(out, scratch, out=out)
 
 
 def _elu_slope(a: Array, above: float, below: float, scratch: Array, out: Array) -> None:
@@ -416,15 +408,6 @@ def _elu_slope(a: Array, above: float, below: float, scratch: Array, out: Array)
         np.greater(a, number(0, a.dtype), out=scratch, casting="unsafe")
         np.multiply(scratch, number(above - below, a.dtype), out=scratch)
         np.add(out, scratch, out=out)
-
-
-def _minus_abs(z: Array, out: Array) -> None:
-    """-|z|, through the real part, so that it stays analytic on either side."""
-    if np.iscomplexobj(z):
-        np.multiply(z, np.where(z.real < 0, 1, -1), out=out)
-    else:
-        np.abs(z, out=out)
-        np.negative(out, out=out)
 
 
 ACTIVATIONS: dict[str, type[Activation]] = {

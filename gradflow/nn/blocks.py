@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from gradflow.nn import exact
 from gradflow.nn.activations import Activation
 from gradflow.nn.buffers import A1, A2, Z2, Buffers
+from gradflow.nn.elementwise import least, most
 from gradflow.nn.parameters import Parameters
-from gradflow.nn.scaling import RANGES, least, most
+from gradflow.nn.scaling import RANGES
 
 Array = NDArray[Any]
 

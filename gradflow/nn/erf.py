@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.nn.elementwise import number, scratch_like
-from gradflow.nn.scaling import most
+from gradflow.nn.elementwise import clipped, double, number
 
 Array = NDArray[Any]
 
@@ -104,11 +103,8 @@ def _horner(coefficients: tuple[float, ...], x: Array) -> Array:
 
 def _single(x: Array, unit: float, share: float, out: Array, square: Array) -> Array:
     """share * erf(x / unit): a continued fraction in x^2, and tanh(2u) = 2 t / (1 + t^2) with t = tanh u."""
-    center, rise, last, levels, offset = _constants(unit, share)
-    np.multiply(x, x, out=square)
-    if not most(square) < (_LIMIT * unit) ** 2:
-        x = np.clip(x, -_LIMIT * unit, _LIMIT * unit, out=scratch_like(x, 1))
-        np.multiply(x, x, out=square)
+    center, rise, last, levels = _constants(unit, share)
+    x = clipped(x, _LIMIT * unit, square)
     np.add(square, last, out=out)
     for a, b in levels:
         np.divide(a, out, out=out)
@@ -118,17 +114,16 @@ def _single(x: Array, unit: float, share: float, out: Array, square: Array) -> A
     np.multiply(out, rise, out=out)
     np.add(out, center, out=out)
     np.multiply(out, x, out=out)
-    np.multiply(out, out, out=square)
-    np.add(square, offset, out=square)
-    return np.divide(out, square, out=out)
+    double(out, 1 / (4 * share**2), square)
+    return out
 
 
 @lru_cache(maxsize=4)
-def _constants(unit: float, share: float) -> tuple[Array, Array, Array, list[tuple[Array, Array]], Array]:
-    """c, a1, b_n; from the innermost outwards (a_k+1, b_k); what the last square is added to."""
+def _constants(unit: float, share: float) -> tuple[Array, Array, Array, list[tuple[Array, Array]]]:
+    """c, a1, b_n; from the innermost outwards (a_k+1, b_k)."""
     single = partial(number, dtype=np.float32)
     tops = [single(a * unit**4) for a, _ in _FRACTION]
     steps = [single(b * unit**2) for _, b in _FRACTION]
     levels = list(zip(tops[1:], steps, strict=False))[::-1]
     center, rise = (single(c / (unit * share)) for c in (_CENTER, _FRACTION[0][0]))
-    return center, rise, steps[-1], levels, single(1 / (4 * share**2))
+    return center, rise, steps[-1], levels

@@ -12,17 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.nn.elementwise import least, most
+
 Array = NDArray[Any]
-
-
-def least(x: Array) -> float:
-    """The least entry, nan if there is one; for small arrays a fifth of the time of np.min."""
-    return float(x.item(x.argmin()))
-
-
-def most(x: Array) -> float:
-    """The greatest entry, nan if there is one."""
-    return float(x.item(x.argmax()))
 
 
 @dataclass(frozen=True)

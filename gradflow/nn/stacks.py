@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from gradflow.nn import exact
 from gradflow.nn.buffers import DB2, DW2, STEP2, W2, Buffers
+from gradflow.nn.elementwise import least
 from gradflow.nn.optimizers import Optimizer
-from gradflow.nn.scaling import RANGES, least
+from gradflow.nn.scaling import RANGES
 
 Array = NDArray[Any]
 

@@ -5,8 +5,8 @@ import pytest
 
 from gradflow.analysis.intervals import (
     Estimate,
+    along_series,
     newey_west_lag,
-    over_layers,
     over_networks,
     t_quantile,
     t_tail,
@@ -37,7 +37,7 @@ def test_the_interval_over_layers_covers_where_neighbours_are_correlated() -> No
     rng = np.random.default_rng(1)
     noise = rng.normal(size=(1500, 401))
     series = 0.1 + noise[:, 1:] + 0.6 * noise[:, :-1]  # sd of the mean: 1.6 / 20, naively 1.17 / 20
-    estimates = [over_layers(row) for row in series]
+    estimates = [along_series(row) for row in series]
     covered = np.mean([e.low < 0.1 < e.high for e in estimates])  # type: ignore[operator]
     naive = np.mean([abs(row.mean() - 0.1) < 1.96 * row.std() / 20 for row in series])
     assert naive < 0.87 < 0.90 < covered < 0.97
@@ -48,7 +48,7 @@ def test_the_lag_is_the_rule_of_newey_and_west() -> None:
 
 
 def test_one_value_has_a_mean_but_no_interval() -> None:
-    for estimate in (over_networks(np.array([2.0])), over_layers(np.array([2.0]))):
+    for estimate in (over_networks(np.array([2.0])), along_series(np.array([2.0]))):
         assert estimate == Estimate(2.0)
         assert estimate.low is None
         assert estimate.high is None

@@ -12,11 +12,12 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from gradflow.threads import VARIABLES
 from tests.bench.cases import Case
 
 SLICE = 0.02  # seconds that a contender runs in a round
 AGREEMENT = 1e-3  # of a natural logarithm of a norm of step 1; rounding differs by 1e-5
-THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+THREADS = (*VARIABLES, "NUMBA_NUM_THREADS")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import pytest
 from gradflow.data import Data
 from gradflow.data.npz_file import Npz, _array
 from gradflow.errors import InputError
+from tests.archives import archive, npy
 
 X = np.arange(12.0).reshape(4, 3)
 Y = np.array([5, 3, 3, 9])
@@ -31,21 +32,6 @@ def refusal(folder: Path, content: bytes, **keys: Any) -> str:
         load(folder, content, **keys)
     assert len(caught.value.problems) == 1
     return str(caught.value).replace(str(folder / "d.npz"), "FILE")
-
-
-def archive(method: int = zipfile.ZIP_STORED, **members: bytes) -> bytes:
-    """A zip of raw members, to declare what numpy.savez would not."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", method) as out:
-        for name, content in members.items():
-            out.writestr(f"{name}.npy", content)
-    return file.getvalue()
-
-
-def npy(array: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    np.save(file, array)
-    return file.getvalue()
 
 
 def header(shape: str, descr: str = "'<f8'") -> bytes:
