@@ -56,3 +56,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """'; did you mean X?' for the closest known word, or '' when none is close."""
     close = get_close_matches(word, list(known), n=1)
     return f"; did you mean {close[0]}?" if close else ""
+
+
+def named(error: BaseException) -> str:
+    """The class of an error, and what it says if it says anything: `KeyError: 'depth'`, `CancelledError`."""
+    return ": ".join(part for part in (type(error).__name__, str(error)) if part)

@@ -10,7 +10,7 @@ import shutil
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from time import monotonic
 
 from gradflow.config.load import load_data
 from gradflow.config.memory import physical_memory, size
-from gradflow.errors import GradflowError, InputError, Problem, RunError
+from gradflow.errors import GradflowError, InputError, Problem, RunError, named
 from gradflow.store import Index, Run, open_run
 from gradflow.store.checkpoint import Checkpoint
 from gradflow.store.partial import Claim, claim
@@ -131,7 +131,7 @@ class _Driver:
     def _compute(self, missing: deque[Point], pool: Pool) -> Iterator[Event]:
         try:
             while missing or self.running:
-                while missing and len(self.running) < pool.width():
+                while missing and self._has_room(pool):
                     point = missing.popleft()
                     yield Started(point)
                     since = monotonic()
@@ -145,6 +145,10 @@ class _Driver:
         finally:
             self._save_finished()
 
+    def _has_room(self, pool: Pool) -> bool:
+        with self._answering():
+            return len(self.running) < pool.width()
+
     def _submit(self, point: Point, pool: Pool) -> Future[Result]:
         plain, timeout = point.config.plain(), self.options.timeout
         try:
@@ -152,7 +156,8 @@ class _Driver:
         except InputError as error:  # the file has changed or gone since it was checked
             return finished_future(failed(str(error)))
         if not self.place.in_process:
-            return pool.executor.submit(pool.compute, plain, data, timeout)
+            with self._answering():
+                return pool.executor.submit(pool.compute, plain, data, timeout)
         with claim(self.folder, point.id) as claimed:
             checkpoint = Checkpoint(claimed, point.digest, versions())
             return pool.executor.submit(pool.compute, plain, data, timeout, checkpoint)
@@ -166,7 +171,8 @@ class _Driver:
         point, since = self.running[future]
         result: Result | None
         try:
-            result = future.result()
+            with self._answering(*pool.died):
+                result = future.result()
         except pool.died:
             self.deaths[point.number] += 1
             result = self._result_of_dead(monotonic() - since, self.deaths[point.number] >= pool.tries)
@@ -174,12 +180,20 @@ class _Driver:
                 del self.running[future]
                 missing.appendleft(point)
                 return None
-        except Exception as error:
-            message = f"computes no more ({type(error).__name__}: {error}): run the same sweep again"
-            raise RunError(str(Problem(message, source=f"--executor {self.place.name}"))) from error
         event = self._save(point, result)
         del self.running[future]
         return event
+
+    @contextmanager
+    def _answering(self, *died: type[BaseException]) -> Iterator[None]:
+        """A call to the executor: RunError if it has gone, as a scheduler may; errors in `died` pass."""
+        try:
+            yield
+        except died:
+            raise
+        except Exception as error:
+            message = f"computes no more ({named(error)}): run the same sweep again"
+            raise RunError(str(Problem(message, source=f"--executor {self.place.name}"))) from error
 
     def _result_of_dead(self, seconds: float, last: bool) -> Result | None:
         if self.options.timeout is not None and seconds >= self.options.timeout:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
@@ -14,6 +15,7 @@ from gradflow.sweep.lanes import Lanes, for_workers
 from gradflow.sweep.worker import compute, compute_or_die
 
 CONNECTING = 10  # seconds to wait for a scheduler
+LOOPBACK = "127.0.0.1:0"  # at any free port
 STARTING = 30  # seconds that a worker may take before its own clock runs
 
 
@@ -108,6 +110,7 @@ class Dask(Place):
             from distributed import Client, KilledWorker, LocalCluster
         except ImportError:
             raise MissingExtra("dask", "--executor dask") from None
+        _silence()
         with ExitStack() as stack:
             stack.enter_context(warnings.catch_warnings())
             warnings.filterwarnings("ignore", "Sending large graph")  # the data, which is meant to travel
@@ -122,9 +125,25 @@ class Dask(Place):
             yield Pool(executor, lambda: 2 + 2 * sum(client.ncores().values()), compute, (KilledWorker,))
 
 
+def _silence() -> None:
+    """What a command must say it says itself: distributed logs a scheduler's death, and its end, to stderr.
+
+    For good, since its threads outlive what they serve.
+    """
+    for handler in logging.getLogger("distributed").handlers:
+        handler.setLevel(logging.CRITICAL)
+
+
 def _local(cluster: Any, workers: int) -> Any:
-    """A cluster of this machine, its processes with one thread each."""
-    return cluster(n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs="CRITICAL")
+    """A cluster that only this machine can reach, its processes with one thread each.
+
+    Each has an HTTP server, whatever is asked for: without an address it would listen to the whole network,
+    the scheduler's at a port that the next sweep would want too.
+    """
+    return cluster(
+        n_workers=workers, threads_per_worker=1, silence_logs="CRITICAL", dashboard_address=LOOPBACK,
+        worker_dashboard_address=LOOPBACK, scheduler_kwargs={"dashboard": False},
+    )  # fmt: skip
 
 
 def _connected(client: Any, scheduler: Any) -> Any:

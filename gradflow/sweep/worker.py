@@ -58,6 +58,7 @@ def compute(
     """
     from gradflow.analysis.summarize import summarize
     from gradflow.config import config_from_plain
+    from gradflow.errors import named
     from gradflow.store.train import failed, train
 
     start = perf_counter()
@@ -74,7 +75,7 @@ def compute(
     except TimeoutError as error:
         return failed(str(error))
     except Exception as error:  # a point that cannot be computed must not take the others with it
-        return failed(f"{type(error).__name__}: {error}")
+        return failed(named(error))
 
 
 def compute_or_die(plain: dict[str, Any], data: Data, timeout: float | None) -> Result:

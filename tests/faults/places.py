@@ -2,12 +2,14 @@
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+MOMENTS = 50  # of a tenth of a second, that something may still be busy with a disk
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a disk")
 
 
@@ -19,7 +21,17 @@ def mounted(place: Path, *options: str) -> Iterator[Path]:
     try:
         yield place
     finally:
-        subprocess.run(["umount", str(place)], check=True)
+        _unmount(place)
+
+
+def _unmount(place: Path) -> None:
+    """multiprocessing's tracker, which has the folder of its command, ends a moment after it."""
+    for _ in range(MOMENTS):
+        if subprocess.run(["umount", str(place)], check=False, stderr=subprocess.DEVNULL).returncode == 0:
+            return
+        time.sleep(0.1)
+    subprocess.run(["umount", "--lazy", str(place)], check=True)  # nothing must be left to the tests after
+    raise OSError(f"{place} is still busy")
 
 
 @contextmanager

@@ -1,22 +1,33 @@
 """dask: a real scheduler and two real workers on loopback, one of them killed in the middle of a sweep."""
 
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from gradflow.errors import MissingExtra, RunError
 from gradflow.sweep.driver import Options, run_sweep
 from gradflow.sweep.outcome import Ended
-from tests.sweep.small import assert_same_bits, computed, run, small, statuses
+from tests.faults.checks import tidy, whole
+from tests.faults.commands import ROOT, finished, gradflow, group, started
+from tests.sweep.small import NET, assert_same_bits, computed, run, small, statuses
 
 SWEEP = ("depth=range(2,10)", "width=32", "training.steps=150")
+AT_EXIT = """
+import atexit, logging, multiprocessing, sys
+@atexit.register
+def tell():
+    if "gradflow" in sys.argv[0] and not multiprocessing.parent_process():
+        logging.getLogger("distributed.batched").error("told by a thread that is left")
+"""
 
 
 def free_port() -> int:
@@ -36,7 +47,7 @@ class Cluster:
         ]
         local = ("--no-nanny", "--nthreads", "1", "--no-dashboard", "--local-directory", str(folder))
         self.processes += [self._start(folder, "worker", self.address, *local) for _ in range(2)]
-        self.worker = self.processes[-1]
+        self.scheduler, self.worker = self.processes[0], self.processes[-1]
 
     def _start(self, folder: Path, *arguments: str) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]]
@@ -78,6 +89,55 @@ def test_a_cluster_of_this_machine_is_made_where_no_address_is_given(tmp_path: P
     assert statuses(ended) == {2: "completed", 3: "completed"}
     run(sweep, tmp_path / "undisturbed")
     assert_same_bits(tmp_path / "runs" / sweep.id, tmp_path / "undisturbed" / sweep.id)
+
+
+def test_a_scheduler_that_dies_is_told_in_one_line(cluster: Cluster, tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text(NET)
+    arguments = ["sweep", "net.yaml", "seed=range(0,8)", "steps=5000", "every=1000", "--quiet"]
+    with started(tmp_path, *arguments, "--dask-address", cluster.address) as process:
+        while process.poll() is None and not list(tmp_path.glob("runs/*/*/run.json")):
+            time.sleep(0.01)
+        cluster.scheduler.kill()
+        done = finished(process)
+    told = r"error: --executor dask: computes no more \(.+\): run the same sweep again\n"
+    assert re.fullmatch(told, done.err)
+    assert done.code == 1
+    assert 0 < len(whole(tmp_path / "runs")) < 8
+    tidy(tmp_path / "runs")
+
+
+def test_what_dask_has_left_says_nothing_on_stderr(tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text(NET)
+    (tmp_path / "sitecustomize.py").write_text(AT_EXIT)
+    arguments = ["sweep", "net.yaml", "seed=1,2", "--quiet", "--executor", "dask", "--workers", "1"]
+    done = gradflow(tmp_path, *arguments, under=["env", f"PYTHONPATH={tmp_path}:{ROOT}"])
+    assert (done.code, done.err) == (0, "")
+
+
+def test_two_sweeps_at_once_listen_to_this_machine_only(tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text(NET)
+    arguments = ["sweep", "net.yaml", "steps=5000", "every=1000", "--quiet", "--executor", "dask"]
+    with ExitStack() as stack:
+        both = [
+            stack.enter_context(started(tmp_path, *arguments, f"seed={first},{first + 1}", "--workers", "1"))
+            for first in (1, 3)
+        ]
+        heard = set[str]()
+        while any(process.poll() is None for process in both):
+            heard |= {address for process in both for address in listening(process.pid)}
+            time.sleep(0.05)
+        assert [finished(process).err for process in both] == ["", ""]
+    assert heard == {"127.0.0.1"}
+
+
+def listening(command: int) -> set[str]:
+    """The addresses at which a command and its processes can be reached."""
+    found = set[str]()
+    for number in group(command):
+        with suppress(psutil.Error):
+            connections = psutil.Process(number).net_connections("tcp")
+            found |= {one.laddr.ip for one in connections if one.status == psutil.CONN_LISTEN}
+    return found
 
 
 def test_a_scheduler_that_does_not_answer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
