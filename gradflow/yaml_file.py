@@ -151,6 +151,8 @@ def _without_waiting(path: str, flags: int) -> int:
 
 
 def _neighbour(path: Path) -> str:
+    if "=" in path.name:
+        return ": the config comes first, before KEY=VALUE"
     try:
         return did_you_mean(path.name, os.listdir(path.parent))
     except (OSError, ValueError):

@@ -13,6 +13,8 @@ from gradflow.yaml_file import COMMAND_LINE, Document, parse_value
 
 Place = tuple[str, int | None]  # source and line
 
+SUFFIXES = (".yaml", ".yml")  # of a word that is meant for a config
+
 # between words that are joined by NUL, which none can hold: lr = 0.1, lr =0.1 or lr= 0.1
 _APART = re.compile(r"(?<![^\0])[^\0=]+(?:\0=\0?[^\0]+|=\0[^\0=]+)(?![^\0])")
 
@@ -96,7 +98,7 @@ def refuse_spaces(words: Sequence[str]) -> None:
     For the shell each is several words, of which the first might be taken for a config.
     """
     found = [match[0].split("\0") for match in _APART.finditer("\0".join(words))]
-    apart = [parts for parts in found if not any(part.endswith((".yaml", ".yml")) for part in parts)]
+    apart = [parts for parts in found if not any(part.endswith(SUFFIXES) for part in parts)]
     if apart:
         message = "write it without spaces, as one word"
         raise InputError(
@@ -114,14 +116,18 @@ def apply(overrides: Sequence[str], draft: Draft) -> list[Problem]:
         name, equals, text = override.partition("=")
         try:
             if not (equals and name.strip()):
-                raise InputError(
-                    Problem("is not of the form KEY=VALUE, without spaces", one_line(override), COMMAND_LINE)
-                )
+                raise InputError(Problem(_no_pair(override), one_line(override), COMMAND_LINE))
             key = override_key(name.strip())
             draft.override(tuple(key.split(".")), parse_value(text, key))
         except InputError as error:
             problems += error.problems
     return problems
+
+
+def _no_pair(word: str) -> str:
+    if word.endswith(SUFFIXES):
+        return "is not of the form KEY=VALUE: a config comes first"
+    return "is not of the form KEY=VALUE, without spaces"
 
 
 def _own(value: Any) -> Any:

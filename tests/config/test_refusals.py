@@ -307,6 +307,7 @@ def test_a_problem_of_one_value_does_not_speak_of_several() -> None:
         ("depth", "depth", "is not of the form KEY=VALUE"),
         ("dpeth=3", "dpeth", "unknown key; did you mean depth?"),
         ("model.dpeth=3", "model.dpeth", "unknown key; did you mean model.depth?"),
+        ("net.yaml", "net.yaml", "is not of the form KEY=VALUE: a config comes first"),
         ("=3", "=3", "is not of the form KEY=VALUE, without spaces"),
         ("value=3", "value", "is ambiguous: write model.init.value or model.bias.value"),
         ("alpha=3", "alpha", "is ambiguous: write model.activation.alpha or training.optimizer.alpha"),
