@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 WAITING = 120  # seconds for what takes one or two, on a busy machine
+ENDING = 2  # seconds after which nobody may be left
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,16 @@ def started(folder: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
             process.communicate()
 
 
+def group_ends(leader: int) -> bool:
+    """Whether no process of a group lives on."""
+    end = time.monotonic() + ENDING
+    while group(leader) and time.monotonic() < end:
+        time.sleep(0.02)
+    return not group(leader)
+
+
 def group(leader: int) -> list[int]:
-    """The living processes of a group."""
+    """The living processes of a group: the dead wait for their adopter, who may take seconds to look."""
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:

@@ -12,7 +12,7 @@ from subprocess import Popen
 import pytest
 
 from tests.faults.checks import tidy, whole
-from tests.faults.commands import ROOT, Warm, finished, gradflow, group, started
+from tests.faults.commands import ROOT, Warm, finished, gradflow, group_ends, started
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 SWEEP = ["sweep", "net.yaml", "seed=range(0,8)", "steps=200", "--json", "--quiet"]
@@ -89,8 +89,7 @@ def test_a_sweep_that_is_interrupted_says_so_and_goes_on(
             done = finished(process)
             codes.append(done.code)
             assert (done.code, done.err) in ((CODES[number], "error: interrupted\n"), (0, ""))
-            time.sleep(0.2)
-            assert not group(process.pid)
+            assert group_ends(process.pid)
         now = whole(folder / "runs") if (folder / "runs").exists() else {}
         assert now.items() >= kept.items()
         kept = now
@@ -110,8 +109,7 @@ def test_a_sweep_on_dask_that_is_interrupted_says_so(folder: Path, number: signa
         os.killpg(process.pid, number)
         done = finished(process)
         assert (done.code, done.err) == (CODES[number], "error: interrupted\n")
-        time.sleep(0.5)
-        assert not group(process.pid)
+        assert group_ends(process.pid)
     assert 0 < len(whole(folder / "runs")) < 8
 
 

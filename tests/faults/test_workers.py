@@ -16,7 +16,7 @@ from gradflow.sweep.outcome import Ended
 from gradflow.sweep.points import parse_sweep
 from gradflow.yaml_file import parse
 from tests.faults.checks import tidy, whole
-from tests.faults.commands import ROOT, WAITING, Done, finished, gradflow, group, started
+from tests.faults.commands import ROOT, WAITING, Done, finished, gradflow, group, group_ends, started
 from tests.small import NET
 
 LONG = (
@@ -122,7 +122,7 @@ def test_a_point_that_crashes_its_worker_fails_after_two_tries_and_the_others_ar
     found = [(point["status"], point["reason"]) for point in json.loads(done.out)["points"]]
     assert found[0] == found[2] == ("completed", None)
     assert found[1] == ("failed", "its worker died under it each time: is the memory enough?")
-    assert not group(process.pid)
+    assert group_ends(process.pid)
     assert len(whole(folder / "runs")) == 3
     tidy(folder / "runs")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from gradflow.store.locks import is_free
+from tests.faults.commands import group_ends
 from tests.sweep.small import NET, assert_same_bits, run, small
 
 POINTS, KILLS = 8, 3
@@ -46,18 +47,6 @@ def kill_at_a_random_moment(folder: Path, arguments: list[str], rng: random.Rand
         if sweep.poll() is None:
             os.killpg(sweep.pid, signal.SIGKILL)
     return sweep.returncode == -signal.SIGKILL
-
-
-def group_ends(group: int, seconds: float = 2.0) -> bool:
-    """Whether no process of a group is left within some seconds."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def test_a_sweep_that_is_killed_again_and_again_loses_and_repeats_nothing(
