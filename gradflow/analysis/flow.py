@@ -26,6 +26,7 @@ PROFILE_LAYERS = 200
 DRAWN_DIGITS = 7  # of what is there to be drawn, decimals of logs: more would double summary.json for nothing
 DEPTHS = (10, 20, 50, 100)
 POWER_EVIDENCE = 2.0  # difference in T ln(residual) from which a power law is preferred: 2.7 times as likely
+POWER_FEWEST = 10  # increments; of two that are random one in five would look like a power law
 
 
 def window(depth: int) -> tuple[int, int]:
@@ -128,12 +129,14 @@ def law(rising: Array, first: int) -> str:
     """The law of the increments (T,) from layer `first` on: c^l, all alike, or a power, p ln((l + 1) / l).
 
     Both are fitted by least squares to the increments, which are independent where ln g is a random walk; the
-    power law is named when it is clearly the better one.
+    power law is named when it is clearly the better one, and never from a handful of them.
     """
     layers = np.arange(first, first + len(rising))
     power = np.log((layers + 1) / layers)
     left_by_exponential = float(((rising - rising.mean()) ** 2).sum())
     left_by_power = float(((rising - power * (rising @ power) / (power @ power)) ** 2).sum())
+    if len(rising) < POWER_FEWEST:
+        return "exponential"
     better = left_by_power > 0 and len(rising) * log(max(left_by_exponential, 1e-300) / left_by_power)
     return "power" if better > POWER_EVIDENCE else "exponential"
 

@@ -23,7 +23,7 @@ def inert(text: str) -> str:
 
 
 def number(value: float | None, error: float | None = None) -> str:
-    """A value rounded to the digits that its error leaves: 0.707; without an error, to three digits."""
+    """A value rounded to the digits that its error leaves: 0.707; to two below it, without one to three."""
     if value is None or isnan(value):
         return NONE
     decimals = _decimals(error)
@@ -31,8 +31,9 @@ def number(value: float | None, error: float | None = None) -> str:
         return _significant(value, 3)
     if value and not PLAIN[0] <= log10(abs(value)) < PLAIN[1]:
         return _significant(value, 2)
-    text = f"{value:.{decimals}f}"
-    return text if float(text) or not value else _significant(value, 1)  # its error is larger: still not 0
+    if value and error is not None and abs(value) < error:
+        return _significant(value, 2)  # still not 0, and of two factors one sees the product
+    return f"{value:.{decimals}f}"
 
 
 def with_error(value: float | None, low: float | None, high: float | None) -> str:

@@ -126,6 +126,12 @@ def test_a_power_law_is_told_from_an_exponential() -> None:
     assert law(np.zeros(44), 6) == "exponential"
 
 
+def test_a_handful_of_increments_is_never_called_a_power_law() -> None:
+    exact = np.log((np.arange(1, 11) + 1) / np.arange(1, 11))
+    assert law(exact[:9], 1) == "exponential"
+    assert law(exact + 1e-9, 1) == "power"
+
+
 def test_the_profile_keeps_at_most_200_layers_with_both_ends() -> None:
     profile = fit_flow(row(walk(0.99, depth=5000)), 0).profile
     assert len(profile.layers) == 200

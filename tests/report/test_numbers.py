@@ -124,8 +124,9 @@ def test_text_of_any_language_passes() -> None:
 
 
 def test_a_value_below_its_error_is_not_0() -> None:
-    assert numbers.number(0.21, 3756.0) == "0.2"
-    assert numbers.with_error(0.21, 0.0, 3756.0) == "0.2 ± 3756"
+    assert numbers.number(0.21, 3756.0) == "0.21"
+    assert numbers.number(0.8, 11.0) == "0.80"
+    assert numbers.with_error(0.21, 0.0, 3756.0) == "0.21 ± 3756"
     assert numbers.number(0.0, 0.3) == "0.0"
 
 
