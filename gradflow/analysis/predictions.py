@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, log
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,9 @@ from gradflow.analysis.flow import window
 from gradflow.analysis.summary import Theory, strict
 from gradflow.nn.activations import Activation
 from gradflow.nn.initializers import Gaussian
-from gradflow.theory import Prediction, phase_table, predict
-from gradflow.theory.prediction import ROUNDING, SMALLEST_WIDTH, phase
+from gradflow.theory import Prediction, critical_point, phase_table, predict
+from gradflow.theory.expectations import tabulated
+from gradflow.theory.prediction import DEAD, ROUNDING, SMALLEST_WIDTH, UNBOUNDED, phase
 
 if TYPE_CHECKING:
     from gradflow.config import Config
@@ -72,33 +73,53 @@ def layers_of(prediction: Prediction) -> list[dict[str, Any]]:
     ]
 
 
-def theories(configs: Sequence[Config], inputs: Inputs) -> list[Theory]:
-    """Theory for each config: all Gaussian inits of one network in one table, the others one by one."""
+def theories(configs: Sequence[Config], inputs: Sequence[Inputs]) -> list[Theory]:
+    """Theory for each config on its inputs: Gaussian inits of one network in a table, others one by one."""
     found: dict[int, Theory] = {}
-    groups: dict[tuple[Activation, int, int], list[int]] = {}
-    for number, config in enumerate(configs):
+    groups: dict[tuple[Activation, int, int, float], list[int]] = {}
+    for number, (config, given) in enumerate(zip(configs, inputs, strict=True)):
         model = config.model
-        tabular = isinstance(model.init, Gaussian) and inputs.features == model.width >= SMALLEST_WIDTH
+        tabular = isinstance(model.init, Gaussian) and given.features == model.width >= SMALLEST_WIDTH
         if tabular and model.depth > 1:
-            groups.setdefault((model.activation, model.depth, model.width), []).append(number)
+            groups.setdefault((model.activation, model.depth, model.width, given.q_0), []).append(number)
         else:
-            found[number] = theory_of(predicted(config, inputs))
-    for (activation, depth, width), numbers in groups.items():
-        inits = [configs[number].model.init for number in numbers]
-        found.update(zip(numbers, _tabled(activation, inits, depth, width, inputs.q_0), strict=True))
+            found[number] = theory_of(predicted(config, given))
+    for (activation, depth, width, q_0), numbers in groups.items():
+        inits = [init for number in numbers if isinstance(init := configs[number].model.init, Gaussian)]
+        found.update(zip(numbers, _tabled(activation, inits, depth, width, q_0), strict=True))
     return [found[number] for number in range(len(configs))]
 
 
-def _tabled(activation: Activation, inits: Iterable[Any], depth: int, width: int, q_0: float) -> list[Theory]:
+def _tabled(
+    activation: Activation, inits: Sequence[Gaussian], depth: int, width: int, q_0: float
+) -> list[Theory]:
     sigma_w, sigma_b = np.array([(init.sigma_w, init.sigma_b) for init in inits]).T
     first = window(depth)[0]
     table = phase_table(activation, sigma_w, sigma_b, depth=depth, width=width, q_0=q_0, first=first)
     names = ("c", "c_finite_width", "c_asymptotic", "chi", "chi_parallel", "q_star", "critical_sigma_w")
     columns = [getattr(table, name).tolist() for name in names]
-    return [_theory_at(dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
+    moments = tabulated(activation)
+    return [
+        _theory_at(
+            dict(zip(names, row, strict=True)), init.sigma_w, critical_point(moments, init.sigma_b).reason
+        )
+        for init, row in zip(inits, zip(*columns, strict=True), strict=True)
+    ]
 
 
-def _theory_at(row: dict[str, float]) -> Theory:
+def _theory_at(row: dict[str, float], sigma_w: float, no_critical_point: str | None) -> Theory:
+    """One point of a table, with the reason of what it has not."""
     log_chi = log(row["chi"]) if row["chi"] > 0 else -np.inf
     kept: dict[str, Any] = {name: value if isfinite(value) else None for name, value in row.items()}
-    return Theory(**kept, xi=-1 / log_chi if abs(log_chi) > ROUNDING else None, phase=phase(log_chi))
+    dead = row["c"] == 0
+    if dead:
+        kept["c_finite_width"] = None
+    else:  # Var W = sigma_w^2 / n, so that the weights pass sigma_w from a layer to one as wide
+        kept |= {"weight_factor": sigma_w, "slope_factor": row["c"] / sigma_w}
+    reasons = [DEAD] * dead + [UNBOUNDED] * (kept["q_star"] is None) + [no_critical_point or ""]
+    return Theory(
+        **kept,
+        xi=-1 / log_chi if abs(log_chi) > ROUNDING else None,
+        phase=phase(log_chi),
+        reason="; ".join(filter(None, reasons)) or None,
+    )

@@ -41,11 +41,11 @@ def theory(words: Words, json: Json = False, csv: Csv = False) -> None:
     if axes:
         _emit_table(axes, configs, inputs, json, csv)
     else:
-        _emit_point(configs[0], inputs, json, csv)
+        _emit_point(configs[0], inputs[0], json, csv)
 
 
-def _points(words: Sequence[str]) -> tuple[Mapping[str, Sequence[Any]], list[Config], Inputs]:
-    """The axes, the config of every point, and what theory needs of the data."""
+def _points(words: Sequence[str]) -> tuple[Mapping[str, Sequence[Any]], list[Config], list[Inputs]]:
+    """The axes, the config of every point, and what theory needs of its data."""
     from pathlib import Path
 
     from gradflow import yaml_file
@@ -66,7 +66,7 @@ def _points(words: Sequence[str]) -> tuple[Mapping[str, Sequence[Any]], list[Con
         axes, configs = sweep.axes, [point.config for point in sweep.points]
     else:
         axes, configs = {}, [parse_config(document, base, overrides)]
-    return axes, configs, _inputs(configs[0], q_0)
+    return axes, configs, _inputs(configs, q_0)
 
 
 def _without_q0(overrides: Sequence[str], from_file: bool) -> tuple[list[str], float | None]:
@@ -84,14 +84,21 @@ def _without_q0(overrides: Sequence[str], from_file: bool) -> tuple[list[str], f
     return [override for override in overrides if override not in given], float(value)
 
 
-def _inputs(config: Config, q_0: float | None) -> Inputs:
+def _inputs(configs: Sequence[Config], q_0: float | None) -> list[Inputs]:
+    """Those of each config's data, each of which is loaded once; with a q0, of as many features as units."""
+    from functools import cache
+
     from gradflow.analysis.predictions import Inputs
     from gradflow.config.load import load_data
 
+    @cache
+    def of(dataset: Any) -> Inputs:
+        data = load_data(dataset)
+        return Inputs(data.features, data.outputs, data.q_0)
+
     if q_0 is not None:
-        return Inputs(config.model.width, 10, q_0)
-    data = load_data(config.data)
-    return Inputs(data.features, data.outputs, data.q_0)
+        return [Inputs(config.model.width, 10, q_0) for config in configs]
+    return [of(config.data) for config in configs]
 
 
 def _emit_point(config: Config, inputs: Inputs, json: bool, csv: bool) -> None:
@@ -118,7 +125,7 @@ def _emit_point(config: Config, inputs: Inputs, json: bool, csv: bool) -> None:
 
 
 def _emit_table(
-    axes: Mapping[str, Sequence[Any]], configs: list[Config], inputs: Inputs, json: bool, csv: bool
+    axes: Mapping[str, Sequence[Any]], configs: list[Config], inputs: list[Inputs], json: bool, csv: bool
 ) -> None:
     from itertools import product
 

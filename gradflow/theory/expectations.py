@@ -208,9 +208,13 @@ class TabulatedMoments(Moments):
 
 
 @lru_cache(maxsize=64)
-def tabulated(activation: Activation, mean: float = 0.0) -> TabulatedMoments:
-    """The table of an activation, one in a process, so that its pieces are made once."""
-    return TabulatedMoments(activation, mean)
+def tabulated(activation: Activation, mean: float = 0.0) -> Moments:
+    """The table of an activation, one in a process, so that its pieces are made once.
+
+    No table for a shifted z, whose moments span decades within a piece where it seldom gets past a kink: an
+    interpolant of them is below 0 there.
+    """
+    return Moments(activation, mean) if mean else TabulatedMoments(activation)
 
 
 @lru_cache(maxsize=64)

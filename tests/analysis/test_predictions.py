@@ -20,22 +20,34 @@ def config(*overrides: str) -> Config:
 def test_a_table_says_what_single_points_say() -> None:
     configs = [
         config(f"activation={name}", f"sigma_w={sigma_w}", f"sigma_b={sigma_b}", f"depth={depth}")
-        for name in ("tanh", "relu")
+        for name in ("tanh", "relu", "gelu")
         for depth in (10, 30)
-        for sigma_w, sigma_b in ((0.9, 0.0), (1.5, 0.1), (2.0, 0.5))
+        for sigma_w, sigma_b in ((0.0, 0.0), (0.9, 0.0), (1.5, 0.1), (2.0, 0.5))
     ]
-    for one, tabled in zip(configs, theories(configs, INPUTS), strict=True):
-        alone = theory_of(predicted(one, INPUTS))
-        assert tabled.c == pytest.approx(alone.c, rel=1e-9)
-        assert tabled.c_finite_width == pytest.approx(alone.c_finite_width, rel=1e-9)
-        assert tabled.q_star == (None if alone.q_star is None else pytest.approx(alone.q_star, abs=1e-8))
-        assert tabled.critical_sigma_w == pytest.approx(alone.critical_sigma_w, rel=1e-9)
-        assert tabled.phase == alone.phase
+    for one, tabled in zip(configs, theories(configs, [INPUTS] * len(configs)), strict=True):
+        alone = vars(theory_of(predicted(one, INPUTS)))
+        assert vars(tabled) == {
+            name: pytest.approx(value, rel=1e-8, abs=1e-8) if isinstance(value, float) else value
+            for name, value in alone.items()
+        }
+
+
+def test_each_point_has_theory_on_its_own_inputs() -> None:
+    configs, inputs = (
+        [config(), config("width=128"), config()],
+        [INPUTS, Inputs(128, 10, 4.0), Inputs(2, 10, 2.0)],
+    )
+    found = theories(configs, inputs)
+    for one, given, tabled in zip(configs, inputs, found, strict=True):
+        assert tabled.c_finite_width == pytest.approx(
+            theory_of(predicted(one, given)).c_finite_width, rel=1e-9
+        )
+    assert len({theory.c for theory in found}) == 3
 
 
 def test_points_without_a_table_keep_their_place() -> None:
     configs = [config("init=xavier_normal"), config("sigma_w=2"), config("width=8")]
-    found = theories(configs, INPUTS)
+    found = theories(configs, [INPUTS] * len(configs))
     assert found[0].c == pytest.approx(theory_of(predicted(configs[0], INPUTS)).c)
     assert found[1].phase == "chaotic"
     assert found[2].c is None

@@ -76,6 +76,17 @@ def test_a_rate_that_overshoots_is_lowered() -> None:
     assert "spik" in " ".join(symptom.name for symptom in summary.symptoms)
 
 
+@pytest.mark.parametrize(
+    "before", [["activation=relu", "bias.value=-0.1"], ["activation=elu", "bias.value=-20"]]
+)
+def test_biases_that_shut_the_units_are_advised_on_too(before: list[str]) -> None:
+    net = ["bias=constant", "depth=20", *before]
+    advice = advice_of(study(NET, *net), "initialization")
+    after, _ = at_initialization(NET, *net, *overrides_of(advice.set))
+    assert after.verdict == "stable"
+    assert advice.predicted_c == pytest.approx(after.c, rel=0.03)
+
+
 def test_a_stable_network_is_left_alone() -> None:
     assert study(NET, "activation=relu", "init=he_normal").advice == ()
 

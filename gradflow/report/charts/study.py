@@ -86,13 +86,12 @@ def spread(values: Array) -> tuple[Array, Array]:
 
 def study_of(run: Run, label: str) -> Study:
     """A saved run, with theory's prediction for its config."""
-    from gradflow.analysis.predictions import Inputs, predicted
+    from gradflow.analysis.predictions import inputs_of, predicted
 
     data = run.info["data"]
     if data is None or run.summary.theory.c is None:
         return Study(label, run.summary, run.recording)
-    inputs = Inputs(data["features"], data["outputs"], data["q_0"])
-    return Study(label, run.summary, run.recording, predicted(run.config, inputs))
+    return Study(label, run.summary, run.recording, predicted(run.config, inputs_of(data)))
 
 
 def studies_of(runs: Sequence[Run]) -> list[Study]:

@@ -1,0 +1,48 @@
+"""gradflow theory: a list says of each of its values what the value says alone."""
+
+import csv
+import json
+import sys
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from gradflow.cli import main
+from tests.small import NET
+
+
+@pytest.mark.parametrize(
+    ("before", "key", "values"),
+    [
+        ((), "width", ("64", "256")),
+        (("net.yaml",), "width", ("16", "64")),
+        (("net.yaml", "width=32"), "data.features", ("4", "1024")),
+        (("net.yaml", "width=32"), "data", ("digits", "spirals")),
+    ],
+    ids=str,
+)
+def test_each_point_of_a_list_has_the_theory_of_its_own_data_and_width(
+    before: tuple[str, ...],
+    key: str,
+    values: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "net.yaml").write_text(NET)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("signal.signal", lambda *a: None)  # of this process, which is pytest's
+
+    def told(*arguments: str) -> str:
+        words = before or ("activation=tanh", "init=xavier_normal", "depth=5")
+        monkeypatch.setattr(sys, "argv", ["gradflow", "theory", *words, *arguments])
+        assert main() == 0
+        return capfd.readouterr().out
+
+    alone = [json.loads(told(f"{key}={value}", "--json"))["theory"] for value in values]
+    rows = list(csv.DictReader(StringIO(told(f"{key}={','.join(values)}", "--csv"))))
+    for row, theory in zip(rows, alone, strict=True):
+        assert float(row["c"]) == theory["c"]
+        assert float(row["c_finite_width"]) == theory["c_finite_width"]
+    assert rows[0]["c_finite_width"] != rows[1]["c_finite_width"]
