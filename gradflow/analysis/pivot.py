@@ -44,6 +44,7 @@ class Pivot:
     rows: tuple[Any, ...]
     columns: tuple[Any, ...]
     cells: tuple[tuple[Place, ...], ...]
+    over: tuple[str, ...] = ()  # the keys in which runs of one cell differ
 
     @property
     def most(self) -> int:
@@ -56,8 +57,9 @@ class Pivot:
             name: [[getattr(cell, name) for cell in line] for line in self.cells]
             for name in ("value", "theory", "verdict", "runs")
         }
-        axes = {"row": self.row, "column": self.column, "value": self.value, "combined": VALUES[self.value]}
-        return {**axes, "rows": list(self.rows), "columns": list(self.columns), "cells": lines}
+        axes = {"row": self.row, "column": self.column, "value": self.value}
+        combined = {"combined": VALUES[self.value], "over": list(self.over)}
+        return {**axes, **combined, "rows": list(self.rows), "columns": list(self.columns), "cells": lines}
 
     def lines(self) -> list[dict[str, Any]]:
         """The map as rows of a table: the row key's value, then a column for each value of the column key."""
@@ -81,7 +83,12 @@ def pivot(found: Comparison, row: str, column: str, value: str = "c") -> Pivot:
         groups.setdefault((repr(one[row]), repr(one[column])), []).append(one)
     ends = _values(found.rows, row), _values(found.rows, column)
     cells = tuple(tuple(_place(groups.get((repr(a), repr(b)), []), value) for b in ends[1]) for a in ends[0])
-    return Pivot(row, column, value, *ends, cells)
+    over = tuple(key for key in found.telling if any(_differ(group, key) for group in groups.values()))
+    return Pivot(row, column, value, *ends, cells, over)
+
+
+def _differ(rows: Sequence[Row], key: str) -> bool:
+    return len({repr(row[key]) for row in rows}) > 1
 
 
 def _values(rows: Sequence[Row], key: str) -> tuple[Any, ...]:

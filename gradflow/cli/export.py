@@ -41,7 +41,8 @@ def export(
 ) -> None:  # fmt: skip
     """Export runs as tidy tables.
 
-    There are two: runs, a line a run, and layers, a line for each row, seed and layer.
+    There are two: runs, a line a run with its config; and layers, a line for each row, seed and layer, with
+    the keys in which the runs differ.
 
     \b
     Examples:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradflow.analysis.compare import Comparison
-from gradflow.analysis.differences import Flat
+from gradflow.analysis.differences import RECORDED, Flat
 from gradflow.analysis.pivot import PREDICTED, VALUES, Pivot, Place
 from gradflow.report.columns import BORDERLINE, Filled, filled, fitting, importance, table_of
 from gradflow.report.numbers import NONE, count, counted, decades, number, scalar
@@ -57,10 +57,9 @@ def pivot_page(found: Pivot, theory: bool = False) -> Page:
 def _pivot_notes(found: Pivot, theory: bool) -> list[Block]:
     notes = []
     if found.most > 1:
-        combined = (
-            f"a cell of several runs shows their number after x; it is combined as {VALUES[found.value]}"
-        )
-        notes.append(combined)
+        over = f" over {', '.join(found.over)}" if found.over else ""
+        combined = f"it is combined{over} as {VALUES[found.value]}"
+        notes.append(f"a cell of several runs shows their number after x; {combined}")
     if theory:
         words = "theory's c at this width" if found.value == "c" else "theory's c^(L - 1)"
         notes.append(f"beside each value, in brackets, {words}")
@@ -114,6 +113,8 @@ def _notes(found: Comparison, chosen: Sequence[Filled], hidden: Sequence[str]) -
         notes.append(NOTES["ratio"].format(base=base))
     if "verdict" in shown and any(row["borderline"] for row in found.rows):
         notes.append(BORDERLINE)
+    if any(row["data"] == RECORDED for row in found.rows) and found.constant:
+        notes.append("what all share is not known of norms that were recorded elsewhere")
     if hidden:
         notes.append(
             f"hidden for want of room: {', '.join(hidden)}; --all shows everything, --columns chooses"

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.compare import row_of
+from gradflow.analysis.differences import Flat, split
 from gradflow.analysis.summary import strict
 from gradflow.errors import InputError, MissingExtra, Problem
 from gradflow.recording import PER_LAYER
@@ -27,6 +28,7 @@ from gradflow.store.writing import write_output
 
 Columns = dict[str, list[Any] | NDArray[Any]]
 
+OWN = ("run", "row", "step", "seed", "layer")
 ROWS = ("first,last", "first", "last", "all")
 BY_LAYER = ("log_delta_norm", "log_weight_grad_norm", "update_ratio")  # what TensorBoard shows of every layer
 
@@ -39,26 +41,37 @@ def runs_table(runs: Sequence[Run]) -> Columns:
 
 
 def layers_table(runs: Sequence[Run], rows: str) -> Columns:
-    """run, row, step, seed, layer (from 1, at the input), and a column for each array by layer."""
-    parts = [_layers(run, rows) for run in runs if run.recording]
-    names = ("run", "row", "step", "seed", "layer", *PER_LAYER)
+    """run, row, step, seed, layer (from 1, at the input), keys that differ, the arrays by layer."""
+    recorded = [run for run in runs if run.recording]
+    configs = [row_of(run.summary).config for run in recorded]
+    keys = [key for key in split(configs)[1] if key not in OWN]  # seed is that of the network
+    parts = [_layers(run, rows, {key: config.get(key) for key in keys})
+             for run, config in zip(recorded, configs, strict=True)]  # fmt: skip
+    names = (*OWN, *keys, *PER_LAYER)
     return {name: np.concatenate([part[name] for part in parts]) if parts else [] for name in names}
 
 
-def _layers(run: Run, rows: str) -> dict[str, NDArray[Any]]:
+def _layers(run: Run, rows: str, told: Flat) -> dict[str, NDArray[Any]]:
     recording = run.recording
     count, layers, seeds = recording["log_delta_norm"].shape
     kept = chosen(count, rows)
     shape = len(kept), seeds, layers
     row, seed, layer = (axis.reshape(-1) for axis in np.indices(shape))
     return {
-        "run": np.full(row.size, run.id, dtype=object),
+        "run": _repeated(run.id, row.size),
         "row": kept[row],
         "step": recording["step"][kept][row].astype(int),
         "seed": seed + int(run.summary.config.get("seed", 0)),
         "layer": layer + 1,
+        **{key: _repeated(value, row.size) for key, value in told.items()},
         **{name: recording[name][kept].transpose(0, 2, 1).reshape(-1) for name in PER_LAYER},
     }
+
+
+def _repeated(value: Any, times: int) -> NDArray[Any]:
+    column = np.empty(times, dtype=object)
+    column[:] = [value] * times
+    return column
 
 
 def chosen(count: int, rows: str) -> NDArray[Any]:

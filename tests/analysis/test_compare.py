@@ -10,6 +10,7 @@ from gradflow.analysis.differences import full_name, short_names, split
 from gradflow.analysis.pivot import pivot
 from gradflow.analysis.summary import Flows, Summary, TrainingResult
 from gradflow.errors import InputError
+from gradflow.report.compare_pages import pivot_page
 from tests.report.examples import config, flow, summary
 
 
@@ -174,6 +175,19 @@ def test_several_runs_of_a_cell_are_combined_as_it_says() -> None:
         ((cell,),) = pivot(compare(rows), "depth", "init", value).cells
         assert (cell.runs, cell.value) == (2, expected)
         assert cell.verdict == "mixed"
+
+
+def test_a_pivot_names_the_keys_that_it_combines_over() -> None:
+    rows = [
+        row(f"{depth}-{width}", model={"depth": depth, "width": width})
+        for depth in (5, 9)
+        for width in (8, 16)
+    ]
+    found = pivot(compare(rows), "depth", "init")
+    assert found.over == ("model.width",)
+    assert found.document()["over"] == ["model.width"]
+    assert "it is combined over model.width as the mean of ln c" in str(pivot_page(found))
+    assert pivot(compare(rows), "depth", "width").over == ()
 
 
 def test_a_pivot_sets_theory_beside_c_and_the_ratio() -> None:

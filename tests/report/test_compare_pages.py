@@ -152,7 +152,7 @@ def test_a_map_has_a_coloured_cell_for_each_pair_and_theory_beside_it() -> None:
 def test_a_map_says_how_it_combines_the_runs_of_a_cell() -> None:
     rows = [*grid(), *(replace(one, values={**one.values, "path": "other"}) for one in grid())]
     page = pivot_page(pivot(compare(rows), "depth", "init"))
-    assert "mean of ln c" in notes(page)
+    assert "it is combined as the mean of ln c" in notes(page)
     assert table(page).rows[0][1] == Toned("1.0000 x2", "vanishing")
 
 

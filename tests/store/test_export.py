@@ -67,6 +67,17 @@ def test_pandas_reads_a_line_a_run_with_its_config_and_results(runs: list[Run]) 
     assert list(table["model.init"]) == ["xavier_normal"] * 2
 
 
+def test_the_layers_of_different_runs_have_the_keys_that_tell_them_apart(tmp_path: Path) -> None:
+    runs = [execute(small(f"init={init}", f"depth={depth}"), tmp_path)
+            for init, depth in (("orthogonal", 2), ("xavier_normal", 3))]  # fmt: skip
+    columns = layers_table(runs, "last")
+    write_parquet(tmp_path / "layers.parquet", columns)
+    for table in (frame(columns), pd.read_parquet(tmp_path / "layers.parquet")):
+        norms = table.groupby(["model.init", "model.depth"])["log_delta_norm"].count()
+        assert norms.to_dict() == {("orthogonal", 2): 4, ("xavier_normal", 3): 6}
+        assert table["model.depth"].dtype == np.int64
+
+
 def test_json_holds_both_tables_and_nan_as_null(runs: list[Run]) -> None:
     document = json.loads(json_text({"runs": runs_table(runs), "layers": layers_table(runs, "all")}))
     assert [row["id"] for row in document["runs"]] == [run.id for run in runs]
