@@ -113,8 +113,8 @@ def _notes(found: Comparison, chosen: Sequence[Filled], hidden: Sequence[str]) -
         notes.append(NOTES["ratio"].format(base=base))
     if "verdict" in shown and any(row["borderline"] for row in found.rows):
         notes.append(BORDERLINE)
-    if any(row["data"] == RECORDED for row in found.rows) and found.constant:
-        notes.append("what all share is not known of norms that were recorded elsewhere")
+    if any(row["data"] == RECORDED and found.constant.keys() - row.config.keys() for row in found.rows):
+        notes.append("what is shared is that of the other runs: of recorded norms the settings are not known")
     if hidden:
         notes.append(
             f"hidden for want of room: {', '.join(hidden)}; --all shows everything, --columns chooses"

@@ -129,6 +129,14 @@ def test_a_borderline_verdict_is_marked_and_explained() -> None:
     assert "borderline" in notes(page)
 
 
+def test_recorded_norms_are_not_said_to_share_what_they_know_nothing_of() -> None:
+    one, other = row("one"), row("other", model={"depth": 5})
+    recorded = replace(other, config={"name": "other", "data": "recorded", "model.depth": 5})
+    assert "recorded norms" in notes(compare_page(compare([one, recorded])))
+    assert "recorded norms" not in notes(compare_page(compare([one, other])))
+    assert "recorded norms" not in notes(compare_page(compare([recorded, recorded])))
+
+
 def test_a_sweep_marks_a_borderline_verdict_as_a_comparison_does() -> None:
     numbers = {"c": 0.9, "c_low": 0.8, "c_high": 1.0, "log10_ratio": -1.0, "loss_final": 1.0}
     point = {"model.depth": 5, "status": "completed", **numbers, "verdict": "vanishing", "borderline": True}
