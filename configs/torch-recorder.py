@@ -12,7 +12,8 @@
 #             optimizer.zero_grad()
 #
 # and then `gradflow fit norms.csv`. Several networks give c a better interval: a Recorder each, with seed=0,
-# seed=1, ... and append=True from the second on.
+# seed=1, ... and append=True from the second on. In float32 a gradient below 1e-45 is 0: record a network
+# that vanishes so far in float64, by model.double() and inputs.double().
 #
 # A layer is a Linear or convolution module, so that its output is a pre-activation z; the last one is the
 # read-out and is left out. Name others with layers=[...], from the input on. The first axis is the sample.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import log
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ NO_C = (
     "equal in all layers whatever c is (Glorot & Bengio 2010, eq. 14). Record delta norms (gradflow new "
     "torch-recorder), or compare networks of several depths: gradflow sweep CONFIG depth=10,20,50"
 )
+UNDERFLOW = log(1e-18)  # the square of a smaller float32 loses digits, or is 0
 UNKNOWN = "the norms were recorded elsewhere, so the network is not known"
 
 
@@ -88,5 +90,21 @@ def _flow(recording: Mapping[str, Array], row: int, kind: str) -> Flow:
     arrays = {name: recording[name][row] for name in KINDS.values()}
     flow = fit_flow(arrays, int(recording["step"][row]), STABLE_DECADES)
     if kind == "delta":
-        return flow
+        return _of_underflow(flow, arrays["log_delta_norm"]) if flow.verdict == "dead" else flow
     return replace(flow, verdict="undetermined", reason=NO_C)
+
+
+def _of_underflow(flow: Flow, log_delta: Array) -> Flow:
+    """A dead flow whose zeros follow on a norm at the edge of float32: it vanishes; c is that of the rest."""
+    dead = int(np.flatnonzero(np.isneginf(log_delta).any(axis=1))[-1])
+    rest = log_delta[dead + 1 :]
+    if not len(rest) or rest[0].max() > UNDERFLOW:
+        return flow
+    above = fit_flow({"log_delta_norm": rest}, flow.step, STABLE_DECADES)
+    passing = "" if above.c is None else f"; layers {dead + 2} to {len(log_delta)} pass {above.c:.3g} each"
+    edge = f"{np.exp(rest[0].mean()):.0e} at layer {dead + 2}"
+    reason = (
+        f"delta is 0 up to layer {dead + 1}, where the numbers end: it is {edge}. "
+        f"Record in float64, as of model.double(){passing}"
+    )
+    return replace(flow, verdict="vanishing", reason=reason)

@@ -125,6 +125,15 @@ def test_a_norm_of_zero_is_a_dead_layer(write: Write) -> None:
     assert "layer 2" in (found.reason or "")
 
 
+def test_zeros_below_the_edge_of_float32_are_no_dead_layer(write: Write) -> None:
+    """As of 80 sigmoid layers in PyTorch: 0.1^l until there are no smaller numbers."""
+    rows = [f"0,{layer},{10.0 ** (layer - 51) if layer > 12 else 0}" for layer in range(1, 51)]
+    found = flow(write("\n".join(["step,layer,norm", *rows])))
+    assert (found.verdict, found.c) == ("vanishing", None)
+    for words in ("up to layer 12", "1e-38 at layer 13", "model.double()", "layers 13 to 50 pass 0.1 each"):
+        assert words in (found.reason or "")
+
+
 def test_a_norm_that_is_not_finite_is_an_overflow(write: Write) -> None:
     assert flow(write("step,layer,norm\n0,1,inf\n0,2,1\n0,3,nan")).verdict == "overflow"
 
