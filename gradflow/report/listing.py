@@ -70,7 +70,8 @@ def ls_page(lines: Sequence[Line], folder: str, room: int | None = None) -> Page
         Filled(title, Column(title, title not in TEXTS), column)
         for title, column in zip(TITLES, cells, strict=True)
     ]
-    chosen, hidden = fitting(columns, room, IMPORTANCE)
+    first = ("run", "status") if any(_is_unfinished(line) for line in lines) else ("run",)
+    chosen, hidden = fitting(columns, room, tuple(dict.fromkeys((*first, *IMPORTANCE))))
     marked = any(_is_marked(line) for line in lines) and "verdict" not in hidden
     notes = [Sentence(BORDERLINE, "note")] if marked else []
     notes += [Sentence(f"hidden for want of room: {', '.join(hidden)}", "note")] if hidden else []
@@ -107,6 +108,13 @@ def _status(line: Line) -> Cell:
     there, planned = sum(points.values()), line["planned"] or 0
     size = f"sweep of {there}" if there >= planned else f"{there} of {planned} points"
     return ", ".join([size, *words])
+
+
+def _is_unfinished(line: Line) -> bool:
+    """A run or a sweep of which something is missing, so that its status is what one looks for."""
+    if line["points"] is None:
+        return str(line["status"]) != "completed"
+    return sum(line["points"].values(), start=0) < int(line["planned"] or 0)
 
 
 def _several(values: Sequence[Any]) -> str:

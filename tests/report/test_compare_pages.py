@@ -12,7 +12,7 @@ from gradflow.analysis.summary import Flows
 from gradflow.errors import InputError
 from gradflow.report import markdown, terminal
 from gradflow.report.compare_pages import compare_page, pivot_page
-from gradflow.report.listing import line_of, ls_page
+from gradflow.report.listing import line_of, ls_page, unfinished_line
 from gradflow.report.page import Facts, Page, Sentence, Strip, Table, Toned
 from gradflow.report.sweep_pages import sweep_page
 from gradflow.report.terminal import Look
@@ -205,6 +205,15 @@ def test_ls_fits_eighty_columns_and_says_what_it_hides() -> None:
     assert all(len(line) <= 80 for line in terminal.render(page, Look(columns=80)).splitlines())
     assert "hidden" in notes(page)
     assert titles(page)[0] == "run"
+
+
+def test_what_was_interrupted_is_not_hidden() -> None:
+    room = 60
+    lines = [listed(row(f"a-longer-study-{i:08x}")) for i in range(3)]
+    assert "status" not in titles(ls_page(lines, "runs", room))
+    for one in (unfinished_line(Path("b-0123abcd"), False), {**listed(*grid(), sweep=True), "planned": 20}):
+        page = ls_page([one, *lines], "runs", room)
+        assert titles(page)[:2] == ["run", "status"]
 
 
 def test_an_empty_folder_says_how_to_make_a_run() -> None:
