@@ -133,11 +133,15 @@ def print_result(document: dict[str, Any], json: bool, csv: bool, md: bool) -> N
 
 
 def emit_points(
-    document: dict[str, Any], page: Callable[[dict[str, Any]], Page], json: bool, csv: bool, md: bool
+    document: dict[str, Any],
+    page: Callable[[dict[str, Any], int | None], Page],
+    json: bool,
+    csv: bool,
+    md: bool,
 ) -> None:
     """A document, its points as CSV, or its page."""
     rows = document if json else {"rows": document["points"]}
-    emit_table(lambda: rows, lambda room: page(document), json, csv, md)
+    emit_table(lambda: rows, lambda room: page(document, room), json, csv, md)
 
 
 def end(document: dict[str, Any], fail_on_diverged: bool) -> None:

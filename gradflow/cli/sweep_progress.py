@@ -86,7 +86,8 @@ class SweepProgress:
         from gradflow.report.terminal import render
 
         look = look_of(sys.stderr)
-        picture = render(progress_page(self.words(), list(self.newest), self.axes), look)
+        page = progress_page(self.words(), list(self.newest), self.axes, look.columns)
+        picture = render(page, look)
         self._write(self._clear() + picture)
         self.lines = picture.count("\n")
 

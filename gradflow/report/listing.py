@@ -112,9 +112,10 @@ def _status(line: Line) -> Cell:
 
 def _is_unfinished(line: Line) -> bool:
     """A run or a sweep of which something is missing, so that its status is what one looks for."""
-    if line["points"] is None:
+    points: dict[str, int] | None = line["points"]
+    if points is None:
         return str(line["status"]) != "completed"
-    return sum(line["points"].values(), start=0) < int(line["planned"] or 0)
+    return sum(points.values()) < (line["planned"] or 0)
 
 
 def _several(values: Sequence[Any]) -> str:

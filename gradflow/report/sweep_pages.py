@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gradflow.report.columns import BORDERLINE, verdict_cell
+from gradflow.report.columns import BORDERLINE, Filled, fitting, table_of, verdict_cell
 from gradflow.report.numbers import count, counted, decades, number, scalar, with_error
 from gradflow.report.page import Block, Cell, Column, Command, Facts, Heading, Page, Sentence, Table, Toned
 from gradflow.report.sentences import entry
@@ -15,8 +15,8 @@ Document = Mapping[str, Any]
 SHOWN = 40  # failures that are told one by one
 
 
-def plan_page(document: Document) -> Page:
-    """The points of a sweep and what each of them will cost."""
+def plan_page(document: Document, room: int | None = None) -> Page:
+    """The points of a sweep and what each of them will cost, in lines of at most `room` characters."""
     from gradflow.config.memory import size
 
     axes, total = list(document["axes"]), document["total"]
@@ -31,26 +31,43 @@ def plan_page(document: Document) -> Page:
     )
     text = f"{words}, at most {size(total['memory'])} of memory for one point. Nothing was computed."
     columns = *_axes(axes, document["points"]), *map(Column, titles)
-    return Page(document["id"], (Table(columns, rows), Sentence(text)))
+    table = Table(columns, rows)
+    return Page(document["id"], (*_fitted(table, len(axes), room), Sentence(text)))
 
 
-def progress_page(title: str, points: Sequence[Document], axes: Sequence[str]) -> Page:
+def progress_page(title: str, points: Sequence[Document], axes: Sequence[str], room: int) -> Page:
     """How far a sweep is, and the points that ended last."""
-    return Page(title, (_table(points, axes),) if points else ())
+    return Page(title, tuple(_fitted(_table(points, axes), len(axes), room)[:1]) if points else ())
 
 
-def sweep_page(document: Document) -> Page:
+def sweep_page(document: Document, room: int | None = None) -> Page:
     """A line for each point of a sweep, why some failed, the depth laws, and how to sweep again."""
     points, axes = document["points"], list(document["axes"])
     marked = any(point["borderline"] for point in points)
     notes = [Sentence(BORDERLINE, "note")] if marked else []
     saved, law = Facts((("saved in", document["path"]),)), document["depth_law"]
-    blocks = _table(points, axes), *notes, *_reasons(points, axes), *_laws(law), saved
+    table = _fitted(_table(points, axes), len(axes), room)
+    blocks = *table, *notes, *_reasons(points, axes), *_laws(law, room), saved
     return Page(document["id"], (*blocks, *_again(document.get("command"))))
 
 
 def _again(command: str | None) -> list[Block]:
     return [Heading("How to compute it again"), Command(command)] if command else []
+
+
+def _fitted(table: Table, axes: int, room: int | None) -> list[Block]:
+    """A table without the results for which there is no room; the whole if not even its axes have any."""
+    columns = [
+        Filled(column.title, column, cells)
+        for column, cells in zip(table.columns, zip(*table.rows, strict=True), strict=True)
+    ]
+    chosen, hidden = fitting(columns, room, [column.name for column in columns])
+    if not hidden or len(chosen) <= axes:
+        return [table]
+    return [
+        table_of(chosen),
+        Sentence(f"hidden for want of room: {', '.join(hidden)}; --json has all", "note"),
+    ]
 
 
 def _table(points: Sequence[Document], axes: Sequence[str]) -> Table:
@@ -103,7 +120,7 @@ def _place(point: Document, axes: Sequence[str]) -> str:
     )
 
 
-def _laws(law: Document) -> list[Block]:
+def _laws(law: Document, room: int | None) -> list[Block]:
     """c^L across networks for each combination of the other axes, beside c inside them and theory's."""
     groups = [
         group
@@ -122,4 +139,5 @@ def _laws(law: Document) -> list[Block]:
     )  # fmt: skip
     depths = " to ".join(count(groups[0]["depths"][end]) for end in (0, -1))
     title = f"Depth law: the first layer's gradient goes as c^L, depths {depths}, ± 95%"
-    return [Heading(title), Table((*_axes(axes, groups), *map(Column, titles)), rows)]
+    table = Table((*_axes(axes, groups), *map(Column, titles)), rows)
+    return [Heading(title), *_fitted(table, len(axes), room)]

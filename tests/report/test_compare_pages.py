@@ -148,6 +148,20 @@ def test_a_sweep_marks_a_borderline_verdict_as_a_comparison_does() -> None:
     assert "borderline" not in notes(plain)
 
 
+def test_a_sweep_hides_results_rather_than_break_words() -> None:
+    numbers = {"c": 0.9, "c_low": 0.8, "c_high": 1.0, "log10_ratio": -1.0, "loss_final": 1.0}
+    results = {**numbers, "status": "completed", "verdict": "vanishing", "borderline": False}
+    axes = {"model.activation": ["leaky_relu"], "model.init": ["xavier_normal"]}
+    point = {key: values[0] for key, values in axes.items()} | results
+    document = {"id": "s", "path": "p", "axes": axes, "points": [point], "depth_law": {"groups": []}}
+    assert titles(sweep_page(document, 80))[-1] == "final loss"
+    page = sweep_page(document, 60)
+    assert titles(page) == ["activation", "init", "verdict", "c"]
+    assert "hidden for want of room: log10 ratio, final loss" in notes(page)
+    assert all(len(line) <= 60 for line in terminal.render(page, Look(columns=60)).splitlines())
+    assert len(titles(sweep_page(document, 20))) == 6  # folded: not even the axes fit
+
+
 def test_a_map_has_a_coloured_cell_for_each_pair_and_theory_beside_it() -> None:
     made = pivot(compare(grid()), "depth", "init")
     page = pivot_page(made, theory=True)
