@@ -179,7 +179,7 @@ def test_several_runs_of_a_cell_are_combined_as_it_says() -> None:
 def test_a_pivot_sets_theory_beside_c_and_the_ratio() -> None:
     assert pivot(compare(grid()), "depth", "init").cells[0][0].theory == summary().theory.c_finite_width
     ratio = pivot(compare(grid()), "depth", "init", "log10_ratio").cells[0][0]
-    assert ratio.theory == pytest.approx(9 * -0.15157, abs=1e-3)  # (L - 1) log10 0.7054
+    assert ratio.theory == summary().theory.log10_ratio
 
 
 @pytest.mark.parametrize(

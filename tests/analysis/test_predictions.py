@@ -28,9 +28,15 @@ def test_a_table_says_what_single_points_say() -> None:
         alone = theory_of(predicted(one, INPUTS))
         assert tabled.c == pytest.approx(alone.c, rel=1e-9)
         assert tabled.c_finite_width == pytest.approx(alone.c_finite_width, rel=1e-9)
+        assert tabled.log10_ratio == pytest.approx(alone.log10_ratio, rel=1e-9)
         assert tabled.q_star == (None if alone.q_star is None else pytest.approx(alone.q_star, abs=1e-8))
         assert tabled.critical_sigma_w == pytest.approx(alone.critical_sigma_w, rel=1e-9)
         assert tabled.phase == alone.phase
+
+
+def test_a_point_where_no_gradient_passes_has_no_ratio_in_a_table_either() -> None:
+    (tabled,) = theories([config("sigma_w=0")], INPUTS)
+    assert (tabled.c, tabled.log10_ratio) == (0, None)
 
 
 def test_points_without_a_table_keep_their_place() -> None:
@@ -40,6 +46,17 @@ def test_points_without_a_table_keep_their_place() -> None:
     assert found[1].phase == "chaotic"
     assert found[2].c is None
     assert found[2].reason is not None
+
+
+@pytest.mark.parametrize(
+    ("change", "q_0"), [(("init=xavier_normal", "depth=80", "width=128"), 1.0), (("sigma_w=1.2",), 3.4e6)]
+)
+def test_the_ratio_has_the_first_layers_that_c_leaves_out(change: tuple[str, ...], q_0: float) -> None:
+    one = config(*change)
+    found = theory_of(predicted(one, Inputs(64, 10, q_0)))
+    assert found.c_finite_width is not None
+    assert found.log10_ratio is not None
+    assert found.log10_ratio < -1 < (one.model.depth - 1) * log10(found.c_finite_width)
 
 
 def test_layers_count_from_the_input_and_their_steps_multiply_to_the_ratio() -> None:
