@@ -21,6 +21,7 @@ from gradflow.report.numbers import (
 )  # fmt: skip
 
 EQUAL = 1e-6  # relative difference below which only rounding is left to compare
+HALF = 0.5  # of the decades of a verdict that c has to make for its factors to be to blame
 CLOSE = 2.0  # standard errors within which measurement and theory agree
 
 
@@ -50,6 +51,7 @@ def measured_sentence(flow: Flow, stable_decades: float) -> str:
     ratio = f"{power(flow.log10_ratio)} ({decades(flow.log10_ratio)} decades)"
     parts = [
         f"Measured from layer {depth} to layer 1, {counted(flow.transitions, 'factor')}: {ratio}.",
+        _outside(flow),
         _borderline(flow, stable_decades),
         _too_deep(flow, stable_decades),
         f"The norms follow a power of the layer better than {number(flow.c)}^L."
@@ -58,6 +60,23 @@ def measured_sentence(flow: Flow, stable_decades: float) -> str:
         f"{flow.reason[0].upper()}{flow.reason[1:]}." if flow.reason else "",
     ]
     return " ".join(part for part in parts if part)
+
+
+def _outside(flow: Flow) -> str:
+    """Where the gradient changes, if the layers that c is fitted over are not what changes it."""
+    share = _fitted_share(flow)
+    if share is None or share >= HALF:
+        return ""
+    change = "The change" if share <= 0 else "Most of the change"
+    return f"{change} lies in layers 1 to {count(flow.layers[0])}, outside the fit of c."
+
+
+def _fitted_share(flow: Flow) -> float | None:
+    """The share of the log of the ratio that c makes; None where no verdict is to be explained by it."""
+    if flow.verdict not in ("vanishing", "exploding") or not flow.c or not flow.log10_ratio:
+        return None
+    first, last = flow.layers
+    return (last - first) * log10(flow.c) / flow.log10_ratio
 
 
 def _borderline(flow: Flow, stable_decades: float) -> str:
@@ -106,8 +125,12 @@ def cause_sentence(flow: Flow, activation: str) -> str:
 
 
 def _blame(flow: Flow, weights: float, slopes: float) -> str:
-    """Names the factor that pushes the way the verdict went; both, where neither does most of it."""
-    if flow.verdict not in ("vanishing", "exploding"):
+    """Names the factor that pushes the way the verdict went; both, where neither does most of it.
+
+    Nothing is blamed where c does not make the verdict: the factors are those of the layers of the fit.
+    """
+    share = _fitted_share(flow)
+    if flow.verdict not in ("vanishing", "exploding") or (share is not None and share < HALF):
         return ""
     if not weights or not slopes:
         return ": the activation is to blame" if weights else ": the weights are to blame"

@@ -103,6 +103,28 @@ def test_the_cause_is_the_factor_that_pushes_the_way_of_the_verdict(
     assert sentences.cause_sentence(made, "sigmoid").endswith(blame)
 
 
+@pytest.mark.parametrize(
+    ("c", "ratio", "verdict", "said"),
+    [
+        (1.009, -2.2, "vanishing", "The change lies in layers 1 to 6, outside the fit of c."),
+        (1.0, -2.2, "vanishing", "The change lies in layers 1 to 6, outside the fit of c."),
+        (0.97, 2.2, "exploding", "The change lies in layers 1 to 6, outside the fit of c."),
+        (0.99, -2.2, "vanishing", "Most of the change lies in layers 1 to 6, outside the fit of c."),
+    ],
+)
+def test_no_factor_is_to_blame_for_what_happens_outside_the_fit(
+    c: float, ratio: float, verdict: str, said: str
+) -> None:
+    made = flow(c, depth=20, verdict=verdict, weight_factor=c, slope_factor=1.0, log10_ratio=ratio)
+    assert said in sentences.measured_sentence(made, 1.0)
+    assert "blame" not in sentences.cause_sentence(made, "linear")
+
+
+@pytest.mark.parametrize(("c", "verdict"), [(0.8, "vanishing"), (1.0, "stable")])
+def test_a_change_that_c_makes_is_not_sought_elsewhere(c: float, verdict: str) -> None:
+    assert "outside" not in sentences.measured_sentence(flow(c, depth=20, verdict=verdict), 1.0)
+
+
 def test_training_that_diverged_says_when_and_what() -> None:
     assert sentences.training_sentence(
         TrainingResult(100, 2.0, diverged_step=7, diverged_reason="the loss is nan")
