@@ -21,6 +21,7 @@ from gradflow.report.page import (
     Table,
     Toned,
 )
+from gradflow.report.sentences import narrow_sentence
 
 WIDE = 12  # columns from which a map has a sign a point instead of a number
 SIGNS = {"vanishing": "-", "stable": "o", "exploding": "+", "undetermined": "?"}
@@ -48,8 +49,8 @@ def point_page(
         Facts(tuple(words)),
         Sentence(f"{verdict}: {_sentence(theory, len(layers))}", verdict),
     ]
-    if theory.reason:
-        blocks.append(Sentence(f"Note: {theory.reason}.", "note"))
+    notes = f"{theory.reason}." if theory.reason else "", narrow_sentence(theory)
+    blocks += [Sentence(f"Note: {note}", "note") for note in notes if note]
     if theory.c is None:
         return Page("theory", tuple(blocks))
     blocks += [Facts(_facts(theory)), *_by_layer(layers)]

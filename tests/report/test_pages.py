@@ -76,6 +76,19 @@ def test_agreement_with_theory_is_in_standard_errors(sigmas: float, said: str) -
     assert "no longer applies" in sentences.theory_sentence(theory, flow(), trained=True)
 
 
+@pytest.mark.parametrize(("finite", "trusted"), [(1.34, False), (2.2, True), (2.5, True), (2.8, False)])
+def test_a_correction_for_the_width_that_is_too_large_is_told_and_not_judged_by(
+    finite: float, trusted: bool
+) -> None:
+    theory = Theory(c=2.35, c_finite_width=finite, sigmas=-8.6)
+    said = sentences.theory_sentence(theory, flow(1.1, verdict="stable"), trained=False)
+    assert ("more than chance" in said) == trusted
+    assert (
+        "first order in 1 / width, is too large here to be trusted: c without it is 2.35." in said
+    ) != trusted
+    assert "8.6 standard errors" in said
+
+
 def test_an_exact_c_is_not_measured_in_rounding_errors() -> None:
     exact = flow(0.9, c_low=0.9, c_high=0.9)
     said = sentences.theory_sentence(Theory(c=0.9 + 1e-15, sigmas=3.6), exact, trained=False)

@@ -29,6 +29,12 @@ def test_a_point_sums_up_the_ratio_that_its_verdict_stands_on() -> None:
     ]
 
 
+def test_a_point_says_where_its_correction_for_the_width_is_too_large() -> None:
+    page = point_page(Theory(c=2.35, c_finite_width=1.34, log10_ratio=1.4), [], [], 1.0)
+    (note,) = (block.text for block in page.blocks if isinstance(block, Sentence) and block.tone == "note")
+    assert note.startswith("Note: The correction for the width")
+
+
 def test_two_axes_make_a_map_with_the_critical_line_marked() -> None:
     axes = {"model.init.sigma_w": (0.5, 1.1, 2.0), "model.init.sigma_b": (0.0, 0.1)}
     page = table_page(axes, [SMALL, SMALL, STABLE, STABLE, SMALL, SMALL], 1.0)
