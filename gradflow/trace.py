@@ -6,7 +6,7 @@ delta_l = phi'(z_l) W_{l+1} delta_{l+1}, so that ||delta_1|| is ||delta_out|| ti
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import log
+from math import inf, log
 from typing import Any
 
 import numpy as np
@@ -82,8 +82,7 @@ def trace(plan: Plan, data: Data) -> Chain:
         network.backward(record=True, update=False)
         recorder.row(0, network.log_share)
         row = {name: array[0, ..., 0] for name, array in recorder.flush(1).items()}
-        log_out = row["log_delta_norm"][-1] - row["log_weight_factor"][-1] - row["log_slope_factor"][-1]
-        chain = Chain(sample, float(row["loss"]), float(log_out) / LN10, _links(row))
+        chain = Chain(sample, float(row["loss"]), _log10_out(buffers), _links(row))
         if not shape.features == shape.width == shape.outputs == 1:
             return chain
         x, y = float(buffers.x[0, 0, 0]), float(buffers.y[0, 0, 0])
@@ -97,6 +96,12 @@ def check_gradients(plan: Plan, data: Data) -> Check:
     return check(
         plan.shape(data), plan.activation, plan.loss, plan.init, plan.bias, x, y, plan.seed, plan.block
     )
+
+
+def _log10_out(buffers: Buffers) -> float:
+    """log10 of ||delta_out||, from the engine: factors of 0 below it do not tell it."""
+    square, exponent = buffers.sums.out_norm.item(), buffers.sums.out_exponent.item()
+    return (log(square) / 2 + exponent * log(2)) / LN10 if square else -inf
 
 
 def _links(row: dict[str, Array]) -> tuple[Link, ...]:

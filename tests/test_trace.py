@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gradflow.data.inline import Inline
-from gradflow.nn.activations import ACTIVATIONS, Linear, Relu, Sigmoid, Tanh
+from gradflow.nn.activations import ACTIVATIONS, HardTanh, Linear, Relu, Sigmoid, Tanh
 from gradflow.nn.initializers import Constant, Gaussian, Orthogonal
 from gradflow.recording import Recording
 from gradflow.trace import check_gradients, trace
@@ -108,6 +108,18 @@ def test_a_chain_that_ends_in_a_zero_says_so() -> None:
     plan = small.plan(depth=3, width=1, activation=Relu(), init=Constant((1.0, -1.0, 1.0, 1.0)))
     links = trace(plan, ONE).links
     assert [link.log10_delta for link in links] == [-np.inf] * 3
+
+
+def test_the_loss_has_its_gradient_though_the_last_layer_passes_none() -> None:
+    plan = small.plan(depth=1, width=1, activation=HardTanh(), init=Constant((2.0, 3.0)))
+    chain = trace(plan, ONE)
+    assert chain.links[0].log10_delta == -np.inf
+    assert chain.log10_delta_out == pytest.approx(log10(2 * (3 - 0.2)), rel=1e-12)
+
+
+def test_the_gradient_of_the_loss_is_told_beyond_the_range_of_a_float() -> None:
+    plan = small.plan(depth=600, width=1, activation=Relu(), init=Constant(4.0))
+    assert trace(plan, ONE).log10_delta_out == pytest.approx(601 * log10(4) + log10(2 * 1.5), rel=1e-12)
 
 
 def test_the_gradient_check_of_a_plan_is_in_float64_whatever_its_dtype() -> None:

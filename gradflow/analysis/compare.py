@@ -38,6 +38,7 @@ RESULTS = {  # a row's name for it -> where it stands in a Summary
     "verdict_final": "flow.final.verdict",
     "sigmas": "theory.sigmas",
     "c_theory": "theory.c_finite_width",
+    "log10_ratio_theory": "theory.log10_ratio",
 }
 _PLACES = [(name, *place.rpartition(".")[::2]) for name, place in RESULTS.items()]
 MEASURE = ("training.loss", "data")

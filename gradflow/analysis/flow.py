@@ -70,7 +70,7 @@ def fit_flow(row: Row, step: int, stable_decades: float = 1.0) -> Flow:
     profile = _profile(row)
     blank = Flow(step, transitions=depth - 1, layers=window(depth), profile=profile)
     if not (log_delta < np.inf).all():  # nan fails this too
-        return _without_c(blank, "overflow", "the delta norms are not finite at any step")
+        return _without_c(blank, "overflow", f"the delta norms are not finite at step {step}")
     measured = measure(log_delta)
     if not measured.alive.any():
         return _without_c(blank, "dead", _dead(log_delta))

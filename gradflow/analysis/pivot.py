@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, fsum, log, log10
+from math import exp, fsum, log
 from typing import TYPE_CHECKING, Any
 
 from gradflow.analysis.compare import Comparison, Row, comparable
@@ -20,7 +20,7 @@ VALUES = {  # what a map can show -> how the runs of one cell are combined
     "verdict": "mixed, unless all agree",
     "loss_final": "the mean",
 }
-PREDICTED = ("c", "log10_ratio")  # what theory has a value for
+PREDICTED = {"c": "c_theory", "log10_ratio": "log10_ratio_theory"}  # what theory has a value for
 MIXED = "mixed"
 
 
@@ -102,7 +102,8 @@ def _place(rows: list[Row], value: str) -> Place:
     if value == "verdict":
         return Place(len(rows), verdict, verdict)
     kept = [row[value] for row in rows if row[value] is not None]
-    theory = [found for row in rows if (found := _theory(row, value)) is not None]
+    theory = [row[PREDICTED[value]] for row in rows] if value in PREDICTED else []
+    theory = [found for found in theory if found is not None]
     return Place(len(rows), _mean(kept, value), verdict, _mean(theory, value))
 
 
@@ -112,11 +113,3 @@ def _mean(values: list[float], value: str) -> Number:
     if value == "c":
         return exp(fsum(map(log, values)) / len(values)) if min(values) > 0 else None
     return fsum(values) / len(values)
-
-
-def _theory(row: Row, value: str) -> Number:
-    """Theory's c; of the ratio, c^(L - 1)."""
-    c: Number = row["c_theory"]
-    if c is None or value not in PREDICTED:
-        return None
-    return c if value == "c" else (row["transitions"] * log10(c) if c > 0 else None)

@@ -96,7 +96,10 @@ def _tabled(
     sigma_w, sigma_b = np.array([(init.sigma_w, init.sigma_b) for init in inits]).T
     first = window(depth)[0]
     table = phase_table(activation, sigma_w, sigma_b, depth=depth, width=width, q_0=q_0, first=first)
-    names = ("c", "c_finite_width", "c_asymptotic", "chi", "chi_parallel", "q_star", "critical_sigma_w")
+    names = (
+        "c", "c_finite_width", "log10_ratio", "c_asymptotic", "chi", "chi_parallel", "q_star",
+        "critical_sigma_w",
+    )  # fmt: skip
     columns = [getattr(table, name).tolist() for name in names]
     moments = tabulated(activation)
     return [

@@ -71,6 +71,7 @@ class Theory:
     sigmas: Number = None  # of measured ln c from ln c_finite_width, as a normal quantile
     weight_factor: Number = None  # c = weight factor x slope factor
     slope_factor: Number = None
+    log10_ratio: Number = None  # as a Flow's: over all transitions, those outside the fit included
     reason: str | None = None
 
 

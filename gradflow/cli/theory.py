@@ -142,5 +142,4 @@ def _emit_table(
     elif csv:
         emit(csv_of([{**key, **vars(one)} for key, one in zip(keys, found, strict=True)]))
     else:
-        depths = [config.model.depth for config in configs]
-        emit_page(table_page(axes, found, depths, configs[0].analysis.stable_decades))
+        emit_page(table_page(axes, found, configs[0].analysis.stable_decades))

@@ -61,7 +61,7 @@ def _pivot_notes(found: Pivot, theory: bool) -> list[Block]:
         combined = f"it is combined{over} as {VALUES[found.value]}"
         notes.append(f"a cell of several runs shows their number after x; {combined}")
     if theory:
-        words = "theory's c at this width" if found.value == "c" else "theory's c^(L - 1)"
+        words = f"theory's {'c' if found.value == 'c' else 'ratio'} at this width"
         notes.append(f"beside each value, in brackets, {words}")
     return [Sentence(note, "note") for note in notes]
 

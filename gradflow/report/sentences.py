@@ -21,6 +21,8 @@ from gradflow.report.numbers import (
 )  # fmt: skip
 
 EQUAL = 1e-6  # relative difference below which only rounding is left to compare
+HALF = 0.5  # of the decades of a verdict that c has to make for its factors to be to blame
+FIRST_ORDER = 0.1  # of ln c: a larger correction for the width leaves out terms that count
 CLOSE = 2.0  # standard errors within which measurement and theory agree
 
 
@@ -50,6 +52,7 @@ def measured_sentence(flow: Flow, stable_decades: float) -> str:
     ratio = f"{power(flow.log10_ratio)} ({decades(flow.log10_ratio)} decades)"
     parts = [
         f"Measured from layer {depth} to layer 1, {counted(flow.transitions, 'factor')}: {ratio}.",
+        _outside(flow),
         _borderline(flow, stable_decades),
         _too_deep(flow, stable_decades),
         f"The norms follow a power of the layer better than {number(flow.c)}^L."
@@ -58,6 +61,23 @@ def measured_sentence(flow: Flow, stable_decades: float) -> str:
         f"{flow.reason[0].upper()}{flow.reason[1:]}." if flow.reason else "",
     ]
     return " ".join(part for part in parts if part)
+
+
+def _outside(flow: Flow) -> str:
+    """Where the gradient changes, if the layers that c is fitted over are not what changes it."""
+    share = _fitted_share(flow)
+    if share is None or share >= HALF:
+        return ""
+    change = "The change" if share <= 0 else "Most of the change"
+    return f"{change} lies in layers 1 to {count(flow.layers[0])}, outside the fit of c."
+
+
+def _fitted_share(flow: Flow) -> float | None:
+    """The share of the log of the ratio that c makes; None where no verdict is to be explained by it."""
+    if flow.verdict not in ("vanishing", "exploding") or not flow.c or not flow.log10_ratio:
+        return None
+    first, last = flow.layers
+    return (last - first) * log10(flow.c) / flow.log10_ratio
 
 
 def _borderline(flow: Flow, stable_decades: float) -> str:
@@ -77,21 +97,31 @@ def theory_sentence(theory: Theory, flow: Flow, trained: bool) -> str:
     """How far the measured c is from the one that theory expects at this depth and width."""
     if theory.c is None:
         return f"Theory predicts no c here ({theory.reason or 'it does not cover this network'})."
-    error = half_width(flow.c, flow.c_low, flow.c_high)
+    error, narrow = half_width(flow.c, flow.c_low, flow.c_high), narrow_sentence(theory)
     expected = theory.c if theory.c_finite_width is None else theory.c_finite_width
     words = f"Theory expects {number(expected, error)} at this depth and width"
     if flow.c is not None and abs(flow.c - expected) < EQUAL * expected:
         words += "; c at initialization equals it to six digits"
     elif theory.sigmas is not None:
-        words += f"; c at initialization is {number_of_sigmas(theory.sigmas)} from it"
+        off = number_of_sigmas(theory.sigmas, judged=not narrow)
+        words += f"; c at initialization is {off} from it"
+    words += f". {narrow}" if narrow else "."
     after = " After training the theory of initialization no longer applies." if trained else ""
-    return f"{words}.{after}"
+    return f"{words}{after}"
 
 
-def number_of_sigmas(sigmas: float) -> str:
-    """0.8 standard errors; beyond 2 it says that they disagree."""
+def narrow_sentence(theory: Theory) -> str:
+    """What the correction for the width is worth, where the next order may well count too; else ""."""
+    if not theory.c or not theory.c_finite_width or abs(log(theory.c_finite_width / theory.c)) <= FIRST_ORDER:
+        return ""
+    words = "The correction for the width, of first order in 1 / width, is too large here to be trusted"
+    return f"{words}: c without it is {number(theory.c)}."
+
+
+def number_of_sigmas(sigmas: float, judged: bool = True) -> str:
+    """0.8 standard errors; beyond 2 it says, if that is to be `judged`, that they disagree."""
     words = f"{abs(sigmas):.1f} standard errors"
-    return words if abs(sigmas) <= CLOSE else f"{words} (more than chance explains)"
+    return words if abs(sigmas) <= CLOSE or not judged else f"{words} (more than chance explains)"
 
 
 def cause_sentence(flow: Flow, activation: str) -> str:
@@ -106,8 +136,12 @@ def cause_sentence(flow: Flow, activation: str) -> str:
 
 
 def _blame(flow: Flow, weights: float, slopes: float) -> str:
-    """Names the factor that pushes the way the verdict went; both, where neither does most of it."""
-    if flow.verdict not in ("vanishing", "exploding"):
+    """Names the factor that pushes the way the verdict went; both, where neither does most of it.
+
+    Nothing is blamed where c does not make the verdict: the factors are those of the layers of the fit.
+    """
+    share = _fitted_share(flow)
+    if flow.verdict not in ("vanishing", "exploding") or (share is not None and share < HALF):
         return ""
     if not weights or not slopes:
         return ": the activation is to blame" if weights else ": the weights are to blame"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import log10
 from typing import Any
 
 from gradflow.analysis.summary import Theory
 from gradflow.analysis.verdict import verdict_of
-from gradflow.report.numbers import NONE, count, number, power, scalar
+from gradflow.report.numbers import NONE, count, counted, decades, number, power, scalar
 from gradflow.report.page import (
     Block,
     Cell,
@@ -22,6 +21,7 @@ from gradflow.report.page import (
     Table,
     Toned,
 )
+from gradflow.report.sentences import narrow_sentence
 
 WIDE = 12  # columns from which a map has a sign a point instead of a number
 SIGNS = {"vanishing": "-", "stable": "o", "exploding": "+", "undetermined": "?"}
@@ -29,10 +29,10 @@ CRITICAL = "*"
 SHOWN = (("finite depth", "c"), ("this width", "c_finite_width"), ("infinite depth", "c_asymptotic"))
 
 
-def verdict_at(theory: Theory, depth: int, stable_decades: float) -> str:
-    """The verdict that c^(depth - 1) would get."""
-    c = expected(theory)
-    return verdict_of((depth - 1) * log10(c), None, None, stable_decades)[0] if c else "undetermined"
+def expected_verdict(theory: Theory, stable_decades: float) -> str:
+    """The verdict that the ratio of the ends would get, as of a run: the first layers count, unlike in c."""
+    ratio = theory.log10_ratio
+    return "undetermined" if ratio is None else verdict_of(ratio, None, None, stable_decades)[0]
 
 
 def expected(theory: Theory) -> float | None:
@@ -44,13 +44,13 @@ def point_page(
     theory: Theory, layers: Sequence[Mapping[str, Any]], words: Sequence[tuple[str, str]], edge: float
 ) -> Page:
     """Everything that theory says about one network; `words` tell which."""
-    verdict = verdict_at(theory, len(layers), edge)
+    verdict = expected_verdict(theory, edge)
     blocks: list[Block] = [
         Facts(tuple(words)),
         Sentence(f"{verdict}: {_sentence(theory, len(layers))}", verdict),
     ]
-    if theory.reason:
-        blocks.append(Sentence(f"Note: {theory.reason}.", "note"))
+    notes = f"{theory.reason}." if theory.reason else "", narrow_sentence(theory)
+    blocks += [Sentence(f"Note: {note}", "note") for note in notes if note]
     if theory.c is None:
         return Page("theory", tuple(blocks))
     blocks += [Facts(_facts(theory)), *_by_layer(layers)]
@@ -61,8 +61,11 @@ def _sentence(theory: Theory, depth: int) -> str:
     c = expected(theory)
     if not c:
         return "theory predicts no c here"
-    over = f"over {count(depth)} layers {power((depth - 1) * log10(c))}"
-    return f"each layer is expected to pass {number(c)} of the gradient; {over}"
+    words = f"each layer is expected to pass {number(c)} of the gradient"
+    if theory.log10_ratio is None:
+        return words
+    ratio = f"{power(theory.log10_ratio)} ({decades(theory.log10_ratio)} decades)"
+    return f"{words}; from layer {count(depth)} to layer 1, {counted(depth - 1, 'factor')}: {ratio}"
 
 
 def _facts(theory: Theory) -> tuple[tuple[str, str], ...]:
@@ -87,25 +90,24 @@ def _by_layer(layers: Sequence[Mapping[str, Any]]) -> list[Block]:
     return [Heading(title), Chart(title, "layer", tuple(map(float, x)), (Series("theory", y, dashed=True),))]
 
 
-def table_page(
-    axes: Mapping[str, Sequence[Any]], theories: Sequence[Theory], depths: Sequence[int], edge: float
-) -> Page:
+def table_page(axes: Mapping[str, Sequence[Any]], theories: Sequence[Theory], edge: float) -> Page:
     """Points as a map where two axes span them, else a line a point; coloured by verdict."""
-    verdicts = [verdict_at(*pair, edge) for pair in zip(theories, depths, strict=True)]
+    verdicts = [expected_verdict(theory, edge) for theory in theories]
     if len(axes) == 2:
         return Page("theory", (_map(axes, theories, verdicts), *_legend(axes)))
     rows = [
         (*map(_shown, values), *_cells(theory, verdict))
         for values, theory, verdict in zip(_crossed(axes), theories, verdicts, strict=True)
     ]
-    titles = ("c", "this width", "infinite depth", "q*", "chi", "critical sigma_w")
+    titles = ("log10 ratio", "c", "this width", "infinite depth", "q*", "chi", "critical sigma_w")
     columns = (*(Column(_last(key)) for key in axes), Column("verdict", False), *map(Column, titles))
     return Page("theory", (Table(columns, tuple(rows)),))
 
 
 def _cells(theory: Theory, verdict: str) -> tuple[Cell, ...]:
     names = ("c", "c_finite_width", "c_asymptotic", "q_star", "chi", "critical_sigma_w")
-    return Toned(verdict, verdict), *(number(getattr(theory, name)) for name in names)
+    numbers = (number(getattr(theory, name)) for name in names)
+    return Toned(verdict, verdict), decades(theory.log10_ratio), *numbers
 
 
 def _map(axes: Mapping[str, Sequence[Any]], theories: Sequence[Theory], verdicts: Sequence[str]) -> Table:

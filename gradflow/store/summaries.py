@@ -51,6 +51,7 @@ class _Flows(TypedDict):
 class _Theory(TypedDict):
     c: float | None
     c_finite_width: float | None
+    log10_ratio: float | None
     sigmas: float | None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import log
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from gradflow.theory.fixed_points import Asymptote, asymptote
 
 Array = NDArray[Any]
 
+LN10 = log(10.0)
 STEADY = 1e-15  # change of ln v from layer to layer below which it is at its limit
 
 
@@ -126,6 +128,11 @@ class MeanField:
     def shift(self, first: int) -> Array:
         """Mean of the shifts over the same transitions."""
         return np.asarray(self.shifts[first - 1 :].mean(axis=0))
+
+    @property
+    def log10_ratio(self) -> Array:
+        """log10 of ||delta_1|| / ||delta_L|| over all transitions, the shifts included."""
+        return np.asarray((self.log_chi.sum(axis=0) / 2 + self.shifts.sum(axis=0)) / LN10)
 
     @cached_property
     def asymptote(self) -> Asymptote:

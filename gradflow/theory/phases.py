@@ -22,6 +22,7 @@ class PhaseTable:
 
     c: Array
     c_finite_width: Array
+    log10_ratio: Array  # of ||delta_1|| / ||delta_L|| over all transitions, the shift included
     c_asymptotic: Array
     chi: Array
     chi_parallel: Array
@@ -54,8 +55,8 @@ def phase_table(
     c, finite = _c(network, first) if depth > first else (np.full(sigma_w.size, np.nan),) * 2
     end = network.asymptote
     columns = (
-        c, finite, np.exp(end.log_chi / 2), np.exp(end.log_chi), end.chi_parallel, end.q_star,
-        _critical(moments, sigma_b.ravel()),
+        c, finite, network.log10_ratio, np.exp(end.log_chi / 2), np.exp(end.log_chi), end.chi_parallel,
+        end.q_star, _critical(moments, sigma_b.ravel()),
     )  # fmt: skip
     return PhaseTable(*(column.reshape(sigma_w.shape) for column in columns))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import exp, inf, isfinite, log, sqrt
+from math import exp, inf, isfinite, sqrt
 from typing import Any
 
 import numpy as np
@@ -13,14 +13,13 @@ from gradflow.nn.activations import Activation
 from gradflow.nn.initializers import Initializer
 from gradflow.theory.critical import critical_point
 from gradflow.theory.fluctuations import ratio_variance
-from gradflow.theory.meanfield import MeanField
+from gradflow.theory.meanfield import LN10, MeanField
 
 Array = NDArray[Any]
 
 SMALLEST_WIDTH = 16
 CRITICAL = 1e-3  # |ln chi| below which a phase is called critical
 ROUNDING = 1e-12  # |ln chi| below which xi is infinite
-LN10 = log(10.0)
 CONSTANT = "constant weights are not random: theory predicts random networks only"
 NARROW = f"mean field needs wide layers (a width of {SMALLEST_WIDTH} or more)"
 SHIFTED = "the constant bias is so large that it alone decides: theory's integrals do not reach so far"
@@ -113,7 +112,7 @@ def _window(network: MeanField, first: int) -> dict[str, Any]:
         "slope_factor": exp(log_c - log_weight),
         "shift": shift,
         "log_sd": sqrt(ratio_variance(network, first)) / (2 * transitions),
-        "log10_ratio": float(network.log_chi.sum() / 2 + network.shifts.sum()) / LN10,
+        "log10_ratio": float(network.log10_ratio),
         "log10_ratio_sd": sqrt(ratio_variance(network, 1)) / (2 * LN10),
     }
 

@@ -193,7 +193,7 @@ def test_a_pivot_names_the_keys_that_it_combines_over() -> None:
 def test_a_pivot_sets_theory_beside_c_and_the_ratio() -> None:
     assert pivot(compare(grid()), "depth", "init").cells[0][0].theory == summary().theory.c_finite_width
     ratio = pivot(compare(grid()), "depth", "init", "log10_ratio").cells[0][0]
-    assert ratio.theory == pytest.approx(9 * -0.15157, abs=1e-3)  # (L - 1) log10 0.7054
+    assert ratio.theory == summary().theory.log10_ratio
 
 
 @pytest.mark.parametrize(

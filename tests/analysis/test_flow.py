@@ -92,7 +92,8 @@ def test_a_gradient_that_is_zero_everywhere_is_dead_not_fitted() -> None:
 def test_norms_that_are_not_finite_are_an_overflow(bad: float) -> None:
     log_delta = walk(0.9)
     log_delta[3, 0] = bad
-    assert fit_flow(row(log_delta), 0).verdict == "overflow"
+    flow = fit_flow(row(log_delta), 3)
+    assert (flow.verdict, flow.reason) == ("overflow", "the delta norms are not finite at step 3")
 
 
 def test_one_layer_has_no_c() -> None:

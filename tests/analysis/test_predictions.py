@@ -45,6 +45,11 @@ def test_each_point_has_theory_on_its_own_inputs() -> None:
     assert len({theory.c for theory in found}) == 3
 
 
+def test_a_point_where_no_gradient_passes_has_no_ratio_in_a_table_either() -> None:
+    (tabled,) = theories([config("sigma_w=0")], [INPUTS])
+    assert (tabled.c, tabled.log10_ratio) == (0, None)
+
+
 def test_points_without_a_table_keep_their_place() -> None:
     configs = [config("init=xavier_normal"), config("sigma_w=2"), config("width=8")]
     found = theories(configs, [INPUTS] * len(configs))
@@ -52,6 +57,17 @@ def test_points_without_a_table_keep_their_place() -> None:
     assert found[1].phase == "chaotic"
     assert found[2].c is None
     assert found[2].reason is not None
+
+
+@pytest.mark.parametrize(
+    ("change", "q_0"), [(("init=xavier_normal", "depth=80", "width=128"), 1.0), (("sigma_w=1.2",), 3.4e6)]
+)
+def test_the_ratio_has_the_first_layers_that_c_leaves_out(change: tuple[str, ...], q_0: float) -> None:
+    one = config(*change)
+    found = theory_of(predicted(one, Inputs(64, 10, q_0)))
+    assert found.c_finite_width is not None
+    assert found.log10_ratio is not None
+    assert found.log10_ratio < -1 < (one.model.depth - 1) * log10(found.c_finite_width)
 
 
 def test_layers_count_from_the_input_and_their_steps_multiply_to_the_ratio() -> None:

@@ -66,7 +66,7 @@ def summary(**changes: Any) -> Summary:
         status="completed",
         config=config(),
         flow=Flows(flow(), flow(0.9, step=100)),
-        theory=Theory(c=0.7071, c_finite_width=0.7054, c_asymptotic=0.7071, sigmas=0.84),
+        theory=Theory(c=0.7071, c_finite_width=0.7054, c_asymptotic=0.7071, sigmas=0.84, log10_ratio=-8.2),
         training=TrainingResult(100, 2.31, 1.92, 1.87, 1.97, 0.4312),
         symptoms=(Symptom("stalled", 40, None, 0.1, 0.2, "the loss has stalled since step 40"),),
         advice=(

@@ -76,6 +76,19 @@ def test_agreement_with_theory_is_in_standard_errors(sigmas: float, said: str) -
     assert "no longer applies" in sentences.theory_sentence(theory, flow(), trained=True)
 
 
+@pytest.mark.parametrize(("finite", "trusted"), [(1.34, False), (2.2, True), (2.5, True), (2.8, False)])
+def test_a_correction_for_the_width_that_is_too_large_is_told_and_not_judged_by(
+    finite: float, trusted: bool
+) -> None:
+    theory = Theory(c=2.35, c_finite_width=finite, sigmas=-8.6)
+    said = sentences.theory_sentence(theory, flow(1.1, verdict="stable"), trained=False)
+    assert ("more than chance" in said) == trusted
+    assert (
+        "first order in 1 / width, is too large here to be trusted: c without it is 2.35." in said
+    ) != trusted
+    assert "8.6 standard errors" in said
+
+
 def test_an_exact_c_is_not_measured_in_rounding_errors() -> None:
     exact = flow(0.9, c_low=0.9, c_high=0.9)
     said = sentences.theory_sentence(Theory(c=0.9 + 1e-15, sigmas=3.6), exact, trained=False)
@@ -101,6 +114,28 @@ def test_the_cause_is_the_factor_that_pushes_the_way_of_the_verdict(
 ) -> None:
     made = flow(verdict=verdict, weight_factor=weights, slope_factor=slopes)
     assert sentences.cause_sentence(made, "sigmoid").endswith(blame)
+
+
+@pytest.mark.parametrize(
+    ("c", "ratio", "verdict", "said"),
+    [
+        (1.009, -2.2, "vanishing", "The change lies in layers 1 to 6, outside the fit of c."),
+        (1.0, -2.2, "vanishing", "The change lies in layers 1 to 6, outside the fit of c."),
+        (0.97, 2.2, "exploding", "The change lies in layers 1 to 6, outside the fit of c."),
+        (0.99, -2.2, "vanishing", "Most of the change lies in layers 1 to 6, outside the fit of c."),
+    ],
+)
+def test_no_factor_is_to_blame_for_what_happens_outside_the_fit(
+    c: float, ratio: float, verdict: str, said: str
+) -> None:
+    made = flow(c, depth=20, verdict=verdict, weight_factor=c, slope_factor=1.0, log10_ratio=ratio)
+    assert said in sentences.measured_sentence(made, 1.0)
+    assert "blame" not in sentences.cause_sentence(made, "linear")
+
+
+@pytest.mark.parametrize(("c", "verdict"), [(0.8, "vanishing"), (1.0, "stable")])
+def test_a_change_that_c_makes_is_not_sought_elsewhere(c: float, verdict: str) -> None:
+    assert "outside" not in sentences.measured_sentence(flow(c, depth=20, verdict=verdict), 1.0)
 
 
 def test_training_that_diverged_says_when_and_what() -> None:

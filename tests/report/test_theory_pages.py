@@ -1,23 +1,43 @@
 """The pages of theory alone."""
 
+from math import log10
+
+import pytest
+
 from gradflow.analysis.summary import Theory
 from gradflow.report.page import Sentence, Table, Toned
 from gradflow.report.terminal import Look, render
-from gradflow.report.theory_pages import point_page, table_page, verdict_at
+from gradflow.report.theory_pages import expected_verdict, point_page, table_page
 
-STABLE, SMALL = Theory(c=0.99, critical_sigma_w=1.2), Theory(c=0.5, critical_sigma_w=1.2)
+STABLE = Theory(c=0.99, log10_ratio=-0.1, critical_sigma_w=1.2)
+SMALL = Theory(c=0.5, log10_ratio=-6.0, critical_sigma_w=1.2)
 
 
-def test_the_verdict_is_that_of_c_to_the_depth() -> None:
-    assert verdict_at(Theory(c=0.9), 10, 1.0) == "stable"
-    assert verdict_at(Theory(c=0.9), 50, 1.0) == "vanishing"
-    assert verdict_at(Theory(c=1.1), 50, 1.0) == "exploding"
-    assert verdict_at(Theory(), 50, 1.0) == "undetermined"
+@pytest.mark.parametrize(
+    ("ratio", "verdict"), [(-0.9, "stable"), (-1.1, "vanishing"), (1.1, "exploding"), (None, "undetermined")]
+)
+def test_the_verdict_is_that_of_the_whole_ratio_whatever_c_is(ratio: float | None, verdict: str) -> None:
+    assert expected_verdict(Theory(c=1.0, log10_ratio=ratio), 1.0) == verdict
+
+
+def test_a_point_sums_up_the_ratio_that_its_verdict_stands_on() -> None:
+    layers = [{"layer": layer, "log10_gradient": 0.0} for layer in range(1, 81)]
+    page = point_page(Theory(c=0.98, c_finite_width=0.978, log10_ratio=-1.1), layers, [], 1.0)
+    assert [block.text for block in page.blocks if isinstance(block, Sentence)] == [
+        "vanishing: each layer is expected to pass 0.978 of the gradient; "
+        "from layer 80 to layer 1, 79 factors: 0.079 (-1.1 decades)"
+    ]
+
+
+def test_a_point_says_where_its_correction_for_the_width_is_too_large() -> None:
+    page = point_page(Theory(c=2.35, c_finite_width=1.34, log10_ratio=1.4), [], [], 1.0)
+    (note,) = (block.text for block in page.blocks if isinstance(block, Sentence) and block.tone == "note")
+    assert note.startswith("Note: The correction for the width")
 
 
 def test_two_axes_make_a_map_with_the_critical_line_marked() -> None:
     axes = {"model.init.sigma_w": (0.5, 1.1, 2.0), "model.init.sigma_b": (0.0, 0.1)}
-    page = table_page(axes, [SMALL, SMALL, STABLE, STABLE, SMALL, SMALL], [20] * 6, 1.0)
+    page = table_page(axes, [SMALL, SMALL, STABLE, STABLE, SMALL, SMALL], 1.0)
     table = page.blocks[0]
     assert isinstance(table, Table)
     assert [row[0] for row in table.rows] == ["0.5", "1.1", "2"]
@@ -28,15 +48,15 @@ def test_two_axes_make_a_map_with_the_critical_line_marked() -> None:
 def test_a_wide_map_has_a_sign_a_point_and_fits_a_terminal() -> None:
     sigma_w = tuple(i / 10 for i in range(1, 51))
     axes = {"model.init.sigma_b": (0.0,), "model.init.sigma_w": sigma_w}
-    found = [Theory(c=value, critical_sigma_w=1.2) for value in sigma_w]
-    text = render(table_page(axes, found, [20] * 50, 1.0), Look(columns=80))
+    found = [Theory(c=value, log10_ratio=19 * log10(value), critical_sigma_w=1.2) for value in sigma_w]
+    text = render(table_page(axes, found, 1.0), Look(columns=80))
     row = next(line for line in text.splitlines() if "---" in line and "+++" in line)
     assert row.split()[-1].index("*") == sigma_w.index(1.2)
     assert max(map(len, text.splitlines()[:4])) <= 80
 
 
 def test_other_numbers_of_axes_make_a_line_a_point() -> None:
-    page = table_page({"model.depth": (10, 200)}, [STABLE, STABLE], [10, 200], 0.5)
+    page = table_page({"model.depth": (10, 200)}, [STABLE, SMALL], 0.5)
     table = page.blocks[0]
     assert isinstance(table, Table)
     assert [row[1] for row in table.rows] == [Toned("stable", "stable"), Toned("vanishing", "vanishing")]

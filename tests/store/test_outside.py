@@ -138,6 +138,13 @@ def test_a_norm_that_is_not_finite_is_an_overflow(write: Write) -> None:
     assert flow(write("step,layer,norm\n0,1,inf\n0,2,1\n0,3,nan")).verdict == "overflow"
 
 
+def test_a_bad_first_step_is_named_and_a_good_last_one_is_fitted(write: Write) -> None:
+    path = write("step,layer,norm\n0,1,inf\n0,2,1\n0,3,1\n7,1,1\n7,2,2\n7,3,4")
+    flows = run_of(read_norms(path, "delta"), "norms", path).summary.flow
+    assert flows.initial.reason == "the delta norms are not finite at step 0"
+    assert (flows.final.step, flows.final.c) == (7, pytest.approx(0.5))
+
+
 def test_weight_gradients_give_no_c_and_it_says_why_and_what_to_do(write: Write) -> None:
     found = flow(write(TEXTS["long logs"]), "weight")
     assert (found.c, found.verdict) == (None, "undetermined")

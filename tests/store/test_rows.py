@@ -44,6 +44,17 @@ def test_a_damaged_summary_is_made_again(run: Run) -> None:
     assert read_row(open_run(run.path)) == expected
 
 
+def test_a_summary_from_before_theory_had_a_ratio_is_made_again(tmp_path: Path) -> None:
+    run = execute(small("width=16"), tmp_path)
+    expected, path = read_row(run), run.path / "summary.json"
+    document = json.loads(path.read_text())
+    assert document["theory"].pop("log10_ratio") == expected["log10_ratio_theory"]
+    assert expected["log10_ratio_theory"] is not None
+    path.write_text(json.dumps(document))
+    old = open_run(run.path)
+    assert read_row(old) == expected == row_of(old.summary)
+
+
 @pytest.mark.parametrize(
     ("keys", "value"),
     [

@@ -24,6 +24,7 @@ def test_each_cell_is_the_prediction_of_that_point(name: str) -> None:
             for field in (
                 "c",
                 "c_finite_width",
+                "log10_ratio",
                 "c_asymptotic",
                 "chi",
                 "chi_parallel",
