@@ -53,7 +53,7 @@ class Bar:
             return
         self.shown = now
         if self.live:
-            self._draw([self._bar(progress), *_layers(progress, self._unicode)])
+            self._draw([self._bar(progress, self._width), *_layers(progress, self._unicode)])
         else:
             note(self._words(progress), self.quiet)
 
@@ -61,10 +61,17 @@ class Bar:
     def _unicode(self) -> bool:
         return (sys.stderr.encoding or "").lower().startswith("utf")
 
-    def _bar(self, progress: Progress) -> str:
-        done = int(BAR * progress.step / max(1, self.steps))
+    @property
+    def _width(self) -> int:
+        return columns_of(sys.stderr.fileno()) - 1
+
+    def _bar(self, progress: Progress, width: int) -> str:
+        """The words, and a bar before them that is as long as there is room."""
+        words = self._words(progress)
+        size = max(0, min(BAR, width - len(words) - 1))
+        done = int(size * progress.step / max(1, self.steps))
         block, rest = ("█", "░") if self._unicode else ("#", ".")
-        return f"{block * done}{rest * (BAR - done)} {self._words(progress)}"
+        return f"{block * done}{rest * (size - done)} {words}".lstrip()
 
     def _words(self, progress: Progress) -> str:
         from gradflow.analysis.flow import exp_or_none, measure
@@ -82,9 +89,8 @@ class Bar:
         """Replace what was drawn before; a line is cut to the width, so that it stays one."""
         if not self.live or self.quiet:
             return
-        width = columns_of(sys.stderr.fileno()) - 1
         erased = CLEAR + (UP + CLEAR) * max(0, self.lines - 1)
-        self._write(erased + "\n".join(line[:width] for line in lines))
+        self._write(erased + "\n".join(line[: self._width] for line in lines))
         self.lines = len(lines)
 
     def _write(self, text: str) -> None:

@@ -20,11 +20,11 @@ training: {steps: 800, batch_size: 32}
 """
 
 
-def on_a_terminal(folder: Path, *args: str) -> str:
-    """What a command writes to a stderr that is a terminal."""
+def on_a_terminal(folder: Path, columns: int, *args: str) -> str:
+    """What a command writes to a stderr that is a terminal of so many columns."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "gradflow", *args]
-    env = {**os.environ, "TERM": "xterm", "COLUMNS": "70", "PYTHONIOENCODING": "utf-8"}
+    env = {**os.environ, "TERM": "xterm", "COLUMNS": str(columns), "PYTHONIOENCODING": "utf-8"}
     with subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.DEVNULL, stderr=theirs) as process:
         os.close(theirs)
         written = bytearray()
@@ -38,14 +38,17 @@ def on_a_terminal(folder: Path, *args: str) -> str:
     return written.decode()
 
 
-def test_a_terminal_sees_the_steps_and_the_layers_and_is_left_clean(tmp_path: Path) -> None:
+@pytest.mark.parametrize("columns", [50, 70])
+def test_a_terminal_sees_the_steps_and_the_layers_and_is_left_clean(tmp_path: Path, columns: int) -> None:
     (tmp_path / "net.yaml").write_text(STUDY)
-    written = on_a_terminal(tmp_path, "run", "net.yaml")
+    written = on_a_terminal(tmp_path, columns, "run", "net.yaml")
     frames = written.split("\r\x1b[2K")
     assert any(
         "/800  loss" in frame and "layer 1 " in frame and "12  log ||delta||" in frame for frame in frames
     )
-    assert all(len(line) < 70 for frame in frames[1:-1] for line in frame.replace("\x1b[1A", "").splitlines())
+    lines = [line for frame in frames[1:-1] for line in frame.replace("\x1b[1A", "").splitlines()]
+    assert all(len(line) < columns for line in lines)
+    assert all(line.endswith(" left") for line in lines if "  loss " in line)
     after = written[written.rindex("log ||delta||") :]
     assert "\x1b[1A\r\x1b[2K" in after  # both lines are gone before the last note
     assert "trained in" in after
