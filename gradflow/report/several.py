@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Values = Mapping[str, Any]
 
 DEPTH = "model.depth"
+LAW = ("depths", "weight_grad", "delta", "c_inside", "c_theory", "reason")  # what a law says
 
 
 def axes_of(summaries: Sequence[Summary]) -> list[str]:
@@ -75,3 +76,8 @@ def depth_laws(runs: Sequence[Run]) -> list[dict[str, Any]]:
         {**shared, **asdict(depth_law([first_layer(run.summary, run.recording) for run in found.values()]))}
         for shared, found in groups.values()
     ]
+
+
+def shared_keys(law: Values) -> list[str]:
+    """The keys whose values the runs of a law share: all in which any runs differ, but the depth."""
+    return [key for key in law if key not in LAW]

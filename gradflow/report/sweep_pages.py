@@ -9,6 +9,7 @@ from gradflow.report.columns import BORDERLINE, verdict_cell
 from gradflow.report.numbers import count, counted, decades, number, scalar, with_error
 from gradflow.report.page import Block, Cell, Column, Command, Facts, Heading, Page, Sentence, Table, Toned
 from gradflow.report.sentences import entry
+from gradflow.report.several import shared_keys
 
 Document = Mapping[str, Any]
 
@@ -112,8 +113,7 @@ def _laws(law: Document) -> list[Block]:
     ]
     if not groups:
         return []
-    own = {"depths", "weight_grad", "delta", "c_inside", "c_theory", "reason"}
-    axes = [key for key in groups[0] if key not in own]
+    axes = shared_keys(groups[0])
     titles = ("c of dL/dW_1", "c of delta_1", "c inside", "theory")
     rows = tuple(
         (*_values(group, axes), *(with_error(group[name]["c"], group[name]["c_low"], group[name]["c_high"])

@@ -186,6 +186,14 @@ def test_the_depth_law_is_a_line_whose_slope_is_c(depths: list[Run]) -> None:
         assert 10**slope == pytest.approx(law["weight_grad"]["c"], rel=1e-4)
 
 
+def test_each_run_obeys_one_depth_law_which_names_its_seed(tmp_path: Path) -> None:
+    runs = [made(tmp_path / "runs", depth=d, seed=seed, steps=0) for d in (4, 8) for seed in (0, 50)]
+    rows = rows_of(document(draw("depth-law", runs)))
+    assert sorted(row["run"] for row in rows) == sorted(run.id for run in runs)
+    seeds = {run.id: run.summary.config["seed"] for run in runs}
+    assert all(row["line"].startswith(f"seed {seeds[row['run']]}: c = ") for row in rows)
+
+
 def test_a_phase_map_has_theorys_critical_line(phases: list[Run]) -> None:
     spec = document(sweep_charts(in_order(phases))["phase"])
     line = {row["y"]: row["x"] for row in rows_of(spec) if "shade" not in row}

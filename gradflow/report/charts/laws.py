@@ -30,7 +30,7 @@ from gradflow.report.charts.base import (
 )  # fmt: skip
 from gradflow.report.labels import label
 from gradflow.report.numbers import with_error
-from gradflow.report.several import depth_laws
+from gradflow.report.several import depth_laws, shared_keys
 
 if TYPE_CHECKING:
     from gradflow.store import Run
@@ -91,13 +91,13 @@ def depth_law(runs: Sequence[Run]) -> Drawn | None:
 def _obeys(run: Run, law: Mapping[str, Any]) -> bool:
     """Whether a law was fitted to this run: they share all keys but the depth."""
     config = flat(run.summary.config)
-    return all(config.get(key, "") == value for key, value in law.items() if "." in key)
+    return all(config.get(key, "") == law[key] for key in shared_keys(law))
 
 
 def _law_name(law: Mapping[str, Any], runs: Sequence[Run]) -> str:
     """he_normal: c = 0.99 ± 0.02."""
     grad = law["weight_grad"]
-    name = label(flat(runs[0].summary.config), [key for key in law if "." in key])
+    name = label(flat(runs[0].summary.config), shared_keys(law))
     return f"{name + ': ' if name else ''}c = {with_error(grad['c'], grad['c_low'], grad['c_high'])}"
 
 
