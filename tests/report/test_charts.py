@@ -200,6 +200,17 @@ def test_a_phase_map_has_theorys_critical_line(phases: list[Run]) -> None:
     assert line == {0.1: pytest.approx(1.193401, rel=1e-5), 0.2: pytest.approx(1.304146, rel=1e-5)}
 
 
+def test_a_maps_axes_are_in_order_where_values_have_many_digits(tmp_path: Path) -> None:
+    init = "{{name: gaussian, sigma_w: {}, sigma_b: {}}}"
+    sigmas = [(w, b) for w in (1.75, 0.5, 0.9166666666666666) for b in (1 / 3, 0.0)]
+    runs = [made(tmp_path / "runs", init=init.format(w, b), steps=0) for w, b in sigmas]
+    spec = document(over_keys(runs, "sigma_w", "sigma_b", "c"))
+    cells = next(marks_of(spec))
+    assert cells["encoding"]["x"]["sort"] == [0.5, 0.916667, 1.75]
+    assert cells["encoding"]["y"]["sort"] == [0.333333, 0.0]
+    assert {row["x"] for row in rows_of(spec)} == {*cells["encoding"]["x"]["sort"]}
+
+
 def test_measured_and_predicted_c_stand_side_by_side(phases: list[Run]) -> None:
     rows = [row for row in rows_of(document(draw("theory", phases))) if "run" in row]
     by_id = {run.id: run.summary for run in phases}

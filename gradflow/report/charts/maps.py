@@ -19,6 +19,7 @@ from gradflow.report.charts.base import (
     PLAIN,
     RUNS,
     Drawn,
+    cell,
     colours,
     diverging,
     layered,
@@ -167,8 +168,8 @@ def _cells(summaries: Sequence[Summary], across: str, up: str, value: str) -> li
 
 
 def _order(values: list[Any]) -> list[Any]:
-    """Numbers by size, names as they came."""
-    kept = list(dict.fromkeys(values))
+    """Numbers by size, names as they came; written as in the rows, where the axis looks them up."""
+    kept = list(dict.fromkeys(map(cell, values)))
     return sorted(kept) if all(isinstance(value, int | float) for value in kept) else kept
 
 
