@@ -1,8 +1,10 @@
 """The charts: their data is the summary's, their colours the verdicts', and they export to every format."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from math import log10
 from pathlib import Path
 from typing import Any
@@ -259,6 +261,44 @@ def test_one_description_gives_every_format(healthy: Run, suffix: str, head: byt
 def test_the_width_in_inches_is_that_of_the_whole_figure(healthy: Run) -> None:
     svg = picture(draw("flow", [healthy]), ".svg", 3.5).decode()
     assert f'width="{3.5 * 96:.0f}"' in svg
+
+
+def many(depths: Sequence[Run], count: int) -> list[Run]:
+    """The first run, each time under another seed."""
+    one = depths[0]
+    configs = [one.summary.config | {"seed": seed} for seed in range(count)]
+    found = [replace(one.summary, config=config) for config in configs]
+    return [Run(one.path, one.info, config=one.config, recording=one.recording, summary=s) for s in found]
+
+
+@pytest.mark.parametrize("width", [2.5, 3.25, 6.75])
+def test_the_figure_grows_with_its_legend_and_not_the_plot_into_it(depths: list[Run], width: float) -> None:
+    heights = []
+    for count in (3, 12):
+        svg = picture(draw("flow", many(depths, count)), ".svg", width).decode()
+        plot = re.search(r'class="background"[^>]* d="M0,0h([\d.]+)v([\d.]+)', svg)
+        assert plot
+        assert float(plot[2]) >= max(130, 0.45 * width * 96 - 1)
+        assert float(plot[1]) > 0.65 * width * 96
+        assert all(f">seed {seed}<" in svg for seed in range(count))
+        heights.append(float(re.search(r'height="([\d.]+)"', svg)[1]))  # type: ignore[index]
+    assert heights[0] < heights[1] if width < 6 else heights[0] <= heights[1]
+
+
+def test_a_long_label_is_wrapped_where_a_figure_is_narrow(depths: list[Run]) -> None:
+    svgs = [picture(draw("depth-law", depths), ".svg", width).decode() for width in (2.5, 6.75)]
+    assert [">init xavier_normal:<" in svg for svg in svgs] == [True, False]
+    assert not any("…" in svg for svg in svgs)
+
+
+def test_more_series_than_colours_are_told_apart_by_shapes_and_dashes(depths: list[Run]) -> None:
+    marks = [mark["encoding"] for mark in marks_of(document(draw("flow", many(depths, 12))))]
+    for channel in ("shape", "strokeDash"):
+        (own,) = (mark for mark in marks if channel in mark)
+        looks = zip(*(map(repr, own[name]["scale"]["range"]) for name in ("color", channel)), strict=True)
+        assert len(set(looks)) == 12
+    few = marks_of(document(draw("flow", many(depths, 7))))
+    assert not any({"shape", "strokeDash"} & {*mark["encoding"]} for mark in few)
 
 
 def test_every_figure_has_a_name_that_is_documented() -> None:

@@ -22,6 +22,8 @@ from gradflow.report.charts.base import (
     colours,
     layered,
     points,
+    shapes,
+    strokes,
     table,
     tip,
     titled,
@@ -83,8 +85,8 @@ def depth_law(runs: Sequence[Run]) -> Drawn | None:
     title = "log10 ||dL/dW_1||"
     base = alt.Chart(table(rows)).encode(x=x("depth", "depth (hidden layers)"), color=colours(names))
     tips = [tip("run"), tip("line", "law"), tip("depth"), tip("value", title, LOG10)]
-    dots = points(base.encode(y=y("value", title)), 60, tips)
-    lines = base.mark_line().encode(y=y("fit", title))
+    dots = points(base.encode(y=y("value", title), **shapes(names)), 60, tips)
+    lines = base.mark_line().encode(y=y("fit", title), **strokes(names))
     return titled(layered(lines, dots), "First layer's weight gradient by depth", "lines: c^L, ± 95%")
 
 

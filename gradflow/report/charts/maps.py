@@ -25,6 +25,8 @@ from gradflow.report.charts.base import (
     layered,
     level,
     points,
+    shapes,
+    strokes,
     table,
     tip,
     titled,
@@ -87,8 +89,8 @@ def over_one(summaries: Sequence[Summary], key: str, value: str = "c") -> Drawn 
     base = alt.Chart(table(rows)).encode(x=axis, color=colours(names), y=y("value", shown.title))
     tips = [tip("run"), tip("line", "differs"), tip("x", key), tip("text", value)]
     bars = base.mark_rule(opacity=0.6).encode(y=y("low", shown.title), y2="high")
-    dots = points(base, 50, tips)
-    lines = [base.mark_line(strokeWidth=1)] if numeric else []
+    dots = points(base.encode(**shapes(names)), 50, tips)
+    lines = [base.mark_line(strokeWidth=1).encode(**strokes(names))] if numeric else []
     return titled(
         layered(*([level(1)] if value == "c" else []), bars, *lines, dots), f"{shown.title}, by {key}"
     )
