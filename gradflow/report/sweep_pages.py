@@ -55,14 +55,17 @@ def _again(command: str | None) -> list[Block]:
 
 
 def _table(points: Sequence[Document], axes: Sequence[str]) -> Table:
+    named = any("run" in point for point in points)
     columns = (
+        *([Column("run", False)] if named else []),
         *_axes(axes, points),
         Column("verdict", False),
         Column("c"),
         Column("log10 ratio"),
         Column("final loss"),
     )
-    return Table(columns, tuple((*_values(point, axes), *_outcome(point)) for point in points))
+    rows = ((*([p["run"]] if named else []), *_values(p, axes), *_outcome(p)) for p in points)
+    return Table(columns, tuple(rows))
 
 
 def _axes(axes: Sequence[str], points: Sequence[Document]) -> tuple[Column, ...]:
@@ -98,7 +101,7 @@ def _reasons(points: Sequence[Document], axes: Sequence[str]) -> list[Block]:
 
 
 def _place(point: Document, axes: Sequence[str]) -> str:
-    return (
+    return point.get("run") or (
         " ".join(f"{key}={value}" for key, value in zip(axes, _values(point, axes), strict=True))
         or point["id"]
     )

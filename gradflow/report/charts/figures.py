@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gradflow.analysis.summary import Summary
 from gradflow.errors import InputError, did_you_mean
 from gradflow.report.charts import laws, layers, maps, training
-from gradflow.report.charts.base import Drawn
+from gradflow.report.charts.base import RUNS, Drawn
 from gradflow.report.charts.study import Study, studies_of
 
 if TYPE_CHECKING:
@@ -69,6 +69,13 @@ def sweep_charts(runs: Sequence[Run]) -> dict[str, Drawn]:
     if charts["phase"] is not None:
         del charts["map"]  # it shows the same
     return {name: chart for name, chart in charts.items() if chart is not None}
+
+
+def compared_charts(runs: Sequence[Run]) -> dict[str, Drawn]:
+    """The charts of runs of no sweep: their gradient norms overlaid too, of as many as there are colours."""
+    whole = [run for run in runs if run.recording]
+    over = layers.flow(studies_of(whole)) if 0 < len(whole) <= len(RUNS) else None
+    return {**({"flow": over} if over is not None else {}), **sweep_charts(runs)}
 
 
 def over_keys(runs: Sequence[Run], across: str, up: str | None, value: str) -> Drawn:

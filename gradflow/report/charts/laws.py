@@ -75,7 +75,8 @@ def depth_law(runs: Sequence[Run]) -> Drawn | None:
     """log10 ||dL/dW_1|| over depth, with the line of each law c^L across networks."""
     names: dict[str, str] = {}
     rows: list[Row] = []
-    for i, law in enumerate(depth_laws(runs)):
+    known = [law for law in depth_laws(runs) if law["weight_grad"]["c"] is not None]
+    for i, law in enumerate(known):
         found = [run for run in runs if _obeys(run, law)]
         line = _law_name(law, found)
         names[line] = RUNS[i % len(RUNS)]

@@ -115,7 +115,7 @@ def _note(studies: Sequence[Study], *notes: str) -> str:
     found = [*notes]
     if len(studies) > 1:
         found.append(f"at step {count(studies[0].steps[0])}")
-    if studies[0].summary.config["seeds"] > 1:
+    if any(study.summary.config["seeds"] > 1 for study in studies):
         found.append("band: 95% over networks")
     deepest = max(study.summary.flow.initial.transitions + 1 for study in studies)
     shown = max(len(study.layers) for study in studies)

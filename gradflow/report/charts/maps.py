@@ -33,7 +33,7 @@ from gradflow.report.charts.base import (
     x,
     y,
 )  # fmt: skip
-from gradflow.report.labels import label
+from gradflow.report.labels import label, named_apart
 from gradflow.report.numbers import number, with_error
 from gradflow.report.several import axes_of
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+NAME = "name"
 SIGMA_W, SIGMA_B = "model.init.sigma_w", "model.init.sigma_b"
 WRITTEN = 120  # cells of a map up to which their values are written into them
 QUIET = 0.02  # log10 of c up to which a map stays pale: 1.05
@@ -71,7 +72,7 @@ VALUES = {
 
 def over_one(summaries: Sequence[Summary], key: str, value: str = "c") -> Drawn | None:
     """A value over one key, as points; runs that differ in other keys are lines of their own."""
-    others = [other for other in axes_of(summaries) if other != key]
+    others = [other for other in axes_of(summaries) if other != key] if key != NAME else []
     shown = VALUES[value]
     rows: list[Row] = []
     for summary in summaries:
@@ -224,9 +225,14 @@ def _ink(rows: list[Row], value: str) -> Any:
 def overview(
     summaries: Sequence[Summary], across: str | None = None, up: str | None = None, value: str = "c"
 ) -> Drawn | None:
-    """A value over the keys that are named or, if none is, that differ: a map over two, points over one."""
+    """A value over the keys that are named or, if none is, that differ: a map over two, points over one.
+
+    Runs that each have another name stand over that, unless keys are named.
+    """
     keys = [key for summary in summaries for key in flat(summary.config)]
     named = [full_name(key, keys) for key in (across, up) if key]
+    if not named and named_apart(summaries):
+        return over_one(summaries, NAME, value)
     found = axes_of(summaries)
     shown = named or found
     if not shown:
