@@ -271,6 +271,17 @@ def many(depths: Sequence[Run], count: int) -> list[Run]:
     return [Run(one.path, one.info, config=one.config, recording=one.recording, summary=s) for s in found]
 
 
+def test_too_many_lines_are_refused_with_what_draws_them_all(depths: list[Run]) -> None:
+    deep, key = ", or give --figure depth-law", ", or give --x {} --value c"
+    some = [run for run in depths[::2] for _ in range(9)]
+    cases = [(some, deep + key.format("model.depth")), (many(depths, 25), key.format("seed"))]
+    for runs, told in [*cases, (depths[:1] * 25, "")]:
+        with pytest.raises(InputError, match=f"name at most 24 runs{told}$"):
+            draw("flow", runs)
+    assert draw("depth-law", some)
+    assert all(over_keys(runs, "model.depth", None, "c") for runs, _ in cases)
+
+
 @pytest.mark.parametrize("width", [2.5, 3.25, 6.75])
 def test_the_figure_grows_with_its_legend_and_not_the_plot_into_it(depths: list[Run], width: float) -> None:
     heights = []
