@@ -35,7 +35,7 @@ def plot(
 ) -> None:  # fmt: skip
     """Draw a figure to .svg, .pdf or .png.
 
-    Several runs are overlaid and labelled by what differs.
+    Several runs are overlaid, labelled by their names or else by what differs.
 
     \b
     Examples:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gradflow.analysis.commands import sweep_command, sweep_of_file
 from gradflow.errors import InputError, Problem
 from gradflow.report import html, markdown
+from gradflow.report.labels import names
 from gradflow.report.numbers import counted
 from gradflow.report.page import Block, Command, Facts, Heading, Page, Sentence
 from gradflow.report.pages import layers_page, run_page
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from gradflow.store import Run
 
 SUFFIXES = (".html", ".md")
+LISTED = 5  # runs that a title names
 DETAILED = 60  # runs of which each has its own lines
 
 
@@ -52,10 +54,13 @@ def several_page(runs: Sequence[Run]) -> Page:
 
 
 def _document(runs: Sequence[Run]) -> dict[str, Any]:
+    """The document of a sweep, or of runs that are compared by name."""
     folders = {run.path.parent for run in runs}
-    name = next(iter(folders)).name if len(folders) == 1 else ""
-    where = ", ".join(sorted(map(str, folders)))
-    return several(f"{name}: {counted(len(runs), 'run')}".removeprefix(": "), where, runs)
+    where, total = ", ".join(sorted(map(str, folders))), counted(len(runs), "run")
+    if _axes(runs):
+        return several(f"{next(iter(folders)).name}: {total}", where, runs)
+    listed = ", ".join(names([run.summary for run in runs])) if len(runs) <= LISTED else ""
+    return several(f"{total}: {listed}".removesuffix(": "), where, runs, named=True)
 
 
 def _axes(runs: Sequence[Run]) -> dict[str, list[Any]]:
@@ -68,10 +73,11 @@ def _axes(runs: Sequence[Run]) -> dict[str, list[Any]]:
 
 def several_html(runs: Sequence[Run]) -> str:
     """Several runs: their charts, a table, the verdict of each, and how to compute one again."""
-    from gradflow.report.charts import document, sweep_charts
+    from gradflow.report.charts import compared_charts, document, sweep_charts
 
     runs = in_order(runs)
-    charts = {name: document(chart) for name, chart in sweep_charts(runs).items()}
+    drawn = sweep_charts(runs) if _axes(runs) else compared_charts(runs)
+    charts = {name: document(chart) for name, chart in drawn.items()}
     tail = [html.folded("Each run", *_told(runs)), _again(runs[0], _axes(runs))]
     return html.render(sweep_page(_document(runs)), charts, "\n".join(tail))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,10 +34,24 @@ def _differs(configs: Sequence[Flat], key: str) -> bool:
 
 
 def labels(summaries: Sequence[Summary]) -> list[str]:
-    """A label each: what differs, by the last part of its key; the id where that does not tell them apart."""
+    """A label each: the names where all are different; else what differs, by the last part of its key; the id
+    where that does not tell them apart."""
+    if named_apart(summaries):
+        return names(summaries)
     keys = differing(summaries)
     found = [label(flat(summary.config), keys) or summary.id for summary in summaries]
     return [text if found.count(text) == 1 else s.id for text, s in zip(found, summaries, strict=True)]
+
+
+def named_apart(summaries: Sequence[Summary]) -> bool:
+    """Whether there are several, each of another name; the points of a sweep share theirs."""
+    return len({summary.name for summary in summaries}) == len(summaries) > 1
+
+
+def names(summaries: Sequence[Summary]) -> list[str]:
+    """The name of each, its id where another has that name too."""
+    uses = Counter(summary.name for summary in summaries)
+    return [summary.name if uses[summary.name] == 1 else summary.id for summary in summaries]
 
 
 def label(config: Mapping[str, Any], keys: Sequence[str]) -> str:

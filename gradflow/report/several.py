@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradflow.analysis.differences import flat
 from gradflow.analysis.summary import Summary
-from gradflow.report.labels import differing
+from gradflow.report.labels import differing, names
 
 if TYPE_CHECKING:
     from gradflow.store import Run
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Values = Mapping[str, Any]
 
 DEPTH = "model.depth"
+LAW = ("depths", "weight_grad", "delta", "c_inside", "c_theory", "reason")  # what a law says
 
 
 def axes_of(summaries: Sequence[Summary]) -> list[str]:
@@ -33,12 +34,17 @@ def _place(value: Any) -> tuple[int, float, str]:
     return (0, float(value), "") if isinstance(value, int | float) else (1, 0.0, str(value))
 
 
-def several(name: str, path: str, runs: Sequence[Run]) -> dict[str, Any]:
-    """The document of runs: axes with their values, a point a run, and the depth laws."""
+def several(name: str, path: str, runs: Sequence[Run], named: bool = False) -> dict[str, Any]:
+    """The document of runs: axes with their values, a point a run, and the depth laws.
+
+    The runs of no sweep are `named`: a point says which run it is.
+    """
     summaries = [run.summary for run in runs]
     axes = axes_of(summaries)
     values = [_values(flat(summary.config), axes) for summary in summaries]
     points = [_point(run, own) for run, own in zip(runs, values, strict=True)]
+    if named:
+        points = [{**point, "run": own} for point, own in zip(points, names(summaries), strict=True)]
     columns = {axis: list(dict.fromkeys(map(str, (own[axis] for own in values)))) for axis in axes}
     laws = {"groups": depth_laws(runs)}
     return {"id": name, "path": path, "axes": columns, "points": points, "depth_law": laws}
@@ -75,3 +81,8 @@ def depth_laws(runs: Sequence[Run]) -> list[dict[str, Any]]:
         {**shared, **asdict(depth_law([first_layer(run.summary, run.recording) for run in found.values()]))}
         for shared, found in groups.values()
     ]
+
+
+def shared_keys(law: Values) -> list[str]:
+    """The keys whose values the runs of a law share: all in which any runs differ, but the depth."""
+    return [key for key in law if key not in LAW]

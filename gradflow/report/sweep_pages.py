@@ -9,6 +9,7 @@ from gradflow.report.columns import BORDERLINE, Filled, fitting, table_of, verdi
 from gradflow.report.numbers import count, counted, decades, number, scalar, with_error
 from gradflow.report.page import Block, Cell, Column, Command, Facts, Heading, Page, Sentence, Table, Toned
 from gradflow.report.sentences import entry
+from gradflow.report.several import shared_keys
 
 Document = Mapping[str, Any]
 
@@ -71,14 +72,17 @@ def _fitted(table: Table, axes: int, room: int | None) -> list[Block]:
 
 
 def _table(points: Sequence[Document], axes: Sequence[str]) -> Table:
+    named = any("run" in point for point in points)
     columns = (
+        *([Column("run", False)] if named else []),
         *_axes(axes, points),
         Column("verdict", False),
         Column("c"),
         Column("log10 ratio"),
         Column("final loss"),
     )
-    return Table(columns, tuple((*_values(point, axes), *_outcome(point)) for point in points))
+    rows = ((*([p["run"]] if named else []), *_values(p, axes), *_outcome(p)) for p in points)
+    return Table(columns, tuple(rows))
 
 
 def _axes(axes: Sequence[str], points: Sequence[Document]) -> tuple[Column, ...]:
@@ -114,7 +118,7 @@ def _reasons(points: Sequence[Document], axes: Sequence[str]) -> list[Block]:
 
 
 def _place(point: Document, axes: Sequence[str]) -> str:
-    return (
+    return point.get("run") or (
         " ".join(f"{key}={value}" for key, value in zip(axes, _values(point, axes), strict=True))
         or point["id"]
     )
@@ -129,8 +133,7 @@ def _laws(law: Document, room: int | None) -> list[Block]:
     ]
     if not groups:
         return []
-    own = {"depths", "weight_grad", "delta", "c_inside", "c_theory", "reason"}
-    axes = [key for key in groups[0] if key not in own]
+    axes = shared_keys(groups[0])
     titles = ("c of dL/dW_1", "c of delta_1", "c inside", "theory")
     rows = tuple(
         (*_values(group, axes), *(with_error(group[name]["c"], group[name]["c_low"], group[name]["c_high"])

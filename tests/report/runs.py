@@ -12,14 +12,15 @@ Spec = dict[str, Any]
 
 STUDY = """\
 name: {name}
+seed: {seed}
 seeds: {seeds}
 model: {{depth: {depth}, width: 16, activation: {activation}, init: {init}}}
 data: {{name: gaussian, samples: 64, features: 8, classes: 3, seed: 0}}
 training: {{steps: {steps}, batch_size: 32, optimizer: {{name: sgd, lr: {lr}}}}}
 """
 DEFAULTS = {
-    "name": "study", "seeds": 3, "depth": 8, "activation": "tanh", "init": "xavier_normal", "steps": 6,
-    "lr": 0.1,
+    "name": "study", "seed": 0, "seeds": 3, "depth": 8, "activation": "tanh", "init": "xavier_normal",
+    "steps": 6, "lr": 0.1,
 }  # fmt: skip
 
 

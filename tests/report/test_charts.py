@@ -1,8 +1,10 @@
 """The charts: their data is the summary's, their colours the verdicts', and they export to every format."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from math import log10
 from pathlib import Path
 from typing import Any
@@ -186,10 +188,29 @@ def test_the_depth_law_is_a_line_whose_slope_is_c(depths: list[Run]) -> None:
         assert 10**slope == pytest.approx(law["weight_grad"]["c"], rel=1e-4)
 
 
+def test_each_run_obeys_one_depth_law_which_names_its_seed(tmp_path: Path) -> None:
+    runs = [made(tmp_path / "runs", depth=d, seed=seed, steps=0) for d in (4, 8) for seed in (0, 50)]
+    rows = rows_of(document(draw("depth-law", runs)))
+    assert sorted(row["run"] for row in rows) == sorted(run.id for run in runs)
+    seeds = {run.id: run.summary.config["seed"] for run in runs}
+    assert all(row["line"].startswith(f"seed {seeds[row['run']]}: c = ") for row in rows)
+
+
 def test_a_phase_map_has_theorys_critical_line(phases: list[Run]) -> None:
     spec = document(sweep_charts(in_order(phases))["phase"])
     line = {row["y"]: row["x"] for row in rows_of(spec) if "shade" not in row}
     assert line == {0.1: pytest.approx(1.193401, rel=1e-5), 0.2: pytest.approx(1.304146, rel=1e-5)}
+
+
+def test_a_maps_axes_are_in_order_where_values_have_many_digits(tmp_path: Path) -> None:
+    init = "{{name: gaussian, sigma_w: {}, sigma_b: {}}}"
+    sigmas = [(w, b) for w in (1.75, 0.5, 0.9166666666666666) for b in (1 / 3, 0.0)]
+    runs = [made(tmp_path / "runs", init=init.format(w, b), steps=0) for w, b in sigmas]
+    spec = document(over_keys(runs, "sigma_w", "sigma_b", "c"))
+    cells = next(marks_of(spec))
+    assert cells["encoding"]["x"]["sort"] == [0.5, 0.916667, 1.75]
+    assert cells["encoding"]["y"]["sort"] == [0.333333, 0.0]
+    assert {row["x"] for row in rows_of(spec)} == {*cells["encoding"]["x"]["sort"]}
 
 
 def test_measured_and_predicted_c_stand_side_by_side(phases: list[Run]) -> None:
@@ -240,6 +261,55 @@ def test_one_description_gives_every_format(healthy: Run, suffix: str, head: byt
 def test_the_width_in_inches_is_that_of_the_whole_figure(healthy: Run) -> None:
     svg = picture(draw("flow", [healthy]), ".svg", 3.5).decode()
     assert f'width="{3.5 * 96:.0f}"' in svg
+
+
+def many(depths: Sequence[Run], count: int) -> list[Run]:
+    """The first run, each time under another seed."""
+    one = depths[0]
+    configs = [one.summary.config | {"seed": seed} for seed in range(count)]
+    found = [replace(one.summary, config=config) for config in configs]
+    return [Run(one.path, one.info, config=one.config, recording=one.recording, summary=s) for s in found]
+
+
+def test_too_many_lines_are_refused_with_what_draws_them_all(depths: list[Run]) -> None:
+    deep, key = ", or give --figure depth-law", ", or give --x {} --value c"
+    some = [run for run in depths[::2] for _ in range(9)]
+    cases = [(some, deep + key.format("model.depth")), (many(depths, 25), key.format("seed"))]
+    for runs, told in [*cases, (depths[:1] * 25, "")]:
+        with pytest.raises(InputError, match=f"name at most 24 runs{told}$"):
+            draw("flow", runs)
+    assert draw("depth-law", some)
+    assert all(over_keys(runs, "model.depth", None, "c") for runs, _ in cases)
+
+
+@pytest.mark.parametrize("width", [2.5, 3.25, 6.75])
+def test_the_figure_grows_with_its_legend_and_not_the_plot_into_it(depths: list[Run], width: float) -> None:
+    heights = []
+    for count in (3, 12):
+        svg = picture(draw("flow", many(depths, count)), ".svg", width).decode()
+        plot = re.search(r'class="background"[^>]* d="M0,0h([\d.]+)v([\d.]+)', svg)
+        assert plot
+        assert float(plot[2]) >= max(130, 0.45 * width * 96 - 1)
+        assert float(plot[1]) > 0.65 * width * 96
+        assert all(f">seed {seed}<" in svg for seed in range(count))
+        heights.append(float(re.search(r'height="([\d.]+)"', svg)[1]))  # type: ignore[index]
+    assert heights[0] < heights[1] if width < 6 else heights[0] <= heights[1]
+
+
+def test_a_long_label_is_wrapped_where_a_figure_is_narrow(depths: list[Run]) -> None:
+    svgs = [picture(draw("depth-law", depths), ".svg", width).decode() for width in (2.5, 6.75)]
+    assert [">init xavier_normal:<" in svg for svg in svgs] == [True, False]
+    assert not any("…" in svg for svg in svgs)
+
+
+def test_more_series_than_colours_are_told_apart_by_shapes_and_dashes(depths: list[Run]) -> None:
+    marks = [mark["encoding"] for mark in marks_of(document(draw("flow", many(depths, 12))))]
+    for channel in ("shape", "strokeDash"):
+        (own,) = (mark for mark in marks if channel in mark)
+        looks = zip(*(map(repr, own[name]["scale"]["range"]) for name in ("color", channel)), strict=True)
+        assert len(set(looks)) == 12
+    few = marks_of(document(draw("flow", many(depths, 7))))
+    assert not any({"shape", "strokeDash"} & {*mark["encoding"]} for mark in few)
 
 
 def test_every_figure_has_a_name_that_is_documented() -> None:

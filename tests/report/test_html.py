@@ -7,22 +7,25 @@ from dataclasses import replace
 from hashlib import sha256
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from gradflow.analysis.summarize import summarize
+from gradflow.cli.fit import fitted
 from gradflow.errors import InputError
 from gradflow.report import html, markdown
-from gradflow.report.files import report_file
+from gradflow.report.files import report_file, several_page
 from gradflow.report.numbers import inert, with_error
 from gradflow.report.page import Bars, Command, Facts, Heading, Page, Sentence, Strip, Table
 from gradflow.report.pages import run_page
 from gradflow.report.terminal import Look
 from gradflow.report.terminal import render as terminal
 from gradflow.store import Run
+from gradflow.store.outside import read_norms
 from tests.report.examples import HOSTILE, summary
-from tests.report.runs import made
+from tests.report.runs import made, rows_of
 
 
 @pytest.fixture(scope="module")
@@ -134,5 +137,38 @@ def test_several_runs_share_a_table_and_their_charts(tmp_path: Path) -> None:
     seen = words(visible(text))
     assert "2 runs" in seen
     assert all(run.id in seen for run in runs)
-    assert {*re.findall(r'data-chart="([\w-]+)"', text)} == {"map", "theory", "depth-law"}
+    assert {*re.findall(r'data-chart="([\w-]+)"', text)} == {"flow", "map", "theory", "depth-law"}
     assert report_file(runs, Path("a.md")).count("| ") > 6
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+    """Runs of different names, one of norms recorded elsewhere."""
+    folder = tmp_path_factory.mktemp("compared")
+    norms = folder / "norms.csv"
+    norms.write_text("step,layer,norm\n" + "".join(f"0,{i},{0.01 * 2**i}\n" for i in range(1, 6)))
+    runs = folder / "runs"
+    recorded = fitted(read_norms(norms, "delta"), norms, "resnet", runs)
+    return [made(runs, name="shallow"), made(runs, name="deep", depth=20, seeds=2, steps=0), recorded]
+
+
+def charts_of(text: str) -> dict[str, Any]:
+    (found,) = re.findall(r'id="charts">(.*?)</script>', text)
+    return dict(json.loads(found))
+
+
+def test_a_comparison_says_which_run_is_which(compared: list[Run]) -> None:
+    text = report_file(compared, Path("c.html"))
+    seen = words(visible(text))
+    assert "3 runs: resnet, shallow, deep" in seen
+    assert words(markdown.render(several_page(compared))).count("| resnet | 5 |") == 1
+    charts = charts_of(text)
+    assert {row["x"] for row in rows_of(charts["map"]) if "x" in row} == {"resnet", "shallow", "deep"}
+    assert {row["line"] for row in rows_of(charts["flow"])} == {"resnet", "shallow", "deep"}
+    assert "depth-law" not in charts  # no two of them differ in depth alone
+
+
+def test_runs_of_one_name_are_told_apart_by_id(compared: list[Run], tmp_path: Path) -> None:
+    others = [made(tmp_path / "runs", name="shallow", depth=depth, steps=0) for depth in (4, 6)]
+    table, *_ = (b for b in several_page([*others, compared[2]]).blocks if isinstance(b, Table))
+    assert [row[0] for row in table.rows] == [others[0].id, "resnet", others[1].id]

@@ -1,8 +1,11 @@
 """Charts of runs and sweeps, each one description for HTML, SVG, PNG and PDF; they need the extra `plot`."""
 
 from gradflow.report.charts.base import Drawn
-from gradflow.report.charts.figures import FIGURES, draw, over_keys, run_charts, sweep_charts
+from gradflow.report.charts.figures import FIGURES, compared_charts, draw, over_keys, run_charts, sweep_charts
 from gradflow.report.charts.picture import picture
 from gradflow.report.charts.specs import document
 
-__all__ = ["FIGURES", "Drawn", "document", "draw", "over_keys", "picture", "run_charts", "sweep_charts"]
+__all__ = [
+    "FIGURES", "Drawn", "compared_charts", "document", "draw", "over_keys", "picture", "run_charts",
+    "sweep_charts",
+]  # fmt: skip

@@ -6,7 +6,7 @@ Every value is plain JSON; one that is not finite is null, and so a gap.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import isfinite, log10
 from typing import Any, TypeAlias
 
@@ -31,8 +31,16 @@ VERDICTS = {tone: TONES[tone] or NEUTRAL for tone in ("vanishing", "stable", "ex
 RUNS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#878787")
 DASH, DOTS = [6, 3], [2, 2]
 DASHES = [[1, 0], DASH, DOTS]
-LEGEND: dict[str, Any] = {"title": None, "orient": "top", "labelLimit": 600, "symbolOpacity": 1}
-LONG = 24  # letters of a label from which a legend has one column
+SHAPES = ("circle", "square", "triangle-up", "diamond")  # of the dots: one for each round of the colours
+STROKES = ([1, 0], DOTS, [8, 2, 2, 2], [8, 2, 2, 2, 2, 2])  # of the lines, likewise; theory's is DASH
+MOST = len(RUNS) * len(SHAPES)  # series that can be told apart
+SYMBOL, GAP = 24, 8  # pixels of a legend: for a symbol, between columns
+LEFT = 64  # pixels of a figure that a legend has not: the vertical axis, and the rims
+ROOM, LETTER = "room", "letter"  # parameters that say how wide a legend and a letter in it are
+LABEL = f"max(60, {ROOM} - {SYMBOL})"
+LINE = f"'(.{{1,' + floor({LABEL} / {LETTER}) + '}})(, |: |$)'"
+WRAPPED = f"split(trim(replace(datum.label, regexp({LINE}, 'g'), '$1$2\\n')), '\\n')"
+LEGEND: dict[str, Any] = {"title": None, "orient": "top", "labelLimit": {"expr": LABEL}, "symbolOpacity": 1}
 DIGITS = 6  # significant digits of the data in a chart
 WHOLE = ("layer", "step")  # axes whose ticks are whole numbers
 LOG10, PLAIN = ".3f", ".4~g"  # d3 formats of tooltips: a base-10 log, any other number
@@ -100,10 +108,55 @@ def tip(field: str, title: str | None = None, form: str | None = None) -> alt.To
 
 def colours(names: Mapping[str, str]) -> alt.Color:
     """The colour of each name of the field `line`, with a legend where there are several."""
-    long = max(map(len, names), default=0) > LONG
-    legend = alt.Legend(columns=1 if long else 0, symbolType="circle", symbolSize=80, **LEGEND)
-    scale = alt.Scale(domain=[inert(name) for name in names], range=list(names.values()))
-    return alt.Color("line", type="nominal", scale=scale, legend=legend if len(names) > 1 else None)
+    scale = _by_line(names, list(names.values()))
+    symbol = {"symbolStrokeWidth": 0} if _many(names) else {"symbolType": "circle"}
+    return alt.Color("line", type="nominal", scale=scale, legend=_legend(names, **symbol))
+
+
+def shapes(names: Collection[str]) -> dict[str, Any]:
+    """The shape of each name's dots, where there are more names than colours."""
+    if not _many(names):
+        return {}
+    scale = _by_line(names, _rounds(names, SHAPES))
+    return {"shape": alt.Shape("line", type="nominal", scale=scale, legend=_legend(names))}
+
+
+def strokes(names: Collection[str]) -> dict[str, Any]:
+    """The dashes of each name's line, where there are more names than colours."""
+    if not _many(names):
+        return {}
+    scale = _by_line(names, _rounds(names, STROKES))
+    return {"strokeDash": alt.StrokeDash("line", type="nominal", scale=scale, legend=None)}
+
+
+def _many(names: Collection[str]) -> bool:
+    return len(names) > len(RUNS)
+
+
+def _rounds(names: Collection[str], looks: Sequence[Any]) -> list[Any]:
+    """One look for each round of the colours."""
+    return [looks[i // len(RUNS) % len(looks)] for i in range(len(names))]
+
+
+def _by_line(names: Collection[str], looks: list[Any]) -> alt.Scale:
+    return alt.Scale(domain=[inert(name) for name in names], range=looks)
+
+
+def _legend(names: Collection[str], **symbol: Any) -> alt.Legend | None:
+    """The names in as many columns as there is room for; no legend of one name."""
+    if len(names) < 2:
+        return None
+    wide = f"({LETTER} * {max(map(len, names))} + {SYMBOL + GAP})"
+    columns = {"expr": f"max(1, floor({ROOM} / {wide}))"}
+    return alt.Legend(columns=columns, labelExpr=WRAPPED, symbolSize=80, symbolLimit=MOST, **symbol, **LEGEND)
+
+
+def room(width: str, letter: float) -> list[dict[str, Any]]:
+    """The parameters of legends in a figure that is `width` wide, an expression; all in pixels.
+
+    The width of the plot would not do: it is known when the legend has its place.
+    """
+    return [{"name": ROOM, "expr": f"{width} - {LEFT}"}, {"name": LETTER, "value": letter}]
 
 
 def dashes(names: Sequence[str]) -> alt.StrokeDash:
@@ -115,7 +168,9 @@ def dashes(names: Sequence[str]) -> alt.StrokeDash:
 
 def points(base: alt.Chart, size: int, tips: Sequence[alt.Tooltip], clip: bool = False) -> alt.Chart:
     """Dots that tell their values; an unseen rim makes small ones easy to point at."""
-    marks = base.mark_circle(size=size, opacity=1, clip=clip, stroke="transparent", strokeWidth=10)
+    marks = base.mark_point(
+        filled=True, size=size, opacity=1, clip=clip, stroke="transparent", strokeWidth=10
+    )
     told: alt.Chart = marks.encode(tooltip=list(tips))
     return told
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gradflow.analysis.summary import Summary
 from gradflow.errors import InputError, did_you_mean
 from gradflow.report.charts import laws, layers, maps, training
-from gradflow.report.charts.base import Drawn
+from gradflow.report.charts.base import RUNS, Drawn
 from gradflow.report.charts.study import Study, studies_of
+from gradflow.report.several import axes_of
 
 if TYPE_CHECKING:
     from gradflow.store import Run
@@ -45,13 +47,29 @@ def draw(figure: str, runs: Sequence[Run]) -> Drawn:
     elif figure == "heatmap" and len(runs) > 1:
         raise InputError(f"a heat map shows one run, and {len(runs)} are named: name one")
     elif len(runs) > OVERLAID:
-        raise InputError(f"{len(runs)} lines are too many for one figure: name at most {OVERLAID} runs")
+        words = f"{len(runs)} lines are too many for one figure: name at most {OVERLAID} runs"
+        raise InputError(", or give ".join([words, *_of_many(runs)]))
     else:
         whole = [run for run in runs if run.recording]  # a failed run has nothing to draw
         chart = OF_RUNS[figure](studies_of(whole)) if whole else None
     if chart is None:
         raise InputError(f"there is nothing to draw: {figure} {NOTHING.get(figure, 'needs finite numbers')}")
     return chart
+
+
+def _of_many(runs: Sequence[Run]) -> list[str]:
+    """The options that draw all of these runs, tried here."""
+    tried: dict[str, Callable[[], Drawn | None]] = {"--figure depth-law": partial(laws.depth_law, runs)}
+    for key in axes_of(_summaries(runs))[:1]:
+        tried[f"--x {key} --value c"] = partial(over_keys, runs, key, None, "c")
+    return [option for option, drawn in tried.items() if _is_drawn(drawn)]
+
+
+def _is_drawn(drawn: Callable[[], Drawn | None]) -> bool:
+    try:
+        return drawn() is not None
+    except InputError:
+        return False
 
 
 def run_charts(run: Run) -> dict[str, Drawn]:
@@ -69,6 +87,13 @@ def sweep_charts(runs: Sequence[Run]) -> dict[str, Drawn]:
     if charts["phase"] is not None:
         del charts["map"]  # it shows the same
     return {name: chart for name, chart in charts.items() if chart is not None}
+
+
+def compared_charts(runs: Sequence[Run]) -> dict[str, Drawn]:
+    """The charts of runs of no sweep: their gradient norms overlaid too, of as many as there are colours."""
+    whole = [run for run in runs if run.recording]
+    over = layers.flow(studies_of(whole)) if 0 < len(whole) <= len(RUNS) else None
+    return {**({"flow": over} if over is not None else {}), **sweep_charts(runs)}
 
 
 def over_keys(runs: Sequence[Run], across: str, up: str | None, value: str) -> Drawn:

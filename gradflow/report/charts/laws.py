@@ -22,6 +22,8 @@ from gradflow.report.charts.base import (
     colours,
     layered,
     points,
+    shapes,
+    strokes,
     table,
     tip,
     titled,
@@ -30,7 +32,7 @@ from gradflow.report.charts.base import (
 )  # fmt: skip
 from gradflow.report.labels import label
 from gradflow.report.numbers import with_error
-from gradflow.report.several import depth_laws
+from gradflow.report.several import depth_laws, shared_keys
 
 if TYPE_CHECKING:
     from gradflow.store import Run
@@ -73,7 +75,8 @@ def depth_law(runs: Sequence[Run]) -> Drawn | None:
     """log10 ||dL/dW_1|| over depth, with the line of each law c^L across networks."""
     names: dict[str, str] = {}
     rows: list[Row] = []
-    for i, law in enumerate(depth_laws(runs)):
+    known = [law for law in depth_laws(runs) if law["weight_grad"]["c"] is not None]
+    for i, law in enumerate(known):
         found = [run for run in runs if _obeys(run, law)]
         line = _law_name(law, found)
         names[line] = RUNS[i % len(RUNS)]
@@ -83,21 +86,21 @@ def depth_law(runs: Sequence[Run]) -> Drawn | None:
     title = "log10 ||dL/dW_1||"
     base = alt.Chart(table(rows)).encode(x=x("depth", "depth (hidden layers)"), color=colours(names))
     tips = [tip("run"), tip("line", "law"), tip("depth"), tip("value", title, LOG10)]
-    dots = points(base.encode(y=y("value", title)), 60, tips)
-    lines = base.mark_line().encode(y=y("fit", title))
+    dots = points(base.encode(y=y("value", title), **shapes(names)), 60, tips)
+    lines = base.mark_line().encode(y=y("fit", title), **strokes(names))
     return titled(layered(lines, dots), "First layer's weight gradient by depth", "lines: c^L, ± 95%")
 
 
 def _obeys(run: Run, law: Mapping[str, Any]) -> bool:
     """Whether a law was fitted to this run: they share all keys but the depth."""
     config = flat(run.summary.config)
-    return all(config.get(key, "") == value for key, value in law.items() if "." in key)
+    return all(config.get(key, "") == law[key] for key in shared_keys(law))
 
 
 def _law_name(law: Mapping[str, Any], runs: Sequence[Run]) -> str:
     """he_normal: c = 0.99 ± 0.02."""
     grad = law["weight_grad"]
-    name = label(flat(runs[0].summary.config), [key for key in law if "." in key])
+    name = label(flat(runs[0].summary.config), shared_keys(law))
     return f"{name + ': ' if name else ''}c = {with_error(grad['c'], grad['c_low'], grad['c_high'])}"
 
 

@@ -28,6 +28,8 @@ from gradflow.report.charts.base import (
     level,
     log_cut,
     points,
+    shapes,
+    strokes,
     table,
     tip,
     titled,
@@ -113,7 +115,7 @@ def _note(studies: Sequence[Study], *notes: str) -> str:
     found = [*notes]
     if len(studies) > 1:
         found.append(f"at step {count(studies[0].steps[0])}")
-    if studies[0].summary.config["seeds"] > 1:
+    if any(study.summary.config["seeds"] > 1 for study in studies):
         found.append("band: 95% over networks")
     deepest = max(study.summary.flow.initial.transitions + 1 for study in studies)
     shown = max(len(study.layers) for study in studies)
@@ -157,11 +159,15 @@ def _chart(
     base = alt.Chart(table(rows)).encode(
         x=x("layer", "layer"), y=y("value", title, **scale), color=colours(names)
     )
-    lines = base.encode(strokeDash=dashes([q.part for q in quantities])) if several else base
+    lines = (
+        base.encode(strokeDash=dashes([q.part for q in quantities]))
+        if several
+        else base.encode(**strokes(names))
+    )
     tips = [tip("line"), *([tip("part", "what")] if several else []), tip("layer"), tip("value", title, form)]
     band = base.mark_area(opacity=0.2, clip=clip)
     band = band.encode(y=y("low", title, **scale), y2="high", detail="part:N")
-    dots = points(base, 36 if len(rows) <= 160 else 14, tips, clip)
+    dots = points(base.encode(**shapes(names)), 36 if len(rows) <= 160 else 14, tips, clip)
     banded = [band] if any(np.isfinite(row["low"]) for row in rows) else []
     line = lines.mark_line(strokeWidth=2, clip=clip)
     return layered(*banded, line, dots, *_dashed(theory, base, title, form))

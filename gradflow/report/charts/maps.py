@@ -19,18 +19,21 @@ from gradflow.report.charts.base import (
     PLAIN,
     RUNS,
     Drawn,
+    cell,
     colours,
     diverging,
     layered,
     level,
     points,
+    shapes,
+    strokes,
     table,
     tip,
     titled,
     x,
     y,
 )  # fmt: skip
-from gradflow.report.labels import label
+from gradflow.report.labels import label, named_apart
 from gradflow.report.numbers import number, with_error
 from gradflow.report.several import axes_of
 
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+NAME = "name"
 SIGMA_W, SIGMA_B = "model.init.sigma_w", "model.init.sigma_b"
 WRITTEN = 120  # cells of a map up to which their values are written into them
 QUIET = 0.02  # log10 of c up to which a map stays pale: 1.05
@@ -68,7 +72,7 @@ VALUES = {
 
 def over_one(summaries: Sequence[Summary], key: str, value: str = "c") -> Drawn | None:
     """A value over one key, as points; runs that differ in other keys are lines of their own."""
-    others = [other for other in axes_of(summaries) if other != key]
+    others = [other for other in axes_of(summaries) if other != key] if key != NAME else []
     shown = VALUES[value]
     rows: list[Row] = []
     for summary in summaries:
@@ -86,8 +90,8 @@ def over_one(summaries: Sequence[Summary], key: str, value: str = "c") -> Drawn 
     base = alt.Chart(table(rows)).encode(x=axis, color=colours(names), y=y("value", shown.title))
     tips = [tip("run"), tip("line", "differs"), tip("x", key), tip("text", value)]
     bars = base.mark_rule(opacity=0.6).encode(y=y("low", shown.title), y2="high")
-    dots = points(base, 50, tips)
-    lines = [base.mark_line(strokeWidth=1)] if numeric else []
+    dots = points(base.encode(**shapes(names)), 50, tips)
+    lines = [base.mark_line(strokeWidth=1).encode(**strokes(names))] if numeric else []
     return titled(
         layered(*([level(1)] if value == "c" else []), bars, *lines, dots), f"{shown.title}, by {key}"
     )
@@ -167,8 +171,8 @@ def _cells(summaries: Sequence[Summary], across: str, up: str, value: str) -> li
 
 
 def _order(values: list[Any]) -> list[Any]:
-    """Numbers by size, names as they came."""
-    kept = list(dict.fromkeys(values))
+    """Numbers by size, names as they came; written as in the rows, where the axis looks them up."""
+    kept = list(dict.fromkeys(map(cell, values)))
     return sorted(kept) if all(isinstance(value, int | float) for value in kept) else kept
 
 
@@ -221,9 +225,14 @@ def _ink(rows: list[Row], value: str) -> Any:
 def overview(
     summaries: Sequence[Summary], across: str | None = None, up: str | None = None, value: str = "c"
 ) -> Drawn | None:
-    """A value over the keys that are named or, if none is, that differ: a map over two, points over one."""
+    """A value over the keys that are named or, if none is, that differ: a map over two, points over one.
+
+    Runs that each have another name stand over that, unless keys are named.
+    """
     keys = [key for summary in summaries for key in flat(summary.config)]
     named = [full_name(key, keys) for key in (across, up) if key]
+    if not named and named_apart(summaries):
+        return over_one(summaries, NAME, value)
     found = axes_of(summaries)
     shown = named or found
     if not shown:

@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 
 from gradflow.errors import MissingExtra
-from gradflow.report.charts.base import Drawn
+from gradflow.report.charts.base import Drawn, room
 
 try:
     import vl_convert
@@ -17,8 +17,9 @@ except ModuleNotFoundError:
 INCH = 96  # CSS pixels
 POINT = INCH / 72
 PPI = 300  # of a PNG
-ASPECT = 0.62
+ASPECT, LOWEST = 0.45, 130  # height of the plot by the figure's width, and in pixels at least
 SMALL, TEXT, LARGE = 8 * POINT, 8.5 * POINT, 9.5 * POINT
+LETTER = 6  # pixels of a SMALL one
 PLAIN = {"labelFontSize": SMALL, "titleFontSize": TEXT, "titleFontWeight": "normal"}
 STYLE: dict[str, Any] = {
     "background": "white",
@@ -32,12 +33,19 @@ STYLE: dict[str, Any] = {
 
 
 def picture(chart: Drawn, suffix: str, width: float) -> bytes:
-    """The bytes of a .svg, .pdf or .png file, `width` inches wide with all that belongs to the chart."""
+    """The bytes of a .svg, .pdf or .png file, `width` inches wide with all that belongs to the chart.
+
+    The plot keeps its height: the figure grows with its legend.
+    """
     pixels = width * INCH
     sized = chart.properties(
-        width=pixels, height=pixels * ASPECT, autosize=alt.AutoSizeParams(type="fit", contains="padding")
+        width=pixels,
+        height=max(LOWEST, pixels * ASPECT),
+        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
     )
-    svg = vl_convert.vegalite_to_svg({**sized.to_dict(validate=False), "config": STYLE})
+    spec = sized.to_dict(validate=False)
+    spec["params"] = [*room(str(pixels), LETTER), *spec.get("params", [])]
+    svg = vl_convert.vegalite_to_svg({**spec, "config": STYLE})
     match suffix:
         case ".svg":
             return svg.encode()

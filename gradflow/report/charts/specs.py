@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from gradflow.report.charts.base import Drawn
+from gradflow.report.charts.base import Drawn, room
 
 Spec = dict[str, Any]
 
 HEIGHT = 270
+LETTER = 7.2  # pixels of one in a legend, of the widest font
 MANY = 2000  # values from which a chart is drawn on a canvas
 MOUSE = "[pointerdown[event.pointerType === 'mouse'], window:pointerup] > window:pointermove!"
 ZOOM: Spec = {  # fingers and the wheel alone scroll the page; Shift would turn the wheel sideways
@@ -25,6 +26,7 @@ def document(chart: Drawn) -> Spec:
     units = list(_units(spec))
     if all(_is_continuous(unit) for unit in units):
         units[-1]["params"] = [ZOOM]
+    spec["params"] = [*room("containerSize()[0]", LETTER), *spec.get("params", [])]
     title = spec.pop("title")
     words = {"text": title} if isinstance(title, str) else title
     renderer = "canvas" if _values(spec) > MANY else "svg"

@@ -22,6 +22,8 @@ from gradflow.report.charts.base import (
     level,
     log_cut,
     points,
+    shapes,
+    strokes,
     table,
     tip,
     titled,
@@ -97,7 +99,8 @@ def course(studies: Sequence[Study]) -> Drawn | None:
     scale = _course_scale(rows)
     base, clip = _over_steps(studies, rows, "c", **scale), "domain" in scale
     band = base.mark_area(opacity=0.2, clip=clip).encode(y=y("low", "c", **scale), y2="high")
-    line = base.mark_line(strokeWidth=2, clip=clip)
+    names = _names(studies)
+    line = base.mark_line(strokeWidth=2, clip=clip).encode(**strokes(names))
     tips = [
         tip("step"),
         tip("value", "c", PLAIN),
@@ -105,7 +108,7 @@ def course(studies: Sequence[Study]) -> Drawn | None:
         tip("high", "95% to", PLAIN),
     ]
     tips = [tip("line", "run"), *tips] if len(studies) > 1 else tips
-    dots = points(base, 14, tips, clip)
+    dots = points(base.encode(**shapes(names)), 14, tips, clip)
     notes = ["band: 95% interval", "grey line: c = 1", *([BEYOND] if clip else [])]
     return titled(layered(level(1), band, line, dots), "c over training", "; ".join(notes))
 
@@ -133,9 +136,10 @@ def loss(studies: Sequence[Study]) -> Drawn | None:
     base = _over_steps(studies, rows, "loss", **({"type": "log"} if log else {}))
     tips = [tip("step"), tip("value", "loss", PLAIN)]
     tips = [tip("line", "run"), *tips] if len(studies) > 1 else tips
-    dots = points(base, 14, tips)
+    names = _names(studies)
+    dots = points(base.encode(**shapes(names)), 14, tips)
     several = max(study.summary.config["seeds"] for study in studies) > 1
-    chart = layered(base.mark_line(strokeWidth=2), dots)
+    chart = layered(base.mark_line(strokeWidth=2).encode(**strokes(names)), dots)
     return titled(chart, "Loss over training", "mean over networks" if several else "")
 
 
@@ -144,8 +148,11 @@ def _history(study: Study, *columns: str) -> list[tuple[Any, ...]]:
 
 
 def _over_steps(studies: Sequence[Study], rows: list[dict[str, Any]], title: str, **scale: Any) -> alt.Chart:
-    names = (
-        names_of(studies) if len(studies) > 1 else {studies[0].label: next(iter(names_of(studies).values()))}
-    )
     axes = x("step", "step"), y("value", title, **scale)
-    return alt.Chart(table(rows)).encode(*axes, color=colours(names))
+    return alt.Chart(table(rows)).encode(*axes, color=colours(_names(studies)))
+
+
+def _names(studies: Sequence[Study]) -> dict[str, str]:
+    """The lines of these charts and their colours: one a run, also of a single one."""
+    names = names_of(studies)
+    return names if len(studies) > 1 else {studies[0].label: next(iter(names.values()))}
