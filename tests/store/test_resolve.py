@@ -7,6 +7,7 @@ import gradflow
 from gradflow.errors import InputError, RunError
 from gradflow.store import resolve
 from gradflow.store.execute import execute
+from gradflow.store.partial import claim
 from tests.store.small import small
 from tests.store.test_catalog import SWEEP, run_at
 
@@ -89,6 +90,32 @@ def test_many_candidates_are_counted(tmp_path: Path) -> None:
         InputError, match=r"^a could be a-00000000, .*, a-00000007 or 12 more: give more of it$"
     ):
         resolve("a", tmp_path)
+
+
+@pytest.mark.parametrize("reference", ["cut-00000001", "cut", "c", "cut-0", "runs/cut-00000001"])
+@pytest.mark.parametrize("others", [True, False])
+def test_an_interrupted_run_is_told_of(runs: Path, reference: str, others: bool) -> None:
+    if not others:
+        shutil.rmtree(runs)
+    (runs / ".partial").mkdir(parents=True)
+    (runs / ".partial" / "cut-00000001-checkpoint").touch()
+    with pytest.raises(InputError, match=r"^cut-00000001 was interrupted: run its config again to go on$"):
+        resolve(reference, runs)
+
+
+def test_a_run_of_a_sweep_that_is_being_computed_is_told_of(runs: Path) -> None:
+    with claim(runs / SWEEP, "now-00000002"):
+        with pytest.raises(InputError, match=r"^now-00000002 is still being computed: wait for it$"):
+            resolve("now", runs)
+        assert resolve("tanh", runs) == [runs / "tanh-cccccccc"]
+
+
+def test_several_interrupted_runs_are_listed(tmp_path: Path) -> None:
+    (tmp_path / ".partial").mkdir()
+    for number in (1, 2):
+        (tmp_path / ".partial" / f"cut-0000000{number}-checkpoint").touch()
+    with pytest.raises(InputError, match=r"^cut could be cut-00000001, cut-00000002: give more of it$"):
+        resolve("cut", tmp_path)
 
 
 @pytest.mark.parametrize("reference", ["@1", "a"])
