@@ -133,6 +133,23 @@ def test_a_usage_error_is_one_line_and_exit_code_2(folder: Path, args: list[str]
     assert said in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["run"], "Missing argument 'CONFIG': see `gradflow run --help`"),
+        (["plot", "X"], "Missing option '--output' / '-o': see `gradflow plot --help`"),
+        (
+            ["compare", "--top", "x"],
+            "Invalid value for '--top': 'x' is no int: see `gradflow compare --help`",
+        ),
+        (["ls", "--foo"], "No such option: --foo: see `gradflow ls --help`"),
+        (["frobnicate"], "No such command 'frobnicate': see `gradflow --help`"),
+    ],
+)
+def test_a_usage_error_names_the_help_of_its_command(tmp_path: Path, args: list[str], said: str) -> None:
+    assert gradflow(tmp_path, *args).stderr == f"error: {said}\n"
+
+
 def test_a_sweep_config_is_sent_to_sweep_with_the_command_quoted(folder: Path) -> None:
     with (folder / "my study.yaml").open("a") as file:
         file.write("sweep: {model.depth: [2, 3]}\n")
