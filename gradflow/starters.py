@@ -20,6 +20,11 @@ def is_script(name: str) -> bool:
     return _paths()[name.removesuffix(".py").removesuffix(".yaml")].suffix == ".py"
 
 
+def is_starter_config(name: str) -> bool:
+    """Whether a starter config, not a script, has this name."""
+    return name in _paths() and not is_script(name)
+
+
 def starter_text(name: str) -> str:
     """The text of a starter. InputError for a name that is none."""
     paths = _paths()
