@@ -172,18 +172,27 @@ def _missing(path: KeyPath) -> str:
 def _unknown_key(draft: Draft, path: KeyPath) -> str:
     above, key = path[:-1], str(path[-1])
     known = keys_below(above, draft.at(above))
-    return f"unknown key{_elsewhere(above, key) or did_you_mean(key, known) or _listed(known)}"
+    return f"unknown key{_elsewhere(draft, above, key) or did_you_mean(key, known) or _listed(known)}"
 
 
-def _elsewhere(above: KeyPath, key: str) -> str:
+def _elsewhere(draft: Draft, above: KeyPath, key: str) -> str:
     """Where a key would be known."""
     if above in CHOICES:
         owners = [name for name in CHOICES[above].table if key in CHOICES[above].keys_of(name)]
-        return f" here: it is a key of {' and '.join(owners)}" if owners else ""
+        remedy = _with_owner(draft, (*above, key), owners[0]) if len(owners) == 1 else ""
+        return f" here: it is a key of {' and '.join(owners)}{remedy}" if owners else ""
     try:
         return f" here: it belongs to {dotted(find(key)[:-1]) or 'the top level'}"
     except LookupError:
         return ""
+
+
+def _with_owner(draft: Draft, path: KeyPath, owner: str) -> str:
+    """The overrides that choose the entry which takes a key; "" where they were not meant for the shell."""
+    value, choice = draft.at(path), path[-2]
+    if draft.place(path)[0] != COMMAND_LINE or not isinstance(value, bool | int | float):
+        return ""
+    return f": {choice}={owner} {choice}.{path[-1]}={named(value)}"
 
 
 def _listed(known: list[str]) -> str:
