@@ -22,7 +22,7 @@ Words = Annotated[
     list[str],
     typer.Argument(metavar="CONFIG|KEY=VALUE", help="A config, and keys with one value or more."),
 ]
-NO_FILE = "{name: theory, model: {depth: 50, width: 256, init: gaussian}}"
+NO_FILE = {"name": "theory", "model": {"depth": 50, "width": 256, "init": "gaussian"}}
 SOURCE = "command line"
 
 
@@ -61,7 +61,7 @@ def _points(words: Sequence[str]) -> tuple[Mapping[str, Sequence[Any]], list[Con
     path = Path(words[0])
     if from_file:
         _refuse_activation(path)
-    document = yaml_file.read(path) if from_file else yaml_file.parse(NO_FILE, SOURCE)
+    document = yaml_file.read(path) if from_file else yaml_file.Document(NO_FILE, {}, SOURCE)
     swept = "sweep" in (document.value or {}) or any(len(axis.values) > 1 for axis in split(overrides)[1])
     base = path.parent if from_file else Path()
     if swept:
