@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from fnmatch import fnmatchcase
 from glob import glob
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SHOWN = 8  # candidates that an error names
+LATEST = ", or @1 for the latest of all"
 LONGEST = 4096  # characters of a reference, as of a path
 
 
@@ -52,7 +54,8 @@ def load_one(reference: str | os.PathLike[str], runs: str | os.PathLike[str]) ->
     if len(found) > 1:
         raise InputError(f"{reference} could be {_listed([str(path) for path in found])}: name one")
     if os.path.lexists(found[0] / SWEEP):
-        raise InputError(f"{found[0]} is a sweep: name one of the runs in it")
+        command = shlex.join(["gradflow", "compare", str(found[0])])
+        raise InputError(f"{found[0]} is a sweep: {command} shows it; or name one of the runs in it")
     return open_run(found[0])
 
 
@@ -88,9 +91,9 @@ def _named(name: str, runs: Path) -> Path:
     """The one folder of this id, else of this name, else that begins so; of an id in two sweeps, either."""
     top = standing(runs)
     inner = inside(top)
-    for group in (top, inner):
+    for group, remedy in ((top, LATEST), (inner, "")):
         by_id = {path.name: path for path in reversed(group)}
-        found = _meant(name, by_id)
+        found = _meant(name, by_id, remedy)
         if found:
             return by_id[found]
     _refuse_unfinished(name, [runs, *dict.fromkeys(path.parent for path in inner)])
@@ -101,13 +104,16 @@ def _named(name: str, runs: Path) -> Path:
     raise InputError(f"{name} is no run in {runs}{close or ': see `gradflow ls`'}")
 
 
-def _meant(name: str, ids: Iterable[str]) -> str | None:
-    """The one id that is `name`, else is of this name, else begins so; None if none does."""
+def _meant(name: str, ids: Iterable[str], remedy: str = "") -> str | None:
+    """The one id that is `name`, else is of this name, else begins so; None if none does.
+
+    InputError for several, which ends in another remedy than to give more of the name.
+    """
     begun = sorted(id for id in ids if id.startswith(name))
     named = [id for id in begun if id.rpartition("-")[0] == name]
     found = [name] if name in begun else named if len(named) == 1 else begun
     if len(found) > 1:
-        raise InputError(f"{name} could be {_listed(found)}: give more of it")
+        raise InputError(f"{name} could be {_listed(found)}: give more of it{remedy}")
     return found[0] if found else None
 
 

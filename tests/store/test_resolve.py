@@ -64,7 +64,7 @@ def test_a_reference_names_runs(runs: Path, reference: str, expected: list[str])
         ("@0", "@0: count from @1, the latest, to @4 in runs"),
         ("@5", "@5: count from @1, the latest, to @4 in runs"),
         ("@99999999999", "@99999999999 is no run in runs: see `gradflow ls`"),
-        ("relu", "relu could be relu-aaaaaaaa, relu-bbbbbbbb: give more of it"),
+        ("relu", "relu could be relu-aaaaaaaa, relu-bbbbbbbb: give more of it, or @1 for the latest of all"),
         ("relv", "relv is no run in runs; did you mean relu?"),
         ("tanh-cccccccd", "tanh-cccccccd is no run in runs; did you mean tanh-cccccccc?"),
         ("qqq", "qqq is no run in runs: see `gradflow ls`"),
@@ -87,7 +87,8 @@ def test_many_candidates_are_counted(tmp_path: Path) -> None:
     for number in range(20):
         (tmp_path / f"a-{number:08x}").mkdir()
     with pytest.raises(
-        InputError, match=r"^a could be a-00000000, .*, a-00000007 or 12 more: give more of it$"
+        InputError,
+        match=r"^a could be a-00000000, .*, a-00000007 or 12 more: give more of it, or @1",
     ):
         resolve("a", tmp_path)
 
@@ -146,7 +147,10 @@ def test_what_is_not_one_run_is_not_loaded(runs: Path) -> None:
         InputError, match=r"^relu\* could be runs/relu-aaaaaaaa, runs/relu-bbbbbbbb: name one$"
     ):
         gradflow.load("relu*")
-    with pytest.raises(InputError, match=f"^runs/{SWEEP} is a sweep: name one of the runs in it$"):
+    message = (
+        f"runs/{SWEEP} is a sweep: gradflow compare runs/{SWEEP} shows it; or name one of the runs in it"
+    )
+    with pytest.raises(InputError, match=f"^{message}$"):
         gradflow.load("@2")
     with pytest.raises(RunError, match=r"run\.json: is missing"):
         gradflow.load("zoo-e")
