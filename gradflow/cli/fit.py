@@ -52,7 +52,7 @@ def fit(
         flow = run.summary.document()["flow"]
         emit_document({**flow["initial"], "final": flow["final"]})
     else:
-        emit_page(run_page(run.summary, run.recording))
+        emit_page(run_page(run.summary, run.recording, saved=output is not None))
     if output:
         note(f"saved as {run.id}: compare it with gradflow compare", quiet)
 

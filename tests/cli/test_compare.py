@@ -245,4 +245,5 @@ def test_fit_asks_what_the_norms_are_and_makes_a_run_of_them(tmp_path: Path) -> 
         (tmp_path / name).unlink()
     fitted = gradflow(tmp_path, "fit", "norms.csv", "--kind", "weight")
     assert "undetermined: norms of weight gradients" in fitted.stdout
+    assert ("saved in" in shown.stdout, "saved in" in fitted.stdout) == (True, False)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["norms.csv", "runs"]
