@@ -227,6 +227,10 @@ def test_fit_asks_what_the_norms_are_and_makes_a_run_of_them(tmp_path: Path) -> 
         for seed in (0, 1)
     ]
     (tmp_path / "norms.csv").write_text("\n".join(["step,layer,seed,norm", *lines]))
+    for name, command in (("out.html", "report"), ("out.SVG", "plot"), ("out.csv", "export")):
+        refused = gradflow(tmp_path, "fit", "norms.csv", "--kind", "delta", "-o", name)
+        assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
+        assert f"give out, and then type gradflow {command} out -o {name}" in refused.stderr
     asked = gradflow(tmp_path, "fit", "norms.csv")
     assert (asked.returncode, asked.stdout) == (2, "")
     assert "--kind delta" in asked.stderr
