@@ -34,6 +34,14 @@ def starter_text(name: str) -> str:
     return paths[name].read_text(encoding="utf-8")
 
 
+def starter_for(name: str, path: Path) -> str:
+    """The text of a starter as it stands in the file `path`: a script says how to import it from there."""
+    text = starter_text(name)
+    if is_script(name) and path.stem.isidentifier():
+        text = text.replace("#     from recorder import", f"#     from {path.stem} import", 1)
+    return text
+
+
 def starter_purpose(name: str) -> str:
     """The first sentence of a starter's comment: what it studies."""
     lines = starter_text(name).splitlines()

@@ -207,3 +207,12 @@ def test_a_starter_config_goes_to_stdout_or_to_a_new_file(folder: Path) -> None:
     written = gradflow(folder, "new", "quickstart", "-o", "its own.yaml")
     assert written.stderr == "next: gradflow run 'its own.yaml'\n"
     assert (folder / "its own.yaml").read_text(encoding="utf-8") == printed.stdout
+
+
+def test_a_starter_script_is_imported_by_the_name_of_its_file(folder: Path) -> None:
+    printed = gradflow(folder, "new", "torch-recorder").stdout
+    for name, module in (("rec.py", "rec"), ("my-rec.py", "recorder"), ("recorder.py", "recorder")):
+        gradflow(folder, "new", "torch-recorder", "-o", name)
+        written = (folder / name).read_text(encoding="utf-8")
+        assert written == printed.replace("from recorder import", f"from {module} import")
+        assert f"#     from {module} import Recorder\n" in written
