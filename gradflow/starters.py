@@ -20,6 +20,11 @@ def is_script(name: str) -> bool:
     return _paths()[name.removesuffix(".py").removesuffix(".yaml")].suffix == ".py"
 
 
+def is_starter_config(name: str) -> bool:
+    """Whether a starter config, not a script, has this name."""
+    return name in _paths() and not is_script(name)
+
+
 def starter_text(name: str) -> str:
     """The text of a starter. InputError for a name that is none."""
     paths = _paths()
@@ -27,6 +32,14 @@ def starter_text(name: str) -> str:
     if name not in paths:
         raise InputError(f"{name} is no starter config{did_you_mean(name, paths)}: see `gradflow new`")
     return paths[name].read_text(encoding="utf-8")
+
+
+def starter_for(name: str, path: Path) -> str:
+    """The text of a starter as it stands in the file `path`: a script says how to import it from there."""
+    text = starter_text(name)
+    if is_script(name) and path.stem.isidentifier():
+        text = text.replace("#     from recorder import", f"#     from {path.stem} import", 1)
+    return text
 
 
 def starter_purpose(name: str) -> str:

@@ -7,6 +7,7 @@ from math import floor, log10
 from gradflow.analysis.summary import Flow
 
 VERDICTS = ("vanishing", "stable", "exploding", "dead", "overflow", "undetermined")
+ROUNDING = 1e-6  # relative, of a norm in float32
 
 
 def verdict_of(ratio: float, low: float | None, high: float | None, edge: float) -> tuple[str, bool]:
@@ -23,8 +24,13 @@ def verdict_of(ratio: float, low: float | None, high: float | None, edge: float)
 def unstable_depth(flow: Flow, stable_decades: float) -> int | None:
     """The depth from which c^(depth - 1) leaves the stable range; None where c is 1 or unknown.
 
-    Only a c whose 95% interval leaves 1 out counts as different from 1.
+    Only a c whose 95% interval leaves 1 out counts as different from 1; where one factor alone gives no
+    interval, one that is more than rounding away.
     """
-    if not flow.c or flow.c_low is None or flow.c_high is None or flow.c_low <= 1 <= flow.c_high:
+    if not flow.c:
+        return None
+    low = flow.c * (1 - ROUNDING) if flow.c_low is None else flow.c_low
+    high = flow.c * (1 + ROUNDING) if flow.c_high is None else flow.c_high
+    if low <= 1 <= high:
         return None
     return floor(stable_decades / abs(log10(flow.c))) + 2

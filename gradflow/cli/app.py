@@ -70,7 +70,7 @@ def outcome() -> int:
         complain(str(error))
         return error.exit_code
     except TyperException as error:
-        complain(f"{error.format_message().rstrip('.')}: see `gradflow --help`")
+        complain(f"{error.format_message().rstrip('.')}: see `{_command_of(error)} --help`")
         return error.exit_code
     except MemoryError:
         complain("out of memory: make the network, the batch or the recording smaller")
@@ -78,3 +78,8 @@ def outcome() -> int:
     except OSError as error:
         complain(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
         return 1
+
+
+def _command_of(error: TyperException) -> str:
+    """The command that was called in a wrong way, as it was typed; only errors of usage know theirs."""
+    return getattr(getattr(error, "ctx", None), "command_path", "gradflow")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ import typer
 
 from gradflow.cli.options import RUNS, Json, Quiet, RunsDir
 from gradflow.cli.output import emit_document, emit_page, note
+from gradflow.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from gradflow.analysis.outside import Norms
@@ -30,6 +32,13 @@ Name = Annotated[
 ]
 
 
+WRITERS = {  # what writes a file of this suffix
+    **dict.fromkeys(("html", "md"), "report"),
+    **dict.fromkeys(("svg", "pdf", "png"), "plot"),
+    **dict.fromkeys(("csv", "json", "parquet"), "export"),
+}
+
+
 def fit(
     file: NormsFile, kind: Kind = None, output: Name = None, runs_dir: RunsDir = RUNS, json: Json = False,
     quiet: Quiet = False,
@@ -47,14 +56,25 @@ def fit(
     from gradflow.report.pages import run_page
     from gradflow.store.outside import read_norms
 
+    refuse_file(output)
     run = fitted(read_norms(file, kind), file, output, runs_dir)
     if json:
         flow = run.summary.document()["flow"]
         emit_document({**flow["initial"], "final": flow["final"]})
     else:
-        emit_page(run_page(run.summary, run.recording))
+        emit_page(run_page(run.summary, run.recording, saved=output is not None))
     if output:
         note(f"saved as {run.id}: compare it with gradflow compare", quiet)
+
+
+def refuse_file(name: str | None) -> None:
+    """InputError for the name of a file, which -o means everywhere else."""
+    stem, _, suffix = (name or "").rpartition(".")
+    command = WRITERS.get(suffix.lower())
+    if name and command:
+        then = shlex.join(["gradflow", command, stem or "NAME", "-o", name])
+        message = f"names the run, not a file: give {stem or 'a name'}, and then type {then}"
+        raise InputError(Problem(message, "--output", name[:40]))
 
 
 def fitted(norms: Norms, file: Path, name: str | None, runs: Path) -> Run:

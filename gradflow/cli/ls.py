@@ -42,9 +42,10 @@ def ls(
     lines, damaged = listed(scan(place))
     lines = [unfinished_line(place / id, running) for id, running in unfinished(place).items()] + lines
     warn(damaged, quiet)
+    missing = place != RUNS and not place.exists()  # `runs` itself comes with the first run
     emit_table(
         lambda: {"rows": lines, "damaged": damaged},
-        lambda room: ls_page(lines, str(place), room),
+        lambda room: ls_page(lines, str(place), room, missing),
         json,
         csv,
         md,

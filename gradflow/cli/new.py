@@ -29,14 +29,14 @@ def new(template: Template = None, output: OutFile = None, quiet: Quiet = False)
       gradflow new
       gradflow new quickstart -o quickstart.yaml
     """
-    from gradflow.starters import starter_text
+    from gradflow.starters import starter_for, starter_text
 
     if template is None:
         emit_page(starters_page())
     elif output is None:
         emit(starter_text(template))
     else:
-        write_new(output, starter_text(template))
+        write_new(output, starter_for(template, output))
         note(f"next: {next_step(template, output)}", quiet)
 
 

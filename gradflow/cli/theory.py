@@ -13,6 +13,7 @@ from gradflow.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from gradflow.analysis.predictions import Inputs
     from gradflow.config import Config
@@ -21,7 +22,7 @@ Words = Annotated[
     list[str],
     typer.Argument(metavar="CONFIG|KEY=VALUE", help="A config, and keys with one value or more."),
 ]
-NO_FILE = "{name: theory, model: {depth: 50, width: 256, init: gaussian}}"
+NO_FILE = {"name": "theory", "model": {"depth": 50, "width": 256, "init": "gaussian"}}
 SOURCE = "command line"
 
 
@@ -58,7 +59,9 @@ def _points(words: Sequence[str]) -> tuple[Mapping[str, Sequence[Any]], list[Con
     from_file = "=" not in words[0]
     overrides, q_0 = _without_q0(words[from_file:], from_file)
     path = Path(words[0])
-    document = yaml_file.read(path) if from_file else yaml_file.parse(NO_FILE, SOURCE)
+    if from_file:
+        _refuse_activation(path)
+    document = yaml_file.read(path) if from_file else yaml_file.Document(NO_FILE, {}, SOURCE)
     swept = "sweep" in (document.value or {}) or any(len(axis.values) > 1 for axis in split(overrides)[1])
     base = path.parent if from_file else Path()
     if swept:
@@ -67,6 +70,14 @@ def _points(words: Sequence[str]) -> tuple[Mapping[str, Sequence[Any]], list[Con
     else:
         axes, configs = {}, [parse_config(document, base, overrides)]
     return axes, configs, _inputs(configs, q_0)
+
+
+def _refuse_activation(path: Path) -> None:
+    """InputError for the name of an activation where a config is meant, unless a file has that name."""
+    from gradflow.nn.activations import ACTIVATIONS
+
+    if str(path) in ACTIVATIONS and not path.exists():
+        raise InputError(Problem(f"is a value, not a config: write activation={path}", source=str(path)))
 
 
 def _without_q0(overrides: Sequence[str], from_file: bool) -> tuple[list[str], float | None]:

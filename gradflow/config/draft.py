@@ -29,7 +29,9 @@ class Draft:
     @classmethod
     def of(cls, document: Document) -> Draft:
         """A draft of what a file holds."""
-        return cls(document.value, {path: (document.source, line) for path, line in document.lines.items()})
+        places: dict[KeyPath, Place] = {(): (document.source, None)}
+        places |= {path: (document.source, line) for path, line in document.lines.items()}
+        return cls(document.value, places)
 
     def written(self, path: KeyPath) -> KeyPath:
         """The path itself if its value was written somewhere; else that of the mapping around it that was."""

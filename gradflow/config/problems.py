@@ -15,7 +15,7 @@ from gradflow.config.draft import Draft
 from gradflow.config.keys import CHOICES, FIELDS, find, keys_below
 from gradflow.errors import Problem, did_you_mean
 from gradflow.yaml_events import KeyPath, dotted, one_line, quoted, scalar
-from gradflow.yaml_file import SHOWN
+from gradflow.yaml_file import COMMAND_LINE, SHOWN
 
 WANTED = {
     "int_type": "a whole number",
@@ -99,7 +99,8 @@ def _message(draft: Draft, path: KeyPath, details: list[ErrorDetails]) -> str:
     first = details[0]
     kind, value, context = first["type"], first["input"], first.get("ctx", {})
     if kind in WANTED:
-        return _wrong_type(value, [one["type"] for one in details])
+        typed = draft.place(path)[0] == COMMAND_LINE
+        return _wrong_type(value, [one["type"] for one in details], typed)
     if kind in BOUNDS:
         words, limit = BOUNDS[kind]
         return f"should be {words} {_short(context[limit])}, not {named(value)}"
@@ -123,15 +124,15 @@ def _short(limit: float) -> str:
     return f"{limit:g}" if isinstance(limit, float) else str(limit)
 
 
-def _wrong_type(value: Any, kinds: list[str]) -> str:
+def _wrong_type(value: Any, kinds: list[str], typed: bool) -> str:
     if "float_type" in kinds:
         kinds = [kind for kind in kinds if kind != "int_type"]
     wanted = " or ".join(WANTED[kind] for kind in kinds)
-    return f"should be {wanted}, not {named(value)}{_hint(value, kinds[0])}"
+    return f"should be {wanted}, not {named(value)}{_hint(value, kinds[0], typed)}"
 
 
-def _hint(value: Any, kind: str) -> str:
-    """How to write the value that was probably meant."""
+def _hint(value: Any, kind: str, typed: bool) -> str:
+    """How to write the value that was probably meant; `typed` on the command line or in a file."""
     match kind, value:
         case "string_type", bool() | int() | float():
             return ": put it in quotes"
@@ -140,25 +141,27 @@ def _hint(value: Any, kind: str) -> str:
         case "bool_type", str() if value.lower() in YAML_1_1_BOOLEANS:
             return f": write {YAML_1_1_BOOLEANS[value.lower()]}"
         case "int_type" | "float_type", str() if len(value) <= 40:
-            return _number_hint(value)
+            return _number_hint(value, int if kind == "int_type" else (int, float), typed)
     return ""
 
 
-def _number_hint(text: str) -> str:
+def _number_hint(text: str, wanted: type | tuple[type, ...], typed: bool) -> str:
     """What YAML 1.1, Python or a decimal comma make a number is text in YAML 1.2."""
-    if _is_number(text):
+    if _is_number(text, wanted):
         return ": remove the quotes"
     if re.fullmatch(r"[-+]?[0-9]+(:[0-9]+)+", text):
         return ": only YAML 1.1 has numbers to base 60"
     if re.fullmatch(r"0b[01]+", text):
         return f": write {int(text, 2)}"
-    digits = text.strip().replace("_", "").replace(",", ".")
-    return f": write {digits}" if _is_number(digits) else ""
+    digits = text.strip().replace("_", "")
+    if not typed:  # there a comma lies between the values of a sweep
+        digits = digits.replace(",", ".")
+    return f": write {digits}" if _is_number(digits, wanted) else ""
 
 
-def _is_number(text: str) -> bool:
+def _is_number(text: str, wanted: type | tuple[type, ...]) -> bool:
     value = scalar(text)
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, wanted) and not isinstance(value, bool)
 
 
 def _missing(path: KeyPath) -> str:
@@ -169,18 +172,27 @@ def _missing(path: KeyPath) -> str:
 def _unknown_key(draft: Draft, path: KeyPath) -> str:
     above, key = path[:-1], str(path[-1])
     known = keys_below(above, draft.at(above))
-    return f"unknown key{_elsewhere(above, key) or did_you_mean(key, known) or _listed(known)}"
+    return f"unknown key{_elsewhere(draft, above, key) or did_you_mean(key, known) or _listed(known)}"
 
 
-def _elsewhere(above: KeyPath, key: str) -> str:
+def _elsewhere(draft: Draft, above: KeyPath, key: str) -> str:
     """Where a key would be known."""
     if above in CHOICES:
         owners = [name for name in CHOICES[above].table if key in CHOICES[above].keys_of(name)]
-        return f" here: it is a key of {' and '.join(owners)}" if owners else ""
+        remedy = _with_owner(draft, (*above, key), owners[0]) if len(owners) == 1 else ""
+        return f" here: it is a key of {' and '.join(owners)}{remedy}" if owners else ""
     try:
         return f" here: it belongs to {dotted(find(key)[:-1]) or 'the top level'}"
     except LookupError:
         return ""
+
+
+def _with_owner(draft: Draft, path: KeyPath, owner: str) -> str:
+    """The overrides that choose the entry which takes a key; "" where they were not meant for the shell."""
+    value, choice = draft.at(path), path[-2]
+    if draft.place(path)[0] != COMMAND_LINE or not isinstance(value, bool | int | float):
+        return ""
+    return f": {choice}={owner} {choice}.{path[-1]}={named(value)}"
 
 
 def _listed(known: list[str]) -> str:

@@ -59,8 +59,10 @@ def unfinished_line(path: Path, running: bool) -> Line:
     return {**line_of(Entry(path), ()), "status": "running" if running else "interrupted"}
 
 
-def ls_page(lines: Sequence[Line], folder: str, room: int | None = None) -> Page:
-    """A line a run or sweep, newest first, in at most `room` characters."""
+def ls_page(lines: Sequence[Line], folder: str, room: int | None = None, missing: bool = False) -> Page:
+    """A line a run or sweep, newest first, in at most `room` characters; `missing`: no such folder."""
+    if missing:
+        return Page("No runs", (Sentence(f"The folder {folder} does not exist."),))
     if not lines:
         words = f"There are no runs in {folder}. Make one:"
         return Page("No runs", (Sentence(words), Command("gradflow run configs/quickstart.yaml")))

@@ -38,8 +38,11 @@ HEAT = (48, 240)  # layers and steps that a heat map keeps
 QUIET = 0.25  # decades around the median that always count as level
 
 
-def run_page(summary: Summary, recording: Recording | None = None) -> Page:
-    """The report of a run; the map over layers and steps needs the recording."""
+def run_page(summary: Summary, recording: Recording | None = None, saved: bool = True) -> Page:
+    """The report of a run; the map over layers and steps needs the recording.
+
+    What was recorded elsewhere may not be `saved`, and leaves out what nobody recorded.
+    """
     blocks: list[Block] = [*_verdicts(summary), Facts(sentences.what_was_run(summary))]
     if summary.flow.initial.c is not None:
         blocks += [*_factors(summary), *_powers(summary)]
@@ -47,7 +50,8 @@ def run_page(summary: Summary, recording: Recording | None = None) -> Page:
     blocks += _course(summary)
     if recording:
         blocks += _heat(recording)
-    blocks += [*_symptoms(summary), *_advice(summary), Facts((("saved in", summary.path),))]
+    blocks += [*_symptoms(summary), *_advice(summary)]
+    blocks += [Facts((("saved in", summary.path),))] if saved else []
     return Page(summary.id, tuple(blocks))
 
 
@@ -104,8 +108,10 @@ def _factors(summary: Summary) -> list[Block]:
     rows += [_measured(flow) for flow in measured[1:]]
     columns = Column("", False), Column("c"), Column("weights"), Column("slopes")
     interval = f", ± 95% ({initial.interval})" if initial.interval else ""
-    title = f"c = weights x slopes, layers {initial.layers[0]} to {initial.layers[1]}{interval}"
-    return [Heading(title), Table(columns, tuple(rows)), *_bars(initial)]
+    title = f", layers {initial.layers[0]} to {initial.layers[1]}{interval}"
+    if all(flow.weight_factor is None and flow.slope_factor is None for flow in measured):
+        return [Heading(f"c{title}"), Table(columns[:2], tuple(row[:2] for row in rows))]
+    return [Heading(f"c = weights x slopes{title}"), Table(columns, tuple(rows)), *_bars(initial)]
 
 
 def _measured(flow: Flow) -> tuple[str, str, str, str]:
@@ -136,17 +142,19 @@ def _powers(summary: Summary) -> list[Block]:
 
 
 def _norms(summary: Summary) -> list[Block]:
-    """||delta|| by layer, with theory's line; then strips of all three norms on one scale a norm."""
+    """||delta|| by layer, with theory's line; then strips of the norms on one scale a norm."""
     measured = flows(summary)
     layers, depth = measured[0].profile.layers, measured[0].transitions + 1
     if not layers:
         return []
+    strips = _strips(measured, depth)
     if len(layers) < 2:
-        return [Heading("Gradient norms"), _strips(measured, depth)]
+        return [Heading("Gradient norms"), strips] if strips.rows else []
     series = [Series(f"step {count(flow.step)}", flow.profile.log10_delta) for flow in measured]
     series += _predicted(summary, layers)
     chart = Chart("Gradient norm ||delta|| by layer", "layer", tuple(map(float, layers)), tuple(series))
-    return [Heading(chart.title), chart, Heading("Gradient norms, log scale"), _strips(measured, depth)]
+    blocks: list[Block] = [Heading(chart.title), chart] if any(_is_known(one.y) for one in series) else []
+    return [*blocks, Heading("Gradient norms, log scale"), strips] if strips.rows else blocks
 
 
 def _predicted(summary: Summary, layers: tuple[int, ...]) -> list[Series]:
@@ -164,6 +172,8 @@ def _strips(measured: tuple[Flow, ...], depth: int) -> Table:
     rows = []
     for label, name in NORMS:
         found = [(flow, getattr(flow.profile, name)) for flow in measured]
+        if not any(_is_known(values) for _, values in found):
+            continue
         low, high = _ends([value for _, values in found for value in values])
         for flow, values in found:
             ends = power(values[0]), Strip(values, low, high), power(values[-1])
@@ -207,11 +217,13 @@ def _course(summary: Summary) -> list[Block]:
             ("loss", history.loss, (None, loss_error)),
             ("c", history.c, c_errors),
         )
+        if _is_known(values)
     ]
     ends = [f"step {count(step)}" for step in (history.steps[0], history.steps[-1])]
     columns = (Column("", False), Column(ends[0]), Column("over training", False), Column(ends[1]))
     flips = [Sentence(sentences.flip_sentence(flip), flip.after) for flip in history.flips]
-    return [Heading("Over training"), Table(columns, tuple(rows)), *flips]
+    table = [Table(columns, tuple(rows))] if rows else []
+    return [Heading("Over training"), *table, *flips] if rows or flips else []
 
 
 def _heat(recording: Recording) -> list[Block]:
@@ -240,6 +252,10 @@ def _heat(recording: Recording) -> list[Block]:
 def _plain(values: Any) -> Numbers:
     """An array as plain numbers, None where one is not finite."""
     return tuple(value if isfinite(value) else None for value in values.tolist())
+
+
+def _is_known(values: Numbers) -> bool:
+    return any(value is not None for value in values)
 
 
 def _span(values: Numbers) -> tuple[float, float]:

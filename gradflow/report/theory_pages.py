@@ -76,10 +76,20 @@ def _facts(theory: Theory) -> tuple[tuple[str, str], ...]:
         ("factors", factors),
         ("q*", number(theory.q_star)),
         ("chi", f"{number(theory.chi)}; chi_parallel {number(theory.chi_parallel)}"),
-        ("xi", f"{number(theory.xi)} layers" if theory.xi is not None else "infinite"),
+        ("xi", _scale(theory.xi)),
         ("phase", theory.phase or NONE),
         ("critical", f"sigma_w = {number(theory.critical_sigma_w)}"),
     )
+
+
+def _scale(xi: float | None) -> str:
+    """xi = -1 / ln chi in words: chi multiplies the squared gradient, so that its sign tells the way."""
+    if xi is None:
+        return "infinite"
+    if xi > 0:
+        return f"{number(xi)} layers, in which a squared gradient shrinks by a factor of e"
+    grows = f"a squared gradient grows by a factor of e in {number(-xi)} layers"
+    return f"{number(xi)} layers: negative, for {grows}"
 
 
 def _by_layer(layers: Sequence[Mapping[str, Any]]) -> list[Block]:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from fnmatch import fnmatchcase
 from glob import glob
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gradflow.errors import InputError, did_you_mean
 from gradflow.store.catalog import inside, scan, standing
 from gradflow.store.names import RUN, SWEEP
+from gradflow.store.partial import unfinished
 from gradflow.store.run import Run, open_run
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 SHOWN = 8  # candidates that an error names
+LATEST = ", or @1 for the latest of all"
 LONGEST = 4096  # characters of a reference, as of a path
 
 
@@ -36,6 +43,7 @@ def resolve(reference: str, runs: Path) -> list[Path]:
     if re.search(r"[*?\[]", reference):
         return _matching(reference, runs)
     if os.sep in reference:
+        _refuse_unfinished(path.name, [path.parent])
         raise InputError(f"{reference} is no run directory: name one that `gradflow ls` shows")
     return [_named(reference, runs)]
 
@@ -46,7 +54,8 @@ def load_one(reference: str | os.PathLike[str], runs: str | os.PathLike[str]) ->
     if len(found) > 1:
         raise InputError(f"{reference} could be {_listed([str(path) for path in found])}: name one")
     if os.path.lexists(found[0] / SWEEP):
-        raise InputError(f"{found[0]} is a sweep: name one of the runs in it")
+        command = shlex.join(["gradflow", "compare", str(found[0])])
+        raise InputError(f"{found[0]} is a sweep: {command} shows it; or name one of the runs in it")
     return open_run(found[0])
 
 
@@ -81,21 +90,42 @@ def _matching(pattern: str, runs: Path) -> list[Path]:
 def _named(name: str, runs: Path) -> Path:
     """The one folder of this id, else of this name, else that begins so; of an id in two sweeps, either."""
     top = standing(runs)
+    inner = inside(top)
+    for group, remedy in ((top, LATEST), (inner, "")):
+        by_id = {path.name: path for path in reversed(group)}
+        found = _meant(name, by_id, remedy)
+        if found:
+            return by_id[found]
+    _refuse_unfinished(name, [runs, *dict.fromkeys(path.parent for path in inner)])
     if not top:
         raise _nothing(runs)
-    inner = inside(top)
-    for group in (top, inner):
-        by_id = {path.name: path for path in reversed(group)}
-        begun = [by_id[i] for i in sorted(by_id) if i.startswith(name)]
-        named = [path for path in begun if path.name.rpartition("-")[0] == name]
-        found = [by_id[name]] if name in by_id else named if len(named) == 1 else begun
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise InputError(f"{name} could be {_listed([path.name for path in found])}: give more of it")
     names = [path.name for path in (*top, *inner)]
     close = did_you_mean(name, names) or did_you_mean(name, {n.rpartition("-")[0] for n in names})
     raise InputError(f"{name} is no run in {runs}{close or ': see `gradflow ls`'}")
+
+
+def _meant(name: str, ids: Iterable[str], remedy: str = "") -> str | None:
+    """The one id that is `name`, else is of this name, else begins so; None if none does.
+
+    InputError for several, which ends in another remedy than to give more of the name.
+    """
+    begun = sorted(id for id in ids if id.startswith(name))
+    named = [id for id in begun if id.rpartition("-")[0] == name]
+    found = [name] if name in begun else named if len(named) == 1 else begun
+    if len(found) > 1:
+        raise InputError(f"{name} could be {_listed(found)}: give more of it{remedy}")
+    return found[0] if found else None
+
+
+def _refuse_unfinished(name: str, folders: Iterable[Path]) -> None:
+    """InputError for a name of what is not there yet, with what brings it there."""
+    for folder in folders:
+        running = unfinished(folder)
+        found = _meant(name, running)
+        if found and running[found]:
+            raise InputError(f"{found} is still being computed: wait for it")
+        if found:
+            raise InputError(f"{found} was interrupted: run its config again to go on")
 
 
 def _listed(names: list[str]) -> str:

@@ -167,6 +167,13 @@ def test_a_stable_network_says_from_which_depth_it_would_not_be() -> None:
     assert unstable_depth(fit_flow(row(walk(1.0, noise=0.01)), 0), 1.0) is None
 
 
+@pytest.mark.parametrize(("c", "depth"), [(0.2115, 3), (0.5, 5), (4.0, 3), (1.0, None), (1 + 1e-7, None)])
+def test_one_factor_alone_says_so_too_though_it_has_no_interval(c: float, depth: int | None) -> None:
+    flow = fit_flow(row(walk(c, depth=2, networks=1)), 0)
+    assert (flow.verdict, flow.c_low) == ("stable", None)
+    assert unstable_depth(flow, 1.0) == depth
+
+
 def test_the_profile_has_seven_digits_and_c_has_all() -> None:
     log_delta = walk(1e-7, depth=2000, noise=0.1)
     small = walk(1.0, depth=2000, noise=0.1) - 25  # factors of 1e-11

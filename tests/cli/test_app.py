@@ -120,6 +120,8 @@ def test_bad_input_is_a_line_a_problem_and_nothing_is_written(folder: Path) -> N
         (["run", "x.yaml", "--jsn"], "No such option: --jsn"),
         (["run", "lr=1", "net.yaml"], "lr=1: does not exist: the config comes first, before KEY=VALUE"),
         (["run", "gone.yaml"], "gone.yaml: does not exist"),
+        (["theory", "sigma_w=2"], "error: command line: model.activation: is required"),
+        (["theory", "tanh"], "tanh: is a value, not a config: write activation=tanh"),
         (["show", "nothing"], "there are no runs in runs"),
         (["new", "\x1b[31mred"], "error: \\x1b[31mred is no starter config"),
         (["new", "quickstrat"], "did you mean quickstart?"),
@@ -131,6 +133,23 @@ def test_a_usage_error_is_one_line_and_exit_code_2(folder: Path, args: list[str]
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert done.stderr.startswith("error: ")
     assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["run"], "Missing argument 'CONFIG': see `gradflow run --help`"),
+        (["plot", "X"], "Missing option '--output' / '-o': see `gradflow plot --help`"),
+        (
+            ["compare", "--top", "x"],
+            "Invalid value for '--top': 'x' is no int: see `gradflow compare --help`",
+        ),
+        (["ls", "--foo"], "No such option: --foo: see `gradflow ls --help`"),
+        (["frobnicate"], "No such command 'frobnicate': see `gradflow --help`"),
+    ],
+)
+def test_a_usage_error_names_the_help_of_its_command(tmp_path: Path, args: list[str], said: str) -> None:
+    assert gradflow(tmp_path, *args).stderr == f"error: {said}\n"
 
 
 def test_a_sweep_config_is_sent_to_sweep_with_the_command_quoted(folder: Path) -> None:
@@ -188,3 +207,12 @@ def test_a_starter_config_goes_to_stdout_or_to_a_new_file(folder: Path) -> None:
     written = gradflow(folder, "new", "quickstart", "-o", "its own.yaml")
     assert written.stderr == "next: gradflow run 'its own.yaml'\n"
     assert (folder / "its own.yaml").read_text(encoding="utf-8") == printed.stdout
+
+
+def test_a_starter_script_is_imported_by_the_name_of_its_file(folder: Path) -> None:
+    printed = gradflow(folder, "new", "torch-recorder").stdout
+    for name, module in (("rec.py", "rec"), ("my-rec.py", "recorder"), ("recorder.py", "recorder")):
+        gradflow(folder, "new", "torch-recorder", "-o", name)
+        written = (folder / name).read_text(encoding="utf-8")
+        assert written == printed.replace("from recorder import", f"from {module} import")
+        assert f"#     from {module} import Recorder\n" in written

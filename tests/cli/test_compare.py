@@ -159,6 +159,16 @@ def test_ls_has_a_line_for_the_run_and_one_for_the_sweep(folder: Path) -> None:
     assert len(json.loads(gradflow(folder, "ls", str(inside), "--json").stdout)["rows"]) == 2
 
 
+def test_ls_tells_a_folder_that_does_not_exist_from_one_without_runs(tmp_path: Path) -> None:
+    for args in (["ls", "runz"], ["ls", "--runs-dir", "runz"]):
+        done = gradflow(tmp_path, *args)
+        assert (done.returncode, done.stdout) == (0, "No runs\nThe folder runz does not exist.\n")
+    assert "There are no runs in runs. Make one:" in gradflow(tmp_path, "ls").stdout
+    (tmp_path / "empty").mkdir()
+    assert "There are no runs in empty. Make one:" in gradflow(tmp_path, "ls", "empty").stdout
+    assert json.loads(gradflow(tmp_path, "ls", "runz", "--json").stdout)["rows"] == []
+
+
 def test_ls_shows_what_was_interrupted_and_how_far_a_sweep_came(tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_text(STUDY)
     whole = ["sweep", "study.yaml", "depth=2,3,4", "--executor", "serial", "--quiet"]
@@ -217,6 +227,10 @@ def test_fit_asks_what_the_norms_are_and_makes_a_run_of_them(tmp_path: Path) -> 
         for seed in (0, 1)
     ]
     (tmp_path / "norms.csv").write_text("\n".join(["step,layer,seed,norm", *lines]))
+    for name, command in (("out.html", "report"), ("out.SVG", "plot"), ("out.csv", "export")):
+        refused = gradflow(tmp_path, "fit", "norms.csv", "--kind", "delta", "-o", name)
+        assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
+        assert f"give out, and then type gradflow {command} out -o {name}" in refused.stderr
     asked = gradflow(tmp_path, "fit", "norms.csv")
     assert (asked.returncode, asked.stdout) == (2, "")
     assert "--kind delta" in asked.stderr
@@ -235,4 +249,5 @@ def test_fit_asks_what_the_norms_are_and_makes_a_run_of_them(tmp_path: Path) -> 
         (tmp_path / name).unlink()
     fitted = gradflow(tmp_path, "fit", "norms.csv", "--kind", "weight")
     assert "undetermined: norms of weight gradients" in fitted.stdout
+    assert ("saved in" in shown.stdout, "saved in" in fitted.stdout) == (True, False)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["norms.csv", "runs"]

@@ -301,6 +301,33 @@ def test_a_problem_of_one_value_does_not_speak_of_several() -> None:
     assert "sweep" not in problems_of(MODEL, "depth=0", "width=1")[0][2]
 
 
+@pytest.mark.parametrize("written", ["10,20", "1,5", "1_0.5"])
+def test_a_number_that_is_not_whole_is_no_remedy_where_a_whole_one_is_wanted(written: str) -> None:
+    ((_, _, message),) = problems_of(LINES.replace("10", written))
+    assert message == f'should be a whole number, not the text "{written}"'
+
+
+@pytest.mark.parametrize(
+    ("override", "remedy"),
+    [
+        ("init.sigma_w=2", "gaussian: init=gaussian init.sigma_w=2"),
+        ("slope=0.5", "leaky_relu: activation=leaky_relu activation.slope=0.5"),
+        ("momentum=1e-3", "sgd: optimizer=sgd optimizer.momentum=0.001"),
+    ],
+)
+def test_a_key_of_another_entry_comes_with_the_overrides_that_work(override: str, remedy: str) -> None:
+    text = MODEL + "training: {optimizer: adam}\n"
+    ((_, _, message),) = problems_of(text, override)
+    assert message == f"unknown key here: it is a key of {remedy}"
+    parse_config(parse(text, "net.yaml"), Path(), remedy.partition(": ")[2].split())
+
+
+@pytest.mark.parametrize("override", ["depth=10,20", "lr=1,2", "lr=0,1"])
+def test_several_values_are_taken_for_no_decimal_comma(override: str) -> None:
+    message = problems_of(MODEL, override)[0][2]
+    assert message.endswith('"; for several values type gradflow sweep instead')
+
+
 @pytest.mark.parametrize(
     ("override", "key", "fragment"),
     [

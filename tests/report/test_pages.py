@@ -6,6 +6,7 @@ from math import log, log10
 import numpy as np
 import pytest
 
+from gradflow.analysis.outside import Norms, summarize_outside
 from gradflow.analysis.summary import Flows, Profile, Summary, Theory, TrainingResult
 from gradflow.report import markdown, sentences, terminal
 from gradflow.report.page import Chart, Heat, Page, Sentence, Table
@@ -165,6 +166,32 @@ def test_all_three_norms_are_drawn_at_the_first_and_last_step() -> None:
     assert [(row[0], row[1]) for row in strips.rows] == [
         (norm, step) for norm in ("delta", "dL/dW", "dL/db") for step in ("step 0", "step 100")
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "c", "norm", "titles"),
+    [
+        ("delta", 0.9, "delta", [["", "c"], ["", "step 0", "over training", "step 5"]]),
+        ("weight", None, "dL/dW", []),
+    ],
+)
+def test_what_nobody_recorded_is_left_out(
+    kind: str, c: float | None, norm: str, titles: list[list[str]]
+) -> None:
+    logs = np.log(0.9) * np.tile(np.arange(20.0, 0, -1)[None, :, None], (2, 1, 3))
+    norms = Norms((0, 5), tuple(map(str, range(1, 21))), {kind: logs})
+    recorded = summarize_outside("norms-0123abcd", norms.config("norms", "norms.csv"), norms.recording())
+    assert recorded.flow.initial.c == (c and pytest.approx(c))
+    page = run_page(recorded, norms.recording(), saved=False)
+    tables = [block for block in page.blocks if isinstance(block, Table)]
+    assert [row[:2] for table in tables for row in table.rows if table.columns[0].title == "norm"] == [
+        (norm, "step 0"), (norm, "step 5")
+    ]  # fmt: skip
+    found = [[column.title for column in table.columns] for table in tables]
+    assert [one for one in found if one[0] == ""] == titles
+    assert any(isinstance(block, Chart) for block in page.blocks) == (kind == "delta")
+    assert all(set(row[1:]) != {"-"} for table in tables for row in table.rows)
+    assert "saved in" not in terminal.render(page, PIPE)
 
 
 def test_theory_s_line_starts_at_the_measured_norm_of_the_last_layer() -> None:

@@ -5,7 +5,7 @@ from math import log10
 import pytest
 
 from gradflow.analysis.summary import Theory
-from gradflow.report.page import Sentence, Table, Toned
+from gradflow.report.page import Facts, Sentence, Table, Toned
 from gradflow.report.terminal import Look, render
 from gradflow.report.theory_pages import expected_verdict, point_page, table_page
 
@@ -60,6 +60,20 @@ def test_other_numbers_of_axes_make_a_line_a_point() -> None:
     table = page.blocks[0]
     assert isinstance(table, Table)
     assert [row[1] for row in table.rows] == [Toned("stable", "stable"), Toned("vanishing", "vanishing")]
+
+
+@pytest.mark.parametrize(
+    ("xi", "said"),
+    [
+        (4.26, "4.26 layers, in which a squared gradient shrinks by a factor of e"),
+        (-7.8, "-7.80 layers: negative, for a squared gradient grows by a factor of e in 7.80 layers"),
+        (None, "infinite"),
+    ],
+)
+def test_the_depth_scale_says_what_its_sign_means(xi: float | None, said: str) -> None:
+    page = point_page(Theory(c=0.9, xi=xi), [], [], 1.0)
+    facts = dict(row for block in page.blocks if isinstance(block, Facts) for row in block.rows)
+    assert facts["xi"] == said
 
 
 def test_what_has_no_theory_says_why() -> None:

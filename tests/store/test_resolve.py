@@ -7,6 +7,7 @@ import gradflow
 from gradflow.errors import InputError, RunError
 from gradflow.store import resolve
 from gradflow.store.execute import execute
+from gradflow.store.partial import claim
 from tests.store.small import small
 from tests.store.test_catalog import SWEEP, run_at
 
@@ -63,7 +64,7 @@ def test_a_reference_names_runs(runs: Path, reference: str, expected: list[str])
         ("@0", "@0: count from @1, the latest, to @4 in runs"),
         ("@5", "@5: count from @1, the latest, to @4 in runs"),
         ("@99999999999", "@99999999999 is no run in runs: see `gradflow ls`"),
-        ("relu", "relu could be relu-aaaaaaaa, relu-bbbbbbbb: give more of it"),
+        ("relu", "relu could be relu-aaaaaaaa, relu-bbbbbbbb: give more of it, or @1 for the latest of all"),
         ("relv", "relv is no run in runs; did you mean relu?"),
         ("tanh-cccccccd", "tanh-cccccccd is no run in runs; did you mean tanh-cccccccc?"),
         ("qqq", "qqq is no run in runs: see `gradflow ls`"),
@@ -86,9 +87,36 @@ def test_many_candidates_are_counted(tmp_path: Path) -> None:
     for number in range(20):
         (tmp_path / f"a-{number:08x}").mkdir()
     with pytest.raises(
-        InputError, match=r"^a could be a-00000000, .*, a-00000007 or 12 more: give more of it$"
+        InputError,
+        match=r"^a could be a-00000000, .*, a-00000007 or 12 more: give more of it, or @1",
     ):
         resolve("a", tmp_path)
+
+
+@pytest.mark.parametrize("reference", ["cut-00000001", "cut", "c", "cut-0", "runs/cut-00000001"])
+@pytest.mark.parametrize("others", [True, False])
+def test_an_interrupted_run_is_told_of(runs: Path, reference: str, others: bool) -> None:
+    if not others:
+        shutil.rmtree(runs)
+    (runs / ".partial").mkdir(parents=True)
+    (runs / ".partial" / "cut-00000001-checkpoint").touch()
+    with pytest.raises(InputError, match=r"^cut-00000001 was interrupted: run its config again to go on$"):
+        resolve(reference, runs)
+
+
+def test_a_run_of_a_sweep_that_is_being_computed_is_told_of(runs: Path) -> None:
+    with claim(runs / SWEEP, "now-00000002"):
+        with pytest.raises(InputError, match=r"^now-00000002 is still being computed: wait for it$"):
+            resolve("now", runs)
+        assert resolve("tanh", runs) == [runs / "tanh-cccccccc"]
+
+
+def test_several_interrupted_runs_are_listed(tmp_path: Path) -> None:
+    (tmp_path / ".partial").mkdir()
+    for number in (1, 2):
+        (tmp_path / ".partial" / f"cut-0000000{number}-checkpoint").touch()
+    with pytest.raises(InputError, match=r"^cut could be cut-00000001, cut-00000002: give more of it$"):
+        resolve("cut", tmp_path)
 
 
 @pytest.mark.parametrize("reference", ["@1", "a"])
@@ -119,7 +147,10 @@ def test_what_is_not_one_run_is_not_loaded(runs: Path) -> None:
         InputError, match=r"^relu\* could be runs/relu-aaaaaaaa, runs/relu-bbbbbbbb: name one$"
     ):
         gradflow.load("relu*")
-    with pytest.raises(InputError, match=f"^runs/{SWEEP} is a sweep: name one of the runs in it$"):
+    message = (
+        f"runs/{SWEEP} is a sweep: gradflow compare runs/{SWEEP} shows it; or name one of the runs in it"
+    )
+    with pytest.raises(InputError, match=f"^{message}$"):
         gradflow.load("@2")
     with pytest.raises(RunError, match=r"run\.json: is missing"):
         gradflow.load("zoo-e")
