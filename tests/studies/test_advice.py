@@ -5,6 +5,7 @@ import pytest
 from gradflow.analysis.commands import overrides_of
 from gradflow.analysis.summary import Advice, Summary
 from gradflow.nn.activations import ACTIVATIONS
+from gradflow.theory import half_stable
 from tests.studies.lab import at_initialization, study
 
 NET = """
@@ -39,6 +40,30 @@ def test_the_initialization_that_is_advised_is_stable_at_the_same_depth(name: st
     assert after.verdict == "stable"
     assert advice.predicted_c == pytest.approx(after.c, rel=0.03)
     assert advice.torch is not None
+
+
+@pytest.mark.parametrize("name", ["gelu", "silu"])
+@pytest.mark.parametrize(("width", "depth"), [(32, 30), (48, 40), (64, 50)])
+def test_at_moderate_widths_an_activation_whose_q_strays_gets_enough_bias(
+    name: str, width: int, depth: int
+) -> None:
+    """Below the half-stable sigma_b the first order expects c = 1, and the networks vanish."""
+    before = [f"activation={name}", f"width={width}", f"depth={depth}", "seeds=8"]
+    advice = advice_of(study(NET, *before), "initialization")
+    half = half_stable(ACTIVATIONS[name]())
+    assert half is not None
+    assert advice.set["model.init"]["sigma_b"] > half.sigma_b
+    after, _ = at_initialization(NET, *before, *overrides_of(advice.set))
+    assert after.log10_ratio is not None
+    assert abs(after.log10_ratio) < 0.5
+
+
+def test_a_shallow_network_keeps_its_scheme_without_biases() -> None:
+    before = ["activation=gelu", "init=xavier_normal", "init.gain=0.2", "depth=6"]
+    advice = advice_of(study(NET, *before), "initialization")
+    assert advice.set["model.init"]["name"] == "xavier_normal"
+    after, _ = at_initialization(NET, *before, *overrides_of(advice.set))
+    assert after.verdict == "stable"
 
 
 @pytest.mark.parametrize("name", ["sigmoid", "relu", "tanh", "selu"])
