@@ -5,6 +5,7 @@ A lever is pulled only where it helps: the change is tried on theory first, the 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -35,6 +36,8 @@ WIDEST_SPREAD = 1.0  # decades of the whole ratio, from one network to the next
 SETTLED_SPREAD = 0.4  # up to which the first order holds even where q does not settle (gelu, silu)
 SETTLING = 1.1  # how far beyond its half-stable sigma_b an activation's q surely settles
 STEADYING = (0.25, 0.5, 0.75, 1.0)  # sigma_b that are tried where without one networks stray
+SPREADS = 2  # standard errors that a depth keeps between what is expected and the edge of stable
+LEAST_ROOM = 0.05  # of the edge, that it keeps at least: what theory expects has an error of its own
 COMMON = ("relu", "leaky_relu", "tanh", "elu", "selu", "gelu", "silu")  # what people would change to
 COLLAPSED = 0.5  # a slope factor below which the activation itself is in the way
 DIGITS = 6
@@ -61,6 +64,13 @@ class Outlook:
     def spread(self) -> float:
         """Standard deviation of that log10 from one network to the next, for one sample."""
         return sqrt(ratio_variance(self.network, 1)) / (2 * LN10)
+
+    def first(self, depth: int) -> Outlook:
+        """The outlook of the first `depth` layers alone."""
+        gain, bias = (rows[: depth + 1] for rows in (self.network.log_gain, self.network.log_bias))
+        return Outlook(
+            replace(self.network, widths=self.network.widths[:depth], log_gain=gain, log_bias=bias)
+        )
 
     @property
     def slope(self) -> float:
@@ -104,6 +114,11 @@ class Theorist:
         half = half_stable(activation or model.activation)
         bias_variance = (init or model.init).bias_variance(model.width) or 0.0
         return half is None or sqrt(bias_variance) >= SETTLING * half.sigma_b
+
+    def room(self, depth: int) -> float:
+        """The decades that the first `depth` layers may take for a run of the config's seeds to be stable."""
+        edge, spread = self.config.analysis.stable_decades, self.expect().first(depth).spread
+        return edge - float(np.fmax(SPREADS * spread / sqrt(self.config.seeds), LEAST_ROOM * edge))
 
     def balanced(self, init: Initializer, activation: Activation | None = None) -> Initializer | None:
         """`init` at the scale where the whole ratio is expected to be 1, rounded to six digits."""
@@ -190,10 +205,11 @@ def _other_activation(theorist: Theorist) -> Iterator[Advice]:
 
 
 def _depth(theorist: Theorist) -> Iterator[Advice]:
-    """The largest depth that theory expects to be stable, with everything else as it is."""
+    """The largest depth that theory expects to be surely stable, with everything else as it is."""
     outlook, edge = theorist.expect(), theorist.config.analysis.stable_decades
-    unstable = np.flatnonzero(~(np.abs(np.cumsum(outlook.steps)) < edge * LN10))
-    depth = int(unstable[0]) + 1 if len(unstable) else theorist.config.model.depth
+    reach = np.maximum.accumulate(np.abs(np.cumsum(outlook.steps))) / LN10  # of 2, 3, .. layers
+    within = range(2, 2 + int((reach < edge).sum()))
+    depth = 1 + bisect_left(within, True, key=lambda depth: bool(reach[depth - 2] >= theorist.room(depth)))
     if not 2 <= depth < theorist.config.model.depth:
         return
     words = f"{depth} layers keep the ratio of the first to the last within the stable range"
