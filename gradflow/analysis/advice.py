@@ -5,6 +5,7 @@ A lever is pulled only where it helps: the change is tried on theory first, the 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -18,7 +19,7 @@ from gradflow.analysis.flow import LN10, window
 from gradflow.analysis.summary import Advice, Flow, Symptom
 from gradflow.nn.activations import ACTIVATIONS, Activation
 from gradflow.nn.initializers import Gaussian, Initializer, Orthogonal
-from gradflow.theory import MeanField, balance
+from gradflow.theory import MeanField, balance, half_stable
 from gradflow.theory.expectations import Moments, tabulated
 from gradflow.theory.fluctuations import ratio_variance
 from gradflow.theory.prediction import SMALLEST_WIDTH
@@ -32,7 +33,11 @@ UNSTABLE = ("vanishing", "exploding", "dead", "overflow")
 OVERSHOOT = ("loss-spiking", "loss-swinging", "non-finite")
 SLOWER = 10  # by how much a learning rate that overshoots is divided
 WIDEST_SPREAD = 1.0  # decades of the whole ratio, from one network to the next
+SETTLED_SPREAD = 0.4  # up to which the first order holds even where q does not settle (gelu, silu)
+SETTLING = 1.1  # how far beyond its half-stable sigma_b an activation's q surely settles
 STEADYING = (0.25, 0.5, 0.75, 1.0)  # sigma_b that are tried where without one networks stray
+SPREADS = 2  # standard errors that a depth keeps between what is expected and the edge of stable
+LEAST_ROOM = 0.05  # of the edge, that it keeps at least: what theory expects has an error of its own
 COMMON = ("relu", "leaky_relu", "tanh", "elu", "selu", "gelu", "silu")  # what people would change to
 COLLAPSED = 0.5  # a slope factor below which the activation itself is in the way
 DIGITS = 6
@@ -60,6 +65,13 @@ class Outlook:
         """Standard deviation of that log10 from one network to the next, for one sample."""
         return sqrt(ratio_variance(self.network, 1)) / (2 * LN10)
 
+    def first(self, depth: int) -> Outlook:
+        """The outlook of the first `depth` layers alone."""
+        gain, bias = (rows[: depth + 1] for rows in (self.network.log_gain, self.network.log_bias))
+        return Outlook(
+            replace(self.network, widths=self.network.widths[:depth], log_gain=gain, log_bias=bias)
+        )
+
     @property
     def slope(self) -> float:
         """The slope factor that the layers' mean comes to."""
@@ -85,6 +97,28 @@ class Theorist:
         activation, init = activation or model.activation, init or model.init
         network = MeanField.of(activation, init, sizes, self.data["q_0"], model.bias.value)
         return Outlook(replace(network, moments=tabulated(activation, network.moments.mean)))
+
+    def is_steady(self, init: Initializer | None = None) -> bool:
+        """Whether single networks come near the ratio that is expected."""
+        return self.holds(init) and self.expect(init).spread <= WIDEST_SPREAD
+
+    def holds(self, init: Initializer | None = None, activation: Activation | None = None) -> bool:
+        """Whether the outlook can be relied on: few fluctuations, or a q that settles in spite of them.
+
+        Below an activation's half-stable sigma_b q does not settle. At moderate width and depth the ratio is
+        then decades below the one that the first order in 1 / width gives, more than its spread shows.
+        """
+        if self.expect(init, activation).spread <= SETTLED_SPREAD:
+            return True
+        model = self.config.model
+        half = half_stable(activation or model.activation)
+        bias_variance = (init or model.init).bias_variance(model.width) or 0.0
+        return half is None or sqrt(bias_variance) >= SETTLING * half.sigma_b
+
+    def room(self, depth: int) -> float:
+        """The decades that the first `depth` layers may take for a run of the config's seeds to be stable."""
+        edge, spread = self.config.analysis.stable_decades, self.expect().first(depth).spread
+        return edge - float(np.fmax(SPREADS * spread / sqrt(self.config.seeds), LEAST_ROOM * edge))
 
     def balanced(self, init: Initializer, activation: Activation | None = None) -> Initializer | None:
         """`init` at the scale where the whole ratio is expected to be 1, rounded to six digits."""
@@ -119,7 +153,7 @@ def _initialization(theorist: Theorist) -> Iterator[Advice]:
         return
     outlook = theorist.expect(init)
     words = f"draw the weights so that the first layer's gradient equals the last's: {_settings(init)}"
-    if outlook.spread > WIDEST_SPREAD:
+    if not theorist.is_steady(init):
         words += f"; single networks still differ by 10^{outlook.spread:.1f}: make the layers wider"
     yield Advice("initialization", {"model.init": plain(init)}, outlook.c(), None, torch_line(init), words)
 
@@ -128,15 +162,15 @@ def _steady_init(theorist: Theorist) -> Initializer | None:
     """The config's scheme, balanced; orthogonal weights or biases where single networks would stray."""
     own = theorist.config.model.init
     schemes = (own if _scale_key(own) else Gaussian(), Orthogonal(), *map(_with_bias, STEADYING))
-    closest: tuple[float, Initializer | None] = (inf, None)
+    closest: tuple[tuple[bool, float], Initializer | None] = ((True, inf), None)
     for scheme in schemes:
         init = theorist.balanced(scheme)
         if init is None:
             continue
-        spread = theorist.expect(init).spread
-        if spread <= WIDEST_SPREAD:
+        if theorist.is_steady(init):
             return init
-        closest = min(closest, (spread, init), key=lambda pair: pair[0])
+        straying = (not theorist.holds(init), theorist.expect(init).spread)
+        closest = min(closest, (straying, init), key=lambda pair: pair[0])
     return closest[1]
 
 
@@ -147,8 +181,11 @@ def _with_bias(sigma_b: float) -> Initializer:
 def _activation(theorist: Theorist) -> Iterator[Advice]:
     """The activation whose slopes fit the weights as they are."""
     outlooks = {name: theorist.expect(activation=ACTIVATIONS[name]()) for name in COMMON}
-    best = min(outlooks, key=lambda name: abs(outlooks[name].ratio))
-    if abs(outlooks[best].ratio) < theorist.config.analysis.stable_decades / 2:
+    edge = theorist.config.analysis.stable_decades / 2
+    fitting = [name for name in COMMON if abs(outlooks[name].ratio) < edge]
+    fitting = [name for name in fitting if theorist.holds(activation=ACTIVATIONS[name]())]
+    if fitting:
+        best = min(fitting, key=lambda name: abs(outlooks[name].ratio))
         words = f"with these weights the slopes of {best} pass {outlooks[best].slope:.3g} a layer"
         yield Advice("activation", {"model.activation": best}, outlooks[best].c(), None, None, words)
     elif theorist.expect().slope < COLLAPSED:
@@ -168,10 +205,11 @@ def _other_activation(theorist: Theorist) -> Iterator[Advice]:
 
 
 def _depth(theorist: Theorist) -> Iterator[Advice]:
-    """The largest depth that theory expects to be stable, with everything else as it is."""
+    """The largest depth that theory expects to be surely stable, with everything else as it is."""
     outlook, edge = theorist.expect(), theorist.config.analysis.stable_decades
-    unstable = np.flatnonzero(~(np.abs(np.cumsum(outlook.steps)) < edge * LN10))
-    depth = int(unstable[0]) + 1 if len(unstable) else theorist.config.model.depth
+    reach = np.maximum.accumulate(np.abs(np.cumsum(outlook.steps))) / LN10  # of 2, 3, .. layers
+    within = range(2, 2 + int((reach < edge).sum()))
+    depth = 1 + bisect_left(within, True, key=lambda depth: bool(reach[depth - 2] >= theorist.room(depth)))
     if not 2 <= depth < theorist.config.model.depth:
         return
     words = f"{depth} layers keep the ratio of the first to the last within the stable range"

@@ -65,6 +65,7 @@ def critical_point(moments: Moments, sigma_b: float) -> Critical:
     )
 
 
+@lru_cache(maxsize=256)
 def half_stable(activation: Activation) -> HalfStable | None:
     """The half-stable point of an activation; None where its critical points all attract, or none does."""
     moments = Moments(activation)
