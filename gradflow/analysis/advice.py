@@ -22,7 +22,7 @@ from gradflow.nn.initializers import Gaussian, Initializer, Orthogonal
 from gradflow.theory import MeanField, balance, half_stable
 from gradflow.theory.expectations import Moments, tabulated
 from gradflow.theory.fluctuations import ratio_variance
-from gradflow.theory.prediction import SMALLEST_WIDTH
+from gradflow.theory.prediction import ROUNDING, SMALLEST_WIDTH
 
 if TYPE_CHECKING:
     from gradflow.config import Config
@@ -214,7 +214,7 @@ def _depth(theorist: Theorist) -> Iterator[Advice]:
         return
     words = f"{depth} layers keep the ratio of the first to the last within the stable range"
     log_chi = float(outlook.network.asymptote.log_chi[0])
-    if log_chi < 0:
+    if -6 < log_chi < -ROUNDING:
         words += f"; signals reach about 6 xi = {-6 / log_chi:.0f} layers deep"
     yield Advice("depth", {"model.depth": depth}, outlook.c(depth), None, None, words)
 

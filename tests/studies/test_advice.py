@@ -88,6 +88,16 @@ def test_the_depth_that_is_advised_keeps_off_the_edge(width: int) -> None:
     assert beyond.verdict == "vanishing"
 
 
+def test_no_reach_is_told_where_signals_reach_for_ever_or_nowhere() -> None:
+    """tanh at sigma_w = 1 is critical, so that xi is infinite but for rounding."""
+    for before in (
+        ["init=xavier_normal", "depth=100"],
+        ["activation=relu", "bias=constant", "bias.value=-0.1"],
+    ):
+        assert "6 xi" not in advice_of(study(NET, *before), "depth").message
+    assert "6 xi" in advice_of(study(NET, *SMALL), "depth").message
+
+
 def test_an_activation_is_advised_whose_slopes_fit_the_weights() -> None:
     advice = advice_of(study(NET, "activation=relu", "init=lecun_normal"), "activation")
     after, _ = at_initialization(NET, "init=lecun_normal", *overrides_of(advice.set))
