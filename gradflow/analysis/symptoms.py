@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from gradflow.analysis.flow import LN10
 from gradflow.analysis.intervals import Estimate, along_series
-from gradflow.analysis.summary import Symptom
+from gradflow.analysis.summary import Symptom, strict
 from gradflow.nn.activations import Activation
 from gradflow.nn.blocks import SATURATED
 
@@ -204,7 +204,7 @@ def _jump(record: Record, thresholds: Analysis, _: Circumstances) -> Symptom | N
     if not len(rows):
         return None
     row = int(rows[0])
-    layer, limit = int(np.argmax(jumps[row])), thresholds.jump_decades
+    layer, limit = int(np.nanargmax(jumps[row])), thresholds.jump_decades  # nan: dead in both rows
     message = "the gradient jumps by that many decades from one step to the next"
     return _symptom("gradient-jump", record, row + 1, layer + 1, jumps[row, layer], limit, message)
 
@@ -248,7 +248,9 @@ LOOKS: tuple[Look, ...] = (_frozen, _stalled, _spike, _swinging, _jump, _saturat
 def _symptom(
     name: str, record: Record, row: int, layer: int | None, value: float, threshold: float, message: str
 ) -> Symptom:
-    return Symptom(name, int(record["step"][row]), layer, float(value), float(threshold), message)
+    return Symptom(
+        name, int(record["step"][row]), layer, strict(float(value)), strict(float(threshold)), message
+    )
 
 
 def _gap(step: Array) -> int:

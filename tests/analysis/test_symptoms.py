@@ -1,5 +1,6 @@
 """Planted failures raise exactly their symptom; records that are well raise none."""
 
+from dataclasses import asdict
 from math import ceil
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from gradflow.analysis.advice import OVERSHOOT
+from gradflow.analysis.summary import Symptom, strict
 from gradflow.analysis.symptoms import find_symptoms
 from gradflow.config.schema import Analysis
 from gradflow.nn.activations import Activation, Relu, Tanh
@@ -212,6 +214,24 @@ def test_a_gradient_that_changes_by_decades_jumps() -> None:
     (found,) = symptoms(record)
     assert (found.name, found.step, found.layer) == ("gradient-jump", 70, 5)
     assert found.value == pytest.approx(4 / np.log(10), rel=0.01)
+
+
+def test_a_jump_is_told_of_the_layer_that_jumps_where_others_are_dead() -> None:
+    record = healthy()
+    record["log_delta_norm"][:, :3] = -np.inf
+    record["log_delta_norm"][70:, 4] += 4.0
+    (found,) = symptoms(record)
+    assert (found.name, found.step, found.layer) == ("gradient-jump", 70, 5)
+    assert found.value == pytest.approx(4 / np.log(10), rel=0.01)
+
+
+def test_what_is_told_at_once_is_what_is_told_from_the_file() -> None:
+    """A gradient that dies jumps by no number of decades: JSON has none for it."""
+    record = healthy()
+    record["log_delta_norm"][70:, 4] = -np.inf
+    (found,) = symptoms(record)
+    assert (found.name, found.step, found.layer, found.value) == ("gradient-jump", 70, 5, None)
+    assert Symptom(**strict(asdict(found))) == found
 
 
 def test_units_that_lose_their_slope_are_saturated() -> None:
