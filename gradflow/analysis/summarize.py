@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import log
+from math import ceil, log
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,7 +32,8 @@ def summarize(config: Config, recording: Recording, info: Mapping[str, Any]) -> 
     flows = Flows(flow_at(recording, 0, config), flow_at(recording, final, config))
     usable = {name: array[: final + 1] for name, array in recording.items()}
     chance = info["data"].get("chance") if config.training.loss == "cross_entropy" else None
-    symptoms = find_symptoms(usable, analysis, config.model.activation, info["outcome"], chance)
+    epoch = ceil(info["data"]["samples"] / config.training.batch_size)
+    symptoms = find_symptoms(usable, analysis, config.model.activation, info["outcome"], chance, epoch)
     return Summary(
         id=config.id,
         path=config.id,

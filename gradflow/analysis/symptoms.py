@@ -7,7 +7,9 @@ sees counts when it lasts for `patience` rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil, inf, log2
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 
 from gradflow.analysis.flow import LN10
 from gradflow.analysis.intervals import Estimate, along_series
-from gradflow.analysis.summary import Symptom
+from gradflow.analysis.summary import Symptom, strict
 from gradflow.nn.activations import Activation
 from gradflow.nn.blocks import SATURATED
 
@@ -25,14 +27,27 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 Record = Mapping[str, Array]
-Look = Callable[[Record, "Analysis", Activation], "Symptom | None"]
+Look = Callable[[Record, "Analysis", "Circumstances"], "Symptom | None"]
 
 FEW_LAYERS = 4  # below, there are no early layers to compare with later ones
 CONVERGED = 0.1  # of the first loss: one that is below has learnt what there is
 BEFORE = 10  # rows whose median loss a spike stands out from
 FEW_ROWS = 12  # below, neighbours that are alike leave a mean without a standard error to rely on
 ROUNDING = 1e-6  # of a loss, what float32 leaves open
+RANGES = 2  # of the losses of as many rows, in logs, that batches alone hardly make
+FALSE_ALARM = 0.01  # the probability, at most, that batches alone swing so long anywhere in a run
 HALF_LINEAR = 0.25  # share of saturated units at q = 1 from which it is the ordinary state, as for relu
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What a look knows of a run but its record.
+
+    `epoch` is how many batches hold all samples, where losses may differ by their batches alone; else 1.
+    """
+
+    activation: Activation
+    epoch: int = 1
 
 
 def find_symptoms(
@@ -41,18 +56,21 @@ def find_symptoms(
     activation: Activation,
     outcome: Mapping[str, Any],
     chance: float | None = None,
+    epoch: int = 1,
 ) -> tuple[Symptom, ...]:
     """Every symptom of a record whose rows are finite, and the blow-up that `outcome` tells of.
 
-    `chance` is the loss of guessing, where the loss is a cross entropy and it is known.
+    `chance` is the loss of guessing, where the loss is a cross entropy and it is known. `epoch` is
+    how many batches hold all samples: more than one differ by themselves. A blow-up needs no more proof.
     """
+    circumstances = Circumstances(activation, epoch if outcome["diverged_step"] is None else 1)
     with np.errstate(all="ignore"):
-        found = [look(record, thresholds, activation) for look in LOOKS]
+        found = [look(record, thresholds, circumstances) for look in LOOKS]
         found.append(None if chance is None else _at_chance(record, thresholds, chance))
     return tuple(symptom for symptom in (*found, _non_finite(outcome)) if symptom is not None)
 
 
-def _frozen(record: Record, thresholds: Analysis, _: Activation) -> Symptom | None:
+def _frozen(record: Record, thresholds: Analysis, _: Circumstances) -> Symptom | None:
     """Early layers whose weights hardly move while the later ones' do."""
     ratio = record["update_ratio"].mean(axis=2)[:-1]  # the last row has no update
     quarter = ratio.shape[1] // 4
@@ -68,7 +86,7 @@ def _frozen(record: Record, thresholds: Analysis, _: Activation) -> Symptom | No
     return _symptom("frozen-layers", record, row, layer, share[row], thresholds.frozen_ratio, message)
 
 
-def _stalled(record: Record, thresholds: Analysis, _: Activation) -> Symptom | None:
+def _stalled(record: Record, thresholds: Analysis, _: Circumstances) -> Symptom | None:
     """A loss that has stopped falling, far from fitted, and stays so to the end."""
     loss, step = _loss(record), record["step"]
     span = max(thresholds.stall_steps, _gap(step))  # so that a row is in each
@@ -118,7 +136,7 @@ def _is_chance(loss: Estimate, chance: float, share: float) -> bool:
     return (1 - share) * chance < loss.low and (1 - ROUNDING) * chance < loss.high < (1 + share) * chance
 
 
-def _spike(record: Record, thresholds: Analysis, _: Activation) -> Symptom | None:
+def _spike(record: Record, thresholds: Analysis, run: Circumstances) -> Symptom | None:
     """A loss that jumps far above the steps before: the learning rate overshoots."""
     loss = _loss(record)
     if len(loss) < 2:
@@ -126,15 +144,15 @@ def _spike(record: Record, thresholds: Analysis, _: Activation) -> Symptom | Non
     before = np.array([np.median(loss[max(0, row - BEFORE) : row]) for row in range(1, len(loss))])
     factor = np.append(1.0, loss[1:] / before)
     # one that comes down from far below its start is noise of a good fit, not a jump
-    rows = np.flatnonzero((factor > thresholds.spike_factor) & (loss > loss[0]))
-    if not len(rows):
+    rows = map(int, np.flatnonzero((factor > thresholds.spike_factor) & (loss > loss[0])))
+    row = next((row for row in rows if run.epoch == 1 or factor[row] > _sampling(loss, row, run.epoch)), None)
+    if row is None:
         return None
-    row = int(rows[0])
     message = "the loss spikes to that many times its median of the steps before: the steps overshoot"
     return _symptom("loss-spiking", record, row, None, factor[row], thresholds.spike_factor, message)
 
 
-def _swinging(record: Record, thresholds: Analysis, _: Activation) -> Symptom | None:
+def _swinging(record: Record, thresholds: Analysis, run: Circumstances) -> Symptom | None:
     """A loss that goes up and down step by step by a large share of itself."""
     loss = _loss(record)
     changes = np.diff(loss)
@@ -142,28 +160,58 @@ def _swinging(record: Record, thresholds: Analysis, _: Activation) -> Symptom | 
     swing = np.abs(changes) / np.minimum(loss[1:], loss[:-1])
     # a good fit is small and noisy: only what is still large can overshoot
     high = np.maximum(loss[1:], loss[:-1]) > CONVERGED * loss[0]
-    row = _first_lasting(turns & high & (swing > thresholds.swing_share), thresholds.patience)
+    seen = turns & high & (swing > thresholds.swing_share)
+    row = _first_lasting(seen, thresholds.patience)
+    if run.epoch > 1:
+        sizes = np.where(seen, 1 + swing, 1.0)
+        row = _first_beyond_sampling(loss, sizes, thresholds.patience, run.epoch)
     if row is None:
         return None
     message = "the loss goes up and down by that share of itself, step by step: the steps overshoot"
     return _symptom("loss-swinging", record, row + 1, None, swing[row], thresholds.swing_share, message)
 
 
-def _jump(record: Record, thresholds: Analysis, _: Activation) -> Symptom | None:
+def _first_beyond_sampling(loss: Array, factors: Array, patience: int, epoch: int) -> int | None:
+    """The first row of a swing by `factors` (1: none) that the choice of the batches does not explain.
+
+    Either it is larger than what the batches make of calmer rows, for `patience` rows, or it is too regular.
+    If steps changed nothing, the losses of two batches would come in either order alike. So k turns in a
+    row, k / 2 + 1 pairs in the same order, have a probability of 2^(-k / 2) at most, from each of the rows.
+    """
+    regular = max(patience, ceil(2 * log2(len(loss) / FALSE_ALARM)))
+    for row in _runs(factors > 1, min(patience, len(factors)) or 1):
+        larger = factors[row : row + patience].min() > _sampling(loss, row - 1, epoch)
+        if larger or (factors[row : row + regular] > 1).sum() == regular:
+            return row
+    return None
+
+
+def _sampling(loss: Array, row: int, epoch: int) -> float:
+    """The factor up to which batches explain that losses differ: in logs, twice the range of calmer rows.
+
+    Those are the rows before, or the last ones where they are too few: an epoch, so that every hard sample is
+    among them, and as many as have BEFORE degrees of freedom: the batches of an epoch sum up to the same.
+    """
+    rows = max(ceil(BEFORE * epoch / (epoch - 1)), epoch)
+    calm = loss[row - rows : row] if row >= rows else loss[-rows:]
+    return float((calm.max() / calm.min()) ** RANGES) if len(calm) == rows else inf
+
+
+def _jump(record: Record, thresholds: Analysis, _: Circumstances) -> Symptom | None:
     """A layer's gradient that changes by decades from one row to the next."""
     jumps = np.abs(np.diff(record["log_delta_norm"].mean(axis=2), axis=0)) / LN10
     rows = np.flatnonzero((jumps > thresholds.jump_decades).any(axis=1))
     if not len(rows):
         return None
     row = int(rows[0])
-    layer, limit = int(np.argmax(jumps[row])), thresholds.jump_decades
+    layer, limit = int(np.nanargmax(jumps[row])), thresholds.jump_decades  # nan: dead in both rows
     message = "the gradient jumps by that many decades from one step to the next"
     return _symptom("gradient-jump", record, row + 1, layer + 1, jumps[row, layer], limit, message)
 
 
-def _saturated(record: Record, thresholds: Analysis, activation: Activation) -> Symptom | None:
+def _saturated(record: Record, thresholds: Analysis, run: Circumstances) -> Symptom | None:
     """Units whose slope has all but gone, where the activation bends on both sides."""
-    if _ordinarily_saturated(activation) > HALF_LINEAR:
+    if _ordinarily_saturated(run.activation) > HALF_LINEAR:
         return None
     share = record["saturated"].mean(axis=2)
     row = _first_lasting((share > thresholds.saturated_share).any(axis=1), thresholds.patience)
@@ -175,7 +223,7 @@ def _saturated(record: Record, thresholds: Analysis, activation: Activation) -> 
     return _symptom("saturated-units", record, row, layer + 1, share[row, layer], limit, message)
 
 
-def _dead(record: Record, thresholds: Analysis, _: Activation) -> Symptom | None:
+def _dead(record: Record, thresholds: Analysis, _: Circumstances) -> Symptom | None:
     """Units that have come to pass no gradient on any sample of the batch."""
     share = record["dead"].mean(axis=2)
     grown = share - share[0]
@@ -200,7 +248,9 @@ LOOKS: tuple[Look, ...] = (_frozen, _stalled, _spike, _swinging, _jump, _saturat
 def _symptom(
     name: str, record: Record, row: int, layer: int | None, value: float, threshold: float, message: str
 ) -> Symptom:
-    return Symptom(name, int(record["step"][row]), layer, float(value), float(threshold), message)
+    return Symptom(
+        name, int(record["step"][row]), layer, strict(float(value)), strict(float(threshold)), message
+    )
 
 
 def _gap(step: Array) -> int:

@@ -1,13 +1,18 @@
 """Planted failures raise exactly their symptom; records that are well raise none."""
 
+from dataclasses import asdict
+from math import ceil
 from typing import Any
 
 import numpy as np
 import pytest
 
+from gradflow.analysis.advice import OVERSHOOT
+from gradflow.analysis.summary import Symptom, strict
 from gradflow.analysis.symptoms import find_symptoms
 from gradflow.config.schema import Analysis
 from gradflow.nn.activations import Activation, Relu, Tanh
+from gradflow.training import Batches
 
 ROWS, LAYERS, NETWORKS = 201, 8, 2
 FINE = {"accuracy_final": 0.9, "diverged_step": None, "diverged_reason": None}
@@ -34,9 +39,10 @@ def symptoms(
     record: dict[str, Any],
     activation: Activation | None = None,
     chance: float | None = None,
+    epoch: int = 1,
     **thresholds: Any,
 ) -> list[Any]:
-    return list(find_symptoms(record, Analysis(**thresholds), activation or Tanh(), FINE, chance))
+    return list(find_symptoms(record, Analysis(**thresholds), activation or Tanh(), FINE, chance, epoch))
 
 
 def at_chance(
@@ -149,20 +155,57 @@ def test_a_short_run_is_not_told_that_it_is_at_chance(steps: int, every: int, sh
     assert bool(at_chance(steps=steps, every=every)) == shown
 
 
-def test_a_loss_that_shoots_up_spikes() -> None:
+@pytest.mark.parametrize("epoch", [1, 2, 20])
+def test_a_loss_that_shoots_up_spikes(epoch: int) -> None:
     record = healthy()
     record["loss"][30] *= 8
-    (found,) = symptoms(record)
+    (found,) = symptoms(record, epoch=epoch)
     assert (found.name, found.step) == ("loss-spiking", 30)
     assert found.value > found.threshold == 3.0
 
 
-def test_a_loss_that_goes_up_and_down_swings() -> None:
+@pytest.mark.parametrize(("first", "epoch"), [(0, 1), (50, 1), (50, 2), (50, 12)])
+def test_a_loss_that_goes_up_and_down_swings(first: int, epoch: int) -> None:
     record = healthy()
-    record["loss"][50:80:2] *= 1.8
-    (found,) = symptoms(record)
+    record["loss"][first : first + 30 : 2] *= 1.8
+    (found,) = symptoms(record, epoch=epoch)
     assert found.name == "loss-swinging"
-    assert abs(found.step - 50) <= 2
+    assert abs(found.step - first) <= 2
+
+
+@pytest.mark.parametrize(("rows", "shown"), [(27, []), (35, ["loss-swinging"])])
+def test_a_swing_no_larger_than_the_noise_is_told_by_its_regularity(rows: int, shown: list[str]) -> None:
+    """In 201 rows, 29 turns on end are what batches alone do not make; an end row may turn by chance."""
+    record = healthy()
+    up_and_down = np.arange(ROWS) % 2
+    up_and_down[rows:] = np.arange(ROWS - rows) % 6 // 3
+    record["loss"] = np.tile(1.0 + up_and_down[:, None], NETWORKS)
+    found = [one.name for one in symptoms(record, epoch=20) if one.name != "loss-stalled"]
+    assert found == shown
+
+
+@pytest.mark.parametrize("rare", [False, True])
+@pytest.mark.parametrize("batch", [1, 2, 8, 60, 100, 150, 199])
+def test_batches_that_differ_are_no_overshoot(batch: int, rare: bool) -> None:
+    """Losses of 200 samples that differ by orders of magnitude, unchanged by any step; few are hard."""
+    found = []
+    for seed in range(40):
+        each = np.random.default_rng(seed).standard_normal(200) ** 2
+        each[:10] *= 50 if rare else 1
+        order = Batches(seed, 200, batch)
+        record = healthy()
+        record["loss"] = np.array([[each[order.indices(t)].mean()] for t in range(ROWS)])
+        found += [one.name for one in symptoms(record, epoch=ceil(200 / batch)) if one.name in OVERSHOOT]
+    assert len(found) <= 1
+
+
+def test_a_blow_up_is_an_overshoot_whatever_the_batches() -> None:
+    record = healthy()
+    noise = np.random.default_rng(0).standard_normal((ROWS, NETWORKS))
+    record["loss"] = np.exp(np.arange(ROWS)[:, None] / 10 + 3 * noise)
+    outcome = {"accuracy_final": None, "diverged_step": ROWS, "diverged_reason": "the loss is inf"}
+    found = find_symptoms(record, Analysis(), Tanh(), outcome, epoch=20)
+    assert "loss-spiking" in [one.name for one in found]
 
 
 def test_a_gradient_that_changes_by_decades_jumps() -> None:
@@ -171,6 +214,24 @@ def test_a_gradient_that_changes_by_decades_jumps() -> None:
     (found,) = symptoms(record)
     assert (found.name, found.step, found.layer) == ("gradient-jump", 70, 5)
     assert found.value == pytest.approx(4 / np.log(10), rel=0.01)
+
+
+def test_a_jump_is_told_of_the_layer_that_jumps_where_others_are_dead() -> None:
+    record = healthy()
+    record["log_delta_norm"][:, :3] = -np.inf
+    record["log_delta_norm"][70:, 4] += 4.0
+    (found,) = symptoms(record)
+    assert (found.name, found.step, found.layer) == ("gradient-jump", 70, 5)
+    assert found.value == pytest.approx(4 / np.log(10), rel=0.01)
+
+
+def test_what_is_told_at_once_is_what_is_told_from_the_file() -> None:
+    """A gradient that dies jumps by no number of decades: JSON has none for it."""
+    record = healthy()
+    record["log_delta_norm"][70:, 4] = -np.inf
+    (found,) = symptoms(record)
+    assert (found.name, found.step, found.layer, found.value) == ("gradient-jump", 70, 5, None)
+    assert Symptom(**strict(asdict(found))) == found
 
 
 def test_units_that_lose_their_slope_are_saturated() -> None:

@@ -80,3 +80,23 @@ def test_a_rate_that_overshoots_spikes_before_it_blows_up() -> None:
     found = names(NET, "activation=relu", "init=he_normal", "lr=1")
     assert found[0] == "loss-spiking"
     assert found[-1] == "non-finite"
+
+
+TAUGHT = """
+model: {depth: 3, width: 32, activation: tanh, init: xavier_normal}
+data: {name: teacher, samples: 200, features: 4}
+seeds: 1
+"""
+
+
+@pytest.mark.parametrize("batch", [1, 2, 4, 8, 16, 64, 150])
+def test_batches_that_differ_are_no_overshoot(batch: int) -> None:
+    """At a rate at which nothing moves."""
+    summary = study(TAUGHT, "lr=1e-9", f"batch_size={batch}")
+    assert {symptom.name for symptom in summary.symptoms} <= {"loss-stalled", "gradient-jump"}
+    assert [advice.lever for advice in summary.advice if advice.lever == "optimizer"] == []
+
+
+@pytest.mark.parametrize("batch", [256, 1000, 5000])
+def test_steps_that_overshoot_in_batches_are_told_where_they_exceed_the_noise(batch: int) -> None:
+    assert "loss-spiking" in names(NET, "depth=5", "lr=3", "seeds=1", f"batch_size={batch}")
