@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from gradflow.errors import InputError, Problem, did_you_mean
-from gradflow.starters import is_starter_config
 from gradflow.yaml_events import FLOAT, INTEGER, TOO_DEEP, Hopeless, KeyPath, Reader
 
 if TYPE_CHECKING:
@@ -152,11 +151,6 @@ def _without_waiting(path: str, flags: int) -> int:
 
 
 def _neighbour(path: Path) -> str:
-    if "=" in path.name:
-        return ": the config comes first, before KEY=VALUE"
-    name = path.name.removesuffix(".yaml")
-    if path.name == str(path) and is_starter_config(name) and not path.with_name(f"{name}.yaml").exists():
-        return f": gradflow new {name} -o {name}.yaml writes it"
     try:
         return did_you_mean(path.name, os.listdir(path.parent))
     except (OSError, ValueError):

@@ -227,22 +227,6 @@ def test_a_missing_file_gets_the_name_of_its_neighbour(tmp_path: Path) -> None:
         read(tmp_path / "no" / "tanh.yml")
 
 
-def test_a_starter_config_that_is_not_there_yet_gets_the_command_that_writes_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in ("one-neuron", "one-neuron.yaml"):
-        message = f"^{name}: does not exist: gradflow new one-neuron -o one-neuron.yaml writes it$"
-        with pytest.raises(InputError, match=message):
-            read(Path(name))
-    for name in ("torch-recorder", "one-neuron.txt", "no/one-neuron"):
-        with pytest.raises(InputError, match=r"^[^:]*: does not exist$"):
-            read(Path(name))
-    Path("one-neuron.yaml").touch()
-    with pytest.raises(InputError, match=r"did you mean one-neuron.yaml\?$"):
-        read(Path("one-neuron"))
-
-
 CHARACTERS = st.characters(exclude_categories=["Cs"])
 MISREAD = st.sampled_from(
     ["1e-3", "1e5", "no", "010", "~", "null", "True", ".5", "0x1", "0o7", "1_0", "1:30", "=", "<<", "-", "?",

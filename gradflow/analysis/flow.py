@@ -131,12 +131,12 @@ def law(rising: Array, first: int) -> str:
     Both are fitted by least squares to the increments, which are independent where ln g is a random walk; the
     power law is named when it is clearly the better one, and never from a handful of them.
     """
+    if len(rising) < POWER_FEWEST:
+        return "exponential"
     layers = np.arange(first, first + len(rising))
     power = np.log((layers + 1) / layers)
     left_by_exponential = float(((rising - rising.mean()) ** 2).sum())
     left_by_power = float(((rising - power * (rising @ power) / (power @ power)) ** 2).sum())
-    if len(rising) < POWER_FEWEST:
-        return "exponential"
     better = left_by_power > 0 and len(rising) * log(max(left_by_exponential, 1e-300) / left_by_power)
     return "power" if better > POWER_EVIDENCE else "exponential"
 

@@ -119,7 +119,7 @@ def _theory_at(row: dict[str, float], sigma_w: float, no_critical_point: str | N
         kept["c_finite_width"] = None
     else:  # Var W = sigma_w^2 / n, so that the weights pass sigma_w from a layer to one as wide
         kept |= {"weight_factor": sigma_w, "slope_factor": row["c"] / sigma_w}
-    reasons = [DEAD] * dead + [UNBOUNDED] * (kept["q_star"] is None) + [no_critical_point or ""]
+    reasons = DEAD if dead else "", UNBOUNDED if kept["q_star"] is None else "", no_critical_point
     return Theory(
         **kept,
         xi=-1 / log_chi if abs(log_chi) > ROUNDING else None,

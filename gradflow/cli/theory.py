@@ -52,7 +52,7 @@ def _points(words: Sequence[str]) -> tuple[Mapping[str, Sequence[Any]], list[Con
     from gradflow import yaml_file
     from gradflow.config.axes import split
     from gradflow.config.draft import refuse_spaces
-    from gradflow.config.load import parse_config
+    from gradflow.config.load import parse_config, read_config
     from gradflow.sweep.points import parse_sweep
 
     refuse_spaces(words)
@@ -61,7 +61,7 @@ def _points(words: Sequence[str]) -> tuple[Mapping[str, Sequence[Any]], list[Con
     path = Path(words[0])
     if from_file:
         _refuse_activation(path)
-    document = yaml_file.read(path) if from_file else yaml_file.Document(NO_FILE, {}, SOURCE)
+    document = read_config(path) if from_file else yaml_file.Document(NO_FILE, {}, SOURCE)
     swept = "sweep" in (document.value or {}) or any(len(axis.values) > 1 for axis in split(overrides)[1])
     base = path.parent if from_file else Path()
     if swept:

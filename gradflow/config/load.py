@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import inf
@@ -18,6 +19,7 @@ from gradflow.config.problems import describe, numbers_beyond_floats
 from gradflow.config.schema import SLUG, Config, is_slug
 from gradflow.data import Data, Dataset
 from gradflow.errors import InputError, Problem
+from gradflow.starters import is_starter_config
 from gradflow.yaml_events import quoted
 from gradflow.yaml_file import COMMAND_LINE, Document
 
@@ -33,7 +35,25 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     InputError names every problem of form or, if there is none, of meaning, each with its line and key.
     """
     refuse_spaces([str(path), *overrides])
-    return parse_config(yaml_file.read(path), path.parent, overrides)
+    return parse_config(read_config(path), path.parent, overrides)
+
+
+def read_config(path: Path) -> Document:
+    """The document of a config that was named; of one that is not there InputError says what brings it."""
+    remedy = _remedy(path)
+    if remedy and not os.path.lexists(path):
+        raise InputError(Problem(f"does not exist: {remedy}", source=str(path)))
+    return yaml_file.read(path)
+
+
+def _remedy(path: Path) -> str:
+    """What to do where a word that was taken for a config is another thing."""
+    if "=" in path.name:
+        return "the config comes first, before KEY=VALUE"
+    name = path.name.removesuffix(".yaml")
+    if path.name == str(path) and is_starter_config(name) and not path.with_name(f"{name}.yaml").exists():
+        return f"gradflow new {name} -o {name}.yaml writes it"
+    return ""
 
 
 def parse_config(document: Document, base: Path, overrides: Sequence[str] = ()) -> Config:

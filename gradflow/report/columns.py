@@ -90,6 +90,11 @@ def fitting(
     return [column.narrowed(min(STRIP, kept[column.name].width + left)) for column in shown], hidden
 
 
+def hidden_note(hidden: Sequence[str], remedy: str = "") -> str:
+    """Names the columns that `fitting` left out, with what shows them."""
+    return f"hidden for want of room: {', '.join(hidden)}{'; ' if remedy else ''}{remedy}"
+
+
 def table_of(columns: Sequence[Filled]) -> Table:
     """The columns as a table."""
     return Table(tuple(c.column for c in columns), tuple(zip(*(c.cells for c in columns), strict=True)))

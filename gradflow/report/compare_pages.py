@@ -8,7 +8,7 @@ from typing import Any
 from gradflow.analysis.compare import Comparison
 from gradflow.analysis.differences import RECORDED, Flat
 from gradflow.analysis.pivot import PREDICTED, VALUES, Pivot, Place
-from gradflow.report.columns import BORDERLINE, Filled, filled, fitting, importance, table_of
+from gradflow.report.columns import BORDERLINE, Filled, filled, fitting, hidden_note, importance, table_of
 from gradflow.report.numbers import NONE, count, counted, decades, number, scalar
 from gradflow.report.page import Block, Cell, Column, Facts, Heading, Page, Sentence, Strip, Table, Toned
 
@@ -116,7 +116,5 @@ def _notes(found: Comparison, chosen: Sequence[Filled], hidden: Sequence[str]) -
     if any(row["data"] == RECORDED and found.constant.keys() - row.config.keys() for row in found.rows):
         notes.append("what is shared is that of the other runs: of recorded norms the settings are not known")
     if hidden:
-        notes.append(
-            f"hidden for want of room: {', '.join(hidden)}; --all shows everything, --columns chooses"
-        )
+        notes.append(hidden_note(hidden, "--all shows everything, --columns chooses"))
     return [Sentence(note, "note") for note in notes]

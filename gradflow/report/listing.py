@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gradflow.analysis.compare import Row
-from gradflow.report.columns import BORDERLINE, Filled, fitting, table_of, verdict_cell
+from gradflow.report.columns import BORDERLINE, Filled, fitting, hidden_note, table_of, verdict_cell
 from gradflow.report.numbers import NONE, age, count, decades, number, scalar, with_error
 from gradflow.report.page import Cell, Column, Command, Page, Sentence, Toned
 from gradflow.store import Entry
@@ -76,7 +76,7 @@ def ls_page(lines: Sequence[Line], folder: str, room: int | None = None, missing
     chosen, hidden = fitting(columns, room, tuple(dict.fromkeys((*first, *IMPORTANCE))))
     marked = any(_is_marked(line) for line in lines) and "verdict" not in hidden
     notes = [Sentence(BORDERLINE, "note")] if marked else []
-    notes += [Sentence(f"hidden for want of room: {', '.join(hidden)}", "note")] if hidden else []
+    notes += [Sentence(hidden_note(hidden), "note")] if hidden else []
     title = f"Runs in {folder}" if len(lines) == 1 else f"{count(len(lines))} runs and sweeps in {folder}"
     return Page(title, (table_of(chosen), *notes))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gradflow.report.columns import BORDERLINE, Filled, fitting, table_of, verdict_cell
+from gradflow.report.columns import BORDERLINE, Filled, fitting, hidden_note, table_of, verdict_cell
 from gradflow.report.numbers import count, counted, decades, number, scalar, with_error
 from gradflow.report.page import Block, Cell, Column, Command, Facts, Heading, Page, Sentence, Table, Toned
 from gradflow.report.sentences import entry
@@ -65,10 +65,7 @@ def _fitted(table: Table, axes: int, room: int | None) -> list[Block]:
     chosen, hidden = fitting(columns, room, [column.name for column in columns])
     if not hidden or len(chosen) <= axes:
         return [table]
-    return [
-        table_of(chosen),
-        Sentence(f"hidden for want of room: {', '.join(hidden)}; --json has all", "note"),
-    ]
+    return [table_of(chosen), Sentence(hidden_note(hidden, "--json has all"), "note")]
 
 
 def _table(points: Sequence[Document], axes: Sequence[str]) -> Table:

@@ -18,7 +18,7 @@ from gradflow.analysis.summary import strict
 from gradflow.config import axes
 from gradflow.config.axes import Axis
 from gradflow.config.draft import Draft, refuse_spaces
-from gradflow.config.load import begin, load_data, resolve, validate
+from gradflow.config.load import begin, load_data, read_config, resolve, validate
 from gradflow.config.memory import memory_bytes
 from gradflow.config.schema import Config
 from gradflow.data import Data, Dataset
@@ -96,7 +96,7 @@ def load_sweep(path: Path, overrides: Sequence[str] = ()) -> Sweep:
     InputError names every problem of every point at once.
     """
     refuse_spaces([str(path), *overrides])
-    return parse_sweep(yaml_file.read(path), path.parent, overrides)
+    return parse_sweep(read_config(path), path.parent, overrides)
 
 
 def parse_sweep(document: Document, base: Path, overrides: Sequence[str] = ()) -> Sweep:

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from gradflow.config import Config, config_from_plain, load_config, parse_config
 from gradflow.config.biases import ConstantBias, Zeros
+from gradflow.config.load import read_config
 from gradflow.data.csv_file import Csv
 from gradflow.data.digits import Digits
 from gradflow.data.generated import Teacher
@@ -112,6 +113,22 @@ def test_overrides_can_stand_in_for_the_file() -> None:
     overrides = ["depth=3", "width=10", "activation=leaky_relu", "slope=0.5", "init=xavier_normal"]
     assert config("", *overrides).model.activation == LeakyRelu(slope=0.5)
     assert config("", *overrides, "activation=tanh").digest == config().digest
+
+
+def test_a_starter_config_that_is_not_there_yet_gets_the_command_that_writes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("one-neuron", "one-neuron.yaml"):
+        message = f"^{name}: does not exist: gradflow new one-neuron -o one-neuron.yaml writes it$"
+        with pytest.raises(InputError, match=message):
+            read_config(Path(name))
+    for name in ("torch-recorder", "one-neuron.txt", "no/one-neuron"):
+        with pytest.raises(InputError, match=r"^[^:]*: does not exist$"):
+            read_config(Path(name))
+    Path("one-neuron.yaml").touch()
+    with pytest.raises(InputError, match=r"did you mean one-neuron.yaml\?$"):
+        read_config(Path("one-neuron"))
 
 
 def test_a_sweep_is_kept_as_it_is_written() -> None:
