@@ -69,9 +69,11 @@ def run_sweep(
     sweep's folder. RunError at once if another process is working on the same points.
     """
     options = options or Options()
+    points = share(sweep, options)
+    place = options.place(points)
+    place.require()
     with open_sweep(runs, sweep.id, sweep.document(), options.shard) as folder:
-        points = share(sweep, options)
-        yield from _Driver(folder, options, options.place(points), render).run(points, Index(runs))
+        yield from _Driver(folder, options, place, render).run(points, Index(runs))
 
 
 def share(sweep: Sweep, options: Options) -> tuple[Point, ...]:

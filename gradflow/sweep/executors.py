@@ -61,6 +61,9 @@ class Place:
     address: str | None = None
     timeout: float | None = None
 
+    def require(self) -> None:
+        """MissingExtra if a library is not installed that it needs: asked before anything is written."""
+
     @contextmanager
     def open(self) -> Iterator[Pool]:
         """The pool; when the context ends, so do its workers."""
@@ -103,13 +106,18 @@ class Dask(Place):
 
     name = "dask"
 
-    @contextmanager
-    def open(self) -> Iterator[Pool]:
+    def require(self) -> None:
         try:
-            import dask
-            from distributed import Client, KilledWorker, LocalCluster
+            import dask  # noqa: F401 - is it there?
+            import distributed  # noqa: F401
         except ImportError:
             raise MissingExtra("dask", "--executor dask") from None
+
+    @contextmanager
+    def open(self) -> Iterator[Pool]:
+        import dask
+        from distributed import Client, KilledWorker, LocalCluster
+
         _silence()
         with ExitStack() as stack:
             stack.enter_context(warnings.catch_warnings())

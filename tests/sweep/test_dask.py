@@ -150,4 +150,5 @@ def test_a_scheduler_that_does_not_answer_is_told(tmp_path: Path, monkeypatch: p
 def test_without_dask_the_extra_to_install_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "dask", None)
     with pytest.raises(MissingExtra, match=r"--executor dask needs the extra 'dask': pip install"):
-        run(small("depth=2,3"), tmp_path, executor="dask")
+        run(small("depth=2,3"), tmp_path / "runs", executor="dask")
+    assert not list(tmp_path.iterdir())
