@@ -1,14 +1,9 @@
-"""Backpropagation against the complex step: g . v = Im loss(p + i h v) / h, with no cancellation whatever h.
-
-The reference is a forward pass written straight down in complex numbers. Chaos would amplify the rounding
-errors in which it differs from the engine's, so each layer's real part is compared with that, then set to it.
-"""
+"""Backpropagation against the complex step: g . v = Im loss(p + i h v) / h, which cancels for no h."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from itertools import pairwise
 from math import hypot, inf, isfinite, sqrt
 from time import perf_counter
 from typing import Any
@@ -19,22 +14,23 @@ from numpy.typing import NDArray
 from gradflow.errors import InputError, Problem
 from gradflow.nn.activations import Activation
 from gradflow.nn.buffers import Buffers
+from gradflow.nn.complex_step import Directions, Reference, norm, ratio
 from gradflow.nn.initializers import Initializer
 from gradflow.nn.losses import Loss
 from gradflow.nn.network import Network
 from gradflow.nn.optimizers import Optimizer, Scale
 from gradflow.nn.parameters import Shape
+from gradflow.nn.stacks import Stack
 from gradflow.streams import Purpose, stream
 
 Array = NDArray[Any]
-Directions = dict[int, Array]  # layer -> (fan_in + 1, fan_out), its last row the bias's
 
 BOUND, SLOPE_BOUND = 1e-12, 1e-8  # of a gradient's norm; of the steepest slope, by central differences
-STEP = 1e-20  # h: its square is nothing to any float64
 ENTRIES = 500  # networks of up to so many parameters are checked entry by entry
 FLOPS = 1e10  # of all reference passes, which decides how many there are
 CALL = 30_000  # flops that a layer's calls take the time of
-CANCELLED = 1e-3
+CANCELLED, SMALLEST = 1e-3, float(np.finfo(np.float64).tiny)
+HELD = 1e-280  # a gradient whose largest entry is above has all digits of those that count
 PASSES = 2  # directions per tensor at most
 
 
@@ -85,61 +81,18 @@ class Check:
 
 @dataclass(frozen=True)
 class _Gradient(Optimizer):
-    """Plain descent that keeps the gradient, as an update gets it, in its state."""
+    """No descent: keeps the batch's sum before its power of two, and the gradient as an update gets it."""
 
     name = "gradient"
 
     @property
     def slots(self) -> int:
-        return 1
+        return 2
 
     def step(self, g: Array, p: Array, state: tuple[Array, ...], t: int, scale: Scale) -> None:
-        np.multiply(g, scale, out=g)
         np.copyto(state[0], g)
-
-
-class _Reference:
-    """The mean loss as a function of complex parameters, along the real activations of the engine.
-
-    `path` holds the input, each layer's activations and the outputs, (features, B).
-    """
-
-    def __init__(self, network: Network, parameters: list[Array], activation: Activation, y: Array) -> None:
-        self.parameters, self.activation, self.y = parameters, activation, y
-        self.loss, self.hidden = network.loss, network.shape.depth
-        self.path = _path(network)
-        self.passes = 0
-        delta = np.empty_like(self.path[-1])
-        self.loss.delta(self.path[-1], y, delta)
-        self.delta_norm = _norm(delta) / y.shape[1]
-
-    def derivative(self, directions: Directions) -> tuple[float, float]:
-        """dLoss/dh at h = 0 of parameters p + h v, and ||dLoss/dout|| ||dout/dh||, which bounds it."""
-        self.passes += 1
-        first = min(directions)
-        a = self.path[first].astype(np.complex128)
-        for layer in range(first, len(self.parameters)):
-            a = self._layer(layer, a, directions.get(layer))
-            a.real = self.path[layer + 1]
-        limit = self.delta_norm * _norm(a.imag) / STEP
-        return float(self.loss.value(a, self.y).mean().imag / STEP), limit
-
-    def forward_error(self, loss: float) -> float:
-        """The largest relative difference from the engine: of a layer's output, of the loss."""
-        expected = float(self.loss.value(self.path[-1], self.y).mean())
-        errors = [_ratio(abs(loss - expected), max(abs(expected), 1.0))]
-        for layer, (below, above) in enumerate(pairwise(self.path)):
-            a = self._layer(layer, below.astype(np.complex128), None).real
-            errors.append(_ratio(_norm(a - above), _norm(above)))
-        return max(errors)
-
-    def _layer(self, layer: int, a: Array, direction: Array | None) -> Array:
-        p = self.parameters[layer]
-        # a real matrix times complex numbers is a real product with twice the columns
-        z = (p[:-1].T @ a.view(np.float64)).view(np.complex128) + p[-1][:, None]
-        if direction is not None:
-            z += 1j * STEP * (direction[:-1].T @ a.real + direction[-1][:, None])
-        return z if layer == self.hidden else self.activation.phi(_beside_kinks(z, self.activation.kinks))
+        np.multiply(g, scale, out=state[1])
+        g.fill(0)
 
 
 def check(
@@ -165,9 +118,9 @@ def check(
     buffers.x[0, :, :-1], buffers.y[0] = x, y
     with np.errstate(all="ignore"):
         network.forward(record=True)
-        reference = _Reference(network, drawn, activation, y.T.astype(np.float64))
+        reference = Reference(network, drawn, activation, y.T.astype(np.float64))
         network.backward(record=True)
-        gradients = [g[0].copy() for g in network.state[0]]
+        gradients = _gradients(network)
         forward_error = reference.forward_error(float(buffers.sums.loss[0]))
         tensors = tuple(_check_tensors(reference, gradients, seed))
         forward, backward = _seconds(network)
@@ -190,18 +143,48 @@ def slope_error(activation: Activation) -> float:
     return float(np.abs(activation.derivative(z) - slopes).max() / activation.steepest)
 
 
-def _path(network: Network) -> list[Array]:
-    """The engine's input, activations and outputs, without their exponents."""
-    buffers = network.buffers
-    exponents = buffers.exponent[1:, 0]
-    path = [buffers.x[0, :, :-1].T.copy()]
-    path += [np.ldexp(a[0, :-1], e) for a, e in zip(buffers.a, exponents, strict=True)]
-    if network.readout is not None:
-        path.append(np.ldexp(buffers.out[0], exponents[-1]))
-    return path
+@dataclass(frozen=True)
+class _Tensors:
+    """A layer's gradient of the mean loss: its rows times 2^exponent, `exponents` being W's and b's."""
+
+    rows: Array
+    exponents: tuple[int, int]
+
+    def scaled(self, rows: slice, which: int, unit: int) -> Array:
+        """The rows of W or b in units of 2^unit."""
+        part: Array = np.ldexp(self.rows[rows], self.exponents[which] - unit)
+        return part
 
 
-def _check_tensors(reference: _Reference, gradients: list[Array], seed: int) -> Iterator[TensorCheck]:
+def _gradients(network: Network) -> list[_Tensors]:
+    """As an update gets them, or, where those have left float64, with their exponents."""
+    summed, used = network.state
+    stacks = [stack for stacks in network.stacks for stack in stacks]
+    exponents = np.concatenate([_exponents(stack) for stack in [*stacks, *_readout(network)]], axis=1)
+    return [
+        _Tensors(update[0], (0, 0))
+        if _holds(update[0])
+        else _Tensors(total[0] / network.shape.batch, (int(weights), int(bias)))
+        for total, update, (weights, bias) in zip(summed, used, exponents.T, strict=True)
+    ]
+
+
+def _holds(gradient: Array) -> bool:
+    """Whether W's and b's part, each, have their digits in float64."""
+    largest = [float(np.abs(part).max()) for part in (gradient[:-1], gradient[-1])]
+    return all(HELD < each < inf for each in largest)
+
+
+def _readout(network: Network) -> list[Stack]:
+    return [] if network.readout is None else [network.readout]
+
+
+def _exponents(stack: Stack) -> Array:
+    """Of dW and db of each layer, (2, k)."""
+    return stack.exponent[:, :, 0] * stack.scaled
+
+
+def _check_tensors(reference: Reference, gradients: list[_Tensors], seed: int) -> Iterator[TensorCheck]:
     """Each tensor on its own; in networks too large for that, runs of layers share their directions."""
     total = sum(p.size for p in reference.parameters)
     passes = max(8, int(FLOPS / (4 * total * reference.y.shape[1] + CALL * len(gradients))))
@@ -209,20 +192,27 @@ def _check_tensors(reference: _Reference, gradients: list[Array], seed: int) -> 
     count = min(PASSES, max(1, passes // (2 * len(gradients))))
     for first in range(0, len(gradients), together):
         run = range(first, min(first + together, len(gradients)))
-        for kind, rows in (("W", slice(None, -1)), ("b", slice(-1, None))):
-            g = {layer: gradients[layer][rows] for layer in run}
+        for which, (kind, rows) in enumerate((("W", slice(None, -1)), ("b", slice(-1, None)))):
+            unit = max(gradients[layer].exponents[which] for layer in run)
+            g = {layer: gradients[layer].scaled(rows, which, unit) for layer in run}
             directions = _entries(g) if total <= ENTRIES else _random(g, count, seed)
-            error = _relative_error(reference, g, rows, directions, 1 if total <= ENTRIES else count)
+            error = _relative_error(reference, g, rows, unit, directions, 1 if total <= ENTRIES else count)
             for layer in run:
                 yield TensorCheck(layer + 1, kind, error)
 
 
 def _relative_error(
-    reference: _Reference, g: Directions, rows: slice, directions: Iterator[Directions], count: int
+    reference: Reference,
+    g: Directions,
+    rows: slice,
+    unit: int,
+    directions: Iterator[Directions],
+    count: int,
 ) -> float:
-    """The norm of the reference's gradient less `g`, over that of `g`.
+    """The norm of the reference's gradient less `g`, which stands in units of 2^unit, over that of `g`.
 
-    Where all of `g` cancels, as it does by symmetry, over a thousandth of what it would be if nothing did.
+    Where all of `g` cancels, as it does by symmetry, over a thousandth of what it would be if nothing did;
+    and where activations have almost left float64, over the smallest number that has all of its digits.
     """
     errors, limits = [], []
     for direction in directions:
@@ -230,14 +220,14 @@ def _relative_error(
         for layer, v in direction.items():
             padded[layer][rows] = v
         along = sum(float(np.vdot(g[layer], v)) for layer, v in direction.items())
-        derivative, limit = reference.derivative(padded)
+        derivative, limit = reference.derivative(padded, unit)
         errors.append(derivative - along)
         limits.append(limit)
-    error, limit, own = hypot(*errors), hypot(*limits), hypot(*(_norm(part) for part in g.values()))
+    error, limit, own = hypot(*errors), hypot(*limits), hypot(*(norm(part) for part in g.values()))
     if not isfinite(error) or not isfinite(limit):
         message = "the gradients leave float64, so that there is nothing to compare with: check fewer layers"
         raise InputError(Problem(message, "model.depth"))
-    return _ratio(error / sqrt(count), max(own, CANCELLED * limit / sqrt(count)))
+    return ratio(error / sqrt(count), max(own, CANCELLED * limit / sqrt(count), SMALLEST))
 
 
 def _entries(g: Directions) -> Iterator[Directions]:
@@ -256,13 +246,6 @@ def _random(g: Directions, count: int, seed: int) -> Iterator[Directions]:
         yield {layer: rng.standard_normal(part.shape) for layer, part in g.items()}
 
 
-def _beside_kinks(z: Array, kinks: tuple[float, ...]) -> Array:
-    """At a kink phi has two slopes; the engine takes that of the side away from 0, and below 0 itself."""
-    for kink in kinks:
-        z.real[(z.real == kink) & (z.imag != 0)] = np.nextafter(kink, np.inf if kink > 0 else -np.inf)
-    return z
-
-
 def _seconds(network: Network) -> tuple[float, float]:
     """The shortest of three forward passes, and of three backward passes."""
     forward, backward = [], []
@@ -274,12 +257,3 @@ def _seconds(network: Network) -> tuple[float, float]:
         forward.append(middle - start)
         backward.append(perf_counter() - middle)
     return min(forward), min(backward)
-
-
-def _norm(v: Array) -> float:
-    largest = float(np.abs(v).max())  # squares alone may leave float64
-    return largest * float(np.linalg.norm(v / largest)) if 0 < largest < inf else largest
-
-
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole else float(part > 0)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
 from gradflow.errors import InputError
-from gradflow.nn import exact
+from gradflow.nn import exact, gradcheck
 from gradflow.nn.activations import ACTIVATIONS, Activation, Linear, Relu, Tanh
 from gradflow.nn.blocks import Plain
 from gradflow.nn.gradcheck import Check, check, slope_error
@@ -115,6 +116,34 @@ def test_units_exactly_at_a_kink_take_the_slope_that_the_engine_takes() -> None:
 def test_what_leaves_float64_is_refused_with_a_remedy() -> None:
     with pytest.raises(InputError, match="check fewer layers"):
         checked(Linear(), depth=800, init=Gaussian(3.0))
+
+
+@pytest.mark.parametrize(
+    ("activation", "sigma_w", "depth", "width"),
+    [
+        (Tanh(), 0.5, 1000, 32),  # gradients of 1e-308: the step of 1e-20 leaves float64
+        (Tanh(), 0.5, 1500, 32),  # gradients and activations that float64 does not hold
+        (Relu(), 0.5, 1200, 64),  # 1e-540, carried with exponents both ways
+        (Linear(), 1.5, 1000, 32),  # grows by 1e169
+        (Tanh(), 3.0, 300, 32),  # from h = 1e-20 to 1e80
+        (ACTIVATIONS["sigmoid"](), 1.0, 800, 32),  # 1e-480 in front of activations that stay at 1/2
+    ],
+    ids=repr,
+)
+def test_gradients_beyond_float64_are_checked_too(
+    activation: Activation, sigma_w: float, depth: int, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gradcheck, "FLOPS", 1e9)  # fewer directions, of more layers each
+    deep = partial(checked, activation, depth, width, Gaussian(sigma_w), CrossEntropy())
+    assert deep().passed
+    real = Stack.gradient
+
+    def wrong(stack: Stack, record: bool) -> None:
+        real(stack, record)
+        stack.g *= 1 + 1e-9
+
+    monkeypatch.setattr(Stack, "gradient", wrong)
+    assert not deep().passed
 
 
 def test_a_forward_pass_that_carries_exponents_passes() -> None:
