@@ -40,7 +40,7 @@ class Recorder:
         self.counts = np.empty((rows, 2, layers, s))
         self.logs = np.empty((rows, 2 * layers + 1, s, 1))  # ln of the squared norms, mean over samples
         self.zeros = np.zeros((rows, layers, s))
-        self.exponents = np.zeros((rows, 3, layers, s), np.int64)  # of z and a, dW, db
+        self.exponents = np.zeros_like(self.raw, np.int64)  # of what was squared or summed
         self.loss = np.empty((rows, s))
         self.log_share = np.empty((rows, s))
         self.work = np.empty_like(buffers.sums.all_norms)
@@ -59,14 +59,21 @@ class Recorder:
         np.vecdot(self.work, self.mean, out=self.logs[r])
         if sums.scaled:
             self.logs[r] += 2 * LN2 * np.add.reduce(sums.all_exponents, axis=-1) / self.mean.size
-        for (quantity, layer, seed), value in sums.exact.items():
-            self.raw[r, quantity, layer, seed] = value
-        if sums.scaled or buffers.forward_scaled or self.dirty[r]:
-            self.exponents[r] = buffers.exponent[:-1], *sums.gradient_exponent
-            self.dirty[r] = True
+        if sums.scaled or buffers.forward_scaled or sums.exact:
+            self._keep_exponents(r)
         if not least(self.logs[r]) > -inf:
             self._leave_out_zeros(r)
         self._mend_std(r)
+
+    def _keep_exponents(self, r: int) -> None:
+        exponents = self.exponents[r]
+        exponents.fill(0)
+        exponents[[Z2, A1, A2]] = self.buffers.exponent[:-1]
+        exponents[[DW2, DB2]] = self.sums.gradient_exponent
+        for place, (value, exponent) in self.sums.exact.items():
+            self.raw[r][place] = value
+            exponents[place] += exponent
+        self.dirty[r] = True
 
     def _leave_out_zeros(self, r: int) -> None:
         """A sample with a zero delta at any layer leaves all logs of its row, so that factors still add."""
@@ -91,27 +98,26 @@ class Recorder:
 
     def flush(self, rows: int) -> Recording:
         """The first `rows` rows as the arrays of recording.npz, (rows, layers, S), and `loss` (rows, S)."""
-        raw, powers, exponents = self.raw[:rows], self.exponents[:rows, 0], self.exponents[:rows, 1:] * LN2
+        raw, exponents = self.raw[:rows], self.exponents[:rows]
         logs, batch = self.logs[:rows, :, :, 0] / 2, log(self.buffers.shape.batch)
         log_u, log_delta, log_out = logs[:, :-1:2], logs[:, 1:-1:2], logs[:, -1:]
         above = np.concatenate([log_delta[:, 1:], log_out], axis=1)
         units = self.buffers.shape.width * self.buffers.shape.batch
         mean = raw[:, A1] / units
-        log_w = np.log(raw[:, W2]) / 2
-        log_dw = np.log(raw[:, DW2]) / 2 + exponents[:, 0] - batch
+        log_dw = self._log_norm(rows, DW2) - batch
         block = {
             "loss": self.loss[:rows].copy(),
             "log_delta_norm": log_delta.copy(),
             "log_weight_grad_norm": log_dw,
-            "log_bias_grad_norm": np.log(raw[:, DB2]) / 2 + exponents[:, 1] - batch,
+            "log_bias_grad_norm": self._log_norm(rows, DB2) - batch,
             "log_weight_factor": log_u - above,
             "log_slope_factor": log_delta - log_u,
-            "q": np.ldexp(raw[:, Z2] / units, 2 * powers),
-            "activation_mean": np.ldexp(mean, powers),
-            "activation_std": np.ldexp(self._std(rows, mean), powers),
+            "q": np.ldexp(raw[:, Z2] / units, 2 * exponents[:, Z2]),
+            "activation_mean": np.ldexp(mean, exponents[:, A1]),
+            "activation_std": np.ldexp(self._std(rows, mean), exponents[:, A2]),
             "saturated": self.counts[:rows, 0] / units,
             "dead": self.counts[:rows, 1] / self.buffers.shape.width,
-            "update_ratio": np.exp(self._log_step(rows, log_dw) - log_w),
+            "update_ratio": np.exp(self._log_step(rows, log_dw) - self._log_norm(rows, W2)),
             "zero_delta": self.zeros[:rows].copy(),
         }
         self._reset()
@@ -129,8 +135,11 @@ class Recorder:
         """ln of the norm of the weights' step; for plain SGD it is lr times the gradient's."""
         if self.optimizer.proportional:
             return log_dw + log(self.optimizer.lr) + self.log_share[:rows, None, :]
-        log_step: Array = np.log(self.raw[:rows, STEP2]) / 2
-        return log_step
+        return self._log_norm(rows, STEP2)
+
+    def _log_norm(self, rows: int, quantity: int) -> Array:
+        log_norm: Array = np.log(self.raw[:rows, quantity]) / 2 + LN2 * self.exponents[:rows, quantity]
+        return log_norm
 
     def _reset(self) -> None:
         self.std.clear()

@@ -1,6 +1,7 @@
 """Training as a textbook would write it: one sample and one layer at a time, in extended precision.
 
-Shares with the engine only phi, its slope as float64 holds it, and the random draws.
+Shares with the engine only phi, its slope (which extended precision holds far below float64), and the random
+draws.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ class _Sample:
             z = np.array([sum(layer.w[:, j] * self.inputs[-1]) + layer.b[j] for j in range(len(layer.b))])
             hidden = number < plan.depth
             self.z.append(z)
-            self.slope.append(plan.activation.derivative(z).astype(np.float64))
+            self.slope.append(plan.activation.derivative(z))
             self.inputs.append(plan.activation.phi(z) if hidden else z)
         self.loss, self.delta_out = _loss(plan, self.inputs[-1], y)
         u, self.u, self.delta = self.delta_out, [], []

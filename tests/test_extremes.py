@@ -14,6 +14,7 @@ from gradflow.nn.initializers import Constant, Gaussian, HeNormal, Orthogonal
 from gradflow.nn.losses import CrossEntropy
 from gradflow.nn.optimizers import Sgd
 from gradflow.nn.parameters import Parameters
+from gradflow.training import Training
 from tests import oracle, small
 from tests.oracle import assert_agrees
 from tests.small import trained
@@ -146,6 +147,45 @@ def test_a_dead_layer_is_minus_infinity_from_there_down() -> None:
     assert list(record["zero_delta"][0, :, 0]) == [4, 4, 4, 4]  # dead above too: relu of 0 has slope 0
     assert (record["log_delta_norm"] == -np.inf).all()
     assert list(record["dead"][0, :, 0]) == [0, 1, 1, 1]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("name", "z"),
+    [("tanh", 1e3), ("sigmoid", -2e3), ("elu", -3e3), ("selu", -1e4), ("gelu", -300.0), ("silu", -1e3),
+     ("softplus", -5e3), ("erf", 200.0), ("erf", -12.0), ("softsign", 1e30)],
+)  # fmt: skip
+def test_a_slope_that_leaves_the_dtype_is_small_and_not_zero(name: str, z: float, dtype: str) -> None:
+    phi = ACTIVATIONS[name]()
+    plan = small.plan(activation=phi, init=Constant((0.0, 0.0, 1.0)), bias=z, depth=2, steps=0, dtype=dtype)
+    record = trained(plan, small.data()).recording
+    tail = float(phi.log_tail(np.array(z))) if abs(z) < 1e20 else -2 * np.log(z)
+    np.testing.assert_allclose(record["log_slope_factor"][0, 1], tail, rtol=1e-6)
+    assert not record["zero_delta"][0, 1].any()
+    assert not record["dead"].any()
+
+
+def test_a_slope_beyond_the_dtype_is_taken_from_the_units_that_still_pass_something() -> None:
+    z = np.array([-1000.0, -990.0, -1010.0, -2000.0, -30000.0])
+    data = Data(np.ones((4, 1)), np.zeros((4, 2)), False, np.ones((0, 1)), np.ones((0, 2)))
+    training = Training(small.plan(activation=ACTIVATIONS["sigmoid"](), depth=1, steps=0), data)
+    (group,) = training._groups
+    first, readout = group.network.parameters.first, group.network.parameters.readout
+    assert readout is not None
+    first[0, 0], first[0, 1], readout[...] = z, 0, 1
+    for _ in training:
+        pass
+    expected = z.max() + np.log(np.exp(2 * (z - z.max())).sum() / 5) / 2  # of all u alike
+    assert training.recording["log_slope_factor"][0, 0, 0] == pytest.approx(expected, abs=1e-9)
+
+
+def test_weight_gradients_whose_squares_leave_float64_are_recorded() -> None:
+    plan = small.plan(depth=800, init=Gaussian(0.5), steps=1, batch_size=2, loss=CrossEntropy())
+    data = small.data(classes=True)
+    measured, expected = trained(plan, data).recording, oracle.train(plan, data)
+    log_dw = measured["log_weight_grad_norm"]
+    assert -700 < log_dw.min() < -600  # 1e-304 to 1e-260
+    np.testing.assert_allclose(log_dw, expected["log_weight_grad_norm"], rtol=0, atol=1e-9)
 
 
 def test_samples_that_died_leave_the_logs_of_their_row() -> None:

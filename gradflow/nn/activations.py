@@ -7,7 +7,7 @@ A class states its mathematics at most twice: `derivative` is accurate at any z 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import pi, sqrt
+from math import log, pi, sqrt
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -26,6 +26,8 @@ from gradflow.nn.elementwise import (
 from gradflow.nn.erf import erf, erfc, normal_cdf
 
 Array = NDArray[Any]
+
+BEYOND = 2.0**-900  # a slope below is taken from its logarithm: exp(-z^2) is 0 in float64 beyond |z| = 27
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Activation:
     exact_quick: ClassVar[bool] = False  # quick_derivative loses no digits where units saturate
     steepest: ClassVar[float] = 1.0  # max |phi'|, the unit of "saturated"
     borrowed_step: ClassVar[bool] = False  # value's complex branch contains phi': check that by itself
+    tail_sign: ClassVar[int] = 1  # of phi' where it has almost vanished
     kinks: ClassVar[tuple[float, ...]] = ()  # the z where phi is not smooth: quadrature must split there
 
     def value(self, z: Array, out: Array, kept: Array) -> None:
@@ -61,6 +64,22 @@ class Activation:
     def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
         """phi' into `out` (not `kept`), to rounding of the steepest slope; z is not read if `from_output`."""
         raise NotImplementedError(self.name)
+
+    def log_tail(self, z: Array) -> Array:
+        """ln |phi'(z)| where phi' is too small for float64, though not 0: far out where phi saturates."""
+        raise NotImplementedError(self.name)
+
+    def scaled_derivative(self, z: Array) -> tuple[Array, Array | None]:
+        """phi'(z) of a real float64 z as m 2^k, k None where all is 0: a slope beyond float64 is not 0."""
+        slope = self.derivative(z)
+        beyond = (np.abs(slope) < BEYOND) & np.isfinite(z) if not self.flat else np.zeros((), np.bool_)
+        if not beyond.any():
+            return slope, None
+        log2 = self.log_tail(z[beyond]) / log(2.0)
+        k = np.zeros(z.shape, np.int64)
+        k[beyond] = np.floor(log2)
+        slope[beyond] = self.tail_sign * np.exp2(log2 - k[beyond])
+        return slope, k
 
     def phi(self, z: Array) -> Array:
         """phi(z) as a new array: `value` for those who hold no buffers."""
@@ -101,6 +120,10 @@ class Tanh(Activation):
         slope: Array = 4 * e / (1 + e) ** 2
         return slope
 
+    def log_tail(self, z: Array) -> Array:
+        tail: Array = log(4.0) - 2 * np.abs(z)
+        return tail
+
     def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
         np.multiply(a, a, out=out)
         np.subtract(number(1, z.dtype), out, out=out)
@@ -120,6 +143,9 @@ class Sigmoid(Activation):
         e = np.exp(-np.abs(z))
         slope: Array = e / (1 + e) ** 2
         return slope
+
+    def log_tail(self, z: Array) -> Array:
+        return -np.abs(z)
 
     def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
         np.subtract(number(1, z.dtype), a, out=out)
@@ -195,6 +221,10 @@ class Elu(Activation):
         slope: Array = np.where(z > 0, z.dtype.type(1), z.dtype.type(self.alpha) * np.exp(np.minimum(z, 0)))
         return slope
 
+    def log_tail(self, z: Array) -> Array:
+        tail: Array = log(self.alpha) + z
+        return tail
+
     def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
         _elu_slope(a, 1.0, self.alpha, kept, out)
 
@@ -217,6 +247,10 @@ class Selu(Activation):
         slope: Array = np.where(z > 0, z.dtype.type(self.scale), bent)
         return slope
 
+    def log_tail(self, z: Array) -> Array:
+        tail: Array = log(self.scale * self.alpha) + z
+        return tail
+
     def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
         _elu_slope(a, self.scale, self.scale * self.alpha, kept, out)
 
@@ -228,6 +262,7 @@ class Gelu(Activation):
     name = "gelu"
     from_output = False
     signed = True
+    tail_sign = -1
     steepest = 1.128904  # at z = sqrt 2
     borrowed_step = True
 
@@ -239,6 +274,12 @@ class Gelu(Activation):
         phi = (0.5 * erfc(-z / sqrt(2))).astype(z.dtype)
         slope: Array = phi + z * np.exp(z * z * -0.5) * z.dtype.type(1 / sqrt(2 * pi))
         return slope
+
+    def log_tail(self, z: Array) -> Array:
+        # phi' = Phi + z Phi' = -Phi' (x - 1/x + 1/x^3 - 3/x^5 + ...), x = -z, by the tail's expansion of Phi
+        x = -z
+        tail: Array = -x * x / 2 - log(2 * pi) / 2 + np.log(x - 1 / x + 1 / x**3 - 3 / x**5)
+        return tail
 
     def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
         np.multiply(z, z, out=out)
@@ -256,6 +297,7 @@ class Silu(Activation):
     name = "silu"
     from_output = False
     signed = True
+    tail_sign = -1
     steepest = 1.099839  # at z = 2.3994
 
     def value(self, z: Array, out: Array, kept: Array) -> None:
@@ -267,6 +309,10 @@ class Silu(Activation):
         rising = np.where(z < 0, e, 1) / (1 + e)
         slope: Array = rising + z * (e / (1 + e) ** 2)
         return slope
+
+    def log_tail(self, z: Array) -> Array:
+        tail: Array = z + np.log(-1 - z)
+        return tail
 
     def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
         np.subtract(number(1, z.dtype), kept, out=out)
@@ -293,6 +339,9 @@ class Softplus(Activation):
         slope: Array = np.where(z < 0, e, z.dtype.type(1)) / (1 + e)
         return slope
 
+    def log_tail(self, z: Array) -> Array:
+        return z
+
     def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
         np.negative(a, out=out)
         np.expm1(out, out=out)
@@ -313,6 +362,10 @@ class Softsign(Activation):
 
     def derivative(self, z: Array) -> Array:
         return 1 / (1 + np.abs(z)) ** 2
+
+    def log_tail(self, z: Array) -> Array:
+        tail: Array = -2 * np.log1p(np.abs(z))
+        return tail
 
     def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
         np.abs(a, out=out)
@@ -358,6 +411,10 @@ class Erf(Activation):
     def derivative(self, z: Array) -> Array:
         slope: Array = np.exp(-z * z) * z.dtype.type(2 / sqrt(pi))
         return slope
+
+    def log_tail(self, z: Array) -> Array:
+        tail: Array = log(2 / sqrt(pi)) - z * z
+        return tail
 
     def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
         np.multiply(z, z, out=out)

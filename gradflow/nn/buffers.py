@@ -34,7 +34,8 @@ class Sums:
     def __init__(self, shape: Shape, dtype: Any) -> None:
         layers, s, b = shape.depth, shape.seeds, shape.batch
         self.raw = np.zeros((7, layers, s), dtype)
-        self.exact: dict[tuple[int, int, int], float] = {}  # sums that the dtype could not hold, in float64
+        # sums that the dtype could not hold, in float64, of terms v 2^-exponent
+        self.exact: dict[tuple[int, int, int], tuple[float, int]] = {}
         self.counts = np.zeros((2, layers, s), np.int64)  # saturated units x samples, dead units
         self.saturated, self.dead = self.counts
         self.loss = np.zeros(s)

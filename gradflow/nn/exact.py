@@ -67,9 +67,9 @@ def _sum_chunk(chunk: Plain, seed: int) -> None:
 
 def _sum_layer(chunk: Plain, i: int, seed: int) -> None:
     exact, layer = chunk.buffers.sums.exact, chunk.lo + i
-    exact[Z2, layer, seed] = square_sum(chunk.z[i, seed])
-    exact[A1, layer, seed] = float(chunk.a[i, seed].sum(dtype=np.float64))
-    exact[A2, layer, seed] = square_sum(chunk.a[i, seed])
+    exact[Z2, layer, seed] = square_sum(chunk.z[i, seed]), 0
+    exact[A1, layer, seed] = float(chunk.a[i, seed].sum(dtype=np.float64)), 0
+    exact[A2, layer, seed] = square_sum(chunk.a[i, seed]), 0
 
 
 def _scale_output(chunk: Plain, layer: int, seed: int) -> None:
@@ -115,15 +115,15 @@ def backward(chunk: Plain) -> None:
 
 def _trustworthy(chunk: Plain, seed: int) -> bool:
     """Whether every squared norm is in range, 0 for a reason, or beyond help (not finite on entry)."""
-    sums, tiny, quick = chunk.buffers.sums, chunk.range.tiny, chunk.activation.exact_quick
+    sums, tiny, phi = chunk.buffers.sums, chunk.range.tiny, chunk.activation
     if not np.isfinite(chunk.top[seed]).all():
         return True
     u2, d2 = chunk.u_norms[:, seed, 0], chunk.d_norms[:, seed, 0]
     above = sums.norms[chunk.hi, 1, seed] if chunk.hi < chunk.buffers.shape.depth else sums.out_norm[seed]
     parent = np.concatenate([d2[1:], above])
     u_fine = (u2 > tiny) & (u2 < chunk.range.huge) | (u2 == 0) & (parent == 0)
-    d_fine = (d2 > tiny) & (d2 < chunk.range.huge) | (d2 == 0) & ((u2 == 0) | quick & (u2 > tiny))
-    lossy = not quick and bool((d2 < LOSSY * u2).any())
+    d_fine = (d2 > tiny) & (d2 < chunk.range.huge) | (d2 == 0) & ((u2 == 0) | phi.flat & (u2 > tiny))
+    lossy = not phi.exact_quick and bool((d2 < LOSSY * u2).any())
     return bool(u_fine.all() and d_fine.all()) and not lossy
 
 
@@ -136,13 +136,22 @@ def _backward_layers(chunk: Plain, seed: int) -> None:
         layer = chunk.lo + i
         u, exponent = _normalize(u, exponent)
         _store_norm(chunk, 0, layer, seed, u, exponent)
-        z = chunk.transposed[i][seed] @ chunk.inputs[i][seed]
-        slope = chunk.activation.derivative(z.astype(np.float64))
-        delta, exponent = _normalize(u * slope, exponent)
+        z = (chunk.transposed[i][seed] @ chunk.inputs[i][seed]).astype(np.float64)
+        delta, exponent = _normalize(*_sloped(u, exponent, *chunk.activation.scaled_derivative(z)))
         _store_norm(chunk, 1, layer, seed, delta, exponent)
         chunk.d[i, seed] = delta
         buffers.delta_exponent[layer, seed] = exponent
         u = (chunk.weights[i][seed] @ chunk.d[i, seed]).astype(np.float64)
+
+
+def _sloped(u: Array, exponent: Array, slope: Array, powers: Array | None) -> tuple[Array, Array]:
+    """delta = u slope 2^powers, with an exponent by which each sample's largest entry is a float."""
+    delta = u * slope
+    if powers is None:
+        return delta, exponent
+    size = np.where(delta == 0, np.iinfo(np.int32).min, np.frexp(delta)[1] + powers)
+    top = np.where((delta == 0).all(axis=0), 0, size.max(axis=0, keepdims=True))
+    return np.ldexp(delta, np.maximum(powers - top, -5000)), exponent + top
 
 
 def _normalize(v: Array, exponent: Array) -> tuple[Array, Array]:
@@ -234,7 +243,9 @@ def gradient_scale(stack: Stack, batch: int, log_share: Array) -> Array:
 
 
 def sum_gradients(stack: Stack, quantity: int, views: Array) -> None:
-    """The squared norms of a quantity of a stack, again in float64."""
+    """The squared norms of a quantity of a stack, again in float64 and near 1: 1e-301 has no square."""
     for i, layer in enumerate(range(stack.layers.start, stack.layers.stop)):
         for seed in range(views.shape[1]):
-            stack.sums.exact[quantity, layer, seed] = square_sum(views[i, seed])
+            v = views[i, seed].astype(np.float64)
+            k = int(shared_exponent(np.abs(v).max(keepdims=True))[0])
+            stack.sums.exact[quantity, layer, seed] = square_sum(np.ldexp(v, -k)), k

@@ -194,3 +194,27 @@ def test_the_erf_slope_is_gaussian() -> None:
     z = np.array([0.0, 1.0, -3.0])
     expected = [2 / sqrt(pi) * exp(-(x**2)) for x in z]
     np.testing.assert_allclose(ACTIVATIONS["erf"]().derivative(z), expected, rtol=1e-15)
+
+
+EDGES = {  # z at which the slope is a float64 of some 1e-290, on the side that vanishes
+    "tanh": 334.0, "sigmoid": -668.0, "elu": -668.0, "selu": -668.0, "gelu": -36.2, "silu": -660.0,
+    "softplus": -668.0, "softsign": 1e145, "erf": -25.8,
+}  # fmt: skip
+
+
+@each
+def test_a_slope_that_leaves_float64_goes_on_as_its_logarithm(activation: Activation) -> None:
+    edge = EDGES.get(activation.name)
+    if edge is None:  # a slope that is 0 is meant, or none vanishes
+        assert activation.flat or np.abs(activation.derivative(np.linspace(-1e3, 1e3, 999))).min() > 1e-9
+        return
+    slope = activation.derivative(np.array([edge]))
+    assert 1e-295 < abs(slope[0]) < 1e-280
+    np.testing.assert_allclose(activation.log_tail(np.array([edge])), np.log(np.abs(slope)), rtol=1e-13)
+    m, k = activation.scaled_derivative(edge * np.array([1e-10, 1.0, 3.0, 1e3]))
+    assert k is not None
+    assert k[0] == 0
+    assert (np.sign(m) == np.sign([m[0], slope[0], slope[0], slope[0]])).all()
+    log_slope = np.log(np.abs(m)) + k * np.log(2)
+    np.testing.assert_allclose(log_slope[1], np.log(np.abs(slope[0])), rtol=1e-13)
+    assert log_slope[0] > log_slope[1] > log_slope[2] > log_slope[3] > -np.inf
