@@ -1,10 +1,12 @@
-"""The option that adds the long tests, the threads of all of them, and the signals that they may get."""
+"""Options of the tests, the threads and signals of all of them, and the count of what was not run."""
 
 import signal
+from collections import Counter
 
 import pytest
 
 from gradflow import threads
+from tests.programs import NEEDS
 
 threads.default_to_one()  # two processes of two threads each would wait for one another on two cores
 
@@ -14,8 +16,32 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--thorough", action="store_true", help="more rounds of the tests that kill processes")
+    parser.addoption("--no-skips", action="store_true", help="a skipped test is a failure")
 
 
 @pytest.fixture
 def thorough(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--thorough"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many tests were not run for want of what."""
+    wanted = Counter(reason for reason in map(_reason, skipped(terminalreporter)) if NEEDS in reason)
+    for reason, count in wanted.most_common():
+        terminalreporter.write_line(f"{count} not run: {reason[reason.index(NEEDS) :]}", yellow=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter and session.config.getoption("--no-skips") and skipped(reporter):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def skipped(reporter: pytest.TerminalReporter) -> list[pytest.TestReport]:
+    return list(reporter.stats.get("skipped", []))
+
+
+def _reason(report: pytest.TestReport) -> str:
+    """The last of (file, line, reason)."""
+    return str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else str(report.longrepr)

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,8 @@ from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.programs import program
 
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
@@ -24,11 +25,10 @@ DRAWN = "return [...document.querySelectorAll('figure[data-chart]')].every(f => 
 @contextmanager
 def chromium(profile: Path) -> Iterator["Browser"]:
     """A browser with an empty profile in the folder `profile`, offline."""
-    options, driver = Options(), shutil.which("chromedriver")
-    assert driver, "install chromium and chromium-driver"
+    options, driver = Options(), program("chromedriver", "chromium")
     for flag in (*FLAGS, f"--user-data-dir={profile}"):
         options.add_argument(flag)
-    options.binary_location = shutil.which("chromium") or ""
+    options.binary_location = program("chromium")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     browser = webdriver.Chrome(options=options, service=Service(driver))
     try:

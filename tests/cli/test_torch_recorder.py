@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.test_app import environment
 
-torch = pytest.importorskip("torch", reason="PyTorch is needed to try its hook")
+torch = pytest.importorskip("torch", reason="needs torch: pip install torch")
 
 DEPTH, WIDTH, NETWORKS = 40, 256, 6
 C = 0.5**0.5 * exp(-1.25 / WIDTH)  # relu, sigma_w = 1: theory.md's c and its shift at finite width

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.programs import tracer
+
 ROOT = Path(__file__).parents[2]
 WAITING = 120  # seconds for what takes one or two, on a busy machine
 ENDING = 2  # seconds after which nobody may be left
@@ -44,6 +46,8 @@ class Warm:
 
     def start(self, folder: Path, *arguments: str, strace: Sequence[str] = ()) -> int:
         """The process of a command that is under way."""
+        if strace:
+            tracer()
         options = ["-o", str(self.folder / "trace"), *strace] if strace else []
         order = {
             "folder": str(folder), "arguments": arguments, "strace": options,

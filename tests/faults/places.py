@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+from tests.programs import disks, program
 
 MOMENTS = 50  # of a tenth of a second, that something may still be busy with a disk
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a disk")
 
 
 @contextmanager
 def mounted(place: Path, *options: str) -> Iterator[Path]:
     """A folder with a disk mounted on it."""
+    disks()
     place.mkdir()
     subprocess.run(["mount", *options, str(place)], check=True)
     try:
@@ -57,6 +57,7 @@ def limit_files(disk: Path, more: int) -> None:
 
 def make_image(image: Path) -> None:
     """A file that holds an empty disk of 20 MB."""
+    program("mkfs.ext4", "e2fsck")
     with image.open("wb") as file:
         file.truncate(20_000_000)
     subprocess.run(["mkfs.ext4", "-q", str(image)], check=True)

@@ -7,10 +7,9 @@ import pytest
 
 from tests.faults.checks import tidy, told, whole
 from tests.faults.commands import Done, Warm
-from tests.faults.places import fill, limit_files, needs_root, small_disk
+from tests.faults.places import fill, limit_files, small_disk
 from tests.small import NET
 
-pytestmark = needs_root
 RUN = ["run", "net.yaml", "--json"]
 SWEEP = ["sweep", "net.yaml", "seed=range(0,4)", "--json", "--quiet"]
 REMEDY = "free"  # "free some space and run again"

@@ -12,7 +12,7 @@ import pytest
 
 from tests.faults.checks import FILES, whole
 from tests.faults.commands import Warm
-from tests.faults.places import make_image, mounted, needs_root
+from tests.faults.places import make_image, mounted
 from tests.small import NET
 
 NOTHING_BY_ITSELF = "loop,commit=600"  # the system waits ten minutes before it writes on its own account
@@ -43,7 +43,6 @@ def test_files_and_folders_are_brought_to_the_disk_around_the_rename(warm: Warm,
     assert after == [str(folder / "runs"), str(folder)]
 
 
-@needs_root
 @pytest.mark.parametrize("executor", ["serial", "processes"])
 def test_what_is_reported_done_survives_a_power_cut(warm: Warm, tmp_path: Path, executor: str) -> None:
     sweep = ["sweep", "net.yaml", "seed=1,2", "--executor", executor, "--workers", "1", "--json", "--quiet"]

@@ -17,6 +17,7 @@ from gradflow.sweep.points import parse_sweep
 from gradflow.yaml_file import parse
 from tests.faults.checks import tidy, whole
 from tests.faults.commands import ROOT, WAITING, Done, finished, gradflow, group, group_ends, started
+from tests.programs import program
 from tests.small import NET
 
 LONG = (
@@ -65,7 +66,7 @@ def points(done: Done) -> dict[int, tuple[str, str | None]]:
 
 def test_a_point_that_does_not_fit_into_memory_fails_and_the_others_are_done(folder: Path) -> None:
     large = ["width=8,1500,9", "depth=20", "seeds=1", "samples=4096", "batch_size=4096"]
-    done = gradflow(folder, *sweep(*large), under=["prlimit", f"--as={10**9}"])
+    done = gradflow(folder, *sweep(*large), under=[program("prlimit"), f"--as={10**9}"])
     assert done.code == 1
     assert done.err == ""
     found = points(done)

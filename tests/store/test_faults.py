@@ -19,6 +19,7 @@ from gradflow.errors import RunError
 from gradflow.store import open_run, scan
 from gradflow.store.execute import execute
 from gradflow.store.partial import claim
+from tests.programs import nobody
 from tests.store.small import barrier, names, queue, running, small, start
 
 SEEDS = range(6)
@@ -170,8 +171,9 @@ for attempt in (lambda: execute(small("seed=1"), runs), lambda: write_output(run
     except (InputError, RunError) as error:
         print(error.exit_code, error)
 """
-    user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    done = subprocess.run([*user, sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*nobody(), sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
     assert done.stderr == ""
     shown, refused, output = done.stdout.splitlines()
     assert shown == "True completed"
