@@ -17,7 +17,7 @@ from gradflow.analysis.differences import RECORDED
 from gradflow.analysis.flow import fit_flow
 from gradflow.analysis.history import history_of, row_verdicts
 from gradflow.analysis.summary import Flow, Flows, Summary, Theory, TrainingResult
-from gradflow.analysis.underflow import edge_of, of_underflow
+from gradflow.analysis.underflow import edge_of, of_underflow, smallest_of
 from gradflow.recording import PER_LAYER
 
 Array = NDArray[np.float64]
@@ -143,13 +143,15 @@ def _flow(recording: Mapping[str, Array], row: int, kind: str) -> Flow:
     arrays = {name: recording[name][row] for name in KINDS.values()}
     flow = fit_flow(arrays, int(recording["step"][row]), STABLE_DECADES)
     if kind == "delta":
-        return of_underflow(flow, arrays["log_delta_norm"], STABLE_DECADES)
+        smallest = smallest_of(recording["log_delta_norm"])
+        return of_underflow(flow, arrays["log_delta_norm"], smallest, STABLE_DECADES)
     return replace(flow, verdict="undetermined", reason=NO_C)
 
 
 def _verdicts(log_delta: Array) -> list[str]:
     """As of any run, but for the rows whose zeros are an underflow: they vanish."""
+    smallest = smallest_of(log_delta)
     return [
-        "vanishing" if verdict == "dead" and edge_of(row) else verdict
+        "vanishing" if verdict == "dead" and edge_of(row, smallest) else verdict
         for verdict, row in zip(row_verdicts(log_delta, STABLE_DECADES), log_delta, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""Zeros that follow on the edge of a dtype: an underflow of norms that were recorded elsewhere, not a death."""
+"""Zeros that follow on the edge of a dtype: an underflow of norms recorded elsewhere, not a death."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class Edge:
     remedy: str
 
 
+ROUNDING = 0.7  # of ln: the smallest number of a dtype stands for all down to its half
 EDGES = (
     Edge("float16", 6e-8, 3e-8, 1e-6, "Record in float32, or scale the loss"),
     Edge("float32", 1.4e-45, 2.6e-23, 1e-18, "Record in float64, as of model.double()"),
@@ -36,23 +37,30 @@ EDGES = (
 )
 
 
-def edge_of(log_delta: Array) -> Edge | None:
-    """The dtype at whose edge every network's zeros begin, (layers, networks); None if one's do not."""
+def smallest_of(log_delta: Array) -> float:
+    """ln of the smallest norm of a record that is not 0; a dtype that ends above it is not the record's."""
+    return float(np.min(log_delta, where=np.isfinite(log_delta), initial=np.inf))
+
+
+def edge_of(log_delta: Array, smallest: float) -> Edge | None:
+    """The dtype at whose edge every network's zeros begin, (layers, networks); None if one's do not.
+
+    `smallest` is that of the whole record.
+    """
     networks = np.flatnonzero(np.isneginf(log_delta).any(axis=0))
-    found = {_edge_of_one(log_delta[:, network]) for network in networks}
+    found = {_edge_of_one(log_delta[:, network], smallest) for network in networks}
     return found.pop() if len(found) == 1 else None
 
 
-def _edge_of_one(log_delta: Array) -> Edge | None:
+def _edge_of_one(log_delta: Array, smallest: float) -> Edge | None:
     """Zeros follow on an edge if the norms fall towards it, and the last or the next one is there."""
     rest = log_delta[_last_zero(log_delta) + 1 :]
     if not rest.size or not np.isfinite(rest).all() or (rest.size > 1 and rest[-1] - rest[0] < LN10):
         return None
     step = (rest[-1] - rest[0]) / (rest.size - 1) if rest.size > 1 else 0.0
     for edge in EDGES:
-        if rest.min() > log(edge.smallest) - 0.7 and (
-            rest[0] < log(edge.near) or rest[0] - step < log(edge.gone)
-        ):
+        reached = rest[0] < log(edge.near) or rest[0] - step < log(edge.gone)
+        if reached and smallest > log(edge.smallest) - ROUNDING:
             return edge
     return None
 
@@ -61,9 +69,9 @@ def _last_zero(log_delta: Array) -> int:
     return int(np.flatnonzero(np.isneginf(log_delta))[-1])
 
 
-def of_underflow(flow: Flow, log_delta: Array, stable_decades: float) -> Flow:
-    """A flow whose zeros are an underflow: if all networks have some it vanishes, with c that of the rest."""
-    edge, lost = edge_of(log_delta), np.isneginf(log_delta).any(axis=0)
+def of_underflow(flow: Flow, log_delta: Array, smallest: float, stable_decades: float) -> Flow:
+    """A flow whose zeros are an underflow: if all networks have some it vanishes; c of the rest is told."""
+    edge, lost = edge_of(log_delta, smallest), np.isneginf(log_delta).any(axis=0)
     if edge is None:
         return flow
     if flow.verdict != "dead":
