@@ -31,7 +31,7 @@ class Edge:
 
 ROUNDING = 0.7  # of ln: the smallest number of a dtype stands for all down to its half
 EDGES = (
-    Edge("float16", 6e-8, 3e-8, 1e-6, "Record in float32, or scale the loss"),
+    Edge("float16", 6e-8, 4e-8, 1e-6, "Record in float32, or scale the loss"),
     Edge("float32", 1.4e-45, 2.6e-23, 1e-18, "Record in float64, as of model.double()"),
     Edge("float64", 4.9e-324, 1.6e-162, 1e-150, "Record log_norm, of gradients over their largest entry"),
 )

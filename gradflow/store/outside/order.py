@@ -159,11 +159,15 @@ def _of_file(names: Sequence[str], found: _Found) -> tuple[list[str] | None, str
     if listed in (sorted(listed), sorted(listed, reverse=True)) and not _lettered(names):
         by_chance = not numbered and len(listed) <= SORTED_BY_CHANCE and not found.words
         return (listed, told) if by_chance else (None, "")
-    if not numbered or listed in (found.names, _by_number(listed)):
+    if not numbered or _follows_numbers(listed):
         return listed, told
     back = listed[::-1]
-    downward = back in (_ordered(_listed(back)).names, _by_number(back))
-    return (back, f"{told}, backward") if downward else (None, "")
+    return (back, f"{told}, backward") if _follows_numbers(back) else (None, "")
+
+
+def _follows_numbers(names: list[str]) -> bool:
+    """Whether numbers rise from each name to the next, within each group or over all of them."""
+    return names in (_ordered(_listed(names), by_words=False).names, _by_number(names))
 
 
 def _lettered(names: Sequence[str]) -> bool:
@@ -184,29 +188,29 @@ def _numbers(name: str) -> tuple[int, ...]:
     return tuple(part for part in parts_of(name) if isinstance(part, int))
 
 
-def _ordered(layers: Sequence[_Layer]) -> _Found:
+def _ordered(layers: Sequence[_Layer], by_words: bool = True) -> _Found:
     """By the first parts: numbers by size, words by what they say, else by where the file has them."""
     groups = _grouped(layers)
     if len(layers) == 1:
         return _Found(tuple(layers))
     if "#" in groups and set(groups) <= {"", "#"}:  # dense, dense_1, dense_2
-        return _joined([_Found(tuple(groups.get("", ()))), *map(_ordered, _of_each_number(groups["#"]))])
+        return _joined([_Found(tuple(groups.get("", ()))), _inner("#", groups["#"], by_words)])
     if len(groups) == 1:
-        return _ordered([layer.tail() for layer in layers])
+        return _ordered([layer.tail() for layer in layers], by_words)
     _require_chain(groups)
-    ordered = {key: _inner(key, group) for key, group in groups.items()}
+    ordered = {key: _inner(key, group, by_words) for key, group in groups.items()}
     says = [_before(groups, a, b) for a, b in combinations(islice(groups, MANY), 2)]
     decided = None not in says and len(groups) <= MANY
     contradict = False in says  # groups stand in the order of the file
-    keys = sorted(groups, key=lambda key: _rank(groups, key)[1]) if decided else list(groups)
+    keys = sorted(groups, key=lambda key: _rank(groups, key)[1]) if decided and by_words else list(groups)
     joined = _joined([ordered[key] for key in keys])
     return _Found(joined.layers, True, joined.words and decided, joined.contradict or contradict)
 
 
-def _inner(key: str, group: list[_Layer]) -> _Found:
+def _inner(key: str, group: list[_Layer], by_words: bool) -> _Found:
     if key == "#":
-        return _joined([_ordered(one) for one in _of_each_number(group)])
-    return _ordered([layer.tail() for layer in group]) if key else _Found(tuple(group))
+        return _joined([_ordered(one, by_words) for one in _of_each_number(group)])
+    return _ordered([layer.tail() for layer in group], by_words) if key else _Found(tuple(group))
 
 
 def _joined(found: Sequence[_Found]) -> _Found:
