@@ -200,8 +200,11 @@ def long_csv(is_log: bool) -> Callable[[Case, Path, Random], None]:
     def write(case: Case, path: Path, rng: Random) -> None:
         names, norms = strange(case)
         at = values(norms, is_log)
-        lines = [f"{i},{name},{k},{float(at[i, j, k])!r},2.3" for i in range(len(at)) for j, name in enumerate(names)
-                 for k in range(at.shape[2])]  # fmt: skip
+        lines = [
+            f"{i},{name},{k},{float(at[i, j, k])!r},2.3"
+            for i, k in np.ndindex(len(at), at.shape[2])
+            for j, name in enumerate(names)
+        ]
         path.write_text("\n".join([f"step,layer,seed,{'log_' * is_log}norm,loss", *lines]), encoding="utf-8")
 
     return write
@@ -250,9 +253,13 @@ def labels(case: Case, names: list[str], rng: Random) -> Array:
 
 
 FORMS: dict[str, Callable[[Case, Path, Random], None]] = {
-    "long": long_csv(False), "long logs": long_csv(True), "wide": wide_csv(False), "wide logs": wide_csv(True),
-    "npz": cube_npz, "long npz": long_npz,
-}  # fmt: skip
+    "long": long_csv(False),
+    "long logs": long_csv(True),
+    "wide": wide_csv(False),
+    "wide logs": wide_csv(True),
+    "npz": cube_npz,
+    "long npz": long_npz,
+}
 
 
 # the truth, from the norms in their order

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradflow.analysis.summary import Flow
+from gradflow.analysis.summary import Flip, Flow
 from gradflow.errors import InputError
 from gradflow.report import terminal
 from gradflow.report.pages import run_page
@@ -375,19 +375,20 @@ def test_an_order_that_is_stated_is_taken(write: Write) -> None:
 
 
 def test_norms_that_end_in_nan_have_diverged(write: Write, tmp_path: Path) -> None:
-    logs = LOGS[[0, 0, 1, 1]].copy()
+    logs = LOGS[[0] * 8].copy()
     logs[2:, 3, 0] = np.nan
-    path = write({"log_norm": logs, "step": np.arange(4), "layer": NAMES})
+    path = write({"log_norm": logs, "step": np.arange(8), "layer": NAMES})
     run = save_norms(tmp_path / "runs", "x", read_norms(path, "delta"), path)
     summary = open_run(run.path).summary
     assert (run.status, summary.status, run.info["outcome"]["diverged_step"]) == ("diverged", "diverged", 2)
     assert summary.training.diverged_step == 2
+    assert summary.history.flips == (Flip(2, "vanishing", "overflow"),)
     assert (summary.flow.initial.verdict, summary.flow.initial.reason) == ("vanishing", None)
     final = summary.flow.final
-    assert (final.step, final.verdict, final.c) == (3, "overflow", None)
-    assert final.reason == "the delta norms are not finite at step 3: it is nan at layer fc3"
+    assert (final.step, final.verdict, final.c) == (7, "overflow", None)
+    assert final.reason == "the delta norms are not finite at step 7: it is nan at layer fc3"
     page = terminal.render(run_page(summary), Look(columns=80, wrap=False, colours=None, unicode=True))
-    assert "After 3 steps overflow: the delta norms are not finite at step 3" in page
+    assert "After 7 steps overflow: the delta norms are not finite at step 7" in page
     assert "Diverged at step 2" in page
 
 
