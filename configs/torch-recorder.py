@@ -229,5 +229,6 @@ def log_norms(gradients: Tensor) -> Tensor:
     flat = gradients.detach().flatten(start_dim=1)
     flat = flat if flat.dtype == torch.float64 else flat.float()
     largest = flat.abs().amax(dim=1, keepdim=True)
-    scaled = flat / torch.where(largest > 0, largest, torch.ones_like(largest))
+    usable = (largest > 0) & largest.isfinite()
+    scaled = flat / torch.where(usable, largest, torch.ones_like(largest))
     return (largest.squeeze(1).log() + scaled.norm(dim=1).log()).cpu()

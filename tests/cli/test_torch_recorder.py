@@ -392,6 +392,17 @@ def test_modules_that_are_never_called_are_left_out_and_named(
     assert [value for _, value in found] == pytest.approx(truth(model, *batch), abs=1e-9)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16", "float16"])
+def test_norms_are_taken_beyond_the_squares_of_their_dtype(dtype: str, recorder: Any) -> None:
+    small = 2.0**-24 if dtype == "float16" else 2.0**-120
+    rows = [[3.0, 4.0], [0.0, 0.0], [small, 0.0], [-60000.0, 0.0], [float("inf"), 1.0], [float("nan"), 1.0]]
+    found = sys.modules["recorder"].log_norms(torch.tensor(rows, dtype=getattr(torch, dtype))).tolist()
+    assert found[:3] == pytest.approx([log(5), -float("inf"), log(small)], rel=1e-6)
+    assert found[3] == pytest.approx(log(60000), rel=1e-3)
+    assert found[4] == float("inf")
+    assert found[5] != found[5]
+
+
 def step(model: Any, batch: tuple[Any, Any], recording: Any) -> None:
     loss_of(model, *batch).backward()
     recording.step()
