@@ -94,7 +94,7 @@ class Recorder:
         if not self.passes or any(call.logs is not None for call in self.passes[-1]):
             self.passes.append([])  # of a model that is not called as a whole
         cause = OFF if not torch.is_grad_enabled() else UNUSED if z.requires_grad else FROZEN
-        call = Call(layer, z.grad_fn, cause)
+        call = Call(layer, None if self.chain else z.grad_fn, cause)  # which would keep the graph alive
         self.passes[-1].append(call)
         if z.requires_grad:
             z.register_hook(lambda delta: self._came(call, delta))  # even if the activation overwrites z
@@ -152,6 +152,8 @@ class Recorder:
 
     def _begin(self, calls: list[Call]) -> None:
         """Of the first step: see that each layer feeds the next, and that none is left out unsaid."""
+        if len(calls) + self.given < 2:
+            raise RuntimeError(f"only {self._name(calls[0].module)} is called: there is no layer below it")
         self.chain = [call.module for call in calls]
         for call, after in pairwise(calls):
             if not feeds(call.node, after.node):

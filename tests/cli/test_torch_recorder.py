@@ -459,6 +459,13 @@ class Folded(HeadFirst):
         return self.head(x)
 
 
+class Single(HeadFirst):
+    """A read-out and nothing else."""
+
+    def forward(self, x: Any) -> Any:
+        return self.head(x.repeat(1, 2)[:, :8])
+
+
 class Recurrent(HeadFirst):
     """A layer that gives no tensor."""
 
@@ -522,6 +529,7 @@ REFUSED: dict[str, tuple[Any, Any, str]] = {
         Switching, lambda *a: (step(*a), step(*a)), r"step 1 calls other layers \(enter .*body\.1 .*body\.0"
     ),
     "two passes through one graph": (HeadFirst, twice, r"two backward passes .* of head \(Linear\): add"),
+    "a read-out alone": (Single, step, r"only head \(Linear\) is called: there is no layer below it"),
     "no backward": (HeadFirst, lambda m, b, r: (m(b[0]), r.step()), r"no gradient has come .* after back"),
     "a gradient that is cleared": (HeadFirst, cleared, r"enter \(Linear\)\.weight\.grad is None.*zero_grad"),
     "a gradient that is unscaled": (HeadFirst, unscaled, r"before unscale_"),

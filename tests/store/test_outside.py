@@ -137,6 +137,12 @@ def test_zeros_below_the_edge_of_float32_are_no_dead_layer(write: Write) -> None
         assert words in (found.reason or "")
 
 
+def test_zeros_below_the_edge_of_float16_are_no_dead_layer(write: Write) -> None:
+    found = flow(write(layers_of(dict(enumerate([0, 0, "1e-7", "5e-6", "1e-4", "2e-3", 0.04, 0.8], 1)))))
+    assert (found.verdict, found.c) == ("vanishing", None)
+    assert "float16" in (found.reason or "")
+
+
 def test_a_norm_that_is_not_finite_is_an_overflow(write: Write) -> None:
     assert flow(write("step,layer,norm\n0,1,inf\n0,2,1\n0,3,nan")).verdict == "overflow"
 
@@ -324,7 +330,7 @@ BY_NAME = {f"norm_fc{n}": TWELVE[n] for n in sorted(TWELVE, key=str)}
         ({"norm": np.array([*BY_NAME.values()]), "layer": np.array([*BY_NAME]).astype("S")},
          [f"norm_fc{n}" for n in TWELVE], 0.8),
         (layers_of({0: 0.1, 3: 0.2, 5: 0.4, 8: 0.8}), ["0", "3", "5", "8"], 0.5),
-        (wide_of({"": 0, "loss": 2.3, "lr": 0.1, "epoch": 1, "wall_time": 7.5, **BY_NAME}),
+        (wide_of({"": 0, "loss": 2.3, "lr": 0.1, "epoch": 1, "top5_acc": 7.5, **BY_NAME}),
          [f"fc{n}" for n in TWELVE], 0.8),
     ],
     ids=["wide, sorted by letters", "float column", "float array", "bytes", "uneven", "with other columns"],

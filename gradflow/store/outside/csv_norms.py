@@ -10,7 +10,7 @@ from io import BytesIO, TextIOWrapper
 
 from gradflow.errors import InputError, Problem
 from gradflow.store.outside.found import COLUMNS, LOG_NORM, NORM, Found, log_of, whole
-from gradflow.store.outside.names import SHOWN, parts_of
+from gradflow.store.outside.names import ASIDE, SHOWN, parts_of
 
 _WIDE = re.compile(r"(norm|log_norm)(?:[_.:/ -](.+)|(\d.*))").fullmatch
 
@@ -87,7 +87,7 @@ def _wide(header: list[str], source: str) -> Iterator[tuple[int, str, bool]]:
 
 
 def _could_be_a_norm(title: str) -> bool:
-    """fc3, 7, total_norm or normalized_loss; not loss, lr or the index that pandas writes."""
+    """fc3, 7, total_norm or normalized_loss; not lr, top1_acc or the index that pandas writes."""
     parts = parts_of(title)
     numbered = any(isinstance(part, int) for part in parts) and not title.startswith("Unnamed:")
-    return numbered or any(str(part).startswith("norm") for part in parts)
+    return (numbered and ASIDE.isdisjoint(parts)) or any(str(part).startswith("norm") for part in parts)

@@ -17,14 +17,17 @@ _WHOLE = re.compile(r"-?\d{1,18}(\.\d{0,18})?([eE][+-]?\d{1,2})?", re.ASCII).ful
 _COPY = re.compile(r"(.+?)(_|[ :-]+|_duplicated_| ?\()\d+\)?").fullmatch
 
 
-def words(text: str) -> frozenset[str]:
+def set_of(text: str) -> frozenset[str]:
     """The words of a line."""
     return frozenset(text.split())
 
 
-NEVER = words("total totals all loss losses lr epoch accuracy perplexity nan none null")
-BESIDE = words("downsample shortcut")
-QUANTITIES = words(
+NEVER = set_of("total totals all loss losses lr epoch accuracy perplexity nan none null")
+ASIDE = set_of(
+    "loss losses lr epoch accuracy acc time rate score"
+)  # columns of a log, whatever their numbers
+BESIDE = set_of("downsample shortcut")
+QUANTITIES = set_of(
     "global overall sum mean avg average median max min std var iter iteration time timestamp runtime "
     "duration acc clip scale rate step batch wall norm norms grad grads gradient gradients model net network "
     "train training val valid validation test eval raw weight weights param params parameter parameters "

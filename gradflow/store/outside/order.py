@@ -19,14 +19,14 @@ from gradflow.store.outside.names import (
     parts_of,
     require_distinct,
     require_layers,
-    words,
+    set_of,
 )
 
 STATED = ("file", "backward")
 SORTED_BY_CHANCE = 4  # names without numbers that may well be in the order of the alphabet by themselves
 MANY = 100  # groups of which each is compared with each
-FIRST = words("input in embed embedding embeddings emb stem wte wpe patch")
-LAST = words("classifier head out output readout logits final predictor")
+FIRST = set_of("input in embed embedding embeddings emb stem wte wpe patch")
+LAST = set_of("classifier head out output readout logits final predictor")
 CHAINS = {  # word -> (chain, place in it): these follow one another, whatever else stands between
     "conv": ("net", 1), "features": ("net", 1), "fc": ("net", 2), "linear": ("net", 2), "dense": ("net", 2),
     "encoder": ("code", 1), "decoder": ("code", 2),
@@ -58,12 +58,15 @@ class _Layer:
 
 @dataclass(frozen=True)
 class _Found:
-    """Layers in order. What the order of groups without numbers came from: `words` alone, or the file too,
-    and whether words `contradict` the file."""
+    """Layers in order.
+
+    `chosen`: not by numbers alone; `decided`: but then by words, not by the file; `contradict`: words put a
+    group before one that the file has before it.
+    """
 
     layers: tuple[_Layer, ...]
     chosen: bool = False
-    words: bool = True
+    decided: bool = True
     contradict: bool = False
 
     @property
@@ -114,8 +117,9 @@ def _require_path(names: Sequence[str]) -> None:
     if not all(re.fullmatch(r"\d+\.\d+", name, re.ASCII) for name in names):
         return
     if sorted(names, key=float) != sorted(names, key=parts_of):
-        shown = ", ".join(names[:4])
-        raise InputError(f"the layers {shown}, ... are no whole numbers: number them from the input on")
+        raise InputError(
+            f"the layers {', '.join(names[:4])}, ... are no whole numbers: number them from the input on"
+        )
 
 
 def _settled(names: Sequence[str]) -> tuple[list[str], str]:
@@ -124,7 +128,7 @@ def _settled(names: Sequence[str]) -> tuple[list[str], str]:
     if not found.chosen:
         return found.names, "by number"
     file, told = _of_file(names, found)
-    if file is None and found.words:
+    if file is None and found.decided:
         return found.names, "by number, and by what the names say"
     if file is None or _denied(file):
         raise _unsure(names, file)
@@ -157,7 +161,7 @@ def _of_file(names: Sequence[str], found: _Found) -> tuple[list[str] | None, str
     listed, told = list(names), "that of the file"
     numbered = any(map(_numbers, names))
     if listed in (sorted(listed), sorted(listed, reverse=True)) and not _lettered(names):
-        by_chance = not numbered and len(listed) <= SORTED_BY_CHANCE and not found.words
+        by_chance = not numbered and len(listed) <= SORTED_BY_CHANCE and not found.decided
         return (listed, told) if by_chance else (None, "")
     if not numbered or _follows_numbers(listed):
         return listed, told
@@ -204,7 +208,7 @@ def _ordered(layers: Sequence[_Layer], by_words: bool = True) -> _Found:
     contradict = False in says  # groups stand in the order of the file
     keys = sorted(groups, key=lambda key: _rank(groups, key)[1]) if decided and by_words else list(groups)
     joined = _joined([ordered[key] for key in keys])
-    return _Found(joined.layers, True, joined.words and decided, joined.contradict or contradict)
+    return _Found(joined.layers, True, joined.decided and decided, joined.contradict or contradict)
 
 
 def _inner(key: str, group: list[_Layer], by_words: bool) -> _Found:
@@ -217,7 +221,7 @@ def _joined(found: Sequence[_Found]) -> _Found:
     return _Found(
         tuple(layer for one in found for layer in one.layers),
         any(one.chosen for one in found),
-        all(one.words for one in found),
+        all(one.decided for one in found),
         any(one.contradict for one in found),
     )
 
@@ -242,8 +246,8 @@ def _of_each_number(layers: Sequence[_Layer]) -> Iterator[list[_Layer]]:
 def _require_chain(groups: dict[str, list[_Layer]]) -> None:
     for pair in PARALLEL:
         if pair <= set(groups):
-            shown = " and ".join(groups[word][0].name[:SHOWN] for word in sorted(pair))
-            raise InputError(f"{shown} stand side by side, not one after the other: keep one of them")
+            both = " and ".join(groups[word][0].name[:SHOWN] for word in sorted(pair))
+            raise InputError(f"{both} stand side by side, not one after the other: keep one of them")
 
 
 def _before(groups: dict[str, list[_Layer]], a: str, b: str) -> bool | None:
