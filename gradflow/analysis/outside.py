@@ -104,20 +104,19 @@ class Lost:
     layers: list[str]
     kind: str
     logs: Array
-    rows: list[int]
+    lost: NDArray[np.bool_]
 
     @classmethod
     def of(cls, step: Array, logs: Array, kind: str, layers: list[str]) -> Lost:
         """Of (rows, layers, networks); a norm of 0 counts as finite, its log -inf too."""
-        rows = np.flatnonzero(~(logs < np.inf).all(axis=(1, 2))).tolist()
-        return cls([int(one) for one in step], layers, kind, logs, rows)
+        lost = ~np.asarray((logs < np.inf).all(axis=(1, 2)))
+        return cls([int(one) for one in step], layers, kind, logs, lost)
 
     @property
     def start(self) -> int | None:
         """The first of the rows that end the record and are all lost; None if its last row is finite."""
-        row = len(self.steps)
-        while row - 1 in self.rows:
-            row -= 1
+        finite = np.flatnonzero(~self.lost)
+        row = int(finite[-1]) + 1 if finite.size else 0
         return row if row < len(self.steps) else None
 
     def where(self, row: int) -> str:
@@ -129,13 +128,14 @@ class Lost:
 
     def told(self, flow: Flow, row: int) -> Flow:
         """The flow of a row, with what is lost in its verdict and reason."""
-        if row in self.rows:
+        if self.lost[row]:
             reason = f"the {self.kind} norms are not finite at step {flow.step}: {self.where(row)}"
             return replace(flow, verdict="overflow", reason=reason)
-        if not self.rows or self.rows[0] == self.start:
+        first = int(np.argmax(self.lost))
+        if not self.lost.any() or first == self.start:
             return flow
-        many = f"the {self.kind} norms of {len(self.rows)} of the {len(self.steps)} steps are not finite"
-        words = f"{many}, first of step {self.steps[self.rows[0]]}: {self.where(self.rows[0])}"
+        many = f"the {self.kind} norms of {self.lost.sum()} of the {len(self.steps)} steps are not finite"
+        words = f"{many}, first of step {self.steps[first]}: {self.where(first)}"
         return replace(flow, reason="; ".join(filter(None, (flow.reason, words))))
 
 

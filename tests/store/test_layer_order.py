@@ -81,6 +81,7 @@ UNSURE = [
     "alpha beta eps eta gamma zeta",
     "conv1 fc layer1.0.conv1 layer1.0.conv2",
     "1 2 3 foo",
+    "first last second third",
     "west.1 west.0 trunk.1 trunk.0",
 ]
 

@@ -25,8 +25,8 @@ from gradflow.store.outside.names import (
 STATED = ("file", "backward")
 SORTED_BY_CHANCE = 4  # names without numbers that may well be in the order of the alphabet by themselves
 MANY = 100  # groups of which each is compared with each
-FIRST = set_of("input in embed embedding embeddings emb stem wte wpe patch")
-LAST = set_of("classifier head out output readout logits final predictor")
+FIRST = set_of("first input in embed embedding embeddings emb stem wte wpe patch")
+LAST = set_of("classifier head out output readout logits final last predictor")
 CHAINS = {  # word -> (chain, place in it): these follow one another, whatever else stands between
     "conv": ("net", 1), "features": ("net", 1), "fc": ("net", 2), "linear": ("net", 2), "dense": ("net", 2),
     "encoder": ("code", 1), "decoder": ("code", 2),
