@@ -380,6 +380,16 @@ def test_an_order_that_is_stated_is_taken(write: Write) -> None:
         read_norms(path, "delta", "fil")
 
 
+def test_weight_norms_need_no_order_since_they_give_no_c(write: Write) -> None:
+    names = ["conv1.weight", "conv1.bias", "h.0.k_proj.weight", "h.0.q_proj.weight", "bn2", "bn1"]
+    path = write(layers_of(dict.fromkeys(names, 1)))
+    norms = read_norms(path, "weight")
+    assert (list(norms.layers), norms.order) == (names, "that of the file")
+    assert "give no c" in (run_of(norms, "x", path).summary.flow.initial.reason or "")
+    with pytest.raises(InputError, match=r"conv1\.bias and its weight are of one layer"):
+        read_norms(path, "delta")
+
+
 def test_norms_that_end_in_nan_have_diverged(write: Write, tmp_path: Path) -> None:
     logs = LOGS[[0] * 8].copy()
     logs[2:, 3, 0] = np.nan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from gradflow.errors import InputError
 
@@ -34,6 +34,10 @@ QUANTITIES = set_of(
     "layers value of before after pre post unclipped clipped learning normalized log"
 )
 REMEDY = "remove it, or give it another name if it is a layer"
+
+
+class Unsure(InputError):
+    """Layers that are no chain, or have no order that is sure."""
 
 
 def parts_of(name: str) -> Parts:
@@ -73,7 +77,7 @@ def _require_layer(name: str, own: set[int | str], known: set[str]) -> None:
 
 
 def _require_once(name: str, known: set[str]) -> None:
-    """Refuse fc1.1 or fc1_1 beside fc1, and a bias beside its weight; dense and dense_1 are two layers."""
+    """Refuse fc1.1 or fc1_1 beside fc1; dense and dense_1 are two layers."""
     above = next((name[:i] for i, sign in enumerate(name) if sign in "./" and name[:i] in known), None)
     copy = _COPY(name)
     if above is None and copy and copy[1] in known and not (copy[2] == "_" and _is_word(copy[1])):
@@ -81,20 +85,22 @@ def _require_once(name: str, known: set[str]) -> None:
     if above is not None:
         both = f"{name[:SHOWN]} is a second column {above[:SHOWN]} that a reader renamed, or a part of it"
         raise InputError(f"{both}: remove one of them, or give it a name of its own")
-    if name.endswith("bias") and f"{name[:-4]}weight" in known:
-        raise InputError(f"{name[:SHOWN]} and its weight are of one layer: remove the bias")
 
 
 def _is_word(name: str) -> bool:
     return not any(isinstance(part, int) for part in parts_of(name))
 
 
-def require_distinct(names: Iterable[str]) -> None:
-    """Refuse names that have the same words and numbers: fc1 and fc_01."""
+def require_distinct(names: Sequence[str]) -> None:
+    """Refuse a bias beside its weight, and names of the same words and numbers: fc1 and fc_01."""
+    known = set(names)
+    bias = next((name for name in names if name.endswith("bias") and f"{name[:-4]}weight" in known), None)
+    if bias is not None:
+        raise Unsure(f"{bias[:SHOWN]} and its weight are of one layer: remove the bias")
     alike: defaultdict[Parts, list[str]] = defaultdict(list)
     for name in names:
         alike[parts_of(name)].append(name)
     for same in alike.values():
         if len(same) > 1:
             shown = " and ".join(name[:SHOWN] for name in same[:2])
-            raise InputError(f"{shown} have the same words and numbers: is it one layer? Name it in one way")
+            raise Unsure(f"{shown} have the same words and numbers: is it one layer? Name it in one way")

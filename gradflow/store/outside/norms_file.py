@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -16,7 +16,7 @@ from gradflow.data.files import open_regular
 from gradflow.errors import InputError, Problem, did_you_mean
 from gradflow.store.outside.csv_norms import csv_norms
 from gradflow.store.outside.found import Found
-from gradflow.store.outside.names import SHOWN
+from gradflow.store.outside.names import SHOWN, Unsure
 from gradflow.store.outside.npz_norms import npz_norms
 from gradflow.store.outside.order import STATED, Order, layer_order
 
@@ -98,18 +98,26 @@ def _assembled(cells: dict[str, Cells], stated: str | None, source: str) -> Norm
     keys = list(next(cells[kind] for kind in KINDS if kind in cells))
     steps = sorted({step for step, _, _ in keys})
     seeds = _in_order(list(dict.fromkeys(seed for _, _, seed in keys)))
-    order = _order(list(dict.fromkeys(layer for _, layer, _ in keys)), stated, source)
+    order = _order(list(dict.fromkeys(layer for _, layer, _ in keys)), cells, stated, source)
     logs = {
         kind: _cube(held, steps, order.places, seeds, f"{source}: {kind}") for kind, held in cells.items()
     }
     return Norms(tuple(steps), order.layers, logs, order.told)
 
 
-def _order(names: list[str], stated: str | None, source: str) -> Order:
+def _order(names: list[str], kinds: Collection[str], stated: str | None, source: str) -> Order:
     try:
         return layer_order(names, stated)
+    except Unsure as error:
+        if "delta" in kinds:
+            raise _at(source, error) from None
+        return replace(layer_order(names, "file"), told="that of the file")  # no c hangs on it
     except InputError as error:
-        raise InputError(*(replace(problem, source=source) for problem in error.problems)) from None
+        raise _at(source, error) from None
+
+
+def _at(source: str, error: InputError) -> InputError:
+    return InputError(*(replace(problem, source=source) for problem in error.problems))
 
 
 def _cube(

@@ -15,6 +15,7 @@ from gradflow.errors import InputError
 from gradflow.store.outside.names import (
     SHOWN,
     Parts,
+    Unsure,
     as_numbers,
     parts_of,
     require_distinct,
@@ -144,13 +145,13 @@ def _listed(names: Sequence[str]) -> list[_Layer]:
     return [_Layer(name, parts_of(name), place) for place, name in enumerate(names)]
 
 
-def _unsure(names: Sequence[str], file: list[str] | None) -> InputError:
+def _unsure(names: Sequence[str], file: list[str] | None) -> Unsure:
     if file is not None:
         words = f"the file has the layers in the order {shown(file)}, their names say otherwise"
     else:
         words = f"no order of the layers is sure, they stand as {shown(names)}"
         words += " (sorted by their letters?)" if list(names) == sorted(names) else ""
-    return InputError(
+    return Unsure(
         f"{words}: say --order file if the file has them from the input on, --order backward if from the "
         "output on, or number them"
     )
@@ -247,7 +248,7 @@ def _require_chain(groups: dict[str, list[_Layer]]) -> None:
     for pair in PARALLEL:
         if pair <= set(groups):
             both = " and ".join(groups[word][0].name[:SHOWN] for word in sorted(pair))
-            raise InputError(f"{both} stand side by side, not one after the other: keep one of them")
+            raise Unsure(f"{both} stand side by side, not one after the other: keep one of them")
 
 
 def _before(groups: dict[str, list[_Layer]], a: str, b: str) -> bool | None:
