@@ -90,7 +90,9 @@ def summarize_outside(id: str, config: dict[str, Any], recording: Mapping[str, A
         training=TrainingResult(
             config["training"]["steps"],
             diverged_step=None if start is None else lost.steps[start],
-            diverged_reason=None if start is None else f"the {kind} norm is not finite: {lost.where(start)}",
+            diverged_reason=None
+            if start is None
+            else f"the {kind} norms are not finite: {lost.where(start)}",
         ),
         history=history_of(recording, STABLE_DECADES, PATIENCE, _verdicts(log_delta)),
     )
@@ -124,7 +126,7 @@ class Lost:
         bad = ~(self.logs[row] < np.inf)
         layer = int(np.flatnonzero(bad.any(axis=1))[-1])
         value = "nan" if np.isnan(self.logs[row, layer]).any() else "infinite"
-        return f"it is {value} at layer {self.layers[layer]}"
+        return f"{value} at layer {self.layers[layer]}"
 
     def told(self, flow: Flow, row: int) -> Flow:
         """The flow of a row, with what is lost in its verdict and reason."""

@@ -150,7 +150,7 @@ def test_a_norm_that_is_not_finite_is_an_overflow(write: Write) -> None:
 def test_a_bad_first_step_is_named_and_a_good_last_one_is_fitted(write: Write) -> None:
     path = write("step,layer,norm\n0,1,inf\n0,2,1\n0,3,1\n7,1,1\n7,2,2\n7,3,4")
     flows = run_of(read_norms(path, "delta"), "norms", path).summary.flow
-    assert flows.initial.reason == "the delta norms are not finite at step 0: it is infinite at layer 1"
+    assert flows.initial.reason == "the delta norms are not finite at step 0: infinite at layer 1"
     assert "1 of the 2 steps are not finite, first of step 0" in (flows.final.reason or "")
     assert (flows.final.step, flows.final.c) == (7, pytest.approx(0.5))
 
@@ -402,7 +402,7 @@ def test_norms_that_end_in_nan_have_diverged(write: Write, tmp_path: Path) -> No
     assert (summary.flow.initial.verdict, summary.flow.initial.reason) == ("vanishing", None)
     final = summary.flow.final
     assert (final.step, final.verdict, final.c) == (7, "overflow", None)
-    assert final.reason == "the delta norms are not finite at step 7: it is nan at layer fc3"
+    assert final.reason == "the delta norms are not finite at step 7: nan at layer fc3"
     page = terminal.render(run_page(summary), Look(columns=80, wrap=False, colours=None, unicode=True))
     assert "After 7 steps overflow: the delta norms are not finite at step 7" in page
     assert "Diverged at step 2" in page
@@ -418,13 +418,13 @@ def test_steps_without_numbers_among_others_are_told(write: Write) -> None:
         assert found.verdict == "vanishing"
         assert found.reason is not None
         assert found.reason.startswith("the delta norms of 3 of the 40 steps are not finite, first of step 7")
-        assert found.reason.endswith("it is infinite at layer 4")
+        assert found.reason.endswith("infinite at layer 4")
 
 
 def test_weight_norms_that_are_not_finite_are_told(write: Write) -> None:
     found = run_of(read_norms(write("step,layer,norm\n0,a,1\n0,b,nan"), "weight"), "x", Path("x")).summary
     assert (found.flow.initial.verdict, found.status) == ("overflow", "diverged")
-    assert "weight norms are not finite at step 0: it is nan at layer b" in (found.flow.initial.reason or "")
+    assert "weight norms are not finite at step 0: nan at layer b" in (found.flow.initial.reason or "")
 
 
 def test_rows_of_zeros_below_an_edge_make_no_flip_to_dead(write: Write) -> None:
