@@ -234,15 +234,20 @@ def test_fit_asks_what_the_norms_are_and_makes_a_run_of_them(tmp_path: Path) -> 
     asked = gradflow(tmp_path, "fit", "norms.csv")
     assert (asked.returncode, asked.stdout) == (2, "")
     assert "--kind delta" in asked.stderr
+    wrong = gradflow(tmp_path, "fit", "norms.csv", "--kind", "delta", "--order", "back")
+    assert (wrong.returncode, wrong.stdout, wrong.stderr.count("\n")) == (2, "", 1)
+    assert "did you mean backward?" in wrong.stderr
     done = gradflow(tmp_path, "fit", "norms.csv", "--kind", "delta", "-o", "outside", "--json")
     flow = json.loads(done.stdout)
     assert flow["c"] == pytest.approx(0.5)
     assert flow["verdict"] == "vanishing"
+    assert (flow["layer_names"], flow["order"]) == ([str(layer) for layer in range(1, 21)], "by number")
     (row,) = json.loads(gradflow(tmp_path, "compare", "--json").stdout)["rows"]
     assert row["c"] == flow["c"]
     shown = gradflow(tmp_path, "show", "@1")
     assert "vanishing: each layer passes 0.5" in shown.stdout
     assert "recorded  delta norms in" in shown.stdout
+    assert "order     by number: 1, 2, 3, 4, ..., 18, 19, 20" in shown.stdout
     for name in ("report.html", "report.md", "flow.svg"):
         command = "plot" if name.endswith(".svg") else "report"
         assert gradflow(tmp_path, command, "@1", "-o", name).returncode == 0

@@ -132,7 +132,10 @@ def test_layer_names_of_other_tools_are_inert(tmp_path: Path) -> None:
         [["layer", "norm"], *([t, str(0.5**i)] for i, (t, _) in enumerate(NAMES.values()))]
     )
     (tmp_path / "norms.csv").write_text(cells.getvalue(), newline="")
-    for args in (["fit", "norms.csv", "--kind", "delta", "-o", "fit"], ["show", "@1", "--layers"],
+    unsure = gradflow(tmp_path, "fit", "norms.csv", "--kind", "delta")
+    assert (unsure.code, unsure.err.count("\n"), inert(unsure.err)) == (2, 1, True)
+    stated = ["fit", "norms.csv", "--kind", "delta", "--order", "file"]
+    for args in ([*stated, "-o", "fit"], ["show", "@1", "--layers"],
                  ["report", "@1", "-o", "x.md"], ["report", "@1", "-o", "x.html"]):  # fmt: skip
         done = gradflow(tmp_path, *args)
         assert done.code == 0, done.err

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from itertools import pairwise, product
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,9 @@ from gradflow.data.files import open_regular
 from gradflow.errors import InputError, Problem, did_you_mean
 from gradflow.store.outside.csv_norms import csv_norms
 from gradflow.store.outside.found import Found
+from gradflow.store.outside.names import SHOWN, Unsure
 from gradflow.store.outside.npz_norms import npz_norms
+from gradflow.store.outside.order import STATED, Order, layer_order
 
 Key = tuple[int, str, str]  # step, layer, seed
 Cells = dict[Key, float]
@@ -24,21 +26,23 @@ Cells = dict[Key, float]
 LARGEST = 100_000_000  # bytes
 MOST = 5_000_000  # norms
 _NUMBER = re.compile(r"[0-9]{1,9}").fullmatch
-SHOWN = 40  # characters of a text of the file that an error shows
 ASK = (
     "say what these norms are: --kind delta (||dLoss/dz|| of each layer, per sample) or --kind weight "
     "(||dLoss/dW||), or give them a column kind"
 )
 
 
-def read_norms(path: Path, kind: str | None = None) -> Norms:
+def read_norms(path: Path, kind: str | None = None, order: str | None = None) -> Norms:
     """The norms of a file; `kind` (delta or weight) for one that does not say, or to choose one of its two.
 
-    Layers are numbered from the input, or named in their order from the input on. InputError for a file that
-    cannot be read, or leaves out or repeats a norm.
+    Layers are ordered from the input on by the numbers in their names, or as `layer_order` says; `order` is
+    file or backward for a file that has them from the input or the output on. InputError for a file that
+    cannot be read, leaves out or repeats a norm, or whose layers have no order that is sure.
     """
     if kind is not None and kind not in KINDS:
         raise InputError(f"--kind {kind}: there are {_kinds(kind)}")
+    if order is not None and order not in STATED:
+        raise InputError(f"--order {order}: there are {' and '.join(STATED)}{did_you_mean(order, STATED)}")
     content, source = _content(path), str(path)
     found = npz_norms(content, source) if content[:2] == b"PK" else csv_norms(content, source)
     cells = _collected(found, kind, source)
@@ -46,7 +50,7 @@ def read_norms(path: Path, kind: str | None = None) -> Norms:
         if kind not in cells:
             raise _refused(f"holds no norms of kind {kind}, only of {', '.join(cells)}", source)
         cells = {kind: cells[kind]}
-    return _assembled(cells, source)
+    return _assembled(cells, order, source)
 
 
 def _content(path: Path) -> bytes:
@@ -90,18 +94,34 @@ def _kinds(wrong: str) -> str:
     return f"{' and '.join(KINDS)}{did_you_mean(wrong, KINDS)}"
 
 
-def _assembled(cells: dict[str, Cells], source: str) -> Norms:
+def _assembled(cells: dict[str, Cells], stated: str | None, source: str) -> Norms:
     keys = list(next(cells[kind] for kind in KINDS if kind in cells))
     steps = sorted({step for step, _, _ in keys})
-    layers = _in_order(list(dict.fromkeys(layer for _, layer, _ in keys)))
     seeds = _in_order(list(dict.fromkeys(seed for _, _, seed in keys)))
-    _require_every(layers, source)
-    logs = {kind: _cube(held, steps, layers, seeds, f"{source}: {kind}") for kind, held in cells.items()}
-    return Norms(tuple(steps), tuple(layers), logs)
+    order = _order(list(dict.fromkeys(layer for _, layer, _ in keys)), cells, stated, source)
+    logs = {
+        kind: _cube(held, steps, order.places, seeds, f"{source}: {kind}") for kind, held in cells.items()
+    }
+    return Norms(tuple(steps), order.layers, logs, order.told)
+
+
+def _order(names: list[str], kinds: Collection[str], stated: str | None, source: str) -> Order:
+    try:
+        return layer_order(names, stated)
+    except Unsure as error:
+        if "delta" in kinds:
+            raise _at(source, error) from None
+        return replace(layer_order(names, "file"), told="that of the file")  # no c hangs on it
+    except InputError as error:
+        raise _at(source, error) from None
+
+
+def _at(source: str, error: InputError) -> InputError:
+    return InputError(*(replace(problem, source=source) for problem in error.problems))
 
 
 def _cube(
-    held: Cells, steps: list[int], layers: list[str], seeds: list[str], source: str
+    held: Cells, steps: list[int], layers: Sequence[str], seeds: list[str], source: str
 ) -> NDArray[np.float64]:
     """(steps, layers, seeds) of one kind, none left out."""
     values = []
@@ -117,13 +137,6 @@ def _cube(
 def _in_order(names: list[str]) -> list[str]:
     """Numbers by size, names as they came."""
     return sorted(names, key=int) if all(map(_NUMBER, names)) else names
-
-
-def _require_every(layers: list[str], source: str) -> None:
-    """Refuse numbers that are not as evenly spaced as those of all layers are."""
-    if all(map(_NUMBER, layers)) and len({int(b) - int(a) for a, b in pairwise(layers)}) > 1:
-        shown = ", ".join(layers[:8])
-        raise _refused(f"some of the layers {shown}, ... are left out: record every layer", source)
 
 
 def _told(key: Key) -> str:
