@@ -13,9 +13,18 @@ def main() -> int:
     threads.default_to_one()
     _stand_in_for_closed_streams()
     try:
+        return _interruptible()
+    except interrupts.Interrupted as again:  # a second signal, on the way out
+        interrupts.ignore()
+        return again.code
+
+
+def _interruptible() -> int:
+    try:
         interrupts.listen()
         from gradflow.cli.app import outcome
 
+        interrupts.raise_waiting()  # what came while libraries loaded, before anything is begun
         code = outcome()
         interrupts.ignore()
     except interrupts.Interrupted as interrupted:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gradflow.errors import RunError
+from gradflow.interrupts import raise_waiting
 from gradflow.store import locks
 from gradflow.store.info import load_info
 from gradflow.store.names import ID, PARTIAL
@@ -89,6 +90,7 @@ def claim(folder: Path, id: str) -> Iterator[Claim]:
     RunError at once if another process holds it, or if nothing can be written there.
     """
     claimed = Claim(folder, id)
+    raise_waiting()  # nothing is written for a command that is ending
     with locks.hold(claimed.partial, {f"{id}.lock": False}, claimed.target, lambda: reap(folder)):
         try:
             yield claimed

@@ -108,7 +108,8 @@ class Dask(Place):
 
     def require(self) -> None:
         try:
-            import dask  # noqa: F401 - is it there?
+            import cryptography  # noqa: F401 - is it there?
+            import dask  # noqa: F401
             import distributed  # noqa: F401
         except ImportError:
             raise MissingExtra("dask", "--executor dask") from None
@@ -143,14 +144,16 @@ def _silence() -> None:
 
 
 def _local(cluster: Any, workers: int) -> Any:
-    """A cluster that only this machine can reach, its processes with one thread each.
+    """A cluster that only this command can reach, its processes with one thread each.
 
-    Each has an HTTP server, whatever is asked for: without an address it would listen to the whole network,
-    the scheduler's at a port that the next sweep would want too.
+    A scheduler runs what it is sent, so it and its workers speak TLS, with a certificate that is made for the
+    sweep and stands in no file: a port of loopback is open to every user of the machine.
+    Each process has an HTTP server, whatever is asked for: without an address it would listen to the whole
+    network, the scheduler's at a port that the next sweep would want too.
     """
     return cluster(
-        n_workers=workers, threads_per_worker=1, silence_logs="CRITICAL", dashboard_address=LOOPBACK,
-        worker_dashboard_address=LOOPBACK, scheduler_kwargs={"dashboard": False},
+        n_workers=workers, threads_per_worker=1, security=True, silence_logs="CRITICAL",
+        dashboard_address=LOOPBACK, worker_dashboard_address=LOOPBACK, scheduler_kwargs={"dashboard": False},
     )  # fmt: skip
 
 

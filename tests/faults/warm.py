@@ -27,14 +27,19 @@ def serve() -> None:
     for line in sys.stdin:
         order = json.loads(line)
         closed, opened = os.pipe()
+        prepared, tells = os.pipe()
         pid = os.fork()
         if pid == 0:
             os.close(opened)
             ctypes.CDLL(None).prctl(PR_SET_PTRACER, ANYBODY)
             prepare(order)
+            os.close(tells)
             os.read(closed, 1)  # until a tracer is there
             sys.exit(main())
         os.close(closed)
+        os.close(tells)
+        os.read(prepared, 1)  # a tracer must not meet what only makes the command ready
+        os.close(prepared)
         tracer = attached(pid, order["strace"])
         os.close(opened)
         print(pid, flush=True)

@@ -130,14 +130,66 @@ def test_two_sweeps_at_once_listen_to_this_machine_only(tmp_path: Path) -> None:
     assert heard == {"127.0.0.1"}
 
 
-def listening(command: int) -> set[str]:
-    """The addresses at which a command and its processes can be reached."""
-    found = set[str]()
+AS_A_STRANGER = """
+import asyncio, sys
+from distributed.comm import connect
+from distributed.security import Security
+async def ask(place, security):
+    try:
+        async with asyncio.timeout(5):
+            comm = await connect(place, timeout=3, **security.get_connection_args("client"))
+            await comm.write({"op": "identity"})
+            return f"{place} answers {await comm.read()}"
+    except Exception as error:
+        return f"{place} refuses: {type(error).__name__}"
+async def main():
+    own = Security.temporary()  # a certificate of the stranger's
+    ways = [("tcp", Security()), ("tls", own)]
+    asked = [ask(f"{way}://{address}", security) for address in sys.argv[1:] for way, security in ways]
+    print(*await asyncio.gather(*asked), sep="\\n")
+asyncio.run(main())
+"""
+
+
+def test_nobody_else_on_the_machine_can_run_code_in_a_sweeps_cluster(tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text(NET)
+    arguments = [
+        "sweep",
+        "net.yaml",
+        "steps=200000",
+        "every=1000",
+        "seed=1,2",
+        "--executor",
+        "dask",
+        "--quiet",
+    ]
+    with started(tmp_path, *arguments, "--workers", "1") as process:
+        addresses = set[tuple[str, int]]()
+        while process.poll() is None and len(addresses) < 4:  # scheduler, nanny, worker, a worker's page
+            addresses = ports(process.pid)
+            time.sleep(0.05)
+        command = [sys.executable, "-c", AS_A_STRANGER, *(f"{ip}:{port}" for ip, port in addresses)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert process.poll() is None
+    assert len(done.stdout.splitlines()) == 2 * len(addresses) >= 8
+    assert "answers" not in done.stdout
+
+
+def ports(command: int) -> set[tuple[str, int]]:
+    """Where a command and its processes listen."""
+    found = set[tuple[str, int]]()
     for number in group(command):
         with suppress(psutil.Error):
             connections = psutil.Process(number).net_connections("tcp")
-            found |= {one.laddr.ip for one in connections if one.status == psutil.CONN_LISTEN}
+            found |= {
+                (one.laddr.ip, one.laddr.port) for one in connections if one.status == psutil.CONN_LISTEN
+            }
     return found
+
+
+def listening(command: int) -> set[str]:
+    """The addresses at which a command and its processes can be reached."""
+    return {ip for ip, _ in ports(command)}
 
 
 def test_a_scheduler_that_does_not_answer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
