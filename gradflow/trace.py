@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.data import Data
-from gradflow.nn.buffers import Buffers
 from gradflow.nn.gradcheck import Check, check
+from gradflow.nn.memory import Memory
 from gradflow.nn.network import Network
+from gradflow.nn.parts.dense import bias, weights
+from gradflow.nn.tally import Tally
 from gradflow.recording import Recorder
 from gradflow.training import Batches, Plan
 
@@ -71,36 +73,34 @@ class Chain:
 def trace(plan: Plan, data: Data) -> Chain:
     """The chain of the first sample of minibatch 0 through the network of `plan.seed`, before any update."""
     sample = int(_first_batch(plan, data)[0])
-    shape = replace(plan.shape(data), batch=1)
-    buffers = Buffers(shape, plan.activation, np.dtype(plan.dtype))
-    network = Network(shape, plan.activation, plan.loss, plan.optimizer, buffers, block=plan.block)
-    network.parameters.draw(range(plan.seed, plan.seed + 1), plan.init, plan.bias)
-    buffers.x[0, :, :-1], buffers.y[0] = data.x[sample], data.y[sample]
-    recorder = Recorder(buffers, plan.optimizer, 1)
+    model = plan.model(data)
+    model = replace(model, shape=replace(model.shape, batch=1))
+    memory = Memory(model, np.dtype(plan.dtype))
+    network = Network(memory, plan.optimizer)
+    model.draw(network.parameters, range(plan.seed, plan.seed + 1))
+    memory.x[0, :, :-1], memory.y[0] = data.x[sample], data.y[sample]
+    recorder = Recorder(memory, plan.optimizer, 1)
     with np.errstate(all="ignore"):
         network.forward(record=True)
         network.backward(record=True, update=False)
         recorder.row(0, network.log_share)
         row = {name: array[0, ..., 0] for name, array in recorder.flush(1).items()}
-        chain = Chain(sample, float(row["loss"]), _log10_out(buffers), _links(row))
-        if not shape.features == shape.width == shape.outputs == 1:
+        chain = Chain(sample, float(row["loss"]), _log10_out(memory.tally), _links(row))
+        if not model.shape.features == model.shape.width == model.shape.outputs == 1:
             return chain
-        x, y = float(buffers.x[0, 0, 0]), float(buffers.y[0, 0, 0])
-        return replace(chain, x=x, y=y, neurons=_neurons(plan, network, x, y))
+        x, y = float(memory.x[0, 0, 0]), float(memory.y[0, 0, 0])
+        return replace(chain, x=x, y=y, neurons=_neurons(network, x, y))
 
 
 def check_gradients(plan: Plan, data: Data) -> Check:
     """Backpropagation through the network of `plan.seed`, as drawn, against the complex step."""
     rows = _first_batch(plan, data)[:CHECKED]
-    x, y = data.x[rows], data.y[rows]
-    return check(
-        plan.shape(data), plan.activation, plan.loss, plan.init, plan.bias, x, y, plan.seed, plan.block
-    )
+    return check(plan.model(data), data.x[rows], data.y[rows], plan.seed)
 
 
-def _log10_out(buffers: Buffers) -> float:
+def _log10_out(tally: Tally) -> float:
     """log10 of ||delta_out||, from the engine: factors of 0 below it do not tell it."""
-    square, exponent = buffers.sums.out_norm.item(), buffers.sums.out_exponent.item()
+    square, exponent = tally.out_norm.item(), tally.out_exponent.item()
     return (log(square) / 2 + exponent * log(2)) / LN10 if square else -inf
 
 
@@ -116,24 +116,26 @@ def _links(row: dict[str, Array]) -> tuple[Link, ...]:
     )
 
 
-def _neurons(plan: Plan, network: Network, x: float, y: float) -> tuple[Neuron, ...]:
-    """Forward then back, one multiplication at a time."""
-    inputs, passed = [np.array([x])], []
-    for layer, p in enumerate(network.parameters):
-        w, b = p[0, :, 0].astype(np.float64)
-        z = w * inputs[-1] + b
-        hidden = layer < plan.depth
-        inputs.append(plan.activation.phi(z) if hidden else z)
-        passed.append((w, b, z, plan.activation.derivative(z) if hidden else np.ones(1)))
-    upstream, neurons = np.empty((1, 1)), []
-    plan.loss.delta(inputs[-1][None], np.array([[y]]), upstream)
-    u = upstream[0]
-    for layer in range(len(passed), 0, -1):
-        w, b, z, slope = passed[layer - 1]
-        delta = u * slope
-        scalars = (w, b, z, inputs[layer], slope, delta, delta * inputs[layer - 1], delta)
-        neurons.append(Neuron(layer, *(float(np.ravel(v)[0]) for v in scalars)))
-        u = w * delta
+def _neurons(network: Network, x: float, y: float) -> tuple[Neuron, ...]:
+    """Forward then back, one part at a time, in float64."""
+    tensors = [p[0].astype(np.float64) for p in network.parameters]
+    a, ways = np.array([[x]]), []
+    for p, parts in zip(tensors, network.model.layers, strict=True):
+        values = [np.vstack([a, np.ones((1, 1))])]
+        for part in parts:
+            values.append(part.value(p, values[-1]))
+        ways.append(values)
+        a = values[-1]
+    delta, neurons = np.empty((1, 1)), []
+    network.model.loss.delta(a, np.array([[y]]), delta)
+    for number in range(len(ways), 0, -1):
+        p, parts, (below, z, *_) = tensors[number - 1], network.model.layers[number - 1], ways[number - 1]
+        a, slope = ways[number - 1][-1], np.ones((1, 1))
+        for part, at in zip(parts[:0:-1], ways[number - 1][-2:0:-1], strict=True):
+            slope, delta = part.vjp(p, at, slope), part.vjp(p, at, delta)
+        scalars = weights(p), bias(p), z, a, slope, delta, delta * below[0], delta
+        neurons.append(Neuron(number, *(v.item() for v in scalars)))
+        delta = parts[0].vjp(p, below, delta)
     return tuple(reversed(neurons))
 
 

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from gradflow.data import Data
 from gradflow.nn.activations import Activation
-from gradflow.nn.buffers import Buffers
+from gradflow.nn.blocks import BLOCKS
+from gradflow.nn.chain import Model
 from gradflow.nn.initializers import Initializer
 from gradflow.nn.losses import Loss
+from gradflow.nn.memory import Memory
 from gradflow.nn.network import Network
 from gradflow.nn.optimizers import Optimizer
 from gradflow.nn.parameters import Shape
@@ -52,6 +54,11 @@ class Plan:
         """The sizes of `seeds` networks side by side on this data."""
         batch = min(self.batch_size, data.samples)
         return Shape(data.features, self.width, self.depth, data.outputs, batch, self.readout, seeds)
+
+    def model(self, data: Data, seeds: int = 1) -> Model:
+        """The networks before they are drawn."""
+        block = BLOCKS[self.block]()
+        return Model(self.shape(data, seeds), self.activation, self.loss, self.init, self.bias, block)
 
 
 @dataclass(frozen=True)
@@ -98,25 +105,22 @@ class Batches:
 class _Group:
     """Networks that take their steps together: their batches, engine and recorder."""
 
-    def __init__(self, plan: Plan, data: Data, seeds: range, buffers: Buffers, rows: int) -> None:
-        shape = plan.shape(data, len(seeds))
-        self.plan, self.buffers, self.seeds = plan, buffers, seeds
-        self.network = Network(
-            shape, plan.activation, plan.loss, plan.optimizer, buffers, plan.clip_norm, plan.block
-        )
-        self.network.parameters.draw(seeds, plan.init, plan.bias)
-        self.batches = [Batches(seed, data.samples, shape.batch) for seed in seeds]
-        self.recorder = Recorder(buffers, plan.optimizer, rows)
+    def __init__(self, plan: Plan, data: Data, seeds: range, memory: Memory, rows: int) -> None:
+        self.plan, self.memory, self.seeds = plan, memory, seeds
+        self.network = Network(memory, plan.optimizer, plan.clip_norm)
+        memory.model.draw(self.network.parameters, seeds)
+        self.batches = [Batches(seed, data.samples, memory.shape.batch) for seed in seeds]
+        self.recorder = Recorder(memory, plan.optimizer, rows)
 
     def run(self, first: int, rows: int, x: Array, y: Array) -> Recording:
         """Rows first..first + rows - 1 of the record; an update follows every row but the run's last."""
-        network, buffers = self.network, self.buffers
+        network, memory = self.network, self.memory
         for r in range(rows):
             t = first + r
             for seed, batches in enumerate(self.batches):
                 indices = batches.indices(t)
-                np.take(x, indices, axis=0, out=buffers.x[seed], mode="clip")
-                np.take(y, indices, axis=0, out=buffers.y[seed], mode="clip")
+                np.take(x, indices, axis=0, out=memory.x[seed], mode="clip")
+                np.take(y, indices, axis=0, out=memory.y[seed], mode="clip")
             network.forward(record=True)
             network.backward(record=True, update=t < self.plan.steps)
             self.recorder.row(r, network.log_share)
@@ -124,11 +128,11 @@ class _Group:
 
     def accuracy(self, x: Array, y: Array) -> list[float]:
         """Share of samples (N, features + 1) classified right, for each network."""
-        buffers, batch = self.buffers, self.buffers.shape.batch
+        memory, batch = self.memory, self.memory.shape.batch
         right = np.zeros(len(self.seeds))
         for start in range(0, len(x), batch):
             rows = x[start : start + batch]
-            buffers.x[:, : len(rows)] = rows
+            memory.x[:, : len(rows)] = rows
             guesses = self.network.forward(record=False)[:, :, : len(rows)].argmax(axis=1)
             right += (guesses == y[start : start + batch].argmax(axis=1)).sum(axis=1)
         return list(right / len(x))
@@ -153,11 +157,11 @@ class Training:
         with np.errstate(over="ignore"):  # what a float32 does not hold is inf there: a blow-up at step 0
             self._x = np.concatenate([data.x, np.ones((data.samples, 1))], axis=1).astype(dtype)
             self._y = data.y.astype(dtype)
-            buffers = {
-                size: Buffers(plan.shape(data, size), plan.activation, dtype, plan.clip_norm is not None)
+            memory = {
+                size: Memory(plan.model(data, size), dtype, plan.clip_norm is not None)
                 for size in {len(seeds) for seeds in groups}
             }
-            self._groups = [_Group(plan, data, seeds, buffers[len(seeds)], self._rows) for seeds in groups]
+            self._groups = [_Group(plan, data, seeds, memory[len(seeds)], self._rows) for seeds in groups]
 
     def __iter__(self) -> Iterator[Progress]:
         rows = self.plan.steps + 1

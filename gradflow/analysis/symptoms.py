@@ -20,7 +20,7 @@ from gradflow.analysis.flow import LN10
 from gradflow.analysis.intervals import Estimate, along_series
 from gradflow.analysis.summary import Symptom, strict
 from gradflow.nn.activations import Activation
-from gradflow.nn.blocks import SATURATED
+from gradflow.nn.parts.activate import SATURATED
 
 if TYPE_CHECKING:
     from gradflow.config.schema import Analysis

@@ -1,7 +1,6 @@
-"""A stack of independent plain networks: their sizes, and their parameters in one flat buffer.
+"""Networks side by side: their sizes, and their parameters in one flat buffer.
 
-Layer l of S networks is one array (S, fan_in + 1, fan_out) whose last row is the bias, because activations
-carry a last row of ones: z = P^T [a; 1] and dP = [a; 1] delta^T are single matrix products.
+Layer l of S networks is one array (S, fan_in + 1, fan_out), of which `parts.dense` says what its rows are.
 """
 
 from __future__ import annotations
@@ -14,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.nn.initializers import Initializer
+from gradflow.nn.parts.dense import bias as bias_of
+from gradflow.nn.parts.dense import cells, weights
 from gradflow.streams import Purpose, stream
 
 Array = NDArray[Any]
@@ -34,8 +35,9 @@ class Shape:
     @property
     def parameters(self) -> int:
         """Weights and biases of one network."""
-        hidden = (self.depth - 1) * (self.width + 1) * self.width
-        return (self.features + 1) * self.width + hidden + self.readout * (self.width + 1) * self.outputs
+        ends = self.fans[:1] + self.fans[self.depth :]
+        hidden = (self.depth - 1) * cells(self.width, self.width)
+        return hidden + sum(cells(*fans) for fans in ends)
 
     @property
     def fans(self) -> list[tuple[int, int]]:
@@ -69,9 +71,9 @@ class Parameters:
         """Fill with the initial networks of these seeds: drawn in float64, then rounded to the dtype."""
         for network, seed in enumerate(seeds):
             for layer, (p, fans) in enumerate(zip(self, self.shape.fans, strict=True)):
-                p[network, :-1] = init.draw(stream(seed, Purpose.WEIGHTS, layer), *fans, layer)
+                weights(p)[network] = init.draw(stream(seed, Purpose.WEIGHTS, layer), *fans, layer)
                 drawn = init.draw_bias(stream(seed, Purpose.BIASES, layer), *fans)
-                p[network, -1] = bias if drawn is None else drawn
+                bias_of(p)[network] = bias if drawn is None else drawn
 
 
 def aligned(shape: tuple[int, ...], dtype: Any) -> Array:
