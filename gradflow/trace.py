@@ -16,6 +16,7 @@ from gradflow.data import Data
 from gradflow.nn.gradcheck import Check, check
 from gradflow.nn.memory import Memory
 from gradflow.nn.network import Network
+from gradflow.nn.parts.base import Part
 from gradflow.nn.parts.dense import bias, weights
 from gradflow.nn.tally import Tally
 from gradflow.recording import Recorder
@@ -118,25 +119,30 @@ def _links(row: dict[str, Array]) -> tuple[Link, ...]:
 
 def _neurons(network: Network, x: float, y: float) -> tuple[Neuron, ...]:
     """Forward then back, one part at a time, in float64."""
-    tensors = [p[0].astype(np.float64) for p in network.parameters]
-    a, ways = np.array([[x]]), []
-    for p, parts in zip(tensors, network.model.layers, strict=True):
-        values = [np.vstack([a, np.ones((1, 1))])]
+    a, delta, layers, neurons = np.array([[x]]), np.empty((1, 1)), [], []
+    for p, parts in zip(network.parameters, network.model.layers, strict=True):
+        tensor, values = p[0].astype(np.float64), [np.vstack([a, np.ones((1, 1))])]
         for part in parts:
-            values.append(part.value(p, values[-1]))
-        ways.append(values)
+            values.append(part.value(tensor, values[-1]))
+        layers.append((tensor, parts, values))
         a = values[-1]
-    delta, neurons = np.empty((1, 1)), []
     network.model.loss.delta(a, np.array([[y]]), delta)
-    for number in range(len(ways), 0, -1):
-        p, parts, (below, z, *_) = tensors[number - 1], network.model.layers[number - 1], ways[number - 1]
-        a, slope = ways[number - 1][-1], np.ones((1, 1))
-        for part, at in zip(parts[:0:-1], ways[number - 1][-2:0:-1], strict=True):
-            slope, delta = part.vjp(p, at, slope), part.vjp(p, at, delta)
-        scalars = weights(p), bias(p), z, a, slope, delta, delta * below[0], delta
-        neurons.append(Neuron(number, *(v.item() for v in scalars)))
-        delta = parts[0].vjp(p, below, delta)
+    for number in range(len(layers), 0, -1):
+        neuron, delta = _neuron(number, *layers[number - 1], delta)
+        neurons.append(neuron)
     return tuple(reversed(neurons))
+
+
+def _neuron(
+    layer: int, p: Array, parts: tuple[Part, ...], values: list[Array], delta: Array
+) -> tuple[Neuron, Array]:
+    """A layer in scalars from the delta behind it, and the delta below it; `values` has its input first."""
+    slope = np.ones((1, 1))
+    for part, at in reversed(list(zip(parts, values, strict=False))[1:]):
+        slope, delta = part.vjp(p, at, slope), part.vjp(p, at, delta)
+    below, z = values[:2]
+    scalars = weights(p), bias(p), z, values[-1], slope, delta, delta * below[0], delta
+    return Neuron(layer, *(v.item() for v in scalars)), parts[0].vjp(p, below, delta)
 
 
 def _first_batch(plan: Plan, data: Data) -> Array:

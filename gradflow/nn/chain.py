@@ -48,10 +48,14 @@ class Model:
         first, *others = (part.factor for part in self.parts)
         return [*others, first]
 
+    def boundary(self, layer: int, part: int = 0) -> int:
+        """That behind a part of a layer; that of layer L is the output."""
+        return len(self.parts) * layer + part
+
     @property
     def boundaries(self) -> int:
-        """How many: m L and the output."""
-        return len(self.parts) * self.shape.depth + 1
+        """How many."""
+        return self.boundary(self.shape.depth) + 1
 
     @property
     def homogeneous(self) -> bool:

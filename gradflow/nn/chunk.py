@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from gradflow.nn import exact
 from gradflow.nn.elementwise import Work, least, most
 from gradflow.nn.memory import Memory
-from gradflow.nn.parameters import Parameters
 from gradflow.nn.parts.base import Span
 from gradflow.nn.scaled import Scaled
 
@@ -22,9 +21,10 @@ Array = NDArray[Any]
 
 
 class Chunk:
-    """Layers lo..hi-1, counted from 0, of S networks."""
+    """Layers lo, lo + 1, ..., counted from 0, of S networks with the tensors p, a layer each."""
 
-    def __init__(self, lo: int, hi: int, p: Parameters, memory: Memory) -> None:
+    def __init__(self, lo: int, p: list[Array], memory: Memory) -> None:
+        hi = lo + len(p)
         self.lo, self.hi, self.memory, self.tally = lo, hi, memory, memory.tally
         self.range, self.parts = memory.range, memory.model.parts
         self.homogeneous = memory.model.homogeneous
@@ -45,12 +45,12 @@ class Chunk:
         self.backward_calls, self.leave = (calls[:-1], calls[-1:]) if lo else (calls, [])
         self._bind_sums()
 
-    def _span(self, p: Parameters) -> Span:
+    def _span(self, p: list[Array]) -> Span:
         memory, lo, hi = self.memory, self.lo, self.hi
         k, w, arrays = hi - lo, memory.shape.width, memory.arrays
         early = any(part.early for part in self.parts)
         return Span(
-            p=list(p)[lo:hi],
+            p=p,
             inputs=[memory.a[i - 1] if i else memory.x.swapaxes(1, 2) for i in range(lo, hi)],
             values=(memory.z[:k], memory.a[lo:hi, :, :w]),
             deltas=(memory.d[lo:hi] if early else memory.d[:k], memory.z[:k]),
@@ -71,7 +71,7 @@ class Chunk:
         self.units, self.row = memory.ones[: w * b], memory.ones[:w].reshape(1, w)
         sums = self.tally.sums
         self.a1, self.a2, self.z2 = (sums[name][lo:hi] for name in ("a1", "a2", "z2"))
-        self.boundaries = slice(m * lo, m * hi)
+        self.boundaries = slice(*map(memory.model.boundary, (lo, hi)))
         norms = self.tally.norms[self.boundaries]
         self.all_norms = norms.reshape(-1)
         self.norms = [norms[j::m] for j in range(m)]  # behind each part

@@ -83,7 +83,7 @@ def backward(places: Sequence[Place], delta: Scaled, memory: Memory) -> None:
             xs.append(part.value(place.p, xs[-1]))
         for j in range(len(place.parts) - 1, -1, -1):
             delta = delta.normalized()
-            memory.tally.keep(len(place.parts) * place.layer + j, place.seed, delta)
+            memory.tally.keep(memory.model.boundary(place.layer, j), place.seed, delta)
             if j == 0:
                 place.delta[...] = delta.v
                 memory.delta_exponent[place.layer, place.seed] = delta.exponent

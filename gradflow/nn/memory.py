@@ -6,7 +6,7 @@ Per layer and contiguous, so that a layer is one matrix and a chunk of layers is
     D  (L | n, S, W, B)   deltas at z, over slopes: all layers' if a part settles these on the way forward
     Z  (n, S, W, B)       scratch of one chunk of n layers: z going forward, u = W delta going back
     K  (n, S, W, B)       more of it: what a part keeps for its slope going forward, squares going back
-    G  (n | L, S, W+1, W) gradients of one chunk; of all layers when they must be clipped together
+    G  (n | L, S, W+1, W) gradients of one chunk, a run of layers each; of all layers when clipped together
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from gradflow.nn.chain import Model
 from gradflow.nn.elementwise import Work
 from gradflow.nn.parameters import Shape, aligned
+from gradflow.nn.parts.dense import tensor_shape
 from gradflow.nn.scaled import RANGES, power_of_two
 from gradflow.nn.tally import Tally
 
@@ -45,7 +46,7 @@ def layout(model: Model, dtype: Any, keep_gradients: bool = False) -> Layout:
     shape, n = model.shape, chunk_layers(model.shape, dtype)
     layers, s, w, b = shape.depth, shape.seeds, shape.width, shape.batch
     early = any(part.early for part in model.parts)
-    shapes = {
+    shapes: dict[str, tuple[int, ...]] = {
         "x": (s, b, shape.features + 1),
         "y": (s, b, shape.outputs),
         "a": (layers, s, w + 1, b),
@@ -53,21 +54,26 @@ def layout(model: Model, dtype: Any, keep_gradients: bool = False) -> Layout:
         "z": (n, s, w, b),
         "kept": (n, s, w, b),
         "zeros": (s, w, b),
-        "gradient": (layers - 1 if keep_gradients else n, s, w + 1, w),
-        "gradient_first": (1, s, shape.features + 1, w),
-        "gradient_readout": (1, s, w + 1, shape.outputs),
         "out": (s, shape.outputs, b),
         "delta_out": (s, shape.outputs, b),
         "ones": (max(w * b, shape.outputs),),
         "norms": (model.boundaries, s, 1, b),
         "logs": (model.boundaries, s, 1, b),
     }
+    for number, run in enumerate(shape.runs):
+        size = tensor_shape(*shape.fans[run[0]])
+        shapes[gradient(number)] = len(run) if keep_gradients else min(len(run), n), s, *size
     exponents = {"exponents": (model.boundaries, s, 1, b), "delta_exponent": (layers + 1, s, 1, b)}
     return {
         **{name: (size, dtype) for name, size in shapes.items()},
         **{name: (size, np.int64) for name, size in exponents.items()},
         "marks": ((n, s, w, b), np.bool_),
     }
+
+
+def gradient(run: int) -> str:
+    """The name of the gradients of a run of layers."""
+    return f"gradient.{run}"
 
 
 def layout_bytes(arrays: Layout) -> int:

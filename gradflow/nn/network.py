@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -10,11 +12,11 @@ from numpy.typing import NDArray
 
 from gradflow.nn import exact
 from gradflow.nn.chunk import Chunk
-from gradflow.nn.memory import Memory
+from gradflow.nn.memory import Memory, gradient
 from gradflow.nn.optimizers import Optimizer
 from gradflow.nn.parameters import Parameters
-from gradflow.nn.parts.base import Call
-from gradflow.nn.parts.dense import weights
+from gradflow.nn.parts.base import Call, Span
+from gradflow.nn.parts.dense import Dense
 from gradflow.nn.updates import Run, Tensors, update_clipped
 
 Array = NDArray[Any]
@@ -25,19 +27,21 @@ class Forward:
 
     def __init__(self, p: Parameters, memory: Memory) -> None:
         self.memory, shape = memory, memory.shape
+        layers = list(p)
         edges = [*range(0, shape.depth, memory.chunk), shape.depth]
-        self.chunks = [Chunk(lo, hi, p, memory) for lo, hi in pairwise(edges)]
+        self.chunks = [Chunk(lo, layers[lo:hi], memory) for lo, hi in pairwise(edges)]
         self.targets = memory.y.swapaxes(1, 2)
         self.outputs = memory.out if shape.readout else memory.a[-1, :, :-1]
-        span = self.chunks[-1].span
-        product = np.dot if span.single else np.matmul
-        self.readout: list[Call] = []  # forward
-        self.start: Call = np.copyto, (self.chunks[-1].top, memory.delta_out)  # backward
-        if p.readout is not None:
-            views = p.readout.swapaxes(1, 2), memory.a[-1], memory.out
-            self.readout = [(product, tuple(map(span.bare, views)))]
-            views = weights(p.readout), memory.delta_out, self.chunks[-1].top
-            self.start = product, tuple(map(span.bare, views))
+        self.readout: list[Call] = []  # of the pass forward
+        self.start: list[Call] = [(np.copyto, (self.chunks[-1].top, memory.delta_out))]  # of the pass back
+        if shape.readout:
+            dense = Dense(shape.outputs).bind(0, self._readout_span(layers[-1]))
+            self.readout, self.start = dense.forward_calls(0), dense.backward_calls(0)
+
+    def _readout_span(self, p: Array) -> Span:
+        memory, last = self.memory, self.chunks[-1]
+        values, deltas = (memory.out[None],), (memory.delta_out[None],)
+        return replace(last.span, p=[p], inputs=[memory.a[-1]], values=values, deltas=deltas, below=last.top)
 
     def __call__(self, record: bool) -> Array:
         """Outputs (S, outputs, B) of what stands in `memory.x`, as a 2^-e where `exponent` holds e."""
@@ -68,8 +72,11 @@ class Network:
         self.state = tuple(Parameters(self.shape, memory.dtype) for _ in range(optimizer.slots))
         self.forward = self.through(memory)
         self.chunks = self.forward.chunks
-        self.runs = [self._chunk_runs(chunk) for chunk in self.chunks]
-        self.readout = self._readout_runs()
+        depth = self.shape.depth
+        self.runs = [
+            list(self._runs(range(chunk.lo, chunk.hi), chunk.span.deltas[0])) for chunk in self.chunks
+        ]
+        self.readout = list(self._runs(range(depth, depth + 1), memory.delta_out[None]))
         self.row = memory.ones[: self.shape.outputs].reshape(1, -1)
 
     def through(self, memory: Memory) -> Forward:
@@ -86,36 +93,28 @@ class Network:
         """From the input to the read-out."""
         return [run for runs in [*self.runs, self.readout] for run in runs]
 
-    def _chunk_runs(self, chunk: Chunk) -> list[Run]:
-        """A chunk's layers: the first layer, whose inputs are the data, stands alone."""
-        memory, p, runs = self.memory, self.parameters, []
-        delta, (lo, hi) = chunk.span.deltas[0], (max(chunk.lo, 1), chunk.hi)
-        if chunk.lo == 0:
-            state = tuple(slot.first[None] for slot in self.state)
-            tensors = Tensors(p.first[None], memory.arrays["gradient_first"], state)
-            runs.append(Run(tensors, memory.x.swapaxes(1, 2)[None], delta[:1], slice(0, 1), memory))
-        if hi > lo:
-            inner, g = slice(lo - 1, hi - 1), memory.arrays["gradient"]
-            g = g[inner] if memory.keeps_gradients else g[: hi - lo]
-            tensors = Tensors(p.hidden[inner], g, tuple(slot.hidden[inner] for slot in self.state))
-            runs.append(Run(tensors, memory.a[inner], delta[lo - chunk.lo :], slice(lo, hi), memory))
-        return runs
-
-    def _readout_runs(self) -> list[Run]:
-        memory, p = self.memory, self.parameters.readout
-        if p is None:
-            return []
-        state = tuple(slot.readout[None] for slot in self.state if slot.readout is not None)
-        tensors = Tensors(p[None], memory.arrays["gradient_readout"], state)
-        layers = slice(self.shape.depth, self.shape.depth + 1)
-        return [Run(tensors, memory.a[-1:], memory.delta_out[None], layers, memory)]
+    def _runs(self, layers: range, delta: Array) -> Iterator[Run]:
+        """Those of the parameters' runs that lie within these layers, whose deltas are given."""
+        memory = self.memory
+        for number, run in enumerate(self.shape.runs):
+            lo, hi = max(run.start, layers.start), min(run.stop, layers.stop)
+            if lo < hi:
+                own = slice(lo - run.start, hi - run.start)
+                g = memory.arrays[gradient(number)]
+                g = g[own] if memory.keeps_gradients else g[: hi - lo]
+                state = tuple(slot.runs[number][own] for slot in self.state)
+                tensors = Tensors(self.parameters.runs[number][own], g, state)
+                inputs = memory.a[lo - 1 : hi - 1] if lo else memory.x.swapaxes(1, 2)[None]
+                yield Run(
+                    tensors, inputs, delta[lo - layers.start : hi - layers.start], slice(lo, hi), memory
+                )
 
     def backward(self, record: bool, update: bool = True) -> None:
         """Loss, deltas and gradients of the last `forward`'s minibatch; with `update`, one optimizer step."""
         self._loss()
         self.updates += update
-        function, arguments = self.forward.start
-        function(*arguments)
+        for function, arguments in self.forward.start:
+            function(*arguments)
         self._finish(self.readout, record, update)
         for chunk, runs in zip(reversed(self.chunks), reversed(self.runs), strict=True):
             chunk.backward(record)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, groupby
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 
 from gradflow.nn.initializers import Initializer
 from gradflow.nn.parts.dense import bias as bias_of
-from gradflow.nn.parts.dense import cells, weights
+from gradflow.nn.parts.dense import cells, tensor_shape, weights
 from gradflow.streams import Purpose, stream
 
 Array = NDArray[Any]
@@ -35,9 +37,8 @@ class Shape:
     @property
     def parameters(self) -> int:
         """Weights and biases of one network."""
-        ends = self.fans[:1] + self.fans[self.depth :]
-        hidden = (self.depth - 1) * cells(self.width, self.width)
-        return hidden + sum(cells(*fans) for fans in ends)
+        fans = self.fans
+        return sum(len(run) * cells(*fans[run[0]]) for run in self.runs)
 
     @property
     def fans(self) -> list[tuple[int, int]]:
@@ -45,27 +46,35 @@ class Shape:
         hidden = [(self.features, self.width)] + [(self.width, self.width)] * (self.depth - 1)
         return hidden + [(self.width, self.outputs)] * self.readout
 
+    @property
+    def runs(self) -> list[range]:
+        """The layers that follow each other with tensors of one shape.
+
+        The first, whose input is the data, and the read-out, which the record leaves out, stand alone.
+        """
+        groups = groupby(range(1, self.depth), key=self.fans.__getitem__)
+        hidden = [[*layers] for _, layers in groups]
+        ends = [range(self.depth, self.depth + 1)] * self.readout
+        return [range(1), *(range(layers[0], layers[-1] + 1) for layers in hidden), *ends]
+
 
 class Parameters:
-    """Views of one flat buffer: first (S, n_0 + 1, W), hidden (L - 1, S, W + 1, W), readout (S, W + 1, n)."""
+    """`runs` are views of one flat buffer: of each of the shape's (k, S, fan_in + 1, fan_out)."""
 
     def __init__(self, shape: Shape, dtype: Any) -> None:
         self.shape = shape
         self.flat = aligned((shape.seeds * shape.parameters,), dtype)
         self.flat.fill(0)
-        s, n0, w = shape.seeds, shape.features, shape.width
-        edge = s * (n0 + 1) * w
-        inner = edge + (shape.depth - 1) * s * (w + 1) * w
-        self.first = self.flat[:edge].reshape(s, n0 + 1, w)
-        self.hidden = self.flat[edge:inner].reshape(shape.depth - 1, s, w + 1, w)
-        self.readout = self.flat[inner:].reshape(s, w + 1, shape.outputs) if shape.readout else None
+        self.runs: list[Array] = []
+        stop, fans = 0, shape.fans
+        for layers in shape.runs:
+            size = (len(layers), shape.seeds, *tensor_shape(*fans[layers[0]]))
+            start, stop = stop, stop + prod(size)
+            self.runs.append(self.flat[start:stop].reshape(size))
 
     def __iter__(self) -> Iterator[Array]:
         """Each layer's (S, fan_in + 1, fan_out), from the input to the read-out."""
-        yield self.first
-        yield from self.hidden
-        if self.readout is not None:
-            yield self.readout
+        return chain.from_iterable(self.runs)
 
     def draw(self, seeds: range, init: Initializer, bias: float) -> None:
         """Fill with the initial networks of these seeds: drawn in float64, then rounded to the dtype."""

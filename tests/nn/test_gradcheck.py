@@ -197,7 +197,10 @@ def transposed_weight(monkeypatch: pytest.MonkeyPatch) -> None:
         calls = quick.backward_calls
 
         def wrong(i: int) -> list[Call]:
-            return [(product, (w.T, delta, out)) for product, (w, delta, out) in calls(i)]
+            return [(product, (square(w), delta, out)) for product, (w, delta, out) in calls(i)]
+
+        def square(w: Array) -> Array:
+            return w.T if w.shape[0] == w.shape[1] else w
 
         monkeypatch.setattr(quick, "backward_calls", wrong)
         return quick
@@ -253,8 +256,8 @@ def readout_skipped_on_the_way_back(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def bind(self: Forward, *args: Any) -> None:
         real(self, *args)
-        product, (w, delta, top) = self.start
-        self.start = product, (np.ones_like(w), delta, top)
+        ((product, (w, delta, top)),) = self.start
+        self.start = [(product, (np.ones_like(w), delta, top))]
 
     monkeypatch.setattr(Forward, "__init__", bind)
 
@@ -273,7 +276,7 @@ def updated_before_the_layer_below_saw_it(monkeypatch: pytest.MonkeyPatch) -> No
     real = Network.backward
 
     def wrong(self: Network, record: bool, update: bool = True) -> None:
-        self.parameters.hidden[...] *= 0.99
+        self.parameters.flat[...] *= 0.99
         real(self, record, update)
 
     monkeypatch.setattr(Network, "backward", wrong)

@@ -18,6 +18,19 @@ def test_views_cover_the_flat_buffer_once() -> None:
     assert sorted(p.flat) == sorted(np.repeat(np.arange(1, 6), counts))
 
 
+@pytest.mark.parametrize(
+    ("depth", "readout", "runs"),
+    [(1, False, [1]), (1, True, [1, 1]), (2, True, [1, 1, 1]), (9, False, [1, 8]), (9, True, [1, 8, 1])],
+)
+def test_the_first_layer_and_the_readout_are_runs_of_their_own(
+    depth: int, readout: bool, runs: list[int]
+) -> None:
+    shape = Shape(5, 5, depth, 5, 7, readout)  # though all tensors have one shape
+    p = Parameters(shape, np.float32)
+    assert [len(run) for run in p.runs] == runs == [len(layers) for layers in shape.runs]
+    assert [layer for layers in shape.runs for layer in layers] == list(range(depth + readout))
+
+
 @pytest.mark.parametrize("readout", [True, False])
 def test_layers_have_the_shapes_of_their_fans(readout: bool) -> None:
     shape = Shape(3, 5, 4, 2 if readout else 5, 7, readout, 2)

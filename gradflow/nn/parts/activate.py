@@ -66,9 +66,9 @@ class _QuickActivate(Quick):
     """Slopes of all layers at once, into the array that the deltas then overwrite."""
 
     def __init__(self, phi: Activation, place: int, span: Span) -> None:
-        self.phi, self.span = phi, span
+        self.phi, self.place, self.span = phi, place, span
         self.z, self.a = span.values[place - 1], span.values[place]
-        self.d, self.u = span.deltas[place - 1], span.deltas[place]
+        self.d = span.deltas[place - 1]
         k, s, w, b = self.z.shape
         self.column = span.ones[:b]
         self.saturated = span.saturated.reshape(-1)
@@ -76,12 +76,12 @@ class _QuickActivate(Quick):
         self.shallow = np.array(SATURATED * phi.steepest, self.z.dtype)
 
     def forward_calls(self, i: int) -> list[Call]:
-        kept, zeros = (self.span.bare(v) for v in (self.span.work.kept[i], self.span.work.zeros))
-        z, a = self.span.bare(self.z[i]), self.span.bare(self.a[i])
-        return [(self.phi.value, (z, a, Work(kept, zeros)))]
+        span = self.span
+        work = Work(span.bare(span.work.kept[i]), span.zeros)
+        return [(self.phi.value, (span.value[self.place - 1][i], span.value[self.place][i], work))]
 
     def backward_calls(self, i: int) -> list[Call]:
-        d, u = self.span.bare(self.d[i]), self.span.bare(self.u[i])
+        d, u = self.span.delta[self.place - 1][i], self.span.delta[self.place][i]
         return [(np.multiply, (d, u, d))]
 
     def settle_forward(self, record: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -73,6 +74,21 @@ class Span:
     def bare(self, v: Array) -> Array:
         """A layer's view without the axis of the networks, where there is but one."""
         return v[0] if self.single else v
+
+    @cached_property
+    def value(self) -> list[list[Array]]:
+        """`bare` views of `values`, of each layer of each part: one object for all calls of a layer."""
+        return [[self.bare(v) for v in values] for values in self.values]
+
+    @cached_property
+    def delta(self) -> list[list[Array]]:
+        """Of `deltas` in the same way."""
+        return [[self.bare(v) for v in deltas] for deltas in self.deltas]
+
+    @cached_property
+    def zeros(self) -> Array:
+        """Of the zeros to compare with."""
+        return self.bare(self.work.zeros)
 
 
 class Quick:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -29,9 +30,14 @@ class Dense(Part):
         return _QuickDense(place, span)
 
 
+def tensor_shape(fan_in: int, fan_out: int) -> tuple[int, int]:
+    """That of p."""
+    return fan_in + 1, fan_out
+
+
 def cells(fan_in: int, fan_out: int) -> int:
     """The numbers in p."""
-    return (fan_in + 1) * fan_out
+    return prod(tensor_shape(fan_in, fan_out))
 
 
 def weights(p: Array) -> Array:
@@ -59,15 +65,15 @@ class _QuickDense(Quick):
 
     def __init__(self, place: int, span: Span) -> None:
         self.span, self.product = span, np.dot if span.single else np.matmul
-        self.z, self.delta, self.above = span.values[place], span.deltas[place], span.deltas[-1]
+        self.z, self.delta, self.above = span.value[place], span.delta[place], span.delta[-1]
 
     def forward_calls(self, i: int) -> list[Call]:
         span = self.span
-        return [self._call(span.p[i].swapaxes(1, 2), span.inputs[i], self.z[i])]
+        views = span.bare(span.p[i].swapaxes(1, 2)), span.bare(span.inputs[i]), self.z[i]
+        return [(self.product, views)]
 
     def backward_calls(self, i: int) -> list[Call]:
-        out = self.above[i - 1] if i else self.span.below
-        return [] if out is None else [self._call(weights(self.span.p[i]), self.delta[i], out)]
-
-    def _call(self, *views: Array) -> Call:
-        return self.product, tuple(map(self.span.bare, views))
+        span = self.span
+        below = None if span.below is None else span.bare(span.below)
+        out = self.above[i - 1] if i else below
+        return [] if out is None else [(self.product, (span.bare(weights(span.p[i])), self.delta[i], out))]
