@@ -48,13 +48,15 @@ class Chunk:
     def _span(self, p: list[Array]) -> Span:
         memory, lo, hi = self.memory, self.lo, self.hi
         k, w, arrays = hi - lo, memory.shape.width, memory.arrays
-        early = any(part.early for part in self.parts)
+        early, last = any(part.early for part in self.parts), memory.deltas[-1]
+        kept = [(v, part.keeps) for v, part in zip(memory.values, self.parts, strict=False)]
+        inner = [v[lo:hi] if keeps else v[:k] for v, keeps in kept]
         return Span(
             p=p,
             inputs=[memory.a[i - 1] if i else memory.x.swapaxes(1, 2) for i in range(lo, hi)],
-            values=(memory.z[:k], memory.a[lo:hi, :, :w]),
-            deltas=(memory.d[lo:hi] if early else memory.d[:k], memory.z[:k]),
-            below=memory.z[memory.chunk - 1] if lo else None,
+            values=(*inner, memory.a[lo:hi, :, :w]),
+            deltas=(memory.d[lo:hi] if early else memory.d[:k], *(v[:k] for v in memory.deltas)),
+            below=last[memory.chunk - 1] if lo else None,
             work=Work(memory.work.kept[:k], memory.work.zeros),
             marks=arrays["marks"][:k],
             ones=memory.ones,

@@ -4,7 +4,8 @@ Per layer and contiguous, so that a layer is one matrix and a chunk of layers is
 
     A  (L, S, W + 1, B)   outputs of layers; the last row is 1, or 2^-e where a layer carries the exponent e
     D  (L | n, S, W, B)   deltas at z, over slopes: all layers' if a part settles these on the way forward
-    Z  (n, S, W, B)       scratch of one chunk of n layers: z going forward, u = W delta going back
+    Z  (n, S, W, B)       scratch of one chunk of n layers: z going forward, u = W delta going back; more such
+                          arrays stand behind further parts of a layer
     K  (n, S, W, B)       more of it: what a part keeps for its slope going forward, squares going back
     G  (n | L, S, W+1, W) gradients of one chunk, a run of layers each; of all layers when clipped together
 """
@@ -51,7 +52,7 @@ def layout(model: Model, dtype: Any, keep_gradients: bool = False) -> Layout:
         "y": (s, b, shape.outputs),
         "a": (layers, s, w + 1, b),
         "d": (layers if early else n, s, w, b),
-        "z": (n, s, w, b),
+        **{name: (layers if keeps else n, s, w, b) for name, keeps in _between(model).items()},
         "kept": (n, s, w, b),
         "zeros": (s, w, b),
         "out": (s, shape.outputs, b),
@@ -69,6 +70,12 @@ def layout(model: Model, dtype: Any, keep_gradients: bool = False) -> Layout:
         **{name: (size, np.int64) for name, size in exponents.items()},
         "marks": ((n, s, w, b), np.bool_),
     }
+
+
+def _between(model: Model) -> dict[str, bool]:
+    """Values behind parts of a layer but the last, deltas behind all but two; whether all layers keep theirs."""
+    inner = {f"value.{j}": part.keeps for j, part in enumerate(model.parts[:-1])}
+    return inner | {f"delta.{j}": False for j in range(2, len(model.parts))}
 
 
 def gradient(run: int) -> str:
@@ -92,7 +99,9 @@ class Memory:
             name: np.zeros(shape, kind) if name in UNTOUCHED else aligned(shape, kind)
             for name, (shape, kind) in layout(model, self.dtype, keep_gradients).items()
         }
-        self.x, self.y, self.a, self.d, self.z = (self.arrays[name] for name in "xyadz")
+        self.x, self.y, self.a, self.d = (self.arrays[name] for name in "xyad")
+        between, inner = [self.arrays[name] for name in _between(model)], len(model.parts) - 1
+        self.values, self.deltas = between[:inner], [between[0], *between[inner:]]  # of a chunk, see above
         self.out, self.delta_out, self.ones = (self.arrays[name] for name in ("out", "delta_out", "ones"))
         self.work = Work(self.arrays["kept"], self.arrays["zeros"])
         self.x[:, :, -1] = self.a[:, :, -1] = 1

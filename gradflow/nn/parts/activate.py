@@ -41,6 +41,11 @@ class Activate(Part):
         """A slope that is taken from z must be taken before z is overwritten."""
         return not self.phi.from_output
 
+    @property
+    def keeps(self) -> bool:  # type: ignore[override]
+        """Else it is taken from a."""
+        return self.phi.from_output
+
     def value(self, p: Array, x: Array) -> Array:
         return self.phi.phi(_beside_kinks(x, self.phi.kinks) if np.iscomplexobj(x) else x)
 

@@ -29,6 +29,7 @@ class Part:
     flat: ClassVar[bool] = False  # a delta of 0 may be left of one that is not
     homogeneous: ClassVar[bool] = True  # value(2^k x) = 2^k value(x), biases scaled too
     early: ClassVar[bool] = False  # the quick form settles slopes on the way forward: all layers keep theirs
+    keeps: ClassVar[bool] = False  # it reads its value on the way back: all layers keep theirs
 
     def value(self, p: Array, x: Array) -> Array:
         """y; complex with an x or p that is, for the complex step."""
