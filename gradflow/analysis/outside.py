@@ -6,7 +6,7 @@ all layers whatever c is (Glorot & Bengio 2010, eq. 14).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import log
 from typing import Any
@@ -18,6 +18,7 @@ from gradflow.analysis.differences import RECORDED
 from gradflow.analysis.flow import fit_flow
 from gradflow.analysis.history import history_of
 from gradflow.analysis.summary import Flow, Flows, Summary, Theory, TrainingResult
+from gradflow.analysis.weakest import weakest_symptom
 from gradflow.recording import PER_LAYER
 
 Array = NDArray[np.float64]
@@ -71,27 +72,32 @@ def summarize_outside(id: str, config: dict[str, Any], recording: Mapping[str, A
     kind, log_delta = config["data"]["kind"], recording["log_delta_norm"]
     usable = np.flatnonzero((log_delta < np.inf).all(axis=(1, 2)))
     final = int(usable[-1]) if usable.size else 0 if kind == "delta" else len(log_delta) - 1
+    names = config["data"]["layers"]
+    flows = Flows(_flow(recording, 0, kind, names), _flow(recording, final, kind, names))
     return Summary(
         id=id,
         path=id,
         name=config["name"],
         status="completed",
         config=config,
-        flow=Flows(_flow(recording, 0, kind), _flow(recording, final, kind)),
+        flow=flows,
         theory=Theory(reason=UNKNOWN),
         training=TrainingResult(config["training"]["steps"]),
+        symptoms=weakest_symptom((flows.initial, flows.final)),
         history=history_of(
             {name: array[: final + 1] for name, array in recording.items()}, STABLE_DECADES, PATIENCE
         ),
     )
 
 
-def _flow(recording: Mapping[str, Array], row: int, kind: str) -> Flow:
+def _flow(recording: Mapping[str, Array], row: int, kind: str, names: Sequence[str]) -> Flow:
     arrays = {name: recording[name][row] for name in KINDS.values()}
     flow = fit_flow(arrays, int(recording["step"][row]), STABLE_DECADES)
-    if kind == "delta":
-        return _of_underflow(flow, arrays["log_delta_norm"]) if flow.verdict == "dead" else flow
-    return replace(flow, verdict="undetermined", reason=NO_C)
+    if kind != "delta":
+        return replace(flow, verdict="undetermined", reason=NO_C, dead_networks=None)
+    if flow.weakest:
+        flow = replace(flow, weakest=replace(flow.weakest, name=names[flow.weakest.layer - 1]))
+    return _of_underflow(flow, arrays["log_delta_norm"]) if flow.verdict == "dead" else flow
 
 
 def _of_underflow(flow: Flow, log_delta: Array) -> Flow:
@@ -107,4 +113,4 @@ def _of_underflow(flow: Flow, log_delta: Array) -> Flow:
         f"delta is 0 up to layer {dead + 1}, where the numbers end: it is {edge}. "
         f"Record in float64, as of model.double(){passing}"
     )
-    return replace(flow, verdict="vanishing", reason=reason)
+    return replace(flow, verdict="vanishing", reason=reason, dead_networks=0)

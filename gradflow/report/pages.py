@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradflow.analysis.summary import Flow, Summary
 from gradflow.report import markdown, sentences
-from gradflow.report.numbers import count, counted, half_width, number, power, with_error
+from gradflow.report.numbers import count, counted, factor, half_width, number, power
 from gradflow.report.page import (
     Bars,
     Block,
@@ -79,14 +79,17 @@ def _verdicts(summary: Summary) -> list[Block]:
     initial, *after = flows(summary)
     words = [
         sentences.measured_sentence(initial, edge),
+        sentences.weakest_sentence(initial),
         sentences.cause_sentence(initial, model.get("activation", {}).get("name", "")),
         sentences.theory_sentence(summary.theory, initial, bool(after)),
     ]
     blocks: list[Block] = [Sentence(sentences.verdict_sentence(initial), initial.verdict)]
     blocks += [Sentence(text) for text in words if text]
     for flow in after:
-        text = f"After {counted(flow.step, 'step')} {sentences.verdict_sentence(flow)}"
-        blocks.append(Sentence(text, flow.verdict))
+        said = f"{sentences.verdict_sentence(flow)}{sentences.all_the_same(flow, summary.training)}"
+        further = sentences.reason_sentence(flow), sentences.weakest_sentence(flow)
+        blocks.append(Sentence(f"After {counted(flow.step, 'step')} {said}", flow.verdict))
+        blocks += [Sentence(text) for text in further if text]
     tone = "" if summary.training.diverged_step is None else "overflow"
     trained = sentences.training_sentence(summary.training)
     return [*blocks, *([Sentence(trained, tone)] if trained else [])]
@@ -116,7 +119,7 @@ def _factors(summary: Summary) -> list[Block]:
 
 def _measured(flow: Flow) -> tuple[str, str, str, str]:
     error = half_width(flow.c, flow.c_low, flow.c_high)
-    c = with_error(flow.c, flow.c_low, flow.c_high)
+    c = factor(flow.c, flow.c_low, flow.c_high)
     return f"step {count(flow.step)}", c, number(flow.weight_factor, error), number(flow.slope_factor, error)
 
 

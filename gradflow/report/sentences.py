@@ -6,17 +6,19 @@ from math import inf, log, log10
 from typing import Any
 
 from gradflow.analysis.differences import RECORDED
-from gradflow.analysis.summary import Advice, Flip, Flow, Summary, Symptom, Theory, TrainingResult
+from gradflow.analysis.summary import Advice, Flip, Flow, Summary, Symptom, Theory, TrainingResult, Weakest
 from gradflow.analysis.verdict import unstable_depth
 from gradflow.report.numbers import (
     count,
     counted,
     decades,
+    factor,
     half_width,
     number,
     percent,
     power,
     scalar,
+    spread,
     with_error,
 )  # fmt: skip
 
@@ -27,13 +29,63 @@ CLOSE = 2.0  # standard errors within which measurement and theory agree
 
 
 def verdict_sentence(flow: Flow) -> str:
-    """The verdict with its numbers: vanishing: each layer passes 0.707 of the gradient; ... c^50 = 3e-8."""
+    """The verdict with its numbers: vanishing: each layer passes 0.707 of the gradient; ... c^50 = 3e-8.
+
+    Where most networks are dead it leads with that, and where one layer alone makes the verdict, with it.
+    """
     if flow.c is None:
         return f"{flow.verdict}: {flow.reason or 'no factor can be fitted'}"
-    depth, c = flow.transitions + 1, with_error(flow.c, flow.c_low, flow.c_high)
-    does = f"multiplies the gradient by {c}" if flow.verdict == "exploding" else f"passes {c} of the gradient"
-    whole = f"c^{depth} = {power_of(flow.c, depth)}"
-    return f"{flow.verdict}: each layer {does}; over {count(depth)} layers {whole}"
+    one, depth = flow.weakest, flow.transitions + 1
+    if one is not None and one.verdict_without != flow.verdict != "dead":
+        return f"{flow.verdict}: {_survivors(flow)}{_alone(one)} of the gradient; {_without(one)}"
+    whole = f"over {count(depth)} layers c^{depth} = {power_of(flow.c, depth)}"
+    return f"{flow.verdict}: {_survivors(flow)}{_each(flow)}; {whole}"
+
+
+def _each(flow: Flow) -> str:
+    """What each layer does; of a wide interval, with both of its ends."""
+    ends = spread(flow.c, flow.c_low, flow.c_high)
+    c = number(flow.c) if ends else with_error(flow.c, flow.c_low, flow.c_high)
+    interval = f" (95%: {ends})" if ends else ""
+    if flow.verdict == "exploding":
+        return f"each layer multiplies the gradient by {c}{interval}"
+    return f"each layer passes {c} of the gradient{interval}"
+
+
+def _survivors(flow: Flow) -> str:
+    """What a mean is over where networks are dead, these first where they are most; "" where none is."""
+    dead, networks = flow.dead_networks or 0, flow.networks or 0
+    alive = count(networks - dead)
+    if flow.verdict == "dead":
+        are = "is" if networks - dead == 1 else "are"
+        return f"{count(dead)} of {count(networks)} networks are dead; over the {alive} that {are} alive, "
+    return f"over the {alive} of {count(networks)} networks alive, " if dead else ""
+
+
+def _alone(one: Weakest) -> str:
+    """The layer that decides, with its factor: layer 31 alone passes 0.004."""
+    does = (
+        f"passes {number(one.factor)}"
+        if one.factor < 1
+        else f"multiplies the gradient by {number(one.factor)}"
+    )
+    return f"{one.name or f'layer {count(one.layer)}'} alone {does}"
+
+
+def _without(one: Weakest) -> str:
+    return f"without it c = {factor(one.c_without, one.c_without_low, one.c_without_high)}"
+
+
+def weakest_sentence(flow: Flow) -> str:
+    """The layer that alone decides the ratio, its cause, and what is left without it; "" if none does."""
+    one = flow.weakest
+    if one is None:
+        return ""
+    words = _alone(one)
+    cause = f", by {one.by}" if one.by else ""
+    reach = f"the others' spread reaches to {number(one.allowed)}"
+    then = "still" if one.verdict_without == flow.verdict else "then"
+    return f"{words[0].upper()}{words[1:]}{cause} ({reach}); {_without(one)}, {then} {one.verdict_without}."
 
 
 def power_of(c: float, depth: int) -> str:
@@ -58,9 +110,15 @@ def measured_sentence(flow: Flow, stable_decades: float) -> str:
         f"The norms follow a power of the layer better than {number(flow.c)}^L."
         if flow.law == "power"
         else "",
-        f"{flow.reason[0].upper()}{flow.reason[1:]}." if flow.reason else "",
+        reason_sentence(flow),
     ]
     return " ".join(part for part in parts if part)
+
+
+def reason_sentence(flow: Flow) -> str:
+    """What a flow that has a c says beside it, such as which networks are dead; "" where there is nothing."""
+    reason = flow.reason if flow.c is not None else None
+    return f"{reason[0].upper()}{reason[1:]}." if reason else ""
 
 
 def _outside(flow: Flow) -> str:
@@ -102,7 +160,7 @@ def theory_sentence(theory: Theory, flow: Flow, trained: bool) -> str:
     words = f"Theory expects {number(expected, error)} at this depth and width"
     if flow.c is not None and abs(flow.c - expected) < EQUAL * expected:
         words += "; c at initialization equals it to six digits"
-    elif theory.sigmas is not None:
+    elif flow.c is not None and theory.sigmas is not None:
         off = number_of_sigmas(theory.sigmas, judged=not narrow)
         words += f"; c at initialization is {off} from it"
     words += f". {narrow}" if narrow else "."
@@ -167,6 +225,18 @@ def training_sentence(training: TrainingResult) -> str:
     if training.accuracy_final is None:
         return f"{words}."
     return f"{words}; accuracy {percent(training.accuracy_final)} on held-out samples."
+
+
+def all_the_same(flow: Flow, training: TrainingResult) -> str:
+    """That the loss fell though the gradient does not flow: a clause of the final verdict, or ""."""
+    first, last = training.loss_initial, training.loss_final
+    if flow.verdict == "stable" or first is None or last is None:
+        return ""
+    highest = last if training.loss_final_high is None else training.loss_final_high
+    if highest >= first:
+        return ""
+    final = with_error(last, training.loss_final_low, training.loss_final_high)
+    return f"; all the same the loss fell from {number(first)} to {final}"
 
 
 def flip_sentence(flip: Flip) -> str:

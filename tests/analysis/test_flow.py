@@ -76,7 +76,7 @@ def test_dead_networks_are_left_out_and_named() -> None:
     flow = fit_flow(row(log_delta), 0)
     assert flow.c == pytest.approx(0.9)
     assert flow.reason is not None
-    assert flow.reason.startswith("1 of 3 networks are dead and left out: no gradient passes layer 7")
+    assert flow.reason.startswith("1 of 3 networks is dead and left out: no gradient passes layer 7")
     assert np.isfinite(np.array(flow.profile.log10_delta, dtype=float)).all()
 
 
