@@ -47,6 +47,12 @@ class Weakest:
     verdict_without: str = "undetermined"
 
     @property
+    def called(self) -> str:
+        """The layer in a sentence: layer 31, or its own name if that is more than a number."""
+        name = self.name or f"{self.layer:,}"
+        return f"layer {name}" if name[0].isdigit() else name
+
+    @property
     def by(self) -> str:
         """The cause in words: the weights of layer 32; "" where it is not known."""
         if self.cause is None or self.cause_layer is None:

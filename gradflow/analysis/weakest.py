@@ -97,7 +97,7 @@ def weakest_symptom(flows: Iterable[Flow]) -> tuple[Symptom, ...]:
     if found is None or found.weakest is None:
         return ()
     one = found.weakest
-    message = f"{one.name or 'this layer'} alone decides the ratio"
+    message = f"{one.called} alone decides the ratio"
     message += f", by {one.by}" if one.by else ""
     if one.c_without is not None:
         message += f"; without it c is {one.c_without:.3g}"

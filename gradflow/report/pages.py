@@ -120,7 +120,13 @@ def _factors(summary: Summary) -> list[Block]:
 def _measured(flow: Flow) -> tuple[str, str, str, str]:
     error = half_width(flow.c, flow.c_low, flow.c_high)
     c = factor(flow.c, flow.c_low, flow.c_high)
-    return f"step {count(flow.step)}", c, number(flow.weight_factor, error), number(flow.slope_factor, error)
+    alive = f", {sentences.alive_of(flow)}" if flow.dead_networks else ""
+    return (
+        f"step {count(flow.step)}{alive}",
+        c,
+        number(flow.weight_factor, error),
+        number(flow.slope_factor, error),
+    )
 
 
 def _bars(flow: Flow) -> list[Block]:

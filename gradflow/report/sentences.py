@@ -14,6 +14,7 @@ from gradflow.report.numbers import (
     decades,
     factor,
     half_width,
+    norm,
     number,
     percent,
     power,
@@ -59,17 +60,18 @@ def _survivors(flow: Flow) -> str:
     if flow.verdict == "dead":
         are = "is" if networks - dead == 1 else "are"
         return f"{count(dead)} of {count(networks)} networks are dead; over the {alive} that {are} alive, "
-    return f"over the {alive} of {count(networks)} networks alive, " if dead else ""
+    return f"over the {alive_of(flow)}, " if dead else ""
+
+
+def alive_of(flow: Flow) -> str:
+    """How many networks the means of a flow are over, where some are dead: 3 of 4 networks alive."""
+    networks = flow.networks or 0
+    return f"{count(networks - (flow.dead_networks or 0))} of {count(networks)} networks alive"
 
 
 def _alone(one: Weakest) -> str:
     """The layer that decides, with its factor: layer 31 alone passes 0.004."""
-    does = (
-        f"passes {number(one.factor)}"
-        if one.factor < 1
-        else f"multiplies the gradient by {number(one.factor)}"
-    )
-    return f"{one.name or f'layer {count(one.layer)}'} alone {does}"
+    return f"{one.called} alone passes {norm(one.factor)}"
 
 
 def _without(one: Weakest) -> str:
@@ -81,11 +83,12 @@ def weakest_sentence(flow: Flow) -> str:
     one = flow.weakest
     if one is None:
         return ""
-    words = _alone(one)
     cause = f", by {one.by}" if one.by else ""
-    reach = f"the others' spread reaches to {number(one.allowed)}"
+    reach = f"the others' spread reaches to {norm(one.allowed)}"
     then = "still" if one.verdict_without == flow.verdict else "then"
-    return f"{words[0].upper()}{words[1:]}{cause} ({reach}); {_without(one)}, {then} {one.verdict_without}."
+    return (
+        f"One layer decides: {_alone(one)}{cause} ({reach}); {_without(one)}, {then} {one.verdict_without}."
+    )
 
 
 def power_of(c: float, depth: int) -> str:
