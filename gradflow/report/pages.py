@@ -7,7 +7,7 @@ from math import isfinite, log, log10
 from typing import TYPE_CHECKING, Any
 
 from gradflow.analysis.summary import Flow, Summary
-from gradflow.report import markdown, sentences
+from gradflow.report import headlines, markdown, sentences
 from gradflow.report.numbers import count, counted, factor, half_width, number, power
 from gradflow.report.page import (
     Bars,
@@ -79,15 +79,15 @@ def _verdicts(summary: Summary) -> list[Block]:
     initial, *after = flows(summary)
     words = [
         sentences.measured_sentence(initial, edge),
-        sentences.weakest_sentence(initial),
+        headlines.weakest_sentence(initial),
         sentences.cause_sentence(initial, model.get("activation", {}).get("name", "")),
         sentences.theory_sentence(summary.theory, initial, bool(after)),
     ]
-    blocks: list[Block] = [Sentence(sentences.verdict_sentence(initial), initial.verdict)]
+    blocks: list[Block] = [Sentence(headlines.verdict_sentence(initial), initial.verdict)]
     blocks += [Sentence(text) for text in words if text]
     for flow in after:
-        said = f"{sentences.verdict_sentence(flow)}{sentences.all_the_same(flow, summary.training)}"
-        further = sentences.reason_sentence(flow), sentences.weakest_sentence(flow)
+        said = f"{headlines.verdict_sentence(flow)}{headlines.all_the_same(flow, summary.training)}"
+        further = sentences.reason_sentence(flow), headlines.weakest_sentence(flow)
         blocks.append(Sentence(f"After {counted(flow.step, 'step')} {said}", flow.verdict))
         blocks += [Sentence(text) for text in further if text]
     tone = "" if summary.training.diverged_step is None else "overflow"
@@ -120,7 +120,7 @@ def _factors(summary: Summary) -> list[Block]:
 def _measured(flow: Flow) -> tuple[str, str, str, str]:
     error = half_width(flow.c, flow.c_low, flow.c_high)
     c = factor(flow.c, flow.c_low, flow.c_high)
-    alive = f", {sentences.alive_of(flow)}" if flow.dead_networks else ""
+    alive = f", {headlines.alive_of(flow)}" if flow.dead_networks else ""
     return (
         f"step {count(flow.step)}{alive}",
         c,
@@ -144,7 +144,7 @@ def _powers(summary: Summary) -> list[Block]:
     columns = (Column("L =", False), *(Column(count(depth)) for depth in depths), Column("e-fold"))
     rows = []
     for flow in measured:
-        powers = (sentences.power_of(flow.c or 0.0, depth) for depth in depths)
+        powers = (headlines.power_of(flow.c or 0.0, depth) for depth in depths)
         rows.append((f"step {count(flow.step)}", *powers, number(flow.efold_layers)))
     title = "c^L, and the layers that make a factor of e"
     return [Heading(title), Table(columns, tuple(rows))] if rows else []

@@ -2,14 +2,13 @@
 
 from dataclasses import replace
 from math import log, log10
-from typing import Any
 
 import numpy as np
 import pytest
 
 from gradflow.analysis.outside import Norms, summarize_outside
-from gradflow.analysis.summary import Flow, Flows, Profile, Summary, Theory, TrainingResult, Weakest
-from gradflow.report import markdown, sentences, terminal
+from gradflow.analysis.summary import Flows, Profile, Summary, Theory, TrainingResult
+from gradflow.report import headlines, markdown, sentences, terminal
 from gradflow.report.page import Chart, Heat, Page, Sentence, Table
 from gradflow.report.pages import layers_page, run_page
 from gradflow.report.terminal import Look
@@ -24,32 +23,32 @@ def words(page: Page) -> str:
 
 def test_the_verdict_is_one_sentence_with_its_numbers() -> None:
     made = flow(depth=50)
-    assert sentences.verdict_sentence(made) == (
+    assert headlines.verdict_sentence(made) == (
         "vanishing: each layer passes 0.707 ± 0.002 of the gradient; over 50 layers c^50 = 3e-8"
     )
 
 
 def test_an_exploding_gradient_is_multiplied() -> None:
     made = flow(1.1, verdict="exploding", c_low=1.1, c_high=1.1)
-    assert sentences.verdict_sentence(made) == (
+    assert headlines.verdict_sentence(made) == (
         "exploding: each layer multiplies the gradient by 1.1; over 51 layers c^51 = 129"
     )
 
 
 def test_what_has_no_c_says_why() -> None:
     made = flow(verdict="dead", c=None, reason="no gradient passes layer 7")
-    assert sentences.verdict_sentence(made) == "dead: no gradient passes layer 7"
+    assert headlines.verdict_sentence(made) == "dead: no gradient passes layer 7"
     assert sentences.measured_sentence(made, 1.0) == ""
 
 
 def test_a_power_beyond_floats_is_still_said() -> None:
     made = flow(2.1, depth=3000, verdict="exploding", c_power_depth={"3000": None})
-    assert sentences.verdict_sentence(made).endswith("over 3,000 layers c^3000 = 5e966")
+    assert headlines.verdict_sentence(made).endswith("over 3,000 layers c^3000 = 5e966")
 
 
 def test_the_measured_ratio_says_how_many_factors_it_is_of() -> None:
     made = flow(0.9, depth=51, log10_ratio=log10(0.9**50))
-    assert "over 51 layers c^51 = 0.0046" in sentences.verdict_sentence(made)
+    assert "over 51 layers c^51 = 0.0046" in headlines.verdict_sentence(made)
     assert sentences.measured_sentence(made, 1.0).startswith(
         "Measured from layer 51 to layer 1, 50 factors: 0.0052"
     )
@@ -265,108 +264,6 @@ def test_the_advice_comes_with_its_command() -> None:
 def test_a_symptom_comes_with_its_place_value_and_threshold() -> None:
     said = words(run_page(summary()))
     assert "stalled, step 40: 0.100 (threshold 0.200): the loss has stalled since step 40" in said
-
-
-def dying(dead: int, networks: int = 10, **changes: Any) -> Flow:
-    verdict = "dead" if 2 * dead > networks else "stable"
-    reason = f"{dead} of {networks} networks are dead and left out: no gradient passes layer 3"
-    made = flow(0.95, depth=3, verdict=verdict, networks=networks, dead_networks=dead, reason=reason)
-    return replace(made, **changes)
-
-
-def test_most_networks_dead_is_what_the_verdict_leads_with() -> None:
-    assert sentences.verdict_sentence(dying(7)) == (
-        "dead: 7 of 10 networks are dead; over the 3 that are alive, each layer passes 0.950 ± 0.002 of the "
-        "gradient; over 3 layers c^3 = 0.86"
-    )
-    assert "over the 1 that is alive, each layer" in sentences.verdict_sentence(dying(9))
-    said = words(run_page(summary(flow=Flows(dying(7), dying(8, step=100)))))
-    assert "After 100 steps dead: 8 of 10 networks are dead; over the 2 that are alive" in said
-
-
-@pytest.mark.parametrize("dead", [1, 5])
-def test_a_mean_over_survivors_says_so_and_the_dead_have_a_line(dead: int) -> None:
-    said = sentences.verdict_sentence(dying(dead))
-    assert said.startswith(f"stable: over the {10 - dead} of 10 networks alive, each layer passes 0.950")
-    assert f"{dead} of 10 networks are dead" in sentences.measured_sentence(dying(dead), 1.0)
-    tables = [
-        block
-        for block in run_page(summary(flow=Flows(dying(dead), dying(dead)))).blocks
-        if isinstance(block, Table)
-    ]
-    assert tables[0].rows[0][0] == f"step 0, {10 - dead} of 10 networks alive"
-
-
-def test_without_a_death_nothing_is_said_of_survivors() -> None:
-    said = words(run_page(summary(flow=Flows(dying(0, reason=None), dying(0, reason=None)))))
-    assert "alive" not in said
-    assert "dead" not in said
-
-
-ONE = Weakest(31, 0.004, 0.35, "slopes", 31, None, 0.97, 0.95, 0.99, "stable")
-
-
-def test_one_layer_that_makes_the_verdict_is_in_its_sentence() -> None:
-    made = flow(0.8, weakest=ONE)
-    assert sentences.verdict_sentence(made) == (
-        "vanishing: layer 31 alone passes 0.0040 of the gradient; without it c = 0.97 ± 0.02"
-    )
-    assert sentences.weakest_sentence(made) == (
-        "One layer decides: layer 31 alone passes 0.0040, by the slopes of layer 31 (the others' spread "
-        "reaches to 0.35); without it c = 0.97 ± 0.02, then stable."
-    )
-
-
-def test_one_layer_of_a_gradient_that_vanishes_anyway_is_told_after_the_verdict() -> None:
-    one = Weakest(31, 0.004, 0.35, "weights", 32, None, 0.7, 0.68, 0.72, "vanishing")
-    made = flow(0.6, weakest=one)
-    assert sentences.verdict_sentence(made).startswith("vanishing: each layer passes 0.600 ± 0.002")
-    said = words(run_page(summary(flow=Flows(made, made))))
-    assert "layer 31 alone passes 0.0040, by the weights of layer 32" in said
-    assert "without it c = 0.70 ± 0.02, still vanishing." in said
-
-
-@pytest.mark.parametrize(("name", "called"), [("fc31", "fc31"), ("31", "layer 31"), (None, "layer 31")])
-def test_a_layer_of_another_program_keeps_its_name(name: str | None, called: str) -> None:
-    assert f"vanishing: {called} alone" in sentences.verdict_sentence(
-        flow(0.8, weakest=replace(ONE, name=name))
-    )
-
-
-def test_a_wide_interval_of_c_is_told_by_its_ends_with_c_beside() -> None:
-    made = flow(0.86, depth=3, verdict="stable", c_low=0.36, c_high=2.1)
-    assert sentences.verdict_sentence(made) == (
-        "stable: each layer passes 0.860 of the gradient (95%: 0.36 to 2.1); over 3 layers c^3 = 0.64"
-    )
-    page = run_page(summary(flow=Flows(made, made)))
-    assert "0.36 to 2.1" in terminal.render(page, PIPE)
-    assert "0.9 ± 1" not in terminal.render(page, PIPE)
-
-
-@pytest.mark.parametrize(
-    ("training", "verdict", "said"),
-    [
-        ((2.31, 0.12, 0.1, 0.14), "vanishing", "; all the same the loss fell from 2.31 to 0.12 ± 0.02"),
-        ((2.31, 0.12, None, None), "exploding", "; all the same the loss fell from 2.31 to 0.120"),
-        ((2.31, 2.2, 1.9, 2.5), "vanishing", ""),  # within its spread
-        ((2.31, 2.31, None, None), "vanishing", ""),
-        ((2.31, 0.12, 0.1, 0.14), "stable", ""),
-        ((None, None, None, None), "vanishing", ""),
-        ((None, 0.1, None, None), "vanishing", ""),
-    ],
-)
-def test_a_network_that_learnt_says_so_beside_a_final_verdict(
-    training: tuple[float | None, ...], verdict: str, said: str
-) -> None:
-    first, last, low, high = training
-    result = TrainingResult(100, first, last, low, high)
-    final = flow(0.8, step=100, verdict=verdict)
-    assert sentences.all_the_same(final, result) == said
-    if said:
-        page = words(run_page(summary(flow=Flows(flow(), final), training=result)))
-        assert any(
-            line.startswith(f"After 100 steps {verdict}") and said in line for line in page.split("\n")
-        )
 
 
 def test_an_overflow_has_no_distance_from_theory() -> None:
