@@ -145,8 +145,8 @@ def _counted(brief: Brief) -> Brief | None:
     recordings; the share of saturated units alone remains unknown.
     """
     flows = brief["flow"]["initial"], brief["flow"]["final"]
-    before = [flow for flow in flows if "dead_networks" not in flow]
-    if any(flow["reason"] is not None for flow in before):
+    before = [flow for flow in flows if not flow.keys() >= _Counted.__optional_keys__]
+    if any(flow["reason"] is not None or flow.keys() & _Counted.__optional_keys__ for flow in before):
         return None
     for flow in before:
         flow["networks"], flow["dead_networks"], flow["saturated"] = brief["config"].get("seeds"), 0, None

@@ -58,15 +58,14 @@ def test_a_summary_from_before_theory_had_a_ratio_is_made_again(tmp_path: Path) 
 COUNTED = ("networks", "dead_networks", "saturated", "weakest")  # what a flow of before lacks
 
 
-def before(run: Run, reason: str | None = None) -> dict[str, Any]:
+def before(run: Run, **reasons: str) -> None:
     """The summary of a run as it was before flows told of their networks, written in the place of its own."""
     document: dict[str, Any] = json.loads((run.path / "summary.json").read_text())
-    for one in document["flow"].values():
+    for place, one in document["flow"].items():
         for key in COUNTED:
             del one[key]
-        one["reason"] = reason
+        one["reason"] = reasons.get(place)
     (run.path / "summary.json").write_text(json.dumps(document))
-    return document
 
 
 def test_a_row_of_before_needs_no_recording_where_no_network_is_dead(run: Run) -> None:
@@ -78,9 +77,10 @@ def test_a_row_of_before_needs_no_recording_where_no_network_is_dead(run: Run) -
     assert (found["networks"], found["dead_networks"], found["dead_networks_final"]) == (2, 0, 0)
 
 
-def test_a_row_of_before_with_a_reason_is_made_again(run: Run) -> None:
+@pytest.mark.parametrize("place", ["initial", "final"])
+def test_a_row_of_before_with_a_reason_is_made_again(run: Run, place: str) -> None:
     expected = read_row(run)
-    before(run, "1 of 2 networks are dead and left out: no gradient passes layer 3")
+    before(run, **{place: "1 of 2 networks are dead and left out: no gradient passes layer 3"})
     assert read_row(open_run(run.path)) == expected
 
 
