@@ -23,7 +23,7 @@ Array = NDArray[Any]
 
 FEWEST = 5  # factors; the spread of fewer than four others is not known
 NORMAL = 1.4826  # standard deviations of a normal law in its median absolute deviation
-FALSE_ALARM = 0.001  # the probability, about, that one of a healthy network's factors stands out
+FALSE_ALARM = 0.001  # about the probability that one of a healthy network's factors stands out; 0.005 below 7
 TAIL = 1.3  # decay length of ln|w|, w normal, in such deviations
 FEW = 12  # factors up to which the deviation itself is uncertain: it enters as 1 + (FEW / T)^2
 ROUNDING = 1e-6  # of a factor in float32: the least spread
