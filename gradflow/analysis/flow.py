@@ -26,6 +26,7 @@ LN10 = log(10.0)
 PROFILE_LAYERS = 200
 DRAWN_DIGITS = 7  # of what is there to be drawn, decimals of logs: more would double summary.json for nothing
 DEPTHS = (10, 20, 50, 100)
+NO_STEP = "c needs two hidden layers: there is no step between layers"
 POWER_EVIDENCE = 2.0  # difference in T ln(residual) from which a power law is preferred: 2.7 times as likely
 POWER_FEWEST = 10  # increments; of two that are random one in five would look like a power law
 
@@ -62,18 +63,8 @@ def increments(log_delta: Array) -> Array:
 
 def fit_flow(row: Row, step: int, stable_decades: float = 1.0) -> Flow:
     """The Flow of one row; `row` has `log_delta_norm`, and what else it has goes into factors and profile."""
-    log_delta = row["log_delta_norm"]
-    depth, networks = log_delta.shape
-    dead_networks = int(np.isneginf(log_delta).any(axis=0).sum())
-    blank = Flow(
-        step,
-        transitions=depth - 1,
-        layers=window(depth),
-        networks=networks,
-        dead_networks=dead_networks,
-        saturated=_saturated(row),
-        profile=_profile(row),
-    )
+    log_delta, blank = row["log_delta_norm"], _blank(row, step)
+    networks, dead_networks = log_delta.shape[1], blank.dead_networks or 0
     if not (log_delta < np.inf).all():  # nan fails this too
         return replace(blank, verdict="overflow", reason=f"the delta norms are not finite at step {step}")
     measured = measure(log_delta)
@@ -81,11 +72,26 @@ def fit_flow(row: Row, step: int, stable_decades: float = 1.0) -> Flow:
     if dead_networks == networks:
         return replace(blank, verdict="dead", reason=dead)
     if measured.log_c is None or measured.log_ratio is None:
-        return replace(blank, reason="c needs two hidden layers: there is no step between layers")
-    found = _with_c(blank, row, measured, measured.log_c, measured.log_ratio, stable_decades)
-    if are_most(dead_networks, networks):
-        return replace(found, verdict="dead", borderline=False, reason=dead)
-    return replace(found, reason=dead)
+        found = replace(blank, reason="; ".join(filter(None, (dead, NO_STEP))))
+    else:
+        found = _with_c(blank, row, measured, measured.log_c, measured.log_ratio, stable_decades)
+        found = replace(found, reason=dead)
+    return replace(found, verdict="dead", borderline=False) if are_most(dead_networks, networks) else found
+
+
+def _blank(row: Row, step: int) -> Flow:
+    """What is known of a flow whether or not it has a c."""
+    log_delta = row["log_delta_norm"]
+    depth, networks = log_delta.shape
+    return Flow(
+        step,
+        transitions=depth - 1,
+        layers=window(depth),
+        networks=networks,
+        dead_networks=int(np.isneginf(log_delta).any(axis=0).sum()),
+        saturated=_saturated(row),
+        profile=_profile(row),
+    )
 
 
 def _dead(log_delta: Array) -> str:

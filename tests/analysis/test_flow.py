@@ -136,6 +136,16 @@ def test_one_layer_has_no_c() -> None:
     assert flow.reason is not None
 
 
+@pytest.mark.parametrize(("dead", "verdict"), [(1, "undetermined"), (3, "dead"), (4, "dead")])
+def test_the_dead_networks_of_one_layer_are_told_too(dead: int, verdict: str) -> None:
+    log_delta = np.zeros((1, 4))
+    log_delta[0, :dead] = -np.inf
+    flow = fit_flow(row(log_delta), 0)
+    assert (flow.verdict, flow.c, flow.dead_networks) == (verdict, None, dead)
+    assert flow.reason is not None
+    assert flow.reason.startswith("all 4 networks are dead" if dead == 4 else f"{dead} of 4 networks")
+
+
 def test_factors_multiply_to_c() -> None:
     log_delta = walk(0.8, networks=3, noise=0.2)
     rising = np.vstack([-np.diff(log_delta, axis=0), np.ones((1, 3))])
