@@ -26,6 +26,10 @@ RESULTS = {  # a row's name for it -> where it stands in a Summary
     "verdict": "flow.initial.verdict",
     "borderline": "flow.initial.borderline",
     "transitions": "flow.initial.transitions",
+    "networks": "flow.initial.networks",
+    "dead_networks": "flow.initial.dead_networks",
+    "saturated": "flow.initial.saturated",
+    "symptoms": "symptoms",
     "loss_final": "training.loss_final",
     "loss_final_low": "training.loss_final_low",
     "loss_final_high": "training.loss_final_high",
@@ -36,6 +40,8 @@ RESULTS = {  # a row's name for it -> where it stands in a Summary
     "c_final_high": "flow.final.c_high",
     "log10_ratio_final": "flow.final.log10_ratio",
     "verdict_final": "flow.final.verdict",
+    "dead_networks_final": "flow.final.dead_networks",
+    "saturated_final": "flow.final.saturated",
     "sigmas": "theory.sigmas",
     "c_theory": "theory.c_finite_width",
     "log10_ratio_theory": "theory.log10_ratio",
@@ -135,7 +141,7 @@ def row_of(summary: Summary) -> Row:
     """The row of a run."""
     flows = {name: {**vars(flow), "profile": vars(flow.profile)} for name, flow in vars(summary.flow).items()}
     parts = {"flow": flows, "theory": vars(summary.theory), "training": vars(summary.training)}
-    return row_from({**vars(summary), **parts}, summary.path)
+    return row_from({**vars(summary), **parts, "symptoms": [*map(vars, summary.symptoms)]}, summary.path)
 
 
 def row_from(document: Mapping[str, Any], path: str) -> Row:
@@ -146,7 +152,7 @@ def row_from(document: Mapping[str, Any], path: str) -> Row:
         "training": document["training"],
     }  # fmt: skip
     values = {name: parts[part][key] for name, part, key in _PLACES}
-    values["path"] = path
+    values["path"], values["symptoms"] = path, ", ".join(one["name"] for one in document["symptoms"])
     if values["c_theory"] is None:
         values["c_theory"] = theory["c"]
     return Row(values, flat(document["config"]), tuple(initial["profile"]["log10_delta"]))

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.analysis.flow import exp_or_none
-from gradflow.analysis.intervals import over_networks
+from gradflow.analysis.intervals import exp_or_none, over_networks
 from gradflow.analysis.summary import Number, Summary
 
 Array = NDArray[Any]

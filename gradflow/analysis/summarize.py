@@ -16,6 +16,7 @@ from gradflow.analysis.intervals import over_networks
 from gradflow.analysis.predictions import inputs_of, predicted, theory_of
 from gradflow.analysis.summary import Flow, Flows, Summary, Theory, TrainingResult
 from gradflow.analysis.symptoms import find_symptoms
+from gradflow.analysis.weakest import weakest_symptom
 
 if TYPE_CHECKING:
     from gradflow.config import Config
@@ -34,6 +35,7 @@ def summarize(config: Config, recording: Recording, info: Mapping[str, Any]) -> 
     chance = info["data"].get("chance") if config.training.loss == "cross_entropy" else None
     epoch = ceil(info["data"]["samples"] / config.training.batch_size)
     symptoms = find_symptoms(usable, analysis, config.model.activation, info["outcome"], chance, epoch)
+    symptoms = (*weakest_symptom((flows.initial, flows.final)), *symptoms)
     return Summary(
         id=config.id,
         path=config.id,
@@ -64,7 +66,8 @@ def final_row(recording: Recording) -> int:
 def theory_beside(config: Config, data: Mapping[str, Any], recording: Recording) -> Theory:
     """The prediction, with the distance of the measured ln c from it, the finite-width shift included."""
     prediction = predicted(config, inputs_of(data))
-    log_c, expected = measure(recording["log_delta_norm"][0]).log_c, prediction.c_finite_width
+    first, expected = recording["log_delta_norm"][0], prediction.c_finite_width
+    log_c = measure(first).log_c if (first < np.inf).all() else None  # an overflow has no c
     return theory_of(prediction, log_c.sigmas_from(log(expected)) if log_c and expected else None)
 
 

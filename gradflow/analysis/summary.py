@@ -27,11 +27,47 @@ class Profile:
 
 
 @dataclass(frozen=True)
+class Weakest:
+    """The one layer that decides the ratio: its factor lies beyond what the spread of the others allows.
+
+    `factor` is ||delta_l|| / ||delta_{l+1}|| at l = `layer`, the weights of layer l + 1 times the slopes of
+    layer l; `cause_layer` is the one of the two whose weights or slopes are the cause. `allowed` is the
+    factor up to which the others' spread reaches. What follows is that of the layers without this factor.
+    """
+
+    layer: int
+    factor: float
+    allowed: float
+    cause: str | None = None  # weights | slopes | both; None: not recorded
+    cause_layer: int | None = None
+    name: str | None = None  # of a layer that was recorded elsewhere
+    c_without: Number = None
+    c_without_low: Number = None
+    c_without_high: Number = None
+    verdict_without: str = "undetermined"
+
+    @property
+    def called(self) -> str:
+        """The layer in a sentence: layer 31, or its own name if that is more than a number."""
+        name = self.name or f"{self.layer:,}"
+        return f"layer {name}" if name[0].isdigit() else name
+
+    @property
+    def by(self) -> str:
+        """The cause in words: the weights of layer 32; "" where it is not known."""
+        if self.cause is None or self.cause_layer is None:
+            return "weights and slopes alike" if self.cause else ""
+        return f"the {self.cause} of layer {self.cause_layer:,}"
+
+
+@dataclass(frozen=True)
 class Flow:
     """How the gradient flows through the layers at one step: c, its 95% interval, and the verdict.
 
     `c` is the geometric mean of ||delta_l|| / ||delta_{l+1}|| over `layers` (first, last); `log10_ratio` is
-    log10 of ||delta_1|| / ||delta_L||, over all `transitions` = L - 1.
+    log10 of ||delta_1|| / ||delta_L||, over all `transitions` = L - 1. Of `networks`, `dead_networks` pass no
+    gradient to the first layer: they are left out of what is measured, and the verdict is dead if they are
+    most. `saturated` is the share of saturated unit x sample in the layer that has most of them.
     """
 
     step: int
@@ -51,6 +87,10 @@ class Flow:
     weight_factor: Number = None
     slope_factor: Number = None
     efold_layers: Number = None
+    networks: int | None = None
+    dead_networks: int | None = None
+    saturated: Number = None
+    weakest: Weakest | None = None
     c_power_depth: dict[str, Number] = field(default_factory=dict)
     profile: Profile = Profile()
 
@@ -204,4 +244,5 @@ def history_from(document: dict[str, Any]) -> History:
 def flow_from(document: dict[str, Any]) -> Flow:
     """The Flow of its part of a document."""
     profile = Profile(**{key: tuple(values) for key, values in document["profile"].items()})
-    return Flow(**{**document, "layers": tuple(document["layers"]), "profile": profile})
+    weakest = Weakest(**found) if (found := document["weakest"]) else None
+    return Flow(**{**document, "layers": tuple(document["layers"]), "profile": profile, "weakest": weakest})

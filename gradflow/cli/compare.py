@@ -42,7 +42,12 @@ Pivot = Annotated[
 Value = Annotated[str, typer.Option(help="What the map shows: c, log10_ratio, verdict or loss_final.")]
 Theory = Annotated[bool, typer.Option("--theory", help="Theory's value beside each of the map.")]
 FailIf = Annotated[
-    str | None, typer.Option(metavar="EXPR", help="Exit code 3 if a row fulfils it: 'abs(log10_ratio) > 2'.")
+    str | None,
+    typer.Option(
+        metavar="EXPR",
+        help="Exit code 3 if a row fulfils it: 'abs(log10_ratio) > 2', 'dead_networks > 0', "
+        "\"'stalled' in symptoms\". A row in which a value is missing does not fulfil it.",
+    ),
 ]
 
 
@@ -64,11 +69,13 @@ def compare(
     """
     found = comparison(references or ["*"], runs_dir, sort or ("loss_final" if top else None), baseline)
     warn(found.damaged, quiet)
-    failing = fulfilled(found, fail_if)
+    failing, undecided = fulfilled(found, fail_if)
     if pivot:
         print_pivot(found, pivot, value, theory, json, csv, md)
     else:
         print_rows(found, columns, everything, top, json, csv, md)
+    if undecided:
+        note(f"{undecided} of {len(found.rows)} runs lack a value that {fail_if} needs", quiet)
     if failing:
         words = f"{len(failing)} of {len(found.rows)} runs fulfil {fail_if}, the first is {failing[0]['id']}"
         note(words, quiet)
@@ -90,13 +97,14 @@ def comparison(references: list[str], runs: Path, sort: str | None, baseline: st
     return compare(rows, damaged, sort, base)
 
 
-def fulfilled(found: Comparison, condition: str | None) -> list[Row]:
-    """The rows that fulfil a condition. InputError if it is none."""
+def fulfilled(found: Comparison, condition: str | None) -> tuple[list[Row], int]:
+    """The rows that fulfil a condition, and how many lack what it needs. InputError if it is none."""
     from gradflow.analysis.expression import parse_condition
 
     if condition is None:
-        return []
-    return list(filter(parse_condition(condition, found.names()), found.rows))
+        return [], 0
+    holds = [*map(parse_condition(condition, found.names()), found.rows)]
+    return [row for row, held in zip(found.rows, holds, strict=True) if held], holds.count(None)
 
 
 def print_rows(

@@ -74,7 +74,8 @@ class Bar:
         return f"{block * done}{rest * (size - done)} {words}".lstrip()
 
     def _words(self, progress: Progress) -> str:
-        from gradflow.analysis.flow import exp_or_none, measure
+        from gradflow.analysis.flow import measure
+        from gradflow.analysis.intervals import exp_or_none
 
         loss, log_c = number(float(progress.loss.mean())), measure(progress.log_delta).log_c
         words = f"step {count(progress.step)}/{count(self.steps)}  loss {loss}"

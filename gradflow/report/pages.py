@@ -7,8 +7,8 @@ from math import isfinite, log, log10
 from typing import TYPE_CHECKING, Any
 
 from gradflow.analysis.summary import Flow, Summary
-from gradflow.report import markdown, sentences
-from gradflow.report.numbers import count, counted, half_width, number, power, with_error
+from gradflow.report import headlines, markdown, sentences
+from gradflow.report.numbers import count, counted, factor, half_width, number, power
 from gradflow.report.page import (
     Bars,
     Block,
@@ -79,14 +79,17 @@ def _verdicts(summary: Summary) -> list[Block]:
     initial, *after = flows(summary)
     words = [
         sentences.measured_sentence(initial, edge),
+        headlines.weakest_sentence(initial),
         sentences.cause_sentence(initial, model.get("activation", {}).get("name", "")),
         sentences.theory_sentence(summary.theory, initial, bool(after)),
     ]
-    blocks: list[Block] = [Sentence(sentences.verdict_sentence(initial), initial.verdict)]
+    blocks: list[Block] = [Sentence(headlines.verdict_sentence(initial), initial.verdict)]
     blocks += [Sentence(text) for text in words if text]
     for flow in after:
-        text = f"After {counted(flow.step, 'step')} {sentences.verdict_sentence(flow)}"
-        blocks.append(Sentence(text, flow.verdict))
+        said = f"{headlines.verdict_sentence(flow)}{headlines.all_the_same(flow, summary.training)}"
+        further = sentences.reason_sentence(flow), headlines.weakest_sentence(flow)
+        blocks.append(Sentence(f"After {counted(flow.step, 'step')} {said}", flow.verdict))
+        blocks += [Sentence(text) for text in further if text]
     tone = "" if summary.training.diverged_step is None else "overflow"
     trained = sentences.training_sentence(summary.training)
     return [*blocks, *([Sentence(trained, tone)] if trained else [])]
@@ -116,8 +119,14 @@ def _factors(summary: Summary) -> list[Block]:
 
 def _measured(flow: Flow) -> tuple[str, str, str, str]:
     error = half_width(flow.c, flow.c_low, flow.c_high)
-    c = with_error(flow.c, flow.c_low, flow.c_high)
-    return f"step {count(flow.step)}", c, number(flow.weight_factor, error), number(flow.slope_factor, error)
+    c = factor(flow.c, flow.c_low, flow.c_high)
+    alive = f", {headlines.alive_of(flow)}" if flow.dead_networks else ""
+    return (
+        f"step {count(flow.step)}{alive}",
+        c,
+        number(flow.weight_factor, error),
+        number(flow.slope_factor, error),
+    )
 
 
 def _bars(flow: Flow) -> list[Block]:
@@ -135,7 +144,7 @@ def _powers(summary: Summary) -> list[Block]:
     columns = (Column("L =", False), *(Column(count(depth)) for depth in depths), Column("e-fold"))
     rows = []
     for flow in measured:
-        powers = (sentences.power_of(flow.c or 0.0, depth) for depth in depths)
+        powers = (headlines.power_of(flow.c or 0.0, depth) for depth in depths)
         rows.append((f"step {count(flow.step)}", *powers, number(flow.efold_layers)))
     title = "c^L, and the layers that make a factor of e"
     return [Heading(title), Table(columns, tuple(rows))] if rows else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf, log, log10
+from math import log, log10
 from typing import Any
 
 from gradflow.analysis.differences import RECORDED
@@ -27,21 +27,6 @@ MOST_NAMES = 8  # of recorded layers that are named
 CLOSE = 2.0  # standard errors within which measurement and theory agree
 
 
-def verdict_sentence(flow: Flow) -> str:
-    """The verdict with its numbers: vanishing: each layer passes 0.707 of the gradient; ... c^50 = 3e-8."""
-    if flow.c is None:
-        return f"{flow.verdict}: {flow.reason or 'no factor can be fitted'}"
-    depth, c = flow.transitions + 1, with_error(flow.c, flow.c_low, flow.c_high)
-    does = f"multiplies the gradient by {c}" if flow.verdict == "exploding" else f"passes {c} of the gradient"
-    whole = f"c^{depth} = {power_of(flow.c, depth)}"
-    return f"{flow.verdict}: each layer {does}; over {count(depth)} layers {whole}"
-
-
-def power_of(c: float, depth: int) -> str:
-    """c^depth, however small or large."""
-    return power(depth * log10(c) if c else -inf)
-
-
 def measured_sentence(flow: Flow, stable_decades: float) -> str:
     """The ratio of the ends, which the verdict stands on, and whatever qualifies it; "" where it has none.
 
@@ -59,9 +44,15 @@ def measured_sentence(flow: Flow, stable_decades: float) -> str:
         f"The norms follow a power of the layer better than {number(flow.c)}^L."
         if flow.law == "power"
         else "",
-        f"{flow.reason[0].upper()}{flow.reason[1:]}." if flow.reason else "",
+        reason_sentence(flow),
     ]
     return " ".join(part for part in parts if part)
+
+
+def reason_sentence(flow: Flow) -> str:
+    """What a flow that has a c says beside it, such as which networks are dead; "" where there is nothing."""
+    reason = flow.reason if flow.c is not None else None
+    return f"{reason[0].upper()}{reason[1:]}." if reason else ""
 
 
 def _outside(flow: Flow) -> str:
@@ -103,7 +94,7 @@ def theory_sentence(theory: Theory, flow: Flow, trained: bool) -> str:
     words = f"Theory expects {number(expected, error)} at this depth and width"
     if flow.c is not None and abs(flow.c - expected) < EQUAL * expected:
         words += "; c at initialization equals it to six digits"
-    elif theory.sigmas is not None:
+    elif flow.c is not None and theory.sigmas is not None:
         off = number_of_sigmas(theory.sigmas, judged=not narrow)
         words += f"; c at initialization is {off} from it"
     words += f". {narrow}" if narrow else "."

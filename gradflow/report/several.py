@@ -60,7 +60,8 @@ def _point(run: Run, values: Values) -> dict[str, Any]:
     return {
         "id": run.id, "path": str(run.path), "status": run.status, **values, "c": flow.c, "c_low": flow.c_low,
         "c_high": flow.c_high, "log10_ratio": flow.log10_ratio, "verdict": flow.verdict,
-        "borderline": flow.borderline, "loss_final": summary.training.loss_final, "reason": flow.reason,
+        "borderline": flow.borderline, "networks": flow.networks, "dead_networks": flow.dead_networks,
+        "loss_final": summary.training.loss_final, "reason": flow.reason,
     }  # fmt: skip
 
 

@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gradflow.report.columns import BORDERLINE, Filled, fitting, hidden_note, table_of, verdict_cell
-from gradflow.report.numbers import count, counted, decades, number, scalar, with_error
+from gradflow.report.columns import (
+    BORDERLINE,
+    Filled,
+    dead_cell,
+    fitting,
+    hidden_note,
+    table_of,
+    verdict_cell,
+)
+from gradflow.report.numbers import count, counted, decades, factor, number, scalar
 from gradflow.report.page import Block, Cell, Column, Command, Facts, Heading, Page, Sentence, Table, Toned
 from gradflow.report.sentences import entry
 from gradflow.report.several import shared_keys
@@ -70,15 +78,17 @@ def _fitted(table: Table, axes: int, room: int | None) -> list[Block]:
 
 def _table(points: Sequence[Document], axes: Sequence[str]) -> Table:
     named = any("run" in point for point in points)
+    deadly = any(point.get("dead_networks") for point in points)
     columns = (
         *([Column("run", False)] if named else []),
         *_axes(axes, points),
         Column("verdict", False),
+        *([Column("dead")] if deadly else []),
         Column("c"),
         Column("log10 ratio"),
         Column("final loss"),
     )
-    rows = ((*([p["run"]] if named else []), *_values(p, axes), *_outcome(p)) for p in points)
+    rows = ((*([p["run"]] if named else []), *_values(p, axes), *_outcome(p, deadly)) for p in points)
     return Table(columns, tuple(rows))
 
 
@@ -97,12 +107,14 @@ def _values(point: Document, axes: Sequence[str]) -> tuple[str, ...]:
     return tuple(entry(v) if isinstance(v := point[key], dict) else scalar(v) for key in axes)
 
 
-def _outcome(point: Document) -> tuple[Cell, ...]:
+def _outcome(point: Document, deadly: bool) -> tuple[Cell, ...]:
+    """Its cells from the verdict on; `deadly`: one tells how many networks are dead."""
     if point["status"] == "failed":
-        return Toned("failed", "warning"), "", "", ""
+        return Toned("failed", "warning"), *[""] * (4 if deadly else 3)
     loss = Toned("diverged", "overflow") if point["status"] == "diverged" else number(point["loss_final"])
-    c = with_error(point["c"], point["c_low"], point["c_high"])
-    return verdict_cell(point["verdict"], point["borderline"]), c, decades(point["log10_ratio"]), loss
+    c = factor(point["c"], point["c_low"], point["c_high"])
+    dead = [dead_cell(point["dead_networks"], point["networks"])] if deadly else []
+    return verdict_cell(point["verdict"], point["borderline"]), *dead, c, decades(point["log10_ratio"]), loss
 
 
 def _reasons(points: Sequence[Document], axes: Sequence[str]) -> list[Block]:
@@ -133,7 +145,7 @@ def _laws(law: Document, room: int | None) -> list[Block]:
     axes = shared_keys(groups[0])
     titles = ("c of dL/dW_1", "c of delta_1", "c inside", "theory")
     rows = tuple(
-        (*_values(group, axes), *(with_error(group[name]["c"], group[name]["c_low"], group[name]["c_high"])
+        (*_values(group, axes), *(factor(group[name]["c"], group[name]["c_low"], group[name]["c_high"])
          for name in ("weight_grad", "delta")), number(group["c_inside"]), number(group["c_theory"]))
         for group in groups
     )  # fmt: skip

@@ -42,6 +42,7 @@ def _record(hint: Any) -> Check:
     required = [key for key in checks if closed or key not in hint.__optional_keys__]
     texts = [key for key in required if hints[key] is str]
     others = [(key, checks[key]) for key in required if hints[key] is not str]
+    optional = [(key, check) for key, check in checks.items() if key not in required]
 
     def conforms(value: Any) -> bool:  # by loops and few calls: thousands of documents are read at once
         if type(value) is not dict:
@@ -55,12 +56,12 @@ def _record(hint: Any) -> Check:
                     return False
         except KeyError:
             return False
-        return len(value) == len(required) or further(value)
-
-    def further(value: dict[Any, Any]) -> bool:
-        """Of the keys that are not required."""
-        left = [key for key in value if key not in required]
-        return all(checks[key](value[key]) if key in checks else not closed for key in left)
+        if len(value) == len(required):
+            return True
+        for key, check in optional:
+            if key in value and not check(value[key]):
+                return False
+        return not closed
 
     return conforms
 

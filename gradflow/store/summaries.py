@@ -22,14 +22,23 @@ VERDICTS = ("vanishing", "stable", "exploding", "dead", "overflow", "undetermine
 
 # a summary.json is numbers by layer and by step, for the most part; inside a text a quote is escaped, so that
 # neither of these can stand there
-_PROFILE, _DELTA, _AFTER = '"profile": {', '"log10_delta": [', ', "symptoms": ['
+_PROFILE, _DELTA, _AFTER = '"profile": {', '"log10_delta": [', ', "advice": ['
 
 
 class _Profile(TypedDict):
     log10_delta: tuple[float | None, ...]
 
 
-class _Final(TypedDict):
+class _Counted(TypedDict, total=False):
+    """What a summary of before lacks."""
+
+    networks: int | None
+    dead_networks: int | None
+    saturated: float | None
+
+
+class _Final(_Counted):
+    reason: str | None
     c: float | None
     c_low: float | None
     c_high: float | None
@@ -63,16 +72,16 @@ class _Training(TypedDict):
     diverged_step: int | None
 
 
-class _Choice(TypedDict):
+class _Named(TypedDict):
     name: str
 
 
 class _Network(TypedDict):
     depth: int
     width: int
-    activation: _Choice
-    init: _Choice
-    bias: _Choice
+    activation: _Named
+    init: _Named
+    bias: _Named
     readout: str
 
 
@@ -80,7 +89,7 @@ class _Taught(TypedDict):
     steps: int
     batch_size: int
     loss: str
-    optimizer: _Choice
+    optimizer: _Named
     dtype: str
 
 
@@ -94,7 +103,7 @@ class _Study(TypedDict):
     seed: int
     seeds: int
     model: _Network
-    data: _Choice
+    data: _Named
     training: _Taught
     analysis: _Limits
 
@@ -110,6 +119,7 @@ class Brief(TypedDict):
     flow: _Flows
     theory: _Theory
     training: _Training
+    symptoms: list[_Named]
 
 
 def load_summary(folder: Path, info: Info) -> Summary | None:
@@ -125,6 +135,21 @@ def load_summary(folder: Path, info: Info) -> Summary | None:
 def load_brief(folder: Path, info: Info) -> Brief | None:
     """As `load_summary`, of what a row needs alone: several times as fast."""
     brief: Brief | None = _load(folder, info, Brief, _shortened)
+    return None if brief is None else _counted(brief)
+
+
+def _counted(brief: Brief) -> Brief | None:
+    """The brief, one of before with what it lacks; None if the recording alone can tell.
+
+    Then a network that is dead is told of as the reason. So to compare runs of before needs none of their
+    recordings; the share of saturated units alone remains unknown.
+    """
+    flows = brief["flow"]["initial"], brief["flow"]["final"]
+    before = [flow for flow in flows if not flow.keys() >= _Counted.__optional_keys__]
+    if any(flow["reason"] is not None or flow.keys() & _Counted.__optional_keys__ for flow in before):
+        return None
+    for flow in before:
+        flow["networks"], flow["dead_networks"], flow["saturated"] = brief["config"].get("seeds"), 0, None
     return brief
 
 
@@ -154,7 +179,7 @@ def _is_sound(document: dict[str, Any], info: Info) -> bool:
 
 
 def _shortened(text: str) -> str:
-    """A summary.json up to training, and of its two profiles log10_delta of the first alone."""
+    """A summary.json up to its symptoms, and of its two profiles log10_delta of the first alone."""
     head, after, _ = text.partition(_AFTER)
     before, *profiles = head.split(_PROFILE)
     if not after or len(profiles) != 2:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from gradflow.store import Run
     from gradflow.sweep.points import Point
 
-FLOW = ("c", "c_low", "c_high", "log10_ratio", "verdict", "borderline")
+FLOW = ("c", "c_low", "c_high", "log10_ratio", "verdict", "borderline", "networks", "dead_networks")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 
 from gradflow.analysis.outside import Norms, summarize_outside
 from gradflow.analysis.summary import Flows, Profile, Summary, Theory, TrainingResult
-from gradflow.report import markdown, sentences, terminal
+from gradflow.report import headlines, markdown, sentences, terminal
 from gradflow.report.page import Chart, Heat, Page, Sentence, Table
 from gradflow.report.pages import layers_page, run_page
 from gradflow.report.terminal import Look
@@ -23,32 +23,32 @@ def words(page: Page) -> str:
 
 def test_the_verdict_is_one_sentence_with_its_numbers() -> None:
     made = flow(depth=50)
-    assert sentences.verdict_sentence(made) == (
+    assert headlines.verdict_sentence(made) == (
         "vanishing: each layer passes 0.707 ± 0.002 of the gradient; over 50 layers c^50 = 3e-8"
     )
 
 
 def test_an_exploding_gradient_is_multiplied() -> None:
     made = flow(1.1, verdict="exploding", c_low=1.1, c_high=1.1)
-    assert sentences.verdict_sentence(made) == (
+    assert headlines.verdict_sentence(made) == (
         "exploding: each layer multiplies the gradient by 1.1; over 51 layers c^51 = 129"
     )
 
 
 def test_what_has_no_c_says_why() -> None:
     made = flow(verdict="dead", c=None, reason="no gradient passes layer 7")
-    assert sentences.verdict_sentence(made) == "dead: no gradient passes layer 7"
+    assert headlines.verdict_sentence(made) == "dead: no gradient passes layer 7"
     assert sentences.measured_sentence(made, 1.0) == ""
 
 
 def test_a_power_beyond_floats_is_still_said() -> None:
     made = flow(2.1, depth=3000, verdict="exploding", c_power_depth={"3000": None})
-    assert sentences.verdict_sentence(made).endswith("over 3,000 layers c^3000 = 5e966")
+    assert headlines.verdict_sentence(made).endswith("over 3,000 layers c^3000 = 5e966")
 
 
 def test_the_measured_ratio_says_how_many_factors_it_is_of() -> None:
     made = flow(0.9, depth=51, log10_ratio=log10(0.9**50))
-    assert "over 51 layers c^51 = 0.0046" in sentences.verdict_sentence(made)
+    assert "over 51 layers c^51 = 0.0046" in headlines.verdict_sentence(made)
     assert sentences.measured_sentence(made, 1.0).startswith(
         "Measured from layer 51 to layer 1, 50 factors: 0.0052"
     )
@@ -264,3 +264,9 @@ def test_the_advice_comes_with_its_command() -> None:
 def test_a_symptom_comes_with_its_place_value_and_threshold() -> None:
     said = words(run_page(summary()))
     assert "stalled, step 40: 0.100 (threshold 0.200): the loss has stalled since step 40" in said
+
+
+def test_an_overflow_has_no_distance_from_theory() -> None:
+    made = flow(c=None, c_low=None, c_high=None, verdict="overflow", reason="the norms are not finite")
+    said = sentences.theory_sentence(Theory(c=0.9, c_finite_width=0.9, sigmas=1.6), made, False)
+    assert said == "Theory expects 0.900 at this depth and width."

@@ -55,10 +55,49 @@ def test_a_summary_from_before_theory_had_a_ratio_is_made_again(tmp_path: Path) 
     assert read_row(old) == expected == row_of(old.summary)
 
 
+COUNTED = ("networks", "dead_networks", "saturated", "weakest")  # what a flow of before lacks
+
+
+def before(run: Run, **reasons: str) -> None:
+    """The summary of a run as it was before flows told of their networks, written in the place of its own."""
+    document: dict[str, Any] = json.loads((run.path / "summary.json").read_text())
+    for place, one in document["flow"].items():
+        for key in COUNTED:
+            del one[key]
+        one["reason"] = reasons.get(place)
+    (run.path / "summary.json").write_text(json.dumps(document))
+
+
+def test_a_row_of_before_needs_no_recording_where_no_network_is_dead(run: Run) -> None:
+    expected = read_row(run).values
+    before(run)
+    (run.path / "recording.npz").unlink()  # so that nothing could be made again
+    found = read_row(open_run(run.path)).values
+    assert found == {**expected, "saturated": None, "saturated_final": None}
+    assert (found["networks"], found["dead_networks"], found["dead_networks_final"]) == (2, 0, 0)
+
+
+@pytest.mark.parametrize("place", ["initial", "final"])
+def test_a_row_of_before_with_a_reason_is_made_again(run: Run, place: str) -> None:
+    expected = read_row(run)
+    before(run, **{place: "1 of 2 networks are dead and left out: no gradient passes layer 3"})
+    assert read_row(open_run(run.path)) == expected
+
+
+def test_a_summary_of_before_is_made_again_as_a_whole(run: Run) -> None:
+    expected = run.summary
+    before(run)
+    assert open_run(run.path).summary == expected
+
+
 @pytest.mark.parametrize(
     ("keys", "value"),
     [
         (["format"], 2),
+        (["symptoms"], None),
+        (["symptoms"], [{"name": 3}]),
+        (["flow", "initial", "dead_networks"], "3"),
+        (["flow", "final", "saturated"], []),
         (["id"], "net-00000000"),
         (["status"], "failed"),
         (["config"], []),

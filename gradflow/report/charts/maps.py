@@ -34,7 +34,7 @@ from gradflow.report.charts.base import (
     y,
 )  # fmt: skip
 from gradflow.report.labels import label, named_apart
-from gradflow.report.numbers import number, with_error
+from gradflow.report.numbers import factor, number
 from gradflow.report.several import axes_of
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def _cell_tips(across: str, up: str, value: str) -> list[alt.Tooltip]:
 def _text(summary: Summary, value: str) -> str:
     """The value as every report writes it."""
     if value == "c":
-        return with_error(summary.flow.initial.c, summary.flow.initial.c_low, summary.flow.initial.c_high)
+        return factor(summary.flow.initial.c, summary.flow.initial.c_low, summary.flow.initial.c_high)
     return number(VALUES[value].read(summary))
 
 
