@@ -17,7 +17,7 @@ from gradflow.errors import InputError
 from gradflow.report.charts import FIGURES, document, draw, over_keys, picture, run_charts, sweep_charts
 from gradflow.report.charts.base import VERDICTS, cut, log_cut
 from gradflow.report.charts.study import spread
-from gradflow.report.labels import differing, labels
+from gradflow.report.labels import keys_apart, labels
 from gradflow.report.palette import TONES
 from gradflow.report.several import depth_laws, in_order
 from gradflow.store import Run
@@ -167,7 +167,7 @@ def test_several_runs_are_labelled_by_what_differs(depths: list[Run]) -> None:
 
 
 def test_a_setting_that_follows_from_another_choice_is_no_difference(depths: list[Run]) -> None:
-    assert differing(summaries(depths)) == ["model.depth", "model.init"]  # not init.gain, 1 or sqrt 2
+    assert keys_apart(summaries(depths)) == ["model.depth", "model.init"]  # not init.gain, 1 or sqrt 2
 
 
 def test_a_depth_by_init_sweep_is_a_map_of_c(depths: list[Run]) -> None:
