@@ -8,7 +8,7 @@ import typer
 
 from gradflow.cli.options import Json
 from gradflow.cli.output import emit, emit_document, emit_page, noting
-from gradflow.cli.tables import Csv
+from gradflow.cli.tables import Csv, refuse_several
 from gradflow.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def theory(words: Words, json: Json = False, csv: Csv = False) -> None:
       gradflow theory activation=tanh sigma_w=1.5 sigma_b=0.05 depth=100
       gradflow theory activation=tanh 'sigma_w=linspace(0.5,3,26)' sigma_b=0,0.1,0.3
     """
+    refuse_several(json, csv, md=False)
     axes, configs, inputs = _points(words)
     if axes:
         _emit_table(axes, configs, inputs, json, csv)
