@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".svg", ".pdf", ".png")
 Figure = Annotated[
-    str | None, typer.Option("--figure", help="flow (the default), heatmap, factors, phase, depth-law, theory; "
+    str | None, typer.Option("--figure", help="flow (default), heatmap, factors, phase, depth-law, theory; "
                             "also course (c over training), loss, squares (q by layer), units and map.")
 ]  # fmt: skip
 Across = Annotated[str | None, typer.Option("--x", metavar="KEY", help="Draw --value over this key.")]
