@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gradflow.config.memory import size
 from gradflow.errors import Problem, RunError
-from gradflow.store.catalog import Index
+from gradflow.store.catalog import Index, touch
 from gradflow.store.checkpoint import SECONDS, Checkpoint
 from gradflow.store.partial import Claim, claim
 from gradflow.store.save import config_text, finished_at, publish, publish_copy
@@ -46,11 +46,11 @@ def execute(
     config_text(config)  # refuses what could not be read again before it is computed
     finished = None if force else finished_at(Claim(runs, config.id), config)
     if finished:
-        return finished  # from a folder that can only be read, too
+        return _found(finished)  # in a folder that can only be read, too
     with claim(runs, config.id) as claimed:
         finished = None if force else finished_at(claimed, config)
         if finished:
-            return finished
+            return _found(finished)
         source = None if force else find(config, runs)
         if source:
             return publish_copy(claimed, config, source, render)
@@ -66,6 +66,11 @@ def execute(
             going_on=going_on,
         )
         return publish(claimed, config, result, render)
+
+
+def _found(run: Run) -> Run:
+    touch(run.path)  # it is the latest now
+    return run
 
 
 def find(config: Config, runs: Path) -> Run | None:

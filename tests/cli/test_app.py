@@ -190,7 +190,7 @@ def test_a_signal_ends_a_run_with_its_code_and_no_traceback(folder: Path, number
         process.send_signal(number)
         rest = process.stderr.read()
         assert process.wait(30) == code
-    assert rest == "error: interrupted\n"
+    assert rest == "error: interrupted: the same command goes on\n"
     assert not list((folder / "runs").glob("study-*"))
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from gradflow.config import Config
 from gradflow.errors import InputError, RunError
-from gradflow.store import Index, open_run
+from gradflow.store import Index, open_run, resolve
 from gradflow.store.execute import execute
 from gradflow.store.sweeps import load_sweep, open_sweep
 from gradflow.sweep import driver
@@ -128,6 +128,13 @@ def test_the_same_sweep_again_computes_nothing(sweep: Sweep, undisturbed: Path) 
     ended = run(sweep, undisturbed.parent)
     assert (computed(ended), len(ended)) == ([], 4)
     assert finished_times(undisturbed) == before
+
+
+def test_a_sweep_that_is_found_is_the_latest(tmp_path: Path) -> None:
+    first, second = small("depth=2,3"), small("depth=2,3", "seed=1")
+    for study in (first, second, first):
+        run(study, tmp_path)
+        assert resolve("@1", tmp_path) == [tmp_path / study.id]
 
 
 def test_an_extended_axis_computes_the_new_points_alone(
