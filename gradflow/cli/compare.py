@@ -64,14 +64,7 @@ def compare(
       gradflow compare 'tanh-*' --sort loss_final --top 10
       gradflow compare depth-init-relu --pivot depth init --value c --theory
     """
-    if pivot:
-        words = "a map over two keys shows all runs in the order of these"
-        refuse_unused(words, sort=sort, top=top, columns=columns, all=everything, baseline=baseline)
-        refuse_unused("--csv has the value alone", theory=csv and theory)
-    else:
-        refuse_unused("they are of a map: give its keys with --pivot", value=value, theory=theory)
-        refuse_unused("--json and --csv have every column", columns=columns if json or csv else None)
-        refuse_unused("--columns chooses them", all=columns is not None and everything)
+    refuse_unused_of(pivot, sort, top, columns, everything, baseline, value, theory, json, csv)
     found = comparison(references or ["*"], runs_dir, sort or ("loss_final" if top else None), baseline)
     warn(found.damaged, quiet)
     failing = fulfilled(found, fail_if)
@@ -83,6 +76,21 @@ def compare(
         words = f"{len(failing)} of {len(found.rows)} runs fulfil {fail_if}, the first is {failing[0]['id']}"
         note(words, quiet)
         raise typer.Exit(FULFILLED)
+
+
+def refuse_unused_of(
+    pivot: tuple[str, str] | None, sort: str | None, top: int | None, columns: str | None, everything: bool,
+    baseline: str | None, value: str | None, theory: bool, json: bool, csv: bool,
+) -> None:  # fmt: skip
+    """InputError for options of the table that are given to the map, and the other way round."""
+    if pivot:
+        words = "a map over two keys shows all runs in the order of these"
+        refuse_unused(words, sort=sort, top=top, columns=columns, all=everything, baseline=baseline)
+        refuse_unused("--csv has the value alone", theory=csv and theory)
+    else:
+        refuse_unused("they are of a map: give its keys with --pivot", value=value, theory=theory)
+        refuse_unused("--json and --csv have every column", columns=columns if json or csv else None)
+        refuse_unused("--columns chooses them", all=columns is not None and everything)
 
 
 def comparison(references: list[str], runs: Path, sort: str | None, baseline: str | None) -> Comparison:

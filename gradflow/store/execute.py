@@ -44,13 +44,13 @@ def execute(
     is damaged, or if the disk refuses.
     """
     config_text(config)  # refuses what could not be read again before it is computed
-    finished = None if force else finished_at(Claim(runs, config.id), config)
+    finished = None if force else _finished(Claim(runs, config.id), config)
     if finished:
-        return _found(finished)  # in a folder that can only be read, too
+        return finished  # from a folder that can only be read, too
     with claim(runs, config.id) as claimed:
-        finished = None if force else finished_at(claimed, config)
+        finished = None if force else _finished(claimed, config)
         if finished:
-            return _found(finished)
+            return finished
         source = None if force else find(config, runs)
         if source:
             return publish_copy(claimed, config, source, render)
@@ -68,8 +68,11 @@ def execute(
         return publish(claimed, config, result, render)
 
 
-def _found(run: Run) -> Run:
-    touch(run.path)  # it is the latest now
+def _finished(claimed: Claim, config: Config) -> Run | None:
+    """`finished_at`, which makes what it finds the latest."""
+    run = finished_at(claimed, config)
+    if run:
+        touch(run.path)
     return run
 
 
