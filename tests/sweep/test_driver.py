@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -135,6 +136,8 @@ def test_a_sweep_that_is_found_is_the_latest(tmp_path: Path) -> None:
     for study in (first, second, first):
         run(study, tmp_path)
         assert resolve("@1", tmp_path) == [tmp_path / study.id]
+        (tmp_path / study.id / ".partial" / "left by a user").mkdir(parents=True, exist_ok=True)
+        os.utime(tmp_path / study.id, (1e9, 1e9))
 
 
 def test_an_extended_axis_computes_the_new_points_alone(
