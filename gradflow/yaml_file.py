@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 COMMAND_LINE = "command line"
 LARGEST = 1_000_000  # bytes of a file
 SHOWN = 50  # problems of one text that are reported
+_ENDLESS = 2**31 - 1  # columns of a line that is never broken
 
 # NEL, LS and PS are left out too: YAML 1.1 breaks lines there, so they would shift every line number
 _FORBIDDEN = re.compile("[^\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
@@ -99,6 +100,12 @@ def dump(value: Any) -> str:
     """
     options: dict[str, Any] = {"sort_keys": False, "allow_unicode": True, "width": 100}
     return str(yaml.dump(value, Dumper=_Dumper, default_flow_style=None, **options))
+
+
+def on_one_line(value: Any) -> str:
+    """The value in YAML's flow style, as an override has it: {name: gaussian, sigma_w: 1.5}."""
+    options: dict[str, Any] = {"sort_keys": False, "allow_unicode": True, "width": _ENDLESS}
+    return str(yaml.dump([value], Dumper=_Dumper, default_flow_style=True, **options)).strip()[1:-1]
 
 
 def _refusal(problems: Sequence[Problem]) -> InputError:

@@ -12,6 +12,7 @@ from gradflow.errors import InputError, did_you_mean
 Flat = dict[str, Any]
 
 RECORDED = "recorded"  # the data of norms that were recorded elsewhere: such a run knows few keys
+UNSEEN = ("name", "analysis", "sweep")  # keys that change nothing that is measured
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> Flat:
@@ -44,6 +45,25 @@ def split(configs: Sequence[Flat]) -> tuple[Flat, list[str]]:
         else:
             differing.append(key)
     return constant, differing
+
+
+def differing(configs: Sequence[Flat]) -> list[str]:
+    """The keys whose values are not the same in all and may change what is measured, in their order.
+
+    A setting of a choice counts if it differs between configs that made the same choice.
+    """
+    _, keys = split(configs)
+    return [key for key in keys if key.split(".")[0] not in UNSEEN and _differs(configs, key)]
+
+
+def _differs(configs: Sequence[Flat], key: str) -> bool:
+    choice = key.rpartition(".")[0]
+    found: dict[str, Any] = {}
+    return any(
+        found.setdefault(repr(config.get(choice)), config[key]) != config[key]
+        for config in configs
+        if key in config
+    )
 
 
 def _held(key: str, configs: Sequence[Flat]) -> list[Any]:

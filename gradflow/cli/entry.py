@@ -31,9 +31,14 @@ def _interruptible() -> int:
         interrupts.ignore()
         from gradflow.cli.output import complain
 
-        complain("interrupted")
+        complain("interrupted: the same command goes on" if _goes_on() else "interrupted")
         code = interrupted.code
     return code
+
+
+def _goes_on() -> bool:
+    """Whether the command keeps what it has done, and does not do it anew."""
+    return sys.argv[1:2] in (["run"], ["sweep"]) and not {"--force", "--dry-run"} & set(sys.argv)
 
 
 def _stand_in_for_closed_streams() -> None:

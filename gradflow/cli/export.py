@@ -10,6 +10,7 @@ import typer
 from gradflow.cli.options import RUNS, Quiet, RunsDir
 from gradflow.cli.output import note
 from gradflow.cli.report import References, named_runs
+from gradflow.cli.tables import refuse_unused
 from gradflow.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -32,11 +33,14 @@ To = Annotated[
 Rows = Annotated[
     str | None, typer.Option(help="Rows of the record: first,last (the default), first, last or all.")
 ]
-OneTable = Annotated[str, typer.Option("--table", help="The table of a csv or parquet file: layers or runs.")]
+OneTable = Annotated[
+    str | None,
+    typer.Option("--table", help="The table of a csv or parquet file: layers (the default) or runs."),
+]
 
 
 def export(
-    references: References, output: Output, to: To = None, rows: Rows = None, table: OneTable = "layers",
+    references: References, output: Output, to: To = None, rows: Rows = None, table: OneTable = None,
     runs_dir: RunsDir = RUNS, quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Export runs as tidy tables.
@@ -51,7 +55,12 @@ def export(
       gradflow export @1 -o events --to tensorboard
     """
     form = known("--to", to or output.suffix[1:] or "csv", FORMATS)
-    runs, which = named_runs(references, runs_dir), known("--table", table, TABLES)
+    which = known("--table", table or "layers", TABLES)
+    if form in ("json", "tensorboard") or not output.suffix:
+        refuse_unused("only a csv or parquet file holds one table", table=table)
+    elif which == "runs":
+        refuse_unused("the table of runs has no rows of the record", rows=rows)
+    runs = named_runs(references, runs_dir)
     if form == "tensorboard":
         to_tensorboard(output, runs, rows or "all")
     else:

@@ -11,6 +11,8 @@ from gradflow.errors import Problem, RunError
 from gradflow.report.numbers import inert
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gradflow.report.page import Page
     from gradflow.report.terminal import Look
 
@@ -65,6 +67,11 @@ def note(text: str, quiet: bool) -> None:
     """A line on stderr that a script need not read."""
     if not quiet:
         _to_stderr(inert(text) + "\n")
+
+
+def noting(quiet: bool) -> Callable[[str], None]:
+    """`note` for those who tell what need not be read."""
+    return lambda text: note(text, quiet)
 
 
 def complain(*problems: str) -> None:

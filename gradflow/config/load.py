@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from gradflow import yaml_file
 from gradflow.config import checks
 from gradflow.config.axes import split
-from gradflow.config.draft import Draft, apply, refuse_spaces
+from gradflow.config.draft import Draft
+from gradflow.config.overrides import lay, parse, refuse_spaces
 from gradflow.config.problems import describe, numbers_beyond_floats
 from gradflow.config.schema import SLUG, Config, is_slug
 from gradflow.data import Data, Dataset
@@ -29,13 +30,18 @@ def load_data(dataset: Dataset) -> Data:
     return dataset.load(Path())
 
 
-def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
+def untold(_: str) -> None:
+    """Does not tell what the overrides leave out of a file."""
+
+
+def load_config(path: Path, overrides: Sequence[str] = (), tell: Callable[[str], None] = untold) -> Config:
     """The complete config of a YAML file with overrides KEY=VALUE; its data is loaded once, to check it.
 
-    InputError names every problem of form or, if there is none, of meaning, each with its line and key.
+    `tell` gets a sentence for each mapping of the file that is replaced, values and all. InputError names
+    every problem of form or, if there is none, of meaning, each with its line and key.
     """
     refuse_spaces([str(path), *overrides])
-    return parse_config(read_config(path), path.parent, overrides)
+    return parse_config(read_config(path), path.parent, overrides, tell)
 
 
 def read_config(path: Path) -> Document:
@@ -56,12 +62,18 @@ def _remedy(path: Path) -> str:
     return ""
 
 
-def parse_config(document: Document, base: Path, overrides: Sequence[str] = ()) -> Config:
+def parse_config(
+    document: Document, base: Path, overrides: Sequence[str] = (), tell: Callable[[str], None] = untold
+) -> Config:
     """`load_config` of a parsed document; its relative paths start at `base`, those of overrides here."""
+    draft, problems = begin(document, overrides)
     try:
-        return resolve(*begin(document, overrides), base)[0]
+        config, _ = resolve(draft, problems, base)
     except InputError as error:
         raise InputError(*_pointing_to_sweep(error.problems, overrides)) from None
+    for sentence in draft.left_out:
+        tell(sentence)
+    return config
 
 
 def _pointing_to_sweep(problems: Sequence[Problem], overrides: Sequence[str]) -> list[Problem]:
@@ -77,7 +89,8 @@ def _pointing_to_sweep(problems: Sequence[Problem], overrides: Sequence[str]) ->
 def begin(document: Document, overrides: Sequence[str]) -> tuple[Draft, list[Problem]]:
     """The draft of a document with overrides and a name, and what is wrong with those."""
     draft = Draft.of(document)
-    return draft, apply(overrides, draft) + _name_after_file(draft, document.source)
+    settings, problems = parse(overrides)
+    return draft, problems + lay(settings, draft) + name_after_file(draft, document.source)
 
 
 def resolve(
@@ -98,7 +111,7 @@ def config_from_plain(plain: Mapping[str, Any]) -> Config:
     return validate(Draft(plain, {}), [])
 
 
-def _name_after_file(draft: Draft, source: str) -> list[Problem]:
+def name_after_file(draft: Draft, source: str) -> list[Problem]:
     """Name a config that has no name by its file."""
     if not isinstance(draft.value, dict) or "name" in draft.value:
         return []

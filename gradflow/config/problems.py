@@ -180,19 +180,29 @@ def _elsewhere(draft: Draft, above: KeyPath, key: str) -> str:
     if above in CHOICES:
         owners = [name for name in CHOICES[above].table if key in CHOICES[above].keys_of(name)]
         remedy = _with_owner(draft, (*above, key), owners[0]) if len(owners) == 1 else ""
-        return f" here: it is a key of {' and '.join(owners)}{remedy}" if owners else ""
+        return f" {_beside(draft, above)}: it is a key of {' and '.join(owners)}{remedy}" if owners else ""
     try:
         return f" here: it belongs to {dotted(find(key)[:-1]) or 'the top level'}"
     except LookupError:
         return ""
 
 
+def _beside(draft: Draft, choice: KeyPath) -> str:
+    """Where a key is not known: here, or with the choice that was typed."""
+    if draft.place(choice)[0] != COMMAND_LINE:
+        return "here"
+    return f"with {dotted(choice)}={CHOICES[choice].name_of(draft.at(choice))}"
+
+
 def _with_owner(draft: Draft, path: KeyPath, owner: str) -> str:
     """The overrides that choose the entry which takes a key; "" where they were not meant for the shell."""
-    value, choice = draft.at(path), path[-2]
+    value, (choice, key) = draft.at(path), path[-2:]
     if draft.place(path)[0] != COMMAND_LINE or not isinstance(value, bool | int | float):
         return ""
-    return f": {choice}={owner} {choice}.{path[-1]}={named(value)}"
+    if draft.place(path[:-1])[0] != COMMAND_LINE:
+        return f": {choice}={owner} {choice}.{key}={named(value)}"
+    alone = f"{dotted(path[:-1])}={{name: {owner}, {key}: {named(value)}}}"
+    return f": leave it out, or give it there alone: {alone}"
 
 
 def _listed(known: list[str]) -> str:

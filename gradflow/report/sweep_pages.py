@@ -29,29 +29,32 @@ def plan_page(document: Document, room: int | None = None) -> Page:
     from gradflow.config.memory import size
 
     axes, total = list(document["axes"]), document["total"]
+    points = told_apart(document["points"], axes)
     titles = ("parameters", "memory", "steps", "disk")
     rows = tuple(
         (*_values(point, axes), count(point["parameters"]), size(point["memory"]), count(point["steps"]),
          size(point["disk"]))
-        for point in document["points"]
+        for point in points
     )  # fmt: skip
     words = (
         f"{counted(len(rows), 'point')}, {counted(total['steps'], 'step')}: {size(total['disk'])} on the disk"
     )
     text = f"{words}, at most {size(total['memory'])} of memory for one point. Nothing was computed."
-    columns = *_axes(axes, document["points"]), *map(Column, titles)
+    columns = *_axes(axes, points), *map(Column, titles)
     table = Table(columns, rows)
     return Page(document["id"], (*_fitted(table, len(axes), room), Sentence(text)))
 
 
 def progress_page(title: str, points: Sequence[Document], axes: Sequence[str], room: int) -> Page:
     """How far a sweep is, and the points that ended last."""
-    return Page(title, tuple(_fitted(_table(points, axes), len(axes), room)[:1]) if points else ())
+    table = _table(told_apart(points, axes), axes)
+    return Page(title, tuple(_fitted(table, len(axes), room)[:1]) if points else ())
 
 
 def sweep_page(document: Document, room: int | None = None) -> Page:
     """A line for each point of a sweep, why some failed, the depth laws, and how to sweep again."""
-    points, axes = document["points"], list(document["axes"])
+    axes = list(document["axes"])
+    points = told_apart(document["points"], axes)
     marked = any(point["borderline"] for point in points)
     notes = [Sentence(BORDERLINE, "note")] if marked else []
     saved, law = Facts((("saved in", document["path"]),)), document["depth_law"]
@@ -103,8 +106,32 @@ def _axes(axes: Sequence[str], points: Sequence[Document]) -> tuple[Column, ...]
     return tuple(Column(name, not is_text) for name, is_text in zip(names, named, strict=True))
 
 
+def told_apart(points: Sequence[Document], axes: Sequence[str]) -> list[Document]:
+    """The points, a mapping that is no choice without what it has in all of them."""
+    apart = list(points)
+    for key in axes:
+        values = [point[key] for point in points]
+        if all(isinstance(value, dict) and "name" not in value for value in values):
+            told = [{k: v for k, v in value.items() if _differs(k, values)} or value for value in values]
+            apart = [{**point, key: value} for point, value in zip(apart, told, strict=True)]
+    return apart
+
+
+def _differs(key: str, values: Sequence[dict[str, Any]]) -> bool:
+    return len({repr(value.get(key)) for value in values}) > 1
+
+
 def _values(point: Document, axes: Sequence[str]) -> tuple[str, ...]:
-    return tuple(entry(v) if isinstance(v := point[key], dict) else scalar(v) for key in axes)
+    return tuple(_value(point[key]) for key in axes)
+
+
+def _value(value: Any) -> str:
+    """A value of an axis in words: depth 3, init gaussian (sigma_w 1.5) of a mapping that is no choice."""
+    if not isinstance(value, dict):
+        return scalar(value)
+    if "name" in value:
+        return entry(value)
+    return ", ".join(f"{key} {_value(inner)}" for key, inner in value.items()) or "{}"
 
 
 def _outcome(point: Document, deadly: bool) -> tuple[Cell, ...]:

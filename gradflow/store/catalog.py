@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -65,6 +66,27 @@ def scan(runs: Path) -> list[Entry]:
     """
     entries = [entry for entry in map(entry_at, _folders(runs)) if entry]
     return sorted(entries, key=lambda entry: (entry.finished, entry.id), reverse=True)
+
+
+def latest(runs: Path) -> list[Entry]:
+    """What is whole in a folder, what was made or found last first, by the times of the folders.
+
+    What was copied with one time for all keeps the order of `scan`.
+    """
+    return sorted((entry for entry in scan(runs) if not entry.problem), key=_changed, reverse=True)
+
+
+def _changed(entry: Entry) -> int:
+    try:
+        return entry.path.stat().st_mtime_ns
+    except OSError:  # it was removed meanwhile
+        return 0
+
+
+def touch(path: Path) -> None:
+    """Give the folder of a run or a sweep that was found the time of now; what it holds stays as it is."""
+    with suppress(OSError):  # a folder that can only be read
+        os.utime(path)
 
 
 def standing(folder: Path) -> list[Path]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gradflow.config.memory import size
 from gradflow.errors import Problem, RunError
-from gradflow.store.catalog import Index
+from gradflow.store.catalog import Index, touch
 from gradflow.store.checkpoint import SECONDS, Checkpoint
 from gradflow.store.partial import Claim, claim
 from gradflow.store.save import config_text, finished_at, publish, publish_copy
@@ -44,11 +44,11 @@ def execute(
     is damaged, or if the disk refuses.
     """
     config_text(config)  # refuses what could not be read again before it is computed
-    finished = None if force else finished_at(Claim(runs, config.id), config)
+    finished = None if force else _finished(Claim(runs, config.id), config)
     if finished:
         return finished  # from a folder that can only be read, too
     with claim(runs, config.id) as claimed:
-        finished = None if force else finished_at(claimed, config)
+        finished = None if force else _finished(claimed, config)
         if finished:
             return finished
         source = None if force else find(config, runs)
@@ -66,6 +66,14 @@ def execute(
             going_on=going_on,
         )
         return publish(claimed, config, result, render)
+
+
+def _finished(claimed: Claim, config: Config) -> Run | None:
+    """`finished_at`, which makes what it finds the latest."""
+    run = finished_at(claimed, config)
+    if run:
+        touch(run.path)
+    return run
 
 
 def find(config: Config, runs: Path) -> Run | None:

@@ -64,6 +64,9 @@ class Place:
     def require(self) -> None:
         """MissingExtra if a library is not installed that it needs: asked before anything is written."""
 
+    def reach(self) -> None:
+        """RunError if what computes is elsewhere and does not answer: asked before a new folder is made."""
+
     @contextmanager
     def open(self) -> Iterator[Pool]:
         """The pool; when the context ends, so do its workers."""
@@ -113,6 +116,13 @@ class Dask(Place):
             import distributed  # noqa: F401
         except ImportError:
             raise MissingExtra("dask", "--executor dask") from None
+
+    def reach(self) -> None:
+        if self.address is not None:
+            from distributed import Client
+
+            _silence()
+            _connected(Client, self.address).close()
 
     @contextmanager
     def open(self) -> Iterator[Pool]:

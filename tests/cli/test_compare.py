@@ -160,13 +160,14 @@ def test_ls_has_a_line_for_the_run_and_one_for_the_sweep(folder: Path) -> None:
 
 
 def test_ls_tells_a_folder_that_does_not_exist_from_one_without_runs(tmp_path: Path) -> None:
-    for args in (["ls", "runz"], ["ls", "--runs-dir", "runz"]):
+    for args in (["ls", "runz"], ["ls", "--runs-dir", "runz"], ["ls", "runz", "--json"]):
         done = gradflow(tmp_path, *args)
-        assert (done.returncode, done.stdout) == (0, "No runs\nThe folder runz does not exist.\n")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == "error: runz: does not exist: name a folder of runs\n"
     assert "There are no runs in runs. Make one:" in gradflow(tmp_path, "ls").stdout
     (tmp_path / "empty").mkdir()
     assert "There are no runs in empty. Make one:" in gradflow(tmp_path, "ls", "empty").stdout
-    assert json.loads(gradflow(tmp_path, "ls", "runz", "--json").stdout)["rows"] == []
+    assert json.loads(gradflow(tmp_path, "ls", "--json").stdout)["rows"] == []
 
 
 def test_ls_shows_what_was_interrupted_and_how_far_a_sweep_came(tmp_path: Path) -> None:
