@@ -154,17 +154,17 @@ def refused(message: str, key: str = "", source: str = "", line: int | None = No
 
 def one_hot(labels: NDArray[np.integer[Any]], classes: int, key: str, source: str = "") -> Matrix:
     """(samples, classes) with a 1 where the label is, for labels 0..classes - 1, of at least 2 classes."""
-    require_classes(classes, key, source)
-    require_memory(16 * len(labels) * classes, f"{classes:,} classes of {len(labels):,} samples", key, source)
+    require_classes(classes, len(labels), key, source)
     hot = np.zeros((len(labels), classes))
     hot[np.arange(len(labels)), labels] = 1
     return hot
 
 
-def require_classes(found: int, key: str, source: str = "") -> None:
-    """Refuse a single class."""
-    if found < 2:
+def require_classes(classes: int, samples: int, key: str, source: str = "") -> None:
+    """Refuse a single class, and more than memory holds one-hot."""
+    if classes < 2:
         raise refused("there is only one class: nothing to tell apart", key, source)
+    require_memory(16 * samples * classes, f"{classes:,} classes of {samples:,} samples", key, source)
 
 
 def require_memory(needed: int, what: str, key: str, source: str = "") -> None:

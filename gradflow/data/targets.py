@@ -35,10 +35,11 @@ def decide(values: Array, stated: Task | None, name: str) -> Task:
 def classes_of(values: Array, name: str, source: str = "") -> Array:
     """Classes (samples,), sorted by value, as one-hot rows; one-hot rows as they are."""
     if values.ndim > 1:
-        require_classes(int(values.any(axis=0).sum()), name, source)
+        require_classes(int(values.any(axis=0).sum()), len(values), name, source)
         return values
-    distinct, codes = np.unique(values, return_inverse=True)
-    return one_hot(codes, len(distinct), name, source)
+    distinct = np.unique(values)
+    require_classes(len(distinct), len(values), name, source)  # before the codes, which take as much again
+    return one_hot(np.searchsorted(distinct, values), len(distinct), name, source)
 
 
 def usual_task(values: Array) -> Task | None:
@@ -48,7 +49,7 @@ def usual_task(values: Array) -> Task | None:
     if they look like labels (counted from -1, 0 or 1, with few holes) and are two, or at most 20 of which
     none is rare and each stands for 10 samples on average; so are any two numbers that often. They are values
     if they are many and stand for less than 2 samples on average, or are all different and no labels. One
-    sample is a value. Of several columns one that holds values decides.
+    sample is a value. Of several columns one of the first 20 that holds values decides.
     """
     if values.dtype.kind == "b" and values.ndim == 1:
         return "classification"
@@ -58,7 +59,7 @@ def usual_task(values: Array) -> Task | None:
         return "classification"
     if values.dtype.kind == "f" and (values % 1).any():
         return "regression"
-    return "regression" if any(_of_column(column) == "regression" for column in values.T) else None
+    return "regression" if any(_of_column(column) == "regression" for column in values.T[:FEW]) else None
 
 
 def is_one_hot(values: Array) -> bool:

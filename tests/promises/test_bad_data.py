@@ -154,12 +154,35 @@ def test_the_undamaged_files_pass(tmp_path: Path) -> None:
         assert gradflow(tmp_path, "run", "net.yaml", "-q", "steps=1", "test_fraction=0").code == 0
 
 
+def deflated(shape: str, descr: str, rows: bytes, times: int) -> bytes:
+    """A small archive of large arrays: x is zeros, as many as there are rows of y, which repeats `rows`."""
+    samples = shape.strip("(").split(",")[0]
+    x = header(f"({samples}, 1)", "'|u1'") + bytes(int(samples))
+    return archive(DEFLATED, x=x, y=header(shape, descr) + rows * times)
+
+
+LARGE = {
+    "two classes of 23 million samples": (deflated("(23000000,)", "'|u1'", b"\0\1", 11_500_000), "d.npz: y", "GB"),
+    "20 million columns": (deflated("(2, 20000000)", "'|u1'", b"\0" * 20_000_000 + b"\3" * 20_000_000, 1), "net.yaml:3: data.task", "of shape"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("title", LARGE)
+def test_a_small_file_of_large_targets_is_refused_in_time(tmp_path: Path, title: str) -> None:
+    content, place, fragment = LARGE[title]
+    assert len(content) < 100_000
+    refused(tmp_path, "d.npz", content, OF_NPZ, place, fragment)
+
+
 BOMBS = ["8 TB", "a zip bomb", "a quiet zip bomb", "a shape beyond 64 bits", "a pickle"]
 
 
 def test_bombs_in_data_take_less_than_half_a_gigabyte(tmp_path: Path) -> None:
     for number, title in enumerate(BOMBS):
         (tmp_path / f"{number}.npz").write_bytes(NPZS[title][0])
+        (tmp_path / f"{number}.yaml").write_text(OF_NPZ.replace("d.npz", f"{number}.npz"))
+    for number, (content, _, _) in enumerate(LARGE.values(), start=len(BOMBS)):
+        (tmp_path / f"{number}.npz").write_bytes(content)
         (tmp_path / f"{number}.yaml").write_text(OF_NPZ.replace("d.npz", f"{number}.npz"))
     (tmp_path / "line.csv").write_bytes(b"a,y\n" + b"1" * 2**23)
     (tmp_path / "line.yaml").write_text(OF_CSV.replace("d.csv", "line.csv"))
