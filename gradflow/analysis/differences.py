@@ -33,7 +33,8 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> Flat:
 def split(configs: Sequence[Flat]) -> tuple[Flat, list[str]]:
     """(what is the same in all, the keys that differ), both in the order of the configs.
 
-    A key that only some have differs, unless only runs recorded elsewhere lack it.
+    A key that only some have differs, unless only runs recorded elsewhere lack it, or it is null in the
+    others, as a key is that runs of older versions did not have.
     """
     known = [config for config in configs if config.get("data") != RECORDED] or list(configs)
     constant: Flat = {}
@@ -67,11 +68,11 @@ def _differs(configs: Sequence[Flat], key: str) -> bool:
 
 
 def _held(key: str, configs: Sequence[Flat]) -> list[Any]:
-    """The values of a key that all have and in which all agree, else []."""
+    """The values of a key in which all agree, else []; one that lacks the key has a null."""
     try:
         values = list(map(itemgetter(key), configs))
     except KeyError:
-        return []
+        values = [config.get(key) for config in configs]
     return values if values.count(values[0]) == len(values) else []
 
 

@@ -14,9 +14,10 @@ from gradflow.analysis.flow import fit_flow, measure
 from gradflow.analysis.history import history_of
 from gradflow.analysis.intervals import over_networks
 from gradflow.analysis.predictions import inputs_of, predicted, theory_of
-from gradflow.analysis.summary import Flow, Flows, Summary, Theory, TrainingResult
+from gradflow.analysis.summary import Flow, Flows, Samples, Summary, Theory, TrainingResult
 from gradflow.analysis.symptoms import find_symptoms
 from gradflow.analysis.weakest import weakest_symptom
+from gradflow.nn.losses import LOSSES
 
 if TYPE_CHECKING:
     from gradflow.config import Config
@@ -48,7 +49,16 @@ def summarize(config: Config, recording: Recording, info: Mapping[str, Any]) -> 
         symptoms=symptoms,
         advice=advise(config, info["data"], flows.initial, symptoms),
         history=history_of(usable, analysis.stable_decades, analysis.patience),
+        data=samples_of(info["data"], config.training.loss),
     )
+
+
+def samples_of(data: Mapping[str, Any], loss: str) -> Samples:
+    """What `data` of a run.json says of the samples; older ones tell the task by chance or loss."""
+    classes = data["chance"] is not None if "chance" in data else LOSSES[loss].classes_only or None
+    told = None if classes is None else "classification" if classes else "regression"
+    sizes = {key: data[key] for key in ("samples", "features", "outputs")}
+    return Samples(**sizes, held_out=data.get("samples_test"), task=data.get("task", told))
 
 
 def flow_at(recording: Recording, row: int, config: Config) -> Flow:

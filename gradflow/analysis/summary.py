@@ -184,6 +184,17 @@ class Flows:
 
 
 @dataclass(frozen=True)
+class Samples:
+    """What a run was trained on; `held_out` and `task` are None in a run of before they were recorded."""
+
+    samples: int
+    features: int
+    outputs: int
+    held_out: int | None = None
+    task: str | None = None  # classification | regression
+
+
+@dataclass(frozen=True)
 class Summary:
     """Everything that is said about a run."""
 
@@ -198,6 +209,7 @@ class Summary:
     symptoms: tuple[Symptom, ...] = ()
     advice: tuple[Advice, ...] = ()
     history: History = History()
+    data: Samples | None = None  # of a run that failed, and of norms recorded elsewhere
 
     def document(self) -> dict[str, Any]:
         """The JSON document: plain values, numbers that are not finite as None."""
@@ -232,6 +244,7 @@ def summary_from(document: dict[str, Any]) -> Summary:
         symptoms=tuple(Symptom(**symptom) for symptom in document["symptoms"]),
         advice=tuple(Advice(**advice) for advice in document["advice"]),
         history=history_from(document["history"]),
+        data=Samples(**document["data"]) if document["data"] else None,
     )
 
 

@@ -17,7 +17,7 @@ from gradflow.config.axes import split
 from gradflow.config.draft import Draft
 from gradflow.config.overrides import lay, parse, refuse_spaces
 from gradflow.config.problems import describe, numbers_beyond_floats
-from gradflow.config.schema import SLUG, Config, is_slug
+from gradflow.config.schema import PATHS, SLUG, Config, is_slug
 from gradflow.data import Data, Dataset
 from gradflow.errors import InputError, Problem
 from gradflow.starters import is_starter_config
@@ -98,7 +98,7 @@ def resolve(
 ) -> tuple[Config, Data]:
     """The complete config of a draft, whose known problems are `problems`, and the data that `load` gives."""
     config = validate(draft, problems)
-    dataset = _anchored(config.data, Path() if draft.place(("data", "path"))[0] == COMMAND_LINE else base)
+    dataset = _anchored(config.data, draft, base)
     config, data = _completed(config, dataset, draft, load)
     found = [_located(draft, Problem(message, key)) for key, message in checks.against_data(config, data)]
     if found:
@@ -141,22 +141,23 @@ def _line(problem: Problem) -> float:
     return inf if problem.line is None else problem.line
 
 
-def _anchored(dataset: Dataset, base: Path) -> Dataset:
-    """The data set with an absolute path, if it has one."""
-    path = getattr(dataset, "path", None)
-    return dataset if path is None else _replaced(dataset, path=str(base.absolute() / path))
+def _anchored(dataset: Dataset, draft: Draft, base: Path) -> Dataset:
+    """The data set with absolute paths, if it has any: each starts where it was written."""
+    given = {key: path for key in PATHS if (path := getattr(dataset, key, None)) is not None}
+    typed = {key for key in given if draft.place(("data", key))[0] == COMMAND_LINE}
+    starts = {key: Path() if key in typed else base for key in given}
+    return _replaced(dataset, **{key: str(starts[key].absolute() / path) for key, path in given.items()})
 
 
 def _completed(
     config: Config, dataset: Dataset, draft: Draft, load: Callable[[Dataset], Data]
 ) -> tuple[Config, Data]:
-    """The config with what only its data can tell, its file's sha256 and the default loss, and the data."""
+    """The config with what only its data can tell, such as its file's sha256 and the loss, and the data."""
     try:
         data = load(dataset)
     except InputError as error:
         raise InputError(*(_located(draft, problem) for problem in error.problems)) from None
-    if data.sha256 is not None:
-        dataset = _replaced(dataset, sha256=data.sha256)
+    dataset = _replaced(dataset, **data.keys)
     loss = config.training.loss or ("cross_entropy" if data.classes else "mse")
     training = config.training.model_copy(update={"loss": loss})
     return config.model_copy(update={"data": dataset, "training": training}), data

@@ -221,4 +221,5 @@ def _unknown_entry(path: KeyPath, value: Any) -> str:
 
 def _unknown_name(value: Any, names: list[str], aliases: Iterable[str] = ()) -> str:
     close = did_you_mean(value.lower(), [*names, *aliases]) if isinstance(value, str) else ""
-    return f"should be one of {', '.join(names)}, not {named(value)}{close}"
+    listed = ", ".join(name if name.isidentifier() else quoted(name) for name in names)
+    return f"should be one of {listed}, not {named(value)}{close}"

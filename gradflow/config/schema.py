@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import fields, is_dataclass
 from hashlib import sha256
 from json import dumps
@@ -15,6 +16,7 @@ from pydantic_core import PydanticCustomError
 from gradflow.config.biases import BIASES, Bias, Zeros
 from gradflow.config.choices import Choice, OneOf, Planned
 from gradflow.data import DATASETS, Dataset
+from gradflow.data.base import ADDED
 from gradflow.data.digits import Digits
 from gradflow.nn.activations import ACTIVATIONS, Activation
 from gradflow.nn.blocks import BLOCKS
@@ -25,6 +27,7 @@ from gradflow.training import Plan
 
 SLUG = 'at most 100 letters, digits, ".", "_" and "-", a letter or a digit first'
 NOT_DIGESTED = ("name", "sweep", "analysis")  # they change what is said about a run, not the run
+PATHS = ("path", "test_path")  # keys of data that name a file, which counts by its sha256
 
 Positive = Annotated[int, Ge(1)]
 
@@ -115,10 +118,12 @@ class Config(Section):
     def digest(self) -> str:
         """sha256 (64 hex) of what decides the run: the plain config as canonical JSON.
 
-        Without `name`, `sweep` and `analysis`; a data file counts by its sha256, not by its path.
+        Without `name`, `sweep` and `analysis`, and without keys added after format 1 while at their default;
+        a data file counts by its sha256, not by its path.
         """
-        kept = {key: value for key, value in self.plain().items() if key not in NOT_DIGESTED}
-        kept["data"].pop("path", None)
+        plain: dict[str, Any] = _plain(self, _is_of_format_1)
+        kept = {key: value for key, value in plain.items() if key not in NOT_DIGESTED}
+        kept["data"] = {key: value for key, value in kept["data"].items() if key not in PATHS}
         text = dumps(kept, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return sha256(text.encode()).hexdigest()
 
@@ -151,12 +156,26 @@ class Config(Section):
         )
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, keep: Callable[[Any, str], bool] = lambda owner, key: True) -> Any:
+    """Plain YAML values of the keys that `keep` (of the section or entry, and the key) keeps."""
     if isinstance(value, Section):
-        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+        keys: Iterable[str] = type(value).model_fields
+        return {key: _plain(getattr(value, key), keep) for key in keys if keep(value, key)}
     if is_dataclass(value):
-        names = ("name", *(field.name for field in fields(value)))
-        return {name: _plain(getattr(value, name)) for name in names}
+        keys = ("name", *(field.name for field in fields(value)))
+        return {key: _plain(getattr(value, key), keep) for key in keys if keep(value, key)}
     if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    return [_plain(inner) for inner in value] if isinstance(value, tuple) else value
+        return {key: _plain(inner, keep) for key, inner in value.items()}
+    return [_plain(inner, keep) for inner in value] if isinstance(value, tuple) else value
+
+
+def _is_of_format_1(owner: Any, key: str) -> bool:
+    """Whether a key was there from the first, or says more than its default.
+
+    A later one is marked `field(metadata=ADDED)` in a table, `Field(json_schema_extra=ADDED)` in a section.
+    """
+    if isinstance(owner, Section):
+        found = type(owner).model_fields[key]
+        return found.json_schema_extra != ADDED or getattr(owner, key) != found.default
+    kept = {one.name: one for one in fields(owner) if one.metadata == ADDED}
+    return key not in kept or getattr(owner, key) != kept[key].default

@@ -16,26 +16,27 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_regular(path: Path) -> Iterator[BinaryIO]:
-    """The file open for reading in binary; what is missing, unreadable or no regular file is refused."""
+def open_regular(path: Path, key: str = "data.path") -> Iterator[BinaryIO]:
+    """The file of a key open for reading in binary; a missing, unreadable or no regular file is refused."""
     try:
         file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 - closed by the `with` below
     except FileNotFoundError:
-        raise refused(f"{path} does not exist{_neighbour(path)}", "data.path") from None
+        raise refused(f"{path} does not exist{_neighbour(path)}", key) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = getattr(error, "strerror", None) or error
-        raise refused(f"{path} cannot be read: {reason}", "data.path") from None
+        raise refused(f"{path} cannot be read: {reason}", key) from None
     with file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise refused(f"{path} is not a regular file: save the data to one", "data.path")
+            raise refused(f"{path} is not a regular file: save the data to one", key)
         yield file
 
 
-def require_unchanged(recorded: str | None, found: str) -> None:
-    """Refuse a file whose bytes are no longer those of data.sha256."""
+def require_unchanged(recorded: str | None, found: str, key: str = "data.sha256") -> None:
+    """Refuse a file whose bytes are no longer those of the key."""
     if recorded is not None and recorded != found:
-        message = f"the file has changed, its sha256 is now {found}: remove data.sha256 to take it as it is"
-        raise refused(message, "data.sha256")
+        raise refused(
+            f"the file has changed, its sha256 is now {found}: remove {key} to take it as it is", key
+        )
 
 
 def _without_waiting(path: str, flags: int) -> int:

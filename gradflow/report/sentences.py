@@ -6,7 +6,7 @@ from math import log, log10
 from typing import Any
 
 from gradflow.analysis.differences import RECORDED
-from gradflow.analysis.summary import Advice, Flip, Flow, Summary, Symptom, Theory, TrainingResult
+from gradflow.analysis.summary import Advice, Flip, Flow, Samples, Summary, Symptom, Theory, TrainingResult
 from gradflow.analysis.verdict import unstable_depth
 from gradflow.report.numbers import (
     count,
@@ -194,11 +194,27 @@ def what_was_run(summary: Summary) -> tuple[tuple[str, str], ...]:
     return (
         ("network", f"{layers}, width {count(model['width'])}, {entry(model['activation'])}"),
         ("init", f"{entry(model['init'])}; bias {entry(model['bias'])}"),
-        ("data", entry({key: config["data"][key] for key in ("name", "path") if key in config["data"]})),
+        ("data", _data(config["data"], summary.data)),
         ("training", f"{counted(training['steps'], 'step')} of {entry(training['optimizer'])}, "
                      f"batch {count(training['batch_size'])}, {training['loss']}, {training['dtype']}"),
         ("networks", networks),
     )  # fmt: skip
+
+
+def _data(config: dict[str, Any], data: Samples | None) -> str:
+    """The data set, how many samples of what, the task, and whether they were left as they are."""
+    words = entry({key: config[key] for key in ("name", "path") if key in config})
+    if data is None:
+        return words
+    held_out = f" + {count(data.held_out)} held out" if data.held_out else ""
+    parts = [counted(data.samples, "sample") + held_out, counted(data.features, "feature")]
+    if data.task == "classification":
+        parts.append(f"classification, {count(data.outputs)} classes")
+    else:
+        parts.append(f"{data.task or 'target'}, {counted(data.outputs, 'value')} a sample")
+    if config.get("standardize") is False:
+        parts.append("standardize: false")
+    return f"{words}: {', '.join(parts)}"
 
 
 def _what_was_recorded(config: dict[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -47,14 +47,18 @@ class OutcomeInfo(TypedDict):
     diverged_reason: str | None
 
 
-class _Chance(TypedDict, total=False):
+class _Later(TypedDict, total=False):
     chance: float | None
+    task: Literal["classification", "regression"]
+    standardize: bool | None
+    samples_test: int
 
 
-class DataInfo(_Chance):
+class DataInfo(_Later):
     """What the analysis needs to know of the data; `sha256` is of the user's file, if there is one.
 
-    `chance`, the loss of guessing classes by their frequency, is missing from runs of older versions.
+    Missing from runs of older versions are `chance`, the loss of guessing classes by their frequency, `task`,
+    `standardize` (null where the data set has no such key) and `samples_test`, the number held out.
     """
 
     samples: int

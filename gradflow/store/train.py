@@ -90,7 +90,7 @@ def train(
         diverged_step=ended.diverged_step,
         diverged_reason=ended.diverged_reason,
     )
-    return Result(training.recording, outcome, _facts(data), times, versions())
+    return Result(training.recording, outcome, _facts(config, data), times, versions())
 
 
 def failed(reason: str) -> Result:
@@ -113,12 +113,15 @@ def versions() -> Versions:
     )
 
 
-def _facts(data: Data) -> DataInfo:
+def _facts(config: Config, data: Data) -> DataInfo:
     return DataInfo(
         samples=data.samples,
+        samples_test=len(data.x_test),
         features=data.features,
         outputs=data.outputs,
         q_0=data.q_0,
         chance=data.chance,
+        task="classification" if data.classes else "regression",
+        standardize=getattr(config.data, "standardize", None),
         sha256=data.sha256,
     )

@@ -65,6 +65,12 @@ def test_a_key_that_only_some_have_differs_unless_they_were_recorded_elsewhere()
     assert (constant, differing) == (gaussian, ["data"])
 
 
+def test_a_key_of_a_later_version_at_null_is_no_difference_from_a_run_without_it() -> None:
+    before, after = {"data": "csv"}, {"data": "csv", "data.drop": None}
+    assert split([before, after]) == ({"data": "csv", "data.drop": None}, [])
+    assert split([before, {**after, "data.drop": ("id",)}]) == ({"data": "csv"}, ["data.drop"])
+
+
 def test_a_setting_that_follows_from_its_choice_is_not_told_again() -> None:
     inits = [{"name": "he_normal", "gain": 1.41}, {"name": "xavier_normal", "gain": 1.0}]
     rows = [row(str(i), model={"init": init}) for i, init in enumerate(inits)]

@@ -1,5 +1,6 @@
 """From text and overrides to a complete config."""
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,20 @@ def test_a_relative_path_starts_at_the_file_and_on_the_command_line_at_the_curre
     assert path_of(load_config(net, ["data={name: csv, path: x.csv, target: y}"])) == str(there)
     assert Path(path_of(load_config(net, ["target=a"]))).resolve() == here
     assert path_of(load_config(net, [f"path={here}"])) == str(here)
+
+
+def test_a_file_to_hold_out_starts_where_it_was_written_and_counts_by_its_bytes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder / "there")
+    net, here, there = folder / "here" / "net.yaml", folder / "here" / "x.csv", folder / "there" / "x.csv"
+    typed = load_config(net, ["test_path=x.csv"])
+    assert isinstance(typed.data, Csv)
+    assert (typed.data.path, typed.data.test_path) == (str(here), str(there))
+    assert typed.data.test_sha256 == sha256(there.read_bytes()).hexdigest()
+    assert load_config(net, [f"test_path={here}"]).digest == typed.digest != load_config(net).digest
+    with pytest.raises(InputError, match=r"^command line: data.test_path: .*no.csv does not exist"):
+        load_config(net, ["test_path=no.csv"])
 
 
 def test_a_data_file_counts_by_its_bytes_wherever_it_lies(folder: Path) -> None:

@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 from math import log, log10
+from typing import Any
 
 import numpy as np
 import pytest
 
 from gradflow.analysis.outside import Norms, summarize_outside
-from gradflow.analysis.summary import Flows, Profile, Summary, Theory, TrainingResult
-from gradflow.report import headlines, markdown, sentences, terminal
+from gradflow.analysis.summary import Flows, Profile, Samples, Summary, Theory, TrainingResult
+from gradflow.report import headlines, html, markdown, sentences, terminal
 from gradflow.report.page import Chart, Heat, Page, Sentence, Table
 from gradflow.report.pages import layers_page, run_page
 from gradflow.report.terminal import Look
@@ -137,6 +138,41 @@ def test_no_factor_is_to_blame_for_what_happens_outside_the_fit(
 @pytest.mark.parametrize(("c", "verdict"), [(0.8, "vanishing"), (1.0, "stable")])
 def test_a_change_that_c_makes_is_not_sought_elsewhere(c: float, verdict: str) -> None:
     assert "outside" not in sentences.measured_sentence(flow(c, depth=20, verdict=verdict), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("config", "data", "said"),
+    [
+        (
+            {"name": "digits", "standardize": True},
+            Samples(1438, 64, 10, 359, "classification"),
+            "digits: 1,438 samples + 359 held out, 64 features, classification, 10 classes",
+        ),
+        (
+            {"name": "csv", "path": "x.csv", "standardize": False},
+            Samples(80, 1, 1, 20, "regression"),
+            "csv (path x.csv): 80 samples + 20 held out, 1 feature, regression, 1 value a sample, "
+            "standardize: false",
+        ),
+        (
+            {"name": "teacher"},
+            Samples(100, 5, 2, 0, "regression"),
+            "teacher: 100 samples, 5 features, regression, 2 values a sample",
+        ),
+        ({"name": "npz"}, Samples(9, 5, 2), "npz: 9 samples, 5 features, target, 2 values a sample"),
+        ({"name": "inline", "standardize": False}, None, "inline"),
+    ],
+)
+def test_the_data_line_says_what_was_learnt_from_what(
+    config: dict[str, Any], data: Samples | None, said: str
+) -> None:
+    made = summary(data=data)
+    made = replace(made, config={**made.config, "data": config})
+    assert dict(sentences.what_was_run(made))["data"] == said
+    page = run_page(made)
+    assert said in terminal.render(page, PIPE)
+    assert said in html.render(page, {})
+    assert said in markdown.render(page).replace("\\", "")
 
 
 def test_training_that_diverged_says_when_and_what() -> None:

@@ -5,12 +5,14 @@ import os
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from gradflow.analysis.summary import Samples
 from gradflow.errors import RunError
 from gradflow.recording import Recording
 from gradflow.store import Run, open_run, scan
@@ -213,6 +215,15 @@ def test_infinite_numbers_are_refused(folder: Path) -> None:
     assert refusal(folder).startswith("RUN/run.json: is damaged")
 
 
+def test_a_run_of_before_the_data_was_described_says_the_same(folder: Path) -> None:
+    before = read_everything(folder).summary
+    for key in ("samples_test", "task", "standardize"):
+        edit(folder / "run.json", "data", key)
+    edit(folder / "summary.json", "data")
+    after = read_everything(folder).summary
+    assert after == replace(before, data=Samples(32, 4, 3, None, "classification"))
+
+
 def test_keys_of_a_later_version_are_passed_over(folder: Path) -> None:
     edit(folder / "run.json", "later", value={"x": 1})
     assert read_everything(folder).status == "completed"
@@ -244,6 +255,9 @@ def test_keys_of_a_later_version_are_passed_over(folder: Path) -> None:
         (["symptoms"], [{}]),
         (["advice"], [{"lever": "depth"}]),
         (["config"], "x"),
+        (["data"], {}),
+        (["data", "samples"], "9"),
+        (["data", "task"], 1),
     ],
 )
 def test_a_forged_summary_is_made_again(folder: Path, keys: list[str], value: Any) -> None:
