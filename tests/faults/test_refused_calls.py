@@ -101,8 +101,7 @@ class Case:
         assert self.warm(self.folder, *plain).code == 0
         wanted = {"sweep": 2, "name=other": 2}
         after = whole(self.runs)
-        if "analysis.stable_decades=2" not in self.arguments:
-            assert after.items() >= before.items()
+        assert after.items() >= before.items()
         assert users(self.runs).items() >= self.furnished.items()
         assert len(after) == max(wanted.get(argument, 1) for argument in self.arguments)
         assert not list(self.runs.glob(".partial/*-old"))
