@@ -62,6 +62,11 @@ class Run:
             self._summary = (self._sealed or self._summarized()).at(str(self.path))
         return self._summary
 
+    @property
+    def is_sealed(self) -> bool:
+        """Whether summary.json is whole, of this run.json, and so what `summary` gives."""
+        return self._sealed is not None
+
     @cached_property
     def _sealed(self) -> Summary | None:
         return load_summary(self.path, self.info, self.stamp)

@@ -1,6 +1,7 @@
 """One flipped bit in any file of a run is seen, or changes nothing of what is shown."""
 
 import json
+import os
 import random
 import shutil
 from collections.abc import Iterator
@@ -83,6 +84,22 @@ def test_a_summary_from_before_seals_is_made_again_and_not_believed(folder: Path
     document["flow"]["initial"]["c"] += 0.1
     (folder / "summary.json").write_text(json.dumps(document))
     assert shown(folder) == expected
+
+
+@pytest.mark.parametrize("way", ["unsealed", "flipped", "missing"])
+def test_a_finished_run_that_is_found_is_sealed_again(folder: Path, way: str) -> None:
+    path = folder / "summary.json"
+    content, expected, others = path.read_bytes(), shown(folder), {*os.listdir(folder)}
+    path.unlink()
+    if way == "flipped":
+        path.write_bytes(content.replace(b"1", b"7", 1))
+    elif way == "unsealed":
+        path.write_text(json.dumps(json.loads(content)))
+    assert not open_run(folder).is_sealed
+    assert execute(small(), folder.parent).reused
+    assert open_run(folder).is_sealed
+    assert shown(folder) == expected
+    assert {*os.listdir(folder)} == others
 
 
 @pytest.fixture(scope="module")
