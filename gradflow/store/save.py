@@ -148,8 +148,16 @@ def write_documents(folder: Path, run: Run) -> None:
     info = json_bytes(run.info)
     write_bytes(folder / SUMMARY, sealed(run.summary.document(), info))
     write_bytes(folder / RUN, info)
-    if load_summary(folder, load_info(folder)) is None:
-        raise RunError(str(Problem("could not be read again and is not saved", source=str(run.path))))
+    if not _is_readable(folder):
+        message = "could not be read again and is not saved: give its config to the makers of gradflow"
+        raise RunError(str(Problem(message, source=str(run.path))))
+
+
+def _is_readable(folder: Path) -> bool:
+    try:
+        return load_summary(folder, load_info(folder)) is not None
+    except RunError:
+        return False
 
 
 def _link(source: Path, path: Path) -> None:

@@ -2,16 +2,21 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from gradflow.errors import RunError
 from gradflow.store import open_run
 from gradflow.store.execute import execute
+from gradflow.store.info import Versions
 from gradflow.store.rows import read_row
+from gradflow.store.save import save
 from gradflow.store.seal import read_sealed, sealed, stamp_of
-from tests.store.small import running, small
+from gradflow.store.train import train
+from tests.store.small import names, running, small
 
 
 def test_a_sealed_document_is_one_json_document_that_begins_with_its_seal(tmp_path: Path) -> None:
@@ -47,6 +52,15 @@ def test_a_run_that_is_replaced_meanwhile_is_not_taken_for_damaged(tmp_path: Pat
     assert open_run(before.path).stamp != before.stamp
     assert read_row(before) == expected
     assert before.summary.flow.initial.c == expected["c"]
+
+
+@pytest.mark.parametrize("threads", [10**30, "4", None])
+def test_what_could_not_be_read_again_is_not_saved(tmp_path: Path, threads: Any) -> None:
+    result = train(small())
+    unreadable = replace(result, versions=cast(Versions, {**result.versions, "threads": threads}))
+    with pytest.raises(RunError, match=f"{small().id}: could not be read again and is not saved: "):
+        save(tmp_path, small(), unreadable)
+    assert names(tmp_path) == []
 
 
 def replace_again_and_again(runs: Path) -> None:
