@@ -53,12 +53,9 @@ def execute(
         return finished  # from a folder that can only be read, too
     with claim(runs, config.id) as claimed:
         require_movable(claimed.target)
-        finished = None if force else finished_at(claimed, config)
-        if finished:
-            return finished
-        source = None if force else find(config, runs)
-        if source:
-            return publish_copy(claimed, config, source, render)
+        there = None if force else _there(claimed, config, render)
+        if there:
+            return there
         _require_disk(config, runs)
         if force:
             remove(claimed.checkpoint)
@@ -71,6 +68,15 @@ def execute(
             going_on=going_on,
         )
         return publish(claimed, config, result, render)
+
+
+def _there(claimed: Claim, config: Config, render: Callable[[Run], str] | None) -> Run | None:
+    """The run that needs no training: it stands in its place, or is copied there."""
+    finished = finished_at(claimed, config)
+    if finished:
+        return finished
+    source = find(config, claimed.folder)
+    return publish_copy(claimed, config, source, render) if source else None
 
 
 def _recover(claimed: Claim) -> None:
