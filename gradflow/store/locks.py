@@ -108,9 +108,13 @@ def _open_folder(folder: Path, make: bool) -> int:
                 continue  # removed by one who found it empty
             raise
         _held.add(descriptor)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if _is_still(folder, descriptor):
-            return descriptor
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if _is_still(folder, descriptor):
+                return descriptor
+        except BaseException:  # a signal that left it locked would have this process wait for itself
+            _close(descriptor)
+            raise
         _close(descriptor)
 
 

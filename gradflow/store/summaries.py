@@ -1,4 +1,4 @@
-"""summary.json: read if it is whole and of its run, else made again from the recording."""
+"""summary.json: read if its seal is whole and it is of its run, else made again from the recording."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from gradflow.errors import RunError
 from gradflow.store.conform import checker
 from gradflow.store.names import FORMAT, SUMMARY
-from gradflow.store.reading import read_json
+from gradflow.store.reading import parse_json
+from gradflow.store.seal import read_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,16 +30,10 @@ class _Profile(TypedDict):
     log10_delta: tuple[float | None, ...]
 
 
-class _Counted(TypedDict, total=False):
-    """What a summary of before lacks."""
-
+class _Final(TypedDict):
     networks: int | None
     dead_networks: int | None
     saturated: float | None
-
-
-class _Final(_Counted):
-    reason: str | None
     c: float | None
     c_low: float | None
     c_high: float | None
@@ -122,40 +117,29 @@ class Brief(TypedDict):
     symptoms: list[_Named]
 
 
-def load_summary(folder: Path, info: Info) -> Summary | None:
-    """What summary.json holds; None if it is missing, damaged, of another format, or not of this run."""
+def load_summary(folder: Path, info: Info, stamp: str = "") -> Summary | None:
+    """What summary.json holds; None if it is missing, damaged, unsealed, of another format or another run's.
+
+    `stamp` is that of the run.json that gave `info`. RunError if it was sealed with another one.
+    """
     from gradflow.analysis.summary import Summary, summary_from  # comparisons do without
 
-    document = _load(folder, info, Summary, str)
+    document = _load(folder, info, stamp, Summary, str)
     if document is None or not _is_sound(document, info):
         return None
     return summary_from({"format": FORMAT, **document})
 
 
-def load_brief(folder: Path, info: Info) -> Brief | None:
+def load_brief(folder: Path, info: Info, stamp: str = "") -> Brief | None:
     """As `load_summary`, of what a row needs alone: several times as fast."""
-    brief: Brief | None = _load(folder, info, Brief, _shortened)
-    return None if brief is None else _counted(brief)
-
-
-def _counted(brief: Brief) -> Brief | None:
-    """The brief, one of before with what it lacks; None if the recording alone can tell.
-
-    Then a network that is dead is told of as the reason. So to compare runs of before needs none of their
-    recordings; the share of saturated units alone remains unknown.
-    """
-    flows = brief["flow"]["initial"], brief["flow"]["final"]
-    before = [flow for flow in flows if not flow.keys() >= _Counted.__optional_keys__]
-    if any(flow["reason"] is not None or flow.keys() & _Counted.__optional_keys__ for flow in before):
-        return None
-    for flow in before:
-        flow["networks"], flow["dead_networks"], flow["saturated"] = brief["config"].get("seeds"), 0, None
+    brief: Brief | None = _load(folder, info, stamp, Brief, _shortened)
     return brief
 
 
-def _load(folder: Path, info: Info, hint: Any, prepare: Callable[[str], str]) -> Any:
+def _load(folder: Path, info: Info, stamp: str, hint: Any, prepare: Callable[[str], str]) -> Any:
+    content = read_sealed(folder, stamp)
     try:
-        document: Any = read_json(folder / SUMMARY, prepare)
+        document: Any = content and parse_json(content, folder / SUMMARY, prepare)
     except RunError:
         return None
     if not isinstance(document, dict) or document.pop("format", None) != FORMAT:

@@ -14,6 +14,7 @@ from gradflow.errors import InputError
 from gradflow.store import Entry, Run, open_run, scan
 from gradflow.store.execute import execute
 from gradflow.store.rows import read_row, read_rows, rows_of
+from tests.store.seals import document_of, seal
 from tests.store.small import small
 
 
@@ -29,12 +30,11 @@ def test_a_row_is_that_of_the_whole_summary(run: Run) -> None:
 
 
 def test_a_hostile_text_in_a_summary_is_not_taken_for_numbers(run: Run) -> None:
-    path = run.path / "summary.json"
-    document = json.loads(path.read_text())
+    document = document_of(run.path)
     text = '"c": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]'
     document["flow"]["initial"]["reason"] = text
     document["config"]["name"] = text
-    path.write_text(json.dumps(document))
+    seal(run.path, document)
     assert read_row(open_run(run.path)).config["name"] == text
 
 
@@ -46,48 +46,23 @@ def test_a_damaged_summary_is_made_again(run: Run) -> None:
 
 def test_a_summary_from_before_theory_had_a_ratio_is_made_again(tmp_path: Path) -> None:
     run = execute(small("width=16"), tmp_path)
-    expected, path = read_row(run), run.path / "summary.json"
-    document = json.loads(path.read_text())
+    expected, document = read_row(run), document_of(run.path)
     assert document["theory"].pop("log10_ratio") == expected["log10_ratio_theory"]
     assert expected["log10_ratio_theory"] is not None
-    path.write_text(json.dumps(document))
+    seal(run.path, document)
     old = open_run(run.path)
     assert read_row(old) == expected == row_of(old.summary)
 
 
-COUNTED = ("networks", "dead_networks", "saturated", "weakest")  # what a flow of before lacks
-
-
-def before(run: Run, **reasons: str) -> None:
-    """The summary of a run as it was before flows told of their networks, written in the place of its own."""
-    document: dict[str, Any] = json.loads((run.path / "summary.json").read_text())
-    for place, one in document["flow"].items():
-        for key in COUNTED:
-            del one[key]
-        one["reason"] = reasons.get(place)
-    (run.path / "summary.json").write_text(json.dumps(document))
-
-
-def test_a_row_of_before_needs_no_recording_where_no_network_is_dead(run: Run) -> None:
-    expected = read_row(run).values
-    before(run)
-    (run.path / "recording.npz").unlink()  # so that nothing could be made again
-    found = read_row(open_run(run.path)).values
-    assert found == {**expected, "saturated": None, "saturated_final": None}
-    assert (found["networks"], found["dead_networks"], found["dead_networks_final"]) == (2, 0, 0)
-
-
-@pytest.mark.parametrize("place", ["initial", "final"])
-def test_a_row_of_before_with_a_reason_is_made_again(run: Run, place: str) -> None:
-    expected = read_row(run)
-    before(run, **{place: "1 of 2 networks are dead and left out: no gradient passes layer 3"})
-    assert read_row(open_run(run.path)) == expected
-
-
 def test_a_summary_of_before_is_made_again_as_a_whole(run: Run) -> None:
-    expected = run.summary
-    before(run)
-    assert open_run(run.path).summary == expected
+    """Those had no seal, and no count of their networks."""
+    row, document = read_row(run), document_of(run.path)
+    for flow in document["flow"].values():
+        for key in ("networks", "dead_networks", "saturated", "weakest"):
+            del flow[key]
+    (run.path / "summary.json").write_text(json.dumps(document))
+    assert read_row(open_run(run.path)) == row
+    assert open_run(run.path).summary == run.summary
 
 
 @pytest.mark.parametrize(
@@ -114,13 +89,11 @@ def test_a_summary_of_before_is_made_again_as_a_whole(run: Run) -> None:
 )
 def test_a_row_of_a_forged_summary_is_that_of_the_recording(run: Run, keys: list[str], value: Any) -> None:
     expected = read_row(run)
-    path = run.path / "summary.json"
-    document = json.loads(path.read_text())
-    place = document
+    place = document = document_of(run.path)
     for key in keys[:-1]:
         place = place[key]
     place[keys[-1]] = value
-    path.write_text(json.dumps(document))
+    seal(run.path, document)
     assert read_row(open_run(run.path)) == expected
 
 
