@@ -10,6 +10,7 @@ from math import hypot
 from typing import TYPE_CHECKING, Any
 
 from gradflow.analysis.differences import Flat, flat, full_name, split
+from gradflow.analysis.summary import strict
 
 if TYPE_CHECKING:
     from gradflow.analysis.summary import Number, Numbers, Summary
@@ -132,10 +133,10 @@ class Comparison:
 
 
 def row_of(summary: Summary) -> Row:
-    """The row of a run."""
+    """The row of a run, its numbers as JSON holds them: those that are not finite are None."""
     flows = {name: {**vars(flow), "profile": vars(flow.profile)} for name, flow in vars(summary.flow).items()}
     parts = {"flow": flows, "theory": vars(summary.theory), "training": vars(summary.training)}
-    return row_from({**vars(summary), **parts}, summary.path)
+    return row_from(strict({**vars(summary), **parts}), summary.path)
 
 
 def row_from(document: Mapping[str, Any], path: str) -> Row:
