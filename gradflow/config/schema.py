@@ -26,7 +26,10 @@ from gradflow.training import Plan
 SLUG = 'at most 100 letters, digits, ".", "_" and "-", a letter or a digit first'
 NOT_DIGESTED = ("name", "sweep", "analysis")  # they change what is said about a run, not the run
 
+LARGEST = 2**53  # from here on a record, which is float64, could not tell a step from the next
+
 Positive = Annotated[int, Ge(1)]
+Count = Annotated[int, Ge(1), Lt(LARGEST)]  # of what takes no memory that would bound it
 
 
 def is_slug(text: str) -> bool:
@@ -62,8 +65,8 @@ class Model(Section):
 class Schedule(Section):
     """The training."""
 
-    steps: Annotated[int, Ge(0)] = 100
-    batch_size: Positive = 128
+    steps: Annotated[int, Ge(0), Lt(LARGEST)] = 100
+    batch_size: Count = 128
     loss: Annotated[str, OneOf(LOSSES)] = Field(default="")  # until the data is known, whose kind decides
     optimizer: Annotated[Optimizer, Choice(OPTIMIZERS)] = Sgd()
     clip_norm: Annotated[float, Gt(0)] | None = None
@@ -73,17 +76,17 @@ class Schedule(Section):
 class Record(Section):
     """What is kept of the steps."""
 
-    every: Positive = 1
+    every: Count = 1
 
 
 class Analysis(Section):
     """Thresholds of what is said about a run."""
 
     stable_decades: Annotated[float, Gt(0)] = 1.0  # |log10_ratio| up to which a network is called stable
-    patience: Positive = 5  # rows in a row that a symptom must show before it counts
+    patience: Count = 5  # rows in a row that a symptom must show before it counts
     frozen_ratio: Annotated[float, Gt(0), Lt(1)] = 1e-3  # early layers' update ratio over the last layers'
     stall_share: Annotated[float, Gt(0), Lt(1)] = 0.01  # of the loss, by which it should fall, or pass chance
-    stall_steps: Positive = 50  # steps in which it should
+    stall_steps: Count = 50  # steps in which it should
     spike_factor: Annotated[float, Gt(1)] = 3.0  # the loss over its median of the steps before
     swing_share: Annotated[float, Gt(0)] = 0.3  # of the loss, by which it goes up and down step by step
     jump_decades: Annotated[float, Gt(0)] = 1.0  # of a delta norm from one row to the next

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gradflow.config.memory import size
 from gradflow.errors import Problem, RunError
+from gradflow.store.carry import require_movable
 from gradflow.store.catalog import Index
 from gradflow.store.checkpoint import SECONDS, Checkpoint
 from gradflow.store.partial import Claim, claim
@@ -44,10 +47,12 @@ def execute(
     is damaged, or if the disk refuses.
     """
     config_text(config)  # refuses what could not be read again before it is computed
+    _recover(Claim(runs, config.id))
     finished = None if force else finished_at(Claim(runs, config.id), config)
     if finished:
         return finished  # from a folder that can only be read, too
     with claim(runs, config.id) as claimed:
+        require_movable(claimed.target)
         finished = None if force else finished_at(claimed, config)
         if finished:
             return finished
@@ -66,6 +71,13 @@ def execute(
             going_on=going_on,
         )
         return publish(claimed, config, result, render)
+
+
+def _recover(claimed: Claim) -> None:
+    """Bring back what a killed process has left of the run, where that can be done."""
+    if os.path.lexists(claimed.old):
+        with suppress(RunError), claim(claimed.folder, claimed.id):
+            pass
 
 
 def find(config: Config, runs: Path) -> Run | None:

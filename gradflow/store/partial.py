@@ -2,7 +2,7 @@
 
 ID.lock         who works on the id; free once its process has gone
 ID-PID          the run being written
-ID-old          the run whose place a forced one takes
+ID-old          the run whose place another one takes, until what a user put into it is carried over
 ID-checkpoint   how far an interrupted run has come; kept until it is finished
 """
 
@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gradflow.errors import RunError
+from gradflow.interrupts import held_back
 from gradflow.store import locks
+from gradflow.store.carry import carry, discard, free, is_folder, require_movable
 from gradflow.store.info import load_info
 from gradflow.store.names import ID, PARTIAL
 from gradflow.store.writing import remove, sync
@@ -62,24 +64,46 @@ class Claim:
         self.staging.mkdir()
         return self.staging
 
+    @property
+    def old(self) -> Path:
+        """Where the run waits whose place a new one takes, until what a user put into it is carried over."""
+        return self.partial / f"{self.id}-old"
+
     def publish(self) -> None:
-        """Show what was staged; what stood in its place goes only then."""
-        old = self.partial / f"{self.id}-old"
+        """Show what was staged; what stood in its place goes only then, but for what is the user's.
+
+        A file or a link that stood there stays, under the next name that is free.
+        """
         sync(self.staging)
-        if os.path.lexists(self.target):
-            os.rename(self.target, old)
+        self.recover()
+        require_movable(self.target)
+        with held_back():
+            self._swap()
+            if os.path.lexists(self.old):
+                carry(self.old, self.target)
+        sync(self.folder)
+        sync(self.folder.absolute().parent)  # the folder itself may be new
+        if os.path.lexists(self.old):
+            sync(self.partial)
+            discard(self.old)
+        remove(self.checkpoint)
+
+    def recover(self) -> None:
+        """Bring back what a process that was killed has left of a run that stood here before."""
+        if os.path.lexists(self.old):
+            _put_back(self.old, self.target)
+
+    def _swap(self) -> None:
+        if not os.path.lexists(self.target):
+            os.rename(self.staging, self.target)
+            return
+        aside = self.old if is_folder(self.target) else free(self.target)
+        os.rename(self.target, aside)
         try:
             os.rename(self.staging, self.target)
         except OSError:
-            if os.path.lexists(old):
-                os.rename(old, self.target)
+            os.rename(aside, self.target)
             raise
-        sync(self.folder)
-        sync(self.folder.absolute().parent)  # the folder itself may be new
-        if os.path.lexists(old):
-            sync(self.partial)
-            remove(old)
-        remove(self.checkpoint)
 
 
 @contextmanager
@@ -126,11 +150,21 @@ def reap(folder: Path) -> None:
 
 
 def _clear(path: Path, kind: str, target: Path) -> None:
-    if kind == "old" and not os.path.lexists(target):
-        os.rename(path, target)
-        sync(target.parent)
+    if kind == "old":
+        with suppress(OSError):  # it stays until its own run is written again
+            _put_back(path, target)
     elif kind != "checkpoint" or _is_finished(target):
         remove(path)
+
+
+def _put_back(old: Path, target: Path) -> None:
+    """Bring a replaced run back if its successor never came, else what a user put into it."""
+    if is_folder(old) and is_folder(target):
+        carry(old, target)
+        discard(old)
+    else:
+        os.rename(old, free(target))
+        sync(target.parent)
 
 
 def _is_finished(target: Path) -> bool:

@@ -49,7 +49,11 @@ def read_bytes(path: Path, largest: int = LARGEST) -> bytes:
 
 def read_json(path: Path, prepare: Callable[[str], str] = str) -> Any:
     """The value of a strict JSON document in UTF-8, after `prepare` of its text."""
-    content = read_bytes(path)
+    return parse_json(read_bytes(path), path, prepare)
+
+
+def parse_json(content: bytes, path: Path, prepare: Callable[[str], str] = str) -> Any:
+    """As `read_json`, of what was read from a path."""
     try:
         return _DECODER.decode(prepare(content.decode("utf-8")))
     except (ValueError, RecursionError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from gradflow.errors import InputError, Problem, RunError, did_you_mean
@@ -56,11 +57,12 @@ class Run:
     def summary(self) -> Summary:
         """What is said about the run: from summary.json or, if that is gone or damaged, made again."""
         if self._summary is None:
-            found = load_summary(self.path, self.info)
-            if found is None:
-                found = self._summarized()
-            self._summary = found.at(str(self.path))
+            self._summary = (self._sealed or self._summarized()).at(str(self.path))
         return self._summary
+
+    @cached_property
+    def _sealed(self) -> Summary | None:
+        return load_summary(self.path, self.info)
 
     def _known(self) -> dict[str, Any]:
         """What its summary tells as the config."""
@@ -80,7 +82,8 @@ class Run:
             message = "was recorded elsewhere and has no config that could be run"
             raise InputError(Problem(message, source=str(self.path)))
         if self._config is None:
-            self._config = _load_config(self.path / CONFIG, self.info)
+            sealed = self._sealed
+            self._config = _load_config(self.path / CONFIG, self.info, sealed.config if sealed else None)
         return self._config
 
     @property
@@ -123,14 +126,17 @@ def open_run(path: Path) -> Run:
         raise damaged(path, "is not a run directory", "name one that `gradflow ls` shows") from None
 
 
-def _load_config(path: Path, info: Info) -> Config:
+def _load_config(path: Path, info: Info, sealed: dict[str, Any] | None) -> Config:
     from gradflow.config import config_from_plain
     from gradflow.yaml_file import read
 
     try:
-        config = config_from_plain(read(path).value)
+        plain = read(path).value
+        config = config_from_plain(plain)
     except InputError as error:
         raise damaged(path, f"is damaged ({error.problems[0].message})") from None
     if config.digest != info["digest"]:
         raise damaged(path, "is not the config of this run: its digest differs")
+    if sealed not in (None, plain):
+        raise damaged(path, "is not the config that the run was saved with")
     return config

@@ -7,15 +7,16 @@ import shutil
 from typing import TYPE_CHECKING
 
 from gradflow import yaml_file
-from gradflow.errors import InputError, Problem
+from gradflow.errors import InputError, Problem, RunError
 from gradflow.store.arrays import describe, write_arrays
-from gradflow.store.info import Info
+from gradflow.store.info import Info, load_info
 from gradflow.store.names import CONFIG, FORMAT, RECORDING, REPORT, RUN, SUMMARY
 from gradflow.store.partial import Claim, claim
 from gradflow.store.reading import damaged
 from gradflow.store.run import Run, open_run
-from gradflow.store.summaries import build_summary
-from gradflow.store.writing import disk_errors, sync, write_file, write_json, write_text
+from gradflow.store.seal import sealed
+from gradflow.store.summaries import build_summary, load_summary
+from gradflow.store.writing import disk_errors, json_bytes, sync, write_bytes, write_file, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +61,9 @@ def finished_at(claimed: Claim, config: Config) -> Run | None:
         raise damaged(run.path, "is another run, whose digest begins alike", "give this one another name")
     if run.status == "failed":
         return None
-    found = Run(run.path, run.info, reused=True, config=run.config, recording=run.recording)
+    found = Run(
+        run.path, run.info, reused=True, config=run.config, recording=run.recording, summary=run.summary
+    )
     return found if found.config.analysis == config.analysis else None
 
 
@@ -116,11 +119,19 @@ def _publish(claimed: Claim, run: Run, record: Callable[[Path], None], render: R
         folder = claimed.stage()
         write_text(folder / CONFIG, config_text(run.config))
         record(folder / RECORDING)
-        write_json(folder / SUMMARY, run.summary.document())
         if report is not None:
             write_text(folder / REPORT, report)
-        write_json(folder / RUN, run.info)
+        write_documents(folder, run)
         claimed.publish()
+
+
+def write_documents(folder: Path, run: Run) -> None:
+    """summary.json, sealed with run.json, which comes last. RunError if they could not be read again."""
+    info = json_bytes(run.info)
+    write_bytes(folder / SUMMARY, sealed(run.summary.document(), info))
+    write_bytes(folder / RUN, info)
+    if load_summary(folder, load_info(folder)) is None:
+        raise RunError(str(Problem("could not be read again and is not saved", source=str(run.path))))
 
 
 def _link(source: Path, path: Path) -> None:

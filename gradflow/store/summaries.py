@@ -1,4 +1,4 @@
-"""summary.json: read if it is whole and of its run, else made again from the recording."""
+"""summary.json: read if its seal is whole and it is of its run, else made again from the recording."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from gradflow.errors import RunError
 from gradflow.store.conform import checker
 from gradflow.store.names import FORMAT, SUMMARY
-from gradflow.store.reading import read_json
+from gradflow.store.reading import parse_json
+from gradflow.store.seal import read_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -115,7 +116,10 @@ class Brief(TypedDict):
 
 
 def load_summary(folder: Path, info: Info) -> Summary | None:
-    """What summary.json holds; None if it is missing, damaged, of another format, or not of this run."""
+    """What summary.json holds; None if it is missing, damaged, unsealed, of another format or another run's.
+
+    RunError if it was sealed with another run.json than the one that stands there.
+    """
     from gradflow.analysis.summary import Summary, summary_from  # comparisons do without
 
     document = _load(folder, info, Summary, str)
@@ -131,8 +135,9 @@ def load_brief(folder: Path, info: Info) -> Brief | None:
 
 
 def _load(folder: Path, info: Info, hint: Any, prepare: Callable[[str], str]) -> Any:
+    content = read_sealed(folder)
     try:
-        document: Any = read_json(folder / SUMMARY, prepare)
+        document: Any = content and parse_json(content, folder / SUMMARY, prepare)
     except RunError:
         return None
     if not isinstance(document, dict) or document.pop("format", None) != FORMAT:

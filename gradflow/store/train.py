@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -104,7 +105,7 @@ def versions() -> Versions:
     """What computes in this process."""
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     set_to = (os.environ.get(name, "") for name in threads.VARIABLES)
-    number = next((value for value in set_to if value.isdecimal()), None)
+    number = next(filter(re.compile("[0-9]{1,6}").fullmatch, set_to), None)  # more would be a slip
     return Versions(
         gradflow=__version__,
         numpy=np.__version__,

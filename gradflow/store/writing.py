@@ -45,14 +45,24 @@ def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
         os.fsync(file.fileno())
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Make a new file with this content."""
+    write_file(path, lambda file: file.write(content))
+
+
 def write_text(path: Path, text: str) -> None:
     """Make a new file of UTF-8 text."""
-    write_file(path, lambda file: file.write(_encoded(text)))
+    write_bytes(path, _encoded(text))
 
 
 def write_json(path: Path, value: Any) -> None:
     """Make a new file that holds a value as strict JSON."""
-    write_text(path, json.dumps(value, allow_nan=False, ensure_ascii=False) + "\n")
+    write_bytes(path, json_bytes(value))
+
+
+def json_bytes(value: Any) -> bytes:
+    """A value as one line of strict JSON. ValueError for a number that it has not."""
+    return _encoded(json.dumps(value, allow_nan=False, ensure_ascii=False) + "\n")
 
 
 def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:

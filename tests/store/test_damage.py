@@ -19,6 +19,7 @@ from gradflow.store.execute import execute
 from gradflow.store.names import LARGEST
 from gradflow.store.writing import write_file
 from tests.archives import archive, npy
+from tests.store.seals import document_of, seal
 from tests.store.small import small
 
 DEEP = b"[" * 100_000
@@ -65,6 +66,8 @@ def edit(path: Path, *keys: Any, value: Any = None) -> None:
     else:
         inner[keys[-1]] = value
     path.write_text(json.dumps(document))
+    if (path.parent / "summary.json").stat().st_size:
+        seal(path.parent, document_of(path.parent))
 
 
 def missing(path: Path) -> None:
@@ -280,7 +283,9 @@ def test_a_config_changed_by_hand_is_told(folder: Path) -> None:
     (folder / "config.yaml").write_text(text.replace("seed: 0", "seed: 1", 1))
     assert "is not the config of this run: its digest differs" in refusal(folder)
     (folder / "config.yaml").write_text(text.replace("stable_decades: 1.0", "stable_decades: 2.0"))
-    assert read_everything(folder).config.analysis.stable_decades == 2
+    assert "is not the config that the run was saved with" in refusal(folder)
+    (folder / "config.yaml").write_text(f"# the one of figure 3\n{text}\n")
+    assert read_everything(folder).config.analysis.stable_decades == 1
 
 
 def replaced(folder: Path, method: int = zipfile.ZIP_STORED, **arrays: Any) -> None:

@@ -137,13 +137,13 @@ def test_another_threshold_is_said_of_the_same_run(runs: Path, monkeypatch: pyte
 
 def test_force_trains_anew_in_the_old_ones_place(runs: Path) -> None:
     first = execute(small(), runs)
-    (first.path / "note.txt").touch()
+    (first.path / "report.md").touch()
     second = execute(small(), runs, force=True)
     assert not second.reused
     assert second.info["times"] != first.info["times"]
     assert second.info["arrays"] == first.info["arrays"]
     assert names(runs) == [small().id]
-    assert "note.txt" not in names(second.path)
+    assert "report.md" not in names(second.path)
 
 
 def test_a_run_that_diverges_is_a_result(runs: Path) -> None:

@@ -141,12 +141,12 @@ def test_a_lock_file_that_is_a_link_is_refused(runs: Path) -> None:
     assert (runs / "precious").read_text() == "kept"
 
 
-def test_a_file_in_the_place_of_a_run_gives_way_to_a_forced_one(runs: Path) -> None:
+def test_a_file_in_the_place_of_a_run_stands_beside_a_forced_one(runs: Path) -> None:
     (runs / small().id).touch()
     with pytest.raises(RunError, match="is not a run directory"):
         execute(small(), runs)
     assert execute(small(), runs, force=True).status == "completed"
-    assert names(runs) == [small().id]
+    assert names(runs) == [small().id, f"{small().id}.1"]
 
 
 def test_a_failed_rename_puts_the_old_run_back(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
