@@ -17,8 +17,13 @@ Array = NDArray[Any]
 ROWS = 200
 
 
-def history_of(recording: Mapping[str, Array], stable_decades: float, patience: int) -> History:
-    """The History of a record; a flip counts once the new verdict has held for `patience` rows."""
+def history_of(
+    recording: Mapping[str, Array], stable_decades: float, patience: int, verdicts: list[str] | None = None
+) -> History:
+    """The History of a record; a flip counts once the new verdict has held for `patience` rows.
+
+    `verdicts` are those of its rows, where they are known.
+    """
     step, log_delta = recording["step"].astype(int), recording["log_delta_norm"]
     rows = np.unique(np.linspace(0, len(step) - 1, min(len(step), ROWS)).round().astype(int))
     measured = [measure(log_delta[row]) for row in rows]
@@ -32,7 +37,7 @@ def history_of(recording: Mapping[str, Array], stable_decades: float, patience: 
         c_high=drawn(exp_or_none(None if one is None else one.high) for one in log_c),
         log10_ratio=tuple(_log10_ratio(one) for one in measured),
         loss=drawn(numbers(loss)),
-        flips=tuple(_flips(_verdicts(log_delta, stable_decades), step, patience)),
+        flips=tuple(_flips(verdicts or row_verdicts(log_delta, stable_decades), step, patience)),
     )
 
 
@@ -41,15 +46,17 @@ def _log10_ratio(measured: Measured) -> float | None:
     return None if ratio is None else round(ratio.mean / LN10, DRAWN_DIGITS)
 
 
-def _verdicts(log_delta: Array, stable_decades: float) -> list[str]:
+def row_verdicts(log_delta: Array, stable_decades: float) -> list[str]:
     """The verdict at every row of (rows, layers, networks), from the networks that are alive."""
     with np.errstate(invalid="ignore"):
         ratio = (log_delta[:, 0] - log_delta[:, -1]) / LN10
-    alive = np.isfinite(ratio)
+    alive, finite = np.isfinite(ratio), np.asarray((log_delta < np.inf).all(axis=(1, 2)))
     return [
-        verdict_of(float(row[kept].mean()), None, None, stable_decades)[0] if kept.any() else "dead"
-        for row, kept in zip(ratio, alive, strict=True)
-    ]
+        "overflow" if not usable
+        else verdict_of(float(row[kept].mean()), None, None, stable_decades)[0] if kept.any()
+        else "dead"
+        for row, kept, usable in zip(ratio, alive, finite, strict=True)
+    ]  # fmt: skip
 
 
 def _flips(verdicts: list[str], step: Array, patience: int) -> Iterator[Flip]:

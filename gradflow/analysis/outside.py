@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import log
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,9 @@ from numpy.typing import NDArray
 
 from gradflow.analysis.differences import RECORDED
 from gradflow.analysis.flow import fit_flow
-from gradflow.analysis.history import history_of
+from gradflow.analysis.history import history_of, row_verdicts
 from gradflow.analysis.summary import Flow, Flows, Summary, Theory, TrainingResult
+from gradflow.analysis.underflow import edge_of, of_underflow, smallest_of
 from gradflow.recording import PER_LAYER
 
 Array = NDArray[np.float64]
@@ -29,17 +29,20 @@ NO_C = (
     "equal in all layers whatever c is (Glorot & Bengio 2010, eq. 14). Record delta norms (gradflow new "
     "torch-recorder), or compare networks of several depths: gradflow sweep CONFIG depth=10,20,50"
 )
-UNDERFLOW = log(1e-18)  # the square of a smaller float32 loses digits, or is 0
 UNKNOWN = "the norms were recorded elsewhere, so the network is not known"
 
 
 @dataclass(frozen=True, eq=False)
 class Norms:
-    """Natural logs of norms, (rows, layers, networks) for each kind; layers are named from the input on."""
+    """Natural logs of norms, (rows, layers, networks) for each kind; layers are named from the input on.
+
+    `order` says how their order was found.
+    """
 
     steps: tuple[int, ...]
     layers: tuple[str, ...]
     logs: Mapping[str, Array]
+    order: str = ""
 
     @property
     def networks(self) -> int:
@@ -56,55 +59,99 @@ class Norms:
     def config(self, name: str, source: str) -> dict[str, Any]:
         """What is known of the network, where a run has its config."""
         kind = "delta" if "delta" in self.logs else "weight"
+        order = {"order": self.order} if self.order else {}
         return {
             "name": name,
             "seeds": self.networks,
             "model": {"depth": len(self.layers)},
-            "data": {"name": RECORDED, "path": source, "kind": kind, "layers": list(self.layers)},
+            "data": {"name": RECORDED, "path": source, "kind": kind, "layers": list(self.layers), **order},
             "training": {"steps": self.steps[-1]},
             "analysis": {"stable_decades": STABLE_DECADES},
         }
 
 
 def summarize_outside(id: str, config: dict[str, Any], recording: Mapping[str, Array]) -> Summary:
-    """The Summary of norms recorded elsewhere, from a recording and its `Norms.config`."""
+    """The Summary of norms recorded elsewhere, from a recording and its `Norms.config`.
+
+    Norms that are not finite in the last row make it diverged; those of other rows are told in the reasons.
+    """
     kind, log_delta = config["data"]["kind"], recording["log_delta_norm"]
-    usable = np.flatnonzero((log_delta < np.inf).all(axis=(1, 2)))
-    final = int(usable[-1]) if usable.size else 0 if kind == "delta" else len(log_delta) - 1
+    lost = Lost.of(recording["step"], recording[KINDS[kind]], kind, config["data"]["layers"])
+    first, last = (lost.told(_flow(recording, row, kind), row) for row in (0, len(log_delta) - 1))
+    start = lost.start
     return Summary(
         id=id,
         path=id,
         name=config["name"],
-        status="completed",
+        status="completed" if start is None else "diverged",
         config=config,
-        flow=Flows(_flow(recording, 0, kind), _flow(recording, final, kind)),
+        flow=Flows(first, last),
         theory=Theory(reason=UNKNOWN),
-        training=TrainingResult(config["training"]["steps"]),
-        history=history_of(
-            {name: array[: final + 1] for name, array in recording.items()}, STABLE_DECADES, PATIENCE
+        training=TrainingResult(
+            config["training"]["steps"],
+            diverged_step=None if start is None else lost.steps[start],
+            diverged_reason=None if start is None else f"the {kind} norm is not finite: {lost.where(start)}",
         ),
+        history=history_of(recording, STABLE_DECADES, PATIENCE, _verdicts(log_delta)),
     )
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The rows whose norms are not finite."""
+
+    steps: list[int]
+    layers: list[str]
+    kind: str
+    logs: Array
+    rows: list[int]
+
+    @classmethod
+    def of(cls, step: Array, logs: Array, kind: str, layers: list[str]) -> Lost:
+        """Of (rows, layers, networks); a norm of 0 counts as finite, its log -inf too."""
+        rows = np.flatnonzero(~(logs < np.inf).all(axis=(1, 2))).tolist()
+        return cls([int(one) for one in step], layers, kind, logs, rows)
+
+    @property
+    def start(self) -> int | None:
+        """The first of the rows that end the record and are all lost; None if its last row is finite."""
+        row = len(self.steps)
+        while row - 1 in self.rows:
+            row -= 1
+        return row if row < len(self.steps) else None
+
+    def where(self, row: int) -> str:
+        """The layer nearest the output whose norm is not finite, and what it is."""
+        bad = ~(self.logs[row] < np.inf)
+        layer = int(np.flatnonzero(bad.any(axis=1))[-1])
+        value = "nan" if np.isnan(self.logs[row, layer]).any() else "infinite"
+        return f"it is {value} at layer {self.layers[layer]}"
+
+    def told(self, flow: Flow, row: int) -> Flow:
+        """The flow of a row, with what is lost in its verdict and reason."""
+        if row in self.rows:
+            reason = f"the {self.kind} norms are not finite at step {flow.step}: {self.where(row)}"
+            return replace(flow, verdict="overflow", reason=reason)
+        if not self.rows or self.rows[0] == self.start:
+            return flow
+        many = f"the {self.kind} norms of {len(self.rows)} of the {len(self.steps)} steps are not finite"
+        words = f"{many}, first of step {self.steps[self.rows[0]]}: {self.where(self.rows[0])}"
+        return replace(flow, reason="; ".join(filter(None, (flow.reason, words))))
 
 
 def _flow(recording: Mapping[str, Array], row: int, kind: str) -> Flow:
     arrays = {name: recording[name][row] for name in KINDS.values()}
     flow = fit_flow(arrays, int(recording["step"][row]), STABLE_DECADES)
     if kind == "delta":
-        return _of_underflow(flow, arrays["log_delta_norm"]) if flow.verdict == "dead" else flow
+        smallest = smallest_of(recording["log_delta_norm"])
+        return of_underflow(flow, arrays["log_delta_norm"], smallest, STABLE_DECADES)
     return replace(flow, verdict="undetermined", reason=NO_C)
 
 
-def _of_underflow(flow: Flow, log_delta: Array) -> Flow:
-    """A dead flow whose zeros follow on a norm at the edge of float32: it vanishes; c is that of the rest."""
-    dead = int(np.flatnonzero(np.isneginf(log_delta).any(axis=1))[-1])
-    rest = log_delta[dead + 1 :]
-    if not len(rest) or rest[0].max() > UNDERFLOW:
-        return flow
-    above = fit_flow({"log_delta_norm": rest}, flow.step, STABLE_DECADES)
-    passing = "" if above.c is None else f"; layers {dead + 2} to {len(log_delta)} pass {above.c:.3g} each"
-    edge = f"{np.exp(rest[0].mean()):.0e} at layer {dead + 2}"
-    reason = (
-        f"delta is 0 up to layer {dead + 1}, where the numbers end: it is {edge}. "
-        f"Record in float64, as of model.double(){passing}"
-    )
-    return replace(flow, verdict="vanishing", reason=reason)
+def _verdicts(log_delta: Array) -> list[str]:
+    """As of any run, but for the rows whose zeros are an underflow: they vanish."""
+    smallest = smallest_of(log_delta)
+    return [
+        "vanishing" if verdict == "dead" and edge_of(row, smallest) else verdict
+        for verdict, row in zip(row_verdicts(log_delta, STABLE_DECADES), log_delta, strict=True)
+    ]

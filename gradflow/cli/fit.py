@@ -21,12 +21,19 @@ NormsFile = Annotated[
     Path,
     typer.Argument(
         metavar="FILE",
-        help="CSV or NPZ with step, layer (from the input on), norm or log_norm; maybe seed, kind.",
+        help="CSV or NPZ with step, layer, norm or log_norm; maybe seed, kind.",
     ),
 ]
 Kind = Annotated[
     str | None, typer.Option(metavar="delta|weight", help="What the norms are of, if the file does not say.")
 ]
+OrderOption = Annotated[
+    str | None,
+    typer.Option(
+        "--order", metavar="file|backward",
+        help="The file has the layers from the input on, or from the output on.",
+    ),
+]  # fmt: skip
 Name = Annotated[
     str | None, typer.Option("--output", "-o", metavar="NAME", help="Save them as a run of this name.")
 ]
@@ -40,12 +47,16 @@ WRITERS = {  # what writes a file of this suffix
 
 
 def fit(
-    file: NormsFile, kind: Kind = None, output: Name = None, runs_dir: RunsDir = RUNS, json: Json = False,
-    quiet: Quiet = False,
+    file: NormsFile, kind: Kind = None, order: OrderOption = None, output: Name = None,
+    runs_dir: RunsDir = RUNS, json: Json = False, quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Fit c to gradient norms that were recorded elsewhere.
 
-    In PyTorch, in JAX, in anything that writes a CSV or an NPZ file.
+    In PyTorch, in JAX, in anything that writes a CSV or an NPZ file: a row for each layer (columns step,
+    layer, norm), or a column for each (norm_fc1, norm_fc2, ...).
+
+    Layers are ordered from the input on by the numbers in their names (fc10 after fc9), else as the file
+    has them; the report says how. What is no layer, such as a total, is refused by name.
 
     \b
     Examples:
@@ -57,10 +68,12 @@ def fit(
     from gradflow.store.outside import read_norms
 
     refuse_file(output)
-    run = fitted(read_norms(file, kind), file, output, runs_dir)
+    norms = read_norms(file, kind, order)
+    run = fitted(norms, file, output, runs_dir)
     if json:
         flow = run.summary.document()["flow"]
-        emit_document({**flow["initial"], "final": flow["final"]})
+        found = {"layer_names": list(norms.layers), "order": norms.order}
+        emit_document({**flow["initial"], "final": flow["final"], **found})
     else:
         emit_page(run_page(run.summary, run.recording, saved=output is not None))
     if output:

@@ -23,6 +23,7 @@ from gradflow.report.numbers import (
 EQUAL = 1e-6  # relative difference below which only rounding is left to compare
 HALF = 0.5  # of the decades of a verdict that c has to make for its factors to be to blame
 FIRST_ORDER = 0.1  # of ln c: a larger correction for the width leaves out terms that count
+MOST_NAMES = 8  # of recorded layers that are named
 CLOSE = 2.0  # standard errors within which measurement and theory agree
 
 
@@ -214,7 +215,10 @@ def _what_was_recorded(config: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     layers = data["layers"]
     named = f"{counted(len(layers), 'layer')}, {layers[0]} to {layers[-1]} from the input on"
     networks = f"{counted(config['seeds'], 'network')}"
-    return ("recorded", f"{data['kind']} norms in {data['path']}"), ("layers", named), ("networks", networks)
+    few = layers if len(layers) <= MOST_NAMES else [*layers[:4], "...", *layers[-3:]]
+    order = (("order", f"{data['order']}: {', '.join(few)}"),) if "order" in data else ()
+    recorded = f"{data['kind']} norms in {data['path']}"
+    return ("recorded", recorded), ("layers", named), *order, ("networks", networks)
 
 
 def entry(choice: dict[str, Any] | str) -> str:

@@ -68,7 +68,13 @@ class _Model(TypedDict):
     depth: int
 
 
-class _Norms(TypedDict):
+class _Ordered(TypedDict, total=False):
+    order: str
+
+
+class _Norms(_Ordered):
+    """`order`, how the layers' order was found, is missing from runs of older versions."""
+
     name: Literal["recorded"]
     path: str
     kind: Literal["delta", "weight"]

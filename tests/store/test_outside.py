@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradflow.analysis.outside import summarize_outside
-from gradflow.analysis.summary import Flow
+from gradflow.analysis.summary import Flip, Flow
 from gradflow.errors import InputError
+from gradflow.report import terminal
+from gradflow.report.pages import run_page
+from gradflow.report.terminal import Look
 from gradflow.store import open_run, scan
 from gradflow.store.outside import read_norms, run_of, save_norms
 from gradflow.store.rows import read_row
@@ -21,6 +23,7 @@ from tests.store.seals import document_of
 
 C, DEPTH, SEEDS = 0.8, 12, 3
 NAMES = np.array([f"fc{layer}" for layer in range(DEPTH)])
+WORDS = "stem pool west east left right north south top bottom near far".split()  # noqa: SIM905
 STEPS = (0, 5)
 LOGS = np.array(
     [[[(DEPTH - layer) * log(C) + 0.01 * seed * layer + step for seed in range(SEEDS)]
@@ -56,7 +59,7 @@ TEXTS = {
         "layer,step,seed,log_norm", lambda i, j, k: f"{2 * j},{STEPS[i]}.0,{k},{LOGS[i, j, k]!s}"
     ),
     "named": csv_of(
-        "step,layer,seed,log_norm", lambda i, j, k: f"{STEPS[i]},fc{(7 * j) % 12},{k},{LOGS[i, j, k]!s}"
+        "step,layer,seed,log_norm", lambda i, j, k: f"{STEPS[i]},{WORDS[j]},{k},{LOGS[i, j, k]!s}"
     ),
     "wide logs": wide("log_norm_", LOGS),
     "wide norms": wide("norm_fc", np.exp(LOGS)),
@@ -141,7 +144,8 @@ def test_a_norm_that_is_not_finite_is_an_overflow(write: Write) -> None:
 def test_a_bad_first_step_is_named_and_a_good_last_one_is_fitted(write: Write) -> None:
     path = write("step,layer,norm\n0,1,inf\n0,2,1\n0,3,1\n7,1,1\n7,2,2\n7,3,4")
     flows = run_of(read_norms(path, "delta"), "norms", path).summary.flow
-    assert flows.initial.reason == "the delta norms are not finite at step 0"
+    assert flows.initial.reason == "the delta norms are not finite at step 0: it is infinite at layer 1"
+    assert "1 of the 2 steps are not finite, first of step 0" in (flows.final.reason or "")
     assert (flows.final.step, flows.final.c) == (7, pytest.approx(0.5))
 
 
@@ -174,7 +178,7 @@ def test_of_two_kinds_delta_is_fitted_and_the_weights_stand_beside_it(write: Wri
         ("step,kind,fc1,fc2\n0,delta,1,1", "norm_1"),
         ("step,layer,kind,norm\n", "holds no norms"),
         ("step,layer,kind,norm\n0,1,delta,x", "norms.csv:2: the norm 'x' is no number"),
-        ("step,layer,kind,norm\n0,1,delta,", "norms.csv:2: the norm '' is no number"),
+        ("step,layer,kind,norm\n0,1,delta,", "norms.csv:2: a norm is empty: write nan"),
         ("step,layer,kind,norm\n0,1,delta,-2", "log_norm if it holds natural logs"),
         ("step,layer,kind,norm\n0.5,1,delta,1", "no whole number"),
         ("step,layer,kind,norm\nnan,1,delta,1", "no whole number"),
@@ -182,7 +186,6 @@ def test_of_two_kinds_delta_is_fitted_and_the_weights_stand_beside_it(write: Wri
         ("step,layer,kind,norm,norm\n", "two columns are called 'norm'"),
         ("step,layer,kind,norm\n0,1,delta,1\n0,1,delta,2", "norms.csv:3: a second norm of step 0, layer 1"),
         ("step,layer,kind,norm\n0,1,delta,1\n0,2,delta,1\n1,1,delta,1", "step 1, layer 2, seed 0 is missing"),
-        ("step,layer,kind,norm\n0,1,delta,1\n0,2,delta,1\n0,5,delta,1", "left out"),
         ("step,layer,kind,norm\n0,1,delta,1\n0,1,weight,1\n1,1,weight,1", "other kind has not"),
         ("step,layer,kind,norm\n0,1,delta,1\x00", "norm"),
         ('step,layer,kind,norm\n0,1,delta,"1', "no CSV file"),
@@ -190,7 +193,8 @@ def test_of_two_kinds_delta_is_fitted_and_the_weights_stand_beside_it(write: Wri
         ({"log_norm": LOGS[..., None]}, "(steps, layers, seeds)"),
         ({"log_norm": np.array(["a"])}, "norms are numbers"),
         ({"log_norm": LOGS, "step": np.arange(7), "kind": np.array("delta")}, "step has 7 entries for 2"),
-        ({"log_norm": np.array([None, 1], dtype=object)}, "not a readable npz file"),
+        ({"log_norm": np.array([None, 1], object)}, "log_norm holds Python objects: save it as numbers"),
+        ({"norm": np.ones(2), "layer": np.array(["a", 1], object)}, "holds Python objects: save it as text"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_refused_where_it_stands(
@@ -236,7 +240,7 @@ def test_an_npz_that_is_damaged_runs_or_swells_is_refused(tmp_path: Path) -> Non
     for content, words in (
         (whole.replace(np.float64(1.5).tobytes(), np.float64(1.6).tobytes()), "not a readable npz"),
         (whole.replace(b"(2001,)", b"(1001,)"), "not a readable npz"),
-        (archive(norm=npy(np.array([Owned(tmp_path / "owned")]))), "not a readable npz"),
+        (archive(norm=npy(np.array([Owned(tmp_path / "owned")]))), "norm holds Python objects"),
         (archive(zipfile.ZIP_DEFLATED, norm=bytes(100_000_001)), "holds more than 100 MB"),
     ):
         norms.write_bytes(content)
@@ -297,10 +301,123 @@ def test_a_name_that_no_run_can_have_is_refused(write: Write, tmp_path: Path, na
     assert not (tmp_path / "runs").exists()
 
 
-def test_the_final_flow_is_the_last_row_that_is_finite(write: Write) -> None:
-    logs = LOGS.copy()
-    logs[1, 3, 0] = np.inf
-    path = write({"log_norm": logs, "step": np.array(STEPS)})
-    norms = read_norms(path, "delta")
-    summary = summarize_outside("x-00000000", norms.config("x", "norms.npz"), norms.recording())
-    assert summary.flow.final.step == 0
+def layers_of(norms: dict[Any, Any]) -> str:
+    return "step,layer,norm\n" + "".join(f"0,{name},{norm}\n" for name, norm in norms.items())
+
+
+def wide_of(norms: dict[Any, Any]) -> str:
+    titles = ",".join(name if isinstance(name, str) else f"norm_{name}" for name in norms)
+    return f"step,{titles}\n0,{','.join(map(str, norms.values()))}\n"
+
+
+TWELVE = {n: 0.8 ** (12 - n) for n in range(1, 13)}
+BY_NAME = {f"norm_fc{n}": TWELVE[n] for n in sorted(TWELVE, key=str)}
+
+
+@pytest.mark.parametrize(
+    ("content", "names", "c"),
+    [
+        (wide_of(BY_NAME), [f"fc{n}" for n in TWELVE], 0.8),
+        (layers_of({float(n): TWELVE[n] for n in reversed(TWELVE)}), [str(n) for n in TWELVE], 0.8),
+        ({"norm": np.array([*TWELVE.values()][::-1]), "layer": np.arange(12.0, 0, -1)},
+         [str(n) for n in TWELVE], 0.8),
+        ({"norm": np.array([*BY_NAME.values()]), "layer": np.array([*BY_NAME]).astype("S")},
+         [f"norm_fc{n}" for n in TWELVE], 0.8),
+        (layers_of({0: 0.1, 3: 0.2, 5: 0.4, 8: 0.8}), ["0", "3", "5", "8"], 0.5),
+        (wide_of({"": 0, "loss": 2.3, "lr": 0.1, "epoch": 1, "wall_time": 7.5, **BY_NAME}),
+         [f"fc{n}" for n in TWELVE], 0.8),
+    ],
+    ids=["wide, sorted by letters", "float column", "float array", "bytes", "uneven", "with other columns"],
+)  # fmt: skip
+def test_layers_are_ordered_by_their_numbers(
+    write: Write, content: str | dict[str, Any], names: list[str], c: float
+) -> None:
+    norms = read_norms(write(content), "delta")
+    assert list(norms.layers) == names
+    assert norms.order.startswith("by number")
+    assert ("uneven" in norms.order) == (c == 0.5)
+    assert flow(write(content)).c == pytest.approx(c)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (wide_of({**TWELVE, "norm_total": 1.6}), "total is no layer: remove it"),
+        (layers_of({**TWELVE, "total_norm": 1.6}), "total_norm is no layer"),
+        (wide_of({**TWELVE, "grad_norm": 1.6}), "the column 'grad_norm': remove it"),
+        (wide_of({**TWELVE, "normalized_loss": 1.6}), "the column 'normalized_loss': remove it"),
+        (wide_of({**TWELVE, "norm": 1.6}), "the column 'norm': remove it"),
+        (wide_of({**BY_NAME, "fc13": 1.6}), "the column 'fc13': remove it, or call it norm_NAME"),
+        (wide_of({**BY_NAME, "norm_fc1.1": 1.6}), "fc1.1 is a second column fc1 that a reader renamed"),
+        (wide_of({**BY_NAME, "norm_fc1_1": 1.6}), "fc1_1 is a second column fc1 that a reader renamed"),
+        ({"norm": np.ones(3), "layer": np.array(["fc1", "fc2", "all"])}, "all is no layer"),
+        ({"norm": np.ones(3), "layer": np.array([1, 2, np.nan])}, "nan is no layer"),
+        (layers_of({"": 1, "fc1": 1}), "the layer '' needs a short name"),
+    ],
+)
+def test_what_is_no_layer_is_refused_by_name(write: Write, content: str | dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError) as refused:
+        read_norms(write(content), "delta")
+    assert words in str(refused.value)
+    assert str(refused.value).startswith(str(write(content)))
+
+
+def test_an_order_that_is_stated_is_taken(write: Write) -> None:
+    path = write(layers_of({"conv1": 1, "conv2": 2, "bn2": 4, "bn1": 8}))
+    with pytest.raises(InputError, match=r"no order .* conv1, conv2, bn2, bn1: say --order file"):
+        read_norms(path, "delta")
+    for order, c in (("file", 0.5), ("backward", 2.0)):
+        norms = read_norms(path, "delta", order)
+        assert run_of(norms, "x", path).summary.flow.initial.c == pytest.approx(c)
+        assert "as stated" in norms.order
+    with pytest.raises(InputError, match="--order fil: there are file and backward; did you mean file"):
+        read_norms(path, "delta", "fil")
+
+
+def test_norms_that_end_in_nan_have_diverged(write: Write, tmp_path: Path) -> None:
+    logs = LOGS[[0] * 8].copy()
+    logs[2:, 3, 0] = np.nan
+    path = write({"log_norm": logs, "step": np.arange(8), "layer": NAMES})
+    run = save_norms(tmp_path / "runs", "x", read_norms(path, "delta"), path)
+    summary = open_run(run.path).summary
+    assert (run.status, summary.status, run.info["outcome"]["diverged_step"]) == ("diverged", "diverged", 2)
+    assert summary.training.diverged_step == 2
+    assert summary.history.flips == (Flip(2, "vanishing", "overflow"),)
+    assert (summary.flow.initial.verdict, summary.flow.initial.reason) == ("vanishing", None)
+    final = summary.flow.final
+    assert (final.step, final.verdict, final.c) == (7, "overflow", None)
+    assert final.reason == "the delta norms are not finite at step 7: it is nan at layer fc3"
+    page = terminal.render(run_page(summary), Look(columns=80, wrap=False, colours=None, unicode=True))
+    assert "After 7 steps overflow: the delta norms are not finite at step 7" in page
+    assert "Diverged at step 2" in page
+
+
+def test_steps_without_numbers_among_others_are_told(write: Write) -> None:
+    logs = np.repeat(LOGS[:1], 40, axis=0)
+    logs[[7, 8, 30], 3, 0] = np.inf
+    path = write({"log_norm": logs})
+    summary = run_of(read_norms(path, "delta"), "x", path).summary
+    assert (summary.status, summary.training.diverged_step, summary.history.flips) == ("completed", None, ())
+    for found in (summary.flow.initial, summary.flow.final):
+        assert found.verdict == "vanishing"
+        assert found.reason is not None
+        assert found.reason.startswith("the delta norms of 3 of the 40 steps are not finite, first of step 7")
+        assert found.reason.endswith("it is infinite at layer 4")
+
+
+def test_weight_norms_that_are_not_finite_are_told(write: Write) -> None:
+    found = run_of(read_norms(write("step,layer,norm\n0,a,1\n0,b,nan"), "weight"), "x", Path("x")).summary
+    assert (found.flow.initial.verdict, found.status) == ("overflow", "diverged")
+    assert "weight norms are not finite at step 0: it is nan at layer b" in (found.flow.initial.reason or "")
+
+
+def test_rows_of_zeros_below_an_edge_make_no_flip_to_dead(write: Write) -> None:
+    falling = np.log(10.0) * -np.arange(9.0, -1, -1)
+    sunk = np.where(falling < log(1e-7), -np.inf, falling)
+    rows = np.concatenate([np.tile(falling, (8, 1)), np.tile(sunk, (8, 1))])
+    rows[:8, :] += 0.5 * np.arange(10)[::-1]  # the smallest of the record is that of float16
+    rows[:8, :] = np.maximum(rows[:8, :], log(1e-7))
+    path = write({"log_norm": rows[..., None]})
+    summary = run_of(read_norms(path, "delta"), "x", path).summary
+    assert summary.flow.final.verdict == "vanishing"
+    assert summary.history.flips == ()

@@ -10,8 +10,9 @@ from io import BytesIO, TextIOWrapper
 
 from gradflow.errors import InputError, Problem
 from gradflow.store.outside.found import COLUMNS, LOG_NORM, NORM, Found, log_of, whole
+from gradflow.store.outside.names import SHOWN, parts_of
 
-_WIDE = re.compile(r"(norm|log_norm)[_.:/ -]?(.+)")
+_WIDE = re.compile(r"(norm|log_norm)(?:[_.:/ -](.+)|(\d.*))").fullmatch
 
 
 def csv_norms(content: bytes, source: str) -> Iterator[Found]:
@@ -62,14 +63,31 @@ def _table(header: list[str], source: str) -> _Table:
     long = [(header.index(name), None, name == LOG_NORM) for name in (NORM, LOG_NORM) if name in header]
     if long and "layer" in places:
         return _Table(source, len(header), places, (long[-1],))
-    wide = [
-        (i, found[2], found[1] == LOG_NORM) for i, t in enumerate(header) if (found := _WIDE.fullmatch(t))
-    ]
-    if wide and "layer" not in places:
-        return _Table(source, len(header), places, tuple(wide))
+    if "layer" not in places and any(map(_WIDE, header)):
+        return _Table(source, len(header), places, tuple(_wide(header, source)))
     remedy = (
         "columns step, layer and norm or log_norm (natural), or norm_1, norm_2, ... with a column a layer"
     )
     raise InputError(
         Problem(f"needs {remedy}; it has {', '.join(header[:8]) or 'none'}", source=source, line=1)
     )
+
+
+def _wide(header: list[str], source: str) -> Iterator[tuple[int, str, bool]]:
+    """The columns norm_NAME. Others pass, unless they could be a layer's too."""
+    for place, title in enumerate(header):
+        found = _WIDE(title)
+        if found:
+            yield place, found[2] or found[3], found[1] == LOG_NORM
+        elif title not in COLUMNS and _could_be_a_norm(title):
+            words = (
+                f"the column {title[:SHOWN]!r}: remove it, or call it norm_NAME if it is the norm of a layer"
+            )
+            raise InputError(Problem(words, source=source, line=1))
+
+
+def _could_be_a_norm(title: str) -> bool:
+    """fc3, 7, total_norm or normalized_loss; not loss, lr or the index that pandas writes."""
+    parts = parts_of(title)
+    numbered = any(isinstance(part, int) for part in parts) and not title.startswith("Unnamed:")
+    return numbered or any(str(part).startswith("norm") for part in parts)

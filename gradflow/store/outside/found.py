@@ -38,7 +38,11 @@ def log_of(text: str, is_log: bool, source: str, line: int | None) -> float:
     try:
         value = float(text)
     except ValueError:
-        words = f"the norm {text[:40]!r} is no number"
+        words = (
+            f"the norm {text[:40]!r} is no number"
+            if text
+            else "a norm is empty: write nan if it is no number"
+        )
         raise InputError(Problem(words, source=source, line=line)) from None
     if is_log or isnan(value):
         return value

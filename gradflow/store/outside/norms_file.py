@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from itertools import pairwise, product
+from collections.abc import Iterable, Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,9 @@ from gradflow.errors import InputError, Problem, did_you_mean
 from gradflow.regular import NotRegular, neighbour, read_regular, reason
 from gradflow.store.outside.csv_norms import csv_norms
 from gradflow.store.outside.found import Found
+from gradflow.store.outside.names import SHOWN
 from gradflow.store.outside.npz_norms import npz_norms
+from gradflow.store.outside.order import STATED, Order, layer_order
 
 Key = tuple[int, str, str]  # step, layer, seed
 Cells = dict[Key, float]
@@ -23,21 +25,23 @@ Cells = dict[Key, float]
 LARGEST = 100_000_000  # bytes
 MOST = 5_000_000  # norms
 _NUMBER = re.compile(r"[0-9]{1,9}").fullmatch
-SHOWN = 40  # characters of a text of the file that an error shows
 ASK = (
     "say what these norms are: --kind delta (||dLoss/dz|| of each layer, per sample) or --kind weight "
     "(||dLoss/dW||), or give them a column kind"
 )
 
 
-def read_norms(path: Path, kind: str | None = None) -> Norms:
+def read_norms(path: Path, kind: str | None = None, order: str | None = None) -> Norms:
     """The norms of a file; `kind` (delta or weight) for one that does not say, or to choose one of its two.
 
-    Layers are numbered from the input, or named in their order from the input on. InputError for a file that
-    cannot be read, or leaves out or repeats a norm.
+    Layers are ordered from the input on by the numbers in their names, or as `layer_order` says; `order` is
+    file or backward for a file that has them from the input or the output on. InputError for a file that
+    cannot be read, leaves out or repeats a norm, or whose layers have no order that is sure.
     """
     if kind is not None and kind not in KINDS:
         raise InputError(f"--kind {kind}: there are {_kinds(kind)}")
+    if order is not None and order not in STATED:
+        raise InputError(f"--order {order}: there are {' and '.join(STATED)}{did_you_mean(order, STATED)}")
     content, source = _content(path), str(path)
     found = npz_norms(content, source) if content[:2] == b"PK" else csv_norms(content, source)
     cells = _collected(found, kind, source)
@@ -45,7 +49,7 @@ def read_norms(path: Path, kind: str | None = None) -> Norms:
         if kind not in cells:
             raise _refused(f"holds no norms of kind {kind}, only of {', '.join(cells)}", source)
         cells = {kind: cells[kind]}
-    return _assembled(cells, source)
+    return _assembled(cells, order, source)
 
 
 def _content(path: Path) -> bytes:
@@ -92,18 +96,26 @@ def _kinds(wrong: str) -> str:
     return f"{' and '.join(KINDS)}{did_you_mean(wrong, KINDS)}"
 
 
-def _assembled(cells: dict[str, Cells], source: str) -> Norms:
+def _assembled(cells: dict[str, Cells], stated: str | None, source: str) -> Norms:
     keys = list(next(cells[kind] for kind in KINDS if kind in cells))
     steps = sorted({step for step, _, _ in keys})
-    layers = _in_order(list(dict.fromkeys(layer for _, layer, _ in keys)))
     seeds = _in_order(list(dict.fromkeys(seed for _, _, seed in keys)))
-    _require_every(layers, source)
-    logs = {kind: _cube(held, steps, layers, seeds, f"{source}: {kind}") for kind, held in cells.items()}
-    return Norms(tuple(steps), tuple(layers), logs)
+    order = _order(list(dict.fromkeys(layer for _, layer, _ in keys)), stated, source)
+    logs = {
+        kind: _cube(held, steps, order.places, seeds, f"{source}: {kind}") for kind, held in cells.items()
+    }
+    return Norms(tuple(steps), order.layers, logs, order.told)
+
+
+def _order(names: list[str], stated: str | None, source: str) -> Order:
+    try:
+        return layer_order(names, stated)
+    except InputError as error:
+        raise InputError(*(replace(problem, source=source) for problem in error.problems)) from None
 
 
 def _cube(
-    held: Cells, steps: list[int], layers: list[str], seeds: list[str], source: str
+    held: Cells, steps: list[int], layers: Sequence[str], seeds: list[str], source: str
 ) -> NDArray[np.float64]:
     """(steps, layers, seeds) of one kind, none left out."""
     values = []
@@ -119,13 +131,6 @@ def _cube(
 def _in_order(names: list[str]) -> list[str]:
     """Numbers by size, names as they came."""
     return sorted(names, key=int) if all(map(_NUMBER, names)) else names
-
-
-def _require_every(layers: list[str], source: str) -> None:
-    """Refuse numbers that are not as evenly spaced as those of all layers are."""
-    if all(map(_NUMBER, layers)) and len({int(b) - int(a) for a, b in pairwise(layers)}) > 1:
-        shown = ", ".join(layers[:8])
-        raise _refused(f"some of the layers {shown}, ... are left out: record every layer", source)
 
 
 def _told(key: Key) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gradflow.analysis.outside import KINDS
 from gradflow.errors import InputError, Problem
 from gradflow.store.outside.found import COLUMNS, LOG_NORM, NORM, Found, log_of, whole
+from gradflow.store.outside.names import SHOWN
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -32,7 +33,7 @@ def npz_norms(content: bytes, source: str) -> Iterator[Found]:
         )
     for name in own or named[:1]:
         kind = _OWN.get(name) or (
-            str(arrays["kind"]) if "kind" in arrays and arrays["kind"].ndim == 0 else None
+            _text(arrays["kind"].item()) if "kind" in arrays and arrays["kind"].ndim == 0 else None
         )
         yield from _of_array(arrays[name], name != NORM, kind, arrays, source)
 
@@ -67,7 +68,7 @@ def _of_long(
     columns = {name: arrays[name].tolist() for name in COLUMNS
                if name in arrays and arrays[name].shape == array.shape}  # fmt: skip
     for i, value in enumerate(array.tolist()):
-        at = {name: str(column[i]) for name, column in columns.items()}
+        at = {name: _text(column[i]) for name, column in columns.items()}
         number = whole(at["step"], source, None)
         value = log_of(str(value), is_log, source, None)
         yield Found(at.get("kind", kind), number, at["layer"], at.get("seed", "0"), value)
@@ -78,7 +79,12 @@ def _named(array: NDArray[Any] | None, name: str, count: int, numbers: range, so
         return [str(number) for number in numbers]
     if array.size != count:
         raise InputError(Problem(f"{name} has {array.size} entries for {count} {name}s", source=source))
-    return [str(value) for value in array.reshape(-1).tolist()]
+    return [_text(value) for value in array.reshape(-1).tolist()]
+
+
+def _text(value: Any) -> str:
+    """Names may be bytes, as h5py gives them."""
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
 def _arrays(content: bytes, source: str) -> Arrays:
@@ -89,10 +95,24 @@ def _arrays(content: bytes, source: str) -> Arrays:
             if archive.testzip() is not None:
                 raise zipfile.BadZipFile("a checksum differs")
         with np.load(BytesIO(content), allow_pickle=False) as held:
-            return {name: held[name] for name in held.files}
+            return {name: _array(held, name, source) for name in held.files}
     except InputError:
         raise
     except Exception as error:  # zipfile, zlib and NumPy's header reader raise a dozen unrelated classes
         raise InputError(
             Problem("is not a readable npz file: write it with numpy.savez", source=source)
         ) from error
+
+
+def _array(held: Any, name: str, source: str) -> NDArray[Any]:
+    try:
+        array: NDArray[Any] = held[name]
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        remedy = (
+            "as text, with .astype(str)" if name in ("layer", "kind") else "as numbers, with .astype(float)"
+        )
+        message = f"the array {name[:SHOWN]} holds Python objects: save it {remedy}"
+        raise InputError(Problem(message, source=source)) from None
+    return array

@@ -66,12 +66,16 @@ def run_of(norms: Norms, name: str, source: Path, runs: Path | None = None) -> R
         format=FORMAT,
         id=id,
         digest=digest,
-        status="completed",
+        status="completed" if summary.status == "completed" else "diverged",
         reason=None,
         times=Times(started=started, finished=now(), seconds=perf_counter() - clock),
         versions=versions(),
         arrays=arrays,
-        outcome=OutcomeInfo(accuracy_final=None, diverged_step=None, diverged_reason=None),
+        outcome=OutcomeInfo(
+            accuracy_final=None,
+            diverged_step=summary.training.diverged_step,
+            diverged_reason=summary.training.diverged_reason,
+        ),
         data=DataInfo(samples=0, features=0, outputs=0, q_0=0.0, sha256=None),
         recorded=cast(Recorded, config),
     )
