@@ -95,6 +95,7 @@ def _take(path: Path, what: Path) -> int:
             _flock(descriptor, path)
             os.pwrite(descriptor, myself().line(), 0)
         except BaseException:
+            path.unlink(missing_ok=True)
             _close(descriptor)
             raise
         if _is_still(path, descriptor):
