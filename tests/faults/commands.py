@@ -41,7 +41,7 @@ class Warm:
     def __call__(self, folder: Path, *arguments: str, strace: Sequence[str] = (), **more: Any) -> Done:
         """`gradflow ARGUMENTS` typed in a folder, under strace if there are options for it.
 
-        `more` may be an `environment`, and by root the `host` and `user` to be.
+        `more` may be an `environment` or `limits`, and by root the `host` and `user` to be.
         """
         self.start(folder, *arguments, strace=strace, **more)
         return self.end()

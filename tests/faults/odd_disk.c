@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -42,6 +43,14 @@ int close(int descriptor) {
         shadows[descriptor] = 0;
     }
     return real(descriptor);
+}
+
+/* SOCKET_ERRNO: there are no sockets but pairs. */
+int socket(int domain, int type, int protocol) {
+    static int (*real)(int, int, int);
+    if (!real) real = dlsym(RTLD_NEXT, "socket");
+    if (getenv("SOCKET_ERRNO")) { errno = atoi(getenv("SOCKET_ERRNO")); return -1; }
+    return real(domain, type, protocol);
 }
 
 /* SYNC_ERRNO: folders cannot be brought to the disk. */

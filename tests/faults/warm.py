@@ -7,6 +7,7 @@ import ctypes
 import gc
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -84,6 +85,8 @@ def prepare(order: dict[str, Any]) -> None:
     if "host" in order:
         assert ctypes.CDLL(None).unshare(CLONE_NEWUTS) == 0
         socket.sethostname(order["host"])
+    for name, limit in order.get("limits", {}).items():
+        resource.setrlimit(getattr(resource, name), (limit, limit))
     if "user" in order:
         os.setgroups([])
         os.setresgid(*(order["user"],) * 3)
