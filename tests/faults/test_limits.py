@@ -10,15 +10,14 @@ from tests.faults.checks import tidy, told, whole
 from tests.faults.commands import ROOT, Warm, gradflow
 from tests.faults.places import needs_root
 
-SWEEP = ["sweep", "net.yaml", "seed=0,1,2", "--json", "--quiet", "--workers", "2"]
+SWEEP = ["sweep", "net.yaml", "seed=0,1,2", "--json", "--quiet", "--workers", "3"]
 GONE = ["sh", "-c", 'mkdir gone && cd gone && rmdir ../gone && exec "$@"', "sh"]
 NOBODY = 65534
 
 
 @pytest.mark.parametrize("files", [8, 16])
 def test_workers_for_which_no_file_is_left_are_one_line(folder: Path, files: int) -> None:
-    many = [*SWEEP, "seed=range(0,6)", "--workers", "6"]
-    done = gradflow(folder, *many, under=["prlimit", f"--nofile={files}"])
+    done = gradflow(folder, *SWEEP, under=["prlimit", f"--nofile={files}"])
     assert done.code == 1
     told(done, "--executor processes: no worker can be started", "Too many open files", "--executor serial")
     assert gradflow(folder, *SWEEP, "--executor", "serial", under=["prlimit", f"--nofile={files}"]).code == 0
