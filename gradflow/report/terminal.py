@@ -72,7 +72,8 @@ def render(page: Page, look: Look) -> str:
     width = max(NARROW, look.columns) if look.wrap else ENDLESS
     console = Console(
         file=StringIO(), width=width, height=ROWS, color_system=look.colours,
-        force_terminal=bool(look.colours), no_color=look.colours is None, markup=False, emoji=False, highlight=False, legacy_windows=False,
+        force_terminal=bool(look.colours), no_color=look.colours is None, markup=False, emoji=False,
+        highlight=False, legacy_windows=False,
     )  # fmt: skip
     with console.capture() as capture:
         console.print(_text(page.title, look, "bold"), crop=False)
