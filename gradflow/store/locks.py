@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import time
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
@@ -51,10 +52,7 @@ def hold(
             yield
     finally:
         if descriptor >= 0:
-            with suppress(OSError, RunError), folder_locked(folder):
-                if _is_still(path, descriptor):
-                    path.unlink()
-            _close(descriptor)
+            _release(path, descriptor)
 
 
 @contextmanager
@@ -103,6 +101,15 @@ def _take(path: Path, what: Path) -> int:
         _close(descriptor)  # taken for one that was left, before its owner stood in it
 
 
+def _release(path: Path, descriptor: int) -> None:
+    try:
+        with suppress(OSError, RunError), folder_locked(path.parent):
+            if _is_still(path, descriptor):
+                path.unlink()
+    finally:
+        _close(descriptor)
+
+
 def _require_free(path: Path, what: Path) -> None:
     owner = holder(path)
     if owner:
@@ -120,14 +127,24 @@ def _renewed(descriptor: int) -> Iterator[None]:
                 os.utime(descriptor)
 
     renewing = Thread(target=renew, daemon=True)
-    with suppress(RuntimeError):  # no thread can be started: the lock holds on this machine
-        renewing.start()
     try:
+        with suppress(RuntimeError), _signals_blocked():  # no thread can be started: it holds on this machine
+            renewing.start()
         yield
     finally:
         over.set()
         if renewing.ident is not None:
             renewing.join()  # or it could meet another file under the number of this one
+
+
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """A thread that is started here gets no signal, which the main thread may be holding back."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _open_folder(folder: Path, make: bool) -> int:
