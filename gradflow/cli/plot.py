@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gradflow.cli.options import RUNS, Quiet, RunsDir
+from gradflow.cli.options import RUNS, Quiet, Replace, RunsDir
 from gradflow.cli.output import note
 from gradflow.cli.report import Output, References, named_runs
 from gradflow.errors import InputError, Problem, did_you_mean
@@ -31,11 +31,13 @@ Width = Annotated[float, typer.Option("--width", min=1, max=40, metavar="INCHES"
 
 def plot(
     references: References, output: Output, figure: Figure = "flow", x: Across = None, y: Up = None,
-    value: Value = "c", width: Width = 5.0, runs_dir: RunsDir = RUNS, quiet: Quiet = False,
+    value: Value = "c", width: Width = 5.0, force: Replace = False, runs_dir: RunsDir = RUNS,
+    quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Draw a figure to .svg, .pdf or .png.
 
-    Several runs are overlaid, labelled by their names or else by what differs.
+    Several runs are overlaid, labelled by their names or else by what differs. A file that is there
+    already is replaced if gradflow wrote it and it was not changed since.
 
     \b
     Examples:
@@ -47,7 +49,7 @@ def plot(
 
     require_picture(output)
     runs = named_runs(references, runs_dir)
-    write_output(output, drawn(runs, output, figure, x, y, value, width))
+    write_output(output, drawn(runs, output, figure, x, y, value, width), mark=True, force=force)
     note(f"wrote {output}", quiet)
 
 

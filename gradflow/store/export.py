@@ -5,6 +5,7 @@ JSON, Parquet and TensorBoard's event files are made here; CSV is a text that re
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from importlib import import_module
 from io import BytesIO
@@ -23,12 +24,13 @@ from gradflow.analysis.summary import strict
 from gradflow.errors import InputError, MissingExtra, Problem
 from gradflow.recording import PER_LAYER
 from gradflow.store.info import instant
+from gradflow.store.output import write_output
 from gradflow.store.run import Run
-from gradflow.store.writing import write_output
 
 Columns = dict[str, list[Any] | NDArray[Any]]
 
 OWN = ("run", "row", "step", "seed", "layer")
+_EVENTS = re.compile(r"events\.out\.tfevents\.[0-9]+\.gradflow")
 ROWS = ("first,last", "first", "last", "all")
 BY_LAYER = ("log_delta_norm", "log_weight_grad_norm", "update_ratio")  # what TensorBoard shows of every layer
 
@@ -82,28 +84,40 @@ def chosen(count: int, rows: str) -> NDArray[Any]:
     return np.arange(count) if rows == "all" else np.unique(ends)
 
 
-def write_parquet(path: Path, columns: Columns) -> None:
+def parquet_bytes(columns: Columns) -> bytes:
     """One table as a Parquet file; what is not finite or missing is null."""
     arrow, parquet = _extra("pyarrow", "parquet"), _extra("pyarrow.parquet", "parquet")
     content = BytesIO()
     parquet.write_table(arrow.table({name: _plain(values) for name, values in columns.items()}), content)
-    write_output(path, content.getvalue())
+    return content.getvalue()
 
 
-def write_tensorboard(folder: Path, runs: Sequence[Run], rows: str) -> None:
+def write_tensorboard(folder: Path, runs: Sequence[Run], rows: str, *, force: bool = False) -> None:
     """Event files, a folder a run: loss, c and log10_ratio, and the norms and update ratio of every layer.
 
-    Values are means over networks. InputError if `folder` has such a run already.
+    Values are means over networks. InputError if `folder` has such a run already, and with `force` if there
+    is anything else in its place than event files of ours, which are replaced.
     """
     _extra("tensorboardX", "tensorboard")
+    old = {run.id: _event_files(folder / run.id, force) for run in runs}
     for run in runs:
-        place = folder / run.id
+        place, content = folder / run.id, _events(run, rows)
         make_folder(place)
-        if any(place.iterdir()):
-            raise InputError(Problem("is there already: choose another folder", source=str(place)))
-        write_output(
-            place / f"events.out.tfevents.{instant(run.info).timestamp():.0f}.gradflow", _events(run, rows)
-        )
+        written = place / f"events.out.tfevents.{instant(run.info).timestamp():.0f}.gradflow"
+        write_output(written, content, force=force)
+        for path in old[run.id] - {written}:
+            path.unlink()
+
+
+def _event_files(place: Path, force: bool) -> set[Path]:
+    """What stands where a run's event file will be."""
+    there = set(place.iterdir()) if place.is_dir() else set()
+    if there and not force:
+        message = "is there already: --force replaces it, or choose another folder"
+        raise InputError(Problem(message, source=str(place)))
+    if not all(map(_EVENTS.fullmatch, (path.name for path in there))):
+        raise InputError(Problem("holds more than event files: choose another folder", source=str(place)))
+    return there
 
 
 def _events(run: Run, rows: str) -> bytes:

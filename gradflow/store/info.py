@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 
 from gradflow.store.conform import checker
 from gradflow.store.names import DIGEST, FORMAT, RUN, is_id
-from gradflow.store.reading import damaged, read_json
+from gradflow.store.reading import damaged, parse_json, read_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,8 +121,12 @@ class Info(_Recorded):
 
 def load_info(folder: Path) -> Info:
     """The run.json of a run directory. RunError if it is missing, damaged or of another format."""
-    path = folder / RUN
-    info = read_json(path)
+    return parse_info(read_bytes(folder / RUN), folder / RUN)
+
+
+def parse_info(content: bytes, path: Path) -> Info:
+    """As `load_info`, of what was read from a run.json."""
+    info = parse_json(content, path)
     if isinstance(info, dict) and info.get("format", FORMAT) != FORMAT:
         remedy = f"this version of gradflow reads format {FORMAT}"
         raise damaged(path, f"is of format {str(info['format'])[:20]!r}", remedy)

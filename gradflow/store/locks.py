@@ -160,11 +160,11 @@ def _open_folder(folder: Path, make: bool) -> int:
         _held.add(descriptor)
         try:
             _flock(descriptor, folder)
-        except BaseException:
+            if _is_still(folder, descriptor):
+                return descriptor
+        except BaseException:  # a signal that left it locked would have this process wait for itself
             _close(descriptor)
             raise
-        if _is_still(folder, descriptor):
-            return descriptor
         _close(descriptor)
 
 

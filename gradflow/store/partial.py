@@ -83,12 +83,12 @@ class Claim:
             self._swap()
             if os.path.lexists(self.old):
                 carry(self.old, self.target)
-        sync(self.folder)
-        sync(self.folder.absolute().parent)  # the folder itself may be new
-        if os.path.lexists(self.old):
-            sync(self.partial)
-            discard(self.old)
-        remove(self.checkpoint)
+            sync(self.folder)
+            sync(self.folder.absolute().parent)  # the folder itself may be new
+            if os.path.lexists(self.old):
+                sync(self.partial)
+                discard(self.old)
+            remove(self.checkpoint)
 
     def recover(self) -> None:
         """Bring back what a process that was killed has left of a run that stood here before."""

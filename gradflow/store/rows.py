@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def read_row(run: Run) -> Row:
     """The row of a run. RunError if it is damaged."""
-    brief = load_brief(run.path, run.info)
+    brief = load_brief(run.path, run.info, run.stamp)
     return row_of(run.summary) if brief is None else row_from(brief, str(run.path))
 
 

@@ -7,9 +7,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from gradflow.errors import InputError, Problem, RunError, did_you_mean
-from gradflow.store.info import Info, Status, load_info
-from gradflow.store.names import CONFIG, RECORDING
-from gradflow.store.reading import damaged
+from gradflow.store.info import Info, Status, parse_info
+from gradflow.store.names import CONFIG, RECORDING, RUN
+from gradflow.store.reading import damaged, read_bytes
+from gradflow.store.seal import stamp_of
 from gradflow.store.summaries import build_summary, load_summary
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """A run at `path`, with its run.json as `info`. Nothing of it can be changed.
+    """A run at `path`, with its run.json as `info`, whose sha256 is `stamp`. Nothing of it can be changed.
 
     Whatever is damaged raises a RunError that names the file when it is first read. `reused` tells that
     `execute` found the run finished.
@@ -35,12 +36,13 @@ class Run:
         path: Path,
         info: Info,
         *,
+        stamp: str = "",
         reused: bool = False,
         config: Config | None = None,
         recording: Recording | None = None,
         summary: Summary | None = None,
     ) -> None:
-        self.path, self.info, self.reused = path, info, reused
+        self.path, self.info, self.stamp, self.reused = path, info, stamp, reused
         self._config, self._recording, self._summary = config, recording, summary
 
     @property
@@ -60,9 +62,14 @@ class Run:
             self._summary = (self._sealed or self._summarized()).at(str(self.path))
         return self._summary
 
+    @property
+    def is_sealed(self) -> bool:
+        """Whether summary.json is whole, of this run.json, and so what `summary` gives."""
+        return self._sealed is not None
+
     @cached_property
     def _sealed(self) -> Summary | None:
-        return load_summary(self.path, self.info)
+        return load_summary(self.path, self.info, self.stamp)
 
     def _known(self) -> dict[str, Any]:
         """What its summary tells as the config."""
@@ -119,7 +126,8 @@ class Run:
 def open_run(path: Path) -> Run:
     """The run at a path. RunError if there is no run directory, or its run.json is damaged."""
     try:
-        return Run(path, load_info(path))
+        content = read_bytes(path / RUN)
+        return Run(path, parse_info(content, path / RUN), stamp=stamp_of(content))
     except RunError:
         if os.path.isdir(path):
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gradflow import yaml_file
@@ -12,9 +13,9 @@ from gradflow.store.arrays import describe, write_arrays
 from gradflow.store.info import Info, load_info
 from gradflow.store.names import CONFIG, FORMAT, RECORDING, REPORT, RUN, SUMMARY
 from gradflow.store.partial import Claim, claim, other_capitals
-from gradflow.store.reading import damaged
+from gradflow.store.reading import damaged, read_bytes
 from gradflow.store.run import Run, open_run
-from gradflow.store.seal import sealed
+from gradflow.store.seal import sealed, stamp_of
 from gradflow.store.summaries import build_summary, load_summary
 from gradflow.store.writing import disk_errors, json_bytes, sync, write_bytes, write_file, write_text
 
@@ -52,7 +53,8 @@ def copy(folder: Path, config: Config, source: Run, render: Render | None = None
 def finished_at(claimed: Claim, config: Config) -> Run | None:
     """The finished run that stands at a config's own place; None if there is none, or a failed one.
 
-    None too if its analysis is not the config's. RunError if it is damaged, or is another run.
+    None too if its analysis is not the config's. Its summary.json is sealed if it was not. RunError if it is
+    damaged, or is another run.
     """
     if not os.path.lexists(claimed.target):
         return None
@@ -66,7 +68,23 @@ def finished_at(claimed: Claim, config: Config) -> Run | None:
     found = Run(
         run.path, run.info, reused=True, config=run.config, recording=run.recording, summary=run.summary
     )
-    return found if found.config.analysis == config.analysis else None
+    if found.config.analysis != config.analysis:
+        return None
+    if not run.is_sealed:
+        _seal(claimed, run)
+    return found
+
+
+def _seal(claimed: Claim, run: Run) -> None:
+    """Write anew a summary.json that is missing, damaged or older than seals, where that can be done."""
+    path = run.path / SUMMARY
+    with suppress(RunError), claim(claimed.folder, claimed.id) as own, disk_errors(path):
+        info = read_bytes(run.path / RUN)
+        if stamp_of(info) == run.stamp and not path.is_symlink():
+            written = own.stage() / SUMMARY
+            write_bytes(written, sealed(run.summary.document(), info))
+            os.replace(written, path)
+            sync(run.path)
 
 
 def publish(claimed: Claim, config: Config, result: Result, render: Render | None) -> Run:
@@ -132,8 +150,16 @@ def write_documents(folder: Path, run: Run) -> None:
     info = json_bytes(run.info)
     write_bytes(folder / SUMMARY, sealed(run.summary.document(), info))
     write_bytes(folder / RUN, info)
-    if load_summary(folder, load_info(folder)) is None:
-        raise RunError(str(Problem("could not be read again and is not saved", source=str(run.path))))
+    if not _is_readable(folder):
+        message = "could not be read again and is not saved: give its config to the makers of gradflow"
+        raise RunError(str(Problem(message, source=str(run.path))))
+
+
+def _is_readable(folder: Path) -> bool:
+    try:
+        return load_summary(folder, load_info(folder)) is not None
+    except RunError:
+        return False
 
 
 def _link(source: Path, path: Path) -> None:

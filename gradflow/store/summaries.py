@@ -115,27 +115,27 @@ class Brief(TypedDict):
     training: _Training
 
 
-def load_summary(folder: Path, info: Info) -> Summary | None:
+def load_summary(folder: Path, info: Info, stamp: str = "") -> Summary | None:
     """What summary.json holds; None if it is missing, damaged, unsealed, of another format or another run's.
 
-    RunError if it was sealed with another run.json than the one that stands there.
+    `stamp` is that of the run.json that gave `info`. RunError if it was sealed with another one.
     """
     from gradflow.analysis.summary import Summary, summary_from  # comparisons do without
 
-    document = _load(folder, info, Summary, str)
+    document = _load(folder, info, stamp, Summary, str)
     if document is None or not _is_sound(document, info):
         return None
     return summary_from({"format": FORMAT, **document})
 
 
-def load_brief(folder: Path, info: Info) -> Brief | None:
+def load_brief(folder: Path, info: Info, stamp: str = "") -> Brief | None:
     """As `load_summary`, of what a row needs alone: several times as fast."""
-    brief: Brief | None = _load(folder, info, Brief, _shortened)
+    brief: Brief | None = _load(folder, info, stamp, Brief, _shortened)
     return brief
 
 
-def _load(folder: Path, info: Info, hint: Any, prepare: Callable[[str], str]) -> Any:
-    content = read_sealed(folder)
+def _load(folder: Path, info: Info, stamp: str, hint: Any, prepare: Callable[[str], str]) -> Any:
+    content = read_sealed(folder, stamp)
     try:
         document: Any = content and parse_json(content, folder / SUMMARY, prepare)
     except RunError:

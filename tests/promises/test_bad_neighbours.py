@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 
 from gradflow.store.execute import execute
+from gradflow.store.info import load_info
+from gradflow.store.summaries import load_summary
 from tests.promises.calls import gradflow
-from tests.promises.test_forged_runs import GONE, forged, places
+from tests.promises.test_forged_runs import GONE, Place, forged, places
 from tests.small import NET
+from tests.store.seals import document_of, seal
 from tests.store.small import small
 
 GOOD = 20
@@ -53,6 +56,8 @@ def a_key(name: str) -> Forge:
         text = (run / name).read_text()
         place = chance.choice([*places(json.loads(text))])
         (run / name).write_text(forged(text, place, chance.choice(VALUES)))
+        if name == "summary.json" and chance.random() < 0.8:
+            seal(run, document_of(run))
 
     return forge
 
@@ -166,10 +171,31 @@ def test_a_factor_that_is_negative_is_made_again(runs: Path) -> None:
         text = (bad / "summary.json").read_text()
         c = json.loads(text)["flow"][row]["c"]
         (bad / "summary.json").write_text(forged(text, ("flow", row, "c"), -c))
+        seal(bad, document_of(bad))
         done = gradflow(runs, "compare", "--json")
         (found,) = [line for line in rows(done.out) if line["name"] == "bad"]
         assert found["c" if row == "initial" else "c_final"] == pytest.approx(c)
         shutil.rmtree(bad)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [(("config", "data", "x"), CROWD), (("config", "x"), DEEP), (("flow", "initial", "c_power_depth"), CROWD),
+     (("advice",), [{**dict.fromkeys(("lever", "command", "torch", "message"), ""), "predicted_c": 1.0,
+                     "set": {"model.depth": DEEP}}]),
+     (("flow", "initial", "profile", "layers"), [2**62]), (("history", "c"), [-1.0])],
+)  # fmt: skip
+def test_a_sealed_summary_beyond_reason_is_made_again(runs: Path, place: Place, value: Any) -> None:
+    bad = shutil.copytree(original(runs, "whole"), runs / "runs" / BAD)
+    before = document_of(bad)
+    document = json.loads(forged(json.dumps(before), place, value))
+    seal(bad, document)
+    assert load_summary(bad, load_info(bad)) is None
+    done = gradflow(runs, "show", f"runs/{BAD}", "--json", seconds=SECOND)
+    assert done.code == 0
+    assert json.loads(done.out)["flow"] == before["flow"]
+    assert gradflow(runs, "compare", "--quiet", seconds=SECOND).code == 0
+    shutil.rmtree(bad)
 
 
 @pytest.mark.parametrize("command", ["compare", "show", "run", "sweep", "ls"])
