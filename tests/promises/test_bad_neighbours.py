@@ -183,7 +183,7 @@ def test_a_factor_that_is_negative_is_made_again(runs: Path) -> None:
     [(("config", "data", "x"), CROWD), (("config", "x"), DEEP), (("flow", "initial", "c_power_depth"), CROWD),
      (("advice",), [{**dict.fromkeys(("lever", "command", "torch", "message"), ""), "predicted_c": 1.0,
                      "set": {"model.depth": DEEP}}]),
-     (("flow", "initial", "profile", "layers"), [1, 2, 2**62]), (("history", "c"), [0.5, -1.0, 0.5])],
+     (("flow", "initial", "profile", "layers"), [1, 2, 2**62]), (("history", "c"), [0.5] * 6 + [-1.0])],
 )  # fmt: skip
 def test_a_sealed_summary_beyond_reason_is_made_again(runs: Path, place: Place, value: Any) -> None:
     bad = shutil.copytree(original(runs, "whole"), runs / "runs" / BAD)
