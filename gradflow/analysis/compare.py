@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
-from math import hypot
+from math import hypot, isfinite
 from typing import TYPE_CHECKING, Any
 
 from gradflow.analysis.differences import Flat, flat, full_name, split
-from gradflow.analysis.summary import strict
 
 if TYPE_CHECKING:
     from gradflow.analysis.summary import Number, Numbers, Summary
@@ -134,6 +133,8 @@ class Comparison:
 
 def row_of(summary: Summary) -> Row:
     """The row of a run, its numbers as JSON holds them: those that are not finite are None."""
+    from gradflow.analysis.summary import strict  # most rows are read without
+
     flows = {name: {**vars(flow), "profile": vars(flow.profile)} for name, flow in vars(summary.flow).items()}
     parts = {"flow": flows, "theory": vars(summary.theory), "training": vars(summary.training)}
     return row_from(strict({**vars(summary), **parts}), summary.path)
@@ -218,6 +219,8 @@ def _stand(row: Row, base: Row | None, name: str) -> Standing:
     if base is None or not (row.finished and base.finished) or not base["loss_final"]:
         return Standing()
     ours, theirs = row["loss_final"], base["loss_final"]
+    if not isfinite(ours / theirs):
+        return Standing()
     spread = _half(row), _half(base)
     if row["path"] == base["path"]:
         return Standing(1.0, None, name)
