@@ -70,23 +70,26 @@ class Chain:
 
 def trace(plan: Plan, data: Data) -> Chain:
     """The chain of the first sample of minibatch 0 through the network of `plan.seed`, before any update."""
-    sample = int(_first_batch(plan, data)[0])
+    with np.errstate(all="ignore"):  # data and weights may be beyond float32, too
+        return _chain(plan, data, int(_first_batch(plan, data)[0]))
+
+
+def _chain(plan: Plan, data: Data, sample: int) -> Chain:
     shape = replace(plan.shape(data), batch=1)
     buffers = Buffers(shape, plan.activation, np.dtype(plan.dtype))
     network = Network(shape, plan.activation, plan.loss, plan.optimizer, buffers, block=plan.block)
     network.parameters.draw(range(plan.seed, plan.seed + 1), plan.init, plan.bias)
     buffers.x[0, :, :-1], buffers.y[0] = data.x[sample], data.y[sample]
     recorder = Recorder(buffers, plan.optimizer, 1)
-    with np.errstate(all="ignore"):
-        network.forward(record=True)
-        network.backward(record=True, update=False)
-        recorder.row(0, network.log_share)
-        row = {name: array[0, ..., 0] for name, array in recorder.flush(1).items()}
-        chain = Chain(sample, float(row["loss"]), _log10_out(buffers), _links(row))
-        if not shape.features == shape.width == shape.outputs == 1:
-            return chain
-        x, y = float(buffers.x[0, 0, 0]), float(buffers.y[0, 0, 0])
-        return replace(chain, x=x, y=y, neurons=_neurons(plan, network, x, y))
+    network.forward(record=True)
+    network.backward(record=True, update=False)
+    recorder.row(0, network.log_share)
+    row = {name: array[0, ..., 0] for name, array in recorder.flush(1).items()}
+    chain = Chain(sample, float(row["loss"]), _log10_out(buffers), _links(row))
+    if not shape.features == shape.width == shape.outputs == 1:
+        return chain
+    x, y = float(buffers.x[0, 0, 0]), float(buffers.y[0, 0, 0])
+    return replace(chain, x=x, y=y, neurons=_neurons(plan, network, x, y))
 
 
 def check_gradients(plan: Plan, data: Data) -> Check:

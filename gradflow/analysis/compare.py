@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
-from math import hypot
+from math import hypot, isfinite
 from typing import TYPE_CHECKING, Any
 
 from gradflow.analysis.differences import Flat, flat, full_name, split
@@ -138,10 +138,14 @@ class Comparison:
 
 
 def row_of(summary: Summary) -> Row:
-    """The row of a run."""
+    """The row of a run, its numbers as JSON holds them: those that are not finite are None."""
+    from gradflow.analysis.summary import strict  # most rows are read without
+
     flows = {name: {**vars(flow), "profile": vars(flow.profile)} for name, flow in vars(summary.flow).items()}
     parts = {"flow": flows, "theory": vars(summary.theory), "training": vars(summary.training)}
-    return row_from({**vars(summary), **parts, "symptoms": [*map(vars, summary.symptoms)]}, summary.path)
+    return row_from(
+        strict({**vars(summary), **parts, "symptoms": [*map(vars, summary.symptoms)]}), summary.path
+    )
 
 
 def row_from(document: Mapping[str, Any], path: str) -> Row:
@@ -223,6 +227,8 @@ def _stand(row: Row, base: Row | None, name: str) -> Standing:
     if base is None or not (row.finished and base.finished) or not base["loss_final"]:
         return Standing()
     ours, theirs = row["loss_final"], base["loss_final"]
+    if not isfinite(ours / theirs):
+        return Standing()
     spread = _half(row), _half(base)
     if row["path"] == base["path"]:
         return Standing(1.0, None, name)

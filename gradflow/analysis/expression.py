@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import warnings
 from collections.abc import Callable, Iterable
 from math import log10
 from typing import Any
@@ -58,7 +59,10 @@ class _Parser:
         if len(self.text) > LONGEST:
             raise InputError(f"a condition has at most {LONGEST:,} characters")
         try:
-            read = self.read(ast.parse(self.text.strip(), mode="eval").body)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of 1if c else 2, which is refused
+                tree = ast.parse(self.text.strip(), mode="eval")
+            read = self.read(tree.body)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             raise self.refused("is no condition: write one such as 'abs(log10_ratio) > 2'") from None
 

@@ -47,13 +47,15 @@ def named_runs(references: list[str], runs_dir: Path) -> list[Run]:
     """Every run that is named, those inside named sweeps too, each once. RunError if one is damaged."""
     from gradflow.store import entry_at, resolve
 
+    paths = [path for reference in references for path in resolve(reference, runs_dir)]
+    entries = [entry for entry in map(entry_at, paths) if entry]
     found: dict[Path, Run] = {}
-    for path in (path for reference in references for path in resolve(reference, runs_dir)):
-        entry = entry_at(path)
-        for one in entry.points or (entry,) if entry else ():
+    for entry in entries:
+        for one in (entry,) if entry.points is None else entry.points:
             if one.run is None:
                 raise RunError(one.problem or f"{one.path} is damaged")
             found[one.path] = one.run
     if not found:
-        raise InputError("there is no finished run in what is named: see `gradflow ls`")
+        begun = f"{entries[0].path} is not begun: no point of it is finished" if entries else ""
+        raise InputError(f"{begun or 'there is no finished run in what is named'}: see `gradflow ls`")
     return list(found.values())

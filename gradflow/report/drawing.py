@@ -28,11 +28,11 @@ RAMP = " .:-=+*#%@"
 def strip(drawn: Strip, unicode: bool = True, width: int = STRIP) -> str:
     """One character a value, or a mean of neighbours; a gap where there is no number."""
     blocks = BLOCKS if unicode else ASCII_BLOCKS
-    reach = drawn.high - drawn.low or 1.0
-    low, top = drawn.low, len(blocks) - 1
+    low, top = drawn.low / 2, len(blocks) - 1  # halves, whose difference is finite
+    reach = drawn.high / 2 - low or 1.0
     return "".join(
         [
-            " " if value is None else blocks[max(0, min(top, round(top * (value - low) / reach)))]
+            " " if value is None else blocks[max(0, min(top, round(top * ((value / 2 - low) / reach))))]
             for value in squeezed(drawn.values, width)
         ]
     )

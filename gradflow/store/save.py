@@ -12,7 +12,7 @@ from gradflow.errors import InputError, Problem, RunError
 from gradflow.store.arrays import describe, write_arrays
 from gradflow.store.info import Info, load_info
 from gradflow.store.names import CONFIG, FORMAT, RECORDING, REPORT, RUN, SUMMARY
-from gradflow.store.partial import Claim, claim
+from gradflow.store.partial import Claim, claim, other_capitals
 from gradflow.store.reading import damaged, read_bytes
 from gradflow.store.run import Run, open_run
 from gradflow.store.seal import sealed, stamp_of
@@ -59,6 +59,8 @@ def finished_at(claimed: Claim, config: Config) -> Run | None:
     if not os.path.lexists(claimed.target):
         return None
     run = open_run(claimed.target)
+    if run.id != config.id and run.id.casefold() == config.id.casefold():
+        raise other_capitals(claimed, run.id)
     if run.info["digest"] != config.digest:
         raise damaged(run.path, "is another run, whose digest begins alike", "give this one another name")
     if run.status == "failed":

@@ -11,7 +11,7 @@ from gradflow.store.reading import parse_json
 from gradflow.store.seal import read_sealed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from gradflow.analysis.summary import Summary
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from gradflow.recording import Recording
     from gradflow.store.info import Info
 
+FACTORS = ("c", "c_low", "c_high", "c_finite_width")
+OTHER_FACTORS = ("weight_factor", "slope_factor", "c_asymptotic")  # of which a row needs none
 VERDICTS = ("vanishing", "stable", "exploding", "dead", "overflow", "undetermined")
 
 # a summary.json is numbers by layer and by step, for the most part; inside a text a quote is escaped, so that
@@ -144,22 +146,42 @@ def _load(folder: Path, info: Info, stamp: str, hint: Any, prepare: Callable[[st
         return None
     if not isinstance(document, dict) or document.pop("format", None) != FORMAT:
         return None
-    if not checker(hint)(document):
+    if not checker(hint)(document) or not _are_factors(document, FACTORS):
         return None
     verdicts = {document["flow"][row]["verdict"] for row in ("initial", "final")}
     of_this_run = (document["id"], document["status"]) == (info["id"], info["status"])
     return document if of_this_run and verdicts <= {*VERDICTS} else None
 
 
+def _are_factors(document: dict[str, Any], names: Sequence[str]) -> bool:
+    """Whether no factor between norms is negative."""
+    parts = (*document["flow"].values(), document["theory"])
+    return all((part.get(name) or 0) >= 0 for part in parts for name in names)
+
+
 def _is_sound(document: dict[str, Any], info: Info) -> bool:
-    """What types do not say: its config is one, tables are even, and a c has its first and last layer."""
+    """What types do not say: its config is one, tables are even, a c has its first and last layer, all stand
+    in the network, and no c of the history is negative."""
     config = document["config"]
     known = config == info["recorded"] if "recorded" in info else checker(_Study)(config)
     history = {name: column for name, column in document["history"].items() if name != "flips"}
     flows = [*document["flow"].values()]
     tables = [history, *(flow["profile"] for flow in flows)]
     fitted = all(flow["c"] is None or len(flow["layers"]) == 2 for flow in flows)
-    return known and fitted and all(len(set(map(len, table.values()))) == 1 for table in tables)
+    even = all(len(set(map(len, table.values()))) == 1 for table in tables)
+    positive = _are_factors(document, OTHER_FACTORS) and _is_history(history)
+    return known and fitted and even and positive and _is_in_the_network(flows, config)
+
+
+def _is_in_the_network(flows: list[dict[str, Any]], config: dict[str, Any]) -> bool:
+    layers = [layer for flow in flows for layer in (*flow["layers"], *flow["profile"]["layers"])]
+    return not layers or 1 <= min(layers) <= max(layers) <= config["model"]["depth"]
+
+
+def _is_history(columns: dict[str, list[float | None]]) -> bool:
+    return (
+        min((c for name in ("c", "c_low", "c_high") for c in columns[name] if c is not None), default=0) >= 0
+    )
 
 
 def _shortened(text: str) -> str:

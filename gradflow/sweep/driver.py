@@ -205,6 +205,8 @@ class _Driver:
             yield
         except died:
             raise
+        except GradflowError:
+            raise
         except Exception as error:
             message = f"computes no more ({named(error)}): run the same sweep again"
             raise RunError(str(Problem(message, source=f"--executor {self.place.name}"))) from error

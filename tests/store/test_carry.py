@@ -14,12 +14,12 @@ from gradflow.store.execute import execute
 from gradflow.store.names import OWN
 from gradflow.store.partial import claim
 from gradflow.store.run import Run
+from tests.programs import nobody
 from tests.store.small import names, small
 from tests.store.users import found, furnish
 
 Again = Callable[[Path], Run]
 ANOTHER = ["analysis.stable_decades=2"]
-USER = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 
 
 def forced(runs: Path) -> Run:
@@ -139,8 +139,10 @@ def test_a_name_that_is_taken_meanwhile_gets_a_number(tmp_path: Path) -> None:
     assert (tmp_path / "new" / "NOTES.md.1").read_text() == "old"
 
 
-def as_another_user(code: str, *, user: tuple[str, ...] = tuple(USER)) -> str:
-    done = subprocess.run([*user, sys.executable, "-c", code], capture_output=True, text=True, check=False)
+def as_another_user(code: str) -> str:
+    done = subprocess.run(
+        [*nobody(), sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
     assert done.stderr == ""
     return done.stdout
 

@@ -15,6 +15,7 @@ from gradflow.store import write_output
 from gradflow.store.execute import execute
 from gradflow.store.marks import SUFFIXES, is_marked, marked
 from gradflow.store.names import OWN
+from tests.programs import nobody
 from tests.store.small import names, small
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"chunks" + b"\0\0\0\0IEND\xaeB`\x82"
@@ -132,8 +133,7 @@ try:
 except InputError as error:
     print(error)
 """
-    user = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-    done = subprocess.run([*user, sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([*nobody(), sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == f"{open_folder}/out.md: belongs to another user: choose another name\n"
     assert names(open_folder) == ["out.md"]
     assert (open_folder / "out.md").read_text() == "root's"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gradflow.store.locks import is_free
+from gradflow.store.owners import is_free
 from tests.faults.commands import group_ends
 from tests.sweep.small import NET, assert_same_bits, run, small
 
