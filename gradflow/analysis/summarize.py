@@ -14,6 +14,7 @@ from gradflow.analysis.flow import fit_flow, measure
 from gradflow.analysis.history import history_of
 from gradflow.analysis.intervals import over_networks
 from gradflow.analysis.predictions import inputs_of, predicted, theory_of
+from gradflow.analysis.scales import scale_symptom
 from gradflow.analysis.summary import Flow, Flows, Summary, Theory, TrainingResult
 from gradflow.analysis.symptoms import find_symptoms
 
@@ -34,6 +35,8 @@ def summarize(config: Config, recording: Recording, info: Mapping[str, Any]) -> 
     chance = info["data"].get("chance") if config.training.loss == "cross_entropy" else None
     epoch = ceil(info["data"]["samples"] / config.training.batch_size)
     symptoms = find_symptoms(usable, analysis, config.model.activation, info["outcome"], chance, epoch)
+    scale = scale_symptom(info["data"], symptoms)
+    symptoms = symptoms if scale is None else (scale, *symptoms)
     return Summary(
         id=config.id,
         path=config.id,
@@ -44,7 +47,7 @@ def summarize(config: Config, recording: Recording, info: Mapping[str, Any]) -> 
         theory=theory_beside(config, info["data"], recording),
         training=training_result(config, recording, info["outcome"]),
         symptoms=symptoms,
-        advice=advise(config, info["data"], flows.initial, symptoms),
+        advice=advise(config, info["data"], flows.initial, symptoms, usable),
         history=history_of(usable, analysis.stable_decades, analysis.patience),
     )
 

@@ -49,12 +49,14 @@ class OutcomeInfo(TypedDict):
 
 class _Chance(TypedDict, total=False):
     chance: float | None
+    q_y: float | None
 
 
 class DataInfo(_Chance):
     """What the analysis needs to know of the data; `sha256` is of the user's file, if there is one.
 
-    `chance`, the loss of guessing classes by their frequency, is missing from runs of older versions.
+    `chance`, the loss of guessing classes by their frequency, and `q_y`, the mean square of targets to
+    regress on, are missing from runs of older versions.
     """
 
     samples: int

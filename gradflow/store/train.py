@@ -119,6 +119,7 @@ def _facts(data: Data) -> DataInfo:
         features=data.features,
         outputs=data.outputs,
         q_0=data.q_0,
+        q_y=data.q_y,
         chance=data.chance,
         sha256=data.sha256,
     )
