@@ -14,6 +14,7 @@ from gradflow.analysis.flow import fit_flow, measure
 from gradflow.analysis.history import history_of
 from gradflow.analysis.intervals import over_networks
 from gradflow.analysis.predictions import inputs_of, predicted, theory_of
+from gradflow.analysis.scales import scale_symptom
 from gradflow.analysis.summary import Flow, Flows, Samples, Summary, Theory, TrainingResult
 from gradflow.analysis.symptoms import find_symptoms
 from gradflow.analysis.weakest import weakest_symptom
@@ -36,7 +37,9 @@ def summarize(config: Config, recording: Recording, info: Mapping[str, Any]) -> 
     chance = info["data"].get("chance") if config.training.loss == "cross_entropy" else None
     epoch = ceil(info["data"]["samples"] / config.training.batch_size)
     symptoms = find_symptoms(usable, analysis, config.model.activation, info["outcome"], chance, epoch)
-    symptoms = (*weakest_symptom((flows.initial, flows.final)), *symptoms)
+    scale = scale_symptom(info["data"], symptoms)
+    first = () if scale is None else (scale,)
+    symptoms = (*first, *weakest_symptom((flows.initial, flows.final)), *symptoms)
     return Summary(
         id=config.id,
         path=config.id,
@@ -47,7 +50,7 @@ def summarize(config: Config, recording: Recording, info: Mapping[str, Any]) -> 
         theory=theory_beside(config, info["data"], recording),
         training=training_result(config, recording, info["outcome"]),
         symptoms=symptoms,
-        advice=advise(config, info["data"], flows.initial, symptoms),
+        advice=advise(config, info["data"], flows.initial, symptoms, usable),
         history=history_of(usable, analysis.stable_decades, analysis.patience),
         data=samples_of(info["data"], config.training.loss),
     )

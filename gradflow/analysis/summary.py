@@ -145,7 +145,7 @@ class Symptom:
 class Advice:
     """One thing to change: the keys to set, the command that does it, and the c that theory then predicts."""
 
-    lever: str  # initialization | activation | depth | optimizer | architecture
+    lever: str  # data | initialization | activation | depth | optimizer | architecture
     set: dict[str, Any]
     predicted_c: Number
     command: str | None

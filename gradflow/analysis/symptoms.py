@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from math import ceil, inf, log2
-from statistics import NormalDist
+from math import ceil, log2
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,9 +17,10 @@ from numpy.typing import NDArray
 
 from gradflow.analysis.flow import LN10
 from gradflow.analysis.intervals import Estimate, along_series
+from gradflow.analysis.sampling import BEFORE, sampling, sampling_of_logs
+from gradflow.analysis.saturation import bends_on_both_sides, ordinarily_saturated
 from gradflow.analysis.summary import Symptom, strict
 from gradflow.nn.activations import Activation
-from gradflow.nn.blocks import SATURATED
 
 if TYPE_CHECKING:
     from gradflow.config.schema import Analysis
@@ -31,10 +31,8 @@ Look = Callable[[Record, "Analysis", "Circumstances"], "Symptom | None"]
 
 FEW_LAYERS = 4  # below, there are no early layers to compare with later ones
 CONVERGED = 0.1  # of the first loss: one that is below has learnt what there is
-BEFORE = 10  # rows whose median loss a spike stands out from
 FEW_ROWS = 12  # below, neighbours that are alike leave a mean without a standard error to rely on
 ROUNDING = 1e-6  # of a loss, what float32 leaves open
-RANGES = 2  # of the losses of as many rows, in logs, that batches alone hardly make
 FALSE_ALARM = 0.01  # the probability, at most, that batches alone swing so long anywhere in a run
 HALF_LINEAR = 0.25  # share of saturated units at q = 1 from which it is the ordinary state, as for relu
 
@@ -145,7 +143,7 @@ def _spike(record: Record, thresholds: Analysis, run: Circumstances) -> Symptom 
     factor = np.append(1.0, loss[1:] / before)
     # one that comes down from far below its start is noise of a good fit, not a jump
     rows = map(int, np.flatnonzero((factor > thresholds.spike_factor) & (loss > loss[0])))
-    row = next((row for row in rows if run.epoch == 1 or factor[row] > _sampling(loss, row, run.epoch)), None)
+    row = next((row for row in rows if run.epoch == 1 or factor[row] > sampling(loss, row, run.epoch)), None)
     if row is None:
         return None
     message = "the loss spikes to that many times its median of the steps before: the steps overshoot"
@@ -164,14 +162,14 @@ def _swinging(record: Record, thresholds: Analysis, run: Circumstances) -> Sympt
     row = _first_lasting(seen, thresholds.patience)
     if run.epoch > 1:
         sizes = np.where(seen, 1 + swing, 1.0)
-        row = _first_beyond_sampling(loss, sizes, thresholds.patience, run.epoch)
+        row = _first_beyondsampling(loss, sizes, thresholds.patience, run.epoch)
     if row is None:
         return None
     message = "the loss goes up and down by that share of itself, step by step: the steps overshoot"
     return _symptom("loss-swinging", record, row + 1, None, swing[row], thresholds.swing_share, message)
 
 
-def _first_beyond_sampling(loss: Array, factors: Array, patience: int, epoch: int) -> int | None:
+def _first_beyondsampling(loss: Array, factors: Array, patience: int, epoch: int) -> int | None:
     """The first row of a swing by `factors` (1: none) that the choice of the batches does not explain.
 
     Either it is larger than what the batches make of calmer rows, for `patience` rows, or it is too regular.
@@ -180,54 +178,59 @@ def _first_beyond_sampling(loss: Array, factors: Array, patience: int, epoch: in
     """
     regular = max(patience, ceil(2 * log2(len(loss) / FALSE_ALARM)))
     for row in _runs(factors > 1, min(patience, len(factors)) or 1):
-        larger = factors[row : row + patience].min() > _sampling(loss, row - 1, epoch)
+        larger = factors[row : row + patience].min() > sampling(loss, row - 1, epoch)
         if larger or (factors[row : row + regular] > 1).sum() == regular:
             return row
     return None
 
 
-def _sampling(loss: Array, row: int, epoch: int) -> float:
-    """The factor up to which batches explain that losses differ: in logs, twice the range of calmer rows.
+def _jump(record: Record, thresholds: Analysis, run: Circumstances) -> Symptom | None:
+    """A layer's gradient that changes by decades from one row to the next, beyond what batches make of it.
 
-    Those are the rows before, or the last ones where they are too few: an epoch, so that every hard sample is
-    among them, and as many as have BEFORE degrees of freedom: the batches of an epoch sum up to the same.
+    Of the networks that have one in both rows: a gradient that dies is told by the units that die.
     """
-    rows = max(ceil(BEFORE * epoch / (epoch - 1)), epoch)
-    calm = loss[row - rows : row] if row >= rows else loss[-rows:]
-    return float((calm.max() / calm.min()) ** RANGES) if len(calm) == rows else inf
+    norms, limit = record["log_delta_norm"], thresholds.jump_decades
+    living = np.isfinite(norms[1:]) & np.isfinite(norms[:-1])
+    changes = np.where(living, norms[1:] - norms[:-1], 0).sum(axis=2)
+    jumps = np.abs(changes) / np.maximum(living.sum(axis=2), 1) / LN10
+    for row in np.flatnonzero((jumps > limit).any(axis=1)).tolist():
+        layer = int(np.argmax(jumps[row]))
+        if run.epoch == 1 or jumps[row, layer] * LN10 > sampling_of_logs(
+            _mean_of_finite(norms[:, layer]), row + 1, run.epoch
+        ):
+            message = "the gradient jumps by that many decades from one step to the next"
+            return _symptom("gradient-jump", record, row + 1, layer + 1, jumps[row, layer], limit, message)
+    return None
 
 
-def _jump(record: Record, thresholds: Analysis, _: Circumstances) -> Symptom | None:
-    """A layer's gradient that changes by decades from one row to the next."""
-    jumps = np.abs(np.diff(record["log_delta_norm"].mean(axis=2), axis=0)) / LN10
-    rows = np.flatnonzero((jumps > thresholds.jump_decades).any(axis=1))
-    if not len(rows):
-        return None
-    row = int(rows[0])
-    layer, limit = int(np.nanargmax(jumps[row])), thresholds.jump_decades  # nan: dead in both rows
-    message = "the gradient jumps by that many decades from one step to the next"
-    return _symptom("gradient-jump", record, row + 1, layer + 1, jumps[row, layer], limit, message)
+def _mean_of_finite(values: Array) -> Array:
+    """The mean over the networks of (rows, networks) that have a finite value; nan where none has."""
+    finite = np.isfinite(values)
+    return np.asarray(np.where(finite, values, 0).sum(axis=1) / finite.sum(axis=1))
 
 
 def _saturated(record: Record, thresholds: Analysis, run: Circumstances) -> Symptom | None:
     """Units whose slope has all but gone, where the activation bends on both sides."""
-    if _ordinarily_saturated(run.activation) > HALF_LINEAR:
-        return None
+    ordinary, limit = ordinarily_saturated(run.activation), thresholds.saturated_share
+    if ordinary > HALF_LINEAR:
+        if not bends_on_both_sides(run.activation):
+            return None
+        limit = ordinary + (1 - ordinary) * limit
     share = record["saturated"].mean(axis=2)
-    row = _first_lasting((share > thresholds.saturated_share).any(axis=1), thresholds.patience)
+    row = _first_lasting((share > limit).any(axis=1), thresholds.patience)
     if row is None:
         return None
     layer = int(np.argmax(share[row]))
     message = f"units are saturated: that share of unit x sample, {share[0, layer]:.0%} at step 0"
-    limit = thresholds.saturated_share
     return _symptom("saturated-units", record, row, layer + 1, share[row, layer], limit, message)
 
 
-def _dead(record: Record, thresholds: Analysis, _: Circumstances) -> Symptom | None:
-    """Units that have come to pass no gradient on any sample of the batch."""
+def _dead(record: Record, thresholds: Analysis, run: Circumstances) -> Symptom | None:
+    """Units that have come to pass no gradient on any sample: on none of the batches that hold them all."""
     share = record["dead"].mean(axis=2)
     grown = share - share[0]
-    row = _first_lasting((grown > thresholds.dead_growth).any(axis=1), thresholds.patience)
+    lasting = max(thresholds.patience, run.epoch)
+    row = _first_lasting((grown > thresholds.dead_growth).any(axis=1), lasting)
     if row is None:
         return None
     layer = int(np.argmax(grown[row]))
@@ -273,9 +276,3 @@ def _runs(seen: Array, patience: int) -> Iterator[int]:
     for row in range(len(seen) - patience + 1):
         if seen[row : row + patience].all():
             yield row
-
-
-def _ordinarily_saturated(activation: Activation) -> float:
-    """The share of units that count as saturated for z of unit variance: 1/2 for relu, 0 for tanh."""
-    z = np.array([NormalDist().inv_cdf((i + 0.5) / 400) for i in range(400)])
-    return float((np.abs(activation.derivative(z)) < SATURATED * activation.steepest).mean())

@@ -66,6 +66,11 @@ class Data:
         return float(np.einsum("ij,ij->i", self.x, self.x).mean()) / self.features
 
     @property
+    def q_y(self) -> float | None:
+        """Mean square of the training samples' targets; None if they are classes."""
+        return None if self.classes else float(np.einsum("ij,ij->", self.y, self.y)) / self.y.size
+
+    @property
     def chance(self) -> float | None:
         """The entropy of the training samples' classes, in nats; None if they have none.
 

@@ -49,6 +49,7 @@ class OutcomeInfo(TypedDict):
 
 class _Later(TypedDict, total=False):
     chance: float | None
+    q_y: float | None
     task: Literal["classification", "regression"]
     standardize: bool | None
     samples_test: int
@@ -57,8 +58,9 @@ class _Later(TypedDict, total=False):
 class DataInfo(_Later):
     """What the analysis needs to know of the data; `sha256` is of the user's file, if there is one.
 
-    Missing from runs of older versions are `chance`, the loss of guessing classes by their frequency, `task`,
-    `standardize` (null where the data set has no such key) and `samples_test`, the number held out.
+    Missing from runs of older versions are `chance`, the loss of guessing classes by their frequency, `q_y`,
+    the mean square of targets to regress on, `task`, `standardize` (null where the data set has no such key)
+    and `samples_test`, the number held out.
     """
 
     samples: int

@@ -121,6 +121,7 @@ def _facts(config: Config, data: Data) -> DataInfo:
         features=data.features,
         outputs=data.outputs,
         q_0=data.q_0,
+        q_y=data.q_y,
         chance=data.chance,
         task="classification" if data.classes else "regression",
         standardize=getattr(config.data, "standardize", None),

@@ -7,11 +7,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradflow.analysis.advice import OVERSHOOT
+from gradflow.analysis.rates import OVERSHOOT
 from gradflow.analysis.summary import Symptom, strict
 from gradflow.analysis.symptoms import find_symptoms
 from gradflow.config.schema import Analysis
-from gradflow.nn.activations import Activation, Relu, Tanh
+from gradflow.nn.activations import (
+    Activation,
+    Erf,
+    HardTanh,
+    LeakyRelu,
+    Relu,
+    Sigmoid,
+    Softsign,
+    Tanh,
+)
 from gradflow.training import Batches
 
 ROWS, LAYERS, NETWORKS = 201, 8, 2
@@ -225,12 +234,64 @@ def test_a_jump_is_told_of_the_layer_that_jumps_where_others_are_dead() -> None:
     assert found.value == pytest.approx(4 / np.log(10), rel=0.01)
 
 
-def test_what_is_told_at_once_is_what_is_told_from_the_file() -> None:
-    """A gradient that dies jumps by no number of decades: JSON has none for it."""
+def test_a_gradient_that_dies_jumps_by_no_number_of_decades() -> None:
+    """Units that die tell of it; of several networks, those with a gradient in both rows are looked at."""
     record = healthy()
     record["log_delta_norm"][70:, 4] = -np.inf
+    assert symptoms(record) == []
+    record["log_delta_norm"][70:, 4, 1] = -3 + 4.0
+    (found,) = symptoms({**record, "log_delta_norm": record["log_delta_norm"][:, :, 1:]})
+    assert found.value is not None
+    record = healthy()
+    record["log_delta_norm"][70:, 4, 0] = -np.inf
+    record["log_delta_norm"][70:, 4, 1] += 4.0
     (found,) = symptoms(record)
-    assert (found.name, found.step, found.layer, found.value) == ("gradient-jump", 70, 5, None)
+    assert (found.name, found.step, found.layer) == ("gradient-jump", 70, 5)
+    assert found.value == pytest.approx(4 / np.log(10), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "kind", ["all", "first layer", "one network", "back to life", "from the start", "last row"]
+)
+def test_no_jump_has_a_null_value_whatever_dies(kind: str) -> None:
+    record = healthy()
+    norms = record["log_delta_norm"]
+    norms[50, 3] += 5.0
+    where = {
+        "all": np.s_[70:], "first layer": np.s_[70:, 0], "one network": np.s_[70:, :, 0],
+        "back to life": np.s_[20:30], "from the start": np.s_[:10, 2], "last row": np.s_[-1],
+    }  # fmt: skip
+    norms[where[kind]] = -np.inf
+    (found,) = symptoms(record)
+    assert (found.name, found.layer) == ("gradient-jump", 4)
+    assert found.value == pytest.approx(5 / np.log(10), rel=0.01)
+
+
+@pytest.mark.parametrize("batch", [1, 4, 16, 60, 150])
+def test_batches_whose_gradients_differ_by_decades_are_no_jump(batch: int) -> None:
+    """Norms of 200 samples that span six decades, unchanged by any step."""
+    for seed in range(10):
+        each = np.exp(4 * np.random.default_rng(seed).standard_normal(200))
+        order = Batches(seed, 200, batch)
+        norms = np.log([each[order.indices(t)].mean() for t in range(ROWS)])
+        record = {**healthy(), "log_delta_norm": np.tile(norms[:, None, None], (1, LAYERS, NETWORKS))}
+        assert [one.name for one in symptoms(record, epoch=ceil(200 / batch))] == []
+
+
+@pytest.mark.parametrize("epoch", [2, 12, 50])
+def test_a_jump_beyond_the_noise_of_the_batches_is_told(epoch: int) -> None:
+    record = healthy()
+    noise = np.random.default_rng(1).uniform(-0.5, 0.5, (ROWS, LAYERS, NETWORKS))
+    record["log_delta_norm"] += noise
+    record["log_delta_norm"][90:, 5] += 9.0
+    (found,) = symptoms(record, epoch=epoch)
+    assert (found.name, found.step, found.layer) == ("gradient-jump", 90, 6)
+
+
+def test_what_is_told_at_once_is_what_is_told_from_the_file() -> None:
+    record = healthy()
+    record["log_delta_norm"][70:, 4] += 4.0
+    (found,) = symptoms(record)
     assert Symptom(**strict(asdict(found))) == found
 
 
@@ -242,10 +303,38 @@ def test_units_that_lose_their_slope_are_saturated() -> None:
     assert "2% at step 0" in found.message
 
 
-def test_half_of_the_units_at_slope_0_is_how_relu_works() -> None:
+@pytest.mark.parametrize("activation", [Relu(), LeakyRelu()])
+def test_half_of_the_units_at_slope_0_is_how_relu_works(activation: Activation) -> None:
     record = healthy()
-    record["saturated"][:] = 0.6
-    assert symptoms(record, Relu()) == []
+    record["saturated"][:] = 0.9
+    assert symptoms(record, activation) == []
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"), [(0.6, []), (0.7, ["saturated-units"]), (0.85, ["saturated-units"])]
+)
+def test_a_third_of_the_units_at_slope_0_is_how_hard_tanh_works(share: float, shown: list[str]) -> None:
+    """P(|z| > 1) = 0.32 for z of variance 1: half of the rest beside them make 0.66."""
+    record = healthy()
+    record["saturated"][:] = share
+    found = symptoms(record, HardTanh())
+    assert [one.name for one in found] == shown
+    assert all(one.threshold == pytest.approx(0.66, abs=0.005) for one in found)
+
+
+@pytest.mark.parametrize("activation", [Tanh(), Sigmoid(), Erf(), Softsign(), HardTanh()])
+def test_all_that_bend_on_both_sides_saturate(activation: Activation) -> None:
+    record = healthy()
+    record["saturated"][:] = 0.8
+    assert [one.name for one in symptoms(record, activation)] == ["saturated-units"]
+
+
+def test_units_that_pass_nothing_of_some_batches_are_not_dead() -> None:
+    """Of one sample a step, half of the units pass nothing each time; dead ones pass none at all."""
+    record = healthy()
+    record["dead"][20:60] = 0.9
+    assert symptoms(record, Relu(), epoch=200) == []
+    assert [one.name for one in symptoms(record, Relu(), epoch=40)] == ["dead-units"]
 
 
 def test_units_that_die_are_counted_against_step_0() -> None:

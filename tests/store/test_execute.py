@@ -56,7 +56,7 @@ def test_run_json_says_what_made_the_run_and_what_it_holds(runs: Path) -> None:
     assert info["arrays"]["q"]["shape"] == [7, 3, 2]
     assert info["outcome"].keys() == {"accuracy_final", "diverged_step", "diverged_reason"}
     assert info["data"].keys() == {
-        "samples", "samples_test", "features", "outputs", "q_0", "chance", "sha256", "task", "standardize",
+        "samples", "samples_test", "features", "outputs", "q_0", "q_y", "chance", "sha256", "task", "standardize",
     }  # fmt: skip
     assert (info["data"]["features"], info["data"]["outputs"]) == (4, 3)
 

@@ -33,7 +33,7 @@ def _run(text: str, overrides: tuple[str, ...]) -> tuple[Config, Recording, dict
     training = Training(config.plan, data)
     for _ in training:
         pass
-    sizes = {name: getattr(data, name) for name in ("samples", "features", "outputs", "q_0", "chance")}
+    sizes = {name: getattr(data, name) for name in ("samples", "features", "outputs", "q_0", "q_y", "chance")}
     status = "completed" if training.outcome.diverged_step is None else "diverged"
     return config, training.recording, {"status": status, "outcome": asdict(training.outcome), "data": sizes}
 
