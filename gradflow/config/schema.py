@@ -6,14 +6,14 @@ import re
 from dataclasses import fields, is_dataclass
 from hashlib import sha256
 from json import dumps
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from gradflow.config.biases import BIASES, Bias, Zeros
-from gradflow.config.choices import Choice, OneOf, Planned
+from gradflow.config.choices import ADDED, AUTO, UNFIT, AutoOr, Choice, OneOf, Planned
 from gradflow.data import DATASETS, Dataset
 from gradflow.data.digits import Digits
 from gradflow.nn.activations import ACTIVATIONS, Activation
@@ -36,7 +36,7 @@ def is_slug(text: str) -> bool:
 
 def _slug(text: str) -> str:
     if not is_slug(text):
-        raise PydanticCustomError("slug", f"should be {SLUG}")
+        raise PydanticCustomError(UNFIT, f"should be {SLUG}")
     return text
 
 
@@ -68,6 +68,7 @@ class Schedule(Section):
     optimizer: Annotated[Optimizer, Choice(OPTIMIZERS)] = Sgd()
     clip_norm: Annotated[float, Gt(0)] | None = None
     dtype: Annotated[str, OneOf(("float32", "float64"))] = "float32"
+    evaluate: Annotated[int | str, AutoOr(), ADDED] = AUTO  # steps from one evaluation to the next
 
 
 class Record(Section):
@@ -106,7 +107,7 @@ class Config(Section):
 
     def plain(self) -> dict[str, Any]:
         """The config as plain YAML values, every default spelt out: reading it back gives the same digest."""
-        plain: dict[str, Any] = _plain(self)
+        plain: dict[str, Any] = _plain(self, whole=True)
         if self.sweep is None:
             del plain["sweep"]
         return plain
@@ -115,9 +116,11 @@ class Config(Section):
     def digest(self) -> str:
         """sha256 (64 hex) of what decides the run: the plain config as canonical JSON.
 
-        Without `name`, `sweep` and `analysis`; a data file counts by its sha256, not by its path.
+        Without `name`, `sweep` and `analysis`, and keys that are ADDED while at their default; a data file
+        counts by its sha256, not by its path.
         """
-        kept = {key: value for key, value in self.plain().items() if key not in NOT_DIGESTED}
+        plain = _plain(self, whole=False)
+        kept = {key: value for key, value in plain.items() if key not in NOT_DIGESTED}
         kept["data"].pop("path", None)
         text = dumps(kept, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return sha256(text.encode()).hexdigest()
@@ -148,15 +151,33 @@ class Config(Section):
             seed=self.seed,
             seeds=self.seeds,
             every=self.recording.every,
+            evaluate=training.evaluate if isinstance(training.evaluate, int) else None,
         )
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Section):
-        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
-    if is_dataclass(value):
-        names = ("name", *(field.name for field in fields(value)))
-        return {name: _plain(getattr(value, name)) for name in names}
+def _plain(value: Any, whole: bool) -> Any:
+    """Sections and choices as mappings; keys that are ADDED and at their default only if `whole`."""
     if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    return [_plain(inner) for inner in value] if isinstance(value, tuple) else value
+        return {key: _plain(inner, whole) for key, inner in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(inner, whole) for inner in value]
+    kind: Any = type(value)
+    if isinstance(value, Section):
+        start, names = {}, list(kind.model_fields)
+    elif is_dataclass(value):
+        start, names = {"name": kind.name}, [field.name for field in fields(value)]
+    else:
+        return value
+    unused = {} if whole else _added(kind)
+    held = {name: getattr(value, name) for name in names}
+    kept = {name: inner for name, inner in held.items() if name not in unused or inner != unused[name]}
+    return {**start, **{name: _plain(inner, whole) for name, inner in kept.items()}}
+
+
+def _added(kind: Any) -> dict[str, Any]:
+    """The keys of a section or a choice that are ADDED, with their defaults."""
+    if issubclass(kind, Section):
+        return {name: field.default for name, field in kind.model_fields.items() if ADDED in field.metadata}
+    hints = get_type_hints(kind, include_extras=True)
+    marked = {name for name, hint in hints.items() if ADDED in getattr(hint, "__metadata__", ())}
+    return {field.name: field.default for field in fields(kind) if field.name in marked}

@@ -61,6 +61,7 @@ def _point(run: Run, values: Values) -> dict[str, Any]:
         "id": run.id, "path": str(run.path), "status": run.status, **values, "c": flow.c, "c_low": flow.c_low,
         "c_high": flow.c_high, "log10_ratio": flow.log10_ratio, "verdict": flow.verdict,
         "borderline": flow.borderline, "loss_final": summary.training.loss_final, "reason": flow.reason,
+        "evaluations": summary.training.evaluations,
     }  # fmt: skip
 
 

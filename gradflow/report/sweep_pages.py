@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gradflow.report.columns import BORDERLINE, Filled, fitting, hidden_note, table_of, verdict_cell
+from gradflow.report.learning import older_note
 from gradflow.report.numbers import count, counted, decades, number, scalar, with_error
 from gradflow.report.page import Block, Cell, Column, Command, Facts, Heading, Page, Sentence, Table, Toned
 from gradflow.report.sentences import entry
@@ -46,6 +47,8 @@ def sweep_page(document: Document, room: int | None = None) -> Page:
     points, axes = document["points"], list(document["axes"])
     marked = any(point["borderline"] for point in points)
     notes = [Sentence(BORDERLINE, "note")] if marked else []
+    older = sum(point["status"] == "completed" and not point["evaluations"] for point in points)
+    notes += [Sentence(older_note(older), "note")] if older else []
     saved, law = Facts((("saved in", document["path"]),)), document["depth_law"]
     table = _fitted(_table(points, axes), len(axes), room)
     blocks = *table, *notes, *_reasons(points, axes), *_laws(law, room), saved

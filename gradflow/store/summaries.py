@@ -61,6 +61,13 @@ class _Training(TypedDict):
     loss_final_high: float | None
     accuracy_final: float | None
     diverged_step: int | None
+    loss_test_final: float | None
+    accuracy_train_final: float | None
+    r2_train_final: float | None
+    r2_test_final: float | None
+    minibatch_loss_final: float | None
+    evaluations: int
+    majority: float | None
 
 
 class _Choice(TypedDict):
@@ -150,7 +157,14 @@ def _is_sound(document: dict[str, Any], info: Info) -> bool:
     flows = [*document["flow"].values()]
     tables = [history, *(flow["profile"] for flow in flows)]
     fitted = all(flow["c"] is None or len(flow["layers"]) == 2 for flow in flows)
-    return known and fitted and all(len(set(map(len, table.values()))) == 1 for table in tables)
+    even = all(len(set(map(len, table.values()))) == 1 for table in tables)
+    return known and fitted and even and _are_curves(document["evaluation"])
+
+
+def _are_curves(evaluation: dict[str, Any]) -> bool:
+    """Whether each curve has a value for every step, or there is none."""
+    curves = [column for column in evaluation.values() if isinstance(column, list)]
+    return all(len(column) in (0, len(evaluation["steps"])) for column in curves)
 
 
 def _shortened(text: str) -> str:

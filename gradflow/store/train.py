@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gradflow import threads
 from gradflow.interrupts import held_back, is_waiting, raise_waiting
-from gradflow.store.info import DataInfo, OutcomeInfo, Status, Times, Versions, now
+from gradflow.store.info import DataInfo, EvaluationInfo, OutcomeInfo, Status, Times, Versions, now
 from gradflow.store.spool import forget
 from gradflow.training import Training
 from gradflow.version import __version__
@@ -44,6 +44,7 @@ class Result:
     versions: Versions
     reason: str | None = None
     summary: Summary | None = None
+    evaluation: EvaluationInfo | None = None
 
     @property
     def status(self) -> Status:
@@ -90,7 +91,8 @@ def train(
         diverged_step=ended.diverged_step,
         diverged_reason=ended.diverged_reason,
     )
-    return Result(training.recording, outcome, _facts(data), times, versions())
+    evaluation = EvaluationInfo(**asdict(training.evaluated))  # type: ignore[typeddict-item]
+    return Result(training.recording, outcome, _facts(data), times, versions(), evaluation=evaluation)
 
 
 def failed(reason: str) -> Result:
