@@ -14,7 +14,7 @@ FLOORS: list[set[str]] = [  # from the ground up; rooms of one floor do not see 
     {"yaml_file"},
     {"nn"},
     {"data", "theory"},
-    {"recording"},
+    {"recording", "evaluation"},
     {"training"},
     {"trace"},
     {"config"},

@@ -34,6 +34,13 @@ RESULTS = {  # a row's name for it -> where it stands in a Summary
     "loss_final_low": "training.loss_final_low",
     "loss_final_high": "training.loss_final_high",
     "accuracy_final": "training.accuracy_final",
+    "loss_test_final": "training.loss_test_final",
+    "accuracy_train_final": "training.accuracy_train_final",
+    "r2_train_final": "training.r2_train_final",
+    "r2_test_final": "training.r2_test_final",
+    "minibatch_loss_final": "training.minibatch_loss_final",
+    "evaluations": "training.evaluations",
+    "majority": "training.majority",
     "diverged_step": "training.diverged_step",
     "c_final": "flow.final.c",
     "c_final_low": "flow.final.c_low",
@@ -48,7 +55,12 @@ RESULTS = {  # a row's name for it -> where it stands in a Summary
 }
 _PLACES = [(name, *place.rpartition(".")[::2]) for name, place in RESULTS.items()]
 MEASURE = ("training.loss", "data")
-RANKED = ("loss_final", "ratio")  # by these a run that did not finish comes last
+RANKED = (
+    "loss_final",
+    "loss_test_final",
+    "minibatch_loss_final",
+    "ratio",
+)  # by these a run that did not finish comes last
 
 
 @dataclass(frozen=True)

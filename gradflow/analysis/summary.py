@@ -117,7 +117,11 @@ class Theory:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """How training went; losses are means over networks, with the t interval of the last."""
+    """How training went, means over networks with the t intervals of the losses at both ends.
+
+    `loss_*`, `accuracy_train_*` and `r2_train_*` are over the evaluated training samples, `*_test_*` over the
+    held-out ones, `accuracy_final` too; None where the row was not evaluated, as in runs of older versions.
+    """
 
     steps: int
     loss_initial: Number = None
@@ -127,6 +131,26 @@ class TrainingResult:
     accuracy_final: Number = None
     diverged_step: int | None = None
     diverged_reason: str | None = None
+    loss_initial_low: Number = None
+    loss_initial_high: Number = None
+    loss_test_initial: Number = None
+    loss_test_initial_low: Number = None
+    loss_test_initial_high: Number = None
+    loss_test_final: Number = None
+    loss_test_final_low: Number = None
+    loss_test_final_high: Number = None
+    accuracy_train_initial: Number = None
+    accuracy_train_final: Number = None
+    accuracy_test_initial: Number = None
+    accuracy_test_final: Number = None
+    r2_train_initial: Number = None
+    r2_train_final: Number = None
+    r2_test_initial: Number = None
+    r2_test_final: Number = None
+    minibatch_loss_initial: Number = None  # over the minibatch of the row alone
+    minibatch_loss_final: Number = None
+    evaluations: int = 0
+    majority: Number = None  # the share of the largest class in the samples of `accuracy_final`
 
 
 @dataclass(frozen=True)
@@ -171,8 +195,32 @@ class History:
     c_low: Numbers = ()
     c_high: Numbers = ()
     log10_ratio: Numbers = ()
-    loss: Numbers = ()  # mean over networks
+    loss: Numbers = ()  # of the minibatches, mean over networks
     flips: tuple[Flip, ...] = ()
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The curves over fixed samples, means over networks, at most 200 of their steps; () where there is none.
+
+    Every so many steps, `samples_*` of `of_*` samples of a part are evaluated. `majority_*` is the share of
+    the largest class in them, the accuracy of guessing it always; None if there are no classes.
+    """
+
+    every: int | None = None
+    samples_train: int = 0
+    samples_test: int = 0
+    of_train: int = 0
+    of_test: int = 0
+    majority_train: Number = None
+    majority_test: Number = None
+    steps: tuple[int, ...] = ()
+    loss_train: Numbers = ()
+    loss_test: Numbers = ()
+    accuracy_train: Numbers = ()
+    accuracy_test: Numbers = ()
+    r2_train: Numbers = ()
+    r2_test: Numbers = ()
 
 
 @dataclass(frozen=True)
@@ -210,6 +258,7 @@ class Summary:
     advice: tuple[Advice, ...] = ()
     history: History = History()
     data: Samples | None = None  # of a run that failed, and of norms recorded elsewhere
+    evaluation: Evaluation = Evaluation()
 
     def document(self) -> dict[str, Any]:
         """The JSON document: plain values, numbers that are not finite as None."""
@@ -245,13 +294,18 @@ def summary_from(document: dict[str, Any]) -> Summary:
         advice=tuple(Advice(**advice) for advice in document["advice"]),
         history=history_from(document["history"]),
         data=Samples(**document["data"]) if document["data"] else None,
+        evaluation=Evaluation(**_tuples(document["evaluation"])),
     )
 
 
 def history_from(document: dict[str, Any]) -> History:
     """The History of its part of a document."""
-    columns = {key: tuple(values) for key, values in document.items() if key != "flips"}
-    return History(**columns, flips=tuple(Flip(**flip) for flip in document["flips"]))
+    return History(**{**_tuples(document), "flips": tuple(Flip(**flip) for flip in document["flips"])})
+
+
+def _tuples(document: dict[str, Any]) -> dict[str, Any]:
+    """The values, lists as tuples."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in document.items()}
 
 
 def flow_from(document: dict[str, Any]) -> Flow:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from math import ceil, log2
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.flow import LN10
-from gradflow.analysis.intervals import Estimate, along_series
 from gradflow.analysis.sampling import BEFORE, sampling, sampling_of_logs
 from gradflow.analysis.saturation import bends_on_both_sides, ordinarily_saturated
 from gradflow.analysis.summary import Symptom, strict
+from gradflow.evaluation import STEP
 from gradflow.nn.activations import Activation
 
 if TYPE_CHECKING:
@@ -31,8 +30,6 @@ Look = Callable[[Record, "Analysis", "Circumstances"], "Symptom | None"]
 
 FEW_LAYERS = 4  # below, there are no early layers to compare with later ones
 CONVERGED = 0.1  # of the first loss: one that is below has learnt what there is
-FEW_ROWS = 12  # below, neighbours that are alike leave a mean without a standard error to rely on
-ROUNDING = 1e-6  # of a loss, what float32 leaves open
 FALSE_ALARM = 0.01  # the probability, at most, that batches alone swing so long anywhere in a run
 HALF_LINEAR = 0.25  # share of saturated units at q = 1 from which it is the ordinary state, as for relu
 
@@ -86,52 +83,65 @@ def _frozen(record: Record, thresholds: Analysis, _: Circumstances) -> Symptom |
 
 def _stalled(record: Record, thresholds: Analysis, _: Circumstances) -> Symptom | None:
     """A loss that has stopped falling, far from fitted, and stays so to the end."""
-    loss, step = _loss(record), record["step"]
-    span = max(thresholds.stall_steps, _gap(step))  # so that a row is in each
-    if step[-1] < 2 * span:
+    (step, loss), span = _curve(record, thresholds), thresholds.stall_steps
+    if step[-1] < 2 * span or not np.isfinite(loss).all():
         return None
-    starts = span * np.arange((step[-1] + 1) // span)
-    means = np.array([loss[(step >= start) & (step < start + span)].mean() for start in starts])
-    best = np.minimum.accumulate(means)
-    falls = 1 - means[1:] / best[:-1]
+    ends = _apart(step, span)
+    best = np.minimum.accumulate(loss)[ends]
+    falls = 1 - best[1:] / best[:-1]
     going = np.flatnonzero(falls >= thresholds.stall_share)
     first = int(going[-1]) + 1 if len(going) else 0
     if first >= len(falls) or best[-1] < CONVERGED * loss[0]:
         return None
-    row = int(np.searchsorted(step, first * span))
     message = f"the loss has stalled: it falls by less than that share in {span} steps"
-    return _symptom("loss-stalled", record, row, None, falls[first], thresholds.stall_share, message)
+    found, limit = falls[first], thresholds.stall_share
+    return _symptom("loss-stalled", {"step": step}, int(ends[first]), None, found, limit, message)
 
 
 def _at_chance(record: Record, thresholds: Analysis, chance: float) -> Symptom | None:
-    """A loss that has come to be that of guessing, and stays so to the end.
+    """A loss that has come to be that of guessing, and stays so to the end, for a span at least.
 
-    It is looked at by halves of a span: one that falls by `stall_share` a span, as it should, is on its way
-    through chance, and leaves the band of that share around it within two spans. A shorter run tells nothing.
+    One that falls by `stall_share` a span, as it should, is on its way through chance. What is below chance,
+    however little, has learnt something. A run of less than two spans tells nothing.
     """
-    loss, step, share = _loss(record), record["step"], thresholds.stall_share
-    half = max(thresholds.stall_steps // 2, FEW_ROWS * _gap(step))
-    if step[-1] < 4 * half:
+    if STEP not in record:
+        return None  # what minibatches hide is not guessed at
+    (step, loss), share = _curve(record, thresholds), thresholds.stall_share
+    near = [*(np.abs(loss[::-1] / chance - 1) < share), False]
+    tail = slice(len(loss) - near.index(False), None)
+    spans = (step[-1] - step[tail]) / thresholds.stall_steps
+    if not len(spans) or spans[0] < 1 or step[-1] < 2 * thresholds.stall_steps:
         return None
-    ends = np.searchsorted(step, np.arange(step[-1], -1, -half), side="right")  # from the last half back
-    means = [along_series(loss[start:end]) for end, start in pairwise(ends)]
-    near = [_is_chance(mean, chance, share) for mean in means]
-    lasting = [*near, False].index(False)
-    if lasting < 2 or means[0].mean < (1 - share / 2) * means[1].mean:
+    mean, falling = float(loss[tail].mean()), 1 - loss[-1] / loss[tail][0] >= share * spans[0]
+    if falling or mean < (1 - share / 10) * chance or loss[-1] < (1 - share / 2) * mean:
         return None
-    last = along_series(loss[ends[2] : ends[0]])
     message = (
-        f"the loss stays at chance, that of guessing classes by their frequency ({chance:.4f}; the last "
-        f"{2 * half} steps have {last.low:.4f} to {last.high:.4f}, 95%): nothing of the inputs is learnt"
+        f"the loss stays at chance, that of guessing classes by their frequency ({chance:.4f}; from then on "
+        f"it is {loss[tail].min():.4f} to {loss[tail].max():.4f}): nothing of the inputs is learnt"
     )
-    return _symptom("loss-at-chance", record, int(ends[lasting]), None, last.mean, chance, message)
+    return _symptom("loss-at-chance", {"step": step[tail]}, 0, None, mean, chance, message)
 
 
-def _is_chance(loss: Estimate, chance: float, share: float) -> bool:
-    """Whether a whole interval is within `share` of chance, and not below: that is learning, however slow."""
-    assert loss.low is not None
-    assert loss.high is not None  # of at least FEW_ROWS values
-    return (1 - share) * chance < loss.low and (1 - ROUNDING) * chance < loss.high < (1 + share) * chance
+def _curve(record: Record, thresholds: Analysis) -> tuple[Array, Array]:
+    """Steps and losses (evals,) over the evaluated training samples, means over networks.
+
+    Of a run of an older version, whose minibatches alone are known, the means of theirs over spans of steps.
+    """
+    if STEP in record:
+        return record[STEP], record["loss_train"].mean(axis=1)
+    step, loss = record["step"], _loss(record)
+    span = max(thresholds.stall_steps, _gap(step))  # so that a row is in each
+    starts = span * np.arange(max(1, (step[-1] + 1) // span))
+    means = [loss[(step >= start) & (step < start + span)].mean() for start in starts]
+    return starts, np.array(means)
+
+
+def _apart(step: Array, span: int) -> Array:
+    """The rows, from the last one back, that lie `span` steps or more apart, in their order."""
+    rows = [len(step) - 1]
+    while (before := int(np.searchsorted(step, step[rows[-1]] - span, side="right"))) > 0:
+        rows.append(before - 1)
+    return np.array(rows[::-1])
 
 
 def _spike(record: Record, thresholds: Analysis, run: Circumstances) -> Symptom | None:

@@ -61,7 +61,7 @@ def compare(
 ) -> None:  # fmt: skip
     """Compare saved runs: what differs, c, the verdict, the loss.
 
-    c and the verdict are those at initialization, the loss is the final one.
+    c and the verdict are those at initialization, the loss is the final one, over training samples.
 
     \b
     Examples:

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from gradflow.store.export import Columns
 
 FORMATS = ("csv", "json", "parquet", "tensorboard")
-TABLES = ("runs", "layers")
+TABLES = ("runs", "layers", "evaluations")
 
 Output = Annotated[
     Path,
     typer.Option(
-        "--output", "-o", metavar="FILE|DIR", help="A folder for both tables, or a file for one of them."
+        "--output", "-o", metavar="FILE|DIR", help="A folder for all tables, or a file for one of them."
     ),
 ]
 To = Annotated[
@@ -35,7 +35,9 @@ Rows = Annotated[
 ]
 OneTable = Annotated[
     str | None,
-    typer.Option("--table", help="The table of a csv or parquet file: layers (the default) or runs."),
+    typer.Option(
+        "--table", help="The table of a csv or parquet file: layers (the default), runs or evaluations."
+    ),
 ]
 
 
@@ -45,8 +47,9 @@ def export(
 ) -> None:  # fmt: skip
     """Export runs as tidy tables.
 
-    There are two: runs, a line a run with its config; and layers, a line for each row, seed and layer, with
-    the keys in which the runs differ. A file that is there already is replaced with --force alone.
+    There are three: runs, a line a run with its config; layers, a line for each row, seed and layer; and
+    evaluations, a line for each evaluation and seed, both with the keys in which the runs differ. A file
+    that is there already is replaced with --force alone.
 
     \b
     Examples:
@@ -85,11 +88,15 @@ def to_tensorboard(output: Path, runs: list[Run], rows: str, force: bool) -> Non
 
 
 def to_tables(output: Path, runs: list[Run], rows: str, form: str, table: str, force: bool) -> None:
-    """Both tables in a folder or a JSON file, or one in a file of its own."""
+    """All tables in a folder or a JSON file, or one in a file of its own."""
     from gradflow.store import require_output, write_output
-    from gradflow.store.export import json_text, layers_table, make_folder, runs_table
+    from gradflow.store.export import evaluations_table, json_text, layers_table, make_folder, runs_table
 
-    tables = {"runs": runs_table(runs), "layers": layers_table(runs, rows)}
+    tables = {
+        "runs": runs_table(runs),
+        "layers": layers_table(runs, rows),
+        "evaluations": evaluations_table(runs),
+    }
     if form == "json":
         write_output(output, json_text(tables), force=force)
         return

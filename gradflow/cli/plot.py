@@ -20,14 +20,17 @@ if TYPE_CHECKING:
 SUFFIXES = (".svg", ".pdf", ".png")
 Figure = Annotated[
     str | None, typer.Option("--figure", help="flow (default), heatmap, factors, phase, depth-law, theory; "
-                            "also course (c over training), loss, squares (q by layer), units and map.")
+                            "also course (c over training), loss, accuracy (or R2), squares (q by layer), "
+                            "units and map.")
 ]  # fmt: skip
 Across = Annotated[str | None, typer.Option("--x", metavar="KEY", help="Draw --value over this key.")]
 Up = Annotated[str | None, typer.Option("--y", metavar="KEY", help="With --x: a map over two keys.")]
 Value = Annotated[
     str | None,
     typer.Option(
-        "--value", help="With --x: c (the default), log10_ratio, c_final, loss_final or accuracy_final."
+        "--value",
+        help="With --x: c (the default), log10_ratio, c_final, loss_final, loss_test_final or "
+        "accuracy_final.",
     ),
 ]
 Width = Annotated[float, typer.Option("--width", min=1, max=40, metavar="INCHES", help="Of the figure.")]

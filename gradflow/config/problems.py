@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from gradflow.config import choices
 from gradflow.config.draft import Draft
 from gradflow.config.keys import CHOICES, FIELDS, find, keys_below
 from gradflow.errors import Problem, did_you_mean
@@ -115,7 +116,7 @@ def _message(draft: Draft, path: KeyPath, details: list[ErrorDetails]) -> str:
             return _unknown_name(value, re.findall(r"'([^']*)'", context["expected"]))
         case "too_short":
             return "should hold at least one value"
-        case "slug":
+        case choices.UNFIT:
             return f"{first['msg']}, not {named(value)}"
     return first["msg"]
 

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from gradflow.config.biases import BIASES, Bias, Zeros
-from gradflow.config.choices import Choice, OneOf, Planned
+from gradflow.config.choices import AUTO, UNFIT, AutoOr, Choice, OneOf, Planned
 from gradflow.data import DATASETS, Dataset
 from gradflow.data.base import ADDED
 from gradflow.data.digits import Digits
@@ -42,7 +42,7 @@ def is_slug(text: str) -> bool:
 
 def _slug(text: str) -> str:
     if not is_slug(text):
-        raise PydanticCustomError("slug", f"should be {SLUG}")
+        raise PydanticCustomError(UNFIT, f"should be {SLUG}")
     return text
 
 
@@ -74,6 +74,8 @@ class Schedule(Section):
     optimizer: Annotated[Optimizer, Choice(OPTIMIZERS)] = Sgd()
     clip_norm: Annotated[float, Gt(0)] | None = None
     dtype: Annotated[str, OneOf(("float32", "float64"))] = "float32"
+    # steps from one evaluation to the next
+    evaluate: Annotated[int | str, AutoOr()] = Field(default=AUTO, json_schema_extra=ADDED)
 
 
 class Record(Section):
@@ -156,6 +158,7 @@ class Config(Section):
             seed=self.seed,
             seeds=self.seeds,
             every=self.recording.every,
+            evaluate=training.evaluate if isinstance(training.evaluate, int) else None,
         )
 
 

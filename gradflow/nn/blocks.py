@@ -38,7 +38,7 @@ class Plain:
     def _bind_chunk(self, p: Parameters) -> None:
         """Views of the whole chunk, for what is done to all its layers in one call."""
         buffers, lo, hi = self.buffers, self.lo, self.hi
-        k, s, w, b = hi - lo, p.shape.seeds, p.shape.width, p.shape.batch
+        k, s, w, b = hi - lo, p.shape.seeds, p.shape.width, buffers.shape.batch
         self.z, self.kept, self.marks = buffers.z[:k], buffers.kept[:k], buffers.marks[:k]
         self.a = buffers.a[lo:hi, :, :w]
         self.d = buffers.d[:k] if self.activation.from_output else buffers.d[lo:hi]

@@ -22,10 +22,43 @@ from gradflow.nn.stacks import Stack
 Array = NDArray[Any]
 
 
+class Forward:
+    """The pass forward of S networks, over as many samples as `buffers` are made for."""
+
+    def __init__(self, p: Parameters, buffers: Buffers, activation: Activation, block: str) -> None:
+        self.buffers, depth = buffers, p.shape.depth
+        edges = [*range(0, depth, buffers.chunk), depth]
+        self.chunks = [BLOCKS[block](lo, hi, p, buffers, activation) for lo, hi in pairwise(edges)]
+        self.targets = buffers.y.swapaxes(1, 2)
+        self.outputs = buffers.out if p.shape.readout else buffers.a[-1, :, :-1]
+        self.single = p.shape.seeds == 1
+        self.product = np.dot if self.single else np.matmul
+        readout = () if p.readout is None else (p.readout.swapaxes(1, 2), buffers.a[-1], buffers.out)
+        self.readout = tuple(map(self.bare, readout))
+
+    def bare(self, v: Array) -> Array:
+        """A view as `product` takes it: without the first axis, where there is one network."""
+        return v[0] if self.single else v
+
+    def __call__(self, record: bool) -> Array:
+        """Outputs (S, outputs, B) of what stands in `buffers.x`, as a 2^-e where `exponent` holds e."""
+        self.buffers.unscale()
+        for chunk in self.chunks:
+            chunk.forward(record)
+        if self.readout:
+            self.product(*self.readout)
+        return self.outputs
+
+    @property
+    def exponent(self) -> Array | None:
+        """The exponent e of the last outputs, (S, 1, 1); None where all are 0."""
+        return self.buffers.exponent[-1][:, None, None] if self.buffers.forward_scaled else None
+
+
 class Network:
     """S networks with their optimizer state; `buffers` may be shared with networks that are trained in turn.
 
-    A step is `forward`, then `backward`, on the minibatch that stands in `buffers.x` and `buffers.y`.
+    A step is `forward(record)`, then `backward`, on the minibatch that stands in `buffers.x` and `buffers.y`.
     """
 
     def __init__(
@@ -43,15 +76,18 @@ class Network:
         self.log_share = np.zeros(shape.seeds)  # ln of the share of the gradient that the last update used
         self.parameters = Parameters(shape, buffers.dtype)
         self.state = tuple(Parameters(shape, buffers.dtype) for _ in range(optimizer.slots))
-        edges = [*range(0, shape.depth, buffers.chunk), shape.depth]
-        self.chunks = [
-            BLOCKS[block](lo, hi, self.parameters, buffers, activation) for lo, hi in pairwise(edges)
-        ]
+        self.activation, self.block = activation, block
+        self.forward = self.through(buffers)
+        self.chunks = self.forward.chunks
         self.stacks = [self._chunk_stacks(chunk) for chunk in self.chunks]
         self.readout = self._readout_stack() if shape.readout else None
-        self.product = np.dot if shape.seeds == 1 else np.matmul
+        self.product = self.forward.product
         self.row = buffers.ones[: shape.outputs].reshape(1, -1)
         self._bind_readout()
+
+    def through(self, buffers: Buffers) -> Forward:
+        """The pass forward of these networks through other buffers, or through their own."""
+        return Forward(self.parameters, buffers, self.activation, self.block)
 
     @property
     def flat(self) -> list[Array]:
@@ -59,16 +95,10 @@ class Network:
         return [self.parameters.flat, *(slot.flat for slot in self.state)]
 
     def _bind_readout(self) -> None:
-        buffers, p = self.buffers, self.parameters.readout
-
-        def bare(v: Array) -> Array:
-            return v[0] if self.shape.seeds == 1 else v
-
-        self.targets = buffers.y.swapaxes(1, 2)
-        self.outputs = buffers.out if p is not None else buffers.a[-1, :, :-1]
+        p, bare = self.parameters.readout, self.forward.bare
         if p is not None:
-            self.readout_forward = bare(p.swapaxes(1, 2)), bare(buffers.a[-1]), bare(buffers.out)
-            self.readout_backward = bare(p[:, :-1]), bare(buffers.delta_out), bare(self.chunks[-1].top)
+            views = p[:, :-1], self.buffers.delta_out, self.chunks[-1].top
+            self.readout_backward = tuple(map(bare, views))
 
     def _chunk_stacks(self, chunk: Plain) -> list[Stack]:
         """A chunk's layers as stacks: the first layer, whose inputs are the data, stands alone."""
@@ -94,15 +124,6 @@ class Network:
         g, delta = buffers.gradient_readout, buffers.delta_out[None]
         return Stack(p[None], state, g, buffers.a[-1:], delta, slice(0, 0), buffers)
 
-    def forward(self, record: bool) -> Array:
-        """Outputs (S, outputs, B) of the minibatch, as a 2^-e where `buffers.exponent[-1]` holds e."""
-        self.buffers.unscale()
-        for chunk in self.chunks:
-            chunk.forward(record)
-        if self.shape.readout:
-            self.product(*self.readout_forward)
-        return self.outputs
-
     def backward(self, record: bool, update: bool = True) -> None:
         """Loss, deltas and gradients of the last `forward`'s minibatch; with `update`, one optimizer step."""
         self._loss()
@@ -124,8 +145,8 @@ class Network:
 
     def _loss(self) -> None:
         buffers, sums = self.buffers, self.buffers.sums
-        exponent = buffers.exponent[-1][:, None, None] if buffers.forward_scaled else None
-        losses, carried = self.loss.delta(self.outputs, self.targets, buffers.delta_out, exponent)
+        ahead = self.forward
+        losses, carried = self.loss.delta(ahead.outputs, ahead.targets, buffers.delta_out, ahead.exponent)
         np.multiply(np.add.reduce(losses, axis=-1), 1 / self.shape.batch, out=sums.loss)
         np.matmul(self.row, np.square(buffers.delta_out), out=sums.out_norm)
         if carried is not None:

@@ -163,6 +163,12 @@ def _loss(row: Row) -> Cell:
     return with_error(row["loss_final"], row["loss_final_low"], row["loss_final_high"])
 
 
+def _accuracy(row: Row) -> Cell:
+    """On held-out samples, with what guessing the largest class alone would get."""
+    alone = "" if row["majority"] is None else f" ({percent(row['majority'])})"
+    return f"{percent(row['accuracy_final'])}{alone}"
+
+
 def _theory(row: Row) -> Cell:
     return number(row["c_theory"], half_width(row["c"], row["c_low"], row["c_high"]))
 
@@ -204,7 +210,7 @@ _CELLS: dict[str, tuple[Column, Callable[[Any], Cell]]] = {
     "c_final": (Column("final c"), lambda row: _c(row, "_final")),
     "verdict_final": (Column("final verdict", False), lambda row: _verdict(row, "_final")),
     "log10_ratio_final": (Column("final log10 ratio"), lambda row: decades(row["log10_ratio_final"])),
-    "accuracy_final": (Column("accuracy"), lambda row: percent(row["accuracy_final"])),
+    "accuracy_final": (Column("accuracy (largest class)"), _accuracy),
     "dead_networks": (Column("dead"), _dead),
     "dead_networks_final": (Column("final dead"), lambda row: _dead(row, "_final")),
     "saturated": (Column("saturated"), lambda row: percent(row["saturated"])),

@@ -6,7 +6,7 @@ from math import log, log10
 from typing import Any
 
 from gradflow.analysis.differences import RECORDED
-from gradflow.analysis.summary import Advice, Flip, Flow, Samples, Summary, Symptom, Theory, TrainingResult
+from gradflow.analysis.summary import Advice, Flip, Flow, Samples, Summary, Symptom, Theory
 from gradflow.analysis.verdict import unstable_depth
 from gradflow.report.numbers import (
     count,
@@ -14,10 +14,8 @@ from gradflow.report.numbers import (
     decades,
     half_width,
     number,
-    percent,
     power,
     scalar,
-    with_error,
 )  # fmt: skip
 
 EQUAL = 1e-6  # relative difference below which only rounding is left to compare
@@ -144,21 +142,6 @@ def _blame(flow: Flow, weights: float, slopes: float) -> str:
     if by_weights > 2 * by_slopes:
         return ": the weights are to blame"
     return ": both have their part"
-
-
-def training_sentence(training: TrainingResult) -> str:
-    """How the loss went, and the accuracy on held-out samples; "" where no loss is known."""
-    if training.diverged_step is not None:
-        return f"Diverged at step {count(training.diverged_step)}: {training.diverged_reason}."
-    if training.loss_initial is None and training.loss_final is None:
-        return ""
-    if not training.steps or training.loss_final is None:
-        return f"Loss {number(training.loss_initial)}, at initialization only."
-    final = with_error(training.loss_final, training.loss_final_low, training.loss_final_high)
-    words = f"Loss {number(training.loss_initial)} to {final} in {counted(training.steps, 'step')}"
-    if training.accuracy_final is None:
-        return f"{words}."
-    return f"{words}; accuracy {percent(training.accuracy_final)} on held-out samples."
 
 
 def flip_sentence(flip: Flip) -> str:

@@ -61,6 +61,7 @@ def _point(run: Run, values: Values) -> dict[str, Any]:
         "c_high": flow.c_high, "log10_ratio": flow.log10_ratio, "verdict": flow.verdict,
         "borderline": flow.borderline, "networks": flow.networks, "dead_networks": flow.dead_networks,
         "loss_final": summary.training.loss_final, "reason": flow.reason,
+        "evaluations": summary.training.evaluations,
     }  # fmt: skip
 
 

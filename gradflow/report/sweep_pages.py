@@ -14,6 +14,7 @@ from gradflow.report.columns import (
     table_of,
     verdict_cell,
 )
+from gradflow.report.learning import older_note
 from gradflow.report.numbers import count, counted, decades, factor, number, scalar
 from gradflow.report.page import Block, Cell, Column, Command, Facts, Heading, Page, Sentence, Table, Toned
 from gradflow.report.sentences import entry
@@ -57,6 +58,8 @@ def sweep_page(document: Document, room: int | None = None) -> Page:
     points = told_apart(document["points"], axes)
     marked = any(point["borderline"] for point in points)
     notes = [Sentence(BORDERLINE, "note")] if marked else []
+    older = sum(point["status"] == "completed" and not point["evaluations"] for point in points)
+    notes += [Sentence(older_note(older), "note")] if older else []
     saved, law = Facts((("saved in", document["path"]),)), document["depth_law"]
     table = _fitted(_table(points, axes), len(axes), room)
     blocks = *table, *notes, *_reasons(points, axes), *_laws(law, room), saved

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     Arrays = dict[str, NDArray[Any]]
 
+FORMAT = 2  # of the state: 2 has evaluations
 SECONDS = 15.0  # from one checkpoint to the next
 SHARE = 0.02  # of the time may go into writing them
 ABOUT, SEAL = "about", "seal"  # arrays of bytes beside the state: whose it is, and the sha256 of all the rest
@@ -41,7 +42,7 @@ class Checkpoint:
 
     def __init__(self, claimed: Claim, digest: str, versions: Versions, interval: float = SECONDS) -> None:
         self.claimed, self.interval = claimed, interval
-        self.origin = {"digest": digest, "versions": dict(versions)}
+        self.origin = {"format": FORMAT, "digest": digest, "versions": dict(versions)}
         self._due = perf_counter() + interval
 
     def resume(self, training: Training) -> Before | None:

@@ -70,6 +70,19 @@ class DataInfo(_Later):
     sha256: str | None
 
 
+class EvaluationInfo(TypedDict):
+    """What was evaluated: every so many steps, on how many samples of each part; see `Evaluated`."""
+
+    every: int
+    samples_train: int
+    samples_test: int
+    of_train: int
+    of_test: int
+    majority_train: float | None
+    majority_test: float | None
+    chance: float | None
+
+
 class _Model(TypedDict):
     depth: int
 
@@ -106,12 +119,16 @@ class Recorded(TypedDict):
     analysis: _Analysis
 
 
-class _Recorded(TypedDict, total=False):
+class _Optional(TypedDict, total=False):
     recorded: Recorded
+    evaluation: EvaluationInfo
 
 
-class Info(_Recorded):
-    """The document. A failed run has a `reason`, no arrays and maybe no data; a recorded one's data is 0."""
+class Info(_Optional):
+    """The document. A failed run has a `reason`, no arrays and maybe no data; a recorded one's data is 0.
+
+    `evaluation` is missing where nothing was evaluated, as from runs of older versions.
+    """
 
     format: int
     id: str

@@ -101,6 +101,8 @@ def publish(claimed: Claim, config: Config, result: Result, render: Render | Non
         outcome=result.outcome,
         data=result.data,
     )
+    if result.evaluation is not None:
+        info["evaluation"] = result.evaluation
     for array in result.recording.values():
         array.setflags(write=False)
     summary = result.summary or build_summary(claimed.target, config, result.recording, info)

@@ -67,6 +67,13 @@ class _Training(TypedDict):
     loss_final_high: float | None
     accuracy_final: float | None
     diverged_step: int | None
+    loss_test_final: float | None
+    accuracy_train_final: float | None
+    r2_train_final: float | None
+    r2_test_final: float | None
+    minibatch_loss_final: float | None
+    evaluations: int
+    majority: float | None
 
 
 class _Named(TypedDict):
@@ -170,7 +177,8 @@ def _is_sound(document: dict[str, Any], info: Info) -> bool:
     fitted = all(flow["c"] is None or len(flow["layers"]) == 2 for flow in flows)
     even = all(len(set(map(len, table.values()))) == 1 for table in tables)
     positive = _are_factors(document, OTHER_FACTORS) and _is_history(history)
-    return known and fitted and even and positive and _is_in_the_network(flows, config)
+    curves = _are_curves(document["evaluation"])
+    return known and fitted and even and positive and curves and _is_in_the_network(flows, config)
 
 
 def _is_in_the_network(flows: list[dict[str, Any]], config: dict[str, Any]) -> bool:
@@ -182,6 +190,12 @@ def _is_history(columns: dict[str, list[float | None]]) -> bool:
     return (
         min((c for name in ("c", "c_low", "c_high") for c in columns[name] if c is not None), default=0) >= 0
     )
+
+
+def _are_curves(evaluation: dict[str, Any]) -> bool:
+    """Whether each curve has a value for every step, or there is none."""
+    curves = [column for column in evaluation.values() if isinstance(column, list)]
+    return all(len(column) in (0, len(evaluation["steps"])) for column in curves)
 
 
 def _shortened(text: str) -> str:

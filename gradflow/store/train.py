@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gradflow import threads
 from gradflow.interrupts import held_back, is_waiting, raise_waiting
-from gradflow.store.info import DataInfo, OutcomeInfo, Status, Times, Versions, now
+from gradflow.store.info import DataInfo, EvaluationInfo, OutcomeInfo, Status, Times, Versions, now
 from gradflow.store.spool import forget
 from gradflow.training import Training
 from gradflow.version import __version__
@@ -45,6 +45,7 @@ class Result:
     versions: Versions
     reason: str | None = None
     summary: Summary | None = None
+    evaluation: EvaluationInfo | None = None
 
     @property
     def status(self) -> Status:
@@ -91,7 +92,9 @@ def train(
         diverged_step=ended.diverged_step,
         diverged_reason=ended.diverged_reason,
     )
-    return Result(training.recording, outcome, _facts(config, data), times, versions())
+    evaluation = EvaluationInfo(**asdict(training.evaluated))  # type: ignore[typeddict-item]
+    facts = _facts(config, data)
+    return Result(training.recording, outcome, facts, times, versions(), evaluation=evaluation)
 
 
 def failed(reason: str) -> Result:

@@ -70,7 +70,7 @@ def compute(
     try:
         config = config_from_plain(plain)
         result = train(config, data, progress=look, checkpoint=checkpoint)
-        info = {"status": result.status, "data": result.data, "outcome": result.outcome}
+        info = {name: getattr(result, name) for name in ("status", "data", "outcome", "evaluation")}
         return replace(result, summary=summarize(config, result.recording, info))
     except TimeoutError as error:
         return failed(str(error))

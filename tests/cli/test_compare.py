@@ -190,16 +190,19 @@ def read(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(StringIO(path.read_text(encoding="utf-8"))))
 
 
-def test_export_writes_both_tables_or_one(folder: Path, tmp_path: Path) -> None:
+def test_export_writes_all_tables_or_one(folder: Path, tmp_path: Path) -> None:
     done = gradflow(folder, "export", "study-*", "-o", str(tmp_path / "tables"))
     assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == ["layers.csv", "runs.csv"]
+    names = ["evaluations", "layers", "runs"]
+    assert sorted(path.stem for path in (tmp_path / "tables").iterdir()) == names
+    evaluations = read(tmp_path / "tables" / "evaluations.csv")
+    assert [line["step"] for line in evaluations] == 2 * ["0", "0", "3", "3"]  # of both runs, both seeds
     rows = read(tmp_path / "tables" / "layers.csv")
     assert len(rows) == 2 * 2 * (2 + 9)  # rows x seeds x layers
     gradflow(folder, "export", "alone", "-o", str(tmp_path / "all.csv"), "--rows", "all")
     assert len(read(tmp_path / "all.csv")) == 4 * 2 * 4
     gradflow(folder, "export", "alone", "-o", str(tmp_path / "both.json"))
-    assert sorted(json.loads((tmp_path / "both.json").read_text())) == ["layers", "runs"]
+    assert sorted(json.loads((tmp_path / "both.json").read_text())) == names
 
 
 @pytest.mark.parametrize(

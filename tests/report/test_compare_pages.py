@@ -96,9 +96,15 @@ def test_the_id_that_is_typed_next_is_the_last_to_go(columns: int) -> None:
 
 def test_all_hides_nothing_and_a_pipe_neither() -> None:
     everything = titles(compare_page(found(), everything=True, room=80))
-    assert {"run", "gradient", "loss ratio", "final c", "final verdict", "theory", "accuracy"} <= set(
-        everything
-    )
+    assert {
+        "run",
+        "gradient",
+        "loss ratio",
+        "final c",
+        "final verdict",
+        "theory",
+        "accuracy (largest class)",
+    } <= set(everything)
     text = terminal.render(compare_page(found()), PIPE)
     assert all(title in text for title in titles(compare_page(found())))
 
@@ -138,7 +144,14 @@ def test_recorded_norms_are_not_said_to_share_what_they_know_nothing_of() -> Non
 
 
 def test_a_sweep_marks_a_borderline_verdict_as_a_comparison_does() -> None:
-    numbers = {"c": 0.9, "c_low": 0.8, "c_high": 1.0, "log10_ratio": -1.0, "loss_final": 1.0}
+    numbers = {
+        "c": 0.9,
+        "c_low": 0.8,
+        "c_high": 1.0,
+        "log10_ratio": -1.0,
+        "loss_final": 1.0,
+        "evaluations": 2,
+    }
     point = {"model.depth": 5, "status": "completed", **numbers, "verdict": "vanishing", "borderline": True}
     document = {"id": "s", "path": "p", "axes": {"model.depth": [5]}, "depth_law": {"groups": []}}
     marked = sweep_page({**document, "points": [point]})
@@ -149,7 +162,14 @@ def test_a_sweep_marks_a_borderline_verdict_as_a_comparison_does() -> None:
 
 
 def test_a_sweep_hides_results_rather_than_break_words() -> None:
-    numbers = {"c": 0.9, "c_low": 0.8, "c_high": 1.0, "log10_ratio": -1.0, "loss_final": 1.0}
+    numbers = {
+        "c": 0.9,
+        "c_low": 0.8,
+        "c_high": 1.0,
+        "log10_ratio": -1.0,
+        "loss_final": 1.0,
+        "evaluations": 2,
+    }
     results = {**numbers, "status": "completed", "verdict": "vanishing", "borderline": False}
     axes = {"model.activation": ["leaky_relu"], "model.init": ["xavier_normal"]}
     point = {key: values[0] for key, values in axes.items()} | results
@@ -279,6 +299,7 @@ def test_a_sweep_has_a_column_of_dead_networks_where_there_are_any(deadly: bool)
     point = {
         "id": "a", "status": "completed", "verdict": "stable", "borderline": False, "model.depth": 5,
         "c": 0.9, "c_low": 0.1, "c_high": 8.1, "log10_ratio": 0.0, "loss_final": 1.0, "networks": 4,
+        "evaluations": 2,
     }  # fmt: skip
     points = [{**point, "dead_networks": 0}, {**point, "dead_networks": int(deadly)},
               {**point, "status": "failed", "reason": "memory", "dead_networks": None}]  # fmt: skip

@@ -8,8 +8,17 @@ import numpy as np
 import pytest
 
 from gradflow.analysis.outside import Norms, summarize_outside
-from gradflow.analysis.summary import Flows, Profile, Samples, Summary, Theory, TrainingResult
+from gradflow.analysis.summary import (
+    Evaluation,
+    Flows,
+    Profile,
+    Samples,
+    Summary,
+    Theory,
+    TrainingResult,
+)
 from gradflow.report import headlines, html, markdown, sentences, terminal
+from gradflow.report.learning import training_sentence
 from gradflow.report.page import Chart, Heat, Page, Sentence, Table
 from gradflow.report.pages import layers_page, run_page
 from gradflow.report.terminal import Look
@@ -176,9 +185,8 @@ def test_the_data_line_says_what_was_learnt_from_what(
 
 
 def test_training_that_diverged_says_when_and_what() -> None:
-    assert sentences.training_sentence(
-        TrainingResult(100, 2.0, diverged_step=7, diverged_reason="the loss is nan")
-    ) == ("Diverged at step 7: the loss is nan.")
+    diverged = TrainingResult(100, 2.0, diverged_step=7, diverged_reason="the loss is nan")
+    assert training_sentence(diverged, Evaluation()) == "Diverged at step 7: the loss is nan."
 
 
 def test_the_report_has_c_beside_the_three_theories() -> None:

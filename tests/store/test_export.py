@@ -100,17 +100,19 @@ def test_parquet_is_read_back_with_types_and_nulls(runs: list[Run], tmp_path: Pa
     assert table["diverged_step"].isna().all()
 
 
-def test_tensorboard_s_own_reader_finds_loss_c_and_norms(runs: list[Run], tmp_path: Path) -> None:
+def test_tensorboard_s_own_reader_finds_losses_c_and_norms(runs: list[Run], tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     write_tensorboard(tmp_path, runs, "all")
     for run in runs:
         events = EventAccumulator(str(tmp_path / run.id))
         events.Reload()
-        assert {"loss", "c", "log10_ratio", "log_delta_norm/layer_0003"} <= set(events.Tags()["scalars"])
-        loss = events.Scalars("loss")
-        assert [event.step for event in loss] == run["step"].tolist()
-        np.testing.assert_allclose([event.value for event in loss], run["loss"].mean(axis=1), rtol=1e-6)
+        assert {"c", "log10_ratio", "log_delta_norm/layer_0003"} <= set(events.Tags()["scalars"])
+        tags = {"minibatch_loss": "loss", "loss_train": "loss_train", "accuracy_train": "accuracy_train"}
+        for tag, name in tags.items():
+            found, steps = events.Scalars(tag), run["step" if name == "loss" else "eval_step"]
+            assert [event.step for event in found] == steps.tolist()
+            np.testing.assert_allclose([one.value for one in found], run[name].mean(axis=1), rtol=1e-6)
         norms = [event.value for event in events.Scalars("log_delta_norm/layer_0001")]
         np.testing.assert_allclose(norms, run["log_delta_norm"][:, 0].mean(axis=1), rtol=1e-6)
 

@@ -35,7 +35,8 @@ def _run(text: str, overrides: tuple[str, ...]) -> tuple[Config, Recording, dict
         pass
     sizes = {name: getattr(data, name) for name in ("samples", "features", "outputs", "q_0", "q_y", "chance")}
     status = "completed" if training.outcome.diverged_step is None else "diverged"
-    return config, training.recording, {"status": status, "outcome": asdict(training.outcome), "data": sizes}
+    info = {"status": status, "outcome": asdict(training.outcome), "data": sizes}
+    return config, training.recording, {**info, "evaluation": asdict(training.evaluated)}
 
 
 def _in_turn(overrides: tuple[str, ...]) -> list[str]:

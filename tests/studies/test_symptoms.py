@@ -50,11 +50,21 @@ STABLE_SIGMOID = (
         ["training.steps=200"],  # a stable gradient, and weights that must first unlearn their first guesses
         ["init=xavier_normal", "lr=0.1"],
         ["init=xavier_normal", "lr=0.1", "seeds=1"],
+        ["init=xavier_normal", "depth=20", "width=16", "batch_size=64", "training.steps=600"],
     ],
     ids=" ".join,
 )
 def test_a_network_that_learns_nothing_is_at_chance(overrides: list[str]) -> None:
     assert "loss-at-chance" in names(STABLE_SIGMOID, *overrides)
+
+
+def test_a_rate_at_which_nothing_moves_leaves_every_evaluated_loss_where_it_was() -> None:
+    found = study(NET, "lr=1e-9", "training.steps=40", "evaluate=10", "dtype=float64")
+    for curve in (found.evaluation.loss_train, found.evaluation.loss_test):
+        assert len(curve) == 5
+        assert max(curve) - min(curve) < 1e-6
+    assert found.training.loss_final == pytest.approx(found.training.loss_initial, rel=1e-6)
+    assert max(found.history.loss) - min(found.history.loss) > 1e-3  # of the minibatches
 
 
 def test_a_network_that_learns_slowly_is_not_at_chance() -> None:

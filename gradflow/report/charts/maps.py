@@ -65,8 +65,9 @@ VALUES = {
         "log10 ratio of layer 1 to L", lambda s: s.flow.initial.log10_ratio, float, True, 1.0
     ),
     "c_final": Value("c at the end", lambda s: s.flow.final.c, lambda c: log10(c) if c else -10.0, True),
-    "loss_final": Value("loss at the end", lambda s: s.training.loss_final),
-    "accuracy_final": Value("accuracy at the end", lambda s: s.training.accuracy_final),
+    "loss_final": Value("loss on training samples at the end", lambda s: s.training.loss_final),
+    "loss_test_final": Value("loss on held-out samples at the end", lambda s: s.training.loss_test_final),
+    "accuracy_final": Value("accuracy on held-out samples at the end", lambda s: s.training.accuracy_final),
 }
 
 
