@@ -176,6 +176,26 @@ def first_bad_row(block: Recording) -> int | None:
     return int(np.argmax(bad)) if bad.any() else None
 
 
+def reason(block: Recording, row: int) -> str:
+    """What was not finite in a row, in words: the first on the way from the input to the loss and back."""
+    for name, what in (("q", "pre-activations"), ("activation_std", "activations")):
+        bad = np.isnan(block[name][row]).any(axis=-1)
+        if bad.any():
+            return f"the {what} of layer {int(np.argmax(bad)) + 1} are not finite"
+    loss = block["loss"][row]
+    if not np.isfinite(loss).all():
+        return f"the loss is {'nan' if np.isnan(loss).any() else 'inf'}"
+    for name, what in (
+        ("log_delta_norm", "delta"),
+        ("log_weight_grad_norm", "weight gradient"),
+        ("log_bias_grad_norm", "bias gradient"),
+    ):
+        bad = ~(block[name][row] < np.inf).all(axis=-1)
+        if bad.any():
+            return f"the {what} of layer {len(bad) - int(np.argmax(bad[::-1]))} is not finite"
+    return "a norm is not finite"
+
+
 class Record:
     """Every `every`-th row of a run, the first and the last: arrays of recording.npz that are allocated once.
 

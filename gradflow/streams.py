@@ -16,6 +16,7 @@ class Purpose(IntEnum):
     DATA = 4
     SPLIT = 5
     DIRECTIONS = 6
+    EVALUATION = 7
 
 
 def stream(seed: int, purpose: Purpose, index: int = 0) -> np.random.Generator:

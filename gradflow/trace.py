@@ -73,24 +73,26 @@ class Chain:
 
 def trace(plan: Plan, data: Data) -> Chain:
     """The chain of the first sample of minibatch 0 through the network of `plan.seed`, before any update."""
-    sample = int(_first_batch(plan, data)[0])
-    model = plan.model(data)
-    model = replace(model, shape=replace(model.shape, batch=1))
+    with np.errstate(all="ignore"):  # data and weights may be beyond float32, too
+        return _chain(plan, data, int(_first_batch(plan, data)[0]))
+
+
+def _chain(plan: Plan, data: Data, sample: int) -> Chain:
+    model = plan.model(data, batch=1)
     memory = Memory(model, np.dtype(plan.dtype))
     network = Network(memory, plan.optimizer)
     model.draw(network.parameters, range(plan.seed, plan.seed + 1))
     memory.x[0, :, :-1], memory.y[0] = data.x[sample], data.y[sample]
     recorder = Recorder(memory, plan.optimizer, 1)
-    with np.errstate(all="ignore"):
-        network.forward(record=True)
-        network.backward(record=True, update=False)
-        recorder.row(0, network.log_share)
-        row = {name: array[0, ..., 0] for name, array in recorder.flush(1).items()}
-        chain = Chain(sample, float(row["loss"]), _log10_out(memory.tally), _links(row))
-        if not model.shape.features == model.shape.width == model.shape.outputs == 1:
-            return chain
-        x, y = float(memory.x[0, 0, 0]), float(memory.y[0, 0, 0])
-        return replace(chain, x=x, y=y, neurons=_neurons(network, x, y))
+    network.forward(record=True)
+    network.backward(record=True, update=False)
+    recorder.row(0, network.log_share)
+    row = {name: array[0, ..., 0] for name, array in recorder.flush(1).items()}
+    chain = Chain(sample, float(row["loss"]), _log10_out(memory.tally), _links(row))
+    if not model.shape.features == model.shape.width == model.shape.outputs == 1:
+        return chain
+    x, y = float(memory.x[0, 0, 0]), float(memory.y[0, 0, 0])
+    return replace(chain, x=x, y=y, neurons=_neurons(network, x, y))
 
 
 def check_gradients(plan: Plan, data: Data) -> Check:

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.data import Data
+from gradflow.evaluation import (
+    OF_CLASSES,
+    STEP,
+    CurveRecord,
+    Curves,
+    Evaluated,
+    Evaluator,
+    most_evaluations,
+)  # fmt: skip
 from gradflow.nn.activations import Activation
 from gradflow.nn.blocks import BLOCKS
-from gradflow.nn.chain import Model
 from gradflow.nn.initializers import Initializer
 from gradflow.nn.losses import Loss
 from gradflow.nn.memory import Memory
+from gradflow.nn.model import Model
 from gradflow.nn.network import Network
 from gradflow.nn.optimizers import Optimizer
 from gradflow.nn.parameters import Shape
-from gradflow.recording import PER_LAYER, Record, Recorder, Recording, first_bad_row
+from gradflow.recording import PER_LAYER, Record, Recorder, Recording, first_bad_row, reason
 from gradflow.streams import Purpose, stream
 
 Array = NDArray[Any]
@@ -49,16 +58,18 @@ class Plan:
     seed: int
     seeds: int
     every: int
+    evaluate: int | None = None  # steps; None: by the sizes
 
     def shape(self, data: Data, seeds: int = 1) -> Shape:
         """The sizes of `seeds` networks side by side on this data."""
         batch = min(self.batch_size, data.samples)
         return Shape(data.features, self.width, self.depth, data.outputs, batch, self.readout, seeds)
 
-    def model(self, data: Data, seeds: int = 1) -> Model:
-        """The networks before they are drawn."""
-        block = BLOCKS[self.block]()
-        return Model(self.shape(data, seeds), self.activation, self.loss, self.init, self.bias, block)
+    def model(self, data: Data, seeds: int = 1, batch: int | None = None) -> Model:
+        """The networks before they are drawn; `batch` is another number of samples at once."""
+        shape, block = self.shape(data, seeds), BLOCKS[self.block]()
+        shape = shape if batch is None else replace(shape, batch=batch)
+        return Model(shape, self.activation, self.loss, self.init, self.bias, block)
 
 
 @dataclass(frozen=True)
@@ -103,20 +114,39 @@ class Batches:
 
 
 class _Group:
-    """Networks that take their steps together: their batches, engine and recorder."""
+    """Networks that take their steps together: their batches, engine, recorder and evaluator.
 
-    def __init__(self, plan: Plan, data: Data, seeds: range, memory: Memory, rows: int) -> None:
+    `wide` is the memory that they are evaluated in.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        data: Data,
+        seeds: range,
+        memory: Memory,
+        wide: Memory,
+        evaluator: Evaluator,
+        rows: int,
+    ) -> None:
         self.plan, self.memory, self.seeds = plan, memory, seeds
         self.network = Network(memory, plan.optimizer, plan.clip_norm)
         memory.model.draw(self.network.parameters, seeds)
         self.batches = [Batches(seed, data.samples, memory.shape.batch) for seed in seeds]
         self.recorder = Recorder(memory, plan.optimizer, rows)
+        self.evaluator = evaluator
+        self.forward = self.network.forward if wide is memory else self.network.through(wide)
 
-    def run(self, first: int, rows: int, x: Array, y: Array) -> Recording:
-        """Rows first..first + rows - 1 of the record; an update follows every row but the run's last."""
-        network, memory = self.network, self.memory
+    def run(self, first: int, rows: int, x: Array, y: Array) -> tuple[Recording, list[Curves]]:
+        """Rows first..first + rows - 1 of the record, and the evaluations that are due in between.
+
+        An update follows every row but the run's last.
+        """
+        network, memory, evaluated = self.network, self.memory, []
         for r in range(rows):
             t = first + r
+            if self.evaluator.is_due(t):
+                evaluated.append(self.evaluator.measure(self.forward))
             for seed, batches in enumerate(self.batches):
                 indices = batches.indices(t)
                 np.take(x, indices, axis=0, out=memory.x[seed], mode="clip")
@@ -124,18 +154,7 @@ class _Group:
             network.forward(record=True)
             network.backward(record=True, update=t < self.plan.steps)
             self.recorder.row(r, network.log_share)
-        return self.recorder.flush(rows)
-
-    def accuracy(self, x: Array, y: Array) -> list[float]:
-        """Share of samples (N, features + 1) classified right, for each network."""
-        memory, batch = self.memory, self.memory.shape.batch
-        right = np.zeros(len(self.seeds))
-        for start in range(0, len(x), batch):
-            rows = x[start : start + batch]
-            memory.x[:, : len(rows)] = rows
-            guesses = self.network.forward(record=False)[:, :, : len(rows)].argmax(axis=1)
-            right += (guesses == y[start : start + batch].argmax(axis=1)).sum(axis=1)
-        return list(right / len(x))
+        return self.recorder.flush(rows), evaluated
 
 
 class Training:
@@ -151,36 +170,54 @@ class Training:
         self.outcome = Outcome()
         self._record = Record(plan.steps, plan.depth, plan.seeds, plan.every, allocate)
         self._first = 0  # row of the next block
-        dtype = np.dtype(plan.dtype)
-        groups = stacks(plan)
+        dtype, groups = np.dtype(plan.dtype), stacks(plan)
+        shape = plan.shape(data, stack_size(plan))
+        self._evaluator = Evaluator(data, plan.loss, plan.steps, plan.evaluate, shape, dtype.itemsize)
+        self._curves = CurveRecord(self._evaluator, plan.seeds, allocate)
         self._rows = block_rows(plan.shape(data, len(groups[0])))
         with np.errstate(over="ignore"):  # what a float32 does not hold is inf there: a blow-up at step 0
             self._x = np.concatenate([data.x, np.ones((data.samples, 1))], axis=1).astype(dtype)
             self._y = data.y.astype(dtype)
-            memory = {
-                size: Memory(plan.model(data, size), dtype, plan.clip_norm is not None)
-                for size in {len(seeds) for seeds in groups}
-            }
-            self._groups = [_Group(plan, data, seeds, memory[len(seeds)], self._rows) for seeds in groups]
+            self._groups = list(self._networks(groups, shape.batch))
+
+    def _networks(self, groups: list[range], batch: int) -> Iterator[_Group]:
+        """The groups; those of one size share their memory, and that for evaluations."""
+        sizes, evaluator = {len(seeds) for seeds in groups}, self._evaluator
+        own = wide = {size: self._memory(size, batch) for size in sizes}
+        if evaluator.batch != batch:
+            wide = {size: self._memory(size, evaluator.batch) for size in sizes}
+        for seeds in groups:
+            size = len(seeds)
+            yield _Group(self.plan, self.data, seeds, own[size], wide[size], evaluator, self._rows)
+
+    def _memory(self, seeds: int, batch: int) -> Memory:
+        plan, model = self.plan, self.plan.model(self.data, seeds, batch)
+        return Memory(model, np.dtype(plan.dtype), plan.clip_norm is not None)
 
     def __iter__(self) -> Iterator[Progress]:
         rows = self.plan.steps + 1
         for first in range(self._first, rows, self._rows):
             with np.errstate(all="ignore"):  # what is not finite is looked for in the record
-                block = self._block(first, min(self._rows, rows - first))
+                block, curves = self._block(first, min(self._rows, rows - first))
             self._record.add(block)
+            self._curves.add(curves)
             self._first = first + len(block["loss"])
             yield self._progress(first, block)
             if self.outcome.diverged_step is not None:
                 return
-        if self.data.classes and len(self.data.x_test):
-            with np.errstate(all="ignore"):
-                self.outcome = Outcome(accuracy_final=self._accuracy())
+        accuracy = self._curves.arrays.get("accuracy_test")
+        if accuracy is not None:
+            self.outcome = Outcome(accuracy_final=float(accuracy[-1].mean()))
 
     @property
     def recorded(self) -> Recording:
-        """The rows that are kept so far, as views that are good until training goes on."""
-        return self._record.arrays
+        """The rows and evaluations that are kept so far, as views that are good until training goes on."""
+        return {**self._record.arrays, **self._curves.arrays}
+
+    @property
+    def evaluated(self) -> Evaluated:
+        """Which samples are evaluated, and how often."""
+        return self._evaluator.facts()
 
     @property
     def recording(self) -> Recording:
@@ -208,56 +245,53 @@ class Training:
         recorded = (name for name in state if name.startswith("recording."))
         block = {name.removeprefix("recording."): state[name] for name in recorded}
         self._record.add(block)
+        self._curves.add(block)
         self._first = int(block["step"][-1]) + 1
         for number, group in enumerate(self._groups):
             group.network.updates = self._first
             for place, flat in enumerate(group.network.flat):
                 flat[...] = state[f"network.{number}.{place}"]
 
-    def _block(self, first: int, rows: int) -> Recording:
-        parts = [group.run(first, rows, self._x, self._y) for group in self._groups]
-        block = {name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]}
+    def _block(self, first: int, rows: int) -> tuple[Recording, Curves]:
+        runs = [group.run(first, rows, self._x, self._y) for group in self._groups]
+        block = _joined([recording for recording, _ in runs])
         block["step"] = np.arange(first, first + rows, dtype=np.float64)
         bad = first_bad_row(block)
         if bad is None:
-            return block
+            return block, self._evaluations(block["step"], [found for _, found in runs])
         self.outcome = Outcome(diverged_step=first + bad, diverged_reason=reason(block, bad))
-        return {name: array[: bad + 1] for name, array in block.items()}
+        block = {name: array[: bad + 1] for name, array in block.items()}
+        return block, self._evaluations(block["step"], [found for _, found in runs])
+
+    def _evaluations(self, step: Array, found: list[list[Curves]]) -> Curves:
+        """The evaluations at the steps of a block, each of all networks, from those of each group."""
+        due = [t for t in step if self._evaluator.is_due(int(t))]
+        joined = [_joined(list(groups)) for groups in zip(*found, strict=True)][: len(due)]
+        shape = len(due), self.plan.seeds
+        curves = {
+            name: np.array([one[name] for one in joined]).reshape(shape) for name in self._evaluator.names
+        }
+        return {STEP: np.array(due), **curves}
 
     def _progress(self, first: int, block: Recording) -> Progress:
         step = first + len(block["loss"]) - 1
         return Progress(step, self.plan.steps, block["loss"][-1], block["log_delta_norm"][-1])
 
-    def _accuracy(self) -> float:
-        x = np.concatenate([self.data.x_test, np.ones((len(self.data.x_test), 1))], axis=1)
-        return float(np.mean([a for group in self._groups for a in group.accuracy(x, self.data.y_test)]))
 
-
-def reason(block: Recording, row: int) -> str:
-    """What was not finite in a row, in words: the first on the way from the input to the loss and back."""
-    for name, what in (("q", "pre-activations"), ("activation_std", "activations")):
-        bad = np.isnan(block[name][row]).any(axis=-1)
-        if bad.any():
-            return f"the {what} of layer {int(np.argmax(bad)) + 1} are not finite"
-    loss = block["loss"][row]
-    if not np.isfinite(loss).all():
-        return f"the loss is {'nan' if np.isnan(loss).any() else 'inf'}"
-    for name, what in (
-        ("log_delta_norm", "delta"),
-        ("log_weight_grad_norm", "weight gradient"),
-        ("log_bias_grad_norm", "bias gradient"),
-    ):
-        bad = ~(block[name][row] < np.inf).all(axis=-1)
-        if bad.any():
-            return f"the {what} of layer {len(bad) - int(np.argmax(bad[::-1]))} is not finite"
-    return "a norm is not finite"
+def _joined(parts: list[dict[str, Array]]) -> dict[str, Array]:
+    """The arrays of several groups of networks, side by side."""
+    return {name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]}
 
 
 def stacks(plan: Plan) -> list[range]:
     """The seeds of the networks that are trained side by side, stack by stack."""
-    end = plan.seed + plan.seeds
-    size = STACKED_SEEDS if plan.width <= STACKED_WIDTH else 1
+    end, size = plan.seed + plan.seeds, stack_size(plan)
     return [range(seed, min(seed + size, end)) for seed in range(plan.seed, end, size)]
+
+
+def stack_size(plan: Plan) -> int:
+    """The most networks that are trained side by side; it does not depend on how many there are."""
+    return STACKED_SEEDS if plan.width <= STACKED_WIDTH else 1
 
 
 def block_rows(shape: Shape) -> int:
@@ -267,6 +301,7 @@ def block_rows(shape: Shape) -> int:
 
 
 def record_bytes(plan: Plan) -> int:
-    """What the record and recording.npz take: float64 of every array, row, layer and network."""
-    rows = plan.steps // plan.every + 2
-    return 8 * rows * (plan.depth * plan.seeds * len(PER_LAYER) + plan.seeds + 1)
+    """What the record and recording.npz take at most: float64 of every array, row, layer and network."""
+    rows, evaluations = plan.steps // plan.every + 2, most_evaluations(plan.steps, plan.evaluate)
+    curves = evaluations * (plan.seeds * len(OF_CLASSES) + 1)
+    return 8 * (rows * (plan.depth * plan.seeds * len(PER_LAYER) + plan.seeds + 1) + curves)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from gradflow.errors import InputError, Problem, did_you_mean
+from gradflow.errors import InputError, Problem
+from gradflow.regular import NotRegular, neighbour, read_regular, reason
 from gradflow.yaml_events import FLOAT, INTEGER, TOO_DEEP, Hopeless, KeyPath, Reader
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 COMMAND_LINE = "command line"
 LARGEST = 1_000_000  # bytes of a file
 SHOWN = 50  # problems of one text that are reported
+_ENDLESS = 2**31 - 1  # columns of a line that is never broken
 
 # NEL, LS and PS are left out too: YAML 1.1 breaks lines there, so they would shift every line number
 _FORBIDDEN = re.compile("[^\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
@@ -101,6 +101,12 @@ def dump(value: Any) -> str:
     return str(yaml.dump(value, Dumper=_Dumper, default_flow_style=None, **options))
 
 
+def on_one_line(value: Any) -> str:
+    """The value in YAML's flow style, as an override has it: {name: gaussian, sigma_w: 1.5}."""
+    options: dict[str, Any] = {"sort_keys": False, "allow_unicode": True, "width": _ENDLESS}
+    return str(yaml.dump([value], Dumper=_Dumper, default_flow_style=True, **options)).strip()[1:-1]
+
+
 def _refusal(problems: Sequence[Problem]) -> InputError:
     if len(problems) <= SHOWN:
         return InputError(*problems)
@@ -133,28 +139,15 @@ def _stray(character: str) -> str:
 
 def _read_bytes(path: Path, source: str) -> bytes:
     try:
-        with open(path, "rb", opener=_without_waiting) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise InputError(Problem("is not a regular file: save the text to one", source=source))
-            return file.read(LARGEST + 1)
+        return read_regular(path, LARGEST)
     except FileNotFoundError:
-        raise InputError(Problem(f"does not exist{_neighbour(path)}", source=source)) from None
+        raise InputError(Problem(f"does not exist{neighbour(path)}", source=source)) from None
     except IsADirectoryError:
         raise InputError(Problem("is a directory: name a YAML file in it", source=source)) from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(Problem(f"cannot be read: {reason}", source=source)) from None
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)  # a FIFO would keep a plain open waiting for its writer
-
-
-def _neighbour(path: Path) -> str:
-    try:
-        return did_you_mean(path.name, os.listdir(path.parent))
-    except (OSError, ValueError):
-        return ""
+    except NotRegular:
+        raise InputError(Problem("is not a regular file: save the text to one", source=source)) from None
+    except OSError as error:
+        raise InputError(Problem(f"cannot be read: {reason(error)}", source=source)) from None
 
 
 class _Dumper(yaml.CSafeDumper):

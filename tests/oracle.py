@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.data import Data
+from gradflow.evaluation import EVALUATED, STEP
 from gradflow.nn.losses import Mse
 from gradflow.nn.optimizers import Adam, AdamW, Optimizer, RmsProp, Sgd
 from gradflow.recording import PER_LAYER, Recording
@@ -52,6 +53,21 @@ def train(plan: Plan, data: Data) -> dict[str, Array]:
     record = {name: v if name == "loss" else np.moveaxis(v, 1, 2) for name, v in record.items()}
     record["step"] = np.arange(len(rows), dtype=np.float64)
     return record
+
+
+def evaluate(plan: Plan, data: Data, steps: list[int], parts: dict[str, list[int]]) -> dict[str, Array]:
+    """Loss, and accuracy or R2, after so many updates, over rows of the training and the held-out samples."""
+    networks = [(plan.seed + i, _network(plan, data, plan.seed + i)) for i in range(plan.seeds)]
+    found: dict[str, list[list[float]]] = {}
+    with np.errstate(all="ignore"):
+        for t in range(plan.steps + 1):
+            for part, rows in parts.items() if t in steps else ():
+                values = [_scores(plan, data, network, part, rows) for _, network in networks]
+                for name in values[0]:
+                    found.setdefault(f"{name}_{part}", []).append([one[name] for one in values])
+            for seed, network in networks if t < plan.steps else ():
+                _row(plan, data, network, seed, t)
+    return {name: np.array(values, np.float64) for name, values in found.items()}
 
 
 def step(rule: Optimizer, g: Array, p: Array, memory: dict[str, Array], t: int) -> Array:
@@ -104,6 +120,18 @@ def _row(plan: Plan, data: Data, network: list[Layer], seed: int, t: int) -> Row
     if t < plan.steps and _finite(row):
         row["update_ratio"] = _update(plan, network, gradients, t + 1)[: plan.depth]
     return row
+
+
+def _scores(plan: Plan, data: Data, network: list[Layer], part: str, rows: list[int]) -> dict[str, float]:
+    x, y = (data.x, data.y) if part == "train" else (data.x_test, data.y_test)
+    x, y = (v[rows].astype(plan.dtype).astype(LONG) for v in (x, y))
+    samples = [_Sample(plan, network, x[i], y[i]) for i in range(len(x))]
+    scores = {"loss": float(np.mean([sample.loss for sample in samples]))}
+    outputs = np.array([sample.inputs[-1] for sample in samples])
+    if data.classes:
+        return scores | {"accuracy": float(np.mean(outputs.argmax(axis=1) == y.argmax(axis=1)))}
+    spread = float(((y - y.mean(axis=0)) ** 2).sum())
+    return scores | {"r2": 1 - float(((outputs - y) ** 2).sum()) / spread if spread else np.nan}
 
 
 class _Sample:
@@ -196,9 +224,10 @@ def _finite(row: Row) -> bool:
 def assert_agrees(
     measured: Recording, expected: Mapping[str, Any], rel: float = 1e-9, logs: float = 1e-9
 ) -> None:
-    """Counts are equal, natural logs agree to `logs`, all else to `rel`."""
-    assert set(measured) == set(expected) == {"step", "loss", *PER_LAYER}
-    for name, array in measured.items():
+    """Counts are equal, natural logs agree to `logs`, all else to `rel`; evaluations are not looked at."""
+    rows = {name: array for name, array in measured.items() if name not in (STEP, *EVALUATED)}
+    assert set(rows) == set(expected) == {"step", "loss", *PER_LAYER}
+    for name, array in rows.items():
         if name in LOGS:
             np.testing.assert_allclose(array, expected[name], rtol=0, atol=logs, err_msg=name)
         else:

@@ -33,21 +33,21 @@ def program(*names: str) -> str:
     return str(shutil.which(names[0]))
 
 
-def root() -> None:
-    """Skip the test unless it runs as root."""
-    if os.geteuid() != 0:
-        pytest.skip(f"{NEEDS}root: run the tests as root, or in a container")
+AS_ROOT = f"{NEEDS}root: run the tests as root, or in a container"
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason=AS_ROOT)
 
 
 def nobody() -> list[str]:
     """What starts a command as a user who may write nowhere."""
-    root()
+    if os.geteuid() != 0:
+        pytest.skip(AS_ROOT)
     return [program("setpriv"), "--reuid=65534", "--regid=65534", "--clear-groups"]
 
 
 def disks() -> None:
     """Skip the test unless it can mount a disk of its own."""
-    root()
+    if os.geteuid() != 0:
+        pytest.skip(AS_ROOT)
     program("mount")
     if not _mounts():
         pytest.skip(f"{NEEDS}leave to mount a disk, which this container does not give")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from gradflow.config import Config, parse_config
 from gradflow.data import Data
 from gradflow.nn.activations import Tanh
 from gradflow.nn.initializers import Gaussian
 from gradflow.nn.losses import Mse
 from gradflow.nn.optimizers import Sgd
 from gradflow.training import Plan, Training
+from gradflow.yaml_file import parse
 
 NET = """\
 name: net
@@ -39,6 +42,12 @@ PLAN = Plan(
     seeds=1,
     every=1,
 )
+
+
+def config(*overrides: str) -> Config:
+    """A small config with some keys changed."""
+    text = "model: {depth: 6, width: 32, activation: tanh, init: xavier_normal}"
+    return parse_config(parse(text, "small.yaml"), Path(), overrides)
 
 
 def plan(**changes: Any) -> Plan:

@@ -24,10 +24,12 @@ def recorded(**changes: Any) -> Recording:
 
 def test_all_arrays_are_float64_with_an_axis_each_for_steps_layers_and_seeds() -> None:
     record = recorded(seeds=3, depth=4, steps=5, dtype="float32")
-    assert set(record) == {"step", "loss", *PER_LAYER}
+    curves = {"loss_train": (2, 3), "r2_train": (2, 3)}  # at steps 0 and 5; nothing is held out
+    shapes = {"step": (6,), "loss": (6, 3), "eval_step": (2,), **curves}
+    assert set(record) == {*shapes, *PER_LAYER}
     for name, array in record.items():
         assert array.dtype == np.float64
-        assert array.shape == {"step": (6,), "loss": (6, 3)}.get(name, (6, 4, 3))
+        assert array.shape == shapes.get(name, (6, 4, 3))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

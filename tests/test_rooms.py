@@ -11,11 +11,11 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "gradflow"
 FLOORS: list[set[str]] = [  # from the ground up; rooms of one floor do not see each other, unless of one name
     {"errors", "interrupts", "streams", "threads", "version"},
-    {"yaml_events", "starters"},
+    {"regular", "starters", "yaml_events"},
     {"yaml_file"},
     {"nn"},
     {"data", "theory"},
-    {"recording"},
+    {"recording", "evaluation"},
     {"training"},
     {"trace"},
     {"config"},
@@ -98,6 +98,12 @@ def test_only_store_data_and_yaml_file_open_files() -> None:
         )
         if opens:
             assert room_of(name_of(path)) in {"store", "data", "yaml_file", "starters"}, name_of(path)
+
+
+def test_files_that_may_be_anything_are_opened_in_one_place() -> None:
+    waiting = [name_of(path) for path in FILES if "O_NONBLOCK" in path.read_text(encoding="utf-8")]
+    homes = {"gradflow.regular", "gradflow.store.locks", "gradflow.store.owners", "gradflow.store.writing"}
+    assert {*waiting} <= homes  # those of the store look at locks, and write
 
 
 def test_importing_the_package_costs_nothing() -> None:

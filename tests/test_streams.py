@@ -19,7 +19,7 @@ def test_a_stream_is_named_by_seed_purpose_and_index() -> None:
 def test_numbers_are_those_of_every_run_so_far() -> None:
     assert stream(0, Purpose.WEIGHTS).integers(0, 1000, 4).tolist() == FIRST
     assert stream(7, Purpose.BATCHES, 3).permutation(6).tolist() == SHUFFLED
-    assert [p.value for p in Purpose] == [1, 2, 3, 4, 5, 6]
+    assert [p.value for p in Purpose] == [1, 2, 3, 4, 5, 6, 7]
 
 
 def test_networks_of_neighbouring_seeds_are_independent() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gradflow.data import Data
+from gradflow.evaluation import EVALUATED, STEP
 from gradflow.nn.activations import ACTIVATIONS, Linear, Relu, Sigmoid, Tanh
 from gradflow.nn.initializers import Gaussian, HeNormal, Orthogonal, XavierNormal
 from gradflow.nn.losses import CrossEntropy, Mse
@@ -19,9 +20,13 @@ from tests import oracle, small
 from tests.oracle import assert_agrees
 from tests.small import trained
 
+CURVES = (STEP, *EVALUATED)
+
 
 def same_bits(one: Recording, other: Recording) -> bool:
-    return all(np.array_equal(one[name], other[name], equal_nan=True) for name in one)
+    return one.keys() == other.keys() and all(
+        np.array_equal(one[name], other[name], equal_nan=True) for name in one
+    )
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -131,7 +136,7 @@ def test_network_i_of_seed_s_is_network_0_of_seed_s_plus_i(width: int, dtype: st
     for i in range(4):
         alone = trained(replace(plan, seed=3 + i, seeds=1), small.data(samples=40)).recording
         assert same_bits(
-            alone, {name: v if name == "step" else v[..., i : i + 1] for name, v in beside.items()}
+            alone, {name: v if name.endswith("step") else v[..., i : i + 1] for name, v in beside.items()}
         )
 
 
@@ -152,7 +157,8 @@ def test_every_thins_the_rows_but_keeps_the_first_and_the_last() -> None:
     whole = trained(small.plan(steps=10), small.data()).recording
     thinned = trained(small.plan(steps=10, every=4), small.data()).recording
     assert list(thinned["step"]) == [0, 4, 8, 10]
-    assert same_bits(thinned, {name: array[[0, 4, 8, 10]] for name, array in whole.items()})
+    assert list(thinned["eval_step"]) == [0, 10]  # which are thinned by evaluate alone
+    assert same_bits(thinned, {n: v if n in CURVES else v[[0, 4, 8, 10]] for n, v in whole.items()})
 
 
 def test_no_steps_study_initialization_alone() -> None:

@@ -7,143 +7,111 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
-from functools import cached_property
-from math import exp, inf, sqrt
+from dataclasses import fields, replace
+from math import ceil, inf, log2, sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.analysis.flow import LN10, window
+from gradflow.analysis.flow import LN10
+from gradflow.analysis.rates import learning_rates
+from gradflow.analysis.scales import NAME as DATA_SCALE
+from gradflow.analysis.scales import can_standardize, far_scales, starts_far_off
 from gradflow.analysis.summary import Advice, Flow, Symptom
-from gradflow.nn.activations import ACTIVATIONS, Activation
+from gradflow.analysis.theorist import WIDEST_SPREAD, Theorist, rounded, scale_key
+from gradflow.nn.activations import ACTIVATIONS
 from gradflow.nn.initializers import Gaussian, Initializer, Orthogonal
-from gradflow.theory import MeanField, balance, half_stable
-from gradflow.theory.expectations import Moments, tabulated
-from gradflow.theory.fluctuations import ratio_variance
+from gradflow.theory.critical import critical_sigma_w
+from gradflow.theory.expectations import Moments
 from gradflow.theory.prediction import ROUNDING, SMALLEST_WIDTH
 
 if TYPE_CHECKING:
     from gradflow.config import Config
 
-Array = NDArray[Any]
-
 UNSTABLE = ("vanishing", "exploding", "dead", "overflow")
-OVERSHOOT = ("loss-spiking", "loss-swinging", "non-finite")
-SLOWER = 10  # by how much a learning rate that overshoots is divided
-WIDEST_SPREAD = 1.0  # decades of the whole ratio, from one network to the next
-SETTLED_SPREAD = 0.4  # up to which the first order holds even where q does not settle (gelu, silu)
-SETTLING = 1.1  # how far beyond its half-stable sigma_b an activation's q surely settles
 STEADYING = (0.25, 0.5, 0.75, 1.0)  # sigma_b that are tried where without one networks stray
-SPREADS = 2  # standard errors that a depth keeps between what is expected and the edge of stable
-LEAST_ROOM = 0.05  # of the edge, that it keeps at least: what theory expects has an error of its own
 COMMON = ("relu", "leaky_relu", "tanh", "elu", "selu", "gelu", "silu")  # what people would change to
 COLLAPSED = 0.5  # a slope factor below which the activation itself is in the way
-DIGITS = 6
-
-
-@dataclass(frozen=True)
-class Outlook:
-    """What theory expects of a network, its finite width included, as sums over its transitions."""
-
-    network: MeanField
-
-    @cached_property
-    def steps(self) -> Array:
-        """E ln(||delta_l|| / ||delta_{l+1}||) for l = 1..L-1 (L - 1,)."""
-        steps: Array = self.network.log_chi / 2 + np.nan_to_num(self.network.shifts)
-        return steps
-
-    @property
-    def ratio(self) -> float:
-        """log10 of ||delta_1|| / ||delta_L||."""
-        return float(self.steps.sum()) / LN10
-
-    @cached_property
-    def spread(self) -> float:
-        """Standard deviation of that log10 from one network to the next, for one sample."""
-        return sqrt(ratio_variance(self.network, 1)) / (2 * LN10)
-
-    def first(self, depth: int) -> Outlook:
-        """The outlook of the first `depth` layers alone."""
-        gain, bias = (rows[: depth + 1] for rows in (self.network.log_gain, self.network.log_bias))
-        return Outlook(
-            replace(self.network, widths=self.network.widths[:depth], log_gain=gain, log_bias=bias)
-        )
-
-    @property
-    def slope(self) -> float:
-        """The slope factor that the layers' mean comes to."""
-        return exp(float(np.log(self.network.slope_square[:-1]).mean()) / 2)
-
-    def c(self, depth: int | None = None) -> float:
-        """c over the fitted layers of the first `depth` layers, all if None."""
-        steps = self.steps[: None if depth is None else depth - 1]
-        return exp(float(steps[window(len(steps) + 1)[0] - 1 :].mean()))
-
-
-@dataclass(frozen=True)
-class Theorist:
-    """Theory for a config and for changes of it, on data of which run.json's `data` tells."""
-
-    config: Config
-    data: Mapping[str, Any]
-
-    def expect(self, init: Initializer | None = None, activation: Activation | None = None) -> Outlook:
-        """The outlook with this init or activation instead of the config's."""
-        model = self.config.model
-        sizes = (self.data["features"], *[model.width] * model.depth)
-        activation, init = activation or model.activation, init or model.init
-        network = MeanField.of(activation, init, sizes, self.data["q_0"], model.bias.value)
-        return Outlook(replace(network, moments=tabulated(activation, network.moments.mean)))
-
-    def is_steady(self, init: Initializer | None = None) -> bool:
-        """Whether single networks come near the ratio that is expected."""
-        return self.holds(init) and self.expect(init).spread <= WIDEST_SPREAD
-
-    def holds(self, init: Initializer | None = None, activation: Activation | None = None) -> bool:
-        """Whether the outlook can be relied on: few fluctuations, or a q that settles in spite of them.
-
-        Below an activation's half-stable sigma_b q does not settle. At moderate width and depth the ratio is
-        then decades below the one that the first order in 1 / width gives, more than its spread shows.
-        """
-        if self.expect(init, activation).spread <= SETTLED_SPREAD:
-            return True
-        model = self.config.model
-        half = half_stable(activation or model.activation)
-        bias_variance = (init or model.init).bias_variance(model.width) or 0.0
-        return half is None or sqrt(bias_variance) >= SETTLING * half.sigma_b
-
-    def room(self, depth: int) -> float:
-        """The decades that the first `depth` layers may take for a run of the config's seeds to be stable."""
-        edge, spread = self.config.analysis.stable_decades, self.expect().first(depth).spread
-        return edge - float(np.fmax(SPREADS * spread / sqrt(self.config.seeds), LEAST_ROOM * edge))
-
-    def balanced(self, init: Initializer, activation: Activation | None = None) -> Initializer | None:
-        """`init` at the scale where the whole ratio is expected to be 1, rounded to six digits."""
-        model = self.config.model
-        found = balance(
-            activation or model.activation, init, depth=model.depth, width=model.width,
-            features=self.data["features"], q_0=self.data["q_0"], bias=model.bias.value, first=1,
-        )  # fmt: skip
-        return None if found is None else _scaled(found, 1.0)
+LAYERS_TRIED = 4000  # over all schemes: as many balances as that allows, so that advice takes two seconds
+WIDENED = 16  # times as wide, at most, as a network is advised to be made
+SMALLER = 0.5  # of the weights as they are, below which weights are called smaller
 
 
 def advise(
-    config: Config, data: Mapping[str, Any], flow: Flow, symptoms: Iterable[Symptom]
+    config: Config,
+    data: Mapping[str, Any],
+    flow: Flow,
+    symptoms: Iterable[Symptom],
+    record: Mapping[str, NDArray[Any]],
 ) -> tuple[Advice, ...]:
-    """The advice for a run whose flow at initialization is `flow`, the most useful lever first."""
-    pulled: list[Advice] = []
-    model = config.model
-    predictable = model.init.law and model.width >= SMALLEST_WIDTH
-    if flow.verdict in UNSTABLE and predictable and Moments(model.activation, model.bias.value).in_reach:
-        theorist = Theorist(config, data)
-        with np.errstate(divide="ignore", invalid="ignore"):  # an activation that passes nothing: ln 0
-            pulled = [
-                advice for lever in (_initialization, _activation, _depth) for advice in lever(theorist)
-            ]
-    return (*pulled, *_optimizer(config, symptoms))
+    """The advice for a run whose flow at initialization is `flow`, the most useful lever first.
+
+    What comes first in the run comes first here: data of another scale, then the network as it is drawn,
+    then how fast it is trained, which no one can tell before the rest is well.
+    """
+    symptoms = tuple(symptoms)
+    first = tuple(_data(config, data, flow, symptoms))
+    theorist = Theorist(config, {**data, "q_0": 1.0} if first else data)
+    far_off = starts_far_off(config, data, float(record["loss"][0].mean()))
+    with np.errstate(divide="ignore", invalid="ignore"):  # an activation that passes nothing: ln 0
+        drawn = _drawn(theorist, flow, rescaled=bool(first), far_off=far_off)
+    advice = (*first, *(_with(first, one) for one in drawn))
+    if first or (drawn and (far_off or flow.verdict == "exploding")):
+        return advice
+    return (*advice, *learning_rates(config, symptoms, record, passes=not drawn))
+
+
+def _drawn(theorist: Theorist, flow: Flow, *, rescaled: bool, far_off: bool) -> tuple[Advice, ...]:
+    """Advice on the network as drawn; on its weights alone where its outputs are `far_off` their targets."""
+    found: tuple[Advice, ...] = ()
+    if flow.verdict in UNSTABLE and _predictable(theorist):
+        found = tuple(_network(theorist, rescaled))
+    if not far_off or rescaled:
+        return found
+    weights = tuple(one for one in found if one.lever == "initialization")
+    return weights or found or tuple(_smaller(theorist))
+
+
+def _predictable(theorist: Theorist) -> bool:
+    model = theorist.config.model
+    wide = model.init.law is not None and model.width >= SMALLEST_WIDTH
+    return wide and Moments(model.activation, model.bias.value).in_reach
+
+
+def _data(
+    config: Config, data: Mapping[str, Any], flow: Flow, symptoms: tuple[Symptom, ...]
+) -> Iterator[Advice]:
+    """Data brought to scale 1, where theirs is far from it and something goes wrong."""
+    scales = far_scales(data)
+    troubled = flow.verdict in UNSTABLE or any(symptom.name == DATA_SCALE for symptom in symptoms)
+    if scales and troubled and can_standardize(config, data):
+        sizes = " and ".join(f"{name} of root mean square {scale:.3g}" for name, scale in scales.items())
+        words = f"bring {sizes} to mean 0 and variance 1, for which weights and learning rates are made"
+        yield Advice("data", {"data.standardize": True}, None, None, None, words)
+
+
+def _with(first: tuple[Advice, ...], advice: Advice) -> Advice:
+    """Advice together with what was advised first."""
+    return replace(advice, set={**first[0].set, **advice.set}) if first else advice
+
+
+def _network(theorist: Theorist, rescaled: bool) -> Iterator[Advice]:
+    """The levers of theory; none where data of scale 1 alone make the network stable."""
+    if not (rescaled and abs(theorist.expect().ratio) < theorist.edge):
+        for lever in (_initialization, _activation, _depth):
+            yield from lever(theorist)
+
+
+def _smaller(theorist: Theorist) -> Iterator[Advice]:
+    """Weights that keep the gradient at z of variance 1, where the first outputs are beyond all bounds."""
+    model = theorist.config.model
+    sigma_w = float(critical_sigma_w(Moments(model.activation), 0.0))
+    own = sqrt(model.width * model.init.variance(model.width, model.width)) if model.init.law else inf
+    if sigma_w < SMALLER * own:
+        init = Gaussian(sigma_w=rounded(sigma_w))
+        words = f"the outputs at step 0 are far beyond the targets: draw smaller weights, {_settings(init)}"
+        yield Advice("initialization", {"model.init": plain(init)}, None, None, torch_line(init), words)
 
 
 def _initialization(theorist: Theorist) -> Iterator[Advice]:
@@ -151,19 +119,47 @@ def _initialization(theorist: Theorist) -> Iterator[Advice]:
     init = _steady_init(theorist)
     if init is None:
         return
+    settings: dict[str, Any] = {}
+    words = ""
+    if theorist.expect(init).spread > theorist.edge:
+        wider = _wider(theorist, init)
+        if wider is None:
+            return
+        theorist, init = wider
+        settings["model.width"] = theorist.config.model.width
+        words = (
+            f"make the layers {theorist.config.model.width} wide, so that single networks are stable, and "
+        )
     outlook = theorist.expect(init)
-    words = f"draw the weights so that the first layer's gradient equals the last's: {_settings(init)}"
+    settings["model.init"] = plain(init)
+    words += f"draw the weights so that the first layer's gradient equals the last's: {_settings(init)}"
     if not theorist.is_steady(init):
         words += f"; single networks still differ by 10^{outlook.spread:.1f}: make the layers wider"
-    yield Advice("initialization", {"model.init": plain(init)}, outlook.c(), None, torch_line(init), words)
+    words += _depth_looked_at(theorist)
+    yield Advice("initialization", settings, outlook.c(), None, torch_line(init), words)
+
+
+def _wider(theorist: Theorist, init: Initializer) -> tuple[Theorist, Initializer] | None:
+    """The theorist of layers so wide that single networks come near the ratio, and the init balanced."""
+    width = theorist.config.model.width
+    times = (theorist.expect(init).spread / (WIDEST_SPREAD * theorist.edge)) ** 2  # a variance goes as 1 / n
+    if times > WIDENED:
+        return None
+    theorist = theorist.with_width(2 ** ceil(log2(width * times)))
+    wider = theorist.balanced(init)
+    return None if wider is None or theorist.expect(wider).spread > theorist.edge else (theorist, wider)
+
+
+def _depth_looked_at(theorist: Theorist) -> str:
+    """The word on a network deeper than what is looked at."""
+    looked_at = theorist.depth
+    return "" if looked_at == theorist.config.model.depth else f" (found for {looked_at:,} layers)"
 
 
 def _steady_init(theorist: Theorist) -> Initializer | None:
     """The config's scheme, balanced; orthogonal weights or biases where single networks would stray."""
-    own = theorist.config.model.init
-    schemes = (own if _scale_key(own) else Gaussian(), Orthogonal(), *map(_with_bias, STEADYING))
     closest: tuple[tuple[bool, float], Initializer | None] = ((True, inf), None)
-    for scheme in schemes:
+    for scheme in _schemes(theorist):
         init = theorist.balanced(scheme)
         if init is None:
             continue
@@ -174,14 +170,20 @@ def _steady_init(theorist: Theorist) -> Initializer | None:
     return closest[1]
 
 
-def _with_bias(sigma_b: float) -> Initializer:
-    return Gaussian(sigma_b=sigma_b)
+def _schemes(theorist: Theorist) -> list[Initializer]:
+    """What is tried in turn; at depths beyond the width, only what lets q settle."""
+    own = theorist.config.model.init
+    schemes: list[Initializer] = [own if scale_key(own) else Gaussian(), Orthogonal()]
+    schemes += [Gaussian(sigma_b=sigma_b) for sigma_b in STEADYING]
+    if theorist.depth >= theorist.config.model.width:
+        schemes = [scheme for scheme in schemes if theorist.settles(scheme)]
+    return schemes[: max(1, LAYERS_TRIED // theorist.depth)]
 
 
 def _activation(theorist: Theorist) -> Iterator[Advice]:
     """The activation whose slopes fit the weights as they are."""
     outlooks = {name: theorist.expect(activation=ACTIVATIONS[name]()) for name in COMMON}
-    edge = theorist.config.analysis.stable_decades / 2
+    edge = theorist.edge / 2
     fitting = [name for name in COMMON if abs(outlooks[name].ratio) < edge]
     fitting = [name for name in fitting if theorist.holds(activation=ACTIVATIONS[name]())]
     if fitting:
@@ -195,7 +197,7 @@ def _activation(theorist: Theorist) -> Iterator[Advice]:
 def _other_activation(theorist: Theorist) -> Iterator[Advice]:
     """tanh with weights of its own, where the slopes have all but gone and none fits the weights."""
     tanh, own = ACTIVATIONS["tanh"](), theorist.config.model.init
-    init = theorist.balanced(own if _scale_key(own) else Gaussian(), tanh)
+    init = theorist.balanced(own if scale_key(own) else Gaussian(), tanh)
     if init is None or theorist.config.model.activation == tanh:
         return
     outlook = theorist.expect(init, tanh)
@@ -206,11 +208,11 @@ def _other_activation(theorist: Theorist) -> Iterator[Advice]:
 
 def _depth(theorist: Theorist) -> Iterator[Advice]:
     """The largest depth that theory expects to be surely stable, with everything else as it is."""
-    outlook, edge = theorist.expect(), theorist.config.analysis.stable_decades
+    outlook, edge = theorist.expect(), theorist.edge
     reach = np.maximum.accumulate(np.abs(np.cumsum(outlook.steps))) / LN10  # of 2, 3, .. layers
     within = range(2, 2 + int((reach < edge).sum()))
     depth = 1 + bisect_left(within, True, key=lambda depth: bool(reach[depth - 2] >= theorist.room(depth)))
-    if not 2 <= depth < theorist.config.model.depth:
+    if not 2 <= depth < theorist.depth:
         return
     words = f"{depth} layers keep the ratio of the first to the last within the stable range"
     log_chi = float(outlook.network.asymptote.log_chi[0])
@@ -219,37 +221,13 @@ def _depth(theorist: Theorist) -> Iterator[Advice]:
     yield Advice("depth", {"model.depth": depth}, outlook.c(depth), None, None, words)
 
 
-def _optimizer(config: Config, symptoms: Iterable[Symptom]) -> Iterator[Advice]:
-    if any(symptom.name in OVERSHOOT and symptom.step > 0 for symptom in symptoms):
-        lr = rounded(config.training.optimizer.lr / SLOWER)
-        words = f"the steps overshoot: a learning rate of {lr:g} takes them {SLOWER} times shorter"
-        yield Advice("optimizer", {"training.optimizer.lr": lr}, None, None, None, words)
-
-
-def _scaled(init: Initializer, factor: float) -> Initializer:
-    """`init` with its weights `factor` times as large, the scale rounded to six digits."""
-    key = _scale_key(init)
-    assert key is not None
-    changes: dict[str, Any] = {key: rounded(getattr(init, key) * factor)}
-    return replace(init, **changes)
-
-
-def _scale_key(init: Initializer) -> str | None:
-    return next((field.name for field in fields(init) if field.name in ("gain", "sigma_w")), None)
-
-
-def rounded(value: float) -> float:
-    """A float of at most six significant digits, short to type."""
-    return float(f"{value:.{DIGITS}g}")
-
-
 def plain(init: Initializer) -> dict[str, Any]:
     """An init as the config writes it."""
-    return {"name": init.name, **{field.name: getattr(init, field.name) for field in fields(init)}}
+    return {"name": init.name, **{each.name: getattr(init, each.name) for each in fields(init)}}
 
 
 def _settings(init: Initializer) -> str:
-    values = (f"{field.name} {getattr(init, field.name):.4g}" for field in fields(init))
+    values = (f"{each.name} {getattr(init, each.name):.4g}" for each in fields(init))
     return f"{init.name} with {', '.join(values)}"
 
 

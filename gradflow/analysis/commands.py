@@ -58,6 +58,7 @@ def overrides_of(settings: dict[str, Any]) -> list[str]:
     overrides: list[str] = []
     for key, value in settings.items():
         fields = dict(value) if isinstance(value, dict) else {"name": value}
-        overrides.append(f"{key}={fields.pop('name')}")
+        name = fields.pop("name")
+        overrides.append(f"{key}={written(name) if isinstance(name, bool) else name}")
         overrides += [f"{key}.{field}={inner}" for field, inner in fields.items()]
     return overrides

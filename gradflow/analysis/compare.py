@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
-from math import hypot
+from math import hypot, isfinite
 from typing import TYPE_CHECKING, Any
 
 from gradflow.analysis.differences import Flat, flat, full_name, split
@@ -26,23 +26,41 @@ RESULTS = {  # a row's name for it -> where it stands in a Summary
     "verdict": "flow.initial.verdict",
     "borderline": "flow.initial.borderline",
     "transitions": "flow.initial.transitions",
+    "networks": "flow.initial.networks",
+    "dead_networks": "flow.initial.dead_networks",
+    "saturated": "flow.initial.saturated",
+    "symptoms": "symptoms",
     "loss_final": "training.loss_final",
     "loss_final_low": "training.loss_final_low",
     "loss_final_high": "training.loss_final_high",
     "accuracy_final": "training.accuracy_final",
+    "loss_test_final": "training.loss_test_final",
+    "accuracy_train_final": "training.accuracy_train_final",
+    "r2_train_final": "training.r2_train_final",
+    "r2_test_final": "training.r2_test_final",
+    "minibatch_loss_final": "training.minibatch_loss_final",
+    "evaluations": "training.evaluations",
+    "majority": "training.majority",
     "diverged_step": "training.diverged_step",
     "c_final": "flow.final.c",
     "c_final_low": "flow.final.c_low",
     "c_final_high": "flow.final.c_high",
     "log10_ratio_final": "flow.final.log10_ratio",
     "verdict_final": "flow.final.verdict",
+    "dead_networks_final": "flow.final.dead_networks",
+    "saturated_final": "flow.final.saturated",
     "sigmas": "theory.sigmas",
     "c_theory": "theory.c_finite_width",
     "log10_ratio_theory": "theory.log10_ratio",
 }
 _PLACES = [(name, *place.rpartition(".")[::2]) for name, place in RESULTS.items()]
 MEASURE = ("training.loss", "data")
-RANKED = ("loss_final", "ratio")  # by these a run that did not finish comes last
+RANKED = (
+    "loss_final",
+    "loss_test_final",
+    "minibatch_loss_final",
+    "ratio",
+)  # by these a run that did not finish comes last
 
 
 @dataclass(frozen=True)
@@ -132,10 +150,14 @@ class Comparison:
 
 
 def row_of(summary: Summary) -> Row:
-    """The row of a run."""
+    """The row of a run, its numbers as JSON holds them: those that are not finite are None."""
+    from gradflow.analysis.summary import strict  # most rows are read without
+
     flows = {name: {**vars(flow), "profile": vars(flow.profile)} for name, flow in vars(summary.flow).items()}
     parts = {"flow": flows, "theory": vars(summary.theory), "training": vars(summary.training)}
-    return row_from({**vars(summary), **parts}, summary.path)
+    return row_from(
+        strict({**vars(summary), **parts, "symptoms": [*map(vars, summary.symptoms)]}), summary.path
+    )
 
 
 def row_from(document: Mapping[str, Any], path: str) -> Row:
@@ -146,7 +168,7 @@ def row_from(document: Mapping[str, Any], path: str) -> Row:
         "training": document["training"],
     }  # fmt: skip
     values = {name: parts[part][key] for name, part, key in _PLACES}
-    values["path"] = path
+    values["path"], values["symptoms"] = path, ", ".join(one["name"] for one in document["symptoms"])
     if values["c_theory"] is None:
         values["c_theory"] = theory["c"]
     return Row(values, flat(document["config"]), tuple(initial["profile"]["log10_delta"]))
@@ -217,6 +239,8 @@ def _stand(row: Row, base: Row | None, name: str) -> Standing:
     if base is None or not (row.finished and base.finished) or not base["loss_final"]:
         return Standing()
     ours, theirs = row["loss_final"], base["loss_final"]
+    if not isfinite(ours / theirs):
+        return Standing()
     spread = _half(row), _half(base)
     if row["path"] == base["path"]:
         return Standing(1.0, None, name)

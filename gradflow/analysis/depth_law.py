@@ -6,21 +6,25 @@ across networks of growing depth ||dL/dW_1|| follows c^L, the reading that weigh
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from math import log
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.analysis.flow import exp_or_none
-from gradflow.analysis.intervals import over_networks
+from gradflow.analysis.differences import Flat, differing
+from gradflow.analysis.intervals import exp_or_none, over_networks
 from gradflow.analysis.summary import Number, Summary
 
 Array = NDArray[Any]
 
 FEWEST = 2  # depths that make a law
+DEPTH = "model.depth"
+LATER = (  # keys that change nothing at initialization
+    "training.optimizer", "training.steps", "training.clip_norm", "recording"
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +102,23 @@ def depth_law(layers: Sequence[FirstLayer]) -> DepthLaw:
         c_theory=_mean([layer.c_theory for layer in layers]),
         reason="no seed has a gradient at every depth" if lost else None,
     )
+
+
+def laws_across(networks: Iterable[tuple[Flat, FirstLayer | None]]) -> list[dict[str, Any]]:
+    """A law for each combination of what networks differ in at initialization, other than the depth.
+
+    As those keys, then the `DepthLaw`; [] where none differ in depth. One that failed has no first layer.
+    """
+    networks = list(networks)
+    keys = differing([config for config, _ in networks])
+    shared = [key for key in keys if key != DEPTH and not key.startswith(LATER)]
+    groups: dict[str, tuple[Flat, dict[int, FirstLayer]]] = {}
+    for config, layer in networks if DEPTH in keys else ():
+        values = {key: config.get(key, "") for key in shared}
+        found = groups.setdefault(repr(values), (values, {}))[1]
+        if layer:
+            found.setdefault(layer.depth, layer)
+    return [{**values, **asdict(depth_law(list(found.values())))} for values, found in groups.values()]
 
 
 def _law(depths: Sequence[int], logs: Array) -> Law:

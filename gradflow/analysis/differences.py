@@ -12,6 +12,7 @@ from gradflow.errors import InputError, did_you_mean
 Flat = dict[str, Any]
 
 RECORDED = "recorded"  # the data of norms that were recorded elsewhere: such a run knows few keys
+UNSEEN = ("name", "analysis", "sweep")  # keys that change nothing that is measured
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> Flat:
@@ -32,7 +33,8 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> Flat:
 def split(configs: Sequence[Flat]) -> tuple[Flat, list[str]]:
     """(what is the same in all, the keys that differ), both in the order of the configs.
 
-    A key that only some have differs, unless only runs recorded elsewhere lack it.
+    A key that only some have differs, unless only runs recorded elsewhere lack it, or it is null in the
+    others, as a key is that runs of older versions did not have.
     """
     known = [config for config in configs if config.get("data") != RECORDED] or list(configs)
     constant: Flat = {}
@@ -46,12 +48,31 @@ def split(configs: Sequence[Flat]) -> tuple[Flat, list[str]]:
     return constant, differing
 
 
+def differing(configs: Sequence[Flat]) -> list[str]:
+    """The keys whose values are not the same in all and may change what is measured, in their order.
+
+    A setting of a choice counts if it differs between configs that made the same choice.
+    """
+    _, keys = split(configs)
+    return [key for key in keys if key.split(".")[0] not in UNSEEN and _differs(configs, key)]
+
+
+def _differs(configs: Sequence[Flat], key: str) -> bool:
+    choice = key.rpartition(".")[0]
+    found: dict[str, Any] = {}
+    return any(
+        found.setdefault(repr(config.get(choice)), config[key]) != config[key]
+        for config in configs
+        if key in config
+    )
+
+
 def _held(key: str, configs: Sequence[Flat]) -> list[Any]:
-    """The values of a key that all have and in which all agree, else []."""
+    """The values of a key in which all agree, else []; one that lacks the key has a null."""
     try:
         values = list(map(itemgetter(key), configs))
     except KeyError:
-        return []
+        values = [config.get(key) for config in configs]
     return values if values.count(values[0]) == len(values) else []
 
 

@@ -1,12 +1,14 @@
 """A condition on a row, such as abs(log10_ratio) > 2: numbers, names, comparisons, and / or / not, no code.
 
-A value that is missing makes whatever needs it missing too, and a missing condition is not fulfilled.
+`in` looks for a text in a text: 'loss-stalled' in symptoms. A value that is missing
+makes whatever needs it missing too, and a missing condition is not fulfilled.
 """
 
 from __future__ import annotations
 
 import ast
 import operator
+import warnings
 from collections.abc import Callable, Iterable
 from math import log10
 from typing import Any
@@ -26,6 +28,10 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
 }
+_INSIDE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.In: lambda part, whole: part in whole,
+    ast.NotIn: lambda part, whole: part not in whole,
+}
 _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -35,8 +41,11 @@ _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 _FUNCTIONS: dict[str, Callable[[Any], Any]] = {"abs": abs, "log10": log10}
 
 
-def parse_condition(text: str, names: Iterable[str]) -> Callable[[Any], bool]:
-    """The test that a condition makes of a row that has these names. InputError if it is none."""
+def parse_condition(text: str, names: Iterable[str]) -> Callable[[Any], bool | None]:
+    """The test that a condition makes of a row that has these names; None: what it needs is missing.
+
+    InputError if it is none.
+    """
     return _Parser(text, list(names)).condition()
 
 
@@ -46,19 +55,22 @@ class _Parser:
     def __init__(self, text: str, names: list[str]) -> None:
         self.text, self.names = text, names
 
-    def condition(self) -> Callable[[Any], bool]:
+    def condition(self) -> Callable[[Any], bool | None]:
         if len(self.text) > LONGEST:
             raise InputError(f"a condition has at most {LONGEST:,} characters")
         try:
-            read = self.read(ast.parse(self.text.strip(), mode="eval").body)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of 1if c else 2, which is refused
+                tree = ast.parse(self.text.strip(), mode="eval")
+            read = self.read(tree.body)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             raise self.refused("is no condition: write one such as 'abs(log10_ratio) > 2'") from None
 
-        def holds(row: Any) -> bool:
+        def holds(row: Any) -> bool | None:
             value = read(row)
-            if value is not None and not isinstance(value, bool):
-                raise self.refused("is a value, not a condition: compare it with something, as in 'c < 0.9'")
-            return value is True
+            if value is None or isinstance(value, bool):
+                return value
+            raise self.refused("is a value, not a condition: compare it with something, as in 'c < 0.9'")
 
         return holds
 
@@ -103,15 +115,20 @@ class _Parser:
         """a < b < c as a < b and b < c."""
         parts = []
         for left, op, right in zip(nodes, ops, nodes[1:], strict=False):
-            if type(op) not in _COMPARISONS:
+            if type(op) in _INSIDE:
+                parts.append(_on_two(_INSIDE[type(op)], self.text_of(left), self.text_of(right)))
+            elif type(op) in _COMPARISONS:
+                read = self.read if isinstance(op, ast.Eq | ast.NotEq) else self.number
+                parts.append(_on_two(_COMPARISONS[type(op)], read(left), read(right)))
+            else:
                 raise self.refused(f"compares in a way that a condition cannot: {_ALLOWED}")
-            equal = isinstance(op, ast.Eq | ast.NotEq)
-            sides = [self.read(side) if equal else self.number(side) for side in (left, right)]
-            parts.append(_on_two(_COMPARISONS[type(op)], *sides))
         return _both(parts, any_of=False)
 
     def number(self, node: ast.expr) -> Read:
         return self.typed(node, (int, float), "is no number: compare it with == or !=")
+
+    def text_of(self, node: ast.expr) -> Read:
+        return self.typed(node, str, "is no text: `in` looks for one text in another")
 
     def truth(self, node: ast.expr) -> Read:
         return self.typed(node, bool, "is neither true nor false: compare it with something")
@@ -130,7 +147,9 @@ class _Parser:
         return checked
 
 
-_ALLOWED = "there are names, numbers, texts in quotes, + - * /, < <= > >= == !=, and, or, not, abs(), log10()"
+_ALLOWED = (
+    "there are names, numbers, texts in quotes, + - * /, < <= > >= == !=, in, and, or, not, abs(), log10()"
+)
 
 
 def _on_one(function: Callable[[Any], Any], read: Read) -> Read:

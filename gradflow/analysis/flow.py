@@ -7,16 +7,17 @@ number, is the best estimator of ln c; networks are independent, so their mean i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from math import exp, log
+from dataclasses import dataclass, replace
+from math import log
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.analysis.intervals import Estimate, along_series, over_networks
+from gradflow.analysis.intervals import Estimate, exp_or_none, mean_increment
 from gradflow.analysis.summary import Flow, Number, Numbers, Profile
-from gradflow.analysis.verdict import verdict_of
+from gradflow.analysis.verdict import are_most, verdict_of
+from gradflow.analysis.weakest import weakest
 
 Array = NDArray[Any]
 Row = Mapping[str, Array]  # arrays of the record at one step, each (layers, networks)
@@ -25,6 +26,7 @@ LN10 = log(10.0)
 PROFILE_LAYERS = 200
 DRAWN_DIGITS = 7  # of what is there to be drawn, decimals of logs: more would double summary.json for nothing
 DEPTHS = (10, 20, 50, 100)
+NO_STEP = "c needs two hidden layers: there is no step between layers"
 POWER_EVIDENCE = 2.0  # difference in T ln(residual) from which a power law is preferred: 2.7 times as likely
 POWER_FEWEST = 10  # increments; of two that are random one in five would look like a power law
 
@@ -50,7 +52,8 @@ def measure(log_delta: Array) -> Measured:
         return Measured(None, None, alive)
     first, _ = window(len(log_delta))
     rising = increments(log_delta[:, alive])
-    return Measured(_mean(rising[first - 1 :]), _mean(rising).scaled(len(rising)), alive)
+    ratio = mean_increment(rising).scaled(len(rising))
+    return Measured(mean_increment(rising[first - 1 :]), ratio, alive)
 
 
 def increments(log_delta: Array) -> Array:
@@ -58,70 +61,88 @@ def increments(log_delta: Array) -> Array:
     return -np.diff(log_delta, axis=0)
 
 
-def _mean(rising: Array) -> Estimate:
-    """Over networks if there are several, else over the layers of the one."""
-    return over_networks(rising.mean(axis=0)) if rising.shape[1] > 1 else along_series(rising[:, 0])
-
-
 def fit_flow(row: Row, step: int, stable_decades: float = 1.0) -> Flow:
     """The Flow of one row; `row` has `log_delta_norm`, and what else it has goes into factors and profile."""
+    log_delta, blank = row["log_delta_norm"], _blank(row, step)
+    networks, dead_networks = log_delta.shape[1], blank.dead_networks or 0
+    if not (log_delta < np.inf).all():  # nan fails this too
+        return replace(blank, verdict="overflow", reason=f"the delta norms are not finite at step {step}")
+    measured = measure(log_delta)
+    dead = _dead(log_delta) if dead_networks else None
+    if dead_networks == networks:
+        return replace(blank, verdict="dead", reason=dead)
+    if measured.log_c is None or measured.log_ratio is None:
+        found = replace(blank, reason="; ".join(filter(None, (dead, NO_STEP))))
+    else:
+        found = _with_c(blank, row, measured, measured.log_c, measured.log_ratio, stable_decades)
+        found = replace(found, reason=dead)
+    return replace(found, verdict="dead", borderline=False) if are_most(dead_networks, networks) else found
+
+
+def _blank(row: Row, step: int) -> Flow:
+    """What is known of a flow whether or not it has a c."""
     log_delta = row["log_delta_norm"]
     depth, networks = log_delta.shape
-    profile = _profile(row)
-    blank = Flow(step, transitions=depth - 1, layers=window(depth), profile=profile)
-    if not (log_delta < np.inf).all():  # nan fails this too
-        return _without_c(blank, "overflow", f"the delta norms are not finite at step {step}")
-    measured = measure(log_delta)
-    if not measured.alive.any():
-        return _without_c(blank, "dead", _dead(log_delta))
-    if measured.log_c is None or measured.log_ratio is None:
-        return _without_c(blank, "undetermined", "c needs two hidden layers: there is no step between layers")
-    lost = networks - int(measured.alive.sum())
-    reason = f"{lost} of {networks} networks are dead and left out: {_dead(log_delta)}" if lost else None
-    return _with_c(blank, row, measured, measured.log_c, measured.log_ratio, stable_decades, reason)
-
-
-def _without_c(flow: Flow, verdict: str, reason: str) -> Flow:
-    return Flow(flow.step, layers=flow.layers, transitions=flow.transitions, verdict=verdict, reason=reason,
-                profile=flow.profile)  # fmt: skip
+    return Flow(
+        step,
+        transitions=depth - 1,
+        layers=window(depth),
+        networks=networks,
+        dead_networks=int(np.isneginf(log_delta).any(axis=0).sum()),
+        saturated=_saturated(row),
+        profile=_profile(row),
+    )
 
 
 def _dead(log_delta: Array) -> str:
     """Which layer stops the gradient: the deepest whose delta is exactly 0, in the first such network."""
     zero = np.isneginf(log_delta)
+    dead, networks = int(zero.any(axis=0).sum()), zero.shape[1]
     network = int(np.argmax(zero.any(axis=0)))
     layer = int(np.flatnonzero(zero[:, network])[-1]) + 1
-    return f"no gradient passes layer {layer} (delta is exactly 0 on every sample)"
+    words = f"no gradient passes layer {layer} (delta is exactly 0 on every sample)"
+    if networks == 1:
+        return words
+    who = f"all {networks} networks are dead" if dead == networks else _left_out(dead, networks)
+    return f"{who}: {'in the first of them ' if dead > 1 else ''}{words}"
+
+
+def _left_out(dead: int, networks: int) -> str:
+    return f"{dead} of {networks} networks {'is' if dead == 1 else 'are'} dead and left out"
+
+
+def _saturated(row: Row) -> Number:
+    """The share of saturated unit x sample, mean over networks, in the layer that has most of them."""
+    if "saturated" not in row:
+        return None
+    share = float(row["saturated"].mean(axis=1).max())
+    return share if np.isfinite(share) else None
 
 
 def _with_c(
-    flow: Flow, row: Row, measured: Measured, log_c: Estimate, log_ratio: Estimate, stable_decades: float,
-    reason: str | None,
-) -> Flow:  # fmt: skip
+    flow: Flow, row: Row, measured: Measured, log_c: Estimate, log_ratio: Estimate, stable_decades: float
+) -> Flow:
     decades = log_ratio.scaled(1 / LN10)
     verdict, borderline = verdict_of(decades.mean, decades.low, decades.high, stable_decades)
     depth, first = flow.transitions + 1, flow.layers[0]
     rising = increments(row["log_delta_norm"][:, measured.alive]).mean(axis=1)
-    return Flow(
-        step=flow.step,
+    return replace(
+        flow,
         c=exp_or_none(log_c.mean),
         c_low=exp_or_none(log_c.low),
         c_high=exp_or_none(log_c.high),
         interval=log_c.method,
-        layers=flow.layers,
         log10_ratio=decades.mean,
         log10_ratio_low=decades.low,
         log10_ratio_high=decades.high,
-        transitions=flow.transitions,
         verdict=verdict,
         borderline=borderline,
-        reason=reason,
         law=law(rising[first - 1 :], first),
         weight_factor=_factor(row, "log_weight_factor", flow, measured.alive),
         slope_factor=_factor(row, "log_slope_factor", flow, measured.alive),
         efold_layers=1 / abs(log_c.mean) if log_c.mean else None,
         c_power_depth={str(n): exp_or_none(n * log_c.mean) for n in sorted({*DEPTHS, depth})},
-        profile=flow.profile,
+        weakest=weakest(row, measured.alive, first, stable_decades),
     )
 
 
@@ -181,8 +202,3 @@ def drawn(values: Iterable[Number]) -> Numbers:
 def numbers(values: Array) -> Numbers:
     """Plain floats; None for those that are not finite."""
     return tuple(float(value) if np.isfinite(value) else None for value in values)
-
-
-def exp_or_none(value: float | None) -> Number:
-    """e^value; None where a float cannot hold it."""
-    return None if value is None or value > 709 else exp(value)

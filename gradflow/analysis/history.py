@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.analysis.flow import DRAWN_DIGITS, LN10, Measured, drawn, exp_or_none, measure, numbers
+from gradflow.analysis.flow import DRAWN_DIGITS, LN10, Measured, drawn, measure, numbers
+from gradflow.analysis.intervals import exp_or_none
 from gradflow.analysis.summary import Flip, History
-from gradflow.analysis.verdict import verdict_of
+from gradflow.analysis.verdict import are_most, verdict_of
 
 Array = NDArray[Any]
 
@@ -47,14 +48,14 @@ def _log10_ratio(measured: Measured) -> float | None:
 
 
 def row_verdicts(log_delta: Array, stable_decades: float) -> list[str]:
-    """The verdict at every row of (rows, layers, networks), from the networks that are alive."""
+    """The verdict at every row of (rows, layers, networks), from the networks that are alive if most are."""
     with np.errstate(invalid="ignore"):
         ratio = (log_delta[:, 0] - log_delta[:, -1]) / LN10
     alive, finite = np.isfinite(ratio), np.asarray((log_delta < np.inf).all(axis=(1, 2)))
     return [
         "overflow" if not usable
-        else verdict_of(float(row[kept].mean()), None, None, stable_decades)[0] if kept.any()
-        else "dead"
+        else "dead" if are_most(int((~kept).sum()), len(kept))
+        else verdict_of(float(row[kept].mean()), None, None, stable_decades)[0]
         for row, kept, usable in zip(ratio, alive, finite, strict=True)
     ]  # fmt: skip
 

@@ -75,6 +75,16 @@ def along_series(values: Array) -> Estimate:
     return Estimate(mean, sqrt(max(variance, 0.0) / (count - 1)), count - 1, OVER_LAYERS)
 
 
+def mean_increment(rising: Array) -> Estimate:
+    """The mean of increments (layers, networks): over networks if there are several, else along the one."""
+    return over_networks(rising.mean(axis=0)) if rising.shape[1] > 1 else along_series(rising[:, 0])
+
+
+def exp_or_none(value: float | None) -> float | None:
+    """e^value; None where a float cannot hold it."""
+    return None if value is None or value > 709 else exp(value)
+
+
 def newey_west_lag(count: int) -> int:
     """floor(4 (T / 100)^(2/9)): how many neighbours of T values are taken to be correlated."""
     return int(4 * (count / 100) ** (2 / 9))

@@ -6,7 +6,7 @@ all layers whatever c is (Glorot & Bengio 2010, eq. 14).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from gradflow.analysis.flow import fit_flow
 from gradflow.analysis.history import history_of, row_verdicts
 from gradflow.analysis.summary import Flow, Flows, Summary, Theory, TrainingResult
 from gradflow.analysis.underflow import edge_of, of_underflow, smallest_of
+from gradflow.analysis.weakest import weakest_symptom
 from gradflow.recording import PER_LAYER
 
 Array = NDArray[np.float64]
@@ -76,8 +77,9 @@ def summarize_outside(id: str, config: dict[str, Any], recording: Mapping[str, A
     Norms that are not finite in the last row make it diverged; those of other rows are told in the reasons.
     """
     kind, log_delta = config["data"]["kind"], recording["log_delta_norm"]
-    lost = Lost.of(recording["step"], recording[KINDS[kind]], kind, config["data"]["layers"])
-    first, last = (lost.told(_flow(recording, row, kind), row) for row in (0, len(log_delta) - 1))
+    names = config["data"]["layers"]
+    lost = Lost.of(recording["step"], recording[KINDS[kind]], kind, names)
+    first, last = (lost.told(_flow(recording, row, kind, names), row) for row in (0, len(log_delta) - 1))
     start = lost.start
     return Summary(
         id=id,
@@ -94,6 +96,7 @@ def summarize_outside(id: str, config: dict[str, Any], recording: Mapping[str, A
             if start is None
             else f"the {kind} norms are not finite: {lost.where(start)}",
         ),
+        symptoms=weakest_symptom((first, last)),
         history=history_of(recording, STABLE_DECADES, PATIENCE, _verdicts(log_delta)),
     )
 
@@ -141,13 +144,16 @@ class Lost:
         return replace(flow, reason="; ".join(filter(None, (flow.reason, words))))
 
 
-def _flow(recording: Mapping[str, Array], row: int, kind: str) -> Flow:
+def _flow(recording: Mapping[str, Array], row: int, kind: str, names: Sequence[str]) -> Flow:
     arrays = {name: recording[name][row] for name in KINDS.values()}
     flow = fit_flow(arrays, int(recording["step"][row]), STABLE_DECADES)
-    if kind == "delta":
-        smallest = smallest_of(recording["log_delta_norm"])
-        return of_underflow(flow, arrays["log_delta_norm"], smallest, STABLE_DECADES)
-    return replace(flow, verdict="undetermined", reason=NO_C)
+    if kind != "delta":
+        return replace(flow, verdict="undetermined", reason=NO_C, dead_networks=None)
+    if flow.weakest:
+        flow = replace(flow, weakest=replace(flow.weakest, name=names[flow.weakest.layer - 1]))
+    return of_underflow(
+        flow, arrays["log_delta_norm"], smallest_of(recording["log_delta_norm"]), STABLE_DECADES
+    )
 
 
 def _verdicts(log_delta: Array) -> list[str]:

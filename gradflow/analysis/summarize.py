@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 from gradflow.analysis.advice import advise
 from gradflow.analysis.flow import fit_flow, measure
 from gradflow.analysis.history import history_of
-from gradflow.analysis.intervals import over_networks
+from gradflow.analysis.learning import curves_until, evaluation_of, training_result
 from gradflow.analysis.predictions import inputs_of, predicted, theory_of
-from gradflow.analysis.summary import Flow, Flows, Summary, Theory, TrainingResult
+from gradflow.analysis.scales import scale_symptom
+from gradflow.analysis.summary import Flow, Flows, Samples, Summary, Theory
 from gradflow.analysis.symptoms import find_symptoms
+from gradflow.analysis.weakest import weakest_symptom
+from gradflow.nn.losses import LOSSES
 
 if TYPE_CHECKING:
     from gradflow.config import Config
@@ -30,10 +33,15 @@ def summarize(config: Config, recording: Recording, info: Mapping[str, Any]) -> 
     """The Summary of a run: `info` is its run.json; `path` is the id until a reader knows where it lies."""
     final, analysis = final_row(recording), config.analysis
     flows = Flows(flow_at(recording, 0, config), flow_at(recording, final, config))
-    usable = {name: array[: final + 1] for name, array in recording.items()}
-    chance = info["data"].get("chance") if config.training.loss == "cross_entropy" else None
+    curves = curves_until(recording, recording["step"][final])
+    rows = {name: array[: final + 1] for name, array in recording.items() if name not in curves}
+    usable, evaluation = {**rows, **curves}, info.get("evaluation")
+    chance = (evaluation or info["data"]).get("chance") if config.training.loss == "cross_entropy" else None
     epoch = ceil(info["data"]["samples"] / config.training.batch_size)
     symptoms = find_symptoms(usable, analysis, config.model.activation, info["outcome"], chance, epoch)
+    scale = scale_symptom(info["data"], symptoms)
+    first = () if scale is None else (scale,)
+    symptoms = (*first, *weakest_symptom((flows.initial, flows.final)), *symptoms)
     return Summary(
         id=config.id,
         path=config.id,
@@ -42,11 +50,21 @@ def summarize(config: Config, recording: Recording, info: Mapping[str, Any]) -> 
         config=config.plain(),
         flow=flows,
         theory=theory_beside(config, info["data"], recording),
-        training=training_result(config, recording, info["outcome"]),
+        training=training_result(recording, config.training.steps, info["outcome"], evaluation),
         symptoms=symptoms,
-        advice=advise(config, info["data"], flows.initial, symptoms),
+        advice=advise(config, info["data"], flows.initial, symptoms, usable),
         history=history_of(usable, analysis.stable_decades, analysis.patience),
+        data=samples_of(info["data"], config.training.loss),
+        evaluation=evaluation_of(curves_until(recording, recording["step"][-1]), evaluation),
     )
+
+
+def samples_of(data: Mapping[str, Any], loss: str) -> Samples:
+    """What `data` of a run.json says of the samples; older ones tell the task by chance or loss."""
+    classes = data["chance"] is not None if "chance" in data else LOSSES[loss].classes_only or None
+    told = None if classes is None else "classification" if classes else "regression"
+    sizes = {key: data[key] for key in ("samples", "features", "outputs")}
+    return Samples(**sizes, held_out=data.get("samples_test"), task=data.get("task", told))
 
 
 def flow_at(recording: Recording, row: int, config: Config) -> Flow:
@@ -64,13 +82,6 @@ def final_row(recording: Recording) -> int:
 def theory_beside(config: Config, data: Mapping[str, Any], recording: Recording) -> Theory:
     """The prediction, with the distance of the measured ln c from it, the finite-width shift included."""
     prediction = predicted(config, inputs_of(data))
-    log_c, expected = measure(recording["log_delta_norm"][0]).log_c, prediction.c_finite_width
+    first, expected = recording["log_delta_norm"][0], prediction.c_finite_width
+    log_c = measure(first).log_c if (first < np.inf).all() else None  # an overflow has no c
     return theory_of(prediction, log_c.sigmas_from(log(expected)) if log_c and expected else None)
-
-
-def training_result(config: Config, recording: Recording, outcome: Mapping[str, Any]) -> TrainingResult:
-    """How training went, from the losses (steps, networks)."""
-    loss = recording["loss"]
-    with np.errstate(over="ignore", invalid="ignore"):
-        first, last = over_networks(loss[0]), over_networks(loss[-1])
-    return TrainingResult(config.training.steps, first.mean, last.mean, last.low, last.high, **outcome)

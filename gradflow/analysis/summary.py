@@ -27,11 +27,47 @@ class Profile:
 
 
 @dataclass(frozen=True)
+class Weakest:
+    """The one layer that decides the ratio: its factor lies beyond what the spread of the others allows.
+
+    `factor` is ||delta_l|| / ||delta_{l+1}|| at l = `layer`, the weights of layer l + 1 times the slopes of
+    layer l; `cause_layer` is the one of the two whose weights or slopes are the cause. `allowed` is the
+    factor up to which the others' spread reaches. What follows is that of the layers without this factor.
+    """
+
+    layer: int
+    factor: float
+    allowed: float
+    cause: str | None = None  # weights | slopes | both; None: not recorded
+    cause_layer: int | None = None
+    name: str | None = None  # of a layer that was recorded elsewhere
+    c_without: Number = None
+    c_without_low: Number = None
+    c_without_high: Number = None
+    verdict_without: str = "undetermined"
+
+    @property
+    def called(self) -> str:
+        """The layer in a sentence: layer 31, or its own name if that is more than a number."""
+        name = self.name or f"{self.layer:,}"
+        return f"layer {name}" if name[0].isdigit() else name
+
+    @property
+    def by(self) -> str:
+        """The cause in words: the weights of layer 32; "" where it is not known."""
+        if self.cause is None or self.cause_layer is None:
+            return "weights and slopes alike" if self.cause else ""
+        return f"the {self.cause} of layer {self.cause_layer:,}"
+
+
+@dataclass(frozen=True)
 class Flow:
     """How the gradient flows through the layers at one step: c, its 95% interval, and the verdict.
 
     `c` is the geometric mean of ||delta_l|| / ||delta_{l+1}|| over `layers` (first, last); `log10_ratio` is
-    log10 of ||delta_1|| / ||delta_L||, over all `transitions` = L - 1.
+    log10 of ||delta_1|| / ||delta_L||, over all `transitions` = L - 1. Of `networks`, `dead_networks` pass no
+    gradient to the first layer: they are left out of what is measured, and the verdict is dead if they are
+    most. `saturated` is the share of saturated unit x sample in the layer that has most of them.
     """
 
     step: int
@@ -51,6 +87,10 @@ class Flow:
     weight_factor: Number = None
     slope_factor: Number = None
     efold_layers: Number = None
+    networks: int | None = None
+    dead_networks: int | None = None
+    saturated: Number = None
+    weakest: Weakest | None = None
     c_power_depth: dict[str, Number] = field(default_factory=dict)
     profile: Profile = Profile()
 
@@ -77,7 +117,11 @@ class Theory:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """How training went; losses are means over networks, with the t interval of the last."""
+    """How training went, means over networks with the t intervals of the losses at both ends.
+
+    `loss_*`, `accuracy_train_*` and `r2_train_*` are over the evaluated training samples, `*_test_*` over the
+    held-out ones, `accuracy_final` too; None where the row was not evaluated, as in runs of older versions.
+    """
 
     steps: int
     loss_initial: Number = None
@@ -87,6 +131,26 @@ class TrainingResult:
     accuracy_final: Number = None
     diverged_step: int | None = None
     diverged_reason: str | None = None
+    loss_initial_low: Number = None
+    loss_initial_high: Number = None
+    loss_test_initial: Number = None
+    loss_test_initial_low: Number = None
+    loss_test_initial_high: Number = None
+    loss_test_final: Number = None
+    loss_test_final_low: Number = None
+    loss_test_final_high: Number = None
+    accuracy_train_initial: Number = None
+    accuracy_train_final: Number = None
+    accuracy_test_initial: Number = None
+    accuracy_test_final: Number = None
+    r2_train_initial: Number = None
+    r2_train_final: Number = None
+    r2_test_initial: Number = None
+    r2_test_final: Number = None
+    minibatch_loss_initial: Number = None  # over the minibatch of the row alone
+    minibatch_loss_final: Number = None
+    evaluations: int = 0
+    majority: Number = None  # the share of the largest class in the samples of `accuracy_final`
 
 
 @dataclass(frozen=True)
@@ -105,7 +169,7 @@ class Symptom:
 class Advice:
     """One thing to change: the keys to set, the command that does it, and the c that theory then predicts."""
 
-    lever: str  # initialization | activation | depth | optimizer | architecture
+    lever: str  # data | initialization | activation | depth | optimizer | architecture
     set: dict[str, Any]
     predicted_c: Number
     command: str | None
@@ -131,8 +195,32 @@ class History:
     c_low: Numbers = ()
     c_high: Numbers = ()
     log10_ratio: Numbers = ()
-    loss: Numbers = ()  # mean over networks
+    loss: Numbers = ()  # of the minibatches, mean over networks
     flips: tuple[Flip, ...] = ()
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The curves over fixed samples, means over networks, at most 200 of their steps; () where there is none.
+
+    Every so many steps, `samples_*` of `of_*` samples of a part are evaluated. `majority_*` is the share of
+    the largest class in them, the accuracy of guessing it always; None if there are no classes.
+    """
+
+    every: int | None = None
+    samples_train: int = 0
+    samples_test: int = 0
+    of_train: int = 0
+    of_test: int = 0
+    majority_train: Number = None
+    majority_test: Number = None
+    steps: tuple[int, ...] = ()
+    loss_train: Numbers = ()
+    loss_test: Numbers = ()
+    accuracy_train: Numbers = ()
+    accuracy_test: Numbers = ()
+    r2_train: Numbers = ()
+    r2_test: Numbers = ()
 
 
 @dataclass(frozen=True)
@@ -141,6 +229,17 @@ class Flows:
 
     initial: Flow
     final: Flow
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What a run was trained on; `held_out` and `task` are None in a run of before they were recorded."""
+
+    samples: int
+    features: int
+    outputs: int
+    held_out: int | None = None
+    task: str | None = None  # classification | regression
 
 
 @dataclass(frozen=True)
@@ -158,6 +257,8 @@ class Summary:
     symptoms: tuple[Symptom, ...] = ()
     advice: tuple[Advice, ...] = ()
     history: History = History()
+    data: Samples | None = None  # of a run that failed, and of norms recorded elsewhere
+    evaluation: Evaluation = Evaluation()
 
     def document(self) -> dict[str, Any]:
         """The JSON document: plain values, numbers that are not finite as None."""
@@ -192,16 +293,23 @@ def summary_from(document: dict[str, Any]) -> Summary:
         symptoms=tuple(Symptom(**symptom) for symptom in document["symptoms"]),
         advice=tuple(Advice(**advice) for advice in document["advice"]),
         history=history_from(document["history"]),
+        data=Samples(**document["data"]) if document["data"] else None,
+        evaluation=Evaluation(**_tuples(document["evaluation"])),
     )
 
 
 def history_from(document: dict[str, Any]) -> History:
     """The History of its part of a document."""
-    columns = {key: tuple(values) for key, values in document.items() if key != "flips"}
-    return History(**columns, flips=tuple(Flip(**flip) for flip in document["flips"]))
+    return History(**{**_tuples(document), "flips": tuple(Flip(**flip) for flip in document["flips"])})
+
+
+def _tuples(document: dict[str, Any]) -> dict[str, Any]:
+    """The values, lists as tuples."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in document.items()}
 
 
 def flow_from(document: dict[str, Any]) -> Flow:
     """The Flow of its part of a document."""
     profile = Profile(**{key: tuple(values) for key, values in document["profile"].items()})
-    return Flow(**{**document, "layers": tuple(document["layers"]), "profile": profile})
+    weakest = Weakest(**found) if (found := document["weakest"]) else None
+    return Flow(**{**document, "layers": tuple(document["layers"]), "profile": profile, "weakest": weakest})

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
-from math import ceil, inf, log2
-from statistics import NormalDist
+from math import ceil, log2
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.flow import LN10
-from gradflow.analysis.intervals import Estimate, along_series
+from gradflow.analysis.sampling import BEFORE, sampling, sampling_of_logs
+from gradflow.analysis.saturation import bends_on_both_sides, ordinarily_saturated
 from gradflow.analysis.summary import Symptom, strict
+from gradflow.evaluation import STEP
 from gradflow.nn.activations import Activation
-from gradflow.nn.parts.activate import SATURATED
 
 if TYPE_CHECKING:
     from gradflow.config.schema import Analysis
@@ -31,10 +30,6 @@ Look = Callable[[Record, "Analysis", "Circumstances"], "Symptom | None"]
 
 FEW_LAYERS = 4  # below, there are no early layers to compare with later ones
 CONVERGED = 0.1  # of the first loss: one that is below has learnt what there is
-BEFORE = 10  # rows whose median loss a spike stands out from
-FEW_ROWS = 12  # below, neighbours that are alike leave a mean without a standard error to rely on
-ROUNDING = 1e-6  # of a loss, what float32 leaves open
-RANGES = 2  # of the losses of as many rows, in logs, that batches alone hardly make
 FALSE_ALARM = 0.01  # the probability, at most, that batches alone swing so long anywhere in a run
 HALF_LINEAR = 0.25  # share of saturated units at q = 1 from which it is the ordinary state, as for relu
 
@@ -88,52 +83,65 @@ def _frozen(record: Record, thresholds: Analysis, _: Circumstances) -> Symptom |
 
 def _stalled(record: Record, thresholds: Analysis, _: Circumstances) -> Symptom | None:
     """A loss that has stopped falling, far from fitted, and stays so to the end."""
-    loss, step = _loss(record), record["step"]
-    span = max(thresholds.stall_steps, _gap(step))  # so that a row is in each
-    if step[-1] < 2 * span:
+    (step, loss), span = _curve(record, thresholds), thresholds.stall_steps
+    if step[-1] < 2 * span or not np.isfinite(loss).all():
         return None
-    starts = span * np.arange((step[-1] + 1) // span)
-    means = np.array([loss[(step >= start) & (step < start + span)].mean() for start in starts])
-    best = np.minimum.accumulate(means)
-    falls = 1 - means[1:] / best[:-1]
+    ends = _apart(step, span)
+    best = np.minimum.accumulate(loss)[ends]
+    falls = 1 - best[1:] / best[:-1]
     going = np.flatnonzero(falls >= thresholds.stall_share)
     first = int(going[-1]) + 1 if len(going) else 0
     if first >= len(falls) or best[-1] < CONVERGED * loss[0]:
         return None
-    row = int(np.searchsorted(step, first * span))
     message = f"the loss has stalled: it falls by less than that share in {span} steps"
-    return _symptom("loss-stalled", record, row, None, falls[first], thresholds.stall_share, message)
+    found, limit = falls[first], thresholds.stall_share
+    return _symptom("loss-stalled", {"step": step}, int(ends[first]), None, found, limit, message)
 
 
 def _at_chance(record: Record, thresholds: Analysis, chance: float) -> Symptom | None:
-    """A loss that has come to be that of guessing, and stays so to the end.
+    """A loss that has come to be that of guessing, and stays so to the end, for a span at least.
 
-    It is looked at by halves of a span: one that falls by `stall_share` a span, as it should, is on its way
-    through chance, and leaves the band of that share around it within two spans. A shorter run tells nothing.
+    One that falls by `stall_share` a span, as it should, is on its way through chance. What is below chance,
+    however little, has learnt something. A run of less than two spans tells nothing.
     """
-    loss, step, share = _loss(record), record["step"], thresholds.stall_share
-    half = max(thresholds.stall_steps // 2, FEW_ROWS * _gap(step))
-    if step[-1] < 4 * half:
+    if STEP not in record:
+        return None  # what minibatches hide is not guessed at
+    (step, loss), share = _curve(record, thresholds), thresholds.stall_share
+    near = [*(np.abs(loss[::-1] / chance - 1) < share), False]
+    tail = slice(len(loss) - near.index(False), None)
+    spans = (step[-1] - step[tail]) / thresholds.stall_steps
+    if not len(spans) or spans[0] < 1 or step[-1] < 2 * thresholds.stall_steps:
         return None
-    ends = np.searchsorted(step, np.arange(step[-1], -1, -half), side="right")  # from the last half back
-    means = [along_series(loss[start:end]) for end, start in pairwise(ends)]
-    near = [_is_chance(mean, chance, share) for mean in means]
-    lasting = [*near, False].index(False)
-    if lasting < 2 or means[0].mean < (1 - share / 2) * means[1].mean:
+    mean, falling = float(loss[tail].mean()), 1 - loss[-1] / loss[tail][0] >= share * spans[0]
+    if falling or mean < (1 - share / 10) * chance or loss[-1] < (1 - share / 2) * mean:
         return None
-    last = along_series(loss[ends[2] : ends[0]])
     message = (
-        f"the loss stays at chance, that of guessing classes by their frequency ({chance:.4f}; the last "
-        f"{2 * half} steps have {last.low:.4f} to {last.high:.4f}, 95%): nothing of the inputs is learnt"
+        f"the loss stays at chance, that of guessing classes by their frequency ({chance:.4f}; from then on "
+        f"it is {loss[tail].min():.4f} to {loss[tail].max():.4f}): nothing of the inputs is learnt"
     )
-    return _symptom("loss-at-chance", record, int(ends[lasting]), None, last.mean, chance, message)
+    return _symptom("loss-at-chance", {"step": step[tail]}, 0, None, mean, chance, message)
 
 
-def _is_chance(loss: Estimate, chance: float, share: float) -> bool:
-    """Whether a whole interval is within `share` of chance, and not below: that is learning, however slow."""
-    assert loss.low is not None
-    assert loss.high is not None  # of at least FEW_ROWS values
-    return (1 - share) * chance < loss.low and (1 - ROUNDING) * chance < loss.high < (1 + share) * chance
+def _curve(record: Record, thresholds: Analysis) -> tuple[Array, Array]:
+    """Steps and losses (evals,) over the evaluated training samples, means over networks.
+
+    Of a run of an older version, whose minibatches alone are known, the means of theirs over spans of steps.
+    """
+    if STEP in record:
+        return record[STEP], record["loss_train"].mean(axis=1)
+    step, loss = record["step"], _loss(record)
+    span = max(thresholds.stall_steps, _gap(step))  # so that a row is in each
+    starts = span * np.arange(max(1, (step[-1] + 1) // span))
+    means = [loss[(step >= start) & (step < start + span)].mean() for start in starts]
+    return starts, np.array(means)
+
+
+def _apart(step: Array, span: int) -> Array:
+    """The rows, from the last one back, that lie `span` steps or more apart, in their order."""
+    rows = [len(step) - 1]
+    while (before := int(np.searchsorted(step, step[rows[-1]] - span, side="right"))) > 0:
+        rows.append(before - 1)
+    return np.array(rows[::-1])
 
 
 def _spike(record: Record, thresholds: Analysis, run: Circumstances) -> Symptom | None:
@@ -145,7 +153,7 @@ def _spike(record: Record, thresholds: Analysis, run: Circumstances) -> Symptom 
     factor = np.append(1.0, loss[1:] / before)
     # one that comes down from far below its start is noise of a good fit, not a jump
     rows = map(int, np.flatnonzero((factor > thresholds.spike_factor) & (loss > loss[0])))
-    row = next((row for row in rows if run.epoch == 1 or factor[row] > _sampling(loss, row, run.epoch)), None)
+    row = next((row for row in rows if run.epoch == 1 or factor[row] > sampling(loss, row, run.epoch)), None)
     if row is None:
         return None
     message = "the loss spikes to that many times its median of the steps before: the steps overshoot"
@@ -164,14 +172,14 @@ def _swinging(record: Record, thresholds: Analysis, run: Circumstances) -> Sympt
     row = _first_lasting(seen, thresholds.patience)
     if run.epoch > 1:
         sizes = np.where(seen, 1 + swing, 1.0)
-        row = _first_beyond_sampling(loss, sizes, thresholds.patience, run.epoch)
+        row = _first_beyondsampling(loss, sizes, thresholds.patience, run.epoch)
     if row is None:
         return None
     message = "the loss goes up and down by that share of itself, step by step: the steps overshoot"
     return _symptom("loss-swinging", record, row + 1, None, swing[row], thresholds.swing_share, message)
 
 
-def _first_beyond_sampling(loss: Array, factors: Array, patience: int, epoch: int) -> int | None:
+def _first_beyondsampling(loss: Array, factors: Array, patience: int, epoch: int) -> int | None:
     """The first row of a swing by `factors` (1: none) that the choice of the batches does not explain.
 
     Either it is larger than what the batches make of calmer rows, for `patience` rows, or it is too regular.
@@ -180,54 +188,59 @@ def _first_beyond_sampling(loss: Array, factors: Array, patience: int, epoch: in
     """
     regular = max(patience, ceil(2 * log2(len(loss) / FALSE_ALARM)))
     for row in _runs(factors > 1, min(patience, len(factors)) or 1):
-        larger = factors[row : row + patience].min() > _sampling(loss, row - 1, epoch)
+        larger = factors[row : row + patience].min() > sampling(loss, row - 1, epoch)
         if larger or (factors[row : row + regular] > 1).sum() == regular:
             return row
     return None
 
 
-def _sampling(loss: Array, row: int, epoch: int) -> float:
-    """The factor up to which batches explain that losses differ: in logs, twice the range of calmer rows.
+def _jump(record: Record, thresholds: Analysis, run: Circumstances) -> Symptom | None:
+    """A layer's gradient that changes by decades from one row to the next, beyond what batches make of it.
 
-    Those are the rows before, or the last ones where they are too few: an epoch, so that every hard sample is
-    among them, and as many as have BEFORE degrees of freedom: the batches of an epoch sum up to the same.
+    Of the networks that have one in both rows: a gradient that dies is told by the units that die.
     """
-    rows = max(ceil(BEFORE * epoch / (epoch - 1)), epoch)
-    calm = loss[row - rows : row] if row >= rows else loss[-rows:]
-    return float((calm.max() / calm.min()) ** RANGES) if len(calm) == rows else inf
+    norms, limit = record["log_delta_norm"], thresholds.jump_decades
+    living = np.isfinite(norms[1:]) & np.isfinite(norms[:-1])
+    changes = np.where(living, norms[1:] - norms[:-1], 0).sum(axis=2)
+    jumps = np.abs(changes) / np.maximum(living.sum(axis=2), 1) / LN10
+    for row in np.flatnonzero((jumps > limit).any(axis=1)).tolist():
+        layer = int(np.argmax(jumps[row]))
+        if run.epoch == 1 or jumps[row, layer] * LN10 > sampling_of_logs(
+            _mean_of_finite(norms[:, layer]), row + 1, run.epoch
+        ):
+            message = "the gradient jumps by that many decades from one step to the next"
+            return _symptom("gradient-jump", record, row + 1, layer + 1, jumps[row, layer], limit, message)
+    return None
 
 
-def _jump(record: Record, thresholds: Analysis, _: Circumstances) -> Symptom | None:
-    """A layer's gradient that changes by decades from one row to the next."""
-    jumps = np.abs(np.diff(record["log_delta_norm"].mean(axis=2), axis=0)) / LN10
-    rows = np.flatnonzero((jumps > thresholds.jump_decades).any(axis=1))
-    if not len(rows):
-        return None
-    row = int(rows[0])
-    layer, limit = int(np.nanargmax(jumps[row])), thresholds.jump_decades  # nan: dead in both rows
-    message = "the gradient jumps by that many decades from one step to the next"
-    return _symptom("gradient-jump", record, row + 1, layer + 1, jumps[row, layer], limit, message)
+def _mean_of_finite(values: Array) -> Array:
+    """The mean over the networks of (rows, networks) that have a finite value; nan where none has."""
+    finite = np.isfinite(values)
+    return np.asarray(np.where(finite, values, 0).sum(axis=1) / finite.sum(axis=1))
 
 
 def _saturated(record: Record, thresholds: Analysis, run: Circumstances) -> Symptom | None:
     """Units whose slope has all but gone, where the activation bends on both sides."""
-    if _ordinarily_saturated(run.activation) > HALF_LINEAR:
-        return None
+    ordinary, limit = ordinarily_saturated(run.activation), thresholds.saturated_share
+    if ordinary > HALF_LINEAR:
+        if not bends_on_both_sides(run.activation):
+            return None
+        limit = ordinary + (1 - ordinary) * limit
     share = record["saturated"].mean(axis=2)
-    row = _first_lasting((share > thresholds.saturated_share).any(axis=1), thresholds.patience)
+    row = _first_lasting((share > limit).any(axis=1), thresholds.patience)
     if row is None:
         return None
     layer = int(np.argmax(share[row]))
     message = f"units are saturated: that share of unit x sample, {share[0, layer]:.0%} at step 0"
-    limit = thresholds.saturated_share
     return _symptom("saturated-units", record, row, layer + 1, share[row, layer], limit, message)
 
 
-def _dead(record: Record, thresholds: Analysis, _: Circumstances) -> Symptom | None:
-    """Units that have come to pass no gradient on any sample of the batch."""
+def _dead(record: Record, thresholds: Analysis, run: Circumstances) -> Symptom | None:
+    """Units that have come to pass no gradient on any sample: on none of the batches that hold them all."""
     share = record["dead"].mean(axis=2)
     grown = share - share[0]
-    row = _first_lasting((grown > thresholds.dead_growth).any(axis=1), thresholds.patience)
+    lasting = max(thresholds.patience, run.epoch)
+    row = _first_lasting((grown > thresholds.dead_growth).any(axis=1), lasting)
     if row is None:
         return None
     layer = int(np.argmax(grown[row]))
@@ -273,9 +286,3 @@ def _runs(seen: Array, patience: int) -> Iterator[int]:
     for row in range(len(seen) - patience + 1):
         if seen[row : row + patience].all():
             yield row
-
-
-def _ordinarily_saturated(activation: Activation) -> float:
-    """The share of units that count as saturated for z of unit variance: 1/2 for relu, 0 for tanh."""
-    z = np.array([NormalDist().inv_cdf((i + 0.5) / 400) for i in range(400)])
-    return float((np.abs(activation.derivative(z)) < SATURATED * activation.steepest).mean())

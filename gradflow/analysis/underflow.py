@@ -76,7 +76,7 @@ def of_underflow(flow: Flow, log_delta: Array, smallest: float, stable_decades: 
         return flow
     if flow.verdict != "dead":
         words = f"{lost.sum()} of {lost.size} networks fall to 0 at the edge of {edge.dtype} and are left out"
-        return replace(flow, reason=f"{words}. {edge.remedy}")
+        return replace(flow, reason=f"{words}. {edge.remedy}", dead_networks=0)
     dead = int(np.flatnonzero(np.isneginf(log_delta).any(axis=1))[-1])
     rest = log_delta[dead + 1 :]
     above = fit_flow({"log_delta_norm": rest}, flow.step, stable_decades)
@@ -86,4 +86,4 @@ def of_underflow(flow: Flow, log_delta: Array, smallest: float, stable_decades: 
         f"delta is 0 up to layer {dead + 1}, where the numbers of {edge.dtype} end: it is {reached}. "
         f"{edge.remedy}{passing}"
     )
-    return replace(flow, verdict="vanishing", reason=reason)
+    return replace(flow, verdict="vanishing", reason=reason, dead_networks=0)

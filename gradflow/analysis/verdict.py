@@ -21,6 +21,11 @@ def verdict_of(ratio: float, low: float | None, high: float | None, edge: float)
     return verdict, low < -edge < high or low < edge < high
 
 
+def are_most(dead: int, networks: int) -> bool:
+    """Whether more than half are dead, so that the others, whatever they do, are no verdict on the config."""
+    return 2 * dead > networks
+
+
 def unstable_depth(flow: Flow, stable_decades: float) -> int | None:
     """The depth from which c^(depth - 1) leaves the stable range; None where c is 1 or unknown.
 

@@ -60,7 +60,7 @@ def outcome() -> int:
     try:
         code = app(sys.argv[1:] or ["--help"], prog_name="gradflow", standalone_mode=False)
         return code if isinstance(code, int) else 0
-    except ReaderGone:
+    except (ReaderGone, SystemExit):  # typer makes the latter where the reader of its --help has gone
         silence()
         return READER_GONE
     except InputError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from gradflow.cli.options import ConfigFile, Json, Overrides
-from gradflow.cli.output import emit_document, emit_page
+from gradflow.cli.output import emit_document, emit_page, noting
 
 
 def check(config: ConfigFile, overrides: Overrides = None, json: Json = False) -> None:
@@ -20,7 +20,7 @@ def check(config: ConfigFile, overrides: Overrides = None, json: Json = False) -
     from gradflow.report.gradient_pages import check_page
     from gradflow.trace import check_gradients
 
-    study = load_config(config, overrides or ())
+    study = load_config(config, overrides or (), noting(quiet=False))
     found = check_gradients(study.plan, load_data(study.data))
     if json:
         emit_document(found.document())

@@ -8,7 +8,7 @@ import typer
 
 from gradflow.cli.options import RUNS, Json, Quiet, RunsDir
 from gradflow.cli.output import note
-from gradflow.cli.tables import Csv, Md, emit_table, warn
+from gradflow.cli.tables import Csv, Md, emit_table, refuse_unused, warn
 from gradflow.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,22 +39,29 @@ Baseline = Annotated[
 Pivot = Annotated[
     tuple[str, str] | None, typer.Option(metavar="ROW COL", help="A map over two keys, such as depth init.")
 ]
-Value = Annotated[str, typer.Option(help="What the map shows: c, log10_ratio, verdict or loss_final.")]
+Value = Annotated[
+    str | None, typer.Option(help="What the map shows: c (the default), log10_ratio, verdict or loss_final.")
+]
 Theory = Annotated[bool, typer.Option("--theory", help="Theory's value beside each of the map.")]
 FailIf = Annotated[
-    str | None, typer.Option(metavar="EXPR", help="Exit code 3 if a row fulfils it: 'abs(log10_ratio) > 2'.")
+    str | None,
+    typer.Option(
+        metavar="EXPR",
+        help="Exit code 3 if a row fulfils it: 'abs(log10_ratio) > 2', 'dead_networks > 0', "
+        "\"'stalled' in symptoms\". A row in which a value is missing does not fulfil it.",
+    ),
 ]
 
 
 def compare(
     references: References = None, runs_dir: RunsDir = RUNS, sort: Sort = None, top: Top = None,
     columns: Columns = None, everything: All = False, baseline: Baseline = None, pivot: Pivot = None,
-    value: Value = "c", theory: Theory = False, fail_if: FailIf = None, json: Json = False, csv: Csv = False,
+    value: Value = None, theory: Theory = False, fail_if: FailIf = None, json: Json = False, csv: Csv = False,
     md: Md = False, quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Compare saved runs: what differs, c, the verdict, the loss.
 
-    c and the verdict are those at initialization, the loss is the final one.
+    c and the verdict are those at initialization, the loss is the final one, over training samples.
 
     \b
     Examples:
@@ -62,17 +69,35 @@ def compare(
       gradflow compare 'tanh-*' --sort loss_final --top 10
       gradflow compare depth-init-relu --pivot depth init --value c --theory
     """
+    refuse_unused_of(pivot, sort, top, columns, everything, baseline, value, theory, json, csv)
     found = comparison(references or ["*"], runs_dir, sort or ("loss_final" if top else None), baseline)
     warn(found.damaged, quiet)
-    failing = fulfilled(found, fail_if)
+    failing, undecided = fulfilled(found, fail_if)
     if pivot:
-        print_pivot(found, pivot, value, theory, json, csv, md)
+        print_pivot(found, pivot, value or "c", theory, json, csv, md)
     else:
         print_rows(found, columns, everything, top, json, csv, md)
+    if undecided:
+        note(f"{undecided} of {len(found.rows)} runs lack a value that {fail_if} needs", quiet)
     if failing:
         words = f"{len(failing)} of {len(found.rows)} runs fulfil {fail_if}, the first is {failing[0]['id']}"
         note(words, quiet)
         raise typer.Exit(FULFILLED)
+
+
+def refuse_unused_of(
+    pivot: tuple[str, str] | None, sort: str | None, top: int | None, columns: str | None, everything: bool,
+    baseline: str | None, value: str | None, theory: bool, json: bool, csv: bool,
+) -> None:  # fmt: skip
+    """InputError for options of the table that are given to the map, and the other way round."""
+    if pivot:
+        words = "a map over two keys shows all runs in the order of these"
+        refuse_unused(words, sort=sort, top=top, columns=columns, all=everything, baseline=baseline)
+        refuse_unused("--csv has the value alone", theory=csv and theory)
+    else:
+        refuse_unused("they are of a map: give its keys with --pivot", value=value, theory=theory)
+        refuse_unused("--json and --csv have every column", columns=columns if json or csv else None)
+        refuse_unused("--columns chooses them", all=columns is not None and everything)
 
 
 def comparison(references: list[str], runs: Path, sort: str | None, baseline: str | None) -> Comparison:
@@ -90,13 +115,14 @@ def comparison(references: list[str], runs: Path, sort: str | None, baseline: st
     return compare(rows, damaged, sort, base)
 
 
-def fulfilled(found: Comparison, condition: str | None) -> list[Row]:
-    """The rows that fulfil a condition. InputError if it is none."""
+def fulfilled(found: Comparison, condition: str | None) -> tuple[list[Row], int]:
+    """The rows that fulfil a condition, and how many lack what it needs. InputError if it is none."""
     from gradflow.analysis.expression import parse_condition
 
     if condition is None:
-        return []
-    return list(filter(parse_condition(condition, found.names()), found.rows))
+        return [], 0
+    holds = [*map(parse_condition(condition, found.names()), found.rows)]
+    return [row for row, held in zip(found.rows, holds, strict=True) if held], holds.count(None)
 
 
 def print_rows(

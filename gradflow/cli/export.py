@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gradflow.cli.options import RUNS, Quiet, RunsDir
+from gradflow.cli.options import RUNS, Quiet, Replace, RunsDir
 from gradflow.cli.output import note
 from gradflow.cli.report import References, named_runs
+from gradflow.cli.tables import refuse_unused
 from gradflow.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
     from gradflow.store.export import Columns
 
 FORMATS = ("csv", "json", "parquet", "tensorboard")
-TABLES = ("runs", "layers")
+TABLES = ("runs", "layers", "evaluations")
 
 Output = Annotated[
     Path,
     typer.Option(
-        "--output", "-o", metavar="FILE|DIR", help="A folder for both tables, or a file for one of them."
+        "--output", "-o", metavar="FILE|DIR", help="A folder for all tables, or a file for one of them."
     ),
 ]
 To = Annotated[
@@ -32,17 +33,23 @@ To = Annotated[
 Rows = Annotated[
     str | None, typer.Option(help="Rows of the record: first,last (the default), first, last or all.")
 ]
-OneTable = Annotated[str, typer.Option("--table", help="The table of a csv or parquet file: layers or runs.")]
+OneTable = Annotated[
+    str | None,
+    typer.Option(
+        "--table", help="The table of a csv or parquet file: layers (the default), runs or evaluations."
+    ),
+]
 
 
 def export(
-    references: References, output: Output, to: To = None, rows: Rows = None, table: OneTable = "layers",
-    runs_dir: RunsDir = RUNS, quiet: Quiet = False,
+    references: References, output: Output, to: To = None, rows: Rows = None, table: OneTable = None,
+    force: Replace = False, runs_dir: RunsDir = RUNS, quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Export runs as tidy tables.
 
-    There are two: runs, a line a run with its config; and layers, a line for each row, seed and layer, with
-    the keys in which the runs differ.
+    There are three: runs, a line a run with its config; layers, a line for each row, seed and layer; and
+    evaluations, a line for each evaluation and seed, both with the keys in which the runs differ. A file
+    that is there already is replaced with --force alone.
 
     \b
     Examples:
@@ -51,11 +58,16 @@ def export(
       gradflow export @1 -o events --to tensorboard
     """
     form = known("--to", to or output.suffix[1:] or "csv", FORMATS)
-    runs, which = named_runs(references, runs_dir), known("--table", table, TABLES)
+    which = known("--table", table or "layers", TABLES)
+    if form in ("json", "tensorboard") or not output.suffix:
+        refuse_unused("only a csv or parquet file holds one table", table=table)
+    elif which == "runs":
+        refuse_unused("the table of runs has no rows of the record", rows=rows)
+    runs = named_runs(references, runs_dir)
     if form == "tensorboard":
-        to_tensorboard(output, runs, rows or "all")
+        to_tensorboard(output, runs, rows or "all", force)
     else:
-        to_tables(output, runs, rows or "first,last", form, which)
+        to_tables(output, runs, rows or "first,last", form, which, force)
     note(f"wrote {output}", quiet)
 
 
@@ -66,38 +78,43 @@ def known(option: str, word: str, words: tuple[str, ...]) -> str:
     return word
 
 
-def to_tensorboard(output: Path, runs: list[Run], rows: str) -> None:
+def to_tensorboard(output: Path, runs: list[Run], rows: str, force: bool) -> None:
     """Event files in a folder."""
     from gradflow.store.export import chosen, make_folder, write_tensorboard
 
     chosen(1, rows)
     make_folder(output)
-    write_tensorboard(output, runs, rows)
+    write_tensorboard(output, runs, rows, force=force)
 
 
-def to_tables(output: Path, runs: list[Run], rows: str, form: str, table: str) -> None:
-    """Both tables in a folder or a JSON file, or one in a file of its own."""
-    from gradflow.store import write_output
-    from gradflow.store.export import json_text, layers_table, make_folder, runs_table
+def to_tables(output: Path, runs: list[Run], rows: str, form: str, table: str, force: bool) -> None:
+    """All tables in a folder or a JSON file, or one in a file of its own."""
+    from gradflow.store import require_output, write_output
+    from gradflow.store.export import evaluations_table, json_text, layers_table, make_folder, runs_table
 
-    tables = {"runs": runs_table(runs), "layers": layers_table(runs, rows)}
+    tables = {
+        "runs": runs_table(runs),
+        "layers": layers_table(runs, rows),
+        "evaluations": evaluations_table(runs),
+    }
     if form == "json":
-        write_output(output, json_text(tables))
-    elif output.suffix:
-        write_table(output, tables[table], form)
-    else:
+        write_output(output, json_text(tables), force=force)
+        return
+    files = {output: tables[table]} if output.suffix else {}
+    if not output.suffix:
         make_folder(output)
-        for name, columns in tables.items():
-            write_table(output / f"{name}.{form}", columns, form)
+        files = {output / f"{name}.{form}": columns for name, columns in tables.items()}
+    for path in files:
+        require_output(path, force=force)  # all of them, before the first is written
+    for path, columns in files.items():
+        write_output(path, table_content(columns, form), force=force)
 
 
-def write_table(path: Path, columns: Columns, form: str) -> None:
+def table_content(columns: Columns, form: str) -> str | bytes:
     """One table as CSV or Parquet."""
     from gradflow.report.csv_text import csv_text
-    from gradflow.store import write_output
-    from gradflow.store.export import lists, write_parquet
+    from gradflow.store.export import lists, parquet_bytes
 
     if form == "parquet":
-        write_parquet(path, columns)
-    else:
-        write_output(path, csv_text(list(columns), zip(*lists(columns), strict=True)))
+        return parquet_bytes(columns)
+    return csv_text(list(columns), zip(*lists(columns), strict=True))

@@ -9,6 +9,7 @@ import typer
 
 from gradflow.cli.options import RUNS, Json, Quiet, RunsDir
 from gradflow.cli.tables import Csv, Md, emit_table, warn
+from gradflow.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,17 +40,24 @@ def ls(
     from gradflow.store.partial import unfinished
 
     place = folder or runs_dir
+    refuse_missing(place)
     lines, damaged = listed(scan(place))
     lines = [unfinished_line(place / id, running) for id, running in unfinished(place).items()] + lines
     warn(damaged, quiet)
-    missing = place != RUNS and not place.exists()  # `runs` itself comes with the first run
     emit_table(
         lambda: {"rows": lines, "damaged": damaged},
-        lambda room: ls_page(lines, str(place), room, missing),
+        lambda room: ls_page(lines, str(place), room),
         json,
         csv,
         md,
     )
+
+
+def refuse_missing(place: Path) -> None:
+    """InputError for a folder that does not exist; `runs` itself comes with the first run."""
+    if place != RUNS and not place.exists():
+        message = "does not exist: name a folder of runs"
+        raise InputError(Problem(message, source=str(place)))
 
 
 def listed(entries: Sequence[Entry]) -> tuple[list[dict[str, Any]], list[str]]:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gradflow.cli.options import Quiet
+from gradflow.cli.options import Quiet, Replace
 from gradflow.cli.output import emit, emit_page, note
-from gradflow.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from gradflow.report.page import Page
@@ -21,7 +20,9 @@ OutFile = Annotated[
 ]
 
 
-def new(template: Template = None, output: OutFile = None, quiet: Quiet = False) -> None:
+def new(
+    template: Template = None, output: OutFile = None, force: Replace = False, quiet: Quiet = False
+) -> None:
     """List the starter configs, or write one: to stdout, or a new file.
 
     \b
@@ -30,13 +31,14 @@ def new(template: Template = None, output: OutFile = None, quiet: Quiet = False)
       gradflow new quickstart -o quickstart.yaml
     """
     from gradflow.starters import starter_for, starter_text
+    from gradflow.store import write_output
 
     if template is None:
         emit_page(starters_page())
     elif output is None:
         emit(starter_text(template))
     else:
-        write_new(output, starter_for(template, output))
+        write_output(output, starter_for(template, output), force=force)
         note(f"next: {next_step(template, output)}", quiet)
 
 
@@ -59,12 +61,3 @@ def starters_page() -> Page:
     return Page(
         "Starter configs", (Table(columns, rows), Command("gradflow new quickstart -o quickstart.yaml"))
     )
-
-
-def write_new(path: Path, text: str) -> None:
-    """Write a file that is not there yet. InputError if it is."""
-    from gradflow.store import write_output
-
-    if path.exists():
-        raise InputError(Problem("is there already: choose another name", source=str(path)))
-    write_output(path, text)

@@ -21,6 +21,9 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no n
 Force = Annotated[
     bool, typer.Option("--force", help="Compute it again, and replace an identical finished run.")
 ]
+Replace = Annotated[
+    bool, typer.Option("--force", help="Replace a file that is there already, whoever wrote it.")
+]
 FailOnDiverged = Annotated[bool, typer.Option("--fail-on-diverged", help="Exit code 3 if training diverged.")]
 
 RUNS = Path("runs")

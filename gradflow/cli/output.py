@@ -11,10 +11,16 @@ from gradflow.errors import Problem, RunError
 from gradflow.report.numbers import inert
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gradflow.report.page import Page
     from gradflow.report.terminal import Look
 
 _PLAIN = json.JSONEncoder(allow_nan=False)  # without indent it is C, and ten times as fast
+
+LONGEST = 2000  # characters of a line on stderr: of a longer one the start and the end, which is the remedy
+ENDING = 400
+WIDEST = 10_000  # columns; beyond it a line is as long as it likes
 
 _NESTED = {dict, list, tuple}
 
@@ -64,12 +70,22 @@ def emit_page(page: Page) -> None:
 def note(text: str, quiet: bool) -> None:
     """A line on stderr that a script need not read."""
     if not quiet:
-        _to_stderr(inert(text) + "\n")
+        _to_stderr(_line(text) + "\n")
+
+
+def noting(quiet: bool) -> Callable[[str], None]:
+    """`note` for those who tell what need not be read."""
+    return lambda text: note(text, quiet)
 
 
 def complain(*problems: str) -> None:
     """A line a problem on stderr."""
-    _to_stderr("".join(f"error: {inert(problem)}\n" for problem in problems))
+    _to_stderr("".join(f"error: {_line(problem)}\n" for problem in problems))
+
+
+def _line(text: str) -> str:
+    shown = inert(text)
+    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - ENDING]} ... {shown[-ENDING:]}"
 
 
 def _to_stderr(text: str) -> None:
@@ -101,16 +117,18 @@ def look_of(stream: TextIO) -> Look:
     return Look(
         columns=columns_of(stream.fileno()),
         wrap=tty,
-        colours=None if plain else cast(Colours | None, Console(file=stream).color_system),
+        colours=None
+        if plain
+        else cast(Colours | None, Console(file=stream, width=80, height=25).color_system),
         unicode=(stream.encoding or "").lower().replace("-", "") in ("utf8", "utf8sig", "utf16", "utf32"),
     )
 
 
 def columns_of(descriptor: int) -> int:
     """COLUMNS if it is a positive number, else the terminal's width, else 80."""
-    given = os.environ.get("COLUMNS", "")
-    if given.isdecimal() and int(given) > 0:
-        return int(given)
+    given = os.environ.get("COLUMNS", "").lstrip("0")
+    if given.isascii() and given.isdecimal():
+        return WIDEST if len(given) >= len(str(WIDEST)) else int(given)
     try:
         return os.get_terminal_size(descriptor).columns or 80
     except OSError:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gradflow.cli.options import RUNS, Quiet, RunsDir
+from gradflow.cli.options import RUNS, Quiet, Replace, RunsDir
 from gradflow.cli.output import note
 from gradflow.cli.report import Output, References, named_runs
+from gradflow.cli.tables import refuse_unused
 from gradflow.errors import InputError, Problem, did_you_mean
 
 if TYPE_CHECKING:
@@ -18,24 +19,32 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".svg", ".pdf", ".png")
 Figure = Annotated[
-    str, typer.Option("--figure", help="flow, heatmap, factors, phase, depth-law or theory; also course (c "
-                      "over training), loss, squares (q by layer), units and map.")
+    str | None, typer.Option("--figure", help="flow (default), heatmap, factors, phase, depth-law, theory; "
+                            "also course (c over training), loss, accuracy (or R2), squares (q by layer), "
+                            "units and map.")
 ]  # fmt: skip
 Across = Annotated[str | None, typer.Option("--x", metavar="KEY", help="Draw --value over this key.")]
 Up = Annotated[str | None, typer.Option("--y", metavar="KEY", help="With --x: a map over two keys.")]
 Value = Annotated[
-    str, typer.Option("--value", help="c, log10_ratio, c_final, loss_final or accuracy_final, for --x.")
+    str | None,
+    typer.Option(
+        "--value",
+        help="With --x: c (the default), log10_ratio, c_final, loss_final, loss_test_final or "
+        "accuracy_final.",
+    ),
 ]
 Width = Annotated[float, typer.Option("--width", min=1, max=40, metavar="INCHES", help="Of the figure.")]
 
 
 def plot(
-    references: References, output: Output, figure: Figure = "flow", x: Across = None, y: Up = None,
-    value: Value = "c", width: Width = 5.0, runs_dir: RunsDir = RUNS, quiet: Quiet = False,
+    references: References, output: Output, figure: Figure = None, x: Across = None, y: Up = None,
+    value: Value = None, width: Width = 5.0, force: Replace = False, runs_dir: RunsDir = RUNS,
+    quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Draw a figure to .svg, .pdf or .png.
 
-    Several runs are overlaid, labelled by their names or else by what differs.
+    Several runs are overlaid, labelled by their names or else by what differs. A file that is there
+    already is replaced if gradflow wrote it and it was not changed since.
 
     \b
     Examples:
@@ -47,7 +56,7 @@ def plot(
 
     require_picture(output)
     runs = named_runs(references, runs_dir)
-    write_output(output, drawn(runs, output, figure, x, y, value, width))
+    write_output(output, drawn(runs, output, figure, x, y, value, width), mark=True, force=force)
     note(f"wrote {output}", quiet)
 
 
@@ -58,7 +67,13 @@ def require_picture(output: Path) -> None:
 
 
 def drawn(
-    runs: list[Run], output: Path, figure: str, x: str | None, y: str | None, value: str, width: float
+    runs: list[Run],
+    output: Path,
+    figure: str | None,
+    x: str | None,
+    y: str | None,
+    value: str | None,
+    width: float,
 ) -> bytes:
     """The bytes of the figure."""
     from gradflow.report.charts import picture
@@ -68,14 +83,15 @@ def drawn(
     return picture(chart, output.suffix, width)
 
 
-def chart_of(runs: list[Run], figure: str, x: str | None, y: str | None, value: str) -> Drawn:
-    """The named figure, or a value over keys."""
+def chart_of(runs: list[Run], figure: str | None, x: str | None, y: str | None, value: str | None) -> Drawn:
+    """The named figure, or a value over keys. InputError for an option of the other."""
     from gradflow.report.charts import FIGURES, draw, over_keys
 
-    if y and not x:
-        raise InputError("--y needs --x: give both keys of the map")
-    if x:
-        return over_keys(runs, x, y, value)
+    if x is not None:
+        refuse_unused("--x draws a value over keys", figure=figure)
+        return over_keys(runs, x, y, value or "c")
+    refuse_unused("give the key over which to draw with --x", y=y, value=value)
+    figure = "flow" if figure is None else figure
     if figure not in FIGURES:
         known = ", ".join(FIGURES)
         raise InputError(f"--figure {figure}: choose one of {known}{did_you_mean(figure, FIGURES)}")

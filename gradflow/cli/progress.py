@@ -74,10 +74,11 @@ class Bar:
         return f"{block * done}{rest * (size - done)} {words}".lstrip()
 
     def _words(self, progress: Progress) -> str:
-        from gradflow.analysis.flow import exp_or_none, measure
+        from gradflow.analysis.flow import measure
+        from gradflow.analysis.intervals import exp_or_none
 
         loss, log_c = number(float(progress.loss.mean())), measure(progress.log_delta).log_c
-        words = f"step {count(progress.step)}/{count(self.steps)}  loss {loss}"
+        words = f"step {count(progress.step)}/{count(self.steps)}  batch loss {loss}"
         if log_c is not None:
             words += f"  c {number(exp_or_none(log_c.mean))}"
         if progress.step > self.before:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gradflow.cli.options import RUNS, Quiet, RunsDir
+from gradflow.cli.options import RUNS, Quiet, Replace, RunsDir
 from gradflow.cli.output import note
 from gradflow.errors import InputError, RunError
 
@@ -21,10 +21,14 @@ References = Annotated[
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")]
 
 
-def report(references: References, output: Output, runs_dir: RunsDir = RUNS, quiet: Quiet = False) -> None:
+def report(
+    references: References, output: Output, force: Replace = False, runs_dir: RunsDir = RUNS,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
     """Write the report of runs or sweeps, as HTML or markdown.
 
-    FILE.html is one page with charts that opens offline, FILE.md is text.
+    FILE.html is one page with charts that opens offline, FILE.md is text. A file that is there already is
+    replaced if gradflow wrote it and it was not changed since.
 
     \b
     Examples:
@@ -34,7 +38,8 @@ def report(references: References, output: Output, runs_dir: RunsDir = RUNS, qui
     from gradflow.report.files import report_file
     from gradflow.store import write_output
 
-    write_output(output, report_file(named_runs(references, runs_dir), output))
+    content = report_file(named_runs(references, runs_dir), output)
+    write_output(output, content, mark=True, force=force)
     note(f"wrote {output}", quiet)
 
 
@@ -42,13 +47,15 @@ def named_runs(references: list[str], runs_dir: Path) -> list[Run]:
     """Every run that is named, those inside named sweeps too, each once. RunError if one is damaged."""
     from gradflow.store import entry_at, resolve
 
+    paths = [path for reference in references for path in resolve(reference, runs_dir)]
+    entries = [entry for entry in map(entry_at, paths) if entry]
     found: dict[Path, Run] = {}
-    for path in (path for reference in references for path in resolve(reference, runs_dir)):
-        entry = entry_at(path)
-        for one in entry.points or (entry,) if entry else ():
+    for entry in entries:
+        for one in (entry,) if entry.points is None else entry.points:
             if one.run is None:
                 raise RunError(one.problem or f"{one.path} is damaged")
             found[one.path] = one.run
     if not found:
-        raise InputError("there is no finished run in what is named: see `gradflow ls`")
+        begun = f"{entries[0].path} is not begun: no point of it is finished" if entries else ""
+        raise InputError(f"{begun or 'there is no finished run in what is named'}: see `gradflow ls`")
     return list(found.values())

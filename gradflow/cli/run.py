@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from gradflow.cli.options import RUNS, ConfigFile, FailOnDiverged, Force, Json, Overrides, Quiet, RunsDir
-from gradflow.cli.output import note
+from gradflow.cli.output import note, noting
 from gradflow.cli.show import print_run
 from gradflow.errors import InputError, Problem
 from gradflow.report.numbers import duration
@@ -34,7 +34,7 @@ def run(
     """
     from gradflow.config import load_config
 
-    study = load_config(config, overrides or ())
+    study = load_config(config, overrides or (), noting(quiet))
     refuse_sweep(study, config, overrides or [])
     done = computed(study, runs_dir, force, quiet)
     print_run(done, json)

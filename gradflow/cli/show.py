@@ -8,6 +8,7 @@ import typer
 
 from gradflow.cli.options import RUNS, Json, Reference, RunsDir
 from gradflow.cli.output import emit_document, emit_page
+from gradflow.cli.tables import refuse_unused
 
 if TYPE_CHECKING:
     from gradflow.store import Run
@@ -37,6 +38,8 @@ def show(
     from gradflow.report.pages import layers_page
     from gradflow.store import load_one
 
+    refuse_unused("--trace shows one chain", layers=layers and trace)
+    refuse_unused("--json has the profile of the layers", layers=layers and json)
     run = load_one(reference, runs_dir)
     _ = run.recording  # a damaged run is told of, whatever is asked for
     if trace:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gradflow.cli.options import RUNS, ConfigFile, FailOnDiverged, Force, Json, Quiet, RunsDir
-from gradflow.cli.output import note
+from gradflow.cli.output import note, noting
 from gradflow.cli.run import DIVERGED
-from gradflow.cli.tables import Csv, Md, emit_table, refuse_several
+from gradflow.cli.tables import Csv, Md, emit_table, refuse_several, refuse_unused
 from gradflow.errors import InputError, Problem, did_you_mean
 
 if TYPE_CHECKING:
@@ -69,8 +69,13 @@ def sweep(
 
     refuse_several(json, csv, md)
     where = executor_named(executor or ("dask" if dask_address else "processes"))
+    refuse_unused(
+        f"--executor {where} asks no scheduler", dask_address=None if where == "dask" else dask_address
+    )
+    refuse_unused("--executor serial has none", workers=workers if where == "serial" else None)
+    refuse_unused("the scheduler has its own", workers=workers if dask_address else None)
     options = Options(where, workers, dask_address, shard_of(shard), timeout, force, retry_failed, fail_fast)
-    study = load_sweep(config, overrides or ())
+    study = load_sweep(config, overrides or (), noting(quiet))
     if dry_run:
         print_plan(study, options, json, csv, md)
     else:

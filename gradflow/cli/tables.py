@@ -41,6 +41,14 @@ def emit_table(
         emit_page(page(look.columns if look.wrap else None))
 
 
+def refuse_unused(needs: str, **options: object) -> None:
+    """InputError for options that were given (not None, not False) to what has no use for them."""
+    given = [name for name, value in options.items() if value is not None and value is not False]
+    if given:
+        listed = " and ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise InputError(f"{listed} {'is' if len(given) == 1 else 'are'} of no use here: {needs}")
+
+
 def refuse_several(json: bool, csv: bool, md: bool) -> None:
     """InputError if a table is asked for in several forms."""
     if json + csv + md > 1:

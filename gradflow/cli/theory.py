@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gradflow.cli.options import Json
-from gradflow.cli.output import emit, emit_document, emit_page
-from gradflow.cli.tables import Csv
+from gradflow.cli.output import emit, emit_document, emit_page, noting
+from gradflow.cli.tables import Csv, refuse_several
 from gradflow.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def theory(words: Words, json: Json = False, csv: Csv = False) -> None:
       gradflow theory activation=tanh sigma_w=1.5 sigma_b=0.05 depth=100
       gradflow theory activation=tanh 'sigma_w=linspace(0.5,3,26)' sigma_b=0,0.1,0.3
     """
+    refuse_several(json, csv, md=False)
     axes, configs, inputs = _points(words)
     if axes:
         _emit_table(axes, configs, inputs, json, csv)
@@ -51,8 +52,8 @@ def _points(words: Sequence[str]) -> tuple[Mapping[str, Sequence[Any]], list[Con
 
     from gradflow import yaml_file
     from gradflow.config.axes import split
-    from gradflow.config.draft import refuse_spaces
     from gradflow.config.load import parse_config, read_config
+    from gradflow.config.overrides import refuse_spaces
     from gradflow.sweep.points import parse_sweep
 
     refuse_spaces(words)
@@ -63,12 +64,12 @@ def _points(words: Sequence[str]) -> tuple[Mapping[str, Sequence[Any]], list[Con
         _refuse_activation(path)
     document = read_config(path) if from_file else yaml_file.Document(NO_FILE, {}, SOURCE)
     swept = "sweep" in (document.value or {}) or any(len(axis.values) > 1 for axis in split(overrides)[1])
-    base = path.parent if from_file else Path()
+    base, tell = path.parent if from_file else Path(), noting(quiet=False)
     if swept:
-        sweep = parse_sweep(document, base, overrides)
+        sweep = parse_sweep(document, base, overrides, tell)
         axes, configs = sweep.axes, [point.config for point in sweep.points]
     else:
-        axes, configs = {}, [parse_config(document, base, overrides)]
+        axes, configs = {}, [parse_config(document, base, overrides, tell)]
     return axes, configs, _inputs(configs, q_0)
 
 
@@ -82,6 +83,7 @@ def _refuse_activation(path: Path) -> None:
 
 def _without_q0(overrides: Sequence[str], from_file: bool) -> tuple[list[str], float | None]:
     """The overrides of the config, and the q0 that stands in for data where there is no file."""
+    from gradflow.config.overrides import contradiction
     from gradflow.yaml_file import parse_value
 
     given = [override for override in overrides if override.partition("=")[0].strip() == "q0"]
@@ -89,7 +91,10 @@ def _without_q0(overrides: Sequence[str], from_file: bool) -> tuple[list[str], f
         if given:
             raise InputError(Problem("comes from the data of the config: leave it out", "q0", SOURCE))
         return list(overrides), None
-    value = parse_value(given[-1].partition("=")[2], "q0") if given else 1.0
+    values = [parse_value(override.partition("=")[2], "q0") for override in given] or [1.0]
+    value = values[-1]
+    if any(repr(other) != repr(value) for other in values):
+        raise InputError(contradiction(("q0",), given[0], given[-1]))
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         raise InputError(Problem("should be a number greater than 0", "q0", SOURCE))
     return [override for override in overrides if override not in given], float(value)

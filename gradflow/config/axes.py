@@ -11,11 +11,12 @@ from math import ceil, prod
 from typing import Any
 
 from gradflow.config.checks import NOT_SWEPT
-from gradflow.config.draft import Draft, Place
+from gradflow.config.draft import Draft, Place, own
 from gradflow.config.keys import find, override_key
+from gradflow.config.overrides import Setting, contradiction, settled
 from gradflow.errors import InputError, Problem
 from gradflow.yaml_events import KeyPath, dotted, one_line
-from gradflow.yaml_file import COMMAND_LINE, parse_value
+from gradflow.yaml_file import COMMAND_LINE, on_one_line, parse_value
 
 MOST = 10_000  # points of a sweep, and values of an axis
 SYNTAX = {
@@ -45,6 +46,19 @@ class Axis:
         """The full dotted key."""
         return dotted(self.path)
 
+    @property
+    def target(self) -> KeyPath:
+        """The path, of `init.name` that of `init`: axes of one target exclude each other."""
+        return settled(self.path)
+
+    def setting(self, i: int) -> Setting:
+        """The i-th value, to be given to its key."""
+        return Setting(self.path, own(self.values[i]), self.places[i])
+
+    def __str__(self) -> str:
+        """As it may be typed: model.depth=10,20, without quotes for a shell."""
+        return f"{self.key}={','.join(map(on_one_line, self.values))}"
+
 
 def split(overrides: Sequence[str]) -> tuple[list[str], list[Axis], list[Problem]]:
     """The overrides with one value; all of them as axes; what is wrong with those that have several.
@@ -65,6 +79,17 @@ def split(overrides: Sequence[str]) -> tuple[list[str], list[Axis], list[Problem
         except InputError as error:
             problems += [] if single else error.problems
     return plain, axes, problems
+
+
+def contradictions(axes: Sequence[Axis]) -> list[Problem]:
+    """What is wrong with axes that give one key other values than an axis before them."""
+    first = {axis.target: axis for axis in reversed(axes)}
+    pairs = [(first[axis.target], axis) for axis in axes]
+    return [
+        contradiction(axis.path, one_line(str(one)), one_line(str(axis)))
+        for one, axis in pairs
+        if repr(one.values) != repr(axis.values)
+    ]
 
 
 def of_section(draft: Draft) -> list[Axis]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from gradflow.config.draft import Draft
 from gradflow.config.keys import find
 from gradflow.config.memory import memory_bytes, physical_memory, size
+from gradflow.config.overrides import settled
 from gradflow.config.schema import Config
 from gradflow.data import Data
 from gradflow.errors import Problem
@@ -38,7 +39,7 @@ def of_sweep(draft: Draft) -> Iterator[Problem]:
     swept: set[KeyPath] = set()
     for key in axes:
         try:
-            path = find(key)
+            path = settled(find(key))
             if path[0] in NOT_SWEPT or path in swept:
                 message = "stands twice" if path in swept else "cannot be swept"
                 yield draft.problem(("sweep", key), message)

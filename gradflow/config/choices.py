@@ -7,7 +7,10 @@ from dataclasses import fields
 from typing import Any, cast
 
 from pydantic import GetCoreSchemaHandler
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+AUTO, MOST = "auto", 10**9
+UNFIT = "unfit"  # the type of errors whose message the value is added to
 
 
 class Choice:
@@ -40,6 +43,13 @@ class OneOf:
         return core_schema.literal_schema(self.names)
 
 
+class AutoOr:
+    """The field is auto, or a whole number from 1 to MOST."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(_auto_or_count)
+
+
 class Planned(OneOf):
     """The field is one of the names as text; anything else is promised for later."""
 
@@ -58,3 +68,10 @@ def _entry(cls: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
 
 def _without_name(value: str | dict[str, Any]) -> dict[str, Any]:
     return {} if isinstance(value, str) else {key: value[key] for key in value if key != "name"}
+
+
+def _auto_or_count(value: Any) -> int | str:
+    if value == AUTO or (type(value) is int and 1 <= value <= MOST):
+        counted: int | str = value
+        return counted
+    raise PydanticCustomError(UNFIT, f"should be auto or a whole number from 1 to {MOST}")

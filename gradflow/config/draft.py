@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from gradflow.config.keys import CHOICES, FIELDS, override_key
-from gradflow.errors import InputError, Problem
-from gradflow.yaml_events import KeyPath, dotted, one_line
-from gradflow.yaml_file import COMMAND_LINE, Document, parse_value
+from gradflow.config.keys import CHOICES, FIELDS
+from gradflow.errors import Problem
+from gradflow.yaml_events import KeyPath, dotted
+from gradflow.yaml_file import COMMAND_LINE, Document
 
 Place = tuple[str, int | None]  # source and line
-
-SUFFIXES = (".yaml", ".yml")  # of a word that is meant for a config
-
-# between words that are joined by NUL, which none can hold: lr = 0.1, lr =0.1 or lr= 0.1
-_APART = re.compile(r"(?<![^\0])[^\0=]+(?:\0=\0?[^\0]+|=\0[^\0=]+)(?![^\0])")
 
 
 class Draft:
     """The values of a file, lists as tuples, and the place of each by its path."""
 
     def __init__(self, value: Any, places: Mapping[KeyPath, Place]) -> None:
-        self.value = {} if value is None else _own(value)
+        self.value = {} if value is None else own(value)
         self.places: dict[KeyPath, Place] = {(): ("", None), **places}
+        self.left_out: list[str] = []  # a sentence for each mapping that lost values to one that replaced it
 
     @classmethod
     def of(cls, document: Document) -> Draft:
@@ -71,7 +66,7 @@ class Draft:
         section = self._section(path[:-1])
         if section is None:
             return
-        section[path[-1]] = _own(value)
+        section[path[-1]] = own(value)
         self.places = {old: place for old, place in self.places.items() if old[: len(path)] != path}
         self.places[path] = place
 
@@ -94,46 +89,8 @@ class Draft:
             section[key] = {"name": section[key]}
 
 
-def refuse_spaces(words: Sequence[str]) -> None:
-    """InputError for KEY = VALUE, KEY =VALUE or KEY= VALUE among all words of a command.
-
-    For the shell each is several words, of which the first might be taken for a config.
-    """
-    found = [match[0].split("\0") for match in _APART.finditer("\0".join(words))]
-    apart = [parts for parts in found if not any(part.endswith(SUFFIXES) for part in parts)]
-    if apart:
-        message = "write it without spaces, as one word"
-        raise InputError(
-            *(
-                Problem(f"{message}: {one_line(''.join(parts))}", one_line(" ".join(parts)), COMMAND_LINE)
-                for parts in apart
-            )
-        )
-
-
-def apply(overrides: Sequence[str], draft: Draft) -> list[Problem]:
-    """Override `draft` by each KEY=VALUE in turn; returns what is wrong with those that cannot be."""
-    problems: list[Problem] = []
-    for override in overrides:
-        name, equals, text = override.partition("=")
-        try:
-            if not (equals and name.strip()):
-                raise InputError(Problem(_no_pair(override), one_line(override), COMMAND_LINE))
-            key = override_key(name.strip())
-            draft.override(tuple(key.split(".")), parse_value(text, key))
-        except InputError as error:
-            problems += error.problems
-    return problems
-
-
-def _no_pair(word: str) -> str:
-    if word.endswith(SUFFIXES):
-        return "is not of the form KEY=VALUE: a config comes first"
-    return "is not of the form KEY=VALUE, without spaces"
-
-
-def _own(value: Any) -> Any:
+def own(value: Any) -> Any:
     """A copy of plain values that may be changed, with tuples for lists."""
     if isinstance(value, dict):
-        return {key: _own(inner) for key, inner in value.items()}
-    return tuple(map(_own, value)) if isinstance(value, list | tuple) else value
+        return {key: own(inner) for key, inner in value.items()}
+    return tuple(map(own, value)) if isinstance(value, list | tuple) else value

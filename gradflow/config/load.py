@@ -14,9 +14,10 @@ from pydantic import ValidationError
 from gradflow import yaml_file
 from gradflow.config import checks
 from gradflow.config.axes import split
-from gradflow.config.draft import Draft, apply, refuse_spaces
+from gradflow.config.draft import Draft
+from gradflow.config.overrides import lay, parse, refuse_spaces
 from gradflow.config.problems import describe, numbers_beyond_floats
-from gradflow.config.schema import SLUG, Config, is_slug
+from gradflow.config.schema import PATHS, SLUG, Config, is_slug
 from gradflow.data import Data, Dataset
 from gradflow.errors import InputError, Problem
 from gradflow.starters import is_starter_config
@@ -29,13 +30,18 @@ def load_data(dataset: Dataset) -> Data:
     return dataset.load(Path())
 
 
-def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
+def untold(_: str) -> None:
+    """Does not tell what the overrides leave out of a file."""
+
+
+def load_config(path: Path, overrides: Sequence[str] = (), tell: Callable[[str], None] = untold) -> Config:
     """The complete config of a YAML file with overrides KEY=VALUE; its data is loaded once, to check it.
 
-    InputError names every problem of form or, if there is none, of meaning, each with its line and key.
+    `tell` gets a sentence for each mapping of the file that is replaced, values and all. InputError names
+    every problem of form or, if there is none, of meaning, each with its line and key.
     """
     refuse_spaces([str(path), *overrides])
-    return parse_config(read_config(path), path.parent, overrides)
+    return parse_config(read_config(path), path.parent, overrides, tell)
 
 
 def read_config(path: Path) -> Document:
@@ -56,12 +62,18 @@ def _remedy(path: Path) -> str:
     return ""
 
 
-def parse_config(document: Document, base: Path, overrides: Sequence[str] = ()) -> Config:
+def parse_config(
+    document: Document, base: Path, overrides: Sequence[str] = (), tell: Callable[[str], None] = untold
+) -> Config:
     """`load_config` of a parsed document; its relative paths start at `base`, those of overrides here."""
+    draft, problems = begin(document, overrides)
     try:
-        return resolve(*begin(document, overrides), base)[0]
+        config, _ = resolve(draft, problems, base)
     except InputError as error:
         raise InputError(*_pointing_to_sweep(error.problems, overrides)) from None
+    for sentence in draft.left_out:
+        tell(sentence)
+    return config
 
 
 def _pointing_to_sweep(problems: Sequence[Problem], overrides: Sequence[str]) -> list[Problem]:
@@ -77,7 +89,8 @@ def _pointing_to_sweep(problems: Sequence[Problem], overrides: Sequence[str]) ->
 def begin(document: Document, overrides: Sequence[str]) -> tuple[Draft, list[Problem]]:
     """The draft of a document with overrides and a name, and what is wrong with those."""
     draft = Draft.of(document)
-    return draft, apply(overrides, draft) + _name_after_file(draft, document.source)
+    settings, problems = parse(overrides)
+    return draft, problems + lay(settings, draft) + name_after_file(draft, document.source)
 
 
 def resolve(
@@ -85,7 +98,7 @@ def resolve(
 ) -> tuple[Config, Data]:
     """The complete config of a draft, whose known problems are `problems`, and the data that `load` gives."""
     config = validate(draft, problems)
-    dataset = _anchored(config.data, Path() if draft.place(("data", "path"))[0] == COMMAND_LINE else base)
+    dataset = _anchored(config.data, draft, base)
     config, data = _completed(config, dataset, draft, load)
     found = [_located(draft, Problem(message, key)) for key, message in checks.against_data(config, data)]
     if found:
@@ -98,7 +111,7 @@ def config_from_plain(plain: Mapping[str, Any]) -> Config:
     return validate(Draft(plain, {}), [])
 
 
-def _name_after_file(draft: Draft, source: str) -> list[Problem]:
+def name_after_file(draft: Draft, source: str) -> list[Problem]:
     """Name a config that has no name by its file."""
     if not isinstance(draft.value, dict) or "name" in draft.value:
         return []
@@ -128,22 +141,23 @@ def _line(problem: Problem) -> float:
     return inf if problem.line is None else problem.line
 
 
-def _anchored(dataset: Dataset, base: Path) -> Dataset:
-    """The data set with an absolute path, if it has one."""
-    path = getattr(dataset, "path", None)
-    return dataset if path is None else _replaced(dataset, path=str(base.absolute() / path))
+def _anchored(dataset: Dataset, draft: Draft, base: Path) -> Dataset:
+    """The data set with absolute paths, if it has any: each starts where it was written."""
+    given = {key: path for key in PATHS if (path := getattr(dataset, key, None)) is not None}
+    typed = {key for key in given if draft.place(("data", key))[0] == COMMAND_LINE}
+    starts = {key: Path() if key in typed else base for key in given}
+    return _replaced(dataset, **{key: str(starts[key].absolute() / path) for key, path in given.items()})
 
 
 def _completed(
     config: Config, dataset: Dataset, draft: Draft, load: Callable[[Dataset], Data]
 ) -> tuple[Config, Data]:
-    """The config with what only its data can tell, its file's sha256 and the default loss, and the data."""
+    """The config with what only its data can tell, such as its file's sha256 and the loss, and the data."""
     try:
         data = load(dataset)
     except InputError as error:
         raise InputError(*(_located(draft, problem) for problem in error.problems)) from None
-    if data.sha256 is not None:
-        dataset = _replaced(dataset, sha256=data.sha256)
+    dataset = _replaced(dataset, **data.keys)
     loss = config.training.loss or ("cross_entropy" if data.classes else "mse")
     training = config.training.model_copy(update={"loss": loss})
     return config.model_copy(update={"data": dataset, "training": training}), data

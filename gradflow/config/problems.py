@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from gradflow.config import choices
 from gradflow.config.draft import Draft
 from gradflow.config.keys import CHOICES, FIELDS, find, keys_below
 from gradflow.errors import Problem, did_you_mean
@@ -115,7 +116,7 @@ def _message(draft: Draft, path: KeyPath, details: list[ErrorDetails]) -> str:
             return _unknown_name(value, re.findall(r"'([^']*)'", context["expected"]))
         case "too_short":
             return "should hold at least one value"
-        case "slug":
+        case choices.UNFIT:
             return f"{first['msg']}, not {named(value)}"
     return first["msg"]
 
@@ -180,19 +181,29 @@ def _elsewhere(draft: Draft, above: KeyPath, key: str) -> str:
     if above in CHOICES:
         owners = [name for name in CHOICES[above].table if key in CHOICES[above].keys_of(name)]
         remedy = _with_owner(draft, (*above, key), owners[0]) if len(owners) == 1 else ""
-        return f" here: it is a key of {' and '.join(owners)}{remedy}" if owners else ""
+        return f" {_beside(draft, above)}: it is a key of {' and '.join(owners)}{remedy}" if owners else ""
     try:
         return f" here: it belongs to {dotted(find(key)[:-1]) or 'the top level'}"
     except LookupError:
         return ""
 
 
+def _beside(draft: Draft, choice: KeyPath) -> str:
+    """Where a key is not known: here, or with the choice that was typed."""
+    if draft.place(choice)[0] != COMMAND_LINE:
+        return "here"
+    return f"with {dotted(choice)}={CHOICES[choice].name_of(draft.at(choice))}"
+
+
 def _with_owner(draft: Draft, path: KeyPath, owner: str) -> str:
     """The overrides that choose the entry which takes a key; "" where they were not meant for the shell."""
-    value, choice = draft.at(path), path[-2]
+    value, (choice, key) = draft.at(path), path[-2:]
     if draft.place(path)[0] != COMMAND_LINE or not isinstance(value, bool | int | float):
         return ""
-    return f": {choice}={owner} {choice}.{path[-1]}={named(value)}"
+    if draft.place(path[:-1])[0] != COMMAND_LINE:
+        return f": {choice}={owner} {choice}.{key}={named(value)}"
+    alone = f"{dotted(path[:-1])}={{name: {owner}, {key}: {named(value)}}}"
+    return f": leave it out, or give it there alone: {alone}"
 
 
 def _listed(known: list[str]) -> str:
@@ -211,4 +222,5 @@ def _unknown_entry(path: KeyPath, value: Any) -> str:
 
 def _unknown_name(value: Any, names: list[str], aliases: Iterable[str] = ()) -> str:
     close = did_you_mean(value.lower(), [*names, *aliases]) if isinstance(value, str) else ""
-    return f"should be one of {', '.join(names)}, not {named(value)}{close}"
+    listed = ", ".join(name if name.isidentifier() else quoted(name) for name in names)
+    return f"should be one of {listed}, not {named(value)}{close}"

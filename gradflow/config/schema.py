@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import fields, is_dataclass
 from hashlib import sha256
 from json import dumps
@@ -13,8 +14,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from gradflow.config.biases import BIASES, Bias, Zeros
-from gradflow.config.choices import Choice, OneOf, Planned
+from gradflow.config.choices import AUTO, UNFIT, AutoOr, Choice, OneOf, Planned
 from gradflow.data import DATASETS, Dataset
+from gradflow.data.base import ADDED
 from gradflow.data.digits import Digits
 from gradflow.nn.activations import ACTIVATIONS, Activation
 from gradflow.nn.blocks import BLOCKS
@@ -25,8 +27,12 @@ from gradflow.training import Plan
 
 SLUG = 'at most 100 letters, digits, ".", "_" and "-", a letter or a digit first'
 NOT_DIGESTED = ("name", "sweep", "analysis")  # they change what is said about a run, not the run
+PATHS = ("path", "test_path")  # keys of data that name a file, which counts by its sha256
+
+LARGEST = 2**53  # from here on a record, which is float64, could not tell a step from the next
 
 Positive = Annotated[int, Ge(1)]
+Count = Annotated[int, Ge(1), Lt(LARGEST)]  # of what takes no memory that would bound it
 
 
 def is_slug(text: str) -> bool:
@@ -36,7 +42,7 @@ def is_slug(text: str) -> bool:
 
 def _slug(text: str) -> str:
     if not is_slug(text):
-        raise PydanticCustomError("slug", f"should be {SLUG}")
+        raise PydanticCustomError(UNFIT, f"should be {SLUG}")
     return text
 
 
@@ -62,28 +68,30 @@ class Model(Section):
 class Schedule(Section):
     """The training."""
 
-    steps: Annotated[int, Ge(0)] = 100
-    batch_size: Positive = 128
+    steps: Annotated[int, Ge(0), Lt(LARGEST)] = 100
+    batch_size: Count = 128
     loss: Annotated[str, OneOf(LOSSES)] = Field(default="")  # until the data is known, whose kind decides
     optimizer: Annotated[Optimizer, Choice(OPTIMIZERS)] = Sgd()
     clip_norm: Annotated[float, Gt(0)] | None = None
     dtype: Annotated[str, OneOf(("float32", "float64"))] = "float32"
+    # steps from one evaluation to the next
+    evaluate: Annotated[int | str, AutoOr()] = Field(default=AUTO, json_schema_extra=ADDED)
 
 
 class Record(Section):
     """What is kept of the steps."""
 
-    every: Positive = 1
+    every: Count = 1
 
 
 class Analysis(Section):
     """Thresholds of what is said about a run."""
 
     stable_decades: Annotated[float, Gt(0)] = 1.0  # |log10_ratio| up to which a network is called stable
-    patience: Positive = 5  # rows in a row that a symptom must show before it counts
+    patience: Count = 5  # rows in a row that a symptom must show before it counts
     frozen_ratio: Annotated[float, Gt(0), Lt(1)] = 1e-3  # early layers' update ratio over the last layers'
     stall_share: Annotated[float, Gt(0), Lt(1)] = 0.01  # of the loss, by which it should fall, or pass chance
-    stall_steps: Positive = 50  # steps in which it should
+    stall_steps: Count = 50  # steps in which it should
     spike_factor: Annotated[float, Gt(1)] = 3.0  # the loss over its median of the steps before
     swing_share: Annotated[float, Gt(0)] = 0.3  # of the loss, by which it goes up and down step by step
     jump_decades: Annotated[float, Gt(0)] = 1.0  # of a delta norm from one row to the next
@@ -115,10 +123,12 @@ class Config(Section):
     def digest(self) -> str:
         """sha256 (64 hex) of what decides the run: the plain config as canonical JSON.
 
-        Without `name`, `sweep` and `analysis`; a data file counts by its sha256, not by its path.
+        Without `name`, `sweep` and `analysis`, and without keys added after format 1 while at their default;
+        a data file counts by its sha256, not by its path.
         """
-        kept = {key: value for key, value in self.plain().items() if key not in NOT_DIGESTED}
-        kept["data"].pop("path", None)
+        plain: dict[str, Any] = _plain(self, _is_of_format_1)
+        kept = {key: value for key, value in plain.items() if key not in NOT_DIGESTED}
+        kept["data"] = {key: value for key, value in kept["data"].items() if key not in PATHS}
         text = dumps(kept, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return sha256(text.encode()).hexdigest()
 
@@ -148,15 +158,30 @@ class Config(Section):
             seed=self.seed,
             seeds=self.seeds,
             every=self.recording.every,
+            evaluate=training.evaluate if isinstance(training.evaluate, int) else None,
         )
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, keep: Callable[[Any, str], bool] = lambda owner, key: True) -> Any:
+    """Plain YAML values of the keys that `keep` (of the section or entry, and the key) keeps."""
     if isinstance(value, Section):
-        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+        keys: Iterable[str] = type(value).model_fields
+        return {key: _plain(getattr(value, key), keep) for key in keys if keep(value, key)}
     if is_dataclass(value):
-        names = ("name", *(field.name for field in fields(value)))
-        return {name: _plain(getattr(value, name)) for name in names}
+        keys = ("name", *(field.name for field in fields(value)))
+        return {key: _plain(getattr(value, key), keep) for key in keys if keep(value, key)}
     if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    return [_plain(inner) for inner in value] if isinstance(value, tuple) else value
+        return {key: _plain(inner, keep) for key, inner in value.items()}
+    return [_plain(inner, keep) for inner in value] if isinstance(value, tuple) else value
+
+
+def _is_of_format_1(owner: Any, key: str) -> bool:
+    """Whether a key was there from the first, or says more than its default.
+
+    A later one is marked `field(metadata=ADDED)` in a table, `Field(json_schema_extra=ADDED)` in a section.
+    """
+    if isinstance(owner, Section):
+        found = type(owner).model_fields[key]
+        return found.json_schema_extra != ADDED or getattr(owner, key) != found.default
+    kept = {one.name: one for one in fields(owner) if one.metadata == ADDED}
+    return key not in kept or getattr(owner, key) != kept[key].default

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
@@ -21,6 +22,8 @@ Seed = Annotated[int, Ge(0), Lt(2**63)]
 TestFraction = Annotated[float, Ge(0.0), Lt(1.0)]
 
 MEMORY = 450_000_000  # bytes that loading may take: with the interpreter, a process stays below 512 MB
+# metadata of keys that format 1 began without: no part of a digest while at their default
+ADDED: dict[str, Any] = {"added": 2}
 LARGEST = 1e150  # the square of anything below is a float64, so q_0 and a squared error are finite
 
 
@@ -30,6 +33,7 @@ class Data:
 
     x (samples, features); y (samples, outputs), one-hot if `classes`, else the values to regress on. The
     held-out x_test and y_test have the same columns, maybe no rows. `sha256` is of the user's file, if any.
+    `keys` are those of the data set that only its samples can tell: sha256, and a task that was not stated.
     """
 
     x: Matrix
@@ -38,6 +42,7 @@ class Data:
     x_test: Matrix
     y_test: Matrix
     sha256: str | None = None
+    keys: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def samples(self) -> int:
@@ -58,6 +63,11 @@ class Data:
     def q_0(self) -> float:
         """Mean over training samples of |x|^2 / features: where the length map starts."""
         return float(np.einsum("ij,ij->i", self.x, self.x).mean()) / self.features
+
+    @property
+    def q_y(self) -> float | None:
+        """Mean square of the training samples' targets; None if they are classes."""
+        return None if self.classes else float(np.einsum("ij,ij->", self.y, self.y)) / self.y.size
 
     @property
     def chance(self) -> float | None:
@@ -92,14 +102,17 @@ def prepare(
     standardize: bool,
     test_fraction: float = 0.0,
     seed: int = 0,
-    sha256: str | None = None,
+    held_out: NDArray[np.bool_] | None = None,
+    keys: Mapping[str, Any] | None = None,
 ) -> Data:
     """Split x (samples, features) and y (samples, outputs); standardise x, and y too unless it is one-hot.
 
-    round(test_fraction * samples) samples, drawn by `seed`, are held out; both parts keep the order of rows.
-    Refuses data that standardising would turn into zeros, and values beyond 1e150.
+    round(test_fraction * samples) samples, drawn by `seed`, are held out, or those of the mask `held_out`;
+    both parts keep the order of rows. `keys` are those of Data. Refuses data that standardising would turn
+    into zeros, and values beyond 1e150.
     """
-    held_out = _held_out(len(x), test_fraction, seed)
+    keys = keys or {}
+    held_out = _held_out(len(x), test_fraction, seed) if held_out is None else held_out
     x, x_test = _rows(x, ~held_out), _rows(x, held_out)
     y, y_test = _rows(y, ~held_out), _rows(y, held_out)
     if standardize:
@@ -109,7 +122,7 @@ def prepare(
     for array in (x, y, x_test, y_test):
         _require_squares(array)
         array.setflags(write=False)
-    return Data(x, y, classes, x_test, y_test, sha256)
+    return Data(x, y, classes, x_test, y_test, keys.get("sha256"), keys)
 
 
 def standardize_in_place(train: Matrix, *others: Matrix) -> None:
@@ -145,12 +158,17 @@ def refused(message: str, key: str = "", source: str = "", line: int | None = No
 
 def one_hot(labels: NDArray[np.integer[Any]], classes: int, key: str, source: str = "") -> Matrix:
     """(samples, classes) with a 1 where the label is, for labels 0..classes - 1, of at least 2 classes."""
-    if classes < 2:
-        raise refused("there is only one class: nothing to tell apart", key, source)
-    require_memory(16 * len(labels) * classes, f"{classes:,} classes of {len(labels):,} samples", key, source)
+    require_classes(classes, len(labels), key, source)
     hot = np.zeros((len(labels), classes))
     hot[np.arange(len(labels)), labels] = 1
     return hot
+
+
+def require_classes(classes: int, samples: int, key: str, source: str = "") -> None:
+    """Refuse a single class, and more than memory holds one-hot."""
+    if classes < 2:
+        raise refused("there is only one class: nothing to tell apart", key, source)
+    require_memory(16 * samples * classes, f"{classes:,} classes of {samples:,} samples", key, source)
 
 
 def require_memory(needed: int, what: str, key: str, source: str = "") -> None:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from annotated_types import Ge, Le
 
-from gradflow.data.base import Data, Dataset, Matrix, one_hot, prepare, refused
+from gradflow.data.base import ADDED, Data, Dataset, Matrix, one_hot, prepare, refused
+from gradflow.data.targets import Task, classes_of, decide
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 Row = tuple[float, ...]
+LARGEST = 10**18  # label that a 64-bit integer holds, far beyond any number of classes
 
 
 @dataclass(frozen=True)
 class Inline(Dataset):
     """x: a list of samples, each a list of numbers; y: integers (classes) or lists of numbers (regression).
 
-    There are max(y) + 1 classes unless `classes` says more. Nothing is held out.
+    Where `usual_task` reads the numbers in the other way, or cannot say, `task` is needed. There are
+    max(y) + 1 classes unless `classes` says more. Nothing is held out.
     """
 
     name = "inline"
@@ -28,29 +31,50 @@ class Inline(Dataset):
     y: tuple[int | float | Row, ...]
     standardize: bool = True
     classes: Annotated[int, Ge(2), Le(10**6)] | None = None
+    task: Task | None = field(default=None, metadata=ADDED)
 
     def load(self, base: Path) -> Data:
         x = _matrix(self.x, "data.x")
         if len(self.y) != len(x):
             raise refused(f"there are {len(self.y)} targets for {len(x)} samples of data.x", "data.y")
-        labels = all(isinstance(target, int) for target in self.y)
-        y = self._one_hot() if labels else self._values()
-        return prepare(x, y, classes=labels, standardize=self.standardize)
+        y = _targets(self.y)
+        task = self._task(y)
+        if task == "regression":
+            if self.classes is not None:
+                raise refused("counts integer labels, but data.y holds values", "data.classes")
+            y = y.reshape(len(y), -1)
+        else:
+            y = self._one_hot(y) if y.ndim == 1 else classes_of(y, "data.y")
+            if self.classes not in (None, y.shape[1]):
+                raise refused(f"should be {y.shape[1]}, as many as data.y has columns", "data.classes")
+        return prepare(x, y, classes=task == "classification", standardize=self.standardize)
 
-    def _one_hot(self) -> Matrix:
-        labels = [target for target in self.y if isinstance(target, int)]
-        classes = self.classes or max(labels) + 1
-        if min(labels) < 0 or max(labels) >= classes:
-            raise refused(f"labels go from 0 to {classes - 1}; found {min(labels)}..{max(labels)}", "data.y")
-        return one_hot(np.array(labels, dtype=np.int64), classes, "data.y")
+    def _task(self, y: Matrix) -> Task:
+        """The stated task; else that of the values, which the way of writing them must not contradict."""
+        if self.task or self.classes is not None:
+            return decide(y, self.task or "classification", "data.y")
+        task, kinds = decide(y, None, "data.y"), {type(target) for target in self.y}
+        if (kinds, task) == ({int}, "regression") or (kinds, task) == ({tuple}, "classification"):
+            how = "integers are classes" if task == "regression" else "lists are values"
+            message = f"{how} in data.y, but these look like the other: set classification or regression"
+            raise refused(message, "data.task")
+        return task
 
-    def _values(self) -> Matrix:
-        rows = tuple(target for target in self.y if isinstance(target, tuple))
-        if len(rows) != len(self.y):
-            raise refused("must hold integers (classes) or lists of numbers (regression): [[0.2]]", "data.y")
-        if self.classes is not None:
-            raise refused("counts integer labels, but data.y holds lists of numbers", "data.classes")
-        return _matrix(rows, "data.y")
+    def _one_hot(self, y: Matrix) -> Matrix:
+        low, high = y.min(), y.max()
+        classes = self.classes or int(min(high, LARGEST)) + 1
+        if (y % 1).any() or low < 0 or high >= classes:
+            raise refused(f"labels go from 0 to {classes - 1}; found {low:g}..{high:g}", "data.y")
+        return one_hot(y.astype(np.int64), classes, "data.y")
+
+
+def _targets(y: tuple[int | float | Row, ...]) -> Matrix:
+    """y as (samples,), or as (samples, outputs) of more than one output."""
+    rows = tuple(target if isinstance(target, tuple) else (target,) for target in y)
+    if len({isinstance(target, tuple) for target in y}) > 1:
+        raise refused("must hold integers (classes) or lists of numbers (regression): [[0.2]]", "data.y")
+    found = _matrix(rows, "data.y")
+    return found[:, 0] if found.shape[1] == 1 else found
 
 
 def _matrix(rows: tuple[Row, ...], key: str) -> Matrix:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import zipfile
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from io import BytesIO
 from math import prod
@@ -15,24 +15,25 @@ import numpy as np
 from numpy.lib import format as npy
 
 from gradflow.data.base import (
+    ADDED,
     Array,
     Data,
     Dataset,
-    Matrix,
     Seed,
     TestFraction,
-    one_hot,
     prepare,
     refused,
     require_memory,
 )
 from gradflow.data.files import open_regular, require_unchanged
+from gradflow.data.targets import Task, classes_of, decide
 from gradflow.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_NAMED = 8  # arrays of a file that an error names
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
@@ -40,8 +41,9 @@ _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0
 class Npz(Dataset):
     """The arrays named `x` and `y` of a file written by numpy.savez or savez_compressed.
 
-    x: numbers, (samples, features); further axes are flattened. y: integers (samples,) are classes, sorted by
-    value; floats (samples,) or (samples, outputs) are regressed on, and standardised with the features.
+    x: numbers, (samples, features); further axes are flattened. y: (samples,) or (samples, outputs), which
+    `usual_task` takes for classes, sorted by value, or for values, standardised with the features, unless
+    `task` says. What could be both is refused.
     """
 
     name = "npz"
@@ -52,22 +54,26 @@ class Npz(Dataset):
     test_fraction: TestFraction = 0.2
     seed: Seed = 0
     sha256: str | None = None
+    task: Task | None = field(default=None, metadata=ADDED)
 
     def load(self, base: Path) -> Data:
         (x, y), digest = _read(base / self.path, {"data.x": self.x, "data.y": self.y})
         require_unchanged(self.sha256, digest)
         source = str(base / self.path)
-        classes = y.dtype.kind != "f"
         _require_finite(x, self.x, source)
         _require_finite(y, self.y, source)
+        y = y[:, 0] if y.ndim > 1 and y.shape[1] == 1 else y
+        first: Task = "regression" if y.dtype.kind == "f" else "classification"
+        task = decide(y, self.task or (first if self.sha256 else None), repr(self.y))
+        keys = {"sha256": digest} if task == (self.task or first) else {"sha256": digest, "task": task}
         return prepare(
             x.reshape(len(x), -1),
-            _one_hot(y, self.y, source) if classes else y.reshape(len(y), -1),
-            classes=classes,
+            classes_of(y, self.y, source) if task == "classification" else y.reshape(len(y), -1),
+            classes=task == "classification",
             standardize=self.standardize,
             test_fraction=self.test_fraction,
             seed=self.seed,
-            sha256=digest,
+            keys=keys,
         )
 
 
@@ -122,7 +128,9 @@ def _damage_refused(source: str) -> Iterator[None]:
 def _header(archive: zipfile.ZipFile, name: str, key: str, source: str) -> _Header:
     held = [member.removesuffix(".npy") for member in archive.namelist()]
     if name not in held:
-        raise refused(f"{source} holds no array {name!r}{did_you_mean(name, held)}", key)
+        there = ", ".join(repr(one[:40]) for one in held[:_NAMED]) + ", ..." * (len(held) > _NAMED)
+        hint = did_you_mean(name, held)
+        raise refused(f"{source} holds no array {name!r}: it holds {there or 'none'}{hint}", key)
     if archive.getinfo(f"{name}.npy").compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise zipfile.BadZipFile("a bzip2 or lzma member inflates without bound; NumPy writes none")
     with archive.open(f"{name}.npy") as member:
@@ -143,12 +151,11 @@ def _array(archive: zipfile.ZipFile, name: str) -> Array:
 
 def _require_pair(x: _Header, y: _Header, source: str) -> None:
     """Refuse shapes that are not samples and their targets."""
-    labels = y.dtype.kind != "f"
     if len(x.shape) < 2:
         raise refused(f"has shape {x.shape}: it must be (samples, features)", x.name, source)
-    if len(y.shape) > (1 if labels else 2):
-        expected = "labels must be (samples,)" if labels else "it must be (samples,) or (samples, outputs)"
-        raise refused(f"has shape {y.shape}: {expected}", y.name, source)
+    if len(y.shape) > 2:
+        message = f"has shape {y.shape}: it must be (samples,) or (samples, outputs)"
+        raise refused(message, y.name, source)
     if x.shape[0] != y.shape[0]:
         message = f"holds {y.shape[0]} targets for the {x.shape[0]} samples of {x.name!r}"
         raise refused(message, y.name, source)
@@ -158,8 +165,3 @@ def _require_finite(array: Array, name: str, source: str) -> None:
     if not np.isfinite(array.min()) or not np.isfinite(array.max()):
         sample = int(np.argmin(np.isfinite(array).reshape(len(array), -1).all(axis=1)))
         raise refused(f"sample {sample} (from 0) holds a value that is not finite", name, source)
-
-
-def _one_hot(labels: Array, name: str, source: str) -> Matrix:
-    distinct, codes = np.unique(labels, return_inverse=True)
-    return one_hot(codes, len(distinct), name, source)

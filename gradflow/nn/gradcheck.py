@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from gradflow.errors import InputError, Problem
 from gradflow.nn.activations import Activation
-from gradflow.nn.chain import Model
 from gradflow.nn.complex_step import Directions, Reference, norm, ratio
 from gradflow.nn.memory import Memory
+from gradflow.nn.model import Model
 from gradflow.nn.network import Network
 from gradflow.nn.optimizers import Optimizer, Scale
 from gradflow.nn.parts.dense import bias, weights

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.nn.chain import Model
 from gradflow.nn.elementwise import Work
+from gradflow.nn.model import Model
 from gradflow.nn.parameters import Shape, aligned
 from gradflow.nn.parts.dense import tensor_shape
 from gradflow.nn.scaled import RANGES, power_of_two
@@ -73,7 +73,7 @@ def layout(model: Model, dtype: Any, keep_gradients: bool = False) -> Layout:
 
 
 def _between(model: Model) -> dict[str, bool]:
-    """Values behind parts of a layer but the last, deltas behind all but two; whether all layers keep theirs."""
+    """Values behind parts but the last, deltas behind all but two; whether all layers keep theirs."""
     inner = {f"value.{j}": part.keeps for j, part in enumerate(model.parts[:-1])}
     return inner | {f"delta.{j}": False for j in range(2, len(model.parts))}
 

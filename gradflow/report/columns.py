@@ -9,15 +9,23 @@ from typing import Any
 from gradflow.analysis.compare import Comparison, Row, Standing
 from gradflow.analysis.differences import full_name, short_names
 from gradflow.report.drawing import STRIP, squeezed
-from gradflow.report.numbers import decades, half_width, number, percent, scalar, with_error
+from gradflow.report.numbers import NONE, decades, factor, half_width, number, percent, scalar, with_error
 from gradflow.report.page import Cell, Column, Numbers, Strip, Table, Toned
 
 GAP = 2  # columns between two columns
 NARROWEST = 8  # characters of a strip that says something
 REACH = 12.0  # decades beyond which a strip stays at its end
 STANDARD = ("verdict", "c", "log10_ratio", "gradient", "loss_final", "ratio")
-FURTHER = ("c_theory", "c_final", "verdict_final", "accuracy_final", "status")
-FIRST = ("id", "verdict", "c")  # these, then the keys, then these, when there is not room for all
+FURTHER = (
+    "c_theory", "c_final", "verdict_final", "accuracy_final", "status", "dead_networks", "saturated",
+    "symptoms",
+)  # fmt: skip
+FIRST = (
+    "id",
+    "verdict",
+    "dead_networks",
+    "c",
+)  # these, then the keys, then these, when there is not room for all
 THEN = ("loss_final", "log10_ratio", "gradient", "ratio")
 BORDERLINE = "?: borderline, the 95% interval of the ratio crosses an edge of stable"
 
@@ -62,7 +70,8 @@ def filled(found: Comparison, wanted: Sequence[str] | None, everything: bool) ->
     """
     if wanted is None:
         keys = found.differing if everything else found.telling
-        wanted = ["id", *keys, *STANDARD, *(FURTHER if everything else ())]
+        told = ["dead_networks"] if any(row["dead_networks"] for row in found.rows) else []
+        wanted = ["id", *keys, *told, *STANDARD, *(FURTHER if everything else ())]
     known = [*found.names(), *_CELLS]
     names = [full_name("id" if name == "run" else name, known) for name in wanted]
     titles = short_names(
@@ -112,6 +121,11 @@ def verdict_cell(verdict: str, borderline: bool) -> Toned:
     return Toned(f"{verdict}?" if borderline else verdict, verdict)
 
 
+def dead_cell(dead: int | None, networks: int | None) -> Cell:
+    """How many networks of how many are dead: 7/10."""
+    return NONE if dead is None else Toned(f"{dead}/{networks}", "dead" if dead else "")
+
+
 def _filled(found: Comparison, name: str, title: str, scale: tuple[float, float]) -> Filled:
     if name == "gradient":
         return Filled(name, _CELLS[name][0], tuple(_strip(row.gradient, scale) for row in found.rows))
@@ -136,13 +150,23 @@ def _verdict(row: Row, suffix: str = "") -> Cell:
 
 def _c(row: Row, suffix: str = "") -> Cell:
     low, high = row[f"c{suffix}_low"], row[f"c{suffix}_high"]
-    return Toned(with_error(row[f"c{suffix}"], low, high), row[f"verdict{suffix}"])
+    return Toned(factor(row[f"c{suffix}"], low, high), row[f"verdict{suffix}"])
+
+
+def _dead(row: Row, suffix: str = "") -> Cell:
+    return dead_cell(row[f"dead_networks{suffix}"], row["networks"])
 
 
 def _loss(row: Row) -> Cell:
     if row["status"] == "diverged":
         return Toned("diverged", "overflow")
     return with_error(row["loss_final"], row["loss_final_low"], row["loss_final_high"])
+
+
+def _accuracy(row: Row) -> Cell:
+    """On held-out samples, with what guessing the largest class alone would get."""
+    alone = "" if row["majority"] is None else f" ({percent(row['majority'])})"
+    return f"{percent(row['accuracy_final'])}{alone}"
 
 
 def _theory(row: Row) -> Cell:
@@ -186,6 +210,11 @@ _CELLS: dict[str, tuple[Column, Callable[[Any], Cell]]] = {
     "c_final": (Column("final c"), lambda row: _c(row, "_final")),
     "verdict_final": (Column("final verdict", False), lambda row: _verdict(row, "_final")),
     "log10_ratio_final": (Column("final log10 ratio"), lambda row: decades(row["log10_ratio_final"])),
-    "accuracy_final": (Column("accuracy"), lambda row: percent(row["accuracy_final"])),
+    "accuracy_final": (Column("accuracy (largest class)"), _accuracy),
+    "dead_networks": (Column("dead"), _dead),
+    "dead_networks_final": (Column("final dead"), lambda row: _dead(row, "_final")),
+    "saturated": (Column("saturated"), lambda row: percent(row["saturated"])),
+    "saturated_final": (Column("final saturated"), lambda row: percent(row["saturated_final"])),
+    "symptoms": (Column("symptoms", False), lambda row: row["symptoms"]),
     "sigmas": (Column("sigmas"), lambda row: decades(row["sigmas"])),
 }

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gradflow.analysis.compare import Comparison
+from gradflow.analysis.compare import Comparison, Row
 from gradflow.analysis.differences import RECORDED, Flat
 from gradflow.analysis.pivot import PREDICTED, VALUES, Pivot, Place
 from gradflow.report.columns import BORDERLINE, Filled, filled, fitting, hidden_note, importance, table_of
+from gradflow.report.learning import older_note
 from gradflow.report.numbers import NONE, count, counted, decades, number, scalar
 from gradflow.report.page import Block, Cell, Column, Facts, Heading, Page, Sentence, Strip, Table, Toned
 
 UNTOLD = ("analysis",)  # thresholds; they are in --json
 NOTES = {
     "gradient": "gradient: log ||delta||, layer 1 to L, relative to layer L; {span} decades from low to high",
+    "loss_final": "final loss: over training samples, the same ones for all networks",
     "ratio": "loss ratio: final loss over {base}; better or worse only where the 95% intervals part",
 }
 
@@ -103,16 +105,25 @@ def _constants(constant: Flat) -> list[Block]:
     return [Facts(rows)] if rows else []
 
 
+def _is_older(row: Row) -> bool:
+    """Whether it has no evaluated loss, though it could."""
+    return row["status"] == "completed" and not row["evaluations"] and row["data"] != RECORDED
+
+
 def _notes(found: Comparison, chosen: Sequence[Filled], hidden: Sequence[str]) -> list[Block]:
     notes = []
     shown = {one.name: one for one in chosen}
     if "gradient" in shown and isinstance(strip := shown["gradient"].cells[0], Strip):
         notes.append(NOTES["gradient"].format(span=number(strip.high - strip.low)))
+    if "loss_final" in shown:
+        notes.append(NOTES["loss_final"])
     if "ratio" in shown:
         base = found.baseline["id"] if found.baseline else "the best one's"
         notes.append(NOTES["ratio"].format(base=base))
     if "verdict" in shown and any(row["borderline"] for row in found.rows):
         notes.append(BORDERLINE)
+    if older := sum(map(_is_older, found.rows)):
+        notes.append(older_note(older))
     if any(row["data"] == RECORDED and found.constant.keys() - row.config.keys() for row in found.rows):
         notes.append("what is shared is that of the other runs: of recorded norms the settings are not known")
     if hidden:

@@ -23,17 +23,16 @@ DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # of a braille 
 EVERY = (1, 2, 4)  # dot columns from one dot of a series to the next: lines are told apart without colour
 MARKS = "*o."
 RAMP = " .:-=+*#%@"
-WORDED = 44  # characters of a map's scale but its numbers: blue (low)   white (median)   red (high)
 
 
 def strip(drawn: Strip, unicode: bool = True, width: int = STRIP) -> str:
     """One character a value, or a mean of neighbours; a gap where there is no number."""
     blocks = BLOCKS if unicode else ASCII_BLOCKS
-    reach = drawn.high - drawn.low or 1.0
-    low, top = drawn.low, len(blocks) - 1
+    low, top = drawn.low / 2, len(blocks) - 1  # halves, whose difference is finite
+    reach = drawn.high / 2 - low or 1.0
     return "".join(
         [
-            " " if value is None else blocks[max(0, min(top, round(top * (value - low) / reach)))]
+            " " if value is None else blocks[max(0, min(top, round(top * ((value / 2 - low) / reach))))]
             for value in squeezed(drawn.values, width)
         ]
     )
@@ -86,25 +85,40 @@ def heat(drawn: Heat, width: int, unicode: bool = True, colour: bool = True) -> 
     """Layers from top to bottom, steps from left to right: two layers a row in colour, else a ramp."""
     margin = len(f"layer {drawn.layers[1]}")
     halves = 2 if unicode and colour else 1
-    grid = _shrunk(drawn, max(8, width - margin - 2), HEIGHT * halves)
+    shrunk = _shrunk(drawn, max(8, width - margin - 2), HEIGHT * halves)
+    grid = [tuple(None if v is None else max(-1.0, min(1.0, v)) for v in row) for row in shrunk]
     rows = [_halves(grid[i : i + 2]) if halves == 2 else _ramp(grid[i]) for i in range(0, len(grid), halves)]
     names = {0: f"layer {drawn.layers[0]}", len(rows) - 1: f"layer {drawn.layers[1]}"}
     lines: list[Line] = [[(f"{names.get(i, ''):>{margin}}  ", ""), *row] for i, row in enumerate(rows)]
     steps = _ends(f"step {drawn.steps[0]}", f"step {drawn.steps[1]}", margin + 2, len(grid[0]))
-    return [*lines, steps, _scale(drawn, margin + 2, width, halves == 2)]
+    return [*lines, steps, _scale(drawn, shrunk, margin + 2, width, halves == 2)]
 
 
-def _scale(drawn: Heat, margin: int, width: int, colour: bool) -> Line:
-    """What the ends and the middle of the colours, or of the ramp, stand for; in words if there is room."""
+def _scale(drawn: Heat, shrunk: Sequence[Numbers], margin: int, width: int, colour: bool) -> Line:
+    """What the lowest, the middle and the highest sign of the map stand for; in words if there is room."""
+    known = [value for row in shrunk for value in row if value is not None] or [0.0]
+    marks = {"low": min([*known, 0.0]), "median": 0.0, "high": max([*known, 0.0])}
+    kept = {mark: value for mark, value in marks.items() if value or mark == "median"}
+    texts = [(value, _sign(value, colour), _amount(value, drawn), mark) for mark, value in kept.items()]
+    roomy = margin + sum(len(f"{sign} {text} ({mark})   ") for _, sign, text, mark in texts) <= width
     line: Line = [(" " * margin, "")]
-    places = ((-1, "blue", "low"), (0, "white", "median"), (1, "red", "high"))
-    values = [power(drawn.centre + place * drawn.reach) for place, _, _ in places]
-    roomy = margin + WORDED + sum(map(len, values)) <= width
-    for (place, name, mark), value in zip(places, values, strict=True):
-        sign = name if colour else f"'{RAMP[round((place + 1) / 2 * (len(RAMP) - 1))]}'"
-        line.append((sign, diverging(place) if place and colour else ""))
-        line.append((f" {value} ({mark})   " if roomy else f" {value}   ", ""))
+    for value, sign, text, mark in texts:
+        line.append((sign, diverging(max(-1.0, min(1.0, value))) if value and colour else ""))
+        line.append((f" {text} ({mark})   " if roomy else f" {text}   ", ""))
     return line
+
+
+def _sign(value: float, colour: bool) -> str:
+    """The name of a colour, or the character of the ramp, at a distance from the centre."""
+    if colour:
+        return "white" if not value else "blue" if value < 0 else "red"
+    return f"'{RAMP[round((max(-1.0, min(1.0, value)) + 1) / 2 * (len(RAMP) - 1))]}'"
+
+
+def _amount(value: float, drawn: Heat) -> str:
+    """The value at a distance from the centre, or the end of the colours that it lies beyond."""
+    beyond = "" if abs(value) <= 1 + 1e-9 else "<= " if value < 0 else ">= "
+    return beyond + power(drawn.centre + max(-1.0, min(1.0, value)) * drawn.reach)
 
 
 def _mean(values: Numbers) -> Number:
@@ -208,19 +222,17 @@ def _legend(drawn: Chart, margin: int, unicode: bool) -> Line:
 
 
 def _shrunk(drawn: Heat, columns: int, rows: int) -> list[Numbers]:
-    """The cells, means of neighbours where there are too many, as distances from the centre in [-1, 1]."""
+    """The cells, means of neighbours where there are too many, as distances from the centre by the reach."""
     count = len(drawn.cells)
     rows = min(rows, count)
     edges = [i * count // rows for i in range(rows + 1)]
     grid = []
     for a, b in pairwise(edges):
         merged = tuple(_mean(column) for column in zip(*drawn.cells[a:b], strict=True))
-        grid.append(tuple(_scaled(value, drawn) for value in squeezed(merged, columns)))
+        grid.append(
+            tuple(None if v is None else (v - drawn.centre) / drawn.reach for v in squeezed(merged, columns))
+        )
     return grid
-
-
-def _scaled(value: Number, drawn: Heat) -> Number:
-    return None if value is None else max(-1.0, min(1.0, (value - drawn.centre) / drawn.reach))
 
 
 def _halves(pair: list[Numbers]) -> Line:

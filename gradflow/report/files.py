@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gradflow.analysis.commands import sweep_command, sweep_of_file
+from gradflow.analysis.commands import command_for, sweep_command, sweep_of_file
 from gradflow.errors import InputError, Problem
 from gradflow.report import html, markdown
 from gradflow.report.labels import names
@@ -50,7 +50,16 @@ def run_html(run: Run) -> str:
 def several_page(runs: Sequence[Run]) -> Page:
     """A line a run with what differs, and the depth laws."""
     runs = in_order(runs)
-    return sweep_page({**_document(runs), "command": sweep_command(str(runs[0].path), _axes(runs))})
+    page = sweep_page({**_document(runs), "command": sweep_command(str(runs[0].path), _axes(runs))})
+    trained = [] if _axes(runs) else _trained(runs)[:LISTED]
+    commands = [Command(command_for(str(run.path), {})) for run in trained]
+    again: list[Block] = [Heading("How to compute them again"), *commands] if commands else []
+    return Page(page.title, (*page.blocks, *again))
+
+
+def _trained(runs: Sequence[Run]) -> list[Run]:
+    """Those that gradflow can compute again: not the norms that were recorded elsewhere."""
+    return [run for run in runs if "recorded" not in run.info]
 
 
 def _document(runs: Sequence[Run]) -> dict[str, Any]:
@@ -72,13 +81,14 @@ def _axes(runs: Sequence[Run]) -> dict[str, list[Any]]:
 
 
 def several_html(runs: Sequence[Run]) -> str:
-    """Several runs: their charts, a table, the verdict of each, and how to compute one again."""
+    """Several runs: their charts, a table, the verdict of each, and how to compute them again."""
     from gradflow.report.charts import compared_charts, document, sweep_charts
 
     runs = in_order(runs)
     drawn = sweep_charts(runs) if _axes(runs) else compared_charts(runs)
     charts = {name: document(chart) for name, chart in drawn.items()}
-    tail = [html.folded("Each run", *_told(runs)), _again(runs[0], _axes(runs))]
+    again = [_again(runs[0], _axes(runs))] if _axes(runs) else _each_again(runs)
+    tail = [html.folded("Each run", *_told(runs)), *again]
     return html.render(sweep_page(_document(runs)), charts, "\n".join(tail))
 
 
@@ -93,21 +103,32 @@ def _told(runs: Sequence[Run]) -> list[Block]:
     return [*blocks, *more]
 
 
-def _again(run: Run, axes: Mapping[str, Sequence[Any]] | None = None) -> str:
+def _each_again(runs: Sequence[Run]) -> list[str]:
+    """How to compute each of the first runs again, in files of different names, and how many are left out."""
+    trained = _trained(runs)
+    called = names([run.summary for run in trained])
+    parts = [_again(run, name=name) for run, name in zip(trained[:LISTED], called, strict=False)]
+    left = counted(len(trained) - LISTED, "more run")
+    words = f"How to compute {left} again stands in the report of each."
+    return [*parts, *([html.fragment((Sentence(words, "note"),))] if len(trained) > LISTED else [])]
+
+
+def _again(run: Run, axes: Mapping[str, Sequence[Any]] | None = None, name: str = "") -> str:
     """The resolved config and the command that computes it again, or sweeps the axes from it; "" of norms
-    recorded elsewhere."""
+    recorded elsewhere. `name` tells it from other runs of the page."""
     if "recorded" in run.info:
         return ""
     from gradflow.store.save import config_text
 
-    name, versions = f"{run.summary.name}.yaml", run.info["versions"]
-    sweep = sweep_of_file(name, axes or {})
+    title = f"How to compute {name or 'it'} again"
+    file, versions = f"{name or run.summary.name}.yaml", run.info["versions"]
+    sweep = sweep_of_file(file, axes or {})
     facts = Facts((
         ("run", f"{run.id}, the first of the sweep" if sweep else run.id),
         ("computed", f"{run.info['times']['finished'][:16].replace('T', ' ')} UTC"),
         ("by", ", ".join(f"{what} {version}" for what, version in versions.items() if version)),
     ))  # fmt: skip
-    save = Sentence(f"Save the config below as {name}, then type")
-    command = Command(sweep or shlex.join(["gradflow", "run", name]))
-    blocks = (Heading("How to compute it again"), facts, save, command, Heading("The resolved config"))
+    save = Sentence(f"Save the config below as {file}, then type")
+    command = Command(sweep or shlex.join(["gradflow", "run", file]))
+    blocks = (Heading(title), facts, save, command, Heading("The resolved config"))
     return f"{html.fragment(blocks)}\n{html.code(config_text(run.config))}"

@@ -6,31 +6,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gradflow.analysis.differences import Flat, flat, short_names, split
+from gradflow.analysis.differences import differing, flat, short_names
 from gradflow.analysis.summary import Summary
 from gradflow.report.numbers import scalar
 
-UNSEEN = ("name", "analysis", "sweep")  # keys that change nothing that is measured
 
-
-def differing(summaries: Sequence[Summary]) -> list[str]:
-    """The dotted keys whose values are not the same in all, in the order of the config.
-
-    A setting of a choice counts if it differs between runs that made the same choice.
-    """
-    configs = [flat(summary.config) for summary in summaries]
-    _, keys = split(configs)
-    return [key for key in keys if key.split(".")[0] not in UNSEEN and _differs(configs, key)]
-
-
-def _differs(configs: Sequence[Flat], key: str) -> bool:
-    choice = key.rpartition(".")[0]
-    found: dict[str, Any] = {}
-    return any(
-        found.setdefault(repr(config.get(choice)), config[key]) != config[key]
-        for config in configs
-        if key in config
-    )
+def keys_apart(summaries: Sequence[Summary]) -> list[str]:
+    """The dotted keys in which runs differ, in the order of the config."""
+    return differing([flat(summary.config) for summary in summaries])
 
 
 def labels(summaries: Sequence[Summary]) -> list[str]:
@@ -38,7 +21,7 @@ def labels(summaries: Sequence[Summary]) -> list[str]:
     where that does not tell them apart."""
     if named_apart(summaries):
         return names(summaries)
-    keys = differing(summaries)
+    keys = keys_apart(summaries)
     found = [label(flat(summary.config), keys) or summary.id for summary in summaries]
     return [text if found.count(text) == 1 else s.id for text, s in zip(found, summaries, strict=True)]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from gradflow.analysis.compare import Row
 from gradflow.report.columns import BORDERLINE, Filled, fitting, hidden_note, table_of, verdict_cell
-from gradflow.report.numbers import NONE, age, count, decades, number, scalar, with_error
+from gradflow.report.numbers import NONE, age, count, decades, factor, number, scalar
 from gradflow.report.page import Cell, Column, Command, Page, Sentence, Toned
 from gradflow.store import Entry
 
@@ -59,10 +59,8 @@ def unfinished_line(path: Path, running: bool) -> Line:
     return {**line_of(Entry(path), ()), "status": "running" if running else "interrupted"}
 
 
-def ls_page(lines: Sequence[Line], folder: str, room: int | None = None, missing: bool = False) -> Page:
-    """A line a run or sweep, newest first, in at most `room` characters; `missing`: no such folder."""
-    if missing:
-        return Page("No runs", (Sentence(f"The folder {folder} does not exist."),))
+def ls_page(lines: Sequence[Line], folder: str, room: int | None = None) -> Page:
+    """A line a run or sweep, newest first, in at most `room` characters."""
     if not lines:
         words = f"There are no runs in {folder}. Make one:"
         return Page("No runs", (Sentence(words), Command("gradflow run configs/quickstart.yaml")))
@@ -85,9 +83,9 @@ def _cells(line: Line, now: datetime) -> tuple[Cell, ...]:
     finished = line["finished"]
     old = age((now - datetime.fromisoformat(finished)).total_seconds()) if finished else NONE
     keys = (_several(line["values"][name]) for name in KEYS)
-    c = with_error(line["c"], line["c_low"], line["c_high"])
+    c = factor(line["c"], line["c_low"], line["c_high"])
     shown = Toned(c, line["verdict"] or ""), decades(line["log10_ratio"]), number(line["loss_final"])
-    return line["id"], _status(line), *keys, _verdict(line), *shown, old
+    return Path(line["path"]).name, _status(line), *keys, _verdict(line), *shown, old
 
 
 def _verdict(line: Line) -> Cell:

@@ -7,6 +7,7 @@ from math import floor, inf, isfinite, isnan, log10
 
 NONE = "-"  # what is not defined
 DECIMALS = 6  # a value whose error is below this is shown as exact
+WIDE = 1 / 3  # of a factor: the half of its interval from which both ends are shown
 PLAIN = (-3, 4)  # decades inside which a number is written out
 UNITS = ((1, "s"), (60, "min"), (3600, "h"), (86400, "d"))
 
@@ -44,6 +45,25 @@ def with_error(value: float | None, low: float | None, high: float | None) -> st
     if number(value, error) != f"{value:.{_decimals(error)}f}":
         return f"{number(value, error)} ± {_significant(error, 1)}"
     return f"{number(value, error)} ± {error:.{_decimals(error)}f}"
+
+
+def factor(value: float | None, low: float | None, high: float | None) -> str:
+    """A factor, which cannot be negative, as `with_error`; as 0.1 to 9.4 where its interval is that wide."""
+    return spread(value, low, high) or with_error(value, low, high)
+
+
+def spread(value: float | None, low: float | None, high: float | None) -> str:
+    """The interval of a factor where it is too wide for a ± around the value: 0.1 to 9.4; else ""."""
+    if not value or low is None:
+        return ""
+    if high is not None and high - value <= WIDE * value:
+        return ""
+    return f"{_end(low)} to {'inf' if high is None else _end(high)}"
+
+
+def _end(value: float) -> str:
+    """An end of a wide interval: two digits."""
+    return norm(value) if value >= 10 else _significant(value, 2)
 
 
 def half_width(value: float | None, low: float | None, high: float | None) -> float | None:

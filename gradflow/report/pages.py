@@ -7,8 +7,8 @@ from math import isfinite, log, log10
 from typing import TYPE_CHECKING, Any
 
 from gradflow.analysis.summary import Flow, Summary
-from gradflow.report import markdown, sentences
-from gradflow.report.numbers import count, counted, half_width, number, power, with_error
+from gradflow.report import headlines, learning, markdown, sentences
+from gradflow.report.numbers import count, counted, factor, half_width, number, power
 from gradflow.report.page import (
     Bars,
     Block,
@@ -43,11 +43,11 @@ def run_page(summary: Summary, recording: Recording | None = None, saved: bool =
 
     What was recorded elsewhere may not be `saved`, and leaves out what nobody recorded.
     """
-    blocks: list[Block] = [*_verdicts(summary), Facts(sentences.what_was_run(summary))]
+    blocks: list[Block] = [*_verdicts(summary), _facts(summary)]
     if summary.flow.initial.c is not None:
         blocks += [*_factors(summary), *_powers(summary)]
     blocks += [*_norms(summary)]
-    blocks += _course(summary)
+    blocks += learning.course(summary)
     if recording:
         blocks += _heat(recording)
     blocks += [*_symptoms(summary), *_advice(summary)]
@@ -79,17 +79,26 @@ def _verdicts(summary: Summary) -> list[Block]:
     initial, *after = flows(summary)
     words = [
         sentences.measured_sentence(initial, edge),
+        headlines.weakest_sentence(initial),
         sentences.cause_sentence(initial, model.get("activation", {}).get("name", "")),
         sentences.theory_sentence(summary.theory, initial, bool(after)),
     ]
-    blocks: list[Block] = [Sentence(sentences.verdict_sentence(initial), initial.verdict)]
+    blocks: list[Block] = [Sentence(headlines.verdict_sentence(initial), initial.verdict)]
     blocks += [Sentence(text) for text in words if text]
     for flow in after:
-        text = f"After {counted(flow.step, 'step')} {sentences.verdict_sentence(flow)}"
-        blocks.append(Sentence(text, flow.verdict))
+        said = f"{headlines.verdict_sentence(flow)}{headlines.all_the_same(flow, summary.training)}"
+        further = sentences.reason_sentence(flow), headlines.weakest_sentence(flow)
+        blocks.append(Sentence(f"After {counted(flow.step, 'step')} {said}", flow.verdict))
+        blocks += [Sentence(text) for text in further if text]
     tone = "" if summary.training.diverged_step is None else "overflow"
-    trained = sentences.training_sentence(summary.training)
+    trained = learning.training_sentence(summary.training, summary.evaluation)
     return [*blocks, *([Sentence(trained, tone)] if trained else [])]
+
+
+def _facts(summary: Summary) -> Facts:
+    *facts, networks = sentences.what_was_run(summary)
+    evaluated = learning.what_was_evaluated(summary.evaluation)
+    return Facts((*facts, *([("evaluated", evaluated)] if evaluated else []), networks))
 
 
 def _factors(summary: Summary) -> list[Block]:
@@ -116,8 +125,14 @@ def _factors(summary: Summary) -> list[Block]:
 
 def _measured(flow: Flow) -> tuple[str, str, str, str]:
     error = half_width(flow.c, flow.c_low, flow.c_high)
-    c = with_error(flow.c, flow.c_low, flow.c_high)
-    return f"step {count(flow.step)}", c, number(flow.weight_factor, error), number(flow.slope_factor, error)
+    c = factor(flow.c, flow.c_low, flow.c_high)
+    alive = f", {headlines.alive_of(flow)}" if flow.dead_networks else ""
+    return (
+        f"step {count(flow.step)}{alive}",
+        c,
+        number(flow.weight_factor, error),
+        number(flow.slope_factor, error),
+    )
 
 
 def _bars(flow: Flow) -> list[Block]:
@@ -135,7 +150,7 @@ def _powers(summary: Summary) -> list[Block]:
     columns = (Column("L =", False), *(Column(count(depth)) for depth in depths), Column("e-fold"))
     rows = []
     for flow in measured:
-        powers = (sentences.power_of(flow.c or 0.0, depth) for depth in depths)
+        powers = (headlines.power_of(flow.c or 0.0, depth) for depth in depths)
         rows.append((f"step {count(flow.step)}", *powers, number(flow.efold_layers)))
     title = "c^L, and the layers that make a factor of e"
     return [Heading(title), Table(columns, tuple(rows))] if rows else []
@@ -202,30 +217,6 @@ def _layers(flow: Flow) -> Table:
     return Table(tuple(map(Column, titles)), tuple(rows))
 
 
-def _course(summary: Summary) -> list[Block]:
-    """The loss and c over training, and when the verdict changed; none for one row."""
-    history = summary.history
-    if len(history.steps) < 2:
-        return []
-    last = len(history.steps) - 1
-    training = summary.training
-    loss_error = half_width(training.loss_final, training.loss_final_low, training.loss_final_high)
-    c_errors = [half_width(history.c[i], history.c_low[i], history.c_high[i]) for i in (0, last)]
-    rows = [
-        (name, number(values[0], errors[0]), Strip(values, *_span(values)), number(values[last], errors[1]))
-        for name, values, errors in (
-            ("loss", history.loss, (None, loss_error)),
-            ("c", history.c, c_errors),
-        )
-        if _is_known(values)
-    ]
-    ends = [f"step {count(step)}" for step in (history.steps[0], history.steps[-1])]
-    columns = (Column("", False), Column(ends[0]), Column("over training", False), Column(ends[1]))
-    flips = [Sentence(sentences.flip_sentence(flip), flip.after) for flip in history.flips]
-    table = [Table(columns, tuple(rows))] if rows else []
-    return [Heading("Over training"), *table, *flips] if rows or flips else []
-
-
 def _heat(recording: Recording) -> list[Block]:
     import numpy as np
 
@@ -256,11 +247,6 @@ def _plain(values: Any) -> Numbers:
 
 def _is_known(values: Numbers) -> bool:
     return any(value is not None for value in values)
-
-
-def _span(values: Numbers) -> tuple[float, float]:
-    kept = [value for value in values if value is not None] or [0.0]
-    return min(kept), max(kept)
 
 
 def _symptoms(summary: Summary) -> list[Block]:

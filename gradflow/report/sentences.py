@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from math import inf, log, log10
+from math import log, log10
 from typing import Any
 
 from gradflow.analysis.differences import RECORDED
-from gradflow.analysis.summary import Advice, Flip, Flow, Summary, Symptom, Theory, TrainingResult
+from gradflow.analysis.summary import Advice, Flip, Flow, Samples, Summary, Symptom, Theory
 from gradflow.analysis.verdict import unstable_depth
 from gradflow.report.numbers import (
     count,
@@ -14,10 +14,8 @@ from gradflow.report.numbers import (
     decades,
     half_width,
     number,
-    percent,
     power,
     scalar,
-    with_error,
 )  # fmt: skip
 
 EQUAL = 1e-6  # relative difference below which only rounding is left to compare
@@ -25,21 +23,6 @@ HALF = 0.5  # of the decades of a verdict that c has to make for its factors to 
 FIRST_ORDER = 0.1  # of ln c: a larger correction for the width leaves out terms that count
 MOST_NAMES = 8  # of recorded layers that are named
 CLOSE = 2.0  # standard errors within which measurement and theory agree
-
-
-def verdict_sentence(flow: Flow) -> str:
-    """The verdict with its numbers: vanishing: each layer passes 0.707 of the gradient; ... c^50 = 3e-8."""
-    if flow.c is None:
-        return f"{flow.verdict}: {flow.reason or 'no factor can be fitted'}"
-    depth, c = flow.transitions + 1, with_error(flow.c, flow.c_low, flow.c_high)
-    does = f"multiplies the gradient by {c}" if flow.verdict == "exploding" else f"passes {c} of the gradient"
-    whole = f"c^{depth} = {power_of(flow.c, depth)}"
-    return f"{flow.verdict}: each layer {does}; over {count(depth)} layers {whole}"
-
-
-def power_of(c: float, depth: int) -> str:
-    """c^depth, however small or large."""
-    return power(depth * log10(c) if c else -inf)
 
 
 def measured_sentence(flow: Flow, stable_decades: float) -> str:
@@ -59,9 +42,15 @@ def measured_sentence(flow: Flow, stable_decades: float) -> str:
         f"The norms follow a power of the layer better than {number(flow.c)}^L."
         if flow.law == "power"
         else "",
-        f"{flow.reason[0].upper()}{flow.reason[1:]}." if flow.reason else "",
+        reason_sentence(flow),
     ]
     return " ".join(part for part in parts if part)
+
+
+def reason_sentence(flow: Flow) -> str:
+    """What a flow that has a c says beside it, such as which networks are dead; "" where there is nothing."""
+    reason = flow.reason if flow.c is not None else None
+    return f"{reason[0].upper()}{reason[1:]}." if reason else ""
 
 
 def _outside(flow: Flow) -> str:
@@ -103,7 +92,7 @@ def theory_sentence(theory: Theory, flow: Flow, trained: bool) -> str:
     words = f"Theory expects {number(expected, error)} at this depth and width"
     if flow.c is not None and abs(flow.c - expected) < EQUAL * expected:
         words += "; c at initialization equals it to six digits"
-    elif theory.sigmas is not None:
+    elif flow.c is not None and theory.sigmas is not None:
         off = number_of_sigmas(theory.sigmas, judged=not narrow)
         words += f"; c at initialization is {off} from it"
     words += f". {narrow}" if narrow else "."
@@ -155,21 +144,6 @@ def _blame(flow: Flow, weights: float, slopes: float) -> str:
     return ": both have their part"
 
 
-def training_sentence(training: TrainingResult) -> str:
-    """How the loss went, and the accuracy on held-out samples; "" where no loss is known."""
-    if training.diverged_step is not None:
-        return f"Diverged at step {count(training.diverged_step)}: {training.diverged_reason}."
-    if training.loss_initial is None and training.loss_final is None:
-        return ""
-    if not training.steps or training.loss_final is None:
-        return f"Loss {number(training.loss_initial)}, at initialization only."
-    final = with_error(training.loss_final, training.loss_final_low, training.loss_final_high)
-    words = f"Loss {number(training.loss_initial)} to {final} in {counted(training.steps, 'step')}"
-    if training.accuracy_final is None:
-        return f"{words}."
-    return f"{words}; accuracy {percent(training.accuracy_final)} on held-out samples."
-
-
 def flip_sentence(flip: Flip) -> str:
     """When the verdict changed for good."""
     return f"From step {count(flip.step)} on {flip.after}: until then {flip.before}."
@@ -203,11 +177,27 @@ def what_was_run(summary: Summary) -> tuple[tuple[str, str], ...]:
     return (
         ("network", f"{layers}, width {count(model['width'])}, {entry(model['activation'])}"),
         ("init", f"{entry(model['init'])}; bias {entry(model['bias'])}"),
-        ("data", entry({key: config["data"][key] for key in ("name", "path") if key in config["data"]})),
+        ("data", _data(config["data"], summary.data)),
         ("training", f"{counted(training['steps'], 'step')} of {entry(training['optimizer'])}, "
                      f"batch {count(training['batch_size'])}, {training['loss']}, {training['dtype']}"),
         ("networks", networks),
     )  # fmt: skip
+
+
+def _data(config: dict[str, Any], data: Samples | None) -> str:
+    """The data set, how many samples of what, the task, and whether they were left as they are."""
+    words = entry({key: config[key] for key in ("name", "path") if key in config})
+    if data is None:
+        return words
+    held_out = f" + {count(data.held_out)} held out" if data.held_out else ""
+    parts = [counted(data.samples, "sample") + held_out, counted(data.features, "feature")]
+    if data.task == "classification":
+        parts.append(f"classification, {count(data.outputs)} classes")
+    else:
+        parts.append(f"{data.task or 'target'}, {counted(data.outputs, 'value')} a sample")
+    if config.get("standardize") is False:
+        parts.append("standardize: false")
+    return f"{words}: {', '.join(parts)}"
 
 
 def _what_was_recorded(config: dict[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from gradflow.analysis.differences import flat
 from gradflow.analysis.summary import Summary
-from gradflow.report.labels import differing, names
+from gradflow.report.labels import keys_apart, names
 
 if TYPE_CHECKING:
     from gradflow.store import Run
@@ -21,7 +20,7 @@ LAW = ("depths", "weight_grad", "delta", "c_inside", "c_theory", "reason")  # wh
 
 def axes_of(summaries: Sequence[Summary]) -> list[str]:
     """The keys that differ, the depth first."""
-    return sorted(differing(summaries), key=lambda key: key != DEPTH)
+    return sorted(keys_apart(summaries), key=lambda key: key != DEPTH)
 
 
 def in_order(runs: Sequence[Run]) -> list[Run]:
@@ -60,27 +59,20 @@ def _point(run: Run, values: Values) -> dict[str, Any]:
     return {
         "id": run.id, "path": str(run.path), "status": run.status, **values, "c": flow.c, "c_low": flow.c_low,
         "c_high": flow.c_high, "log10_ratio": flow.log10_ratio, "verdict": flow.verdict,
-        "borderline": flow.borderline, "loss_final": summary.training.loss_final, "reason": flow.reason,
+        "borderline": flow.borderline, "networks": flow.networks, "dead_networks": flow.dead_networks,
+        "loss_final": summary.training.loss_final, "reason": flow.reason,
+        "evaluations": summary.training.evaluations,
     }  # fmt: skip
 
 
 def depth_laws(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """c^L across the runs that differ in depth alone, one law for each combination of the other keys."""
-    from gradflow.analysis.depth_law import depth_law, first_layer
+    from gradflow.analysis.depth_law import first_layer, laws_across
 
-    axes = axes_of([run.summary for run in runs])
-    if DEPTH not in axes:
-        return []
-    groups: dict[str, tuple[Values, dict[int, Run]]] = {}
-    for run in runs:
-        config = flat(run.summary.config)
-        shared = _values(config, [axis for axis in axes if axis != DEPTH])
-        if run.recording:
-            groups.setdefault(repr(shared), (shared, {}))[1].setdefault(config[DEPTH], run)
-    return [
-        {**shared, **asdict(depth_law([first_layer(run.summary, run.recording) for run in found.values()]))}
-        for shared, found in groups.values()
-    ]
+    return laws_across(
+        (flat(run.summary.config), first_layer(run.summary, run.recording) if run.recording else None)
+        for run in runs
+    )
 
 
 def shared_keys(law: Values) -> list[str]:

@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gradflow.report.columns import BORDERLINE, Filled, fitting, hidden_note, table_of, verdict_cell
-from gradflow.report.numbers import count, counted, decades, number, scalar, with_error
+from gradflow.report.columns import (
+    BORDERLINE,
+    Filled,
+    dead_cell,
+    fitting,
+    hidden_note,
+    table_of,
+    verdict_cell,
+)
+from gradflow.report.learning import older_note
+from gradflow.report.numbers import count, counted, decades, factor, number, scalar
 from gradflow.report.page import Block, Cell, Column, Command, Facts, Heading, Page, Sentence, Table, Toned
 from gradflow.report.sentences import entry
 from gradflow.report.several import shared_keys
@@ -21,31 +30,36 @@ def plan_page(document: Document, room: int | None = None) -> Page:
     from gradflow.config.memory import size
 
     axes, total = list(document["axes"]), document["total"]
+    points = told_apart(document["points"], axes)
     titles = ("parameters", "memory", "steps", "disk")
     rows = tuple(
         (*_values(point, axes), count(point["parameters"]), size(point["memory"]), count(point["steps"]),
          size(point["disk"]))
-        for point in document["points"]
+        for point in points
     )  # fmt: skip
     words = (
         f"{counted(len(rows), 'point')}, {counted(total['steps'], 'step')}: {size(total['disk'])} on the disk"
     )
     text = f"{words}, at most {size(total['memory'])} of memory for one point. Nothing was computed."
-    columns = *_axes(axes, document["points"]), *map(Column, titles)
+    columns = *_axes(axes, points), *map(Column, titles)
     table = Table(columns, rows)
     return Page(document["id"], (*_fitted(table, len(axes), room), Sentence(text)))
 
 
 def progress_page(title: str, points: Sequence[Document], axes: Sequence[str], room: int) -> Page:
     """How far a sweep is, and the points that ended last."""
-    return Page(title, tuple(_fitted(_table(points, axes), len(axes), room)[:1]) if points else ())
+    table = _table(told_apart(points, axes), axes)
+    return Page(title, tuple(_fitted(table, len(axes), room)[:1]) if points else ())
 
 
 def sweep_page(document: Document, room: int | None = None) -> Page:
     """A line for each point of a sweep, why some failed, the depth laws, and how to sweep again."""
-    points, axes = document["points"], list(document["axes"])
+    axes = list(document["axes"])
+    points = told_apart(document["points"], axes)
     marked = any(point["borderline"] for point in points)
     notes = [Sentence(BORDERLINE, "note")] if marked else []
+    older = sum(point["status"] == "completed" and not point["evaluations"] for point in points)
+    notes += [Sentence(older_note(older), "note")] if older else []
     saved, law = Facts((("saved in", document["path"]),)), document["depth_law"]
     table = _fitted(_table(points, axes), len(axes), room)
     blocks = *table, *notes, *_reasons(points, axes), *_laws(law, room), saved
@@ -70,15 +84,17 @@ def _fitted(table: Table, axes: int, room: int | None) -> list[Block]:
 
 def _table(points: Sequence[Document], axes: Sequence[str]) -> Table:
     named = any("run" in point for point in points)
+    deadly = any(point.get("dead_networks") for point in points)
     columns = (
         *([Column("run", False)] if named else []),
         *_axes(axes, points),
         Column("verdict", False),
+        *([Column("dead")] if deadly else []),
         Column("c"),
         Column("log10 ratio"),
         Column("final loss"),
     )
-    rows = ((*([p["run"]] if named else []), *_values(p, axes), *_outcome(p)) for p in points)
+    rows = ((*([p["run"]] if named else []), *_values(p, axes), *_outcome(p, deadly)) for p in points)
     return Table(columns, tuple(rows))
 
 
@@ -93,16 +109,42 @@ def _axes(axes: Sequence[str], points: Sequence[Document]) -> tuple[Column, ...]
     return tuple(Column(name, not is_text) for name, is_text in zip(names, named, strict=True))
 
 
+def told_apart(points: Sequence[Document], axes: Sequence[str]) -> list[Document]:
+    """The points, a mapping that is no choice without what it has in all of them."""
+    apart = list(points)
+    for key in axes:
+        values = [point[key] for point in points]
+        if all(isinstance(value, dict) and "name" not in value for value in values):
+            told = [{k: v for k, v in value.items() if _differs(k, values)} or value for value in values]
+            apart = [{**point, key: value} for point, value in zip(apart, told, strict=True)]
+    return apart
+
+
+def _differs(key: str, values: Sequence[dict[str, Any]]) -> bool:
+    return len({repr(value.get(key)) for value in values}) > 1
+
+
 def _values(point: Document, axes: Sequence[str]) -> tuple[str, ...]:
-    return tuple(entry(v) if isinstance(v := point[key], dict) else scalar(v) for key in axes)
+    return tuple(_value(point[key]) for key in axes)
 
 
-def _outcome(point: Document) -> tuple[Cell, ...]:
+def _value(value: Any) -> str:
+    """A value of an axis in words: depth 3, init gaussian (sigma_w 1.5) of a mapping that is no choice."""
+    if not isinstance(value, dict):
+        return scalar(value)
+    if "name" in value:
+        return entry(value)
+    return ", ".join(f"{key} {_value(inner)}" for key, inner in value.items()) or "{}"
+
+
+def _outcome(point: Document, deadly: bool) -> tuple[Cell, ...]:
+    """Its cells from the verdict on; `deadly`: one tells how many networks are dead."""
     if point["status"] == "failed":
-        return Toned("failed", "warning"), "", "", ""
+        return Toned("failed", "warning"), *[""] * (4 if deadly else 3)
     loss = Toned("diverged", "overflow") if point["status"] == "diverged" else number(point["loss_final"])
-    c = with_error(point["c"], point["c_low"], point["c_high"])
-    return verdict_cell(point["verdict"], point["borderline"]), c, decades(point["log10_ratio"]), loss
+    c = factor(point["c"], point["c_low"], point["c_high"])
+    dead = [dead_cell(point["dead_networks"], point["networks"])] if deadly else []
+    return verdict_cell(point["verdict"], point["borderline"]), *dead, c, decades(point["log10_ratio"]), loss
 
 
 def _reasons(points: Sequence[Document], axes: Sequence[str]) -> list[Block]:
@@ -133,7 +175,7 @@ def _laws(law: Document, room: int | None) -> list[Block]:
     axes = shared_keys(groups[0])
     titles = ("c of dL/dW_1", "c of delta_1", "c inside", "theory")
     rows = tuple(
-        (*_values(group, axes), *(with_error(group[name]["c"], group[name]["c_low"], group[name]["c_high"])
+        (*_values(group, axes), *(factor(group[name]["c"], group[name]["c_low"], group[name]["c_high"])
          for name in ("weight_grad", "delta")), number(group["c_inside"]), number(group["c_theory"]))
         for group in groups
     )  # fmt: skip

@@ -43,6 +43,7 @@ Colours = Literal["auto", "standard", "256", "truecolor", "windows"]
 NARROW, ROOMY = 20, 72  # columns
 GAP = "  "  # between two columns
 ENDLESS = 1_000_000  # columns of a pipe: nothing is wrapped
+ROWS = 25  # of which nothing here depends; without them rich reads COLUMNS again, whatever it says
 PLAIN = str.maketrans({"±": "+-", "−": "-", "×": "x", "→": "->", "…": "...", "·": "-", "–": "-", "≤": "<="})
 
 
@@ -70,8 +71,9 @@ def render(page: Page, look: Look) -> str:
     """The text of a page, ending in a newline."""
     width = max(NARROW, look.columns) if look.wrap else ENDLESS
     console = Console(
-        file=StringIO(), width=width, color_system=look.colours, force_terminal=bool(look.colours),
-        no_color=look.colours is None, markup=False, emoji=False, highlight=False, legacy_windows=False,
+        file=StringIO(), width=width, height=ROWS, color_system=look.colours,
+        force_terminal=bool(look.colours), no_color=look.colours is None, markup=False, emoji=False,
+        highlight=False, legacy_windows=False,
     )  # fmt: skip
     with console.capture() as capture:
         console.print(_text(page.title, look, "bold"), crop=False)

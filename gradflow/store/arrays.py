@@ -14,6 +14,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from gradflow.errors import RunError
+from gradflow.evaluation import EVALUATED, STEP
 from gradflow.recording import PER_LAYER, Recording
 from gradflow.store.info import ArrayInfo
 from gradflow.store.reading import damaged, open_file
@@ -81,6 +82,11 @@ def _require_layout(path: Path, shapes: dict[str, tuple[int, ...]]) -> None:
     """Refuse a run.json whose arrays are not those of a run: steps x layers x networks, none of them 0."""
     steps, layers, seeds = (*shapes.get(PER_LAYER[0], ()), 0, 0, 0)[:3]
     expected = {"step": (steps,), "loss": (steps, seeds), **dict.fromkeys(PER_LAYER, (steps, layers, seeds))}
+    curves = {name: shape for name, shape in shapes.items() if name in (STEP, *EVALUATED)}
+    if curves:
+        evaluations = (*curves.get(STEP, ()), 0)[0]
+        expected |= dict.fromkeys((*curves, "loss_train"), (evaluations, seeds)) | {STEP: (evaluations,)}
+        steps = min(steps, evaluations)
     if min(steps, layers, seeds) < 1 or not expected.items() <= shapes.items():
         raise damaged(path.parent, "run.json does not declare the arrays of a run")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -63,31 +64,62 @@ def scan(runs: Path) -> list[Entry]:
 
     A folder that neither is nor is named like one is passed over. [] if `runs` does not exist.
     """
-    entries = [entry for entry in map(entry_at, _folders(runs)) if entry]
-    return sorted(entries, key=lambda entry: (entry.finished, entry.id), reverse=True)
+    return _newest_first(entry or entry_at(path) for path, entry in _folders(runs))
+
+
+def latest(runs: Path) -> list[Entry]:
+    """What is whole in a folder, what was made or found last first, by the times of the folders.
+
+    What was copied with one time for all keeps the order of `scan`.
+    """
+    return sorted((entry for entry in scan(runs) if not entry.problem), key=_changed, reverse=True)
+
+
+def _changed(entry: Entry) -> int:
+    try:
+        return entry.path.stat().st_mtime_ns
+    except OSError:  # it was removed meanwhile
+        return 0
+
+
+def touch(path: Path) -> None:
+    """Give the folder of a run or a sweep that was found the time of now; what it holds stays as it is."""
+    with suppress(OSError):  # a folder that can only be read
+        os.utime(path)
 
 
 def standing(folder: Path) -> list[Path]:
     """The folders of runs and sweeps in a folder, by their names alone."""
-    return [path for path in _folders(folder) if _is_ours(path)]
+    return [path for path, closed in _folders(folder) if is_id(path.name) or (not closed and _is_ours(path))]
 
 
 def inside(folders: Iterable[Path]) -> list[Path]:
-    """What stands in those folders that are sweeps."""
-    return [path for folder in folders if _holds(folder, SWEEP) for path in standing(folder)]
+    """What stands in those folders that are sweeps; in one that cannot be read, nothing."""
+    found: list[Path] = []
+    for folder in folders:
+        if _holds(folder, SWEEP):
+            with suppress(RunError):
+                found += standing(folder)
+    return found
 
 
 def entry_at(path: Path) -> Entry | None:
     """The entry of a folder; None if it neither is nor is named like a run or a sweep."""
-    if _holds(path, SWEEP):
-        return Entry(path, points=tuple(entry for entry in scan_points(path) if entry))
-    return _run_at(path)
+    if not _holds(path, SWEEP):
+        return _run_at(path)
+    try:
+        return Entry(path, points=tuple(scan_points(path)))
+    except RunError as error:
+        return Entry(path, problem=str(error))
 
 
 def scan_points(sweep: Path) -> list[Entry]:
-    """The runs inside a sweep's folder, newest first."""
-    entries = [entry for entry in map(_run_at, _folders(sweep)) if entry]
-    return sorted(entries, key=lambda entry: (entry.finished, entry.id), reverse=True)
+    """The runs inside a sweep's folder, newest first. RunError if it cannot be read."""
+    return _newest_first(entry or _run_at(path) for path, entry in _folders(sweep))
+
+
+def _newest_first(entries: Iterable[Entry | None]) -> list[Entry]:
+    return sorted(filter(None, entries), key=lambda entry: (entry.finished, entry.id), reverse=True)
 
 
 def _run_at(path: Path) -> Entry | None:
@@ -107,17 +139,23 @@ def _holds(folder: Path, name: str) -> bool:
     return os.path.lexists(os.path.join(folder, name))  # a Path would take as long as the system call
 
 
-def _folders(folder: Path) -> Iterator[Path]:
-    """The folders in a folder, hidden ones left out."""
+def _folders(folder: Path) -> Iterator[tuple[Path, Entry | None]]:
+    """The folders in a folder, hidden ones left out; with its Entry what cannot be told to be one."""
     try:
         with os.scandir(folder) as found:
-            for entry in found:
-                if not entry.name.startswith(".") and entry.is_dir():
-                    yield Path(entry.path)
+            names = [entry for entry in found if not entry.name.startswith(".")]
     except FileNotFoundError:
         return
     except OSError as error:
         raise damaged(folder, f"cannot be read: {error.strerror}", "choose another with --runs-dir") from None
+    for entry in names:
+        path = Path(entry.path)
+        try:
+            if entry.is_dir():
+                yield path, None
+        except OSError as error:  # a link to itself, or into a folder that is closed to this user
+            problem = damaged(path, f"cannot be read: {error.strerror}", "remove the link, or mend it")
+            yield path, Entry(path, problem=str(problem))
 
 
 class Index:

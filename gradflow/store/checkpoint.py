@@ -7,7 +7,8 @@ import os
 from contextlib import suppress
 from hashlib import sha256
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from zipfile import ZIP_STORED
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     Arrays = dict[str, NDArray[Any]]
 
+FORMAT = 2  # of the state: 2 has evaluations
 SECONDS = 15.0  # from one checkpoint to the next
 SHARE = 0.02  # of the time may go into writing them
 ABOUT, SEAL = "about", "seal"  # arrays of bytes beside the state: whose it is, and the sha256 of all the rest
@@ -40,7 +42,7 @@ class Checkpoint:
 
     def __init__(self, claimed: Claim, digest: str, versions: Versions, interval: float = SECONDS) -> None:
         self.claimed, self.interval = claimed, interval
-        self.origin = {"digest": digest, "versions": dict(versions)}
+        self.origin = {"format": FORMAT, "digest": digest, "versions": dict(versions)}
         self._due = perf_counter() + interval
 
     def resume(self, training: Training) -> Before | None:
@@ -49,8 +51,8 @@ class Checkpoint:
         None, and the training as it was, if there is no file, or one that is damaged or of another origin.
         """
         try:
-            with open_file(self.claimed.checkpoint) as file, np.load(file, allow_pickle=False) as archive:
-                state = {name: archive[name] for name in archive.files}
+            with open_file(self.claimed.checkpoint) as file:
+                state = _stored(file)
             seal, about = state.pop(SEAL), json.loads(state[ABOUT].tobytes())
         except Exception:  # zipfile and NumPy's reader raise a dozen unrelated classes
             return None
@@ -76,6 +78,14 @@ class Checkpoint:
         write_file(written, lambda file: np.savez(file, **arrays))
         os.replace(written, self.claimed.checkpoint)
         sync(self.claimed.checkpoint.parent)
+
+
+def _stored(file: BinaryIO) -> Arrays:
+    """The arrays of an archive. ValueError for a member that would be inflated, which none of ours is."""
+    with np.load(file, allow_pickle=False) as archive:
+        if any(member.compress_type != ZIP_STORED for member in archive.zip.infolist()):
+            raise ValueError("a compressed member")
+        return {name: archive[name] for name in archive.files}
 
 
 def _seal(state: Arrays) -> bytes:

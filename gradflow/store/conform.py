@@ -12,6 +12,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is
 Check = Callable[[Any], bool]
 
 LARGEST = 2**63  # no count or step is larger, and str() of very large integers raises
+DEEPEST = 50  # levels of a value of any kind, as in a config
+MOST = 1000  # keys of a mapping, and of all mappings in a value of any kind
 _NUMBER_KINDS = {int, float, NoneType}
 
 
@@ -27,9 +29,11 @@ def checker(hint: Any) -> Check:
         return _either(tuple(map(checker, arguments)))
     if origin in (tuple, list):
         return _numbers if arguments[0] == float | None else _each(checker(arguments[0]))
+    if origin is dict and arguments[1] is Any:
+        return lambda value: type(value) is dict and _bounded(value)
     if origin is dict:
         inner = _each(checker(arguments[1]))
-        return lambda value: type(value) is dict and inner([*value.values()])
+        return lambda value: type(value) is dict and len(value) <= MOST and inner([*value.values()])
     return _record(hint)
 
 
@@ -42,6 +46,7 @@ def _record(hint: Any) -> Check:
     required = [key for key in checks if closed or key not in hint.__optional_keys__]
     texts = [key for key in required if hints[key] is str]
     others = [(key, checks[key]) for key in required if hints[key] is not str]
+    optional = [(key, check) for key, check in checks.items() if key not in required]
 
     def conforms(value: Any) -> bool:  # by loops and few calls: thousands of documents are read at once
         if type(value) is not dict:
@@ -55,12 +60,12 @@ def _record(hint: Any) -> Check:
                     return False
         except KeyError:
             return False
-        return len(value) == len(required) or further(value)
-
-    def further(value: dict[Any, Any]) -> bool:
-        """Of the keys that are not required."""
-        left = [key for key in value if key not in required]
-        return all(checks[key](value[key]) if key in checks else not closed for key in left)
+        if len(value) == len(required):
+            return True
+        for key, check in optional:
+            if key in value and not check(value[key]):
+                return False
+        return not closed
 
     return conforms
 
@@ -83,6 +88,23 @@ def _numbers(value: Any) -> bool:
         return False
 
 
+def _bounded(value: Any) -> bool:
+    """Whether a value of any kind is no deeper than a config, and has no more keys than could be shown."""
+    level, keys = [value], 0
+    for _ in range(DEEPEST):
+        found: list[Any] = []
+        for held in level:
+            if type(held) is dict:
+                keys += len(held)
+                found += held.values()
+            elif type(held) is list:
+                found += held
+        if not found or keys > MOST:
+            return keys <= MOST
+        level = found
+    return False
+
+
 def _integer(value: Any) -> bool:
     return type(value) is int and -LARGEST < value < LARGEST
 
@@ -96,7 +118,7 @@ def _number_or_none(value: Any) -> bool:
 
 
 _PLAIN: dict[Any, Check] = {
-    Any: lambda value: True,
+    Any: _bounded,
     NoneType: lambda value: value is None,
     bool: lambda value: type(value) is bool,
     int: _integer,

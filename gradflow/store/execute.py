@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gradflow.config.memory import size
 from gradflow.errors import Problem, RunError
-from gradflow.store.catalog import Index
+from gradflow.store.carry import require_movable
+from gradflow.store.catalog import Index, touch
 from gradflow.store.checkpoint import SECONDS, Checkpoint
 from gradflow.store.partial import Claim, claim
 from gradflow.store.save import config_text, finished_at, publish, publish_copy
@@ -44,16 +47,15 @@ def execute(
     is damaged, or if the disk refuses.
     """
     config_text(config)  # refuses what could not be read again before it is computed
-    finished = None if force else finished_at(Claim(runs, config.id), config)
+    _recover(Claim(runs, config.id))
+    finished = None if force else _finished(Claim(runs, config.id), config)
     if finished:
         return finished  # from a folder that can only be read, too
     with claim(runs, config.id) as claimed:
-        finished = None if force else finished_at(claimed, config)
-        if finished:
-            return finished
-        source = None if force else find(config, runs)
-        if source:
-            return publish_copy(claimed, config, source, render)
+        require_movable(claimed.target)
+        there = None if force else _there(claimed, config, render)
+        if there:
+            return there
         _require_disk(config, runs)
         if force:
             remove(claimed.checkpoint)
@@ -66,6 +68,30 @@ def execute(
             going_on=going_on,
         )
         return publish(claimed, config, result, render)
+
+
+def _finished(claimed: Claim, config: Config) -> Run | None:
+    """`finished_at`, which makes what it finds the latest."""
+    run = finished_at(claimed, config)
+    if run:
+        touch(run.path)
+    return run
+
+
+def _there(claimed: Claim, config: Config, render: Callable[[Run], str] | None) -> Run | None:
+    """The run that needs no training: it stands in its place, or is copied there."""
+    finished = _finished(claimed, config)
+    if finished:
+        return finished
+    source = find(config, claimed.folder)
+    return publish_copy(claimed, config, source, render) if source else None
+
+
+def _recover(claimed: Claim) -> None:
+    """Bring back what a killed process has left of the run, where that can be done."""
+    if os.path.lexists(claimed.old):
+        with suppress(RunError), claim(claimed.folder, claimed.id):
+            pass
 
 
 def find(config: Config, runs: Path) -> Run | None:

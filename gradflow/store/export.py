@@ -1,10 +1,12 @@
-"""Saved runs as two tidy tables for other tools: `runs`, a line a run, and `layers`, a line a layer of a row.
+"""Saved runs as tidy tables for other tools: `runs`, a line a run, `layers`, a line a layer of a row, and
+`evaluations`, a line a network of an evaluation.
 
 JSON, Parquet and TensorBoard's event files are made here; CSV is a text that report makes inert.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from importlib import import_module
 from io import BytesIO
@@ -21,14 +23,17 @@ from gradflow.analysis.compare import row_of
 from gradflow.analysis.differences import Flat, split
 from gradflow.analysis.summary import strict
 from gradflow.errors import InputError, MissingExtra, Problem
+from gradflow.evaluation import EVALUATED, STEP
 from gradflow.recording import PER_LAYER
 from gradflow.store.info import instant
+from gradflow.store.output import write_output
 from gradflow.store.run import Run
-from gradflow.store.writing import write_output
 
 Columns = dict[str, list[Any] | NDArray[Any]]
 
+OVER_TRAINING = {"minibatch_loss": "loss", "c": "c", "log10_ratio": "log10_ratio"}  # tag -> in a History
 OWN = ("run", "row", "step", "seed", "layer")
+_EVENTS = re.compile(r"events\.out\.tfevents\.[0-9]+\.gradflow")
 ROWS = ("first,last", "first", "last", "all")
 BY_LAYER = ("log_delta_norm", "log_weight_grad_norm", "update_ratio")  # what TensorBoard shows of every layer
 
@@ -47,7 +52,33 @@ def layers_table(runs: Sequence[Run], rows: str) -> Columns:
     keys = [key for key in split(configs)[1] if key not in OWN]  # seed is that of the network
     parts = [_layers(run, rows, {key: config.get(key) for key in keys})
              for run, config in zip(recorded, configs, strict=True)]  # fmt: skip
-    names = (*OWN, *keys, *PER_LAYER)
+    return _stacked(parts, (*OWN, *keys, *PER_LAYER))
+
+
+def evaluations_table(runs: Sequence[Run]) -> Columns:
+    """run, step, seed, keys that differ, then losses, accuracies and R2 of the network; nan for none."""
+    evaluated = [run for run in runs if STEP in run.recording]
+    configs = [row_of(run.summary).config for run in evaluated]
+    keys = [key for key in split(configs)[1] if key not in OWN]
+    parts = [_evaluations(run, {key: config.get(key) for key in keys})
+             for run, config in zip(evaluated, configs, strict=True)]  # fmt: skip
+    return _stacked(parts, ("run", "step", "seed", *keys, *EVALUATED))
+
+
+def _evaluations(run: Run, told: Flat) -> dict[str, NDArray[Any]]:
+    step, losses = run.recording[STEP].astype(int), run.recording["loss_train"]
+    row, seed = (axis.reshape(-1) for axis in np.indices(losses.shape))
+    unknown = np.full(losses.size, np.nan)
+    return {
+        "run": _repeated(run.id, row.size),
+        "step": step[row],
+        "seed": seed + int(run.summary.config.get("seed", 0)),
+        **{key: _repeated(value, row.size) for key, value in told.items()},
+        **{name: run.recording[name].reshape(-1) if name in run.recording else unknown for name in EVALUATED},
+    }
+
+
+def _stacked(parts: Sequence[dict[str, NDArray[Any]]], names: Sequence[str]) -> Columns:
     return {name: np.concatenate([part[name] for part in parts]) if parts else [] for name in names}
 
 
@@ -82,28 +113,40 @@ def chosen(count: int, rows: str) -> NDArray[Any]:
     return np.arange(count) if rows == "all" else np.unique(ends)
 
 
-def write_parquet(path: Path, columns: Columns) -> None:
+def parquet_bytes(columns: Columns) -> bytes:
     """One table as a Parquet file; what is not finite or missing is null."""
     arrow, parquet = _extra("pyarrow", "parquet"), _extra("pyarrow.parquet", "parquet")
     content = BytesIO()
     parquet.write_table(arrow.table({name: _plain(values) for name, values in columns.items()}), content)
-    write_output(path, content.getvalue())
+    return content.getvalue()
 
 
-def write_tensorboard(folder: Path, runs: Sequence[Run], rows: str) -> None:
-    """Event files, a folder a run: loss, c and log10_ratio, and the norms and update ratio of every layer.
+def write_tensorboard(folder: Path, runs: Sequence[Run], rows: str, *, force: bool = False) -> None:
+    """Event files, a folder a run: losses, c and log10_ratio, and the norms and update ratio of every layer.
 
-    Values are means over networks. InputError if `folder` has such a run already.
+    Values are means over networks. InputError if `folder` has such a run already, and with `force` if there
+    is anything else in its place than event files of ours, which are replaced.
     """
     _extra("tensorboardX", "tensorboard")
+    old = {run.id: _event_files(folder / run.id, force) for run in runs}
     for run in runs:
-        place = folder / run.id
+        place, content = folder / run.id, _events(run, rows)
         make_folder(place)
-        if any(place.iterdir()):
-            raise InputError(Problem("is there already: choose another folder", source=str(place)))
-        write_output(
-            place / f"events.out.tfevents.{instant(run.info).timestamp():.0f}.gradflow", _events(run, rows)
-        )
+        written = place / f"events.out.tfevents.{instant(run.info).timestamp():.0f}.gradflow"
+        write_output(written, content, force=force)
+        for path in old[run.id] - {written}:
+            path.unlink()
+
+
+def _event_files(place: Path, force: bool) -> set[Path]:
+    """What stands where a run's event file will be."""
+    there = set(place.iterdir()) if place.is_dir() else set()
+    if there and not force:
+        message = "is there already: --force replaces it, or choose another folder"
+        raise InputError(Problem(message, source=str(place)))
+    if not all(map(_EVENTS.fullmatch, (path.name for path in there))):
+        raise InputError(Problem("holds more than event files: choose another folder", source=str(place)))
+    return there
 
 
 def _events(run: Run, rows: str) -> bytes:
@@ -127,12 +170,13 @@ def _record(content: bytes) -> bytes:
 
 
 def _scalars(run: Run, rows: str) -> list[tuple[str, int, float]]:
-    history, recording = run.summary.history, run.recording
-    found = [
-        (name, step, value)
-        for name in ("loss", "c", "log10_ratio")
-        for step, value in zip(history.steps, getattr(history, name), strict=True)
+    history, evaluation, recording = run.summary.history, run.summary.evaluation, run.recording
+    curves = [(tag, history.steps, getattr(history, name)) for tag, name in OVER_TRAINING.items()]
+    curves += [
+        (name, evaluation.steps, values) for name in EVALUATED if (values := getattr(evaluation, name))
     ]
+    found = [(tag, step, value) for tag, steps, values in curves
+             for step, value in zip(steps, values, strict=True)]  # fmt: skip
     for row in chosen(len(recording["step"]), rows) if recording else ():
         step = int(recording["step"][row])
         for name in BY_LAYER:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 
 from gradflow.store.conform import checker
 from gradflow.store.names import DIGEST, FORMAT, RUN, is_id
-from gradflow.store.reading import damaged, read_json
+from gradflow.store.reading import damaged, parse_json, read_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,14 +47,20 @@ class OutcomeInfo(TypedDict):
     diverged_reason: str | None
 
 
-class _Chance(TypedDict, total=False):
+class _Later(TypedDict, total=False):
     chance: float | None
+    q_y: float | None
+    task: Literal["classification", "regression"]
+    standardize: bool | None
+    samples_test: int
 
 
-class DataInfo(_Chance):
+class DataInfo(_Later):
     """What the analysis needs to know of the data; `sha256` is of the user's file, if there is one.
 
-    `chance`, the loss of guessing classes by their frequency, is missing from runs of older versions.
+    Missing from runs of older versions are `chance`, the loss of guessing classes by their frequency, `q_y`,
+    the mean square of targets to regress on, `task`, `standardize` (null where the data set has no such key)
+    and `samples_test`, the number held out.
     """
 
     samples: int
@@ -62,6 +68,19 @@ class DataInfo(_Chance):
     outputs: int
     q_0: float
     sha256: str | None
+
+
+class EvaluationInfo(TypedDict):
+    """What was evaluated: every so many steps, on how many samples of each part; see `Evaluated`."""
+
+    every: int
+    samples_train: int
+    samples_test: int
+    of_train: int
+    of_test: int
+    majority_train: float | None
+    majority_test: float | None
+    chance: float | None
 
 
 class _Model(TypedDict):
@@ -100,12 +119,16 @@ class Recorded(TypedDict):
     analysis: _Analysis
 
 
-class _Recorded(TypedDict, total=False):
+class _Optional(TypedDict, total=False):
     recorded: Recorded
+    evaluation: EvaluationInfo
 
 
-class Info(_Recorded):
-    """The document. A failed run has a `reason`, no arrays and maybe no data; a recorded one's data is 0."""
+class Info(_Optional):
+    """The document. A failed run has a `reason`, no arrays and maybe no data; a recorded one's data is 0.
+
+    `evaluation` is missing where nothing was evaluated, as from runs of older versions.
+    """
 
     format: int
     id: str
@@ -121,8 +144,12 @@ class Info(_Recorded):
 
 def load_info(folder: Path) -> Info:
     """The run.json of a run directory. RunError if it is missing, damaged or of another format."""
-    path = folder / RUN
-    info = read_json(path)
+    return parse_info(read_bytes(folder / RUN), folder / RUN)
+
+
+def parse_info(content: bytes, path: Path) -> Info:
+    """As `load_info`, of what was read from a run.json."""
+    info = parse_json(content, path)
     if isinstance(info, dict) and info.get("format", FORMAT) != FORMAT:
         remedy = f"this version of gradflow reads format {FORMAT}"
         raise damaged(path, f"is of format {str(info['format'])[:20]!r}", remedy)

@@ -1,52 +1,68 @@
-"""Locks by `flock`, which end with their process however it dies.
+"""Locks: a file for each, which names its owner and is under `flock` where the disk has that.
 
-Whoever takes or looks at a lock holds that of its folder, for a moment, so that free ones may be removed.
+A lock ends with its process, however that dies; `owners` tells when. Locks save work: what is shown is whole
+whoever holds them, since it comes to its place by a rename.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-import re
+import signal
+import time
 from contextlib import contextmanager, suppress
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from gradflow.errors import Problem, RunError
+from gradflow.interrupts import raise_waiting
+from gradflow.store.owners import RENEWED, holder, is_free, myself
 from gradflow.store.writing import disk_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+PATIENCE = 60.0  # seconds that one waits for what takes another a moment, such as to publish
+AGAIN = 0.01  # seconds from one try to the next
 
 _held: set[int] = set()  # descriptors of this process
 
 
 @contextmanager
 def hold(
-    folder: Path, names: Mapping[str, bool], what: Path, prepare: Callable[[], object]
+    folder: Path,
+    name: str,
+    what: Path,
+    prepare: Callable[[], object],
+    rivals: Callable[[str], object] = lambda name: False,
 ) -> Iterator[None]:
-    """Hold the locks `names` (shared or not) of a folder, made if need be; before, call `prepare`.
+    """Hold the lock `name` of a folder, made if need be; before, call `prepare`.
 
-    RunError at once if another process holds one; it names that process, and `what` it works on.
+    RunError at once if another process holds it, or a lock whose name is one of `rivals`; it names that
+    process, and `what` it works on.
     """
-    taken: dict[Path, int] = {}
+    path, descriptor = folder / name, -1
+    raise_waiting()  # nothing is written for a command that is ending
     try:
         with disk_errors(what), folder_locked(folder, make=True):
             prepare()
-            for name, shared in names.items():
-                taken[folder / name] = _take(folder / name, shared, what)
-        yield
+            descriptor = _take(path, what)
+            for other in filter(rivals, os.listdir(folder)):
+                _require_free(folder / other, what)
+        with _renewed(descriptor):
+            yield
     finally:
-        for descriptor in taken.values():
-            _close(descriptor)
-        with suppress(OSError), folder_locked(folder):
-            for name in names:
-                remove_if_free(folder / name)
+        if descriptor >= 0:
+            _release(path, descriptor)
 
 
 @contextmanager
 def folder_locked(folder: Path, make: bool = False) -> Iterator[None]:
-    """Keep every other process from a folder's locks; afterwards it goes if it is empty."""
+    """Keep every other process of this machine from a folder's locks; afterwards it goes if it is empty.
+
+    RunError if another has kept it for a minute. Where the disk has no `flock` nobody is kept.
+    """
     descriptor = _open_folder(folder, make)
     try:
         yield
@@ -56,23 +72,6 @@ def folder_locked(folder: Path, make: bool = False) -> Iterator[None]:
         _close(descriptor)
 
 
-def is_free(path: Path) -> bool:
-    """Whether no process holds a lock of a locked folder."""
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_NB | fcntl.LOCK_EX)
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
-    return True
-
-
 def remove_if_free(path: Path) -> None:
     """Remove a lock of a locked folder that nobody holds."""
     if is_free(path):
@@ -80,21 +79,74 @@ def remove_if_free(path: Path) -> None:
             path.unlink()
 
 
-def _take(path: Path, shared: bool, what: Path) -> int:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
-    _held.add(descriptor)
+def _take(path: Path, what: Path) -> int:
+    while True:
+        _require_free(path, what)
+        path.unlink(missing_ok=True)  # of a process that died
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
+        except FileExistsError:
+            continue  # another machine was faster, or another process where nobody is kept
+        except FileNotFoundError:
+            path.parent.mkdir(exist_ok=True)  # another machine found the folder empty
+            continue
+        _held.add(descriptor)
+        try:
+            _flock(descriptor, path)
+            os.pwrite(descriptor, myself().line(), 0)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            _close(descriptor)
+            raise
+        if _is_still(path, descriptor):
+            return descriptor
+        _close(descriptor)  # taken for one that was left, before its owner stood in it
+
+
+def _release(path: Path, descriptor: int) -> None:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_NB | (fcntl.LOCK_SH if shared else fcntl.LOCK_EX))
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()} {os.uname().nodename}\n".encode(), 0)
-    except BlockingIOError:
-        message = f"{_holder(descriptor)} is working on it: wait for it, or end it"
+        with suppress(OSError, RunError), folder_locked(path.parent):
+            if _is_still(path, descriptor):
+                path.unlink()
+    finally:
         _close(descriptor)
-        raise RunError(str(Problem(message, source=str(what)))) from None
-    except OSError:
-        _close(descriptor)
-        raise
-    return descriptor
+
+
+def _require_free(path: Path, what: Path) -> None:
+    owner = holder(path)
+    if owner:
+        raise RunError(str(Problem(f"{owner} is working on it: wait for it, or end it", source=str(what))))
+
+
+@contextmanager
+def _renewed(descriptor: int) -> Iterator[None]:
+    """Renew the time of a lock now and then, for other machines."""
+    over = Event()
+
+    def renew() -> None:
+        while not over.wait(RENEWED):
+            with suppress(OSError):
+                os.utime(descriptor)
+
+    renewing = Thread(target=renew, daemon=True)
+    try:
+        with suppress(RuntimeError), _signals_blocked():  # no thread can be started: it holds on this machine
+            renewing.start()
+        yield
+    finally:
+        over.set()
+        if renewing.ident is not None:
+            renewing.join()  # or it could meet another file under the number of this one
+
+
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """A thread that is started here gets no signal, which the main thread may be holding back."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _open_folder(folder: Path, make: bool) -> int:
@@ -108,22 +160,36 @@ def _open_folder(folder: Path, make: bool) -> int:
                 continue  # removed by one who found it empty
             raise
         _held.add(descriptor)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if _is_still(folder, descriptor):
-            return descriptor
+        try:
+            _flock(descriptor, folder)
+            if _is_still(folder, descriptor):
+                return descriptor
+        except BaseException:  # a signal that left it locked would have this process wait for itself
+            _close(descriptor)
+            raise
         _close(descriptor)
 
 
-def _is_still(folder: Path, descriptor: int) -> bool:
+def _flock(descriptor: int, path: Path) -> None:
+    """Lock what another may be looking at or working on for a moment, if the disk can."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                message = f"another process has kept it locked for {PATIENCE:g} s: end that one"
+                raise RunError(str(Problem(message, source=str(path)))) from None
+            time.sleep(AGAIN)
+        except OSError:  # ENOLCK, ENOSYS, EOPNOTSUPP: a disk without locks
+            return None
+
+
+def _is_still(path: Path, descriptor: int) -> bool:
     try:
-        return os.path.samestat(os.stat(folder), os.fstat(descriptor))
+        return os.path.samestat(os.stat(path, follow_symlinks=False), os.fstat(descriptor))
     except FileNotFoundError:
         return False
-
-
-def _holder(descriptor: int) -> str:
-    found = re.fullmatch(rb"(\d+) ([\w.-]+)\n", os.pread(descriptor, 400, 0))
-    return f"process {found[1].decode()} on {found[2].decode()}" if found else "another process"
 
 
 def _close(descriptor: int) -> None:

@@ -9,6 +9,7 @@ RECORDING = "recording.npz"
 RUN = "run.json"  # of a run directory; written last
 SUMMARY = "summary.json"
 REPORT = "report.md"
+OWN = (CONFIG, RECORDING, SUMMARY, REPORT, RUN)  # all that gradflow writes into a run's folder
 SWEEP = "sweep.json"  # of a sweep's directory
 PARTIAL = ".partial"  # what is not finished: ID-PID, ID-old, ID-checkpoint and ID.lock
 

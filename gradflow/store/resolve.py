@@ -1,19 +1,24 @@
-"""From what the user typed to run directories: a path, an id, a unique prefix, @1 (the latest), or a glob."""
+"""From what the user typed to run directories: a path, an id, a unique prefix, @1 (the latest), or a glob.
+
+The latest is what was made or found last.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 import shlex
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradflow.errors import InputError, did_you_mean
-from gradflow.store.catalog import inside, scan, standing
+from gradflow.errors import InputError, RunError, did_you_mean
+from gradflow.store.catalog import inside, latest, standing
 from gradflow.store.names import RUN, SWEEP
 from gradflow.store.partial import unfinished
+from gradflow.store.reading import read_json
 from gradflow.store.run import Run, open_run
 
 if TYPE_CHECKING:
@@ -30,9 +35,9 @@ def resolve(reference: str, runs: Path) -> list[Path]:
     A name stands for what lies directly in `runs` before what lies in a sweep. InputError if it names
     nothing, or several where one is meant.
     """
-    latest = re.fullmatch(r"@(\d{1,9})", reference)
-    if latest:
-        return [_latest(int(latest[1]), runs)]
+    number = re.fullmatch(r"@(\d{1,9})", reference)
+    if number:
+        return [_latest(int(number[1]), runs)]
     if "\0" in reference:
         raise InputError("a run's name holds no NUL character: see `gradflow ls`")
     if len(reference) > LONGEST:  # a glob of 100 kB would be matched for a minute
@@ -64,7 +69,7 @@ def _holds_run(path: Path) -> bool:
 
 
 def _latest(number: int, runs: Path) -> Path:
-    entries = [entry for entry in scan(runs) if not entry.problem]
+    entries = latest(runs)
     if not entries:
         raise _nothing(runs)
     if not 1 <= number <= len(entries):
@@ -88,7 +93,10 @@ def _matching(pattern: str, runs: Path) -> list[Path]:
 
 
 def _named(name: str, runs: Path) -> Path:
-    """The one folder of this id, else of this name, else that begins so; of an id in two sweeps, either."""
+    """The one folder of this id, else of this name, else that begins so; of an id in two sweeps, either.
+
+    A folder that was renamed has its own name and the id that its run has in lists.
+    """
     top = standing(runs)
     inner = inside(top)
     for group, remedy in ((top, LATEST), (inner, "")):
@@ -96,12 +104,28 @@ def _named(name: str, runs: Path) -> Path:
         found = _meant(name, by_id, remedy)
         if found:
             return by_id[found]
+    renamed = _renamed([*top, *inner])
+    found = _meant(name, renamed)
+    if found:
+        return renamed[found]
     _refuse_unfinished(name, [runs, *dict.fromkeys(path.parent for path in inner)])
     if not top:
         raise _nothing(runs)
     names = [path.name for path in (*top, *inner)]
     close = did_you_mean(name, names) or did_you_mean(name, {n.rpartition("-")[0] for n in names})
     raise InputError(f"{name} is no run in {runs}{close or ': see `gradflow ls`'}")
+
+
+def _renamed(folders: Iterable[Path]) -> dict[str, Path]:
+    """The folders that are not called as the run in them, by its id."""
+    found: dict[str, Path] = {}
+    for path in folders:
+        with suppress(RunError):
+            info = read_json(path / RUN)
+            id = info.get("id") if isinstance(info, dict) else None
+            if isinstance(id, str) and id != path.name:
+                found.setdefault(id, path)
+    return found
 
 
 def _meant(name: str, ids: Iterable[str], remedy: str = "") -> str | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gc
+import os
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradflow.analysis.compare import Row, row_from, row_of
-from gradflow.errors import RunError
+from gradflow.errors import InputError, RunError
 from gradflow.store.catalog import Entry, entry_at
 from gradflow.store.resolve import resolve
 from gradflow.store.summaries import load_brief
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 def read_row(run: Run) -> Row:
     """The row of a run. RunError if it is damaged."""
-    brief = load_brief(run.path, run.info)
+    brief = load_brief(run.path, run.info, run.stamp)
     return row_of(run.summary) if brief is None else row_from(brief, str(run.path))
 
 
@@ -38,9 +39,40 @@ def read_rows(entries: Iterable[Entry]) -> tuple[list[Row], list[str]]:
 
 
 def rows_of(references: Sequence[str], runs: Path) -> tuple[list[Row], list[str]]:
-    """`read_rows` of what references name. InputError for one that names nothing."""
-    paths = [path for reference in references for path in resolve(reference, runs)]
-    return read_rows(filter(None, map(entry_at, paths)))
+    """`read_rows` of what references name. InputError for one that names nothing.
+
+    What a shell's `runs/*` names beside runs, such as a folder without run.json, is a problem among others.
+    """
+    paths, others = _resolved(references, runs)
+    rows, problems = read_rows(filter(None, map(entry_at, paths)))
+    return rows, [*others, *problems]
+
+
+def _resolved(references: Sequence[str], runs: Path) -> tuple[list[Path], list[str]]:
+    """The folders that references name, and the problems of those that are there and no runs."""
+    paths: list[Path] = []
+    refused: dict[str, InputError] = {}
+    for reference in references:
+        try:
+            paths += resolve(reference, runs)
+        except InputError as error:
+            if len(references) == 1 or not _is_there(reference):
+                raise
+            refused[reference] = error
+    if refused and not paths:
+        raise next(iter(refused.values()))
+    return paths, [_problem(Path(reference)) or str(error) for reference, error in refused.items()]
+
+
+def _problem(path: Path) -> str | None:
+    """What is wrong with a folder that is named like a run."""
+    entry = entry_at(path)
+    return entry.problem if entry else None
+
+
+def _is_there(reference: str) -> bool:
+    """Whether a path with a folder in it stands on the disk, whatever it is."""
+    return os.sep in reference and "\0" not in reference and os.path.lexists(reference)
 
 
 def _row_or_problem(entry: Entry) -> Row | str:

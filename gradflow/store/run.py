@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from gradflow.errors import InputError, Problem, RunError, did_you_mean
-from gradflow.store.info import Info, Status, load_info
-from gradflow.store.names import CONFIG, RECORDING
-from gradflow.store.reading import damaged
+from gradflow.store.info import Info, Status, parse_info
+from gradflow.store.names import CONFIG, RECORDING, RUN
+from gradflow.store.reading import damaged, read_bytes
+from gradflow.store.seal import stamp_of
 from gradflow.store.summaries import build_summary, load_summary
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """A run at `path`, with its run.json as `info`. Nothing of it can be changed.
+    """A run at `path`, with its run.json as `info`, whose sha256 is `stamp`. Nothing of it can be changed.
 
     Whatever is damaged raises a RunError that names the file when it is first read. `reused` tells that
     `execute` found the run finished.
@@ -34,12 +36,13 @@ class Run:
         path: Path,
         info: Info,
         *,
+        stamp: str = "",
         reused: bool = False,
         config: Config | None = None,
         recording: Recording | None = None,
         summary: Summary | None = None,
     ) -> None:
-        self.path, self.info, self.reused = path, info, reused
+        self.path, self.info, self.stamp, self.reused = path, info, stamp, reused
         self._config, self._recording, self._summary = config, recording, summary
 
     @property
@@ -56,11 +59,17 @@ class Run:
     def summary(self) -> Summary:
         """What is said about the run: from summary.json or, if that is gone or damaged, made again."""
         if self._summary is None:
-            found = load_summary(self.path, self.info)
-            if found is None:
-                found = self._summarized()
-            self._summary = found.at(str(self.path))
+            self._summary = (self._sealed or self._summarized()).at(str(self.path))
         return self._summary
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether summary.json is whole, of this run.json, and so what `summary` gives."""
+        return self._sealed is not None
+
+    @cached_property
+    def _sealed(self) -> Summary | None:
+        return load_summary(self.path, self.info, self.stamp)
 
     def _known(self) -> dict[str, Any]:
         """What its summary tells as the config."""
@@ -80,7 +89,8 @@ class Run:
             message = "was recorded elsewhere and has no config that could be run"
             raise InputError(Problem(message, source=str(self.path)))
         if self._config is None:
-            self._config = _load_config(self.path / CONFIG, self.info)
+            sealed = self._sealed
+            self._config = _load_config(self.path / CONFIG, self.info, sealed.config if sealed else None)
         return self._config
 
     @property
@@ -116,21 +126,25 @@ class Run:
 def open_run(path: Path) -> Run:
     """The run at a path. RunError if there is no run directory, or its run.json is damaged."""
     try:
-        return Run(path, load_info(path))
+        content = read_bytes(path / RUN)
+        return Run(path, parse_info(content, path / RUN), stamp=stamp_of(content))
     except RunError:
         if os.path.isdir(path):
             raise
         raise damaged(path, "is not a run directory", "name one that `gradflow ls` shows") from None
 
 
-def _load_config(path: Path, info: Info) -> Config:
+def _load_config(path: Path, info: Info, sealed: dict[str, Any] | None) -> Config:
     from gradflow.config import config_from_plain
     from gradflow.yaml_file import read
 
     try:
-        config = config_from_plain(read(path).value)
+        plain = read(path).value
+        config = config_from_plain(plain)
     except InputError as error:
         raise damaged(path, f"is damaged ({error.problems[0].message})") from None
     if config.digest != info["digest"]:
         raise damaged(path, "is not the config of this run: its digest differs")
+    if sealed not in (None, plain):
+        raise damaged(path, "is not the config that the run was saved with")
     return config

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gradflow import yaml_file
-from gradflow.errors import InputError, Problem
+from gradflow.errors import InputError, Problem, RunError
 from gradflow.store.arrays import describe, write_arrays
-from gradflow.store.info import Info
+from gradflow.store.info import Info, load_info
 from gradflow.store.names import CONFIG, FORMAT, RECORDING, REPORT, RUN, SUMMARY
-from gradflow.store.partial import Claim, claim
-from gradflow.store.reading import damaged
+from gradflow.store.partial import Claim, claim, other_capitals
+from gradflow.store.reading import damaged, read_bytes
 from gradflow.store.run import Run, open_run
-from gradflow.store.summaries import build_summary
-from gradflow.store.writing import disk_errors, sync, write_file, write_json, write_text
+from gradflow.store.seal import sealed, stamp_of
+from gradflow.store.summaries import build_summary, load_summary
+from gradflow.store.writing import disk_errors, json_bytes, sync, write_bytes, write_file, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,17 +53,38 @@ def copy(folder: Path, config: Config, source: Run, render: Render | None = None
 def finished_at(claimed: Claim, config: Config) -> Run | None:
     """The finished run that stands at a config's own place; None if there is none, or a failed one.
 
-    None too if its analysis is not the config's. RunError if it is damaged, or is another run.
+    None too if its analysis is not the config's. Its summary.json is sealed if it was not. RunError if it is
+    damaged, or is another run.
     """
     if not os.path.lexists(claimed.target):
         return None
     run = open_run(claimed.target)
+    if run.id != config.id and run.id.casefold() == config.id.casefold():
+        raise other_capitals(claimed, run.id)
     if run.info["digest"] != config.digest:
         raise damaged(run.path, "is another run, whose digest begins alike", "give this one another name")
     if run.status == "failed":
         return None
-    found = Run(run.path, run.info, reused=True, config=run.config, recording=run.recording)
-    return found if found.config.analysis == config.analysis else None
+    found = Run(
+        run.path, run.info, reused=True, config=run.config, recording=run.recording, summary=run.summary
+    )
+    if found.config.analysis != config.analysis:
+        return None
+    if not run.is_sealed:
+        _seal(claimed, run)
+    return found
+
+
+def _seal(claimed: Claim, run: Run) -> None:
+    """Write anew a summary.json that is missing, damaged or older than seals, where that can be done."""
+    path = run.path / SUMMARY
+    with suppress(RunError), claim(claimed.folder, claimed.id) as own, disk_errors(path):
+        info = read_bytes(run.path / RUN)
+        if stamp_of(info) == run.stamp and not path.is_symlink():
+            written = own.stage() / SUMMARY
+            write_bytes(written, sealed(run.summary.document(), info))
+            os.replace(written, path)
+            sync(run.path)
 
 
 def publish(claimed: Claim, config: Config, result: Result, render: Render | None) -> Run:
@@ -78,6 +101,8 @@ def publish(claimed: Claim, config: Config, result: Result, render: Render | Non
         outcome=result.outcome,
         data=result.data,
     )
+    if result.evaluation is not None:
+        info["evaluation"] = result.evaluation
     for array in result.recording.values():
         array.setflags(write=False)
     summary = result.summary or build_summary(claimed.target, config, result.recording, info)
@@ -116,11 +141,27 @@ def _publish(claimed: Claim, run: Run, record: Callable[[Path], None], render: R
         folder = claimed.stage()
         write_text(folder / CONFIG, config_text(run.config))
         record(folder / RECORDING)
-        write_json(folder / SUMMARY, run.summary.document())
         if report is not None:
             write_text(folder / REPORT, report)
-        write_json(folder / RUN, run.info)
+        write_documents(folder, run)
         claimed.publish()
+
+
+def write_documents(folder: Path, run: Run) -> None:
+    """summary.json, sealed with run.json, which comes last. RunError if they could not be read again."""
+    info = json_bytes(run.info)
+    write_bytes(folder / SUMMARY, sealed(run.summary.document(), info))
+    write_bytes(folder / RUN, info)
+    if not _is_readable(folder):
+        message = "could not be read again and is not saved: give its config to the makers of gradflow"
+        raise RunError(str(Problem(message, source=str(run.path))))
+
+
+def _is_readable(folder: Path) -> bool:
+    try:
+        return load_summary(folder, load_info(folder)) is not None
+    except RunError:
+        return False
 
 
 def _link(source: Path, path: Path) -> None:

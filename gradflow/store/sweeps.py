@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from gradflow.errors import RunError
 from gradflow.store import locks
 from gradflow.store.names import PARTIAL, RUN, SWEEP
-from gradflow.store.partial import Claim, reap
+from gradflow.store.partial import Claim, is_shard, reap, require_own_name
 from gradflow.store.reading import damaged, read_json
-from gradflow.store.writing import disk_errors, sync, write_json
+from gradflow.store.writing import disk_errors, remove, sync, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,9 +29,14 @@ def open_sweep(
     Its points are saved into the folder as into a runs folder. RunError at once if another process holds the
     same shard, or the whole sweep, or any of its shards when the whole is asked for.
     """
-    claimed, number = Claim(runs, id), "-of-".join(map(str, shard))
-    names = {f"{id}.lock": shard != WHOLE, **({f"{id}.{number}.lock": False} if shard != WHOLE else {})}
-    with locks.hold(claimed.partial, names, claimed.target, lambda: reap(runs)):
+    claimed, whole = Claim(runs, id), f"{id}.lock"
+    name = whole if shard == WHOLE else f"{id}.{shard[0]}-of-{shard[1]}.lock"
+
+    def rivals(other: str) -> bool:
+        return is_shard(other, id) if shard == WHOLE else other == whole
+
+    with locks.hold(claimed.partial, name, claimed.target, lambda: reap(runs), rivals):
+        require_own_name(claimed)
         with disk_errors(claimed.target):
             with locks.folder_locked(claimed.partial):
                 _write(claimed, document)
@@ -74,7 +79,20 @@ def _write(claimed: Claim, document: dict[str, Any]) -> None:
         sync(claimed.target)
         claimed.staging.rmdir()
     else:
-        claimed.publish()
+        _show(claimed)
+
+
+def _show(claimed: Claim) -> None:
+    """Rename the new folder into its place, unless another machine has just put it there."""
+    sync(claimed.staging)
+    try:
+        os.rename(claimed.staging, claimed.target)
+    except OSError:
+        if not os.path.lexists(claimed.target / SWEEP):
+            raise
+        remove(claimed.staging)
+    sync(claimed.folder)
+    sync(claimed.folder.absolute().parent)  # the folder itself may be new
 
 
 def _standing(folder: Path) -> dict[str, Any] | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import re
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from gradflow import threads
 from gradflow.interrupts import held_back, is_waiting, raise_waiting
-from gradflow.store.info import DataInfo, OutcomeInfo, Status, Times, Versions, now
+from gradflow.store.info import DataInfo, EvaluationInfo, OutcomeInfo, Status, Times, Versions, now
 from gradflow.store.spool import forget
 from gradflow.training import Training
 from gradflow.version import __version__
@@ -44,6 +45,7 @@ class Result:
     versions: Versions
     reason: str | None = None
     summary: Summary | None = None
+    evaluation: EvaluationInfo | None = None
 
     @property
     def status(self) -> Status:
@@ -90,7 +92,9 @@ def train(
         diverged_step=ended.diverged_step,
         diverged_reason=ended.diverged_reason,
     )
-    return Result(training.recording, outcome, _facts(data), times, versions())
+    evaluation = EvaluationInfo(**asdict(training.evaluated))  # type: ignore[typeddict-item]
+    facts = _facts(config, data)
+    return Result(training.recording, outcome, facts, times, versions(), evaluation=evaluation)
 
 
 def failed(reason: str) -> Result:
@@ -104,7 +108,7 @@ def versions() -> Versions:
     """What computes in this process."""
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     set_to = (os.environ.get(name, "") for name in threads.VARIABLES)
-    number = next((value for value in set_to if value.isdecimal()), None)
+    number = next(filter(re.compile("[0-9]{1,6}").fullmatch, set_to), None)  # more would be a slip
     return Versions(
         gradflow=__version__,
         numpy=np.__version__,
@@ -113,12 +117,16 @@ def versions() -> Versions:
     )
 
 
-def _facts(data: Data) -> DataInfo:
+def _facts(config: Config, data: Data) -> DataInfo:
     return DataInfo(
         samples=data.samples,
+        samples_test=len(data.x_test),
         features=data.features,
         outputs=data.outputs,
         q_0=data.q_0,
+        q_y=data.q_y,
         chance=data.chance,
+        task="classification" if data.classes else "regression",
+        standardize=getattr(config.data, "standardize", None),
         sha256=data.sha256,
     )

@@ -10,15 +10,16 @@ import re
 import shutil
 import stat
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from gradflow.errors import InputError, Problem, RunError
+from gradflow.errors import Problem, RunError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 _TEMPORARY = re.compile(r"\.[0-9]+-[0-9a-f]{8}\.tmp")
+_NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF)  # of folders, on some network disks
 _REMEDIES = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space and run again"),
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "choose a folder that you may write to"),
@@ -45,20 +46,35 @@ def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
         os.fsync(file.fileno())
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Make a new file with this content."""
+    write_file(path, lambda file: file.write(content))
+
+
 def write_text(path: Path, text: str) -> None:
     """Make a new file of UTF-8 text."""
-    write_file(path, lambda file: file.write(_encoded(text)))
+    write_bytes(path, encoded(text))
 
 
 def write_json(path: Path, value: Any) -> None:
     """Make a new file that holds a value as strict JSON."""
-    write_text(path, json.dumps(value, allow_nan=False, ensure_ascii=False) + "\n")
+    write_bytes(path, json_bytes(value))
+
+
+def json_bytes(value: Any) -> bytes:
+    """A value as one line of strict JSON. ValueError for a number that it has not."""
+    return encoded(json.dumps(value, allow_nan=False, ensure_ascii=False) + "\n")
 
 
 def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Make or replace a file: at any moment its old content or its new one is there, never half of it."""
+    """Make or replace a file: at any moment its old content or its new one is there, never half of it.
+
+    Owner, mode and extended attributes of the old one are kept. PermissionError if the owner cannot be.
+    """
     with _temporary(path.parent) as file:
         try:
+            if os.path.lexists(path):
+                _take_after(file, path)
             write(file)
             file.flush()
             os.fsync(file.fileno())
@@ -84,6 +100,14 @@ def _temporary(folder: Path) -> BinaryIO:
         file.close()  # taken for one that was left, before it was locked
 
 
+def _take_after(file: BinaryIO, path: Path) -> None:
+    """Before anything is in it, so that nobody reads what they may not."""
+    old, new = path.stat(), os.fstat(file.fileno())
+    if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
+        os.fchown(file.fileno(), old.st_uid, old.st_gid)
+    shutil.copystat(path, file.name)
+
+
 def _remove_unlocked(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
@@ -94,10 +118,19 @@ def _remove_unlocked(path: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Bring a file, or the names in a folder, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    """Bring a file, or the names in a folder, to the disk.
+
+    A folder that may not be read, or a disk that does not know how to, leaves that to the system.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        return
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC or not stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise
     finally:
         os.close(descriptor)
 
@@ -111,39 +144,6 @@ def remove(path: Path) -> None:
             path.unlink()
 
 
-def write_output(path: Path, content: str | bytes) -> None:
-    """Write the file that the user named with -o, wholly or not at all; text is UTF-8 with LF line ends.
-
-    InputError if it cannot be one, RunError if the disk fails.
-    """
-    try:
-        target = Path(os.path.realpath(path))  # through a symbolic link, which stays
-        problem = _problem(path, target)
-    except (OSError, ValueError) as error:  # too long, a loop of links, a NUL
-        problem = f"is no file name ({getattr(error, 'strerror', None) or error}): give another"
-    if problem:
-        raise InputError(Problem(problem, source=str(path)))
-    data = _encoded(content) if isinstance(content, str) else content
-    with disk_errors(path):
-        replace_file(target, lambda file: file.write(data))
-
-
-def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "backslashreplace")  # a lone surrogate has no UTF-8
-
-
-def _problem(path: Path, target: Path) -> str | None:
-    """Why `target` cannot be written as a file."""
-    if not target.parent.is_dir():
-        return f"the folder {path.parent} does not exist: make it first"
-    try:
-        mode = target.stat().st_mode
-    except FileNotFoundError:
-        mode = stat.S_IFREG
-    if stat.S_ISDIR(mode):
-        return "is a directory: name a file in it"
-    if not stat.S_ISREG(mode):
-        return "is not a regular file: name another"
-    if not os.access(target.parent, os.W_OK | os.X_OK):
-        return f"the folder {path.parent} cannot be written to: choose another"
-    return None
+def encoded(text: str) -> bytes:
+    """UTF-8; a lone surrogate, which has none, as its escape."""
+    return text.encode("utf-8", "backslashreplace")

@@ -8,17 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from gradflow.analysis.commands import sweep_command
-from gradflow.analysis.depth_law import DepthLaw, FirstLayer, Law, depth_law
+from gradflow.analysis.depth_law import Law, laws_across
+from gradflow.analysis.differences import flat
 from gradflow.analysis.summary import strict
 from gradflow.sweep.outcome import Ended
 from gradflow.sweep.points import Point, Sweep
-
-DEPTH = "model.depth"
-LATER = (
-    "training.optimizer",
-    "training.steps",
-    "training.clip_norm",
-)  # keys that change nothing at initialization
 
 
 def plan_document(sweep: Sweep, points: Sequence[Point]) -> dict[str, Any]:
@@ -40,37 +34,18 @@ def result_document(sweep: Sweep, folder: Path, ended: Iterable[Ended]) -> dict[
         "command": sweep_command(ended[0].path, strict(sweep.axes)),
         "axes": sweep.axes,
         "points": [event.document() for event in ended],
-        "depth_law": _laws(sweep, ended),
+        "depth_law": _laws(ended),
     }
     plain: dict[str, Any] = strict(document)
     return plain
 
 
-def _laws(sweep: Sweep, ended: Sequence[Ended]) -> dict[str, Any]:
-    """A law for each combination of the other axes; at the top, dL/dW_1's where there is one law alone."""
-    if DEPTH not in sweep.axes:
+def _laws(ended: Sequence[Ended]) -> dict[str, Any]:
+    """The depth laws; at the top, dL/dW_1's where there is one law alone."""
+    groups = laws_across((flat(event.point.config.plain()), event.first_layer) for event in ended)
+    if not groups:
         return {**asdict(Law()), "reason": "the sweep has no depth axis", "groups": []}
-    groups = [_group(values, depth_law(layers)) for values, layers in _by_other_axes(ended)]
     if len(groups) == 1:
         return {**groups[0]["weight_grad"], "reason": groups[0]["reason"], "groups": groups}
     reason = f"there are {len(groups)} laws, one for each combination of the other axes: see groups"
     return {**asdict(Law()), "reason": reason, "groups": groups}
-
-
-def _by_other_axes(ended: Sequence[Ended]) -> list[tuple[dict[str, Any], list[FirstLayer]]]:
-    """The first layers of finished points that differ in depth alone, one a depth, with what they share."""
-    groups: dict[str, tuple[dict[str, Any], dict[int, FirstLayer]]] = {}
-    for event in ended:
-        shared = {
-            key: value
-            for key, value in event.point.values.items()
-            if key != DEPTH and not key.startswith(LATER)
-        }
-        layers = groups.setdefault(repr(shared), (shared, {}))[1]
-        if event.first_layer:
-            layers.setdefault(event.first_layer.depth, event.first_layer)
-    return [(shared, list(layers.values())) for shared, layers in groups.values()]
-
-
-def _group(values: dict[str, Any], law: DepthLaw) -> dict[str, Any]:
-    return {**values, **asdict(law)}

@@ -20,6 +20,7 @@ from gradflow.config.load import load_data
 from gradflow.config.memory import physical_memory, size
 from gradflow.errors import GradflowError, InputError, Problem, RunError, named
 from gradflow.store import Index, Run, open_run
+from gradflow.store.catalog import touch
 from gradflow.store.checkpoint import Checkpoint
 from gradflow.store.partial import Claim, claim
 from gradflow.store.save import copy, finished_at, save
@@ -72,8 +73,19 @@ def run_sweep(
     points = share(sweep, options)
     place = options.place(points)
     place.require()
+    _reach(place, sweep, runs, points, options)
     with open_sweep(runs, sweep.id, sweep.document(), options.shard) as folder:
         yield from _Driver(folder, options, place, render).run(points, Index(runs))
+        touch(folder)
+
+
+def _reach(place: Place, sweep: Sweep, runs: Path, points: Sequence[Point], options: Options) -> None:
+    """RunError, before anything is written, if a new sweep has points to compute and nobody computes them."""
+    if place.address is None or (runs / sweep.id).exists():
+        return
+    index = Index(runs)
+    if options.force or not all(index.find(point.digest) for point in points):
+        place.reach()
 
 
 def share(sweep: Sweep, options: Options) -> tuple[Point, ...]:
@@ -192,6 +204,8 @@ class _Driver:
         try:
             yield
         except died:
+            raise
+        except GradflowError:
             raise
         except Exception as error:
             message = f"computes no more ({named(error)}): run the same sweep again"

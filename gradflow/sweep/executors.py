@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
@@ -10,12 +11,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from gradflow.errors import MissingExtra, Problem, RunError
+from gradflow.errors import MissingExtra, Problem, RunError, named
 from gradflow.sweep.lanes import Lanes, for_workers
 from gradflow.sweep.worker import compute, compute_or_die
 
 CONNECTING = 10  # seconds to wait for a scheduler
 LOOPBACK = "127.0.0.1:0"  # at any free port
+OPEN, OPEN_EACH = 48, 8  # files that a cluster keeps open: itself, and for each worker
 STARTING = 30  # seconds that a worker may take before its own clock runs
 
 
@@ -63,6 +65,9 @@ class Place:
 
     def require(self) -> None:
         """MissingExtra if a library is not installed that it needs: asked before anything is written."""
+
+    def reach(self) -> None:
+        """RunError if what computes is elsewhere and does not answer: asked before a new folder is made."""
 
     @contextmanager
     def open(self) -> Iterator[Pool]:
@@ -114,6 +119,13 @@ class Dask(Place):
         except ImportError:
             raise MissingExtra("dask", "--executor dask") from None
 
+    def reach(self) -> None:
+        if self.address is not None:
+            from distributed import Client
+
+            _silence()
+            _connected(Client, self.address).close()
+
     @contextmanager
     def open(self) -> Iterator[Pool]:
         import dask
@@ -126,8 +138,7 @@ class Dask(Place):
             stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": 1}))
             scheduler: Any = self.address
             if scheduler is None:
-                with for_workers():
-                    scheduler = stack.enter_context(_local(LocalCluster, self.workers))
+                scheduler = stack.enter_context(_local(LocalCluster, self.workers))
             client = stack.enter_context(_connected(Client, scheduler))
             executor = client.get_executor(pure=False)
             stack.callback(executor.shutdown, wait=False)
@@ -135,12 +146,24 @@ class Dask(Place):
 
 
 def _silence() -> None:
-    """What a command must say it says itself: distributed logs a scheduler's death, and its end, to stderr.
+    """What a command must say it says itself: distributed logs a scheduler's death, and its end, to stderr;
+    asyncio each connection that it cannot take.
 
     For good, since its threads outlive what they serve.
     """
+    for name in ("asyncio", "tornado"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     for handler in logging.getLogger("distributed").handlers:
         handler.setLevel(logging.CRITICAL)
+
+
+def _require_files(workers: int) -> None:
+    """RunError if a cluster would run out of open files: it would wait for its workers for ever."""
+    needed, allowed = OPEN + OPEN_EACH * workers, resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if 0 <= allowed < needed:
+        remedy = f"raise that (ulimit -n {needed}), or use --executor processes"
+        message = f"a cluster needs {needed} open files and {allowed} are allowed: {remedy}"
+        raise RunError(str(Problem(message, source="--executor dask")))
 
 
 def _local(cluster: Any, workers: int) -> Any:
@@ -151,10 +174,17 @@ def _local(cluster: Any, workers: int) -> Any:
     Each process has an HTTP server, whatever is asked for: without an address it would listen to the whole
     network, the scheduler's at a port that the next sweep would want too.
     """
-    return cluster(
-        n_workers=workers, threads_per_worker=1, security=True, silence_logs="CRITICAL",
-        dashboard_address=LOOPBACK, worker_dashboard_address=LOOPBACK, scheduler_kwargs={"dashboard": False},
-    )  # fmt: skip
+    _require_files(workers)
+    try:
+        with for_workers():
+            return cluster(
+                n_workers=workers, threads_per_worker=1, security=True, silence_logs="CRITICAL",
+                dashboard_address=LOOPBACK, worker_dashboard_address=LOOPBACK,
+                scheduler_kwargs={"dashboard": False},
+            )  # fmt: skip
+    except (OSError, RuntimeError) as error:  # no sockets, too many files or processes, no current folder
+        message = f"no cluster can be started here ({named(error)}): use --executor processes"
+        raise RunError(str(Problem(message, source="--executor dask"))) from None
 
 
 def _connected(client: Any, scheduler: Any) -> Any:

@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from gradflow import threads
+from gradflow.errors import Problem, RunError, named
 from gradflow.interrupts import held_back
 from gradflow.sweep.worker import serve
 
@@ -76,12 +77,13 @@ class _Lane:
 
     def _start(self) -> None:
         self._end()
-        context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs, os.getpid()), daemon=True)
-        with for_workers():
-            self._process.start()
-        theirs.close()  # so that the end of the worker is the end of the connection
+        try:
+            self._connection, self._process = _started()
+        except (OSError, RuntimeError) as error:  # too many processes or files, no memory, no current folder
+            message = (
+                f"no worker can be started ({named(error)}): see to the limits, or use --executor serial"
+            )
+            raise RunError(str(Problem(message, source="--executor processes"))) from None
         self._broken = False
 
     def _ask(self, connection: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
@@ -104,6 +106,22 @@ class _Lane:
         if self._connection is not None:
             self._connection.close()
         self._process = self._connection = None
+
+
+def _started() -> tuple[Any, Any]:
+    """A worker process, and the connection to it."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    try:
+        process = context.Process(target=serve, args=(theirs, os.getpid()), daemon=True)
+        with for_workers():
+            process.start()
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()  # so that the end of the worker is the end of the connection
+    return ours, process
 
 
 @contextmanager

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from gradflow.store import Run
     from gradflow.sweep.points import Point
 
-FLOW = ("c", "c_low", "c_high", "log10_ratio", "verdict", "borderline")
+FLOW = ("c", "c_low", "c_high", "log10_ratio", "verdict", "borderline", "networks", "dead_networks")
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,14 @@ class Ended:
     reason: str | None
     flow: dict[str, Any]  # `FLOW`, at initialization
     loss_final: float | None
+    evaluations: int
     first_layer: FirstLayer | None
 
     def document(self) -> dict[str, Any]:
         """The point in `sweep --json`: the value of each axis stands beside what came out."""
         standing = {"id": self.point.id, "path": self.path, "status": self.status}
         found = {**self.flow, "loss_final": self.loss_final, "reason": self.reason}
+        found["evaluations"] = self.evaluations
         return {**standing, **self.point.values, **found}
 
 
@@ -56,5 +58,6 @@ def ended(point: Point, run: Run) -> Ended:
         reason=run.info["reason"] or summary.training.diverged_reason or initial.reason,
         flow={name: getattr(initial, name) for name in FLOW},
         loss_final=summary.training.loss_final,
+        evaluations=summary.training.evaluations,
         first_layer=None if failed else first_layer(summary, run.recording),
     )

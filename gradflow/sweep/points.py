@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
@@ -13,20 +13,21 @@ from typing import Any
 
 import numpy as np
 
-from gradflow import yaml_file
 from gradflow.analysis.summary import strict
 from gradflow.config import axes
 from gradflow.config.axes import Axis
-from gradflow.config.draft import Draft, refuse_spaces
-from gradflow.config.load import begin, load_data, read_config, resolve, validate
+from gradflow.config.draft import Draft
+from gradflow.config.load import begin, load_data, name_after_file, read_config, resolve, untold, validate
 from gradflow.config.memory import memory_bytes
+from gradflow.config.overrides import lay, refuse_spaces
 from gradflow.config.schema import Config
 from gradflow.data import Data, Dataset
 from gradflow.errors import InputError, Problem
 from gradflow.training import record_bytes
-from gradflow.yaml_file import SHOWN, Document
+from gradflow.yaml_file import COMMAND_LINE, SHOWN, Document, on_one_line
 
 FORMAT = 1
+SECTION = ("sweep",)
 
 
 @dataclass(frozen=True)
@@ -90,31 +91,39 @@ class Sweep:
         return plain
 
 
-def load_sweep(path: Path, overrides: Sequence[str] = ()) -> Sweep:
+def load_sweep(path: Path, overrides: Sequence[str] = (), tell: Callable[[str], None] = untold) -> Sweep:
     """The sweep of a YAML file with overrides KEY=VALUE and KEY=V1,V2; its data is loaded to check it.
 
-    InputError names every problem of every point at once.
+    `tell` gets a sentence for each mapping of the file that is replaced, values and all. InputError names
+    every problem of every point at once.
     """
     refuse_spaces([str(path), *overrides])
-    return parse_sweep(read_config(path), path.parent, overrides)
+    return parse_sweep(read_config(path), path.parent, overrides, tell)
 
 
-def parse_sweep(document: Document, base: Path, overrides: Sequence[str] = ()) -> Sweep:
+def parse_sweep(
+    document: Document, base: Path, overrides: Sequence[str] = (), tell: Callable[[str], None] = untold
+) -> Sweep:
     """`load_sweep` of a parsed document."""
-    plain, typed, problems = axes.split(overrides)
+    plain, given, problems = axes.split(overrides)
     draft, found = begin(document, plain)
-    problems += found + _section_problems(draft)
+    problems += axes.contradictions(given) + found + _section_problems(draft)
     if problems:
-        raise InputError(*problems)
-    section = axes.of_section(draft)
-    swept = _swept(section, typed)
+        raise InputError(*dict.fromkeys(problems))
+    section, given = axes.of_section(draft), _once(given)
+    swept = _swept(section, given)
     if not swept:
         message = "nothing is swept: give KEY=V1,V2 or a sweep section, or type gradflow run"
         raise InputError(Problem(message, "sweep", document.source))
-    draft.value.pop("sweep", None)
-    typed_paths = {axis.path for axis in typed}
-    layers = [*(axis for axis in section if axis.path not in typed_paths), *typed]
-    return Sweep({axis.key: axis.values for axis in swept}, tuple(_points(draft, layers, swept, base)))
+    points, left_out = _points(_unswept(document), _layers(section, given), swept, base)
+    for sentence in left_out:
+        tell(sentence)
+    return Sweep({axis.key: axis.values for axis in swept}, tuple(points))
+
+
+def _once(given: Sequence[Axis]) -> list[Axis]:
+    """The typed axes, the same one that was typed twice only once."""
+    return list({axis.target: axis for axis in given}.values())
 
 
 def _section_problems(draft: Draft) -> list[Problem]:
@@ -128,33 +137,51 @@ def _section_problems(draft: Draft) -> list[Problem]:
     return []
 
 
-def _swept(section: Sequence[Axis], typed: Sequence[Axis]) -> list[Axis]:
+def _swept(section: Sequence[Axis], given: Sequence[Axis]) -> list[Axis]:
     """The axes in their order: the file's, a typed one of the same key in its place, then the others."""
-    own = {axis.path: axis for axis in section}
-    own.update({axis.path: axis for axis in typed if axis.path in own or len(axis.values) > 1})
+    own = {axis.target: axis for axis in section}
+    own.update({axis.target: axis for axis in given if axis.target in own or len(axis.values) > 1})
     return list(own.values())
 
 
-def _points(draft: Draft, layers: Sequence[Axis], swept: Sequence[Axis], base: Path) -> Iterator[Point]:
-    """Every point, if all are sound; else every problem of all of them."""
+def _layers(section: Sequence[Axis], given: Sequence[Axis]) -> list[Axis]:
+    """All that is laid over the file: what was typed, and those of its axes that were not."""
+    targets = {axis.target for axis in given}
+    kept = [axis for axis in section if axis.target not in targets or axis.places[0][0] == COMMAND_LINE]
+    return [*kept, *(axis for axis in given if axis.path != SECTION)]
+
+
+def _unswept(document: Document) -> Draft:
+    """The draft of a file without its sweep section."""
+    draft = Draft.of(document)
+    if isinstance(draft.value, dict):
+        draft.value.pop(*SECTION, None)
+    name_after_file(draft, document.source)
+    return draft
+
+
+def _points(
+    draft: Draft, layers: Sequence[Axis], swept: Sequence[Axis], base: Path
+) -> tuple[list[Point], dict[str, None]]:
+    """Every point, if all are sound, and what they leave out of the file; else every problem of all."""
     load, problems = _Outlines(), _Problems()
     points: list[Point] = []
+    left_out: dict[str, None] = {}
     combinations = list(axes.cross(swept))
     for number, combination in enumerate(combinations):
-        index = {axis.path: i for axis, i in combination}
+        index = {axis.target: i for axis, i in combination}
         point = draft.copy()
-        for axis in layers:
-            i = index.get(axis.path, 0)
-            point.override(axis.path, axis.values[i], axis.places[i])
+        conflicts = lay([axis.setting(index.get(axis.target, 0)) for axis in layers], point)
         values = {axis.key: axis.values[i] for axis, i in combination}
         try:
-            config, data = resolve(point, [], base, load)
+            config, data = resolve(point, conflicts, base, load)
             points.append(Point(number, values, config, config.digest, _cost(config, data)))
+            left_out |= dict.fromkeys(point.left_out)
         except InputError as error:
             problems.add(error.problems, values)
     problems.raise_any(len(combinations))
     _require_distinct(points)
-    yield from points
+    return points, left_out
 
 
 def _cost(config: Config, data: Data) -> Cost:
@@ -176,12 +203,7 @@ def _require_distinct(points: Sequence[Point]) -> None:
 
 def label(values: dict[str, Any]) -> str:
     """The values of a point in one line: model.depth=10 model.init=he_normal."""
-    return " ".join(f"{key}={_one_line(value)}" for key, value in values.items())
-
-
-def _one_line(value: Any) -> str:
-    text = yaml_file.dump([value]).strip().removeprefix("[").removeprefix("- ").removesuffix("]")
-    return " ".join(text.split())
+    return " ".join(f"{key}={on_one_line(value)}" for key, value in values.items())
 
 
 class _Problems:
@@ -232,4 +254,4 @@ class _Outlines:
 def _outline(data: Data) -> Data:
     """Data of the same shapes that takes no memory."""
     x, y, x_test, y_test = (np.broadcast_to(0.0, a.shape) for a in (data.x, data.y, data.x_test, data.y_test))
-    return Data(x, y, data.classes, x_test, y_test, data.sha256)
+    return replace(data, x=x, y=y, x_test=x_test, y_test=y_test)

@@ -9,6 +9,7 @@ import ctypes
 import os
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from threading import Thread
 from time import perf_counter, sleep
@@ -44,9 +45,8 @@ def tie_to(parent: int) -> None:
     """End this process when the process `parent` does, however that dies."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    Thread(
-        target=_watch, args=(parent,), daemon=True
-    ).start()  # also where there is no prctl, or it came too late
+    with suppress(RuntimeError):  # no thread can be started
+        Thread(target=_watch, args=(parent,), daemon=True).start()  # where prctl is not, or came too late
 
 
 def compute(
@@ -70,7 +70,7 @@ def compute(
     try:
         config = config_from_plain(plain)
         result = train(config, data, progress=look, checkpoint=checkpoint)
-        info = {"status": result.status, "data": result.data, "outcome": result.outcome}
+        info = {name: getattr(result, name) for name in ("status", "data", "outcome", "evaluation")}
         return replace(result, summary=summarize(config, result.recording, info))
     except TimeoutError as error:
         return failed(str(error))

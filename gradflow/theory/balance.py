@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from gradflow.nn.activations import Activation
 from gradflow.nn.initializers import INITIALIZERS, Initializer
 from gradflow.theory.meanfield import MeanField
+from gradflow.theory.roots import Curve
 
 Array = NDArray[Any]
 
 LOWEST, HIGHEST = log(0.01), log(100)  # ln sigma_w among which a balance is sought
-POINTS, CLOSER, ROUNDS = 201, 21, 8  # a round looks between two neighbours of the one before: to 2e-12
+# points, and how many at a time until the first rise
+ROUNDS = ((201, 25), (101, 100), (101, 100), (11, 10))
 
 
 def balance(
@@ -32,16 +34,30 @@ def balance(
     if unit is None or depth <= first:
         return None
     network = MeanField.of(activation, unit, (features, *[width] * depth), q_0, bias)
-    low, high = LOWEST, HIGHEST
-    for points in (POINTS, *(CLOSER,) * ROUNDS):
-        factors = np.linspace(low, high, points)
+
+    def log_c(factors: Array) -> Array:
         networks = network.scaled(factors)
-        log_c = networks.log_c(first) + (networks.shift(first) if finite_width else 0.0)
-        rising = np.flatnonzero((log_c[:-1] < 0) & (log_c[1:] >= 0))
-        if not len(rising):
+        return networks.log_c(first) + (networks.shift(first) if finite_width else 0.0)
+
+    low, high, share = LOWEST, HIGHEST, 0.0
+    for points, part in ROUNDS:
+        rise = _first_rise(log_c, np.linspace(low, high, points), part)
+        if rise is None:
             return None
-        low, high = float(factors[rising[0]]), float(factors[rising[0] + 1])
-    return with_sigma_w(init, exp((low + high) / 2), width, width)
+        low, high, share = rise
+    return with_sigma_w(init, exp(low + share * (high - low)), width, width)
+
+
+def _first_rise(curve: Curve, points: Array, part: int) -> tuple[float, float, float] | None:
+    """The first two neighbours between which a curve rises through 0, and the share of the way to that."""
+    for start in range(0, len(points) - 1, part):
+        x = points[start : start + part + 1]
+        values = curve(x)
+        rising = np.flatnonzero((values[:-1] < 0) & (values[1:] >= 0))
+        if len(rising):
+            k = int(rising[0])
+            return float(x[k]), float(x[k + 1]), float(values[k] / (values[k] - values[k + 1]))
+    return None
 
 
 def with_sigma_w(init: Initializer, sigma_w: float, fan_in: int, fan_out: int) -> Initializer | None:

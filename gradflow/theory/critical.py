@@ -46,9 +46,9 @@ class HalfStable:
 def critical_point(moments: Moments, sigma_b: float) -> Critical:
     """The sigma_w with chi_1 = 1 at an attracting fixed point of q, the one of the smallest q."""
     if moments.activation.homogeneous and moments.mean == 0:
-        return Critical(_critical_sigma_w(moments, 0.0))  # chi does not depend on q
+        return Critical(critical_sigma_w(moments, 0.0))  # chi does not depend on q
     if sigma_b == 0 and _zero_attracts(moments):
-        return Critical(_critical_sigma_w(moments, -inf), 0.0)
+        return Critical(critical_sigma_w(moments, -inf), 0.0)
     log_bias = log_or_minus_inf(sigma_b**2)
 
     def weights_share(log_v: Array) -> Array:
@@ -59,7 +59,7 @@ def critical_point(moments: Moments, sigma_b: float) -> Critical:
     chi = weights_share(grid[above]) * _ratio_on_grid(moments)[above]
     for root in _roots(lambda log_v: weights_share(log_v) * _ratio(moments, log_v) - 1, grid[above], chi - 1):
         if weights_share(root) * moments.growth(root) < 1:
-            return Critical(_critical_sigma_w(moments, root), float(np.exp(root)) + moments.mean**2)
+            return Critical(critical_sigma_w(moments, root), float(np.exp(root)) + moments.mean**2)
     return Critical(
         reason=f"{moments.activation.name} has no attracting critical point at sigma_b = {sigma_b:g}"
     )
@@ -75,11 +75,11 @@ def half_stable(activation: Activation) -> HalfStable | None:
         q = float(np.exp(root))
         variance = q - q / float(_ratio(moments, root))
         if variance >= 0:
-            return HalfStable(_critical_sigma_w(moments, root), sqrt(variance), q)
+            return HalfStable(critical_sigma_w(moments, root), sqrt(variance), q)
     return None
 
 
-def _critical_sigma_w(moments: Moments, log_v: Array | float) -> float:
+def critical_sigma_w(moments: Moments, log_v: Array | float) -> float:
     """The sigma_w with chi_1 = sigma_w^2 E phi'^2 = 1."""
     return 1 / sqrt(float(moments.slope_square(np.asarray(log_v))))
 

@@ -14,7 +14,7 @@ from math import exp, log, pi, sqrt
 from typing import Any
 
 import numpy as np
-from numpy.polynomial.chebyshev import chebinterpolate, chebval
+from numpy.polynomial.chebyshev import chebpts1, chebval, chebvander
 from numpy.typing import ArrayLike, NDArray
 
 from gradflow.nn.activations import Activation
@@ -29,9 +29,16 @@ PANEL = 1.5  # widest panel in Z
 NEAR, STRETCH = 8.0, 2.0  # panels in z: of width 2 to |z| = 8, then each end is twice the one before
 WAVE = 4.0  # panels in z of an activation that oscillates for ever
 CHUNK = 1 << 17  # integrand values at a time
+PART = 1 << 12  # interpolated values at a time: their coefficients fit a core's cache
 DEGREE = 20  # of an interpolant in ln v over one e-fold of v: error below 1e-14
+TAIL, NEGLIGIBLE = 3, 1e-12  # of a logarithm's last coefficients, where they may not be small
+ROUNDING = 2e-16  # of the largest, below which coefficients are left out
+UNMADE, ROUGH = -1, -2  # pieces of a table without coefficients: not needed yet, or none serve
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(20)
+_CHEBYSHEV = chebpts1(DEGREE + 1)
+_TO_COEFFICIENTS = chebvander(_CHEBYSHEV, DEGREE).T * (2 / (DEGREE + 1))  # orthogonal at those points
+_TO_COEFFICIENTS[0] /= 2
 
 
 def log_or_minus_inf(x: ArrayLike) -> Array:
@@ -97,15 +104,23 @@ class Moments:
     def log_square(self, log_v: Array) -> Array:
         """ln E phi^2, at any ln v: outside the range of the integrals it goes on as a power of v."""
         log_v = np.asarray(log_v)
-        result, inside = np.full(log_v.shape, np.nan), self.clip(log_v) == log_v  # nan where ln v is
+        inside = self.clip(log_v) == log_v
         with np.errstate(divide="ignore"):
+            if inside.all():
+                return np.asarray(np.log(self.expectation(square, log_v)))
+            result = np.full(log_v.shape, np.nan)  # which stays where ln v is nan
             result[inside] = np.log(self.expectation(square, log_v[inside]))
-            if not inside.all():
-                for end, value, growth in self._ends:
-                    beyond = (log_v < end) if end < 0 else (log_v > end)
-                    result[beyond] = value + (growth and growth * (log_v[beyond] - end))
-                result[np.isneginf(log_v)] = 2 * np.log(abs(self.activation.phi(np.array(self.mean))))
+            for end, value, growth in self._ends:
+                beyond = (log_v < end) if end < 0 else (log_v > end)
+                result[beyond] = value + (growth and growth * (log_v[beyond] - end))
+            nothing = np.isneginf(log_v)
+            if nothing.any():
+                result[nothing] = 2 * np.log(abs(self.activation.phi(np.array(self.mean))))
         return result
+
+    def is_power(self, log_v: Array) -> Array:
+        """Where E phi^2 is a pure power of v, from there on outwards."""
+        return np.asarray((log_v < self.lowest) | (log_v > self.highest) | self._scale_free)
 
     def slope_square(self, log_v: Array) -> Array:
         """E phi'^2."""
@@ -181,40 +196,80 @@ class Moments:
 
 @dataclass(frozen=True)
 class TabulatedMoments(Moments):
-    """The same moments for very many ln v: interpolated from integrals, in pieces made when first needed."""
+    """The same moments for very many ln v: interpolated from integrals, in pieces made when first needed.
 
-    _pieces: dict[tuple[Integrand, int], Array] = field(default_factory=dict, compare=False, repr=False)
+    Those of a shifted z can span decades within a piece, where z seldom gets past a kink: their logarithms
+    are interpolated. A piece that no interpolant follows to rounding is integrated as before.
+    """
+
+    _tables: dict[Integrand, _Table] = field(default_factory=dict, compare=False, repr=False)
 
     def expectation(self, integrand: Integrand, log_v: Array) -> Array:
         """E of an integrand at ln v, by a Chebyshev interpolant on each [k, k + 1) of ln v."""
+        if self.mean and integrand is covariance:  # of both signs, so that it has no logarithm
+            return super().expectation(integrand, log_v)
         log_v = self.clip(log_v)
         flat, result = log_v.ravel(), np.empty(log_v.size)
-        for start in range(0, flat.size, CHUNK):
-            part = slice(start, start + CHUNK)
+        for start in range(0, flat.size, PART):
+            part = slice(start, start + PART)
             result[part] = self._interpolated(integrand, flat[part])
         return result.reshape(log_v.shape)
 
     def _interpolated(self, integrand: Integrand, log_v: Array) -> Array:
-        below = np.minimum(np.floor(log_v), self.highest - 1)
-        pieces, index = np.unique(below, return_inverse=True)
-        coefficients = np.stack([self._piece(integrand, int(k)) for k in pieces], axis=1)
-        return np.asarray(chebval(2 * (log_v - below) - 1, coefficients[:, index], tensor=False))
+        table = self._tables.setdefault(integrand, _Table.empty(self.highest - self.lowest))
+        pieces = np.minimum(log_v - self.lowest, self.highest - self.lowest - 1).astype(np.intp)
+        for k in set(pieces[table.degrees[pieces] == UNMADE].tolist()):
+            self._make(table, integrand, k)
+        values = table.at(pieces, 2 * (log_v - self.lowest - pieces) - 1)
+        if self.mean:
+            values = np.exp(values)
+        rough = table.degrees[pieces] == ROUGH
+        if rough.any():
+            values[rough] = super().expectation(integrand, log_v[rough])
+        return values
 
-    def _piece(self, integrand: Integrand, k: int) -> Array:
-        if (integrand, k) not in self._pieces:
-            whole = super().expectation
-            self._pieces[integrand, k] = chebinterpolate(lambda t: whole(integrand, k + (t + 1) / 2), DEGREE)
-        return self._pieces[integrand, k]
+    def _make(self, table: _Table, integrand: Integrand, k: int) -> None:
+        points = self.lowest + k + (_CHEBYSHEV + 1) / 2
+        moments = super().expectation(integrand, points)
+        if self.mean:
+            moments = log_or_minus_inf(moments)
+        table.make(k, moments, smooth=not self.mean)
+
+
+@dataclass(frozen=True, eq=False)
+class _Table:
+    """Chebyshev coefficients (DEGREE + 1, pieces), and the degree to which each piece's are not rounding."""
+
+    coefficients: Array
+    degrees: Array  # or UNMADE, ROUGH
+
+    @classmethod
+    def empty(cls, pieces: int) -> _Table:
+        return cls(np.zeros((DEGREE + 1, pieces)), np.full(pieces, UNMADE))
+
+    def make(self, k: int, values: Array, *, smooth: bool) -> None:
+        """Keep a piece from its values; if it is not known to be smooth, only if its last terms vanish."""
+        if not np.isfinite(values).all():  # ln 0
+            self.degrees[k] = ROUGH
+            return
+        coefficients = _TO_COEFFICIENTS @ values
+        sizes = np.abs(coefficients)
+        if not smooth and sizes[-TAIL:].max() > NEGLIGIBLE:
+            self.degrees[k] = ROUGH
+            return
+        self.coefficients[:, k] = coefficients
+        self.degrees[k] = np.flatnonzero(sizes >= ROUNDING * sizes.max()).max(initial=0)
+
+    def at(self, pieces: Array, t: Array) -> Array:
+        """The interpolants of `pieces` at t in [-1, 1], by Clenshaw's recurrence."""
+        degree = max(int(self.degrees[pieces].max(initial=0)), 1)
+        return np.asarray(chebval(t, self.coefficients[: degree + 1, pieces], tensor=False))
 
 
 @lru_cache(maxsize=64)
 def tabulated(activation: Activation, mean: float = 0.0) -> Moments:
-    """The table of an activation, one in a process, so that its pieces are made once.
-
-    No table for a shifted z, whose moments span decades within a piece where it seldom gets past a kink: an
-    interpolant of them is below 0 there.
-    """
-    return Moments(activation, mean) if mean else TabulatedMoments(activation)
+    """The table of an activation at a constant bias, one in a process, so that its pieces are made once."""
+    return TabulatedMoments(activation, mean)
 
 
 @lru_cache(maxsize=64)

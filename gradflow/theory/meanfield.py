@@ -7,9 +7,10 @@ Forward: q_{l+1} = n_l Var(W_{l+1}) E phi(z_l)^2 + sigma_b^2 from q_1 = n_0 Var(
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from math import log
+from math import log, prod
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,8 @@ from gradflow.theory.fixed_points import Asymptote, asymptote
 Array = NDArray[Any]
 
 LN10 = log(10.0)
-STEADY = 1e-15  # change of ln v from layer to layer below which it is at its limit
+STEADY = 1e-15  # change of ln v, or of its change, from layer to layer below which it is at its limit
+LOOKS = 8  # layers between two looks at that
 
 
 def trajectory(moments: Moments, log_gain: Array, log_bias: Array, log_q_0: Array) -> Array:
@@ -37,10 +39,41 @@ def trajectory(moments: Moments, log_gain: Array, log_bias: Array, log_q_0: Arra
     for layer in range(1, len(log_gain)):
         arriving = log_gain[layer] + moments.log_square(log_v[layer - 1])
         log_v[layer] = np.logaddexp(arriving, log_bias[layer])
-        if layer > last_other and np.isclose(log_v[layer - 1], log_v[layer], STEADY, STEADY).all():
-            log_v[layer + 1 :] = log_v[layer]
-            break
+        if layer % LOOKS == 0 and layer - 2 > last_other:
+            step = _settled_step(moments, log_v[layer - 2 : layer + 1])
+            if step is not None:
+                further = np.arange(1, len(log_v) - layer).reshape(-1, *[1] * (log_v.ndim - 1))
+                log_v[layer + 1 :] = log_v[layer] + step * further
+                break
     return log_v
+
+
+def _settled_step(moments: Moments, rows: Array) -> Array | None:
+    """What ln v changes by in every further layer, from three rows; None if that is not settled for all.
+
+    It is 0 at the limit, and constant where v grows or decays as a power of the layer below.
+    """
+    before, last = rows[1], rows[2]
+    with np.errstate(invalid="ignore"):  # inf - inf
+        steps = np.where(rows[1:] == rows[:-1], 0.0, np.diff(rows, axis=0))
+        steady = np.abs(steps[1]) <= STEADY * (1 + np.abs(last))
+        outwards = moments.is_power(before) & moments.is_power(last) & _stays(moments, last, steps[1])
+        drifting = outwards & (np.abs(steps[1] - steps[0]) <= STEADY * (1 + np.abs(last)))
+    return np.where(steady, 0.0, steps[1]) if (steady | drifting).all() else None
+
+
+def _along_layers(moment: Callable[[Array], Array], log_v: Array) -> Array:
+    """A moment at ln v (L, ...), taken anew only where ln v is not that of the layer below."""
+    rows = log_v.reshape(len(log_v), prod(log_v.shape[1:]))
+    new = np.ones(rows.shape, dtype=bool)
+    new[1:] = np.abs(np.diff(rows, axis=0)) > STEADY * (1 + np.abs(rows[1:]))
+    count = np.cumsum(new.T, axis=None).reshape(new.T.shape).T  # along one network after the other
+    return np.asarray(moment(rows.T[new.T])[count - 1].reshape(log_v.shape))
+
+
+def _stays(moments: Moments, log_v: Array, step: Array) -> Array:
+    """Whether v moves away from where E phi^2 is no power of it."""
+    return np.asarray((step * log_v > 0) | moments.is_power(np.zeros(())))
 
 
 def _last_other(rows: Array) -> int:
@@ -106,7 +139,7 @@ class MeanField:
     @cached_property
     def slope_square(self) -> Array:
         """E phi'(z)^2 (L, ...)."""
-        return self.moments.slope_square(self.log_v)
+        return _along_layers(self.moments.slope_square, self.moments.clip(self.log_v))
 
     @cached_property
     def log_chi(self) -> Array:
@@ -116,7 +149,7 @@ class MeanField:
     @cached_property
     def shifts(self) -> Array:
         """-own / (4 n_l) (L - 1, ...): what the width adds to E ln(g_l / g_{l+1})."""
-        fourth = self.moments.slope_fourth(self.log_v[:-1])
+        fourth = _along_layers(self.moments.slope_fourth, self.moments.clip(self.log_v[:-1]))
         spread = own(self.law, self.slope_square[:-1], fourth)
         shifts: Array = -spread / (4 * self.widths[:-1].reshape(-1, *[1] * (spread.ndim - 1)))
         return shifts

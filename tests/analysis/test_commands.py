@@ -25,3 +25,7 @@ def test_settings_become_overrides_without_braces() -> None:
 def test_a_command_is_quoted_and_stays_beside_its_run(path: str, elsewhere: list[str]) -> None:
     words = shlex.split(command_for(path, {"model.depth": 7}))
     assert words == ["gradflow", "run", f"{path}/config.yaml", "model.depth=7", *elsewhere]
+
+
+def test_a_truth_value_is_written_as_yaml_has_it() -> None:
+    assert overrides_of({"data.standardize": True}) == ["data.standardize=true"]

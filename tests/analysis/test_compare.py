@@ -1,5 +1,6 @@
 """Comparisons of runs: what differs, in which order, and when a loss may be called better."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -63,6 +64,12 @@ def test_a_key_that_only_some_have_differs_unless_they_were_recorded_elsewhere()
     assert split([gaussian, he]) == ({}, ["model.init", "model.init.sigma_w"])
     constant, differing = split([{**gaussian, "data": "digits"}, {"data": "recorded"}])
     assert (constant, differing) == (gaussian, ["data"])
+
+
+def test_a_key_of_a_later_version_at_null_is_no_difference_from_a_run_without_it() -> None:
+    before, after = {"data": "csv"}, {"data": "csv", "data.drop": None}
+    assert split([before, after]) == ({"data": "csv", "data.drop": None}, [])
+    assert split([before, {**after, "data.drop": ("id",)}]) == ({"data": "csv"}, ["data.drop"])
 
 
 def test_a_setting_that_follows_from_its_choice_is_not_told_again() -> None:
@@ -133,6 +140,13 @@ def test_one_network_has_no_spread_so_nothing_is_called_better() -> None:
     alone = replace(run("b"), training=TrainingResult(100, 2.3, 3.0))
     found = compare([row("a"), row_of(alone)])
     assert [(s.ratio, s.relation) for s in found.standings] == [(1.0, "best"), (3.0, None)]
+
+
+def test_a_ratio_beyond_float64_is_none_and_the_document_strict() -> None:
+    found = compare([row("a", loss=(1e-200, 0.0)), row("b", loss=(1e200, 0.0), model={"depth": 9})])
+    assert [standing.relation for standing in found.standings] == [None, "best"]
+    assert [line["ratio"] for line in found.document()["rows"]] == [None, 1.0]
+    json.dumps(found.document(), allow_nan=False)
 
 
 def test_losses_of_different_data_or_loss_functions_are_not_set_against_each_other() -> None:

@@ -9,7 +9,7 @@ from gradflow.errors import InputError
 
 ROW: dict[str, Any] = {
     "c": 0.5, "log10_ratio": -7.5, "verdict": "vanishing", "loss_final": None, "borderline": False,
-    "model.depth": 50, "model.init": "he_normal", "seed": 0,
+    "symptoms": "loss-stalled, saturated-units", "model.depth": 50, "model.init": "he_normal", "seed": 0,
 }  # fmt: skip
 
 
@@ -31,6 +31,10 @@ def holds(condition: str, **changes: Any) -> bool:
         "(c + 1) * 2 - 3 / 2 == 1.5",
         "-c == -0.5 and +c == 0.5",
         "c > 1 or depth > 40",
+        "'stalled' in symptoms",
+        "'loss-stalled' in symptoms and 'dead-units' not in symptoms",
+        "symptoms != ''",
+        "'van' in verdict",
     ],
 )
 def test_a_condition_is_read_as_python_reads_it(condition: str) -> None:
@@ -52,10 +56,12 @@ def test_a_condition_is_read_as_python_reads_it(condition: str) -> None:
         "c < 1 and loss_final > 0",
         "1 / seed > 0",
         "log10(seed) < 0",
+        "'a' in loss_final",
+        "'a' not in loss_final",
     ],
 )
 def test_a_missing_value_fulfils_nothing(condition: str) -> None:
-    assert not holds(condition)
+    assert parse_condition(condition, ROW)(ROW) is None
 
 
 def test_what_does_not_need_the_missing_value_still_decides() -> None:
@@ -79,7 +85,10 @@ def test_what_does_not_need_the_missing_value_still_decides() -> None:
         ("c > 2; c", "is no condition"),
         ("c = 2", "is no condition"),
         ("c is None", "compares in a way"),
-        ("c in 'abc'", "compares in a way"),
+        ("c in 'abc'", "c is no text"),
+        ("'abc' in c", "c is no text"),
+        ("1 in symptoms", "1 is no text"),
+        ("symptoms > 0", "symptoms is no number"),
         ("9 ** 9 ** 9 > c", "holds 9 ** 9 ** 9"),
         ("'a' * 999999999 == verdict", "'a' is no number"),
         ("__import__('os').system('true') == 0", "holds __import__"),

@@ -76,8 +76,42 @@ def test_dead_networks_are_left_out_and_named() -> None:
     flow = fit_flow(row(log_delta), 0)
     assert flow.c == pytest.approx(0.9)
     assert flow.reason is not None
-    assert flow.reason.startswith("1 of 3 networks are dead and left out: no gradient passes layer 7")
+    assert flow.reason.startswith("1 of 3 networks is dead and left out: no gradient passes layer 7")
     assert np.isfinite(np.array(flow.profile.log10_delta, dtype=float)).all()
+
+
+@pytest.mark.parametrize(
+    ("dead", "networks", "verdict"),
+    [(0, 4, "stable"), (1, 4, "stable"), (2, 4, "stable"), (3, 4, "dead"), (4, 4, "dead"), (7, 10, "dead"),
+     (1, 1, "dead"), (1, 2, "stable"), (2, 3, "dead")],
+)  # fmt: skip
+def test_the_verdict_is_dead_where_most_networks_are(dead: int, networks: int, verdict: str) -> None:
+    log_delta = walk(0.99, depth=20, networks=networks)
+    log_delta[:7, :dead] = -np.inf
+    flow = fit_flow(row(log_delta), 0)
+    assert (flow.verdict, flow.networks, flow.dead_networks) == (verdict, networks, dead)
+    assert (flow.c is None) == (dead == networks)  # else that of the survivors
+    assert (flow.reason is None) == (dead == 0)
+    assert not flow.borderline
+    if flow.reason and networks > 1:
+        who = f"all {networks} networks are dead" if dead == networks else f"{dead} of {networks} networks"
+        assert flow.reason.startswith(who)
+
+
+def test_the_saturated_share_is_that_of_the_worst_layer_over_networks() -> None:
+    shares = np.zeros((20, 2))
+    shares[3] = 0.6, 0.8
+    flow = fit_flow({**row(walk(0.9, depth=20, networks=2)), "saturated": shares}, 0)
+    assert flow.saturated == pytest.approx(0.7)
+    for unknown in ({}, {"saturated": np.full((20, 2), np.nan)}):
+        assert fit_flow({**row(walk(0.9, depth=20, networks=2)), **unknown}, 0).saturated is None
+
+
+def test_an_overflow_tells_of_its_networks_too() -> None:
+    log_delta = walk(0.9, networks=3)
+    log_delta[3, 0], log_delta[:5, 1] = np.nan, -np.inf
+    flow = fit_flow(row(log_delta), 0)
+    assert (flow.verdict, flow.networks, flow.dead_networks, flow.weakest) == ("overflow", 3, 1, None)
 
 
 def test_a_gradient_that_is_zero_everywhere_is_dead_not_fitted() -> None:
@@ -100,6 +134,16 @@ def test_one_layer_has_no_c() -> None:
     flow = fit_flow(row(np.zeros((1, 4))), 0)
     assert (flow.verdict, flow.c, flow.transitions) == ("undetermined", None, 0)
     assert flow.reason is not None
+
+
+@pytest.mark.parametrize(("dead", "verdict"), [(1, "undetermined"), (3, "dead"), (4, "dead")])
+def test_the_dead_networks_of_one_layer_are_told_too(dead: int, verdict: str) -> None:
+    log_delta = np.zeros((1, 4))
+    log_delta[0, :dead] = -np.inf
+    flow = fit_flow(row(log_delta), 0)
+    assert (flow.verdict, flow.c, flow.dead_networks) == (verdict, None, dead)
+    assert flow.reason is not None
+    assert flow.reason.startswith("all 4 networks are dead" if dead == 4 else f"{dead} of 4 networks")
 
 
 def test_factors_multiply_to_c() -> None:

@@ -61,3 +61,11 @@ def test_a_record_of_one_layer_has_no_c() -> None:
     history = history_of(record([0.0, 0.0], depth=1), 1.0, 3)
     assert history.c == (None, None)
     assert history.log10_ratio == (None, None)
+
+
+def test_a_verdict_turns_dead_when_most_networks_are() -> None:
+    made = record([0.0] * 12, networks=4)
+    made["log_delta_norm"][3:, :4, :2] = -np.inf  # half of them: the others still tell
+    assert history_of(made, 1.0, 3).flips == ()
+    made["log_delta_norm"][5:, :4, 2] = -np.inf
+    assert history_of(made, 1.0, 3).flips == (Flip(5, "stable", "dead"),)

@@ -3,9 +3,11 @@
 from math import log10
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gradflow.analysis.predictions import Inputs, layers_of, predicted, theories, theory_of
+from gradflow.analysis.summarize import theory_beside
 from gradflow.config import Config, parse_config
 from gradflow.yaml_file import parse
 
@@ -78,3 +80,15 @@ def test_layers_count_from_the_input_and_their_steps_multiply_to_the_ratio() -> 
     total = sum(log10(row["chi"]) / 2 for row in layers[:-1])
     assert layers[0]["log10_gradient"] == pytest.approx(total)
     assert layers_of(predicted(config("width=8"), INPUTS)) == []
+
+
+@pytest.mark.parametrize(("bad", "known"), [(None, True), (np.nan, False), (np.inf, False)])
+def test_an_overflow_has_no_distance_from_what_theory_expects(bad: float | None, known: bool) -> None:
+    """Though the networks that did not overflow would give one."""
+    log_delta = np.arange(30.0)[:, None] * np.array([0.04, 0.05, 0.06])
+    if bad is not None:
+        log_delta[4, 0] = bad
+    data = {"features": 64, "outputs": 10, "q_0": 1.0}
+    found = theory_beside(config("sigma_w=1.2"), data, {"log_delta_norm": log_delta[None]})
+    assert found.c is not None
+    assert (found.sigmas is not None) == known

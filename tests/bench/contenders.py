@@ -46,10 +46,10 @@ def gemm(case: Case) -> Built:
 def engine(case: Case, record: bool = True) -> Built:
     """gradflow's own step: forward, backward, update and, with `record`, the row of the record."""
     from gradflow.nn.activations import ACTIVATIONS
-    from gradflow.nn.chain import Model
     from gradflow.nn.initializers import HeNormal
     from gradflow.nn.losses import LOSSES
     from gradflow.nn.memory import Memory
+    from gradflow.nn.model import Model
     from gradflow.nn.network import Network
     from gradflow.nn.optimizers import OPTIMIZERS
     from gradflow.nn.parameters import Shape

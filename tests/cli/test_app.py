@@ -80,10 +80,10 @@ def test_the_chain_and_the_check_are_commands(finished: Path, tmp_path: Path) ->
 def test_a_run_reports_on_stdout_and_saves_what_show_shows(folder: Path) -> None:
     done = gradflow(folder, "run", "my study.yaml")
     assert done.returncode == 0, done.stderr
-    assert "of the gradient; over 4 layers" in done.stdout
+    assert "; over 4 layers c^4 = " in done.stdout
     assert "trained in" in done.stderr
     (saved,) = (folder / "runs").glob("study-*")
-    assert "of the gradient; over 4 layers" in (saved / "report.md").read_text(encoding="utf-8")
+    assert "; over 4 layers c^4 = " in (saved / "report.md").read_text(encoding="utf-8")
     shown = gradflow(folder, "show", "@1")
     assert shown.stdout == done.stdout
     again = gradflow(folder, "run", "my study.yaml")
@@ -190,7 +190,7 @@ def test_a_signal_ends_a_run_with_its_code_and_no_traceback(folder: Path, number
         process.send_signal(number)
         rest = process.stderr.read()
         assert process.wait(30) == code
-    assert rest == "error: interrupted\n"
+    assert rest == "error: interrupted: the same command goes on\n"
     assert not list((folder / "runs").glob("study-*"))
 
 
@@ -198,7 +198,7 @@ def test_output_fits_a_latin_1_pipe_and_is_never_cut(finished: Path) -> None:
     done = gradflow(finished, "show", "@1", PYTHONIOENCODING="latin-1", COLUMNS="30")
     assert done.returncode == 0
     assert done.stdout.isascii()
-    assert "of the gradient; over 4 layers" in done.stdout
+    assert "; over 4 layers c^4 = " in done.stdout
     assert gradflow(finished, "show", "@1", "--layers", COLUMNS="0").stdout.count("\n") > 8
 
 

@@ -160,13 +160,14 @@ def test_ls_has_a_line_for_the_run_and_one_for_the_sweep(folder: Path) -> None:
 
 
 def test_ls_tells_a_folder_that_does_not_exist_from_one_without_runs(tmp_path: Path) -> None:
-    for args in (["ls", "runz"], ["ls", "--runs-dir", "runz"]):
+    for args in (["ls", "runz"], ["ls", "--runs-dir", "runz"], ["ls", "runz", "--json"]):
         done = gradflow(tmp_path, *args)
-        assert (done.returncode, done.stdout) == (0, "No runs\nThe folder runz does not exist.\n")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == "error: runz: does not exist: name a folder of runs\n"
     assert "There are no runs in runs. Make one:" in gradflow(tmp_path, "ls").stdout
     (tmp_path / "empty").mkdir()
     assert "There are no runs in empty. Make one:" in gradflow(tmp_path, "ls", "empty").stdout
-    assert json.loads(gradflow(tmp_path, "ls", "runz", "--json").stdout)["rows"] == []
+    assert json.loads(gradflow(tmp_path, "ls", "--json").stdout)["rows"] == []
 
 
 def test_ls_shows_what_was_interrupted_and_how_far_a_sweep_came(tmp_path: Path) -> None:
@@ -189,16 +190,19 @@ def read(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(StringIO(path.read_text(encoding="utf-8"))))
 
 
-def test_export_writes_both_tables_or_one(folder: Path, tmp_path: Path) -> None:
+def test_export_writes_all_tables_or_one(folder: Path, tmp_path: Path) -> None:
     done = gradflow(folder, "export", "study-*", "-o", str(tmp_path / "tables"))
     assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == ["layers.csv", "runs.csv"]
+    names = ["evaluations", "layers", "runs"]
+    assert sorted(path.stem for path in (tmp_path / "tables").iterdir()) == names
+    evaluations = read(tmp_path / "tables" / "evaluations.csv")
+    assert [line["step"] for line in evaluations] == 2 * ["0", "0", "3", "3"]  # of both runs, both seeds
     rows = read(tmp_path / "tables" / "layers.csv")
     assert len(rows) == 2 * 2 * (2 + 9)  # rows x seeds x layers
     gradflow(folder, "export", "alone", "-o", str(tmp_path / "all.csv"), "--rows", "all")
     assert len(read(tmp_path / "all.csv")) == 4 * 2 * 4
     gradflow(folder, "export", "alone", "-o", str(tmp_path / "both.json"))
-    assert sorted(json.loads((tmp_path / "both.json").read_text())) == ["layers", "runs"]
+    assert sorted(json.loads((tmp_path / "both.json").read_text())) == names
 
 
 @pytest.mark.parametrize(

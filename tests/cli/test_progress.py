@@ -44,7 +44,8 @@ def test_a_terminal_sees_the_steps_and_the_layers_and_is_left_clean(tmp_path: Pa
     written = on_a_terminal(tmp_path, columns, "run", "net.yaml")
     frames = written.split("\r\x1b[2K")
     assert any(
-        "/800  loss" in frame and "layer 1 " in frame and "12  log ||delta||" in frame for frame in frames
+        "/800  batch loss" in frame and "layer 1 " in frame and "12  log ||delta||" in frame
+        for frame in frames
     )
     lines = [line for frame in frames[1:-1] for line in frame.replace("\x1b[1A", "").splitlines()]
     assert all(len(line) < columns for line in lines)
@@ -63,7 +64,7 @@ def test_elsewhere_a_line_now_and_then(
         bar(progress)
     said = capsys.readouterr().err.splitlines()
     assert said[0] == "saving about 1 MB"
-    assert said[1].startswith("step 10/100  loss 2.00  c 0.761")
+    assert said[1].startswith("step 10/100  batch loss 2.00  c 0.761")
     with Bar("saving about 1 MB", 100, quiet=True) as bar:
         bar(progress)
     assert capsys.readouterr().err == ""

@@ -1,5 +1,6 @@
 """From text and overrides to a complete config."""
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -82,25 +83,23 @@ def test_a_config_cannot_be_changed() -> None:
         (["init=gaussian", "sigma_w=1.5", "sigma_b=1"], {"model.init": Gaussian(sigma_w=1.5, sigma_b=1.0)}),
         (["init={name: gaussian, sigma_w: 2}"], {"model.init": Gaussian(sigma_w=2.0)}),
         (["model.init.gain=2"], {"model.init": XavierNormal(gain=2.0)}),
-        (["init.gain=2", "init=he_normal"], {"model.init": HeNormal()}),
-        (["init.gain=2", "init.name=orthogonal"], {"model.init": Orthogonal()}),
+        (["init.gain=2", "init=he_normal"], {"model.init": HeNormal(gain=2.0)}),
+        (["init.gain=2", "init.name=orthogonal"], {"model.init": Orthogonal(gain=2.0)}),
         (["init.name=orthogonal", "gain=2"], {"model.init": Orthogonal(gain=2.0)}),
         (["optimizer=adam", "lr=1"], {"training.optimizer": Adam(lr=1.0)}),
-        (["lr=1", "optimizer=adam"], {"training.optimizer": Adam()}),
-        (["depth=1", "depth=2"], {"model.depth": 2}),
+        (["lr=1", "optimizer=adam"], {"training.optimizer": Adam(lr=1.0)}),
+        (["depth=2", "model.depth=2"], {"model.depth": 2}),
         (["name=a", "seed=5"], {"name": "a", "seed": 5, "data": Digits()}),
         (["data.seed=5"], {"seed": 0, "data": Digits(seed=5)}),
         (["data=teacher", "data.depth=3"], {"model.depth": 3, "data": Teacher(depth=3)}),
         (["clip_norm=1"], {"training.clip_norm": 1.0}),
-        (["clip_norm=1", "clip_norm=null"], {"training.clip_norm": None}),
+        (["clip_norm=null"], {"training.clip_norm": None}),
         (["every=2", "stable_decades=3"], {"recording.every": 2, "analysis.stable_decades": 3.0}),
         (["bias=constant", "bias.value=1"], {"model.bias": ConstantBias(value=1.0)}),
         (["sweep={depth: [1, 2]}"], {"sweep": {"depth": (1, 2)}}),
     ],
 )
-def test_overrides_replace_what_the_file_says_in_their_order(
-    overrides: list[str], expected: dict[str, Any]
-) -> None:
+def test_overrides_replace_what_the_file_says(overrides: list[str], expected: dict[str, Any]) -> None:
     found = config(NET, *overrides)
     for key, value in expected.items():
         at: Any = found
@@ -110,8 +109,9 @@ def test_overrides_replace_what_the_file_says_in_their_order(
 
 
 def test_overrides_can_stand_in_for_the_file() -> None:
-    overrides = ["depth=3", "width=10", "activation=leaky_relu", "slope=0.5", "init=xavier_normal"]
-    assert config("", *overrides).model.activation == LeakyRelu(slope=0.5)
+    overrides = ["depth=3", "width=10", "init=xavier_normal"]
+    leaky = ["slope=0.5", "activation=leaky_relu"]
+    assert config("", *overrides, *leaky).model.activation == LeakyRelu(slope=0.5)
     assert config("", *overrides, "activation=tanh").digest == config().digest
 
 
@@ -163,6 +163,20 @@ def test_a_relative_path_starts_at_the_file_and_on_the_command_line_at_the_curre
     assert path_of(load_config(net, ["data={name: csv, path: x.csv, target: y}"])) == str(there)
     assert Path(path_of(load_config(net, ["target=a"]))).resolve() == here
     assert path_of(load_config(net, [f"path={here}"])) == str(here)
+
+
+def test_a_file_to_hold_out_starts_where_it_was_written_and_counts_by_its_bytes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder / "there")
+    net, here, there = folder / "here" / "net.yaml", folder / "here" / "x.csv", folder / "there" / "x.csv"
+    typed = load_config(net, ["test_path=x.csv"])
+    assert isinstance(typed.data, Csv)
+    assert (typed.data.path, typed.data.test_path) == (str(here), str(there))
+    assert typed.data.test_sha256 == sha256(there.read_bytes()).hexdigest()
+    assert load_config(net, [f"test_path={here}"]).digest == typed.digest != load_config(net).digest
+    with pytest.raises(InputError, match=r"^command line: data.test_path: .*no.csv does not exist"):
+        load_config(net, ["test_path=no.csv"])
 
 
 def test_a_data_file_counts_by_its_bytes_wherever_it_lies(folder: Path) -> None:

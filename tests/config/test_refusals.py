@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gradflow.config import parse_config
-from gradflow.config.draft import refuse_spaces
+from gradflow.config.overrides import refuse_spaces
 from gradflow.errors import InputError
 from gradflow.yaml_file import parse
 
@@ -225,13 +225,13 @@ def test_what_is_planned_is_answered_with_those_words_alone(text: str, message: 
     assert problems_of(text)[0][2] == message
 
 
-def test_every_problem_of_a_file_and_of_the_command_line_is_reported_at_once_in_order() -> None:
+def test_every_problem_of_a_file_and_of_the_command_line_is_reported_at_once() -> None:
     text = "sede: 1\nmodel:\n  depth: 0\n  init: he\n  width: a\nseeds: 0\ntraining: {steps: -1, loss: 3}\n"
     found = problems_of(text, "lr=a", "foo=1", "width=b")
     assert [(line, key) for line, key, _ in found] == [
         (1, "sede"), (2, "model.activation"), (3, "model.depth"), (4, "model.init"), (6, "seeds"),
-        (7, "training.steps"), (7, "training.loss"), (None, "foo"), (None, "training.optimizer.lr"),
-        (None, "model.width"),
+        (7, "training.steps"), (7, "training.loss"), (None, "foo"), (None, "model.width"),
+        (None, "training.optimizer.lr"),
     ]  # fmt: skip
 
 

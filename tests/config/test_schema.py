@@ -10,6 +10,8 @@ import pytest
 
 from gradflow.config import Config, config_from_plain, parse_config
 from gradflow.config.keys import CHOICES
+from gradflow.config.schema import Record
+from gradflow.data.base import ADDED
 from gradflow.nn.losses import Mse
 from gradflow.training import Training
 from gradflow.yaml_events import KeyPath, dotted
@@ -77,9 +79,65 @@ def test_the_digest_of_format_1_stays_what_it_is() -> None:
     assert config("name=a-b").id == "a-b-e92c06e0"
 
 
+@pytest.mark.parametrize(
+    ("data", "digest"),
+    [
+        (
+            "{name: csv, path: p.csv, target: y}",
+            "9951f65d3d779cd5a8b3fb563766248d9b12847a5c235e0acc8fdb4ea7f2f190",
+        ),
+        (
+            "{name: csv, path: q.csv, target: y, task: regression}",
+            "56c117f09d36e7ce3b30be8f685ec0fa5ddb6c1adb89fc45ee0a0472a41c1a0f",
+        ),
+        (
+            "{name: inline, x: [[1], [2]], y: [0, 1]}",
+            "f681c4d15285a76f419ad5522cc7aa349eb7d24f80b443b8e265dfd619859865",
+        ),
+        (
+            "{name: inline, x: [[1], [2]], y: [[0.5], [1]], classes: null}",
+            "b8f8fe57f85b9d0eb47fb55d9d1d3767ccb67f7e18be670c0452d73fbee5d7ca",
+        ),
+    ],
+)  # fmt: skip
+def test_data_without_keys_added_later_keep_their_digest_of_format_1(
+    tmp_path: Path, data: str, digest: str
+) -> None:
+    (tmp_path / "p.csv").write_text("a,y\n" + "".join(f"{i}.5,{'uv'[i % 2]}\n" for i in range(8)))
+    (tmp_path / "q.csv").write_text("a,y\n" + "".join(f"{i}.5,{i * 0.3}\n" for i in range(8)))
+    text = f"model: {{depth: 3, width: 8, activation: tanh, init: xavier_normal}}\ndata: {data}\n"
+    assert parse_config(parse(text, "n.yaml"), tmp_path).digest == digest
+
+
+def test_a_key_added_later_counts_once_it_says_more_than_its_default(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("a,b,y\n" + "".join(f"{i}.5,1,{'uv'[i % 2]}\n" for i in range(8)))
+    (tmp_path / "t.csv").write_text("a,b,y\n1,2,u\n")
+    csv = NET + "data: {name: csv, path: p.csv, target: y}\n"
+
+    def digest(*overrides: str) -> str:
+        return parse_config(parse(csv, "n.yaml"), tmp_path, overrides).digest
+
+    same = [digest(), digest("delimiter=null", "decimal=null", "drop=null", "test_path=null")]
+    assert same[0] == same[1]
+    others = {digest("drop=[b]"), digest("drop=[]"), digest("delimiter=comma"), digest("decimal=point")}
+    test = tmp_path / "t.csv"
+    others |= {digest(f"test_path={test}")}
+    test.write_text("a,b,y\n1,2,v\n")
+    others |= {digest(f"test_path={test}")}
+    assert len(others - {same[0]}) == 6
+
+
+def test_a_section_may_get_keys_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual, every_other = config().digest, config("every=2").digest
+    monkeypatch.setattr(Record.model_fields["every"], "json_schema_extra", ADDED)
+    assert config().digest != usual
+    assert config("every=2").digest == every_other
+
+
 def test_the_digest_is_the_sha256_of_sorted_json_without_name_and_analysis() -> None:
     found = config("name=x", "stable_decades=2")
     kept = {key: value for key, value in found.plain().items() if key not in ("name", "analysis")}
+    assert kept["training"].pop("evaluate") == "auto"  # which came after format 1
     text = json.dumps(kept, sort_keys=True, separators=(",", ":"))
     assert sha256(text.encode()).hexdigest() == found.digest
 
@@ -87,7 +145,8 @@ def test_the_digest_is_the_sha256_of_sorted_json_without_name_and_analysis() -> 
 @pytest.mark.parametrize(
     "same",
     [
-        ["name=other"], ["stable_decades=2"], ["sweep={depth: [1]}"], ["seed=0"], ["gain=1"], ["gain=1.0"],
+        ["evaluate=auto"], ["name=other"], ["stable_decades=2"], ["sweep={depth: [1]}"], ["seed=0"],
+        ["gain=1"], ["gain=1.0"],
         ["loss=cross_entropy"], ["lr=1e-2"], ["depth=0x3"], ["clip_norm=~"], ["data=digits"],
         ["activation={name: tanh}"], ["init=glorot_normal"],
     ],
@@ -102,7 +161,7 @@ def test_what_changes_nothing_in_the_run_leaves_the_digest(same: list[str]) -> N
         ["seed=1"], ["seeds=5"], ["depth=4"], ["width=11"], ["activation=relu"], ["gain=1.5"],
         ["bias=constant", "bias.value=0"], ["readout=none"], ["data.seed=1"], ["standardize=false"],
         ["steps=99"], ["batch_size=64"], ["loss=mse"], ["lr=0.02"], ["momentum=0.5"], ["clip_norm=1"],
-        ["dtype=float64"], ["every=2"],
+        ["dtype=float64"], ["every=2"], ["evaluate=50"],
     ],
 )  # fmt: skip
 def test_what_changes_the_run_or_its_record_changes_the_digest(other: list[str]) -> None:

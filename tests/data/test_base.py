@@ -70,6 +70,12 @@ def test_chance_is_the_entropy_of_the_training_classes_whatever_is_held_out() ->
     assert part.chance == pytest.approx(-sum(n / 6 * np.log(n / 6) for n in counts if n))
 
 
+def test_the_scale_of_targets_is_their_mean_square_and_that_of_classes_is_none() -> None:
+    x, y = np.arange(4.0)[:, None], np.array([[3.0, 4.0]] * 4)
+    assert prepare(x, y, classes=False, standardize=False).q_y == pytest.approx(12.5)
+    assert prepare(x, np.eye(4), classes=True, standardize=False).q_y is None
+
+
 def test_the_callers_arrays_stay_his_own() -> None:
     x = np.arange(6.0).reshape(3, 2)
     prepare(x, np.eye(3), classes=True, standardize=True)

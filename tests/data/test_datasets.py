@@ -15,7 +15,7 @@ KEYS = {
     "gaussian": {"samples": 50, "features": 6, "classes": 3, "test_fraction": 0.2},
     "teacher": {"samples": 50, "features": 6, "outputs": 2, "width": 8},
     "spirals": {"samples": 50, "classes": 3},
-    "inline": {"x": ((1.5, 2.0), (0.5, 1.0), (0.0, 3.0)), "y": (0, 2, 1)},
+    "inline": {"x": ((1.5, 2.0), (0.5, 1.0), (0.0, 3.0)), "y": (0, 2, 1), "classes": 3},
     "csv": {"path": "rows.csv", "target": "parity"},
     "npz": {"path": "arrays.npz"},
 }

@@ -34,6 +34,53 @@ def test_integers_are_classes_up_to_the_largest() -> None:
     np.testing.assert_array_equal(data.x, [[-1, -1], [1, 1]])
 
 
+def test_targets_are_taken_by_the_rule_of_files_where_the_writing_does_not_contradict_it() -> None:
+    x = tuple((float(row),) for row in range(30))
+    labels, prices, ratios = (0, 1, 2) * 10, tuple(range(100, 3100, 100)), tuple(row / 8 for row in range(30))
+    assert load(x=x, y=labels).classes
+    assert load(x=x, y=tuple(map(float, labels))).classes
+    assert not load(x=x, y=ratios).classes
+    assert not load(x=x, y=tuple((value,) for value in ratios)).classes
+    assert not load(x=x, y=tuple(map(float, prices))).classes
+    assert not load(x=x, y=tuple((float(price),) for price in prices)).classes
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        tuple(range(100, 1100, 100)),
+        (0, 1, 2) * 3 + (0,),
+        (5, 3) * 5,
+        ((0.0,), (1.0,)) * 5,
+        ((0.0, 1.0), (1.0, 0.0)) * 5,
+        ((0.0, 1.0), (1.0, 1.0)) * 5,
+        (1, 2.0) + (3,) * 8,
+    ],
+    ids=[
+        "prices",
+        "few labels",
+        "two numbers",
+        "labels in lists",
+        "one-hot lists",
+        "two labels each",
+        "both kinds",
+    ],
+)
+def test_targets_that_could_be_both_need_the_task(y: Any) -> None:
+    x = tuple((float(row),) for row in range(10))
+    with pytest.raises(InputError) as caught:
+        load(x=x, y=y)
+    assert [problem.key for problem in caught.value.problems] == ["data.task"]
+    assert not load(x=x, y=y, task="regression").classes
+    if y[0] != (0.0, 1.0) or y[1] == (1.0, 0.0):
+        assert load(x=x, y=y, task="classification").classes
+
+
+def test_one_hot_lists_are_classes_as_they_stand() -> None:
+    data = load(x=((1.0,), (2.0,)), y=((0.0, 0.0, 1.0), (1.0, 0.0, 0.0)), task="classification")
+    assert data.y.tolist() == [[0, 0, 1], [1, 0, 0]]
+
+
 def test_there_may_be_more_classes_than_labels() -> None:
     assert load(x=((1.0,), (2.0,)), y=(0, 0), classes=4).y.tolist() == [[1, 0, 0, 0]] * 2
 
@@ -48,13 +95,13 @@ def test_there_may_be_more_classes_than_labels() -> None:
         ({"x": ((1.0,), (float("nan"),)), "y": (0, 1)}, "data.x", "row 2 .* not finite"),
         ({"x": ((1.0,), (2.0,)), "y": ((1.0,), (float("inf"),))}, "data.y", "row 2 .* not finite"),
         ({"x": ((1.0,), (2.0,)), "y": ((1.0,), (2.0, 3.0))}, "data.y", "row 2 holds 2"),
-        ({"x": ((1.0,), (2.0,)), "y": (0.5, 0.2)}, "data.y", r"integers \(classes\) or lists"),
         ({"x": ((1.0,), (2.0,)), "y": (0, (0.2,))}, "data.y", r"integers \(classes\) or lists"),
         ({"x": ((1.0,), (2.0,)), "y": (0, -1)}, "data.y", "found -1..0"),
         ({"x": ((1.0,), (2.0,)), "y": (0, 3), "classes": 3}, "data.y", "from 0 to 2; found 0..3"),
         ({"x": ((1.0,), (2.0,)), "y": (0, 0)}, "data.y", "only one class"),
-        ({"x": ((1.0,), (2.0,)), "y": (0, 10**12)}, "data.y", "would need .* GB"),
-        ({"x": ((1.0,), (2.0,)), "y": ((0.1,), (0.2,)), "classes": 2}, "data.classes", "lists of numbers"),
+        ({"x": ((1.0,), (2.0,)), "y": (0, 10**12), "task": "classification"}, "data.y", "would need .* GB"),
+        ({"x": ((1.0,), (2.0,)), "y": ((0.1,), (0.2,)), "classes": 2}, "data.y", "found 0.1..0.2"),
+        ({"x": ((1.0,), (2.0,)), "y": ((1.0, 0.0), (0.0, 1.0)), "classes": 3}, "data.classes", "should be 2"),
         ({"x": ((1.5,),), "y": ((0.2,),)}, "data", "set standardize: false"),
     ],
 )

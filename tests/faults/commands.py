@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.programs import tracer
 
@@ -31,27 +32,30 @@ class Done:
 class Warm:
     """Runs commands in forks of one process that has loaded everything."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, preload: str = "") -> None:
         """Keep what commands write in `folder`, which no fault may hit."""
         self.folder = folder
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.warm"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            text=True, cwd=ROOT, env=environment(),
+            text=True, cwd=ROOT, env={**environment(), "LD_PRELOAD": preload},
         )  # fmt: skip
 
-    def __call__(self, folder: Path, *arguments: str, strace: Sequence[str] = ()) -> Done:
-        """`gradflow ARGUMENTS` typed in a folder, under strace if there are options for it."""
-        self.start(folder, *arguments, strace=strace)
+    def __call__(self, folder: Path, *arguments: str, strace: Sequence[str] = (), **more: Any) -> Done:
+        """`gradflow ARGUMENTS` typed in a folder, under strace if there are options for it.
+
+        `more` may be an `environment` or `limits`, and by root the `host` and `user` to be.
+        """
+        self.start(folder, *arguments, strace=strace, **more)
         return self.end()
 
-    def start(self, folder: Path, *arguments: str, strace: Sequence[str] = ()) -> int:
+    def start(self, folder: Path, *arguments: str, strace: Sequence[str] = (), **more: Any) -> int:
         """The process of a command that is under way."""
         if strace:
             tracer()
         options = ["-o", str(self.folder / "trace"), *strace] if strace else []
         order = {
             "folder": str(folder), "arguments": arguments, "strace": options,
-            "out": str(self.folder / "out"), "err": str(self.folder / "err"),
+            "out": str(self.folder / "out"), "err": str(self.folder / "err"), **more,
         }  # fmt: skip
         assert self.process.stdin
         self.process.stdin.write(json.dumps(order) + "\n")
@@ -71,6 +75,19 @@ class Warm:
     def _answer(self) -> int:
         assert self.process.stdout
         return int(self.process.stdout.readline())
+
+
+def crowd(place: Path, orders: Sequence[dict[str, Any]], preload: str = "") -> list[Done]:
+    """Commands that are started at once in forks of one warm process; `place` keeps what they write."""
+    streams = [{name: str(place / f"{name}{i}") for name in ("out", "err")} for i in range(len(orders))]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.faults.warm", "crowd"], capture_output=True, text=True, cwd=ROOT,
+        input=json.dumps([{**one, **order} for one, order in zip(streams, orders, strict=True)]) + "\n",
+        env={**environment(), "LD_PRELOAD": preload}, timeout=WAITING, check=True,
+    )  # fmt: skip
+    codes = json.loads(done.stdout)
+    texts = [{name: Path(path).read_text() for name, path in one.items()} for one in streams]
+    return [Done(code, **one) for code, one in zip(codes, texts, strict=True)]
 
 
 def environment() -> dict[str, str]:

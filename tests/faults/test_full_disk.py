@@ -79,8 +79,8 @@ def test_a_sweep_that_fills_the_disk_keeps_what_was_finished(warm: Warm, disk: P
 @pytest.mark.parametrize(
     ("arguments", "name"),
     [
-        (["report", "@1"], "page.md"),
-        (["export", "@1", "--rows", "all"], "table.csv"),
+        (["report", "@1", "--force"], "page.md"),
+        (["export", "@1", "--rows", "all", "--force"], "table.csv"),
         (["export", "@1"], "tables"),
         (["export", "@1", "--to", "tensorboard"], "events"),
         (["new", "quickstart"], "quickstart.yaml"),

@@ -2,6 +2,7 @@
 
 import random
 import shutil
+import subprocess
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,14 +12,16 @@ import pytest
 
 from tests.faults.checks import told, whole
 from tests.faults.commands import Done, Warm
+from tests.store.users import Found, found, furnish
 
 RUN = ["run", "net.yaml", "--json"]
 COMMANDS = {  # what stood before, and what is then refused
     "new": (None, RUN),
     "forced": (RUN, [*RUN, "--force"]),
+    "another threshold": (RUN, [*RUN, "analysis.stable_decades=2"]),
     "copied": (RUN, [*RUN, "name=other"]),
     "sweep": (None, ["sweep", "net.yaml", "seed=0,1", "--executor", "serial", "--json", "--quiet"]),
-    "table": (RUN, ["export", "@1", "-o", "table.csv", "--quiet"]),
+    "table": (RUN, ["export", "@1", "-o", "table.csv", "--force", "--quiet"]),
 }
 REFUSED = {
     **dict.fromkeys(("write", "mkdir", "pwrite64"), "ENOSPC"),
@@ -39,6 +42,8 @@ def case(request: pytest.FixtureRequest, warm: Warm, folder: Path) -> "Case":
     before, arguments = COMMANDS[request.param]
     if before:
         assert warm(folder, *before).code == 0
+        (run,) = (folder / "runs").iterdir()
+        furnish(run)
     return Case(warm, folder, arguments)
 
 
@@ -53,6 +58,11 @@ def chosen(calls: Counter[str], most: int | None) -> list[Moment]:
     return [(name, number) for _, name, number in sorted(ranked)[:most]]
 
 
+def users(runs: Path) -> dict[str, Found]:
+    """What users have put into the folder of each run that can be seen."""
+    return {run.name: found(run) for run in runs.glob("net-*")}
+
+
 class Case:
     """A command that can be tried again and again from the same beginning."""
 
@@ -61,11 +71,12 @@ class Case:
         self.runs, self.table, self.kept = folder / "runs", folder / "table.csv", folder / "kept"
         self.runs.mkdir(exist_ok=True)
         self.runs.rename(self.kept)
+        self.furnished = users(self.kept)
 
     def again(self, calls: Iterable[str], inject: str = "") -> Done:
         """The command from the same beginning, with its calls of some names traced."""
         shutil.rmtree(self.runs, ignore_errors=True)
-        shutil.copytree(self.kept, self.runs)
+        subprocess.run(["cp", "-a", self.kept, self.runs], check=True)
         self.table.write_text("old")
         options = ["-e", f"trace={','.join(calls)}", *(["-e", f"inject={inject}"] if inject else [])]
         return self.warm(self.folder, *self.arguments, strace=options)
@@ -86,12 +97,15 @@ class Case:
     def goes_on_and_loses_nothing(self) -> None:
         """All that can be seen is whole; the same command does the rest, and no run again that was there."""
         before = {**whole(self.kept), **whole(self.runs)}
-        plain = [argument for argument in self.arguments if argument != "--force"]
+        keep = "export" in self.arguments  # there it computes nothing again
+        plain = [argument for argument in self.arguments if argument != "--force" or keep]
         assert self.warm(self.folder, *plain).code == 0
         wanted = {"sweep": 2, "name=other": 2}
         after = whole(self.runs)
         assert after.items() >= before.items()
+        assert users(self.runs).items() >= self.furnished.items()
         assert len(after) == max(wanted.get(argument, 1) for argument in self.arguments)
+        assert not list(self.runs.glob(".partial/*-old"))
         assert not list(self.folder.glob(".*.tmp"))
         if "export" in self.arguments:
             assert len(self.table.read_text().splitlines()) == ROWS

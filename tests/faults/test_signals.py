@@ -56,7 +56,10 @@ def test_a_run_that_is_interrupted_at_any_call_says_so_and_goes_on(
         if f"--- {number.name}" in done.trace:
             interrupted += 1
             ended = (done.code, done.err)
-            assert ended in ((CODES[number], "error: interrupted\n"), (0, "")), (call, moment)
+            assert ended in ((CODES[number], "error: interrupted: the same command goes on\n"), (0, "")), (
+                call,
+                moment,
+            )
             assert ended[0] or len(whole(folder / "runs")) == seed + 1
         assert len(whole(folder / "runs")) in (seed, seed + 1)
         assert warm(folder, *arguments).code == 0
@@ -88,7 +91,10 @@ def test_a_sweep_that_is_interrupted_says_so_and_goes_on(
             whom(process.pid, number)
             done = finished(process)
             codes.append(done.code)
-            assert (done.code, done.err) in ((CODES[number], "error: interrupted\n"), (0, ""))
+            assert (done.code, done.err) in (
+                (CODES[number], "error: interrupted: the same command goes on\n"),
+                (0, ""),
+            )
             assert group_ends(process.pid)
         now = whole(folder / "runs") if (folder / "runs").exists() else {}
         assert now.items() >= kept.items()
@@ -102,13 +108,14 @@ def test_a_sweep_that_is_interrupted_says_so_and_goes_on(
 
 @pytest.mark.parametrize("number", CODES)
 def test_a_sweep_on_dask_that_is_interrupted_says_so(folder: Path, number: signal.Signals) -> None:
-    arguments = [*SWEEP, "steps=5000", "every=1000", "--executor", "dask", "--workers", "2"]
+    long = ["steps=5000" if word == "steps=200" else word for word in SWEEP]
+    arguments = [*long, "every=1000", "--executor", "dask", "--workers", "2"]
     with started(folder, *arguments) as process:
         while process.poll() is None and not list(folder.glob("runs/*/*/run.json")):
             time.sleep(0.01)
         os.killpg(process.pid, number)
         done = finished(process)
-        assert (done.code, done.err) == (CODES[number], "error: interrupted\n")
+        assert (done.code, done.err) == (CODES[number], "error: interrupted: the same command goes on\n")
         assert group_ends(process.pid)
     assert 0 < len(whole(folder / "runs")) < 8
 
@@ -120,7 +127,7 @@ def test_a_signal_while_a_worker_starts_says_so(
 ) -> None:
     (folder / "sitecustomize.py").write_text(AT_START.format(number=int(number), start=start))
     done = gradflow(folder, *SWEEP, "--workers", "2", under=["env", f"PYTHONPATH={folder}:{ROOT}"])
-    assert (done.code, done.err) == (CODES[number], "error: interrupted\n")
+    assert (done.code, done.err) == (CODES[number], "error: interrupted: the same command goes on\n")
     assert warm(folder, *SWEEP, "--executor", "serial").code == 0
     tidy(folder / "runs")
 
@@ -130,7 +137,7 @@ def test_a_signal_while_the_libraries_load_says_so(folder: Path, number: signal.
     (folder / "sitecustomize.py").write_text(AT_TYPER.format(number=int(number)))
     under = ["env", f"PYTHONPATH={folder}:{ROOT}"]
     done = gradflow(folder, "run", "net.yaml", "--quiet", under=under)
-    assert (done.code, done.err) == (CODES[number], "error: interrupted\n")
+    assert (done.code, done.err) == (CODES[number], "error: interrupted: the same command goes on\n")
     assert not (folder / "runs").exists()
 
 
@@ -144,7 +151,7 @@ def test_a_run_that_is_interrupted_goes_on_from_there_to_the_same_bits(
         assert "saving about" in process.stderr.readline()
         process.send_signal(number)
         done = finished(process)
-    assert (done.code, done.err) == (CODES[number], "error: interrupted\n")
+    assert (done.code, done.err) == (CODES[number], "error: interrupted: the same command goes on\n")
     again = warm(folder, *arguments)
     assert re.match(r"going on from step [1-9][0-9,]* of 20,000\nsaving about ", again.err)
     assert warm(folder, *arguments, "--runs-dir", "undisturbed").code == 0

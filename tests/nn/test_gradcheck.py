@@ -12,12 +12,12 @@ import pytest
 from gradflow.errors import InputError
 from gradflow.nn import gradcheck
 from gradflow.nn.activations import ACTIVATIONS, Activation, Linear, Relu, Tanh
-from gradflow.nn.chain import Model
 from gradflow.nn.chunk import Chunk
 from gradflow.nn.elementwise import Work
 from gradflow.nn.gradcheck import Check, check, slope_error
 from gradflow.nn.initializers import INITIALIZERS, Constant, Gaussian, HeNormal, Initializer
 from gradflow.nn.losses import CrossEntropy, Loss, Mse
+from gradflow.nn.model import Model
 from gradflow.nn.network import Forward, Network
 from gradflow.nn.parameters import Shape
 from gradflow.nn.parts.activate import Activate

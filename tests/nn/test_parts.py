@@ -10,12 +10,12 @@ import pytest
 
 from gradflow.nn.activations import ACTIVATIONS, Activation, Relu, Tanh
 from gradflow.nn.blocks import Plain
-from gradflow.nn.chain import Model
 from gradflow.nn.elementwise import Work
 from gradflow.nn.gradcheck import check
 from gradflow.nn.initializers import Gaussian
 from gradflow.nn.losses import Mse
 from gradflow.nn.memory import Memory
+from gradflow.nn.model import Model
 from gradflow.nn.network import Network
 from gradflow.nn.optimizers import Sgd
 from gradflow.nn.parameters import Shape

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,15 +119,16 @@ import json, resource, sys
 from pathlib import Path
 from tests.promises.calls import MEMORY, gradflow
 resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-print(json.dumps({name: gradflow(Path(), "run", name).code for name in sys.argv[1:]}))
+command, names = json.loads(sys.argv[1]), sys.argv[2:]
+print(json.dumps({name: gradflow(Path(), *command, name).code for name in names}))
 """
 
 
-def in_half_a_gigabyte(folder: Path, configs: list[str]) -> dict[str, int]:
-    """The exit code of `gradflow run` on each config, in one process that may have 512 MB in all."""
+def in_half_a_gigabyte(folder: Path, files: list[str], command: Sequence[str] = ("run",)) -> dict[str, int]:
+    """The exit code of `gradflow COMMAND` on each file, in one process that may have 512 MB in all."""
     path = str(Path(__file__).parents[2])
     done = subprocess.run(
-        [sys.executable, "-c", LIMITED, *configs],
+        [sys.executable, "-c", LIMITED, json.dumps(command), *files],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
         capture_output=True,

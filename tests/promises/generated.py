@@ -9,7 +9,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from gradflow.config.choices import Choice, OneOf
+from gradflow.config.choices import AutoOr, Choice, OneOf
 from gradflow.config.keys import CHOICES, FIELDS
 from gradflow.config.schema import Config, Section
 from gradflow.yaml_events import KeyPath
@@ -123,6 +123,8 @@ def values(hint: Hint, marks: tuple[Any, ...] = ()) -> Strategy:
     for mark in marks:
         if isinstance(mark, Choice):
             return st.one_of([_entry(name, cls) for name, cls in mark.table.items()])
+        if isinstance(mark, AutoOr):
+            return st.just("auto") | st.integers(1, 10**9)
         if isinstance(mark, OneOf):
             return st.sampled_from(mark.names)
     origin, parts = get_origin(hint), get_args(hint)

@@ -63,7 +63,20 @@ CSVS: dict[str, tuple[str | bytes, str, str]] = {
     "one class": ("a,y\n1,u\n2,u\n", "d.csv: y", "there is only one class"),
     "an open quote": ('a,y\n1,"2\n3,4\n', "d.csv:2", "not well-formed CSV"),
     "text after a quote": ('a,y\n1,"2"3\n', "d.csv:2", "not well-formed CSV"),
-    "old line ends": ("a,y\r1,2\r3,4\r", "d.csv:1", "not well-formed CSV"),
+    "a bad value between old line ends": ("a,y\r1,2\rx,4\r", "d.csv:3: a", "'x' is not a finite number"),
+    "returns alone": ("\r" * 50_000, "d.csv", "the file is empty"),
+    "Arabic digits": ("a,y\n1,2\n٣,2\n", "d.csv:3: a", "write the digits 0 to 9"),
+    "hexadecimal": ("a,y\n1,2\n0x10,2\n", "d.csv:3: a", "hexadecimal"),
+    "null marks among labels": ("a,y\n1,u\n2,NA\n3,v\n", "d.csv:3: y", "missing value (NA)"),
+    "money for classes": ('a,y\n1,"1,200"\n2,"1,300"\n', "d.csv:2: y", "leave the comma out"),
+    "classes or values": ("a,y\n1,0\n2,1\n3,2\n4,0\n", "net.yaml:3: data.task", "may be classes or values"),
+    "a class in each row": ("a,y\n1,u\n2,v\n3,w\n", "net.yaml:3: data.task", "hardly repeat"),
+    "a name in each row": ("a,y\n" + "".join(f"1,n{i}\n" for i in range(9_000)), "net.yaml:3: data.task", "hardly repeat"),
+    "an index": ("id,a,y\n1,5,u\n2,5,v\n3,6,u\n", "net.yaml:3: data.drop", "numbers the rows"),
+    "digits without end": ("a,y\n1,2\n" + "1" * 90_000 + "x,2\n", "d.csv:3: a", "is not a finite number"),
+    "groups without end": ('a,y\n1,2\n"' + "1,111" * 18_000 + '",2\n', "d.csv:3: a", "is not a finite number"),
+    "Arabic without end": ("a,y\n1,2\n1," + "٣" * 30_000 + "x\n", "d.csv:3: y", "is not a number"),
+    "units in each row": ("a,y\n" + "".join(f"1,{i}.5 kg\n" for i in range(8_000)), "net.yaml:3: data.task", "with a unit"),
     "NUL": ("a,y\n1,2\n\x00,4\n", "d.csv:3", "holds a NUL byte"),
     "UTF-16": ("a,y\n1,2\n3,4\n".encode("utf-16"), "d.csv:1", "not UTF-8"),
     "Latin-1": ("a,y\n1,é\n3,4\n".encode("latin-1"), "d.csv:2", "not UTF-8"),
@@ -141,12 +154,35 @@ def test_the_undamaged_files_pass(tmp_path: Path) -> None:
         assert gradflow(tmp_path, "run", "net.yaml", "-q", "steps=1", "test_fraction=0").code == 0
 
 
+def deflated(shape: str, descr: str, rows: bytes, times: int) -> bytes:
+    """A small archive of large arrays: x is zeros, as many as there are rows of y, which repeats `rows`."""
+    samples = shape.strip("(").split(",")[0]
+    x = header(f"({samples}, 1)", "'|u1'") + bytes(int(samples))
+    return archive(DEFLATED, x=x, y=header(shape, descr) + rows * times)
+
+
+LARGE = {
+    "two classes of 23 million samples": (deflated("(23000000,)", "'|u1'", b"\0\1", 11_500_000), "d.npz: y", "GB"),
+    "20 million columns": (deflated("(2, 20000000)", "'|u1'", b"\0" * 20_000_000 + b"\3" * 20_000_000, 1), "net.yaml:3: data.task", "of shape"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("title", LARGE)
+def test_a_small_file_of_large_targets_is_refused_in_time(tmp_path: Path, title: str) -> None:
+    content, place, fragment = LARGE[title]
+    assert len(content) < 100_000
+    refused(tmp_path, "d.npz", content, OF_NPZ, place, fragment)
+
+
 BOMBS = ["8 TB", "a zip bomb", "a quiet zip bomb", "a shape beyond 64 bits", "a pickle"]
 
 
 def test_bombs_in_data_take_less_than_half_a_gigabyte(tmp_path: Path) -> None:
     for number, title in enumerate(BOMBS):
         (tmp_path / f"{number}.npz").write_bytes(NPZS[title][0])
+        (tmp_path / f"{number}.yaml").write_text(OF_NPZ.replace("d.npz", f"{number}.npz"))
+    for number, (content, _, _) in enumerate(LARGE.values(), start=len(BOMBS)):
+        (tmp_path / f"{number}.npz").write_bytes(content)
         (tmp_path / f"{number}.yaml").write_text(OF_NPZ.replace("d.npz", f"{number}.npz"))
     (tmp_path / "line.csv").write_bytes(b"a,y\n" + b"1" * 2**23)
     (tmp_path / "line.yaml").write_text(OF_CSV.replace("d.csv", "line.csv"))

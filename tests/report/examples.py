@@ -6,6 +6,7 @@ from typing import Any
 
 from gradflow.analysis.summary import (
     Advice,
+    Evaluation,
     Flow,
     Flows,
     History,
@@ -58,6 +59,26 @@ def config(**model: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def trained(**changes: Any) -> TrainingResult:
+    made = TrainingResult(
+        steps=100, loss_initial=2.31, loss_final=1.92, loss_final_low=1.87, loss_final_high=1.97,
+        accuracy_final=0.4312, loss_initial_low=2.21, loss_initial_high=2.41, loss_test_initial=2.33,
+        loss_test_final=1.98, loss_test_final_low=1.90, loss_test_final_high=2.06,
+        accuracy_train_initial=0.1, accuracy_train_final=0.45, accuracy_test_initial=0.11,
+        accuracy_test_final=0.4312, minibatch_loss_initial=2.3, minibatch_loss_final=1.9, evaluations=3,
+    )  # fmt: skip
+    return replace(made, **changes)
+
+
+def evaluation(**changes: Any) -> Evaluation:
+    made = Evaluation(
+        every=60, samples_train=1024, samples_test=359, of_train=1438, of_test=359, majority_train=0.1084,
+        majority_test=0.1337, steps=(0, 60, 100), loss_train=(2.31, 2.1, 1.92), loss_test=(2.33, 2.12, 1.98),
+        accuracy_train=(0.1, 0.3, 0.45), accuracy_test=(0.11, 0.29, 0.4312),
+    )  # fmt: skip
+    return replace(made, **changes)
+
+
 def summary(**changes: Any) -> Summary:
     made = Summary(
         id="study-0123abcd",
@@ -67,7 +88,7 @@ def summary(**changes: Any) -> Summary:
         config=config(),
         flow=Flows(flow(), flow(0.9, step=100)),
         theory=Theory(c=0.7071, c_finite_width=0.7054, c_asymptotic=0.7071, sigmas=0.84, log10_ratio=-8.2),
-        training=TrainingResult(100, 2.31, 1.92, 1.87, 1.97, 0.4312),
+        training=trained(),
         symptoms=(Symptom("stalled", 40, None, 0.1, 0.2, "the loss has stalled since step 40"),),
         advice=(
             Advice(
@@ -80,6 +101,7 @@ def summary(**changes: Any) -> Summary:
             steps=(0, 50, 100), c=(0.7, 0.8, 0.9), c_low=(0.69, 0.79, 0.89), c_high=(0.71, 0.81, 0.91),
             log10_ratio=(-7.0, -5.0, -2.0), loss=(2.3, 2.0, 1.9),
         ),
+        evaluation=evaluation(),
     )  # fmt: skip
     return replace(made, **changes)
 

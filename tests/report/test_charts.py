@@ -1,6 +1,7 @@
 """The charts: their data is the summary's, their colours the verdicts', and they export to every format."""
 
 import re
+import struct
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from gradflow.errors import InputError
 from gradflow.report.charts import FIGURES, document, draw, over_keys, picture, run_charts, sweep_charts
 from gradflow.report.charts.base import VERDICTS, cut, log_cut
 from gradflow.report.charts.study import spread
-from gradflow.report.labels import differing, labels
+from gradflow.report.labels import keys_apart, labels
 from gradflow.report.palette import TONES
 from gradflow.report.several import depth_laws, in_order
 from gradflow.store import Run
@@ -52,7 +53,7 @@ def summaries(runs: Sequence[Run]) -> list[Summary]:
 
 def test_a_run_has_every_chart_with_a_title(healthy: Run) -> None:
     charts = {name: document(chart) for name, chart in run_charts(healthy).items()}
-    assert {*charts} == {"flow", "heatmap", "factors", "course", "loss", "squares", "units"}
+    assert {*charts} == {"flow", "heatmap", "factors", "course", "loss", "accuracy", "squares", "units"}
     assert all(spec["usermeta"]["title"] for spec in charts.values())
 
 
@@ -167,7 +168,7 @@ def test_several_runs_are_labelled_by_what_differs(depths: list[Run]) -> None:
 
 
 def test_a_setting_that_follows_from_another_choice_is_no_difference(depths: list[Run]) -> None:
-    assert differing(summaries(depths)) == ["model.depth", "model.init"]  # not init.gain, 1 or sqrt 2
+    assert keys_apart(summaries(depths)) == ["model.depth", "model.init"]  # not init.gain, 1 or sqrt 2
 
 
 def test_a_depth_by_init_sweep_is_a_map_of_c(depths: list[Run]) -> None:
@@ -258,9 +259,32 @@ def test_one_description_gives_every_format(healthy: Run, suffix: str, head: byt
     assert picture(draw("flow", [healthy]), suffix, 4).startswith(head)
 
 
-def test_the_width_in_inches_is_that_of_the_whole_figure(healthy: Run) -> None:
-    svg = picture(draw("flow", [healthy]), ".svg", 3.5).decode()
-    assert f'width="{3.5 * 96:.0f}"' in svg
+@pytest.mark.parametrize("width", [1.0, 3.3, 6.75])
+@pytest.mark.parametrize("figure", ["flow", "heatmap"])
+def test_the_width_in_inches_is_that_of_the_whole_figure_in_every_format(
+    healthy: Run, figure: str, width: float
+) -> None:
+    chart = draw(figure, [healthy])
+    svg = re.search(
+        r'<svg [^>]*width="([\d.]+)in" height="([\d.]+)in"', picture(chart, ".svg", width).decode()
+    )
+    pdf = re.search(rb"/MediaBox *\[ *0 0 ([\d.]+) ([\d.]+)", picture(chart, ".pdf", width))
+    assert svg
+    assert pdf
+    assert float(svg[1]) == width
+    assert float(pdf[1]) / 72 == pytest.approx(width, rel=1e-6)
+    across, down = png_inches(picture(chart, ".png", width))
+    assert across == pytest.approx(width, abs=1 / 300)
+    for height in (float(pdf[2]) / 72, down):
+        assert height == pytest.approx(float(svg[2]), abs=1 / 300)
+
+
+def png_inches(png: bytes) -> tuple[float, float]:
+    """The size of a PNG by its pixels and its tag of pixels per metre."""
+    pixels = struct.unpack(">II", png[16:24])
+    across, down, unit = struct.unpack(">IIB", png[png.index(b"pHYs") + 4 :][:9])
+    assert (across, down, unit) == (11811, 11811, 1)  # 300 an inch
+    return pixels[0] / across / 0.0254, pixels[1] / down / 0.0254
 
 
 def many(depths: Sequence[Run], count: int) -> list[Run]:
@@ -292,7 +316,7 @@ def test_the_figure_grows_with_its_legend_and_not_the_plot_into_it(depths: list[
         assert float(plot[2]) >= max(130, 0.45 * width * 96 - 1)
         assert float(plot[1]) > 0.65 * width * 96
         assert all(f">seed {seed}<" in svg for seed in range(count))
-        heights.append(float(re.search(r'height="([\d.]+)"', svg)[1]))  # type: ignore[index]
+        heights.append(float(re.search(r'height="([\d.]+)in"', svg)[1]))  # type: ignore[index]
     assert heights[0] < heights[1] if width < 6 else heights[0] <= heights[1]
 
 

@@ -96,9 +96,15 @@ def test_the_id_that_is_typed_next_is_the_last_to_go(columns: int) -> None:
 
 def test_all_hides_nothing_and_a_pipe_neither() -> None:
     everything = titles(compare_page(found(), everything=True, room=80))
-    assert {"run", "gradient", "loss ratio", "final c", "final verdict", "theory", "accuracy"} <= set(
-        everything
-    )
+    assert {
+        "run",
+        "gradient",
+        "loss ratio",
+        "final c",
+        "final verdict",
+        "theory",
+        "accuracy (largest class)",
+    } <= set(everything)
     text = terminal.render(compare_page(found()), PIPE)
     assert all(title in text for title in titles(compare_page(found())))
 
@@ -138,7 +144,14 @@ def test_recorded_norms_are_not_said_to_share_what_they_know_nothing_of() -> Non
 
 
 def test_a_sweep_marks_a_borderline_verdict_as_a_comparison_does() -> None:
-    numbers = {"c": 0.9, "c_low": 0.8, "c_high": 1.0, "log10_ratio": -1.0, "loss_final": 1.0}
+    numbers = {
+        "c": 0.9,
+        "c_low": 0.8,
+        "c_high": 1.0,
+        "log10_ratio": -1.0,
+        "loss_final": 1.0,
+        "evaluations": 2,
+    }
     point = {"model.depth": 5, "status": "completed", **numbers, "verdict": "vanishing", "borderline": True}
     document = {"id": "s", "path": "p", "axes": {"model.depth": [5]}, "depth_law": {"groups": []}}
     marked = sweep_page({**document, "points": [point]})
@@ -149,7 +162,14 @@ def test_a_sweep_marks_a_borderline_verdict_as_a_comparison_does() -> None:
 
 
 def test_a_sweep_hides_results_rather_than_break_words() -> None:
-    numbers = {"c": 0.9, "c_low": 0.8, "c_high": 1.0, "log10_ratio": -1.0, "loss_final": 1.0}
+    numbers = {
+        "c": 0.9,
+        "c_low": 0.8,
+        "c_high": 1.0,
+        "log10_ratio": -1.0,
+        "loss_final": 1.0,
+        "evaluations": 2,
+    }
     results = {**numbers, "status": "completed", "verdict": "vanishing", "borderline": False}
     axes = {"model.activation": ["leaky_relu"], "model.init": ["xavier_normal"]}
     point = {key: values[0] for key, values in axes.items()} | results
@@ -242,3 +262,49 @@ def test_no_text_of_a_user_acts_in_a_comparison() -> None:
     ):
         for text in (terminal.render(page, PIPE), markdown.render(page)):
             assert not {"\x1b", "\x07", "\u202e", "\x9b", "\ud800"} & set(text)
+
+
+def with_deaths(*dead: int) -> Comparison:
+    flows = [flow(depth=5, networks=4, dead_networks=n, verdict="dead" if n > 2 else "stable") for n in dead]
+    return compare([row(f"study-{i:08x}", model={"width": i}, flow=Flows(f, f)) for i, f in enumerate(flows)])
+
+
+def test_dead_networks_have_a_column_as_soon_as_there_are_any() -> None:
+    assert "dead" not in titles(compare_page(with_deaths(0, 0)))
+    page = compare_page(with_deaths(0, 3))
+    assert titles(page)[:4] == ["run", "width", "dead", "verdict"]
+    assert [line[2] for line in table(page).rows] == [Toned("0/4", ""), Toned("3/4", "dead")]
+    assert "dead" in titles(compare_page(with_deaths(0, 0), everything=True))
+
+
+def test_dead_networks_are_among_the_last_to_be_hidden() -> None:
+    assert titles(compare_page(with_deaths(0, 3), room=34)) == ["run", "dead", "verdict"]
+
+
+def test_saturation_and_symptoms_are_columns() -> None:
+    found = compare([row("study-00000001", flow=Flows(flow(saturated=0.853), flow(saturated=None)))])
+    page = compare_page(found, columns=["saturated", "saturated_final", "symptoms", "dead_networks"])
+    assert titles(page) == ["saturated", "final saturated", "symptoms", "dead"]
+    assert table(page).rows == (("85.3%", "-", "stalled", "-"),)
+
+
+def test_a_wide_interval_of_c_is_shown_by_its_ends_wherever_c_stands() -> None:
+    wide = flow(1.0, c_low=0.1, c_high=9.4)
+    page = compare_page(compare([row("study-00000001", flow=Flows(wide, wide))]))
+    assert Toned("0.10 to 9.4", "vanishing") in table(page).rows[0]
+
+
+@pytest.mark.parametrize("deadly", [False, True])
+def test_a_sweep_has_a_column_of_dead_networks_where_there_are_any(deadly: bool) -> None:
+    point = {
+        "id": "a", "status": "completed", "verdict": "stable", "borderline": False, "model.depth": 5,
+        "c": 0.9, "c_low": 0.1, "c_high": 8.1, "log10_ratio": 0.0, "loss_final": 1.0, "networks": 4,
+        "evaluations": 2,
+    }  # fmt: skip
+    points = [{**point, "dead_networks": 0}, {**point, "dead_networks": int(deadly)},
+              {**point, "status": "failed", "reason": "memory", "dead_networks": None}]  # fmt: skip
+    document = {"id": "s", "path": "s", "axes": {"model.depth": [5]}, "points": points}
+    page = sweep_page({**document, "depth_law": {"groups": []}})
+    assert ("dead" in titles(page)) == deadly
+    assert {len(line) for line in table(page).rows} == {len(titles(page))}
+    assert "0.10 to 8.1" in terminal.render(page, PIPE)

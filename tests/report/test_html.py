@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from base64 import b64encode
 from dataclasses import replace
 from hashlib import sha256
@@ -14,6 +15,7 @@ import pytest
 
 from gradflow.analysis.summarize import summarize
 from gradflow.cli.fit import fitted
+from gradflow.config import config_from_plain
 from gradflow.errors import InputError
 from gradflow.report import html, markdown
 from gradflow.report.files import report_file, several_page
@@ -24,6 +26,7 @@ from gradflow.report.terminal import Look
 from gradflow.report.terminal import render as terminal
 from gradflow.store import Run
 from gradflow.store.outside import read_norms
+from gradflow.yaml_file import parse
 from tests.report.examples import HOSTILE, summary
 from tests.report.runs import made, rows_of
 
@@ -52,7 +55,7 @@ def test_a_report_says_the_verdict_the_config_and_how_to_compute_it_again(run: R
     seen = words(visible(text))
     for said in (run.id, run.summary.flow.initial.verdict, "gradflow run study.yaml", "batch_size: 32"):
         assert said in seen
-    assert len(re.findall("<figure data-chart=", text)) == 7
+    assert len(re.findall("<figure data-chart=", text)) == 8
 
 
 def test_every_report_says_the_numbers_of_the_summary(run: Run, text: str) -> None:
@@ -172,3 +175,40 @@ def test_runs_of_one_name_are_told_apart_by_id(compared: list[Run], tmp_path: Pa
     others = [made(tmp_path / "runs", name="shallow", depth=depth, steps=0) for depth in (4, 6)]
     table, *_ = (b for b in several_page([*others, compared[2]]).blocks if isinstance(b, Table))
     assert [row[0] for row in table.rows] == [others[0].id, "resnet", others[1].id]
+
+
+def test_a_comparison_says_how_to_compute_each_trained_run_again(compared: list[Run], tmp_path: Path) -> None:
+    alike = [made(tmp_path / "runs", name="shallow", depth=depth, steps=0) for depth in (4, 6)]
+    for runs, called in (
+        (compared, ["shallow", "deep"]),
+        (alike, [run.id for run in alike]),
+        (compared[::2], ["shallow"]),
+    ):
+        text = report_file(runs, Path("c.html"))
+        assert re.findall(r"<h2>How to compute (.*?) again</h2>", text) == called
+        shown = [unescape(block) for block in re.findall(r"<pre>(.*?)</pre>", text, re.DOTALL)][
+            : 2 * len(called)
+        ]
+        assert shown[::2] == [f"gradflow run {name}.yaml" for name in called]
+        again = [config_from_plain(parse(config, "c.yaml").value).digest for config in shown[1::2]]
+        assert again == [run.info["digest"] for run in runs if "recorded" not in run.info]
+        lines = markdown.render(several_page(runs)).splitlines()
+        commands = [line for line in lines if line.startswith("gradflow run ")]
+        assert len(commands) == len(called)
+        assert all(shlex.split(line)[2].endswith("/config.yaml") for line in commands)
+
+
+def test_a_comparison_of_many_says_how_to_compute_the_first_again(run: Run) -> None:
+    runs = [
+        Run(
+            run.path,
+            run.info,
+            config=run.config,
+            recording=run.recording,
+            summary=replace(run.summary, id=f"r-{i}"),
+        )
+        for i in range(7)
+    ]
+    text = report_file(runs, Path("c.html"))
+    assert len(re.findall(r"<h2>How to compute .* again</h2>", text)) == 5
+    assert "How to compute 2 more runs again stands in the report of each." in text

@@ -133,3 +133,36 @@ def test_a_value_below_its_error_is_not_0() -> None:
 def test_a_setting_is_short() -> None:
     assert numbers.scalar(2**0.5) == "1.41421"
     assert [numbers.scalar(value) for value in (0.0, 0.1, 1.0, 0.000123)] == ["0.0", "0.1", "1.0", "0.000123"]
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "shown"),
+    [
+        (0.707, 0.705, 0.709, "0.707 ± 0.002"),
+        (1.0, 0.1, 9.4, "0.10 to 9.4"),
+        (1.0, 0.008, 125.0, "0.0080 to 125"),
+        (0.86, 0.36, 2.1, "0.36 to 2.1"),
+        (0.9, 0.7, 1.16, "0.9 ± 0.3"),
+        (0.9, 0.6, 1.35, "0.60 to 1.4"),
+        (3e-9, 1e-9, 9e-9, "1e-9 to 9e-9"),
+        (0.5, 1e-200, 2e199, "1e-200 to 2e199"),
+        (1.0, 0.0, None, "0 to inf"),  # what no float holds
+        (40.0, 12.3, 130.0, "12 to 130"),
+        (0.9, None, None, "0.900"),
+        (None, None, None, "-"),
+        (0.0, 0.0, 0.0, "0"),
+    ],
+)
+def test_a_factor_is_never_shown_as_if_it_could_be_negative(
+    value: float | None, low: float | None, high: float | None, shown: str
+) -> None:
+    assert numbers.factor(value, low, high) == shown
+
+
+@pytest.mark.parametrize("spread", [1.01, 1.1, 1.3, 1.33, 1.34, 1.5, 3.0, 10.0, 1e5])
+@pytest.mark.parametrize("value", [1e-6, 0.02, 0.86, 1.0, 42.0, 1e7])
+def test_the_interval_that_is_read_off_a_factor_is_above_zero(value: float, spread: float) -> None:
+    shown = numbers.factor(value, value / spread, value * spread)
+    ends = [float(word) for word in shown.replace("±", "to").split(" to ")]
+    low = ends[0] - ends[1] if "±" in shown else ends[0]
+    assert low > 0

@@ -2,13 +2,23 @@
 
 from dataclasses import replace
 from math import log, log10
+from typing import Any
 
 import numpy as np
 import pytest
 
 from gradflow.analysis.outside import Norms, summarize_outside
-from gradflow.analysis.summary import Flows, Profile, Summary, Theory, TrainingResult
-from gradflow.report import markdown, sentences, terminal
+from gradflow.analysis.summary import (
+    Evaluation,
+    Flows,
+    Profile,
+    Samples,
+    Summary,
+    Theory,
+    TrainingResult,
+)
+from gradflow.report import headlines, html, markdown, sentences, terminal
+from gradflow.report.learning import training_sentence
 from gradflow.report.page import Chart, Heat, Page, Sentence, Table
 from gradflow.report.pages import layers_page, run_page
 from gradflow.report.terminal import Look
@@ -23,32 +33,32 @@ def words(page: Page) -> str:
 
 def test_the_verdict_is_one_sentence_with_its_numbers() -> None:
     made = flow(depth=50)
-    assert sentences.verdict_sentence(made) == (
+    assert headlines.verdict_sentence(made) == (
         "vanishing: each layer passes 0.707 ± 0.002 of the gradient; over 50 layers c^50 = 3e-8"
     )
 
 
 def test_an_exploding_gradient_is_multiplied() -> None:
     made = flow(1.1, verdict="exploding", c_low=1.1, c_high=1.1)
-    assert sentences.verdict_sentence(made) == (
+    assert headlines.verdict_sentence(made) == (
         "exploding: each layer multiplies the gradient by 1.1; over 51 layers c^51 = 129"
     )
 
 
 def test_what_has_no_c_says_why() -> None:
     made = flow(verdict="dead", c=None, reason="no gradient passes layer 7")
-    assert sentences.verdict_sentence(made) == "dead: no gradient passes layer 7"
+    assert headlines.verdict_sentence(made) == "dead: no gradient passes layer 7"
     assert sentences.measured_sentence(made, 1.0) == ""
 
 
 def test_a_power_beyond_floats_is_still_said() -> None:
     made = flow(2.1, depth=3000, verdict="exploding", c_power_depth={"3000": None})
-    assert sentences.verdict_sentence(made).endswith("over 3,000 layers c^3000 = 5e966")
+    assert headlines.verdict_sentence(made).endswith("over 3,000 layers c^3000 = 5e966")
 
 
 def test_the_measured_ratio_says_how_many_factors_it_is_of() -> None:
     made = flow(0.9, depth=51, log10_ratio=log10(0.9**50))
-    assert "over 51 layers c^51 = 0.0046" in sentences.verdict_sentence(made)
+    assert "over 51 layers c^51 = 0.0046" in headlines.verdict_sentence(made)
     assert sentences.measured_sentence(made, 1.0).startswith(
         "Measured from layer 51 to layer 1, 50 factors: 0.0052"
     )
@@ -139,10 +149,44 @@ def test_a_change_that_c_makes_is_not_sought_elsewhere(c: float, verdict: str) -
     assert "outside" not in sentences.measured_sentence(flow(c, depth=20, verdict=verdict), 1.0)
 
 
+@pytest.mark.parametrize(
+    ("config", "data", "said"),
+    [
+        (
+            {"name": "digits", "standardize": True},
+            Samples(1438, 64, 10, 359, "classification"),
+            "digits: 1,438 samples + 359 held out, 64 features, classification, 10 classes",
+        ),
+        (
+            {"name": "csv", "path": "x.csv", "standardize": False},
+            Samples(80, 1, 1, 20, "regression"),
+            "csv (path x.csv): 80 samples + 20 held out, 1 feature, regression, 1 value a sample, "
+            "standardize: false",
+        ),
+        (
+            {"name": "teacher"},
+            Samples(100, 5, 2, 0, "regression"),
+            "teacher: 100 samples, 5 features, regression, 2 values a sample",
+        ),
+        ({"name": "npz"}, Samples(9, 5, 2), "npz: 9 samples, 5 features, target, 2 values a sample"),
+        ({"name": "inline", "standardize": False}, None, "inline"),
+    ],
+)
+def test_the_data_line_says_what_was_learnt_from_what(
+    config: dict[str, Any], data: Samples | None, said: str
+) -> None:
+    made = summary(data=data)
+    made = replace(made, config={**made.config, "data": config})
+    assert dict(sentences.what_was_run(made))["data"] == said
+    page = run_page(made)
+    assert said in terminal.render(page, PIPE)
+    assert said in html.render(page, {})
+    assert said in markdown.render(page).replace("\\", "")
+
+
 def test_training_that_diverged_says_when_and_what() -> None:
-    assert sentences.training_sentence(
-        TrainingResult(100, 2.0, diverged_step=7, diverged_reason="the loss is nan")
-    ) == ("Diverged at step 7: the loss is nan.")
+    diverged = TrainingResult(100, 2.0, diverged_step=7, diverged_reason="the loss is nan")
+    assert training_sentence(diverged, Evaluation()) == "Diverged at step 7: the loss is nan."
 
 
 def test_the_report_has_c_beside_the_three_theories() -> None:
@@ -264,3 +308,9 @@ def test_the_advice_comes_with_its_command() -> None:
 def test_a_symptom_comes_with_its_place_value_and_threshold() -> None:
     said = words(run_page(summary()))
     assert "stalled, step 40: 0.100 (threshold 0.200): the loss has stalled since step 40" in said
+
+
+def test_an_overflow_has_no_distance_from_theory() -> None:
+    made = flow(c=None, c_low=None, c_high=None, verdict="overflow", reason="the norms are not finite")
+    said = sentences.theory_sentence(Theory(c=0.9, c_finite_width=0.9, sigmas=1.6), made, False)
+    assert said == "Theory expects 0.900 at this depth and width."

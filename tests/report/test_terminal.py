@@ -127,6 +127,30 @@ def test_a_map_without_colour_is_a_ramp_of_characters() -> None:
     assert "'@' 10 (high)" in text
 
 
+@pytest.mark.parametrize(
+    ("cells", "centre", "reach", "scale"),
+    [
+        (((-0.4, -2.1, -6.0),), -2.1, 3.9, "' ' 1e-6 (low)   '=' 0.0079 (median)   '*' 0.40 (high)"),
+        (((-1.0, -1.0, -1.0),), -1.0, 0.3, "'=' 0.10 (median)"),
+        (((0.0, 0.0, 1.0),), 0.0, 1.0, "'=' 1.0 (median)   '@' 10 (high)"),
+        (((-9.0, 0.0, 1.0, 9.0),), 0.0, 2.0, "' ' <= 0.010 (low)   '=' 1.0 (median)   '@' >= 100 (high)"),
+        (((None, None), (None, None)), 0.0, 1.0, "'=' 1.0 (median)"),
+    ],
+)
+def test_the_scale_of_a_map_names_the_signs_that_stand_in_it(
+    cells: tuple[tuple[float | None, ...], ...], centre: float, reach: float, scale: str
+) -> None:
+    heat = Heat("m", cells, (1, len(cells)), (0, len(cells[0]) - 1), centre, reach)
+    lines = render(Page("t", (heat,)), Look(columns=100)).splitlines()
+    assert lines[-1].strip() == scale
+    drawn = "".join(line.removeprefix("layer").lstrip(" 123") for line in lines if line.startswith("layer"))
+    signs = re.findall(r"'(.)' ", lines[-1])
+    assert signs[-1] in drawn or not drawn.strip("?")
+    coloured = render(Page("t", (heat,)), Look(columns=100, colours="truecolor"))
+    named = re.findall(r"(blue|white|red)", ESCAPE.sub("", coloured).splitlines()[-1])
+    assert named == [{" ": "blue", "=": "white"}.get(sign, "red") for sign in signs]
+
+
 def test_a_map_in_colour_has_two_layers_a_row() -> None:
     heat = Heat("t", ((-1.0,), (1.0,), (0.0,)), (1, 3), (0, 0), 0.0, 1.0)
     text = render(Page("t", (heat,)), Look(colours="truecolor"))
@@ -144,7 +168,7 @@ def test_a_page_for_a_pipe_is_no_wider_than_its_words() -> None:
 
 @pytest.mark.parametrize("look", [Look(columns=60), Look(columns=60, colours="256"), Look(columns=100)])
 def test_the_scale_of_a_map_is_one_line(look: Look) -> None:
-    heat = Heat("m", ((1.0, 2.0), (3.0, None)), (1, 40), (0, 3), 0.25, 545.0)
+    heat = Heat("m", ((-544.75, 2.0), (545.25, None)), (1, 40), (0, 3), 0.25, 545.0)
     last = ESCAPE.sub("", render(Page("t", (heat,)), look)).splitlines()[-1]
     assert re.search(r"2e-545.*1\.8.*2e545", last)
     assert ("(median)" in last) == (look.columns == 100)

@@ -200,6 +200,19 @@ def test_a_checkpoint_that_would_run_something_is_passed_over(tmp_path: Path) ->
     assert not (tmp_path / "trapped").exists()
 
 
+def test_a_checkpoint_that_would_be_inflated_is_passed_over(tmp_path: Path) -> None:
+    interrupt(tmp_path, long(), 4)
+    path = tmp_path / ".partial" / f"{long().id}-checkpoint"
+    with np.load(path) as archive:
+        arrays: dict[str, Any] = {name: archive[name] for name in archive.files}
+    for write, goes_on in ((np.savez, True), (np.savez_compressed, False)):
+        with path.open("wb") as file:
+            write(file, **arrays)
+        with claim(tmp_path, long().id) as claimed:
+            found = Checkpoint(claimed, long().digest, versions()).resume(training_of(long()))
+            assert (found is not None) is goes_on
+
+
 def test_another_version_starts_from_the_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     interrupt(tmp_path, long(), 4)
     monkeypatch.setattr(execute_module, "versions", lambda: {**versions(), "numpy": "1.0"})

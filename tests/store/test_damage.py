@@ -5,12 +5,14 @@ import os
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from gradflow.analysis.summary import Samples
 from gradflow.errors import RunError
 from gradflow.recording import Recording
 from gradflow.store import Run, open_run, scan
@@ -19,6 +21,7 @@ from gradflow.store.execute import execute
 from gradflow.store.names import LARGEST
 from gradflow.store.writing import write_file
 from tests.archives import archive, npy
+from tests.store.seals import document_of, seal
 from tests.store.small import small
 
 DEEP = b"[" * 100_000
@@ -40,7 +43,7 @@ def folder(whole: Path, tmp_path: Path) -> Path:
 def read_everything(folder: Path) -> Run:
     run = open_run(folder)
     assert run.config.digest == run.info["digest"]
-    assert len(run.recording) == 14
+    assert len(run.recording) == 17
     assert run.summary.path == str(folder)
     return run
 
@@ -65,6 +68,8 @@ def edit(path: Path, *keys: Any, value: Any = None) -> None:
     else:
         inner[keys[-1]] = value
     path.write_text(json.dumps(document))
+    if (path.parent / "summary.json").stat().st_size:
+        seal(path.parent, document_of(path.parent))
 
 
 def missing(path: Path) -> None:
@@ -213,6 +218,15 @@ def test_infinite_numbers_are_refused(folder: Path) -> None:
     assert refusal(folder).startswith("RUN/run.json: is damaged")
 
 
+def test_a_run_of_before_the_data_was_described_says_the_same(folder: Path) -> None:
+    before = read_everything(folder).summary
+    for key in ("samples_test", "task", "standardize"):
+        edit(folder / "run.json", "data", key)
+    edit(folder / "summary.json", "data")
+    after = read_everything(folder).summary
+    assert after == replace(before, data=Samples(32, 4, 3, None, "classification"))
+
+
 def test_keys_of_a_later_version_are_passed_over(folder: Path) -> None:
     edit(folder / "run.json", "later", value={"x": 1})
     assert read_everything(folder).status == "completed"
@@ -244,6 +258,9 @@ def test_keys_of_a_later_version_are_passed_over(folder: Path) -> None:
         (["symptoms"], [{}]),
         (["advice"], [{"lever": "depth"}]),
         (["config"], "x"),
+        (["data"], {}),
+        (["data", "samples"], "9"),
+        (["data", "task"], 1),
     ],
 )
 def test_a_forged_summary_is_made_again(folder: Path, keys: list[str], value: Any) -> None:
@@ -280,7 +297,9 @@ def test_a_config_changed_by_hand_is_told(folder: Path) -> None:
     (folder / "config.yaml").write_text(text.replace("seed: 0", "seed: 1", 1))
     assert "is not the config of this run: its digest differs" in refusal(folder)
     (folder / "config.yaml").write_text(text.replace("stable_decades: 1.0", "stable_decades: 2.0"))
-    assert read_everything(folder).config.analysis.stable_decades == 2
+    assert "is not the config that the run was saved with" in refusal(folder)
+    (folder / "config.yaml").write_text(f"# the one of figure 3\n{text}\n")
+    assert read_everything(folder).config.analysis.stable_decades == 1
 
 
 def replaced(folder: Path, method: int = zipfile.ZIP_STORED, **arrays: Any) -> None:

@@ -45,6 +45,7 @@ def test_run_json_says_what_made_the_run_and_what_it_holds(runs: Path) -> None:
     info = json.loads((execute(small(), runs).path / "run.json").read_text())
     assert list(info) == [
         "format", "id", "digest", "status", "reason", "times", "versions", "arrays", "outcome", "data",
+        "evaluation",
     ]  # fmt: skip
     assert (info["format"], info["status"], info["reason"]) == (1, "completed", None)
     assert (info["id"], info["digest"]) == (small().id, small().digest)
@@ -52,10 +53,15 @@ def test_run_json_says_what_made_the_run_and_what_it_holds(runs: Path) -> None:
     assert info["times"]["finished"].endswith("Z")
     assert list(info["versions"]) == ["gradflow", "numpy", "blas", "threads"]
     assert info["versions"]["numpy"] == np.__version__
-    assert info["arrays"].keys() == {"step", "loss", *PER_LAYER}
+    curves = {"eval_step", "loss_train", "accuracy_train"}
+    assert info["arrays"].keys() == {"step", "loss", *PER_LAYER, *curves}
+    assert (info["evaluation"]["every"], info["evaluation"]["samples_train"]) == (20, 32)
     assert info["arrays"]["q"]["shape"] == [7, 3, 2]
     assert info["outcome"].keys() == {"accuracy_final", "diverged_step", "diverged_reason"}
-    assert info["data"].keys() == {"samples", "features", "outputs", "q_0", "chance", "sha256"}
+    assert info["data"].keys() == {
+        "samples", "samples_test", "features", "outputs", "q_0", "q_y", "chance", "sha256", "task",
+        "standardize",
+    }  # fmt: skip
     assert (info["data"]["features"], info["data"]["outputs"]) == (4, 3)
 
 
@@ -137,13 +143,13 @@ def test_another_threshold_is_said_of_the_same_run(runs: Path, monkeypatch: pyte
 
 def test_force_trains_anew_in_the_old_ones_place(runs: Path) -> None:
     first = execute(small(), runs)
-    (first.path / "note.txt").touch()
+    (first.path / "report.md").touch()
     second = execute(small(), runs, force=True)
     assert not second.reused
     assert second.info["times"] != first.info["times"]
     assert second.info["arrays"] == first.info["arrays"]
     assert names(runs) == [small().id]
-    assert "note.txt" not in names(second.path)
+    assert "report.md" not in names(second.path)
 
 
 def test_a_run_that_diverges_is_a_result(runs: Path) -> None:
@@ -188,7 +194,7 @@ def test_another_run_in_the_place_is_left_alone(runs: Path) -> None:
 def test_a_damaged_run_in_the_place_asks_for_force(runs: Path, name: str) -> None:
     run = execute(small(), runs)
     content = (run.path / name).read_bytes()
-    (run.path / name).write_bytes(content[: len(content) // 2])
+    (run.path / name).write_bytes(content[: len(content) // 3])  # what is left of a config is another's
     with pytest.raises(RunError, match=rf"/{name}: .*: run its config again with --force$"):
         execute(small(), runs)
     assert execute(small(), runs, force=True).info["id"] == small().id

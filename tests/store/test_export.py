@@ -21,8 +21,8 @@ from gradflow.store.export import (
     layers_table,
     lists,
     make_folder,
+    parquet_bytes,
     runs_table,
-    write_parquet,
     write_tensorboard,
 )
 from tests.store.small import small
@@ -71,7 +71,7 @@ def test_the_layers_of_different_runs_have_the_keys_that_tell_them_apart(tmp_pat
     runs = [execute(small(f"init={init}", f"depth={depth}"), tmp_path)
             for init, depth in (("orthogonal", 2), ("xavier_normal", 3))]  # fmt: skip
     columns = layers_table(runs, "last")
-    write_parquet(tmp_path / "layers.parquet", columns)
+    (tmp_path / "layers.parquet").write_bytes(parquet_bytes(columns))
     for table in (frame(columns), pd.read_parquet(tmp_path / "layers.parquet")):
         norms = table.groupby(["model.init", "model.depth"])["log_delta_norm"].count()
         assert norms.to_dict() == {("orthogonal", 2): 4, ("xavier_normal", 3): 6}
@@ -88,7 +88,7 @@ def test_json_holds_both_tables_and_nan_as_null(runs: list[Run]) -> None:
 
 def test_parquet_is_read_back_with_types_and_nulls(runs: list[Run], tmp_path: Path) -> None:
     for name, columns in (("layers", layers_table(runs, "all")), ("runs", runs_table(runs))):
-        write_parquet(tmp_path / f"{name}.parquet", columns)
+        (tmp_path / f"{name}.parquet").write_bytes(parquet_bytes(columns))
     layers = pd.read_parquet(tmp_path / "layers.parquet")
     assert_layers_are_the_recording(layers, runs, [*range(7)])
     assert layers["layer"].dtype == np.int64
@@ -100,17 +100,19 @@ def test_parquet_is_read_back_with_types_and_nulls(runs: list[Run], tmp_path: Pa
     assert table["diverged_step"].isna().all()
 
 
-def test_tensorboard_s_own_reader_finds_loss_c_and_norms(runs: list[Run], tmp_path: Path) -> None:
+def test_tensorboard_s_own_reader_finds_losses_c_and_norms(runs: list[Run], tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     write_tensorboard(tmp_path, runs, "all")
     for run in runs:
         events = EventAccumulator(str(tmp_path / run.id))
         events.Reload()
-        assert {"loss", "c", "log10_ratio", "log_delta_norm/layer_0003"} <= set(events.Tags()["scalars"])
-        loss = events.Scalars("loss")
-        assert [event.step for event in loss] == run["step"].tolist()
-        np.testing.assert_allclose([event.value for event in loss], run["loss"].mean(axis=1), rtol=1e-6)
+        assert {"c", "log10_ratio", "log_delta_norm/layer_0003"} <= set(events.Tags()["scalars"])
+        tags = {"minibatch_loss": "loss", "loss_train": "loss_train", "accuracy_train": "accuracy_train"}
+        for tag, name in tags.items():
+            found, steps = events.Scalars(tag), run["step" if name == "loss" else "eval_step"]
+            assert [event.step for event in found] == steps.tolist()
+            np.testing.assert_allclose([one.value for one in found], run[name].mean(axis=1), rtol=1e-6)
         norms = [event.value for event in events.Scalars("log_delta_norm/layer_0001")]
         np.testing.assert_allclose(norms, run["log_delta_norm"][:, 0].mean(axis=1), rtol=1e-6)
 
@@ -127,7 +129,7 @@ def test_a_missing_extra_is_the_command_that_installs_it(
     for name in ("pyarrow", "tensorboardX"):
         monkeypatch.setitem(sys.modules, name, None)  # importing it now fails
     with pytest.raises(MissingExtra, match=r"pip install 'gradflow-lab\[parquet\]'"):
-        write_parquet(tmp_path / "x.parquet", {"a": [1]})
+        parquet_bytes({"a": [1]})
     with pytest.raises(MissingExtra, match=r"pip install 'gradflow-lab\[tensorboard\]'"):
         write_tensorboard(tmp_path, runs, "all")
     assert not list(tmp_path.iterdir())

@@ -7,9 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -142,14 +140,6 @@ def test_a_disk_that_takes_no_more_leaves_nothing_visible(tmp_path: Path, limit:
     place = f"{tmp_path}/runs/{small().id}"
     assert error == f"{place}: cannot be written: File too large: see to the disk and run again"
     assert names(tmp_path / "runs") == []
-
-
-@pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """A folder that everybody may read; pytest closes its own to other users."""
-    with TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
 
 
 def test_an_ordinary_user_reads_what_only_root_may_write(open_folder: Path) -> None:

@@ -1,6 +1,5 @@
 """Norms that were recorded elsewhere: every form of a file, what is refused, and the run that they become."""
 
-import json
 import os
 import zipfile
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from gradflow.store import open_run, scan
 from gradflow.store.outside import read_norms, run_of, save_norms
 from gradflow.store.rows import read_row
 from tests.archives import archive, npy
+from tests.store.seals import document_of
 
 C, DEPTH, SEEDS = 0.8, 12, 3
 NAMES = np.array([f"fc{layer}" for layer in range(DEPTH)])
@@ -278,7 +278,7 @@ def test_norms_become_a_run_that_compare_and_show_take(write: Write, tmp_path: P
 def test_its_summary_can_be_made_again(write: Write, tmp_path: Path) -> None:
     path = write(TEXTS["long logs"])
     saved = save_norms(tmp_path / "runs", "outside", read_norms(path, "delta"), path)
-    before = json.loads((saved.path / "summary.json").read_text())
+    before = document_of(saved.path)
     (saved.path / "summary.json").unlink()
     assert open_run(saved.path).summary.document() == before
 

@@ -29,7 +29,7 @@ def test_the_next_start_clears_what_the_dead_left(runs: Path) -> None:
     for name in (f"{OTHER}-123", f"{OTHER}-old", f"{small().id}-77"):
         folder(runs / ".partial" / name)
     folder(runs / OTHER)
-    (runs / ".partial" / f"{OTHER}.lock").write_text("123 host\n")
+    (runs / ".partial" / f"{OTHER}.lock").write_text(f"123 {os.uname().nodename}\n")
     execute(small(), runs)
     assert names(runs) == sorted([small().id, OTHER])
 
@@ -37,7 +37,7 @@ def test_the_next_start_clears_what_the_dead_left(runs: Path) -> None:
 def test_what_is_being_written_and_what_was_cut_short_is_known(runs: Path) -> None:
     assert unfinished(runs / "none") == {}
     (runs / ".partial" / "cut-00000001-checkpoint").touch()
-    (runs / ".partial" / "killed-00000002.lock").write_text("123 host\n")
+    (runs / ".partial" / "killed-00000002.lock").write_text(f"123 {os.uname().nodename}\n")
     (runs / ".partial" / "there-00000003-checkpoint").touch()
     folder(runs / "there-00000003")
     with claim(runs, OTHER):
@@ -51,7 +51,7 @@ def test_what_a_living_process_works_on_is_left_alone(runs: Path) -> None:
         folder(runs / ".partial" / f"{OTHER}-old")
         claimed.stage()
         execute(small(), runs)
-        assert names(runs / ".partial") == [f"{OTHER}-{os.getpid()}", f"{OTHER}-old", f"{OTHER}.lock"]
+        assert names(runs / ".partial") == [claimed.staging.name, f"{OTHER}-old", f"{OTHER}.lock"]
     assert names(runs / ".partial") == [f"{OTHER}-old"]
 
 
@@ -141,12 +141,12 @@ def test_a_lock_file_that_is_a_link_is_refused(runs: Path) -> None:
     assert (runs / "precious").read_text() == "kept"
 
 
-def test_a_file_in_the_place_of_a_run_gives_way_to_a_forced_one(runs: Path) -> None:
+def test_a_file_in_the_place_of_a_run_stands_beside_a_forced_one(runs: Path) -> None:
     (runs / small().id).touch()
     with pytest.raises(RunError, match="is not a run directory"):
         execute(small(), runs)
     assert execute(small(), runs, force=True).status == "completed"
-    assert names(runs) == [small().id]
+    assert names(runs) == [small().id, f"{small().id}.1"]
 
 
 def test_a_failed_rename_puts_the_old_run_back(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,3 +1,4 @@
+import os
 import shutil
 from pathlib import Path
 
@@ -29,7 +30,53 @@ def runs(tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     run_at(runs / SWEEP / "zoo-dddddddd", whole, "2026-01-03T00:00:00Z")
     run_at(runs / SWEEP / "tanh-cccccccc", whole, "2026-01-03T00:00:00Z")
     (runs / "zoo-eeeeeeee").mkdir()
+    for age, name in enumerate(("tanh-cccccccc", SWEEP, "relu-bbbbbbbb", "relu-aaaaaaaa")):
+        os.utime(runs / name, (1e9 - age, 1e9 - age))
     return runs
+
+
+def test_the_latest_is_what_was_made_or_found_last_by_the_folders_times(runs: Path) -> None:
+    os.utime(runs / "relu-aaaaaaaa", (1e9 + 1, 1e9 + 1))
+    assert resolve("@1", runs) == [runs / "relu-aaaaaaaa"]
+    assert resolve("@2", runs) == [runs / "tanh-cccccccc"]
+    for name in (
+        "relu-aaaaaaaa",
+        "relu-bbbbbbbb",
+        "tanh-cccccccc",
+        SWEEP,
+    ):  # as a copy without times has them
+        os.utime(runs / name, (1e9, 1e9))
+    latest = [resolve(f"@{number}", runs)[0].name for number in range(1, 5)]
+    assert latest == ["tanh-cccccccc", SWEEP, "relu-bbbbbbbb", "relu-aaaaaaaa"]
+
+
+def test_what_is_found_finished_is_the_latest_and_stays_as_it_is(tmp_path: Path) -> None:
+    first, second = (execute(small(f"seed={seed}"), tmp_path) for seed in (1, 2))
+    for age, run in enumerate((second, first)):
+        os.utime(run.path, (1e9 - age, 1e9 - age))
+    content = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in first.path.iterdir()}
+    assert resolve("@1", tmp_path) == [second.path]
+    assert execute(small("seed=1"), tmp_path).reused
+    assert resolve("@1", tmp_path) == [first.path]
+    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in first.path.iterdir()} == content
+
+
+def test_a_folder_that_was_renamed_is_found_by_its_own_name_and_by_the_id_that_lists_show(
+    tmp_path: Path,
+) -> None:
+    run = execute(small(), tmp_path)
+    (tmp_path / "zoo-0123abcd").mkdir()
+    (tmp_path / "zoo-0123abcd" / "sweep.json").write_text("{}")
+    for place in (
+        tmp_path / "paper figure 2",
+        tmp_path / f"old-{run.id}",
+        tmp_path / "zoo-0123abcd" / "best",
+    ):
+        shutil.move(next(tmp_path.rglob("run.json")).parent, place)
+        for name in (place.name, place.name[:5], run.id, run.id[:-2], run.id.rpartition("-")[0]):
+            assert resolve(name, tmp_path) == [place], name
+    with pytest.raises(InputError, match="nothing is no run in"):
+        resolve("nothing", tmp_path)
 
 
 @pytest.mark.parametrize(

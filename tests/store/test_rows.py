@@ -14,6 +14,7 @@ from gradflow.errors import InputError
 from gradflow.store import Entry, Run, open_run, scan
 from gradflow.store.execute import execute
 from gradflow.store.rows import read_row, read_rows, rows_of
+from tests.store.seals import document_of, seal
 from tests.store.small import small
 
 
@@ -29,12 +30,11 @@ def test_a_row_is_that_of_the_whole_summary(run: Run) -> None:
 
 
 def test_a_hostile_text_in_a_summary_is_not_taken_for_numbers(run: Run) -> None:
-    path = run.path / "summary.json"
-    document = json.loads(path.read_text())
+    document = document_of(run.path)
     text = '"c": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]'
     document["flow"]["initial"]["reason"] = text
     document["config"]["name"] = text
-    path.write_text(json.dumps(document))
+    seal(run.path, document)
     assert read_row(open_run(run.path)).config["name"] == text
 
 
@@ -46,19 +46,33 @@ def test_a_damaged_summary_is_made_again(run: Run) -> None:
 
 def test_a_summary_from_before_theory_had_a_ratio_is_made_again(tmp_path: Path) -> None:
     run = execute(small("width=16"), tmp_path)
-    expected, path = read_row(run), run.path / "summary.json"
-    document = json.loads(path.read_text())
+    expected, document = read_row(run), document_of(run.path)
     assert document["theory"].pop("log10_ratio") == expected["log10_ratio_theory"]
     assert expected["log10_ratio_theory"] is not None
-    path.write_text(json.dumps(document))
+    seal(run.path, document)
     old = open_run(run.path)
     assert read_row(old) == expected == row_of(old.summary)
+
+
+def test_a_summary_of_before_is_made_again_as_a_whole(run: Run) -> None:
+    """Those had no seal, and no count of their networks."""
+    row, document = read_row(run), document_of(run.path)
+    for flow in document["flow"].values():
+        for key in ("networks", "dead_networks", "saturated", "weakest"):
+            del flow[key]
+    (run.path / "summary.json").write_text(json.dumps(document))
+    assert read_row(open_run(run.path)) == row
+    assert open_run(run.path).summary == run.summary
 
 
 @pytest.mark.parametrize(
     ("keys", "value"),
     [
         (["format"], 2),
+        (["symptoms"], None),
+        (["symptoms"], [{"name": 3}]),
+        (["flow", "initial", "dead_networks"], "3"),
+        (["flow", "final", "saturated"], []),
         (["id"], "net-00000000"),
         (["status"], "failed"),
         (["config"], []),
@@ -75,13 +89,11 @@ def test_a_summary_from_before_theory_had_a_ratio_is_made_again(tmp_path: Path) 
 )
 def test_a_row_of_a_forged_summary_is_that_of_the_recording(run: Run, keys: list[str], value: Any) -> None:
     expected = read_row(run)
-    path = run.path / "summary.json"
-    document = json.loads(path.read_text())
-    place = document
+    place = document = document_of(run.path)
     for key in keys[:-1]:
         place = place[key]
     place[keys[-1]] = value
-    path.write_text(json.dumps(document))
+    seal(run.path, document)
     assert read_row(open_run(run.path)) == expected
 
 

@@ -35,7 +35,7 @@ def test_a_file_is_replaced_through_its_links(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "file").write_text("old, and longer")
     (tmp_path / "link").symlink_to("there/file")
-    write_output(tmp_path / "link", "new")
+    write_output(tmp_path / "link", "new", force=True)
     assert (tmp_path / "there" / "file").read_text() == "new"
     assert (tmp_path / "link").is_symlink()
     assert names(tmp_path / "there") == ["file"]
@@ -77,7 +77,7 @@ def test_what_cannot_be_a_file_is_refused(tmp_path: Path, name: str, message: st
 def write_too_much(path: Path, said: Any) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
     try:
-        write_output(path, "x" * 2000)
+        write_output(path, "x" * 2000, force=True)
     except RunError as error:
         said.put(str(error))
 
@@ -124,7 +124,7 @@ def test_a_file_that_is_being_written_stays(tmp_path: Path) -> None:
 def test_writers_of_one_file_do_not_disturb_each_other(tmp_path: Path) -> None:
     def write(number: int) -> None:
         for _ in range(50):
-            write_output(tmp_path / "out", str(number) * 100)
+            write_output(tmp_path / "out", str(number) * 100, force=True)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, range(8)))

@@ -7,10 +7,12 @@ from typing import Any
 
 from gradflow.analysis.summarize import flow_at, summarize, theory_beside
 from gradflow.analysis.summary import Flow, Summary, Theory
-from gradflow.config import Config, parse_config
+from gradflow.config import Config, override_key, parse_config
+from gradflow.config.overrides import settled
 from gradflow.data import Data, Dataset
 from gradflow.recording import Recording
 from gradflow.training import Training
+from gradflow.yaml_events import KeyPath
 from gradflow.yaml_file import parse
 
 
@@ -26,14 +28,25 @@ def at_initialization(text: str, *overrides: str) -> tuple[Flow, Theory]:
 
 
 def _run(text: str, overrides: tuple[str, ...]) -> tuple[Config, Recording, dict[str, Any]]:
-    config = parse_config(parse(text, "study.yaml"), Path(), overrides)
+    config = parse_config(parse(text, "study.yaml"), Path(), _in_turn(overrides))
     data = _load(config.data)
     training = Training(config.plan, data)
     for _ in training:
         pass
-    sizes = {name: getattr(data, name) for name in ("samples", "features", "outputs", "q_0", "chance")}
+    sizes = {name: getattr(data, name) for name in ("samples", "features", "outputs", "q_0", "q_y", "chance")}
     status = "completed" if training.outcome.diverged_step is None else "diverged"
-    return config, training.recording, {"status": status, "outcome": asdict(training.outcome), "data": sizes}
+    info = {"status": status, "outcome": asdict(training.outcome), "data": sizes}
+    return config, training.recording, {**info, "evaluation": asdict(training.evaluated)}
+
+
+def _in_turn(overrides: tuple[str, ...]) -> list[str]:
+    """The overrides, of which a later one replaces what it wipes out, as advice does that follows them."""
+    kept: dict[str, KeyPath] = {}
+    for override in overrides:
+        path = settled(tuple(override_key(override.partition("=")[0]).split(".")))
+        kept = {word: other for word, other in kept.items() if other[: len(path)] != path}
+        kept[override] = path
+    return list(kept)
 
 
 @cache

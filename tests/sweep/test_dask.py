@@ -195,8 +195,19 @@ def listening(command: int) -> set[str]:
 def test_a_scheduler_that_does_not_answer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gradflow.sweep.executors.CONNECTING", 0.3)
     address = f"tcp://127.0.0.1:{free_port()}"
+    runs, sweep = tmp_path / "runs", small("depth=2,3")
     with pytest.raises(RunError, match=f"{address}: no dask scheduler answers there"):
-        run(small("depth=2,3"), tmp_path, executor="dask", address=address)
+        run(sweep, runs, executor="dask", address=address)
+    assert not runs.exists()
+
+
+def test_a_scheduler_is_not_asked_for_points_that_stand_finished(tmp_path: Path) -> None:
+    sweep, address = small("depth=2,3"), f"tcp://127.0.0.1:{free_port()}"
+    run(sweep, tmp_path)
+    for before in (lambda: None, lambda: (tmp_path / sweep.id).rename(tmp_path / "renamed")):
+        before()
+        ended = run(sweep, tmp_path, executor="dask", address=address)
+        assert [event.reused for event in ended] == [True, True]
 
 
 def test_without_dask_the_extra_to_install_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

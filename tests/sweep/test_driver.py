@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from gradflow.config import Config
 from gradflow.errors import InputError, RunError
-from gradflow.store import Index, open_run
+from gradflow.store import Index, open_run, resolve
 from gradflow.store.execute import execute
 from gradflow.store.sweeps import load_sweep, open_sweep
 from gradflow.sweep import driver
@@ -128,6 +129,15 @@ def test_the_same_sweep_again_computes_nothing(sweep: Sweep, undisturbed: Path) 
     ended = run(sweep, undisturbed.parent)
     assert (computed(ended), len(ended)) == ([], 4)
     assert finished_times(undisturbed) == before
+
+
+def test_a_sweep_that_is_found_is_the_latest(tmp_path: Path) -> None:
+    first, second = small("depth=2,3"), small("depth=2,3", "seed=1")
+    for study in (first, second, first):
+        run(study, tmp_path)
+        assert resolve("@1", tmp_path) == [tmp_path / study.id]
+        (tmp_path / study.id / ".partial" / "left by a user").mkdir(parents=True, exist_ok=True)
+        os.utime(tmp_path / study.id, (1e9, 1e9))
 
 
 def test_an_extended_axis_computes_the_new_points_alone(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gradflow.store.locks import is_free
+from gradflow.store.owners import is_free
 from tests.faults.commands import group_ends
 from tests.sweep.small import NET, assert_same_bits, run, small
 
@@ -95,7 +95,7 @@ def test_an_interrupted_sweep_says_so_leaves_no_worker_and_goes_on_later(
             time.sleep(0.01)
         os.killpg(sweep.pid, number)  # as a terminal does: the workers get it too
         _, told = sweep.communicate()
-        assert (sweep.returncode, told) == (code, "error: interrupted\n")
+        assert (sweep.returncode, told) == (code, "error: interrupted: the same command goes on\n")
         assert group_ends(sweep.pid)
     (folder,) = (tmp_path / "runs").glob("net-*")
     assert all(is_free(path) for path in (tmp_path / "runs").glob(".partial/*.lock"))

@@ -2,7 +2,9 @@
 
 import json
 import shlex
+from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,12 +61,92 @@ def test_one_typed_value_fixes_an_axis_of_the_section() -> None:
     assert sweep.axes["model.depth"] == (6,)
 
 
-def test_overrides_hold_in_the_order_in_which_they_were_typed() -> None:
+def held(sweep: Sweep, key: str) -> list[Any]:
+    """The value of a dotted key in the config of each point, None where there is no such key."""
+    return [
+        reduce(lambda at, part: at.get(part), key.split("."), point.config.plain()) for point in sweep.points
+    ]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "key", "values"),
+    [
+        (["init=gaussian", "init.sigma_w=1,2"], "model.init.sigma_w", [1.0, 2.0]),
+        (["init.sigma_w=1,2", "init=gaussian"], "model.init.sigma_w", [1.0, 2.0]),
+        (["lr=0.3", "optimizer=sgd,adam"], "training.optimizer.lr", [0.3, 0.3]),
+        (["optimizer=sgd,adam", "lr=0.3"], "training.optimizer.lr", [0.3, 0.3]),
+        (["lr=0.3,0.1", "optimizer=sgd,adam"], "training.optimizer.lr", [0.3, 0.3, 0.1, 0.1]),
+        (["lr=0.3", "optimizer={name: sgd, momentum: 0.9},adam"], "training.optimizer.lr", [0.3, 0.3]),
+        (["lr=0.3", "optimizer={name: sgd, momentum: 0.9},adam"], "training.optimizer.momentum", [0.9, None]),
+        (["gain=2", "init.name=orthogonal,he_normal"], "model.init.gain", [2.0, 2.0]),
+        (["depth=2,4", "model={width: 8, activation: relu, init: he_normal}"], "model.depth", [2, 4]),
+        (["depth=2,4", "model.depth=2,4"], "model.depth", [2, 4]),
+    ],
+)
+def test_every_value_that_is_typed_holds_whatever_the_order(
+    overrides: list[str], key: str, values: list[Any]
+) -> None:
+    assert held(small(*overrides), key) == values
+
+
+def test_a_value_that_is_typed_holds_at_every_choice_of_the_section_wherever_that_has_its_keys() -> None:
     sweep = small("init=gaussian", "init.sigma_w=1,2", "name=other")
-    assert [point.config.plain()["model"]["init"]["sigma_w"] for point in sweep.points] == [1.0, 2.0]
     assert sweep.id.startswith("other-")
+    text = NET + "sweep: {training.optimizer.lr: [0.1, 1], training.optimizer: [sgd, adam]}\n"
+    assert held(small(text=text), "training.optimizer.lr") == [0.1, 0.1, 1.0, 1.0]
+    assert held(small("lr=0.3", text=text), "training.optimizer.lr") == [0.3, 0.3]
+    assert held(small("optimizer=adam", text=text), "training.optimizer.lr") == [0.1, 1.0]
     sweep = small("init.gain=0.5", text=NET + "sweep: {model.init: [orthogonal, he_normal]}\n")
     assert [point.config.plain()["model"]["init"]["gain"] for point in sweep.points] == [0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "problem"),
+    [
+        (["optimizer=sgd,adam", "optimizer.momentum=0.9"],
+         "training.optimizer.momentum: unknown key with training.optimizer=adam: it is a key of sgd: leave "
+         "it out, or give it there alone: training.optimizer={name: sgd, momentum: 0.9} "
+         "(at training.optimizer=adam)"),
+        (["lr=1,2", "lr=3"], "training.optimizer.lr: training.optimizer.lr=1,2 and training.optimizer.lr=3 "
+         "cannot both hold: leave one out"),
+        (["lr=1,2", "training.optimizer.lr=2,1"], "training.optimizer.lr: training.optimizer.lr=1,2 and "
+         "training.optimizer.lr=2,1 cannot both hold: leave one out"),
+        (["init=orthogonal,he_normal", "init.name=gaussian"], "model.init.name: "
+         "model.init=orthogonal,he_normal and model.init.name=gaussian cannot both hold: leave one out"),
+        (["optimizer={name: adam, lr: 3},sgd", "lr=2"], "training.optimizer.lr: training.optimizer="
+         "{name: adam, lr: 3} and training.optimizer.lr=2 cannot both hold: leave one out "
+         "(at training.optimizer={name: adam, lr: 3})"),
+        (["seed=1,2", "depth=3", "depth=4"], "model.depth: model.depth=3 and model.depth=4 cannot both "
+         "hold: leave one out"),
+        (["sweep={depth: [1, 2]}", "depth=3"], "model.depth: model.depth=1 and model.depth=3 cannot "
+         "both hold: leave one out"),
+    ],
+)  # fmt: skip
+def test_an_override_that_another_wipes_out_is_refused_with_the_point(
+    overrides: list[str], problem: str
+) -> None:
+    assert refused(*overrides)[0] == f"command line: {problem}"
+
+
+def test_an_axis_of_the_file_is_not_wiped_out_either() -> None:
+    text = NET + "sweep:\n  model.init: [{name: orthogonal, gain: 2}, he_normal]\n"
+    assert refused("gain=3", text=text) == [
+        "net.yaml:8: model.init.gain: model.init={name: orthogonal, gain: 2} and model.init.gain=3 cannot "
+        "both hold: leave one out (at model.init={name: orthogonal, gain: 2})"
+    ]
+    text = NET + "sweep: {model.init: [he_normal], init.name: [orthogonal]}\n"
+    assert refused(text=text) == ["net.yaml:7: sweep.init.name: stands twice"]
+
+
+def test_what_an_axis_replaces_in_the_file_is_told_once() -> None:
+    text = NET.replace("batch_size: 8}", "batch_size: 8, optimizer: {name: sgd, lr: 0.2, momentum: 0.9}}")
+    told: list[str] = []
+    parse_sweep(parse(text, "net.yaml"), Path(), ["optimizer=sgd,adam", "lr=0.3"], told.append)
+    assert told == ["training.optimizer is replaced whole, without the momentum: 0.9 that it had"]
+
+
+def test_a_file_that_is_no_mapping_is_refused_by_line() -> None:
+    assert refused("depth=1,2", text="- 1\n") == ["net.yaml:1: should be a mapping (key: value), not a list"]
 
 
 def test_the_axes_may_give_what_the_file_lacks() -> None:

@@ -16,7 +16,8 @@ from gradflow.nn.initializers import (
     Orthogonal,
     XavierNormal,
 )  # fmt: skip
-from gradflow.theory.meanfield import MeanField, own
+from gradflow.theory.expectations import log_or_minus_inf, tabulated
+from gradflow.theory.meanfield import MeanField, own, trajectory
 from tests.theory.networks import log_increments
 
 
@@ -121,3 +122,30 @@ def test_scaled_networks_are_those_with_that_gain() -> None:
         one = field(Tanh(), XavierNormal(gain=gain), 20, *[64] * 12)
         np.testing.assert_allclose(many.log_chi[:, k], one.log_chi, atol=1e-12)
         np.testing.assert_allclose(many.shifts[:, k], one.shifts, rtol=1e-11)
+
+
+@pytest.mark.parametrize("name", ["tanh", "relu", "gelu", "sigmoid", "linear", "sin"])
+@pytest.mark.parametrize(
+    ("sigma_w", "sigma_b"), [(0.5, 0.0), (1.0, 0.0), (3.0, 0.0), (1.2, 0.3), (50.0, 0.1)]
+)
+def test_a_trajectory_that_is_cut_short_ends_where_a_whole_one_does(
+    name: str, sigma_w: float, sigma_b: float
+) -> None:
+    """Layer by layer to depth 600, as if no network ever settled."""
+    moments, depth = tabulated(ACTIVATIONS[name]()), 600
+    log_gain, log_bias = (
+        np.full((depth, 1), 2 * np.log(sigma_w)),
+        log_or_minus_inf(np.full((depth, 1), sigma_b**2)),
+    )
+    short = trajectory(moments, log_gain, log_bias, np.zeros(()))
+    log_v = np.logaddexp(log_gain[0], log_bias[0])
+    for layer in range(1, depth):
+        log_v = np.logaddexp(log_gain[0] + moments.log_square(log_v), log_bias[0])
+        np.testing.assert_allclose(short[layer], log_v, rtol=1e-11, atol=1e-11)
+
+
+def test_moments_along_layers_are_those_of_every_layer() -> None:
+    network = MeanField.of(Tanh(), Gaussian(sigma_w=1.2, sigma_b=0.2), (30, *[50] * 60), 1.3)
+    many = network.scaled(np.linspace(-1, 1, 7))
+    for one in (network, many):
+        np.testing.assert_allclose(one.slope_square, one.moments.slope_square(one.log_v), rtol=1e-13)

@@ -22,6 +22,7 @@ OF_RUNS: dict[str, Callable[[Sequence[Study]], Drawn | None]] = {
     "factors": layers.factors,
     "course": training.course,
     "loss": training.loss,
+    "accuracy": training.accuracy,
     "squares": layers.squares,
     "units": layers.units,
 }

@@ -31,7 +31,7 @@ from gradflow.report.charts.base import (
     y,
 )  # fmt: skip
 from gradflow.report.labels import label
-from gradflow.report.numbers import with_error
+from gradflow.report.numbers import factor
 from gradflow.report.several import depth_laws, shared_keys
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def theory(summaries: Sequence[Summary]) -> Drawn | None:
     """Measured c with its interval against the c that theory expects at this depth and width."""
     rows: list[Row] = [
         {"expected": expected, "value": flow.c, "low": flow.c_low, "high": flow.c_high,
-         "verdict": flow.verdict, "run": s.id, "text": with_error(flow.c, flow.c_low, flow.c_high)}
+         "verdict": flow.verdict, "run": s.id, "text": factor(flow.c, flow.c_low, flow.c_high)}
         for s in summaries
         for flow, expected in [(s.flow.initial, s.theory.c_finite_width or s.theory.c)]
         if expected is not None and flow.c is not None
@@ -101,7 +101,7 @@ def _law_name(law: Mapping[str, Any], runs: Sequence[Run]) -> str:
     """he_normal: c = 0.99 ± 0.02."""
     grad = law["weight_grad"]
     name = label(flat(runs[0].summary.config), shared_keys(law))
-    return f"{name + ': ' if name else ''}c = {with_error(grad['c'], grad['c_low'], grad['c_high'])}"
+    return f"{name + ': ' if name else ''}c = {factor(grad['c'], grad['c_low'], grad['c_high'])}"
 
 
 def _law_rows(line: str, c: Number, runs: Sequence[Run]) -> list[Row]:

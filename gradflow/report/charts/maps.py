@@ -34,7 +34,7 @@ from gradflow.report.charts.base import (
     y,
 )  # fmt: skip
 from gradflow.report.labels import label, named_apart
-from gradflow.report.numbers import number, with_error
+from gradflow.report.numbers import factor, number
 from gradflow.report.several import axes_of
 
 if TYPE_CHECKING:
@@ -65,8 +65,9 @@ VALUES = {
         "log10 ratio of layer 1 to L", lambda s: s.flow.initial.log10_ratio, float, True, 1.0
     ),
     "c_final": Value("c at the end", lambda s: s.flow.final.c, lambda c: log10(c) if c else -10.0, True),
-    "loss_final": Value("loss at the end", lambda s: s.training.loss_final),
-    "accuracy_final": Value("accuracy at the end", lambda s: s.training.accuracy_final),
+    "loss_final": Value("loss on training samples at the end", lambda s: s.training.loss_final),
+    "loss_test_final": Value("loss on held-out samples at the end", lambda s: s.training.loss_test_final),
+    "accuracy_final": Value("accuracy on held-out samples at the end", lambda s: s.training.accuracy_final),
 }
 
 
@@ -193,7 +194,7 @@ def _cell_tips(across: str, up: str, value: str) -> list[alt.Tooltip]:
 def _text(summary: Summary, value: str) -> str:
     """The value as every report writes it."""
     if value == "c":
-        return with_error(summary.flow.initial.c, summary.flow.initial.c_low, summary.flow.initial.c_high)
+        return factor(summary.flow.initial.c, summary.flow.initial.c_low, summary.flow.initial.c_high)
     return number(VALUES[value].read(summary))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import altair as alt
@@ -16,6 +17,7 @@ except ModuleNotFoundError:
 
 INCH = 96  # CSS pixels
 POINT = INCH / 72
+PDF_UNIT = 72  # an inch of PDF
 PPI = 300  # of a PNG
 ASPECT, LOWEST = 0.45, 130  # height of the plot by the figure's width, and in pixels at least
 SMALL, TEXT, LARGE = 8 * POINT, 8.5 * POINT, 9.5 * POINT
@@ -48,8 +50,18 @@ def picture(chart: Drawn, suffix: str, width: float) -> bytes:
     svg = vl_convert.vegalite_to_svg({**spec, "config": STYLE})
     match suffix:
         case ".svg":
-            return svg.encode()
+            return _of_size(svg, width, 1, "in").encode()
         case ".pdf":
-            return bytes(vl_convert.svg_to_pdf(svg))
-        case _:
-            return bytes(vl_convert.svg_to_png(svg, scale=PPI / INCH))
+            return bytes(vl_convert.svg_to_pdf(_of_size(svg, width, PDF_UNIT)))
+        case _:  # pixels of its own, which `ppi` says in the file and would scale by too
+            return bytes(vl_convert.svg_to_png(_of_size(svg, width, PPI), scale=PDF_UNIT / PPI, ppi=PPI))
+
+
+def _of_size(svg: str, inches: float, per_inch: float, unit: str = "") -> str:
+    """An SVG that is so many inches wide, in units of which an inch has so many."""
+    box = re.search(r'viewBox="([^"]*)"', svg)
+    assert box is not None  # vl-convert always writes one
+    _, _, across, down = map(float, box[1].split())
+    sides = inches * per_inch, inches * per_inch * down / across
+    size = 'width="{:.8g}{unit}" height="{:.8g}{unit}"'.format(*sides, unit=unit)
+    return re.sub(r'width="[^"]*" height="[^"]*"', size, svg, count=1)

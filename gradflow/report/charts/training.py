@@ -14,9 +14,11 @@ from gradflow.report.charts.base import (
     LOG10,
     PLAIN,
     REACH,
+    RUNS,
     Drawn,
     colours,
     cut,
+    dashes,
     diverging,
     layered,
     level,
@@ -32,11 +34,14 @@ from gradflow.report.charts.base import (
 )  # fmt: skip
 from gradflow.report.charts.layers import names_of
 from gradflow.report.charts.study import LN10, Study
+from gradflow.report.learning import SAMPLES
 from gradflow.report.numbers import count
 
 Array = NDArray[Any]
 
 LAYERS, STEPS = 100, 120  # of a heat map, at most
+MINIBATCH = "minibatches"
+QUALITIES = {"accuracy": "Accuracy", "r2": "R2"}
 QUIET = 0.25  # decades around the median that always count as level
 SWING = 30.0  # how many times its smallest value a loss reaches before its axis is logarithmic
 
@@ -123,24 +128,91 @@ def _course_scale(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def loss(studies: Sequence[Study]) -> Drawn | None:
-    """The loss over training, the mean over networks; on a logarithmic axis if it covers decades."""
-    rows = [
-        {"line": study.label, "step": step, "value": value}
-        for study in studies
-        for step, value in zip(*_history(study, "steps", "loss"), strict=True)
-    ]
+    """The loss over the evaluated samples, of one run over its minibatches too; older runs have these alone.
+
+    On a logarithmic axis if it covers decades.
+    """
+    rows = _of_all(studies, "loss")
+    for study in studies:
+        if len(studies) == 1 or not study.summary.evaluation.steps:
+            rows += _rows(study, MINIBATCH, *_history(study, "steps", "loss"))
     known = [row["value"] for row in rows if row["value"] is not None]
-    if len(known) < 2:
+    log = bool(known) and min(known) > 0 and max(known) > SWING * min(known)
+    chart = _over_training(studies, rows, "loss", **({"type": "log"} if log else {}))
+    return chart and titled(chart, "Loss over training", _over_what(studies, rows))
+
+
+def accuracy(studies: Sequence[Study]) -> Drawn | None:
+    """The accuracy over the evaluated samples, or R2 where there are no classes; of one run, guessing too."""
+    drawn = [(title, rows) for name, title in QUALITIES.items() if (rows := _of_all(studies, name))]
+    if not drawn:
         return None
-    log = min(known) > 0 and max(known) > SWING * min(known)
-    base = _over_steps(studies, rows, "loss", **({"type": "log"} if log else {}))
-    tips = [tip("step"), tip("value", "loss", PLAIN)]
+    title, rows = drawn[0]
+    chart = _over_training(studies, rows, title)
+    if chart is None:
+        return None
+    evaluation, note = studies[0].summary.evaluation, _over_what(studies, rows)
+    largest = evaluation.majority_train if evaluation.majority_test is None else evaluation.majority_test
+    if len(studies) == 1 and largest is not None:
+        chart, note = layered(level(largest), chart), f"{note}; grey line: the largest class alone"
+    return titled(chart, f"{title} over training", note.removeprefix("; "))
+
+
+def _of_all(studies: Sequence[Study], name: str) -> list[dict[str, Any]]:
+    return [row for study in studies for row in _curves(study, name)]
+
+
+def _curves(study: Study, name: str) -> list[dict[str, Any]]:
+    """The rows of a quantity over training samples and over held-out ones."""
+    found = study.summary.evaluation
+    curves = {words: getattr(found, f"{name}_{part}") for part, words in SAMPLES.items()}
+    return [
+        row for words, values in curves.items() if values for row in _rows(study, words, found.steps, values)
+    ]
+
+
+def _rows(study: Study, part: str, steps: Sequence[int], values: Sequence[Any]) -> list[dict[str, Any]]:
+    return [
+        {"line": study.label, "part": part, "step": step, "value": value}
+        for step, value in zip(steps, values, strict=True)
+    ]
+
+
+def _over_training(
+    studies: Sequence[Study], rows: list[dict[str, Any]], title: str, **scale: Any
+) -> Drawn | None:
+    """Lines over steps: a colour a run, dashed by the samples that they are over, unless runs are so many."""
+    if sum(row["value"] is not None for row in rows) < 2:
+        return None
+    names, parts = _names(studies), _parts(studies, rows)
+    base = _over_steps(studies, [row for row in rows if row["part"] in parts], title, **scale)
+    tips = [tip("part", "over"), tip("step"), tip("value", title, PLAIN)]
     tips = [tip("line", "run"), *tips] if len(studies) > 1 else tips
-    names = _names(studies)
-    dots = points(base.encode(**shapes(names)), 14, tips)
+    dashed = len(parts) > 1 and not _are_many(studies)
+    line = base.mark_line(strokeWidth=2).encode(
+        **({"strokeDash": dashes(parts)} if dashed else strokes(names))
+    )
+    dotted = base.transform_filter(f"datum.part != '{MINIBATCH}'") if parts[0] != MINIBATCH else base
+    return layered(line, points(dotted.encode(**shapes(names)), 14, tips))
+
+
+def _are_many(studies: Sequence[Study]) -> bool:
+    """Whether dashes are needed to tell runs apart."""
+    return len(studies) > len(RUNS)
+
+
+def _parts(studies: Sequence[Study], rows: list[dict[str, Any]]) -> list[str]:
+    """The samples that lines are over; of many runs one line each, over minibatches of the older ones."""
+    parts = [part for part in (*SAMPLES.values(), MINIBATCH) if any(row["part"] == part for row in rows)]
+    return [part for part in parts if part in (parts[0], MINIBATCH)] if _are_many(studies) else parts
+
+
+def _over_what(studies: Sequence[Study], rows: list[dict[str, Any]]) -> str:
+    """What the dashes do not say."""
+    parts = _parts(studies, rows)
+    notes = [f"over {' or '.join(parts)}"] if len(parts) == 1 or _are_many(studies) else []
     several = max(study.summary.config["seeds"] for study in studies) > 1
-    chart = layered(base.mark_line(strokeWidth=2).encode(**strokes(names)), dots)
-    return titled(chart, "Loss over training", "mean over networks" if several else "")
+    return "; ".join([*notes, *(["mean over networks"] if several else [])])
 
 
 def _history(study: Study, *columns: str) -> list[tuple[Any, ...]]:

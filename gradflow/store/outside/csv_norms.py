@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO, TextIOWrapper
@@ -56,9 +57,9 @@ class _Table:
 
 def _table(header: list[str], source: str) -> _Table:
     """The layout that a header tells. InputError if it tells none."""
-    twice = next((title for title in header if header.count(title) > 1), None)
+    twice = next((title for title, count in Counter(header).items() if count > 1), None)
     if twice is not None:
-        raise InputError(Problem(f"two columns are called {twice!r}", source=source, line=1))
+        raise InputError(Problem(f"two columns are called {twice[:SHOWN]!r}", source=source, line=1))
     places = {name: header.index(name) for name in COLUMNS if name in header}
     long = [(header.index(name), None, name == LOG_NORM) for name in (NORM, LOG_NORM) if name in header]
     if long and "layer" in places:
@@ -69,7 +70,11 @@ def _table(header: list[str], source: str) -> _Table:
         "columns step, layer and norm or log_norm (natural), or norm_1, norm_2, ... with a column a layer"
     )
     raise InputError(
-        Problem(f"needs {remedy}; it has {', '.join(header[:8]) or 'none'}", source=source, line=1)
+        Problem(
+            f"needs {remedy}; it has {', '.join(title[:SHOWN] for title in header[:8]) or 'none'}",
+            source=source,
+            line=1,
+        )
     )
 
 

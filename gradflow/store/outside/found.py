@@ -9,6 +9,8 @@ from gradflow.errors import InputError, Problem
 
 NORM, LOG_NORM = "norm", "log_norm"
 COLUMNS = ("step", "layer", "seed", "kind")
+LAST = 2**53  # no step is larger: float64 holds all whole numbers up to it
+FARTHEST = 1e12  # from 0 that the natural log of a norm may be
 
 
 @dataclass(frozen=True)
@@ -24,9 +26,10 @@ class Found:
 
 
 def whole(text: str, source: str, line: int | None) -> int:
+    """A step."""
     try:
-        number = float(text)
-        if number == int(number):
+        number = _number(text)
+        if number == int(number) and abs(number) <= LAST:
             return int(number)
     except (ValueError, OverflowError):
         pass
@@ -36,7 +39,7 @@ def whole(text: str, source: str, line: int | None) -> int:
 def log_of(text: str, is_log: bool, source: str, line: int | None) -> float:
     """ln of a norm; a norm of 0 is -inf, and one that is not finite stays so."""
     try:
-        value = float(text)
+        value = _number(text)
     except ValueError:
         words = (
             f"the norm {text[:40]!r} is no number"
@@ -44,9 +47,19 @@ def log_of(text: str, is_log: bool, source: str, line: int | None) -> float:
             else "a norm is empty: write nan if it is no number"
         )
         raise InputError(Problem(words, source=source, line=line)) from None
+    if is_log and FARTHEST < abs(value) < inf:
+        words = f"{text[:40]} is no natural log of a norm: call the column norm if it holds norms"
+        raise InputError(Problem(words, source=source, line=line))
     if is_log or isnan(value):
         return value
     if value < 0:
         words = f"a norm is not negative ({text[:40]}): call the column log_norm if it holds natural logs"
         raise InputError(Problem(words, source=source, line=line))
     return log(value) if 0 < value < inf else value or -inf
+
+
+def _number(text: str) -> float:
+    """What Python reads as a number, but for digits of other scripts and for 1_000."""
+    if not text.isascii() or "_" in text:
+        raise ValueError(text)
+    return float(text)

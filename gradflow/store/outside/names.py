@@ -12,7 +12,7 @@ Parts = tuple[int | str, ...]
 
 LONGEST = 200  # characters of a name
 SHOWN = 40  # characters of a text of the file that an error shows
-_PART = re.compile(r"[^\W\d_]*[123][dD](?![^\W_])|\d+|[^\W\d_]+")  # conv2d is one word
+_PART = re.compile(r"[^\W\d_]*[123][dD](?![^\W_])|[0-9]{1,18}|[^\W\d_]+")  # conv2d is one word
 _WHOLE = re.compile(r"-?\d{1,18}(\.\d{0,18})?([eE][+-]?\d{1,2})?", re.ASCII).fullmatch
 _COPY = re.compile(r"(.+?)(_|[ :-]+|_duplicated_| ?\()\d+\)?").fullmatch
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.outside import KINDS, Norms
-from gradflow.data.files import open_regular
 from gradflow.errors import InputError, Problem, did_you_mean
+from gradflow.regular import NotRegular, neighbour, read_regular, reason
 from gradflow.store.outside.csv_norms import csv_norms
 from gradflow.store.outside.found import Found
 from gradflow.store.outside.names import SHOWN, Unsure
@@ -55,10 +55,13 @@ def read_norms(path: Path, kind: str | None = None, order: str | None = None) ->
 
 def _content(path: Path) -> bytes:
     try:
-        with open_regular(path) as file:
-            content = file.read(LARGEST + 1)
-    except InputError as error:
-        raise InputError(*(replace(problem, key="") for problem in error.problems)) from None
+        content = read_regular(path, LARGEST)
+    except FileNotFoundError:
+        raise _refused(f"does not exist{neighbour(path)}", str(path)) from None
+    except NotRegular:
+        raise _refused("is not a regular file: save the norms to one", str(path)) from None
+    except OSError as error:
+        raise _refused(f"cannot be read: {reason(error)}", str(path)) from None
     if len(content) > LARGEST:
         raise InputError(
             Problem(f"is larger than {LARGEST // 10**6} MB: record fewer steps", source=str(path))

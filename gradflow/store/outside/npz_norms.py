@@ -18,6 +18,8 @@ from gradflow.store.outside.names import SHOWN
 Arrays = dict[str, NDArray[Any]]
 
 LARGEST = 100_000_000  # bytes of the arrays
+FREE, SWOLLEN = 10**6, 64  # a small file may hold so many bytes, and so many times its own
+DENSE = 4  # numbers to a byte of the file, beyond a tenth of FREE
 _OWN = {array: kind for kind, array in KINDS.items()}
 
 
@@ -90,18 +92,36 @@ def _text(value: Any) -> str:
 def _arrays(content: bytes, source: str) -> Arrays:
     try:
         with zipfile.ZipFile(BytesIO(content)) as archive:
-            if sum(member.file_size for member in archive.infolist()) > LARGEST:
-                raise InputError(Problem(f"holds more than {LARGEST // 10**6} MB", source=source))
+            _require_bounds(archive.infolist(), len(content), source)
             if archive.testzip() is not None:
                 raise zipfile.BadZipFile("a checksum differs")
         with np.load(BytesIO(content), allow_pickle=False) as held:
-            return {name: _array(held, name, source) for name in held.files}
+            arrays = {name: _array(held, name, source) for name in held.files}
     except InputError:
         raise
     except Exception as error:  # zipfile, zlib and NumPy's header reader raise a dozen unrelated classes
         raise InputError(
             Problem("is not a readable npz file: write it with numpy.savez", source=source)
         ) from error
+    if sum(array.size for array in arrays.values()) > FREE // 10 + DENSE * len(content):
+        raise _swollen(source)
+    return arrays
+
+
+def _require_bounds(members: list[zipfile.ZipInfo], size: int, source: str) -> None:
+    """Refuse what inflates without bound, before anything is read."""
+    if any(member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in members):
+        raise zipfile.BadZipFile("a bzip2 or lzma member; NumPy writes none")
+    declared = sum(member.file_size for member in members)
+    if declared > LARGEST:
+        raise InputError(Problem(f"holds more than {LARGEST // 10**6} MB", source=source))
+    if declared > FREE + SWOLLEN * size:
+        raise _swollen(source)
+
+
+def _swollen(source: str) -> InputError:
+    words = "holds far more than its size tells: save it with numpy.savez, not savez_compressed"
+    return InputError(Problem(words, source=source))
 
 
 def _array(held: Any, name: str, source: str) -> NDArray[Any]:

@@ -13,10 +13,11 @@ from gradflow.analysis.outside import Norms, summarize_outside
 from gradflow.errors import InputError, Problem
 from gradflow.store.arrays import describe, write_arrays
 from gradflow.store.info import DataInfo, Info, OutcomeInfo, Recorded, Times, now
-from gradflow.store.names import CONFIG, FORMAT, RECORDING, REPORT, RUN, SUMMARY, is_id
+from gradflow.store.names import CONFIG, FORMAT, RECORDING, REPORT, is_id
 from gradflow.store.partial import claim
 from gradflow.store.run import Run, open_run
-from gradflow.store.writing import disk_errors, write_file, write_json, write_text
+from gradflow.store.save import write_documents
+from gradflow.store.writing import disk_errors, write_file, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,10 +40,9 @@ def save_norms(
             folder = claimed.stage()
             write_text(folder / CONFIG, yaml_file.dump(run.info["recorded"]))
             write_file(folder / RECORDING, lambda file: write_arrays(file, run.recording))
-            write_json(folder / SUMMARY, run.summary.document())
             if report is not None:
                 write_text(folder / REPORT, report)
-            write_json(folder / RUN, run.info)
+            write_documents(folder, run)
             claimed.publish()
     return run
 

@@ -1,0 +1,94 @@
+"""What a run has learnt: the curves over its evaluated samples, and where they began and ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.analysis.flow import drawn, numbers
+from gradflow.analysis.intervals import Estimate, over_networks
+from gradflow.analysis.summary import Evaluation, TrainingResult
+from gradflow.evaluation import EVALUATED, STEP
+
+Array = NDArray[Any]
+Recording = Mapping[str, Array]
+
+ROWS = 200
+ENDS = {"initial": 0, "final": -1}  # -> rows of the record
+TOLD = ("every", "samples_train", "samples_test", "of_train", "of_test", "majority_train", "majority_test")
+
+
+def curves_until(recording: Recording, step: float) -> dict[str, Array]:
+    """The arrays of the evaluations up to a step; {} of a run without any, as of older versions."""
+    if STEP not in recording:
+        return {}
+    kept = recording[STEP] <= step
+    return {name: recording[name][kept] for name in (STEP, *EVALUATED) if name in recording}
+
+
+def evaluation_of(curves: Mapping[str, Array], info: Mapping[str, Any] | None) -> Evaluation:
+    """The curves as means over networks, at most 200 of their steps; `info` is run.json's of them."""
+    if not curves or info is None:
+        return Evaluation()
+    step = curves[STEP].astype(int)
+    rows = np.unique(np.linspace(0, len(step) - 1, min(len(step), ROWS)).round().astype(int))
+    means: dict[str, Any] = {
+        name: drawn(numbers(_means(curves[name][rows]))) for name in EVALUATED if name in curves
+    }
+    told = {name: info[name] for name in TOLD}
+    return Evaluation(steps=tuple(int(one) for one in step[rows]), **told, **means)
+
+
+def training_result(
+    recording: Recording, steps: int, outcome: Mapping[str, Any], info: Mapping[str, Any] | None
+) -> TrainingResult:
+    """How training went: its first and its last row, each where it was evaluated."""
+    step, minibatch = recording["step"], _means(recording["loss"])
+    return TrainingResult(
+        steps=steps,
+        **_loss("train", "loss", recording),
+        **_loss("test", "loss_test", recording),
+        **_ends(recording),
+        minibatch_loss_initial=float(minibatch[0]),
+        minibatch_loss_final=float(minibatch[-1]),
+        evaluations=len(curves_until(recording, step[-1]).get(STEP, ())),
+        majority=None if info is None else info["majority_test"],
+        **outcome,
+    )
+
+
+def _loss(part: str, name: str, recording: Recording) -> dict[str, Any]:
+    """The loss over the samples of a part at both ends, with t intervals."""
+    found: dict[str, Any] = {}
+    for end, row in ENDS.items():
+        loss = _end(recording, f"loss_{part}", row)
+        found[f"{name}_{end}"] = loss and loss.mean
+        found[f"{name}_{end}_low"] = loss and loss.low
+        found[f"{name}_{end}_high"] = loss and loss.high
+    return found
+
+
+def _ends(recording: Recording) -> dict[str, Any]:
+    """Accuracies and R2 at both ends, means over networks."""
+    names = [name for name in EVALUATED if not name.startswith("loss")]
+    found = {f"{name}_{end}": _end(recording, name, row) for name in names for end, row in ENDS.items()}
+    return {name: end and end.mean for name, end in found.items()}
+
+
+def _end(recording: Recording, name: str, row: int) -> Estimate | None:
+    """A quantity at the first (0) or the last (-1) row of the record, if that row was evaluated."""
+    curves = curves_until(recording, recording["step"][-1])
+    if name not in curves or curves[STEP][row] != recording["step"][row]:
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        return over_networks(curves[name][row])
+
+
+def _means(values: Array) -> Array:
+    """Means over networks."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean: Array = values.mean(axis=1)
+    return mean

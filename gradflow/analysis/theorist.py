@@ -1,0 +1,174 @@
+"""What theory expects of a config and of changes of it: what advice is tried on before it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from math import exp, sqrt
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.analysis.flow import LN10, window
+from gradflow.nn.activations import Activation
+from gradflow.nn.initializers import Initializer
+from gradflow.theory import MeanField, balance, half_stable
+from gradflow.theory.expectations import tabulated
+from gradflow.theory.fluctuations import ratio_variance
+
+if TYPE_CHECKING:
+    from gradflow.config import Config
+
+Array = NDArray[Any]
+
+DEEPEST = 2000  # layers that theory is asked for, so that no advice takes longer than two seconds
+WIDEST_SPREAD = 0.5  # of the edge of stable, by which the whole ratio strays from one network to the next
+STEEPEST_END = 0.095  # |ln c| of the last transition, beyond which a ratio of 1 only balances two wrongs
+SETTLED_SPREAD = 0.4  # up to which the first order holds even where q does not settle (gelu, silu)
+SETTLING = 1.1  # how far beyond its half-stable sigma_b an activation's q surely settles
+SPREADS = 2  # standard errors that a depth keeps between what is expected and the edge of stable
+LEAST_ROOM = 0.05  # of the edge, that it keeps at least: what theory expects has an error of its own
+DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What theory expects of a network, its finite width included, as sums over its transitions."""
+
+    network: MeanField
+
+    @cached_property
+    def steps(self) -> Array:
+        """E ln(||delta_l|| / ||delta_{l+1}||) for l = 1..L-1 (L - 1,)."""
+        steps: Array = self.network.log_chi / 2 + np.nan_to_num(self.network.shifts)
+        return steps
+
+    @property
+    def ratio(self) -> float:
+        """log10 of ||delta_1|| / ||delta_L||."""
+        return float(self.steps.sum()) / LN10
+
+    @cached_property
+    def spread(self) -> float:
+        """Standard deviation of that log10 from one network to the next, for one sample."""
+        return sqrt(ratio_variance(self.network, 1)) / (2 * LN10)
+
+    @property
+    def profile_range(self) -> float:
+        """Decades between the largest and the smallest gradient norm of any two layers."""
+        logs = np.append(np.cumsum(self.steps), 0.0) / LN10
+        return float(logs.max() - logs.min())
+
+    def first(self, depth: int) -> Outlook:
+        """The outlook of the first `depth` layers alone."""
+        gain, bias = (rows[: depth + 1] for rows in (self.network.log_gain, self.network.log_bias))
+        return Outlook(
+            replace(self.network, widths=self.network.widths[:depth], log_gain=gain, log_bias=bias)
+        )
+
+    @property
+    def slope(self) -> float:
+        """The slope factor that the layers' mean comes to."""
+        return exp(float(np.log(self.network.slope_square[:-1]).mean()) / 2)
+
+    def c(self, depth: int | None = None) -> float:
+        """c over the fitted layers of the first `depth` layers, all if None."""
+        steps = self.steps[: None if depth is None else depth - 1]
+        return exp(float(steps[window(len(steps) + 1)[0] - 1 :].mean()))
+
+
+@dataclass(frozen=True)
+class Theorist:
+    """Theory for a config and for changes of it, on data of which run.json's `data` tells."""
+
+    config: Config
+    data: Mapping[str, Any]
+    _outlooks: dict[Any, Outlook] = field(default_factory=dict)
+
+    @property
+    def depth(self) -> int:
+        """The layers that are looked at."""
+        return min(self.config.model.depth, DEEPEST)
+
+    def with_width(self, width: int) -> Theorist:
+        """The theorist of the same config with layers of another width."""
+        model = self.config.model.model_copy(update={"width": width})
+        return Theorist(self.config.model_copy(update={"model": model}), self.data)
+
+    def expect(self, init: Initializer | None = None, activation: Activation | None = None) -> Outlook:
+        """The outlook with this init or activation instead of the config's."""
+        model = self.config.model
+        chosen = activation or model.activation, init or model.init
+        if chosen not in self._outlooks:
+            self._outlooks[chosen] = self._expect(*chosen)
+        return self._outlooks[chosen]
+
+    def _expect(self, activation: Activation, init: Initializer) -> Outlook:
+        model = self.config.model
+        sizes = (self.data["features"], *[model.width] * self.depth)
+        network = MeanField.of(activation, init, sizes, self.data["q_0"], model.bias.value)
+        return Outlook(replace(network, moments=tabulated(activation, network.moments.mean)))
+
+    def is_steady(self, init: Initializer | None = None) -> bool:
+        """Whether single networks come near the ratio that is expected."""
+        return self.holds(init) and self.expect(init).spread <= WIDEST_SPREAD * self.edge
+
+    def is_flat(self, init: Initializer, activation: Activation | None = None) -> bool:
+        """Whether single layers are stable too: no two norms a stable range apart, and none that go on so."""
+        outlook = self.expect(init, activation)
+        return outlook.profile_range < self.edge and abs(float(outlook.steps[-1])) < STEEPEST_END
+
+    @property
+    def edge(self) -> float:
+        """The decades of the ratio up to which a network is called stable."""
+        return self.config.analysis.stable_decades
+
+    def holds(self, init: Initializer | None = None, activation: Activation | None = None) -> bool:
+        """Whether the outlook can be relied on: few fluctuations, or a q that settles in spite of them.
+
+        Below an activation's half-stable sigma_b q does not settle. At moderate width and depth the ratio is
+        then decades below the one that the first order in 1 / width gives, more than its spread shows.
+        """
+        return self.settles(init, activation) or self.expect(init, activation).spread <= SETTLED_SPREAD
+
+    def settles(self, init: Initializer | None = None, activation: Activation | None = None) -> bool:
+        """Whether q surely settles, from the biases alone."""
+        model = self.config.model
+        half = half_stable(activation or model.activation)
+        bias_variance = (init or model.init).bias_variance(model.width) or 0.0
+        return half is None or sqrt(bias_variance) >= SETTLING * half.sigma_b
+
+    def room(self, depth: int) -> float:
+        """The decades that the first `depth` layers may take for a run of the config's seeds to be stable."""
+        spread = self.expect().first(depth).spread
+        return self.edge - float(np.fmax(SPREADS * spread / sqrt(self.config.seeds), LEAST_ROOM * self.edge))
+
+    def balanced(self, scheme: Initializer, activation: Activation | None = None) -> Initializer | None:
+        """A scheme at the scale where the whole ratio is expected to be 1, and to be so of every layer."""
+        model = self.config.model
+        found = balance(
+            activation or model.activation, scheme, depth=self.depth, width=model.width,
+            features=self.data["features"], q_0=self.data["q_0"], bias=model.bias.value, first=1,
+        )  # fmt: skip
+        init = None if found is None else scaled(found, 1.0)
+        return init if init is not None and self.is_flat(init, activation) else None
+
+
+def scaled(init: Initializer, factor: float) -> Initializer:
+    """`init` with its weights `factor` times as large, the scale rounded to six digits."""
+    key = scale_key(init)
+    assert key is not None
+    changes: dict[str, Any] = {key: rounded(getattr(init, key) * factor)}
+    return replace(init, **changes)
+
+
+def scale_key(init: Initializer) -> str | None:
+    """The key that all weights are proportional to."""
+    return next((each.name for each in fields(init) if each.name in ("gain", "sigma_w")), None)
+
+
+def rounded(value: float) -> float:
+    """A float of at most six significant digits, short to type."""
+    return float(f"{value:.{DIGITS}g}")

@@ -1,0 +1,87 @@
+"""The headline of a flow: the verdict with its numbers, who and what it is of, and what it leaves out."""
+
+from __future__ import annotations
+
+from math import inf, log10
+
+from gradflow.analysis.summary import Flow, TrainingResult, Weakest
+from gradflow.report.numbers import count, factor, norm, number, power, spread, with_error
+
+
+def verdict_sentence(flow: Flow) -> str:
+    """The verdict with its numbers: vanishing: each layer passes 0.707 of the gradient; ... c^50 = 3e-8.
+
+    Where most networks are dead it leads with that, and where one layer alone makes the verdict, with it.
+    """
+    if flow.c is None:
+        return f"{flow.verdict}: {flow.reason or 'no factor can be fitted'}"
+    one, depth = flow.weakest, flow.transitions + 1
+    if one is not None and one.verdict_without != flow.verdict != "dead":
+        return f"{flow.verdict}: {_survivors(flow)}{_alone(one)} of the gradient; {_without(one)}"
+    whole = f"over {count(depth)} layers c^{depth} = {power_of(flow.c, depth)}"
+    return f"{flow.verdict}: {_survivors(flow)}{_each(flow)}; {whole}"
+
+
+def _each(flow: Flow) -> str:
+    """What each layer does; of a wide interval, with both of its ends."""
+    ends = spread(flow.c, flow.c_low, flow.c_high)
+    c = number(flow.c) if ends else with_error(flow.c, flow.c_low, flow.c_high)
+    interval = f" (95%: {ends})" if ends else ""
+    if flow.verdict == "exploding":
+        return f"each layer multiplies the gradient by {c}{interval}"
+    return f"each layer passes {c} of the gradient{interval}"
+
+
+def _survivors(flow: Flow) -> str:
+    """What a mean is over where networks are dead, these first where they are most; "" where none is."""
+    dead, networks = flow.dead_networks or 0, flow.networks or 0
+    alive = count(networks - dead)
+    if flow.verdict == "dead":
+        are = "is" if networks - dead == 1 else "are"
+        return f"{count(dead)} of {count(networks)} networks are dead; over the {alive} that {are} alive, "
+    return f"over the {alive_of(flow)}, " if dead else ""
+
+
+def alive_of(flow: Flow) -> str:
+    """How many networks the means of a flow are over, where some are dead: 3 of 4 networks alive."""
+    networks = flow.networks or 0
+    return f"{count(networks - (flow.dead_networks or 0))} of {count(networks)} networks alive"
+
+
+def _alone(one: Weakest) -> str:
+    """The layer that decides, with its factor: layer 31 alone passes 0.004."""
+    return f"{one.called} alone passes {norm(one.factor)}"
+
+
+def _without(one: Weakest) -> str:
+    return f"without it c = {factor(one.c_without, one.c_without_low, one.c_without_high)}"
+
+
+def weakest_sentence(flow: Flow) -> str:
+    """The layer that alone decides the ratio, its cause, and what is left without it; "" if none does."""
+    one = flow.weakest
+    if one is None:
+        return ""
+    cause = f", by {one.by}" if one.by else ""
+    reach = f"the others' spread reaches to {norm(one.allowed)}"
+    then = "still" if one.verdict_without == flow.verdict else "then"
+    return (
+        f"One layer decides: {_alone(one)}{cause} ({reach}); {_without(one)}, {then} {one.verdict_without}."
+    )
+
+
+def all_the_same(flow: Flow, training: TrainingResult) -> str:
+    """That the loss fell though the gradient does not flow: a clause of the final verdict, or ""."""
+    first, last = training.loss_initial, training.loss_final
+    if flow.verdict == "stable" or first is None or last is None:
+        return ""
+    highest = last if training.loss_final_high is None else training.loss_final_high
+    if highest >= first:
+        return ""
+    final = with_error(last, training.loss_final_low, training.loss_final_high)
+    return f"; all the same the loss fell from {number(first)} to {final}"
+
+
+def power_of(c: float, depth: int) -> str:
+    """c^depth, however small or large."""
+    return power(depth * log10(c) if c else -inf)

@@ -1,0 +1,65 @@
+"""The seal of a summary.json: its first key holds the sha256 of the rest of it and of the run.json beside it.
+
+A bit that was flipped in either is seen, and what is said of a run is shown with the run.json it was made of.
+"""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from gradflow.errors import RunError
+from gradflow.store.names import RUN, SUMMARY
+from gradflow.store.reading import damaged, read_bytes
+from gradflow.store.writing import json_bytes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_HEAD = re.compile(rb'\{"seal": \{"summary": "([0-9a-f]{64})", "run": "([0-9a-f]{64})"\}, ')
+TRIES = 3  # a run that is replaced meanwhile gives one file of the old and one of the new
+
+
+def sealed(document: dict[str, Any], run: bytes) -> bytes:
+    """The content of summary.json for a run whose run.json has the content `run`."""
+    body, of_run = json_bytes(document).removeprefix(b"{"), stamp_of(run).encode()
+    of_body = _digest(of_run, body).encode()
+    return b'{"seal": {"summary": "%b", "run": "%b"}, %b' % (of_body, of_run, body)
+
+
+def stamp_of(run: bytes) -> str:
+    """The sha256 (64 hex) of the content of a run.json."""
+    return sha256(run).hexdigest()
+
+
+def read_sealed(folder: Path, stamp: str = "") -> bytes | None:
+    """The document of a run's summary.json; None if it is missing or damaged, or older than seals.
+
+    `stamp` is that of run.json as it was read before. RunError if run.json is not the one of the seal.
+    """
+    for _ in range(TRIES):
+        try:
+            found = _opened(read_bytes(folder / SUMMARY))
+        except RunError:
+            found = None
+        if found is None:
+            return None
+        if found[1] == stamp or found[1] == stamp_of(read_bytes(folder / RUN)):
+            return found[0]
+    raise damaged(folder / RUN, "is not the one that summary.json was sealed with")
+
+
+def _opened(content: bytes) -> tuple[bytes, str] | None:
+    """The document, and the sha256 of run.json; None if there is no seal, or it is of another content."""
+    head = _HEAD.match(content)
+    if not head:
+        return None
+    body = memoryview(content)[head.end() :]
+    return (b"{" + body, head[2].decode()) if _digest(head[2], body) == head[1].decode() else None
+
+
+def _digest(of_run: bytes, body: bytes | memoryview) -> str:
+    digest = sha256(of_run)
+    digest.update(body)
+    return digest.hexdigest()

@@ -1,0 +1,81 @@
+"""The learning rate that is advised, from the first updates and where the loss ended."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradflow.analysis.rates import learning_rates
+from gradflow.analysis.summary import Symptom
+from tests.small import config
+
+ROWS, LAYERS, NETWORKS = 41, 6, 2
+SPIKE = Symptom("loss-spiking", 3, None, 9.0, 3.0, "")
+BLOW_UP = Symptom("non-finite", 9, None, None, None, "")
+
+
+def record(moved: float, end: float) -> dict[str, Any]:
+    """Of a loss that goes from 2 to `end` times that, with updates of the share `moved` of the weights."""
+    ratio = np.full((ROWS, LAYERS, NETWORKS), moved)
+    ratio[:, 0] /= 100  # one layer that moves less
+    ratio[-1] = np.nan
+    loss = 2 * np.linspace(1, end, ROWS)[:, None] * np.ones(NETWORKS)
+    loss[-ROWS // 4 :] = 2 * end
+    return {"loss": loss, "update_ratio": ratio}
+
+
+def rate(lr: float, moved: float, end: float, *symptoms: Symptom) -> float | None:
+    advice = list(learning_rates(config(f"lr={lr}"), symptoms, record(moved, end)))
+    assert all(
+        one.lever == "optimizer" and f"{one.set['training.optimizer.lr']:g}" in one.message for one in advice
+    )
+    return advice[0].set["training.optimizer.lr"] if advice else None
+
+
+@pytest.mark.parametrize("moved", [1e-3, 1e-2, 0.05])
+@pytest.mark.parametrize("end", [0.01, 0.5, 0.99, 1.3])
+def test_usual_steps_are_left_alone(moved: float, end: float) -> None:
+    assert rate(0.1, moved, end) is None
+
+
+@pytest.mark.parametrize(
+    ("lr", "moved", "advised"), [(0.1, 0.45, 0.002), (0.03, 0.13, 0.002), (1.0, 12.0, 8e-4)]
+)
+def test_steps_that_change_all_weights_are_shortened_to_a_hundredth_of_them(
+    lr: float, moved: float, advised: float
+) -> None:
+    assert rate(lr, moved, 0.9) == advised
+    assert rate(lr, moved, 0.05) is None  # it has learnt all the same
+
+
+@pytest.mark.parametrize(
+    ("lr", "moved", "advised"), [(1e-6, 6e-8, 0.02), (1e-9, 1e-12, 1.0), (1e-4, 5e-6, 0.02)]
+)
+def test_steps_that_change_nothing_are_lengthened_to_a_thousandth(
+    lr: float, moved: float, advised: float
+) -> None:
+    assert rate(lr, moved, 1.0) == advised
+    assert rate(lr, moved, 0.8) is None  # it learns, slowly
+
+
+@pytest.mark.parametrize("end", [0.6, 1.0, 40.0, np.nan])
+def test_steps_that_overshoot_and_end_high_are_ten_times_shorter(end: float) -> None:
+    assert rate(0.3, 0.01, end, SPIKE) == 0.03
+
+
+@pytest.mark.parametrize("end", [0.001, 0.1, 0.45])
+def test_first_steps_that_spike_and_then_train_well_are_left_alone(end: float) -> None:
+    assert rate(0.3, 0.01, end, SPIKE) is None
+    assert rate(0.3, 0.01, end, SPIKE, BLOW_UP) == 0.03
+
+
+def test_short_steps_of_a_short_run_or_of_weights_that_pass_nothing_are_no_fault_of_the_rate() -> None:
+    still = record(1e-7, 1.0)
+    assert list(learning_rates(config(), (), still)) != []
+    assert list(learning_rates(config(), (), still, passes=False)) == []
+    assert list(learning_rates(config(), (), {name: array[-8:] for name, array in still.items()})) == []
+
+
+def test_a_run_without_updates_has_no_rate_to_change() -> None:
+    alone = {name: array[-1:] for name, array in record(1.0, 1.0).items()}
+    assert list(learning_rates(config(), (), alone)) == []
