@@ -78,6 +78,10 @@ class Chunk:
         self.all_norms = norms.reshape(-1)
         self.norms = [norms[j::m] for j in range(m)]  # behind each part
         self.top, self.scratch = self.span.deltas[-1][k - 1], self.span.work.kept
+        below = [*self.parts[1:], self.parts[0]] * k  # of each boundary, the part behind it
+        self.flat, self.lossy_parts = (
+            np.array([[getattr(part, name)] for part in below]) for name in ("flat", "lossy")
+        )
         self.squared = list(zip(self.span.deltas, self.norms, strict=True))
 
     def forward(self, record: bool) -> None:
@@ -158,14 +162,12 @@ class Chunk:
                 exact.scale_output(self._places(seed)[-1], self.memory)
 
     def _mend_deltas(self) -> None:
-        """The deltas of each network whose norms cannot be trusted; none is beyond help, not finite."""
+        """The deltas of each network whose norms cannot be trusted, unless what enters is not finite."""
         for seed in range(self.memory.shape.seeds):
             if np.isfinite(self.top[seed]).all() and not self._trustworthy(seed):
                 top = Scaled(self.top[seed].astype(np.float64), self.memory.entry_exponent[seed])
                 exact.backward(self._places(seed), top, self.memory)
 
     def _trustworthy(self, seed: int) -> bool:
-        m, (lo, hi) = len(self.parts), (self.boundaries.start, self.boundaries.stop)
-        norms = self.tally.norms[lo : hi + 1, seed, 0]
-        below = [self.parts[(j + 1) % m] for j in range(m)] * (self.hi - self.lo)
-        return exact.trustworthy(norms[:-1], norms[1:], below, self.range)
+        norms = self.tally.norms[self.boundaries.start : self.boundaries.stop + 1, seed, 0]
+        return exact.trustworthy(norms[:-1], norms[1:], self.flat, self.lossy_parts, self.range)

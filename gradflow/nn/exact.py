@@ -91,9 +91,11 @@ def backward(places: Sequence[Place], delta: Scaled, memory: Memory) -> None:
                 delta = place.parts[j].back(place.p, xs[j], delta)
 
 
-def trustworthy(lower: Array, upper: Array, parts: Sequence[Part], bounds: Range) -> bool:
-    """Whether norms^2 below parts, (parts, B), are in range or 0 for a reason; `upper`: those above."""
-    flat, lossy = (np.array([[getattr(part, name)] for part in parts]) for name in ("flat", "lossy"))
+def trustworthy(lower: Array, upper: Array, flat: Array, lossy: Array, bounds: Range) -> bool:
+    """Whether squared norms below parts, (parts, B), are in range or 0 for a reason, with all their digits.
+
+    `upper` are those above the parts; of which `flat` and `lossy`, (parts, 1), say what they are.
+    """
     held = (lower > bounds.tiny) & (lower < bounds.huge)
     meant = (lower == 0) & ((upper == 0) | flat & (upper > bounds.tiny))
     return bool((held | meant).all()) and not bool((lossy & (lower < LOSSY * upper)).any())

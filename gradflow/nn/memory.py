@@ -62,8 +62,8 @@ def layout(model: Model, dtype: Any, keep_gradients: bool = False) -> Layout:
         "logs": (model.boundaries, s, 1, b),
     }
     for number, run in enumerate(shape.runs):
-        size = tensor_shape(*shape.fans[run[0]])
-        shapes[gradient(number)] = len(run) if keep_gradients else min(len(run), n), s, *size
+        count, size = run.stop - run.start, tensor_shape(*shape.fan(run.start))
+        shapes[gradient(number)] = count if keep_gradients else min(count, n), s, *size
     exponents = {"exponents": (model.boundaries, s, 1, b), "delta_exponent": (layers + 1, s, 1, b)}
     return {
         **{name: (size, dtype) for name, size in shapes.items()},
@@ -111,6 +111,7 @@ class Memory:
         self.entry_exponent = np.zeros_like(self.delta_exponent[0])  # of the delta that enters a chunk
         self.exponent = np.zeros(self.delta_exponent.shape[:2], np.int64)  # of each layer's input
         self.forward_scaled = False
+        self.largest = float(np.finfo(self.dtype).max) / 4  # row of ones: its bias is 0, but 0 * inf is nan
         self.tally = Tally(self.shape, self.arrays["norms"], self.arrays["exponents"])
 
     @property
@@ -132,5 +133,4 @@ class Memory:
         """The output of `layers` is a 2^-exponent, and so is its row of ones, which the bias meets."""
         self.exponent[1:][layers, seed] = exponent
         self.forward_scaled = True
-        largest = np.finfo(self.dtype).max / 4  # beyond, the bias is 0, and 0 * inf would be nan
-        self.a[layers, seed, -1] = min(float(power_of_two(-exponent, np.float64)), float(largest))
+        self.a[layers, seed, -1] = min(float(power_of_two(-exponent, np.float64)), self.largest)

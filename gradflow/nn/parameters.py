@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain, groupby
+from itertools import chain
 from math import prod
 from typing import Any
 
@@ -36,15 +36,17 @@ class Shape:
 
     @property
     def parameters(self) -> int:
-        """Weights and biases of one network."""
-        fans = self.fans
-        return sum(len(run) * cells(*fans[run[0]]) for run in self.runs)
+        """Weights and biases of one network; of any depth at once, like `runs`."""
+        return sum((run.stop - run.start) * cells(*self.fan(run.start)) for run in self.runs)
+
+    def fan(self, layer: int) -> tuple[int, int]:
+        """(fan_in, fan_out) of a layer's matrix."""
+        return self.width if layer else self.features, self.width if layer < self.depth else self.outputs
 
     @property
     def fans(self) -> list[tuple[int, int]]:
-        """(fan_in, fan_out) of every matrix, the read-out last."""
-        hidden = [(self.features, self.width)] + [(self.width, self.width)] * (self.depth - 1)
-        return hidden + [(self.width, self.outputs)] * self.readout
+        """Of every matrix, the read-out last."""
+        return [self.fan(layer) for layer in range(self.depth + self.readout)]
 
     @property
     def runs(self) -> list[range]:
@@ -52,10 +54,8 @@ class Shape:
 
         The first, whose input is the data, and the read-out, which the record leaves out, stand alone.
         """
-        groups = groupby(range(1, self.depth), key=self.fans.__getitem__)
-        hidden = [[*layers] for _, layers in groups]
-        ends = [range(self.depth, self.depth + 1)] * self.readout
-        return [range(1), *(range(layers[0], layers[-1] + 1) for layers in hidden), *ends]
+        hidden = [range(1, self.depth)] if self.depth > 1 else []
+        return [range(1), *hidden, *[range(self.depth, self.depth + 1)] * self.readout]
 
 
 class Parameters:
@@ -66,9 +66,9 @@ class Parameters:
         self.flat = aligned((shape.seeds * shape.parameters,), dtype)
         self.flat.fill(0)
         self.runs: list[Array] = []
-        stop, fans = 0, shape.fans
+        stop = 0
         for layers in shape.runs:
-            size = (len(layers), shape.seeds, *tensor_shape(*fans[layers[0]]))
+            size = (len(layers), shape.seeds, *tensor_shape(*shape.fan(layers.start)))
             start, stop = stop, stop + prod(size)
             self.runs.append(self.flat[start:stop].reshape(size))
 

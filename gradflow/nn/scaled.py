@@ -7,7 +7,7 @@ wherever that has not underflowed. A squared norm leaves a float's range at half
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,8 +43,7 @@ SMALLEST = np.iinfo(np.int32).min
 _SPREAD = 16  # samples whose norms differ by less than 2^16 share one exponent
 
 
-@dataclass(frozen=True)
-class Scaled:
+class Scaled(NamedTuple):
     """v 2^exponent of one network: v (n, B) in float64, and an integer exponent for each sample, (1, B)."""
 
     v: Array

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -316,7 +315,7 @@ def wrong_way_back(cls: type[Part]) -> Any:
 
         def wrong(self: Part, p: Array, x: Array, delta: Scaled) -> Scaled:
             right = real(self, p, x, delta)
-            return replace(right, v=right.v * 1.001)
+            return right._replace(v=right.v * 1.001)
 
         monkeypatch.setattr(cls, "back", wrong)
 

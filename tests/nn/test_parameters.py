@@ -1,9 +1,15 @@
 """The flat buffer of a stack of networks, and what is drawn into it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from gradflow.nn.activations import Tanh
 from gradflow.nn.initializers import Gaussian, XavierNormal
+from gradflow.nn.losses import Mse
+from gradflow.nn.memory import layout, layout_bytes
+from gradflow.nn.model import Model
 from gradflow.nn.parameters import Parameters, Shape, aligned
 
 SHAPE = Shape(features=3, width=5, depth=4, outputs=2, batch=7, seeds=2)
@@ -29,6 +35,12 @@ def test_the_first_layer_and_the_readout_are_runs_of_their_own(
     p = Parameters(shape, np.float32)
     assert [len(run) for run in p.runs] == runs == [len(layers) for layers in shape.runs]
     assert [layer for layers in shape.runs for layer in layers] == list(range(depth + readout))
+
+
+def test_networks_of_any_depth_have_their_size_at_once() -> None:
+    shape = replace(SHAPE, depth=10**30)
+    assert shape.parameters == SHAPE.parameters + (10**30 - SHAPE.depth) * 6 * 5
+    assert layout_bytes(layout(Model(shape, Tanh(), Mse(), XavierNormal(), 0.0), np.float32)) > 10**30
 
 
 @pytest.mark.parametrize("readout", [True, False])
