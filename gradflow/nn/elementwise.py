@@ -33,7 +33,7 @@ class Work(NamedTuple):
     @classmethod
     def like(cls, z: Array) -> Work:
         """For those who hold no buffers."""
-        return cls(np.empty_like(z), np.zeros_like(z))
+        return cls(np.empty_like(z), np.zeros((), z.dtype))
 
 
 def least(x: Array) -> float:
