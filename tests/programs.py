@@ -19,6 +19,7 @@ PACKAGES = {  # program -> Debian's package
     "mkfs.ext4": "e2fsprogs",
     "mount": "mount",
     "prlimit": "util-linux",
+    "script": "bsdutils",
     "setpriv": "util-linux",
     "strace": "strace",
     "unshare": "util-linux",

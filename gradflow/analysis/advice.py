@@ -106,9 +106,10 @@ def _network(theorist: Theorist, rescaled: bool) -> Iterator[Advice]:
 def _smaller(theorist: Theorist) -> Iterator[Advice]:
     """Weights that keep the gradient at z of variance 1, where the first outputs are beyond all bounds."""
     model = theorist.config.model
-    sigma_w = float(critical_sigma_w(Moments(model.activation), 0.0))
+    with np.errstate(over="ignore"):  # slopes beyond float64: no weights are small enough
+        sigma_w = float(critical_sigma_w(Moments(model.activation), 0.0))
     own = sqrt(model.width * model.init.variance(model.width, model.width)) if model.init.law else inf
-    if sigma_w < SMALLER * own:
+    if 0 < sigma_w < SMALLER * own:
         init = Gaussian(sigma_w=rounded(sigma_w))
         words = f"the outputs at step 0 are far beyond the targets: draw smaller weights, {_settings(init)}"
         yield Advice("initialization", {"model.init": plain(init)}, None, None, torch_line(init), words)

@@ -20,6 +20,7 @@ from gradflow.nn.erf import erf, erfc, normal_cdf
 Array = NDArray[Any]
 
 BEYOND = 2.0**-900  # a slope below is taken from its logarithm: exp(-z^2) is 0 in float64 beyond |z| = 27
+LEAST = -(2.0**50)  # a slope below 2^LEAST is 0: the powers of 8,000 layers add up in an int64
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Activation:
     exact_quick: ClassVar[bool] = False  # quick_derivative loses no digits where units saturate
     steepest: ClassVar[float] = 1.0  # max |phi'|, the unit of "saturated"
     borrowed_step: ClassVar[bool] = False  # value's complex branch contains phi': check that by itself
+    compares: ClassVar[bool] = False  # reads `work.zeros`, which are a whole layer's then
     tail_sign: ClassVar[int] = 1  # of phi' where it has almost vanished
     kinks: ClassVar[tuple[float, ...]] = ()  # the z where phi is not smooth: quadrature must split there
 
@@ -69,8 +71,9 @@ class Activation:
             return slope, None
         log2 = self.log_tail(z[beyond]) / log(2.0)
         k = np.zeros(z.shape, np.int64)
-        k[beyond] = np.floor(log2)
-        slope[beyond] = self.tail_sign * np.exp2(log2 - k[beyond])
+        held = np.where(log2 > LEAST, log2, 0)
+        k[beyond] = np.floor(held)
+        slope[beyond] = self.tail_sign * np.exp2(held - k[beyond]) * (log2 > LEAST)
         return slope, k
 
     def phi(self, z: Array) -> Array:
@@ -153,6 +156,7 @@ class Relu(Activation):
     flat = True
     binary = True
     exact_quick = True
+    compares = True
     kinks = (0.0,)
 
     def value(self, z: Array, out: Array, work: Work) -> None:
@@ -198,6 +202,7 @@ class Elu(Activation):
     """phi(z) = z above 0, alpha (exp(z) - 1) below (Clevert et al. 2016)."""
 
     name = "elu"
+    compares = True
     kinks = (0.0,)
     alpha: Annotated[float, Gt(0.0)] = 1.0
 
@@ -226,6 +231,7 @@ class Selu(Activation):
     """phi(z) = lambda elu(z; alpha), the self-normalizing constants (Klambauer et al. 2017, eq. 2)."""
 
     name = "selu"
+    compares = True
     kinks = (0.0,)
     scale: ClassVar[float] = 1.0507009873554805
     alpha: ClassVar[float] = 1.6732632423543772
@@ -262,7 +268,7 @@ class Gelu(Activation):
         np.multiply(z, normal_cdf(z, work.kept, out), out=out)
 
     def derivative(self, z: Array) -> Array:
-        z = np.clip(z, -40, 40)  # beyond, the slope is 0 or 1 to any precision, and inf * 0 would be nan
+        z = np.clip(z, -200, 200)  # beyond, the slope is 0 or 1 to any precision, and inf * 0 would be nan
         phi = (0.5 * erfc(-z / sqrt(2))).astype(z.dtype)
         slope: Array = phi + z * np.exp(z * z * -0.5) * z.dtype.type(1 / sqrt(2 * pi))
         return slope
@@ -296,7 +302,7 @@ class Silu(Activation):
         np.multiply(z, sigmoid(z, work.kept, out), out=out)
 
     def derivative(self, z: Array) -> Array:
-        z = np.clip(z, -700, 700)  # beyond, exp(-|z|) is 0 and inf * 0 would be nan
+        z = np.clip(z, -1e5, 1e5)  # beyond, exp(-|z|) is 0 in any precision, and inf * 0 would be nan
         e = np.exp(-np.abs(z))
         rising = np.where(z < 0, e, 1) / (1 + e)
         slope: Array = rising + z * (e / (1 + e) ** 2)

@@ -54,7 +54,7 @@ def layout(model: Model, dtype: Any, keep_gradients: bool = False) -> Layout:
         "d": (layers if early else n, s, w, b),
         **{name: (layers if keeps else n, s, w, b) for name, keeps in _between(model).items()},
         "kept": (n, s, w, b),
-        "zeros": (s, w, b),
+        "zeros": (s, w, b) if model.activation.compares else (s, 1, 1),
         "out": (s, shape.outputs, b),
         "delta_out": (s, shape.outputs, b),
         "ones": (max(w * b, shape.outputs),),

@@ -14,6 +14,7 @@ from gradflow.cli.output import ENDING, LONGEST, WIDEST, columns_of
 from gradflow.report.drawing import strip
 from gradflow.report.page import Strip
 from tests.faults.commands import command, environment
+from tests.programs import program
 from tests.promises.calls import gradflow
 from tests.small import NET
 
@@ -59,9 +60,7 @@ def test_any_columns_are_respected_or_passed_over(
 
 def test_a_terminal_of_any_columns_shows_runs(folder: Path) -> None:
     """Under script, which gives the command a terminal."""
-    if not shutil.which("script"):
-        pytest.skip("script is not installed: apt install bsdutils")
-    under = ["script", "-qec", f"{sys.executable} -m gradflow run net.yaml", "/dev/null"]
+    under = [program("script"), "-qec", f"{sys.executable} -m gradflow run net.yaml", "/dev/null"]
     done = subprocess.run(
         under, cwd=folder, env={**environment(), "COLUMNS": "9" * 5000, "TERM": "xterm"}, check=False,
         capture_output=True, text=True, stdin=subprocess.DEVNULL,

@@ -132,13 +132,17 @@ def test_a_figure_in_a_runs_folder_outlives_another_threshold_and_force(folder: 
     assert gradflow(folder, "plot", "net", "-o", str(figure)).code == 0
 
 
-def test_one_of_two_tables_that_is_there_keeps_both_from_being_written(folder: Path) -> None:
+def test_one_table_that_is_there_keeps_all_from_being_written(folder: Path) -> None:
     (folder / "tables").mkdir()
     (folder / "tables" / "layers.csv").write_text("mine")
     line = refused(folder, "export", "net", "-o", "tables", "--to", "csv")
     assert line.startswith("error: tables/layers.csv: is there already: --force replaces it")
     assert gradflow(folder, "export", "net", "-o", "tables", "--to", "csv", "--force").code == 0
-    assert sorted(path.name for path in (folder / "tables").iterdir()) == ["layers.csv", "runs.csv"]
+    assert sorted(path.name for path in (folder / "tables").iterdir()) == [
+        "evaluations.csv",
+        "layers.csv",
+        "runs.csv",
+    ]
 
 
 def test_event_files_are_replaced_with_force_and_nothing_else_is(folder: Path) -> None:

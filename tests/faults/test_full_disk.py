@@ -64,7 +64,8 @@ def test_a_disk_without_room_for_one_more_file_is_told(warm: Warm, disk: Path) -
 
 @pytest.mark.parametrize("executor", ["serial", "processes"])
 def test_a_sweep_that_fills_the_disk_keeps_what_was_finished(warm: Warm, disk: Path, executor: str) -> None:
-    arguments = [*SWEEP, "--executor", executor, "--workers", "1"]
+    workers = [] if executor == "serial" else ["--workers", "1"]
+    arguments = [*SWEEP, "--executor", executor, *workers]
     done = filled(warm, disk, 76, *arguments)
     assert done.code == 1
     told(done, "runs/net-", REMEDY)

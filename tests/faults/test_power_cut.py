@@ -45,7 +45,8 @@ def test_files_and_folders_are_brought_to_the_disk_around_the_rename(warm: Warm,
 
 @pytest.mark.parametrize("executor", ["serial", "processes"])
 def test_what_is_reported_done_survives_a_power_cut(warm: Warm, tmp_path: Path, executor: str) -> None:
-    sweep = ["sweep", "net.yaml", "seed=1,2", "--executor", executor, "--workers", "1", "--json", "--quiet"]
+    workers = [] if executor == "serial" else ["--workers", "1"]
+    sweep = ["sweep", "net.yaml", "seed=1,2", "--executor", executor, *workers, "--json", "--quiet"]
     image, shown = tmp_path / "image", []
     make_image(image)
     with mounted(tmp_path / "disk", "-o", NOTHING_BY_ITSELF, str(image)) as disk:

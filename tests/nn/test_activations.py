@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gradflow.nn import elementwise
-from gradflow.nn.activations import ACTIVATIONS, Activation, Elu, LeakyRelu
+from gradflow.nn.activations import ACTIVATIONS, Activation, Elu, LeakyRelu, Selu
 from gradflow.nn.elementwise import Work
 from gradflow.nn.gradcheck import slope_error
 
@@ -219,3 +219,27 @@ def test_a_slope_that_leaves_float64_goes_on_as_its_logarithm(activation: Activa
     log_slope = np.log(np.abs(m)) + k * np.log(2)
     np.testing.assert_allclose(log_slope[1], np.log(np.abs(slope[0])), rtol=1e-13)
     assert log_slope[0] > log_slope[1] > log_slope[2] > log_slope[3] > -np.inf
+
+
+@each
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
+def test_a_slope_far_out_is_that_of_the_side_whatever_the_precision(
+    activation: Activation, dtype: Any
+) -> None:
+    z = np.array([-1e12, -1e30, 1e12, 1e30], dtype)
+    with np.errstate(over="ignore", under="ignore"):
+        slope = activation.derivative(z)
+    if activation.name == "sin":
+        assert (np.abs(slope) <= 1).all()
+        return
+    sides = {
+        "linear": (1, 1),
+        "relu": (0, 1),
+        "elu": (0, 1),
+        "gelu": (0, 1),
+        "silu": (0, 1),
+        "softplus": (0, 1),
+    }
+    sides |= {"selu": (0, Selu.scale), "leaky_relu": (getattr(activation, "slope", 0), 1)}
+    low, high = sides.get(activation.name, (0, 0))
+    np.testing.assert_allclose(slope, np.array([low, low, high, high], dtype), rtol=1e-6, atol=1e-20)

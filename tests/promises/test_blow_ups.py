@@ -116,7 +116,7 @@ def strict(text: str) -> Any:
     "overrides",
     [
         ["lr=1e30"],
-        ["lr=1e30", "activation=tanh", "steps=20"],
+        ["lr=1e38", "activation=tanh", "steps=20"],
         ["lr=1e30", "activation=linear", "seeds=1"],
         ["init=gaussian", "init.sigma_w=1e30", "depth=20"],
         ["init=gaussian", "init.sigma_w=1e150", "dtype=float64", "loss=mse"],

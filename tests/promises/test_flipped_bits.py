@@ -181,7 +181,8 @@ def test_a_count_that_no_record_could_tell_is_refused(tmp_path: Path, key: str) 
 @pytest.mark.parametrize(
     "overrides",
     [
-        ["steps=9007199254740991", "recording.every=9007199254740991", "lr=1e30", "activation=relu"],
+        ["steps=9007199254740991", "recording.every=9007199254740991", "evaluate=1000000000", "lr=1e30",
+         "activation=relu"],
         ["seed=9223372036854775807"],
         ["data={name: inline, x: [[1e150, -1e150], [3.0, 1.0]], y: [[1e150], [-1e150]], standardize: false}",
          "loss=mse", "lr=1e300"],

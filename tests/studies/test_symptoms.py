@@ -131,32 +131,30 @@ TRAININGS = {
     "batches of 256, momentum": ["batch_size=256", "lr=0.02", "optimizer.momentum=0.9", "training.steps=300"],
     "all samples": ["batch_size=5000", "lr=0.1", "training.steps=300"],
 }  # fmt: skip
-OF_A_MINIBATCH = {
-    "loss-stalled",
-    "loss-at-chance",
-}  # looks at a loss that a single sample has, at batches of 1
-
-
-@pytest.mark.parametrize("training", TRAININGS)
-@pytest.mark.parametrize("data", DATA)
-def test_a_healthy_run_has_no_symptom_and_no_advice(data: str, training: str, thorough: bool) -> None:
-    """Digits with tanh and relu in turn; the others with tanh."""
-    if not thorough and (data, training) not in QUICK:
-        pytest.skip("one of 40 runs, all of them with --thorough")
-    relu = ["activation=relu", "init=he_normal"] if data == "digits" and "adam" in training else []
-    summary = study(SMALL, f"data={data}", *TRAININGS[training], *relu)
-    assert [one for one in summary.symptoms if one.name not in OF_A_MINIBATCH] == []
-    assert summary.advice == ()
-
-
-QUICK = {
+HEALTHY = [(data, training) for data in DATA for training in TRAININGS]
+QUICK = [  # the others with --thorough
     ("digits", "one sample a step"),
     ("digits", "batches of 128, adam"),
     ("gaussian", "four samples a step"),
     ("teacher", "batches of 64"),
     ("teacher", "batches of 16, momentum"),
     ("spirals", "all samples"),
-}
+]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "healthy" in metafunc.fixturenames:
+        cases = HEALTHY if metafunc.config.getoption("--thorough") else QUICK
+        metafunc.parametrize("healthy", cases, ids=": ".join)
+
+
+def test_a_healthy_run_has_no_symptom_and_no_advice(healthy: tuple[str, str]) -> None:
+    """Digits with tanh and relu in turn; the others with tanh."""
+    data, training = healthy
+    relu = ["activation=relu", "init=he_normal"] if data == "digits" and "adam" in training else []
+    summary = study(SMALL, f"data={data}", *TRAININGS[training], *relu)
+    assert summary.symptoms == ()
+    assert summary.advice == ()
 
 
 def test_units_that_the_batch_of_one_leaves_out_are_not_dead() -> None:
