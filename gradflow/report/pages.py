@@ -86,12 +86,14 @@ def _verdicts(summary: Summary) -> list[Block]:
     blocks: list[Block] = [Sentence(headlines.verdict_sentence(initial), initial.verdict)]
     blocks += [Sentence(text) for text in words if text]
     for flow in after:
-        said = f"{headlines.verdict_sentence(flow)}{headlines.all_the_same(flow, summary.training)}"
+        learnt = headlines.all_the_same(flow, summary.training, summary.evaluation)
+        said = f"{headlines.verdict_sentence(flow)}{learnt}"
         further = sentences.reason_sentence(flow), headlines.weakest_sentence(flow)
         blocks.append(Sentence(f"After {counted(flow.step, 'step')} {said}", flow.verdict))
         blocks += [Sentence(text) for text in further if text]
     tone = "" if summary.training.diverged_step is None else "overflow"
-    trained = learning.training_sentence(summary.training, summary.evaluation)
+    told = tone and flows(summary)[-1].reason == summary.training.diverged_reason
+    trained = "" if told else learning.training_sentence(summary.training, summary.evaluation)
     return [*blocks, *([Sentence(trained, tone)] if trained else [])]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gradflow.analysis.summary import Flow, Flows, TrainingResult, Weakest
+from gradflow.analysis.summary import Evaluation, Flow, Flows, TrainingResult, Weakest
 from gradflow.report import headlines, sentences, terminal
 from gradflow.report.page import Table
 from gradflow.report.pages import run_page
@@ -58,9 +58,11 @@ def test_one_layer_that_makes_the_verdict_is_in_its_sentence() -> None:
         "vanishing: layer 31 alone passes 0.0040 of the gradient; without it c = 0.97 ± 0.02"
     )
     assert headlines.weakest_sentence(made) == (
-        "One layer decides: layer 31 alone passes 0.0040, by the slopes of layer 31 (the others' spread "
-        "reaches to 0.35); without it c = 0.97 ± 0.02, then stable."
+        "One layer decides: layer 31, by the slopes of layer 31 (the others' spread reaches to 0.35); "
+        "without it stable."
     )
+    said = words(run_page(summary(flow=Flows(made, made))))
+    assert said.count("alone passes") == said.count("without it c") == 1
 
 
 def test_one_layer_of_a_gradient_that_vanishes_anyway_is_told_after_the_verdict() -> None:
@@ -113,3 +115,29 @@ def test_a_network_that_learnt_says_so_beside_a_final_verdict(
         assert any(
             line.startswith(f"After 100 steps {verdict}") and said in line for line in page.split("\n")
         )
+
+
+@pytest.mark.parametrize(
+    ("guesses", "learnt"),
+    [
+        ({"accuracy_train_final": 0.11}, False),
+        ({"accuracy_train_final": 0.20}, False),
+        ({"accuracy_train_final": 0.35}, True),
+        ({"r2_train_final": 0.03}, False),
+        ({"r2_train_final": 0.6}, True),
+    ],
+)
+def test_a_loss_that_falls_to_that_of_guessing_has_taught_nothing(
+    guesses: dict[str, float], learnt: bool
+) -> None:
+    result = TrainingResult(100, 2.5, 2.302, 2.301, 2.303, **guesses)  # type: ignore[arg-type]
+    evaluation = Evaluation(majority_train=0.2)
+    made = summary(flow=Flows(flow(), flow(0.8, step=100)), training=result, evaluation=evaluation)
+    assert ("all the same the loss fell" in words(run_page(made))) == learnt
+
+
+def test_norms_that_are_not_finite_are_told_once() -> None:
+    reason = "the delta norms are not finite: nan at layer 3"
+    final = replace(flow(step=1), c=None, verdict="overflow", reason=reason)
+    result = TrainingResult(1, diverged_step=1, diverged_reason=reason)
+    assert words(run_page(summary(flow=Flows(flow(), final), training=result))).count(reason) == 1
