@@ -82,7 +82,7 @@ def weakest_sentence(flow: Flow) -> str:
 def all_the_same(flow: Flow, training: TrainingResult, evaluation: Evaluation | None = None) -> str:
     """That the network learnt though the gradient does not flow: a clause of the final verdict, or ""."""
     first, last = training.loss_initial, training.loss_final
-    if flow.verdict == "stable" or first is None or last is None:
+    if flow.verdict in ("stable", "undetermined") or first is None or last is None:
         return ""
     highest = last if training.loss_final_high is None else training.loss_final_high
     if highest >= first or not _learnt(training, evaluation or Evaluation()):

@@ -87,7 +87,9 @@ def _verdicts(summary: Summary) -> list[Block]:
     blocks += [Sentence(text) for text in words if text]
     for flow in after:
         learnt = headlines.all_the_same(flow, summary.training, summary.evaluation)
-        said = f"{headlines.verdict_sentence(flow)}{learnt}"
+        verdict = headlines.verdict_sentence(flow)
+        same = verdict == headlines.verdict_sentence(initial)
+        said = f"still {flow.verdict}{learnt}." if same else f"{verdict}{learnt}"
         further = sentences.reason_sentence(flow), headlines.weakest_sentence(flow)
         blocks.append(Sentence(f"After {counted(flow.step, 'step')} {said}", flow.verdict))
         blocks += [Sentence(text) for text in further if text]

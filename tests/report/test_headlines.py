@@ -99,6 +99,7 @@ def test_a_wide_interval_of_c_is_told_by_its_ends_with_c_beside() -> None:
         ((2.31, 2.2, 1.9, 2.5), "vanishing", ""),  # within its spread
         ((2.31, 2.31, None, None), "vanishing", ""),
         ((2.31, 0.12, 0.1, 0.14), "stable", ""),
+        ((2.31, 0.12, 0.1, 0.14), "undetermined", ""),
         ((None, None, None, None), "vanishing", ""),
         ((None, 0.1, None, None), "vanishing", ""),
     ],
@@ -141,3 +142,11 @@ def test_norms_that_are_not_finite_are_told_once() -> None:
     final = replace(flow(step=1), c=None, verdict="overflow", reason=reason)
     result = TrainingResult(1, diverged_step=1, diverged_reason=reason)
     assert words(run_page(summary(flow=Flows(flow(), final), training=result))).count(reason) == 1
+
+
+def test_a_verdict_that_training_leaves_word_for_word_is_not_told_twice() -> None:
+    reason = "all 4 networks are dead: in the first of them no gradient passes layer 3"
+    first = replace(flow(), c=None, verdict="dead", reason=reason)
+    said = words(run_page(summary(flow=Flows(first, replace(first, step=20)))))
+    assert said.count("all 4 networks are dead") == 1
+    assert "After 20 steps still dead" in said
