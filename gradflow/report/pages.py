@@ -94,9 +94,17 @@ def _verdicts(summary: Summary) -> list[Block]:
         blocks.append(Sentence(f"After {counted(flow.step, 'step')} {said}", flow.verdict))
         blocks += [Sentence(text) for text in further if text]
     tone = "" if summary.training.diverged_step is None else "overflow"
-    told = tone and flows(summary)[-1].reason == summary.training.diverged_reason
-    trained = "" if told else learning.training_sentence(summary.training, summary.evaluation)
+    trained = (
+        ""
+        if tone and _tells_why(flows(summary)[-1], summary.training.diverged_reason)
+        else learning.training_sentence(summary.training, summary.evaluation)
+    )
     return [*blocks, *([Sentence(trained, tone)] if trained else [])]
+
+
+def _tells_why(flow: Flow, diverged: str | None) -> bool:
+    """Whether the verdict of a flow has said already why a run diverged."""
+    return (flow.reason or "").replace(f" at step {count(flow.step)}", "") == diverged
 
 
 def _facts(summary: Summary) -> Facts:

@@ -1,6 +1,7 @@
 """The headline of a flow: dead networks first, the one layer that decides, intervals that stay above 0."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from gradflow.analysis.summary import Evaluation, Flow, Flows, TrainingResult, W
 from gradflow.report import headlines, sentences, terminal
 from gradflow.report.page import Table
 from gradflow.report.pages import run_page
+from gradflow.store.outside import read_norms, run_of
 from tests.report.examples import flow, summary
 from tests.report.test_pages import PIPE, words
 
@@ -137,11 +139,13 @@ def test_a_loss_that_falls_to_that_of_guessing_has_taught_nothing(
     assert ("all the same the loss fell" in words(run_page(made))) == learnt
 
 
-def test_norms_that_are_not_finite_are_told_once() -> None:
-    reason = "the delta norms are not finite: nan at layer 3"
-    final = replace(flow(step=1), c=None, verdict="overflow", reason=reason)
-    result = TrainingResult(1, diverged_step=1, diverged_reason=reason)
-    assert words(run_page(summary(flow=Flows(flow(), final), training=result))).count(reason) == 1
+def test_norms_that_are_not_finite_are_told_once(tmp_path: Path) -> None:
+    file = tmp_path / "norms.csv"
+    rows = [f"{step},{layer},{0.5 * layer}" for step in range(2) for layer in range(1, 9)]
+    rows[10] = "1,3,nan"
+    file.write_text("\n".join(["step,layer,norm", *rows]))
+    run = run_of(read_norms(file, "delta"), "norms", file)
+    assert words(run_page(run.summary)).count("nan at layer 3") == 1
 
 
 def test_a_verdict_that_training_leaves_word_for_word_is_not_told_twice() -> None:
