@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import isfinite, log, log10
 from typing import TYPE_CHECKING, Any
 
-from gradflow.analysis.summary import Flow, Summary
+from gradflow.analysis.summary import Flow, Summary, TrainingResult
 from gradflow.report import headlines, learning, markdown, sentences
 from gradflow.report.numbers import count, counted, factor, half_width, number, power
 from gradflow.report.page import (
@@ -96,15 +96,16 @@ def _verdicts(summary: Summary) -> list[Block]:
     tone = "" if summary.training.diverged_step is None else "overflow"
     trained = (
         ""
-        if tone and _tells_why(flows(summary)[-1], summary.training.diverged_reason)
+        if tone and _tells_why(flows(summary)[-1], summary.training)
         else learning.training_sentence(summary.training, summary.evaluation)
     )
     return [*blocks, *([Sentence(trained, tone)] if trained else [])]
 
 
-def _tells_why(flow: Flow, diverged: str | None) -> bool:
-    """Whether the verdict of a flow has said already why a run diverged."""
-    return (flow.reason or "").replace(f" at step {count(flow.step)}", "") == diverged
+def _tells_why(flow: Flow, training: TrainingResult) -> bool:
+    """Whether the verdict of a flow has said already when and why a run diverged."""
+    reason = (flow.reason or "").replace(f" at step {flow.step}", "")
+    return (flow.step, reason) == (training.diverged_step, training.diverged_reason)
 
 
 def _facts(summary: Summary) -> Facts:
