@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gradflow.analysis.flow import drawn, numbers
 from gradflow.analysis.intervals import Estimate, over_networks
-from gradflow.analysis.summary import Evaluation, TrainingResult
+from gradflow.analysis.summary import Evaluation, TrainingResult, strict
 from gradflow.evaluation import EVALUATED, STEP
 
 Array = NDArray[Any]
@@ -72,10 +72,10 @@ def _loss(part: str, name: str, recording: Recording) -> dict[str, Any]:
 
 
 def _ends(recording: Recording) -> dict[str, Any]:
-    """Accuracies and R2 at both ends, means over networks."""
+    """Accuracies and R2 at both ends, means over networks; R2 of targets that are all the same is None."""
     names = [name for name in EVALUATED if not name.startswith("loss")]
     found = {f"{name}_{end}": _end(recording, name, row) for name in names for end, row in ENDS.items()}
-    return {name: end and end.mean for name, end in found.items()}
+    return {name: strict(end.mean) if end else None for name, end in found.items()}
 
 
 def _end(recording: Recording, name: str, row: int) -> Estimate | None:

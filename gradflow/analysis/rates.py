@@ -38,10 +38,11 @@ def learning_rates(
     blew_up = any(symptom.name == "non-finite" for symptom in symptoms)
     overshoots = any(symptom.name in OVERSHOOT and symptom.step > 0 for symptom in symptoms)
     end, moved, lr = _end(record), _moved(record), config.training.optimizer.lr
-    if overshoots and (blew_up or not end < LEARNT):
+    fast = moved is not None and moved > FAST
+    if overshoots and (blew_up or not (fast or end < LEARNT)):  # where updates are known, they tell how far
         words = f"the steps overshoot: a learning rate of {{lr:g}} takes them {SLOWER} times shorter"
         yield _advice(rounded(lr / SLOWER), words)
-    elif moved is not None and moved > FAST and not end < FITTED:
+    elif moved is not None and fast and not end < FITTED:
         words = (
             f"the first updates change a layer's weights by {moved:.1g} of themselves: {{lr:g}} makes that "
         )

@@ -150,9 +150,10 @@ def _spike(record: Record, thresholds: Analysis, run: Circumstances) -> Symptom 
     if len(loss) < 2:
         return None
     before = np.array([np.median(loss[max(0, row - BEFORE) : row]) for row in range(1, len(loss))])
-    factor = np.append(1.0, loss[1:] / before)
+    factor = np.append(1.0, np.minimum(loss[1:] / before, np.finfo(float).max))
     # one that comes down from far below its start is noise of a good fit, not a jump
-    rows = map(int, np.flatnonzero((factor > thresholds.spike_factor) & (loss > loss[0])))
+    risen = (loss > loss[0]) & np.isfinite(loss)  # what is not finite has a symptom of its own
+    rows = map(int, np.flatnonzero((factor > thresholds.spike_factor) & risen))
     row = next((row for row in rows if run.epoch == 1 or factor[row] > sampling(loss, row, run.epoch)), None)
     if row is None:
         return None

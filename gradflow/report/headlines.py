@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from math import inf, log10
 
-from gradflow.analysis.summary import Flow, TrainingResult, Weakest
+from gradflow.analysis.summary import Evaluation, Flow, TrainingResult, Weakest
 from gradflow.report.numbers import count, factor, norm, number, power, spread, with_error
+
+LEARNT = 0.1  # of what a guess without the inputs leaves to learn
 
 
 def verdict_sentence(flow: Flow) -> str:
@@ -16,7 +18,7 @@ def verdict_sentence(flow: Flow) -> str:
     if flow.c is None:
         return f"{flow.verdict}: {flow.reason or 'no factor can be fitted'}"
     one, depth = flow.weakest, flow.transitions + 1
-    if one is not None and one.verdict_without != flow.verdict != "dead":
+    if one is not None and _leads(one, flow):
         return f"{flow.verdict}: {_survivors(flow)}{_alone(one)} of the gradient; {_without(one)}"
     whole = f"over {count(depth)} layers c^{depth} = {power_of(flow.c, depth)}"
     return f"{flow.verdict}: {_survivors(flow)}{_each(flow)}; {whole}"
@@ -48,6 +50,11 @@ def alive_of(flow: Flow) -> str:
     return f"{count(networks - (flow.dead_networks or 0))} of {count(networks)} networks alive"
 
 
+def _leads(one: Weakest, flow: Flow) -> bool:
+    """Whether the headline names the layer: the verdict is another without it."""
+    return one.verdict_without != flow.verdict != "dead"
+
+
 def _alone(one: Weakest) -> str:
     """The layer that decides, with its factor: layer 31 alone passes 0.004."""
     return f"{one.called} alone passes {norm(one.factor)}"
@@ -65,21 +72,32 @@ def weakest_sentence(flow: Flow) -> str:
     cause = f", by {one.by}" if one.by else ""
     reach = f"the others' spread reaches to {norm(one.allowed)}"
     then = "still" if one.verdict_without == flow.verdict else "then"
+    if _leads(one, flow):  # and so has told its factor and what is left
+        return f"One layer decides: {one.called}{cause} ({reach}); without it {one.verdict_without}."
     return (
         f"One layer decides: {_alone(one)}{cause} ({reach}); {_without(one)}, {then} {one.verdict_without}."
     )
 
 
-def all_the_same(flow: Flow, training: TrainingResult) -> str:
-    """That the loss fell though the gradient does not flow: a clause of the final verdict, or ""."""
+def all_the_same(flow: Flow, training: TrainingResult, evaluation: Evaluation | None = None) -> str:
+    """That the network learnt though the gradient does not flow: a clause of the final verdict, or ""."""
     first, last = training.loss_initial, training.loss_final
-    if flow.verdict == "stable" or first is None or last is None:
+    if flow.verdict in ("stable", "undetermined") or first is None or last is None:
         return ""
     highest = last if training.loss_final_high is None else training.loss_final_high
-    if highest >= first:
+    if highest >= first or not _learnt(training, evaluation or Evaluation()):
         return ""
     final = with_error(last, training.loss_final_low, training.loss_final_high)
     return f"; all the same the loss fell from {number(first)} to {final}"
+
+
+def _learnt(training: TrainingResult, evaluation: Evaluation) -> bool:
+    """Whether it guesses better than one that knows no inputs: a loss that falls to chance taught nothing."""
+    r2, accuracy = training.r2_train_final, training.accuracy_train_final
+    if r2 is not None:
+        return r2 > LEARNT
+    alone = evaluation.majority_train or 0.0
+    return accuracy is None or accuracy > alone + LEARNT * (1 - alone)
 
 
 def power_of(c: float, depth: int) -> str:

@@ -81,10 +81,13 @@ def what_was_evaluated(evaluation: Evaluation) -> str:
     on = f"{_taken(found.samples_train, found.of_train)} training"
     if found.of_test:
         on += f" and {_taken(found.samples_test, found.of_test)} held-out"
-    return f"every {counted(found.every, 'step')} and at the last, on {on} samples"
+    samples = "sample" if (found.of_test or found.of_train) == 1 else "samples"
+    return f"every {counted(found.every, 'step')} and at the last, on {on} {samples}"
 
 
 def _taken(some: int, whole: int) -> str:
+    if whole == 1:
+        return "the one"
     return f"all {count(whole)}" if some == whole else f"the same {count(some)} of {count(whole)}"
 
 

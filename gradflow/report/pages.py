@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import isfinite, log, log10
 from typing import TYPE_CHECKING, Any
 
-from gradflow.analysis.summary import Flow, Summary
+from gradflow.analysis.summary import Flow, Summary, TrainingResult
 from gradflow.report import headlines, learning, markdown, sentences
 from gradflow.report.numbers import count, counted, factor, half_width, number, power
 from gradflow.report.page import (
@@ -86,13 +86,26 @@ def _verdicts(summary: Summary) -> list[Block]:
     blocks: list[Block] = [Sentence(headlines.verdict_sentence(initial), initial.verdict)]
     blocks += [Sentence(text) for text in words if text]
     for flow in after:
-        said = f"{headlines.verdict_sentence(flow)}{headlines.all_the_same(flow, summary.training)}"
+        learnt = headlines.all_the_same(flow, summary.training, summary.evaluation)
+        verdict = headlines.verdict_sentence(flow)
+        same = verdict == headlines.verdict_sentence(initial)
+        said = f"still {flow.verdict}{learnt}." if same else f"{verdict}{learnt}"
         further = sentences.reason_sentence(flow), headlines.weakest_sentence(flow)
         blocks.append(Sentence(f"After {counted(flow.step, 'step')} {said}", flow.verdict))
         blocks += [Sentence(text) for text in further if text]
     tone = "" if summary.training.diverged_step is None else "overflow"
-    trained = learning.training_sentence(summary.training, summary.evaluation)
+    trained = (
+        ""
+        if tone and _tells_why(flows(summary)[-1], summary.training)
+        else learning.training_sentence(summary.training, summary.evaluation)
+    )
     return [*blocks, *([Sentence(trained, tone)] if trained else [])]
+
+
+def _tells_why(flow: Flow, training: TrainingResult) -> bool:
+    """Whether the verdict of a flow has said already when and why a run diverged."""
+    reason = (flow.reason or "").replace(f" at step {flow.step}", "")
+    return (flow.step, reason) == (training.diverged_step, training.diverged_reason)
 
 
 def _facts(summary: Summary) -> Facts:

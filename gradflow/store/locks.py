@@ -6,6 +6,7 @@ whoever holds them, since it comes to its place by a rename.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import signal
@@ -22,11 +23,13 @@ from gradflow.store.writing import disk_errors
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+    from socket import socket as Socket
 
 PATIENCE = 60.0  # seconds that one waits for what takes another a moment, such as to publish
 AGAIN = 0.01  # seconds from one try to the next
 
 _held: set[int] = set()  # descriptors of this process
+_addresses: dict[int, Socket] = {}  # by the descriptor of the folder that each stands for
 
 
 @contextmanager
@@ -61,7 +64,7 @@ def hold(
 def folder_locked(folder: Path, make: bool = False) -> Iterator[None]:
     """Keep every other process of this machine from a folder's locks; afterwards it goes if it is empty.
 
-    RunError if another has kept it for a minute. Where the disk has no `flock` nobody is kept.
+    RunError if another has kept it for a minute.
     """
     descriptor = _open_folder(folder, make)
     try:
@@ -74,16 +77,31 @@ def folder_locked(folder: Path, make: bool = False) -> Iterator[None]:
 
 def remove_if_free(path: Path) -> None:
     """Remove a lock of a locked folder that nobody holds."""
-    if is_free(path):
-        with suppress(OSError):
-            path.unlink()
+    with suppress(OSError):
+        _remove_left(path)
+
+
+def _remove_left(path: Path) -> None:
+    """Remove the lock of a process that died, none that has come into its place while this one looked.
+
+    Where nobody is kept out of the folder, the lock that another has just made must stay.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return
+    try:
+        if is_free(path) and _is_still(path, descriptor):
+            path.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
 
 
 def _take(path: Path, what: Path) -> int:
     while True:
         _require_free(path, what)
-        path.unlink(missing_ok=True)  # of a process that died
         try:
+            _remove_left(path)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
         except FileExistsError:
             continue  # another machine was faster, or another process where nobody is kept
@@ -161,7 +179,8 @@ def _open_folder(folder: Path, make: bool) -> int:
             raise
         _held.add(descriptor)
         try:
-            _flock(descriptor, folder)
+            if not _flock(descriptor, folder):
+                _keep_address(descriptor)
             if _is_still(folder, descriptor):
                 return descriptor
         except BaseException:  # a signal that left it locked would have this process wait for itself
@@ -170,19 +189,45 @@ def _open_folder(folder: Path, make: bool) -> int:
         _close(descriptor)
 
 
-def _flock(descriptor: int, path: Path) -> None:
-    """Lock what another may be looking at or working on for a moment, if the disk can."""
+def _keep_address(descriptor: int) -> None:
+    """On a disk without locks, keep a folder's address among this machine's sockets until it is closed.
+
+    It ends with its process, as a lock does. Where there are no such addresses nobody is kept.
+    """
+    import socket
+
+    found, end = os.fstat(descriptor), time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        try:
+            kept = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        except OSError:
+            return
+        try:
+            kept.bind(f"\0gradflow-{found.st_dev}-{found.st_ino}".encode())
+        except OSError as error:
+            kept.close()
+            if error.errno != errno.EADDRINUSE:
+                return
+            time.sleep(AGAIN)
+        else:
+            _addresses[descriptor] = kept
+            return
+
+
+def _flock(descriptor: int, path: Path) -> bool:
+    """Lock what another may be looking at or working on for a moment; False if the disk cannot."""
     end = time.monotonic() + PATIENCE
     while True:
         try:
-            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
         except BlockingIOError:
             if time.monotonic() > end:
                 message = f"another process has kept it locked for {PATIENCE:g} s: end that one"
                 raise RunError(str(Problem(message, source=str(path)))) from None
             time.sleep(AGAIN)
         except OSError:  # ENOLCK, ENOSYS, EOPNOTSUPP: a disk without locks
-            return None
+            return False
 
 
 def _is_still(path: Path, descriptor: int) -> bool:
@@ -194,6 +239,8 @@ def _is_still(path: Path, descriptor: int) -> bool:
 
 def _close(descriptor: int) -> None:
     _held.discard(descriptor)
+    if descriptor in _addresses:
+        _addresses.pop(descriptor).close()
     os.close(descriptor)
 
 

@@ -46,7 +46,8 @@ def require_output(path: Path, *, mark: bool = False, force: bool = False) -> Pa
 def _no_place(path: Path, target: Path) -> str | None:
     """Why no file of the user's can stand there."""
     if not target.parent.is_dir():
-        return f"the folder {path.parent} does not exist: make it first"
+        folder = target.parent if path.is_symlink() else path.parent
+        return f"the folder {folder} does not exist: make it first"
     if PARTIAL in target.parts:
         return "is where runs are being written: choose another folder"
     if _is_of_a_run(target):

@@ -178,7 +178,9 @@ def reap(folder: Path) -> None:
     A run that was to be replaced comes back if its successor never came.
     """
     partial = folder / PARTIAL
-    names = os.listdir(partial) if os.path.lexists(partial) else []  # another machine may find it empty
+    names: list[str] = []
+    with suppress(FileNotFoundError):  # another machine has just found it empty
+        names = os.listdir(partial)
     for name in names:
         left = _LEFT.fullmatch(name)
         if left and _is_left(partial, names, left[1]):

@@ -145,6 +145,16 @@ def _load_config(path: Path, info: Info, sealed: dict[str, Any] | None) -> Confi
         raise damaged(path, f"is damaged ({error.problems[0].message})") from None
     if config.digest != info["digest"]:
         raise damaged(path, "is not the config of this run: its digest differs")
-    if sealed not in (None, plain):
+    if not (sealed is None or sealed == plain or _is_same(config, sealed)):
         raise damaged(path, "is not the config that the run was saved with")
     return config
+
+
+def _is_same(config: Config, sealed: dict[str, Any]) -> bool:
+    """Whether a summary tells this config, be it in fewer keys: a file of an older version lacks defaults."""
+    from gradflow.config import config_from_plain
+
+    try:
+        return config_from_plain(sealed).plain() == config.plain()
+    except InputError:
+        return False

@@ -54,10 +54,15 @@ def load_sweep(folder: Path) -> dict[str, Any]:
 
 
 def swept_axes(folder: Path) -> dict[str, list[Any]]:
-    """The axes of the sweep in a folder; {} if there is none, or it cannot be told."""
-    axes = (_standing(folder) or {}).get("axes")
+    """The axes of the sweep in a folder, and the one value of each key that was set below one of them.
+
+    {} if there is no sweep, or it cannot be told.
+    """
+    document = _standing(folder) or {}
+    axes, beside = document.get("axes"), document.get("beside")
     known = isinstance(axes, dict) and all(isinstance(values, list) and values for values in axes.values())
-    return axes if known and axes else {}
+    once = {key: [value] for key, value in beside.items()} if isinstance(beside, dict) else {}
+    return {**axes, **once} if known and axes else {}
 
 
 def require_sweep(folder: Path) -> None:

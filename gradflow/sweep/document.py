@@ -28,10 +28,11 @@ def plan_document(sweep: Sweep, points: Sequence[Point]) -> dict[str, Any]:
 def result_document(sweep: Sweep, folder: Path, ended: Iterable[Ended]) -> dict[str, Any]:
     """What came out of points, in their order, and the depth laws that they obey."""
     ended = sorted(ended, key=lambda event: event.point.number)
+    once = {key: (value,) for key, value in sweep.beside.items()}
     document = {
         "id": sweep.id,
         "path": str(folder),
-        "command": sweep_command(ended[0].path, strict(sweep.axes)),
+        "command": sweep_command(ended[0].path, strict({**sweep.axes, **once})),
         "axes": sweep.axes,
         "points": [event.document() for event in ended],
         "depth_law": _laws(ended),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import resource
+import socket
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
@@ -166,6 +167,12 @@ def _require_files(workers: int) -> None:
         raise RunError(str(Problem(message, source="--executor dask")))
 
 
+def _try_loopback() -> None:
+    """OSError at once where no socket reaches this machine: a cluster would try for a minute."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        socket.create_connection(server.getsockname(), timeout=CONNECTING).close()
+
+
 def _local(cluster: Any, workers: int) -> Any:
     """A cluster that only this command can reach, its processes with one thread each.
 
@@ -176,6 +183,7 @@ def _local(cluster: Any, workers: int) -> Any:
     """
     _require_files(workers)
     try:
+        _try_loopback()
         with for_workers():
             return cluster(
                 n_workers=workers, threads_per_worker=1, security=True, silence_logs="CRITICAL",

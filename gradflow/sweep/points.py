@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from json import dumps
@@ -65,6 +65,7 @@ class Sweep:
 
     axes: dict[str, tuple[Any, ...]]
     points: tuple[Point, ...]
+    beside: dict[str, Any] = field(default_factory=dict)  # values typed for keys below an axis
 
     @property
     def name(self) -> str:
@@ -87,7 +88,8 @@ class Sweep:
         """sweep.json: plain values that depend on the config alone."""
         points = [{"id": point.id, "values": point.values} for point in self.points]
         document = {"format": FORMAT, "id": self.id, "digest": self.digest, "name": self.name}
-        plain: dict[str, Any] = strict({**document, "axes": self.axes, "points": points})
+        beside = {"beside": self.beside} if self.beside else {}
+        plain: dict[str, Any] = strict({**document, "axes": self.axes, **beside, "points": points})
         return plain
 
 
@@ -115,10 +117,11 @@ def parse_sweep(
     if not swept:
         message = "nothing is swept: give KEY=V1,V2 or a sweep section, or type gradflow run"
         raise InputError(Problem(message, "sweep", document.source))
-    points, left_out = _points(_unswept(document), _layers(section, given), swept, base)
+    layers = _layers(section, given)
+    points, left_out = _points(_unswept(document), layers, swept, base)
     for sentence in left_out:
         tell(sentence)
-    return Sweep({axis.key: axis.values for axis in swept}, tuple(points))
+    return Sweep({axis.key: axis.values for axis in swept}, tuple(points), _beside(layers, swept))
 
 
 def _once(given: Sequence[Axis]) -> list[Axis]:
@@ -149,6 +152,16 @@ def _layers(section: Sequence[Axis], given: Sequence[Axis]) -> list[Axis]:
     targets = {axis.target for axis in given}
     kept = [axis for axis in section if axis.target not in targets or axis.places[0][0] == COMMAND_LINE]
     return [*kept, *(axis for axis in given if axis.path != SECTION)]
+
+
+def _beside(layers: Sequence[Axis], swept: Sequence[Axis]) -> dict[str, Any]:
+    """What was typed for keys below an axis, which a value of the axis would wipe out of a config."""
+    above = {axis.target for axis in swept}
+    return {
+        axis.key: axis.values[0]
+        for axis in layers
+        if axis.target not in above and any(axis.path[: len(path)] == path for path in above)
+    }
 
 
 def _unswept(document: Document) -> Draft:

@@ -55,6 +55,11 @@ def test_losses_that_are_not_finite_are_kept_without_a_warning() -> None:
     assert evaluation_of(curves_until(record, 10), INFO).loss_test == (300.5, None)
 
 
+def test_r2_of_targets_that_are_all_the_same_is_none() -> None:
+    found = training_result({**recording(0, 10), "r2_train": np.full((2, 2), np.nan)}, 10, OUTCOME, INFO)
+    assert found.r2_train_initial is found.r2_train_final is None
+
+
 def test_curves_are_means_over_networks_at_few_enough_steps() -> None:
     found = evaluation_of(curves_until(recording(0, 4, 10), 10), INFO)
     assert (found.steps, found.loss_train, found.accuracy_train) == ((0, 4, 10), (200.5, 204.5, 210.5), ())

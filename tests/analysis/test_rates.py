@@ -63,6 +63,14 @@ def test_steps_that_overshoot_and_end_high_are_ten_times_shorter(end: float) -> 
     assert rate(0.3, 0.01, end, SPIKE) == 0.03
 
 
+@pytest.mark.parametrize(("lr", "moved", "advised"), [(0.3, 2.0, 0.002), (1.0, 0.2, 0.05)])
+def test_steps_that_overshoot_are_as_short_as_the_first_updates_ask_for(
+    lr: float, moved: float, advised: float
+) -> None:
+    assert rate(lr, moved, 2.0, SPIKE) == rate(lr, moved, 2.0) == advised
+    assert rate(lr, moved, 2.0, SPIKE, BLOW_UP) == lr / 10  # nothing is known of what a blow-up would ask
+
+
 @pytest.mark.parametrize("end", [0.001, 0.1, 0.45])
 def test_first_steps_that_spike_and_then_train_well_are_left_alone(end: float) -> None:
     assert rate(0.3, 0.01, end, SPIKE) is None

@@ -219,6 +219,17 @@ def test_a_loss_that_shoots_up_spikes(epoch: int) -> None:
     assert found.value > found.threshold == 3.0
 
 
+def test_a_spike_has_a_value_and_a_loss_that_is_not_finite_is_none() -> None:
+    record = healthy()
+    record["loss"][29], record["loss"][30] = 0.0, 8.0
+    record["loss"][20:29] = 0.0
+    (found,) = symptoms(record)
+    assert (found.name, found.step) == ("loss-spiking", 30)
+    assert np.isfinite(found.value)
+    record["loss"][30:] = np.inf
+    assert "loss-spiking" not in [one.name for one in symptoms(record)]
+
+
 @pytest.mark.parametrize(("first", "epoch"), [(0, 1), (50, 1), (50, 2), (50, 12)])
 def test_a_loss_that_goes_up_and_down_swings(first: int, epoch: int) -> None:
     record = healthy()

@@ -2,13 +2,14 @@
 
 import errno
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.faults.checks import tidy, told, whole
 from tests.faults.commands import ROOT, Warm, gradflow
-from tests.programs import needs_root
+from tests.programs import needs_root, program
 
 SERIAL = ["sweep", "net.yaml", "seed=0,1,2", "--json", "--quiet", "--executor", "serial"]
 SWEEP = [*SERIAL[:-2], "--workers", "3"]
@@ -84,6 +85,16 @@ def test_a_cluster_without_sockets_is_one_line(folder: Path, odd: str) -> None:
     done = gradflow(folder, *SWEEP, "--executor", "dask", under=under)
     assert done.code == 1
     told(done, "--executor dask: no cluster can be started here", "Operation not permitted")
+    tidy(folder / "runs")
+
+
+@needs_root
+def test_a_cluster_without_a_network_is_one_line_at_once(folder: Path) -> None:
+    start = time.monotonic()
+    done = gradflow(folder, *SWEEP, "--executor", "dask", under=[program("unshare"), "--net"])
+    assert done.code == 1
+    told(done, "--executor dask: no cluster can be started here", "Network is unreachable")
+    assert time.monotonic() - start < 30  # two tries of 30 s each were the cluster's own
     tidy(folder / "runs")
 
 

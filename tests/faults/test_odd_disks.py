@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -81,6 +82,44 @@ def test_a_crowd_on_a_disk_without_locks_computes_a_run_once(odd: str, folder: P
     assert sum("trained in" in done.err for done in ended) == 1
     assert len(whole(folder / "runs")) == 1
     tidy(folder / "runs")
+
+
+def test_one_process_at_a_time_sees_to_the_locks_of_a_disk_without_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    (tmp_path / "user's").touch()
+    inside = []
+
+    def enter() -> None:
+        with locks.folder_locked(tmp_path):
+            inside.append("second")
+
+    second = Thread(target=enter)
+    with locks.folder_locked(tmp_path):
+        second.start()
+        second.join(0.2)
+        inside.append("first")
+    second.join()
+    assert inside == ["first", "second"]
+
+
+def test_a_lock_that_was_made_while_a_dead_one_was_looked_at_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = locked_by(tmp_path, f"{2**22 + 1} {os.uname().nodename} 7")
+
+    def replaced(looked_at: Path) -> bool:
+        looked_at.unlink()
+        looked_at.write_text("of another\n")
+        return True
+
+    monkeypatch.setattr(locks, "is_free", replaced)
+    locks.remove_if_free(path)
+    assert path.read_text() == "of another\n"
 
 
 @needs_root

@@ -244,6 +244,11 @@ def test_keys_and_values_that_cannot_be_drawn_are_refused(
         over_keys(phases, x, y, value)
 
 
+def test_a_run_given_twice_has_no_place_of_its_own_in_a_map(phases: list[Run]) -> None:
+    with pytest.raises(InputError, match=r"2 runs share .*: name fewer runs, for they differ in nothing$"):
+        over_keys([*phases, phases[0]], "sigma_w", "sigma_b", "c")
+
+
 def test_a_figure_without_data_says_what_it_needs(healthy: Run) -> None:
     with pytest.raises(InputError, match="several depths"):
         draw("depth-law", [healthy])

@@ -1,14 +1,16 @@
 """The headline of a flow: dead networks first, the one layer that decides, intervals that stay above 0."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gradflow.analysis.summary import Flow, Flows, TrainingResult, Weakest
+from gradflow.analysis.summary import Evaluation, Flow, Flows, TrainingResult, Weakest
 from gradflow.report import headlines, sentences, terminal
 from gradflow.report.page import Table
 from gradflow.report.pages import run_page
+from gradflow.store.outside import read_norms, run_of
 from tests.report.examples import flow, summary
 from tests.report.test_pages import PIPE, words
 
@@ -58,9 +60,11 @@ def test_one_layer_that_makes_the_verdict_is_in_its_sentence() -> None:
         "vanishing: layer 31 alone passes 0.0040 of the gradient; without it c = 0.97 ± 0.02"
     )
     assert headlines.weakest_sentence(made) == (
-        "One layer decides: layer 31 alone passes 0.0040, by the slopes of layer 31 (the others' spread "
-        "reaches to 0.35); without it c = 0.97 ± 0.02, then stable."
+        "One layer decides: layer 31, by the slopes of layer 31 (the others' spread reaches to 0.35); "
+        "without it stable."
     )
+    said = words(run_page(summary(flow=Flows(made, made))))
+    assert said.count("alone passes") == said.count("without it c") == 1
 
 
 def test_one_layer_of_a_gradient_that_vanishes_anyway_is_told_after_the_verdict() -> None:
@@ -97,6 +101,7 @@ def test_a_wide_interval_of_c_is_told_by_its_ends_with_c_beside() -> None:
         ((2.31, 2.2, 1.9, 2.5), "vanishing", ""),  # within its spread
         ((2.31, 2.31, None, None), "vanishing", ""),
         ((2.31, 0.12, 0.1, 0.14), "stable", ""),
+        ((2.31, 0.12, 0.1, 0.14), "undetermined", ""),
         ((None, None, None, None), "vanishing", ""),
         ((None, 0.1, None, None), "vanishing", ""),
     ],
@@ -113,3 +118,39 @@ def test_a_network_that_learnt_says_so_beside_a_final_verdict(
         assert any(
             line.startswith(f"After 100 steps {verdict}") and said in line for line in page.split("\n")
         )
+
+
+@pytest.mark.parametrize(
+    ("guesses", "learnt"),
+    [
+        ({"accuracy_train_final": 0.11}, False),
+        ({"accuracy_train_final": 0.20}, False),
+        ({"accuracy_train_final": 0.35}, True),
+        ({"r2_train_final": 0.03}, False),
+        ({"r2_train_final": 0.6}, True),
+    ],
+)
+def test_a_loss_that_falls_to_that_of_guessing_has_taught_nothing(
+    guesses: dict[str, float], learnt: bool
+) -> None:
+    result = TrainingResult(100, 2.5, 2.302, 2.301, 2.303, **guesses)  # type: ignore[arg-type]
+    evaluation = Evaluation(majority_train=0.2)
+    made = summary(flow=Flows(flow(), flow(0.8, step=100)), training=result, evaluation=evaluation)
+    assert ("all the same the loss fell" in words(run_page(made))) == learnt
+
+
+def test_norms_that_are_not_finite_are_told_once(tmp_path: Path) -> None:
+    file = tmp_path / "norms.csv"
+    rows = [f"{step},{layer},{0.5 * layer}" for step in range(2) for layer in range(1, 9)]
+    rows[10] = "1,3,nan"
+    file.write_text("\n".join(["step,layer,norm", *rows]))
+    run = run_of(read_norms(file, "delta"), "norms", file)
+    assert words(run_page(run.summary)).count("nan at layer 3") == 1
+
+
+def test_a_verdict_that_training_leaves_word_for_word_is_not_told_twice() -> None:
+    reason = "all 4 networks are dead: in the first of them no gradient passes layer 3"
+    first = replace(flow(), c=None, verdict="dead", reason=reason)
+    said = words(run_page(summary(flow=Flows(first, replace(first, step=20)))))
+    assert said.count("all 4 networks are dead") == 1
+    assert "After 20 steps still dead" in said

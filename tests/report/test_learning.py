@@ -73,6 +73,7 @@ def test_an_older_run_names_its_minibatches_and_the_remedy() -> None:
         ({"of_test": 0}, "on the same 1,024 of 1,438 training samples"),
         ({"samples_test": 100, "of_train": 1024},
          "on all 1,024 training and the same 100 of 359 held-out samples"),
+        ({"samples_train": 1, "of_train": 1, "of_test": 0}, "on the one training sample"),
     ],
 )  # fmt: skip
 def test_what_was_evaluated_is_said(changes: dict[str, int], words: str) -> None:

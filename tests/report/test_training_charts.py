@@ -1,10 +1,13 @@
 """The curves of what was learnt: which samples each is over, and of how many runs."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from gradflow.report.charts import document, draw, run_charts
+from gradflow.report.charts.base import LEFT
+from gradflow.report.charts.picture import picture
 from gradflow.store import Run, open_run
 from gradflow.store.execute import execute
 from tests.report.runs import rows_of
@@ -42,6 +45,17 @@ def test_a_run_s_losses_are_drawn_over_training_held_out_and_minibatches(folder:
     rows = rows_of(document(run_charts(run)["loss"]))
     minibatches = [row["value"] for row in rows if row.get("part") == "minibatches"]
     assert minibatches == pytest.approx(run["loss"].mean(axis=1), rel=1e-5)
+
+
+@pytest.mark.parametrize("width", [2.5, 3.3, 5.0])
+def test_the_legend_of_the_losses_ends_within_the_figure(folder: Path, width: float) -> None:
+    drawing = picture(draw("loss", [made(folder, CLASSES)]), ".svg", width).decode()
+    entry = (
+        r"translate\(([\d.]+),[\d.]+\)\"><path[^>]* d=\"M0,0h([\d.]+)v[\d.]+h[^>]*><g><g class=\"mark-symbol"
+    )
+    entries = [(float(left), float(wide)) for left, wide in re.findall(entry, drawing)]
+    assert len(entries) == 3
+    assert max(left + wide for left, wide in entries) < width * 96 - LEFT
 
 
 def test_an_accuracy_is_drawn_beside_the_largest_class(folder: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from gradflow.analysis.compare import compare
+from gradflow.errors import RunError
 from gradflow.report.charts import run_charts
 from gradflow.report.compare_pages import compare_page
 from gradflow.report.listing import line_of, ls_page
@@ -49,6 +50,21 @@ def test_it_loads_with_its_digest_its_numbers_and_no_evaluated_loss(tmp_path: Pa
     assert training.evaluations == 0
     assert older.summary.evaluation.steps == ()
     assert execute(small(CLASSES), tmp_path).reused
+
+
+def test_it_opens_after_its_summary_was_sealed_anew(tmp_path: Path) -> None:
+    run = execute(small(CLASSES), tmp_path)
+    make_older(run.path)
+    for _ in range(2):
+        found = execute(small(CLASSES), tmp_path)
+        assert found.reused
+        assert open_run(run.path).is_sealed
+        assert open_run(run.path).config == found.config
+        assert open_run(run.path)["loss"].shape == run["loss"].shape
+    config = run.path / "config.yaml"
+    config.write_text(config.read_text().replace("stable_decades: 1.0", "stable_decades: 1.5"))
+    with pytest.raises(RunError, match="not the config that the run was saved with"):
+        _ = open_run(run.path).config
 
 
 def test_its_report_names_the_minibatches_and_the_remedy(pair: tuple[Run, Run]) -> None:

@@ -206,3 +206,9 @@ def test_devices_pipes_and_open_files_without_a_name_are_refused(tmp_path: Path,
         for name in ("fifo", "null", "zero", "open"):
             assert refusal(tmp_path / name, force=force) == "is not a regular file: name another"
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+
+
+def test_a_link_into_a_folder_that_is_not_there_names_that_folder(tmp_path: Path) -> None:
+    (tmp_path / "link.md").symlink_to("nowhere/report.md")
+    with pytest.raises(InputError, match=r"the folder .*nowhere does not exist"):
+        write_output(tmp_path / "link.md", "text")

@@ -13,6 +13,7 @@ from gradflow.config import axes, parse_config
 from gradflow.data.generated import Gaussian
 from gradflow.errors import InputError
 from gradflow.store.save import config_text
+from gradflow.store.sweeps import swept_axes
 from gradflow.sweep import points
 from gradflow.sweep.points import Sweep, label, load_sweep, parse_sweep
 from gradflow.yaml_file import parse
@@ -278,13 +279,20 @@ def test_parse_and_load_agree(tmp_path: Path) -> None:
         ("init=orthogonal,{name: gaussian, sigma_w: 1.5},he_normal", "depth=2,3"),
         ("activation=relu,leaky_relu", "optimizer=adam,sgd", "seed=7"),
         ("init=gaussian", "init.sigma_w=1,1e-5", "clip_norm=null,0.5"),
+        ("optimizer=sgd,adam", "lr=0.3"),
+        ("init.gain=1.2", "init=he_normal,orthogonal"),
+        ("activation=relu,leaky_relu", "bias.value=0.1", "bias=constant"),
+        ("training={steps: 3},{steps: 4}", "batch_size=8", "lr=0.3", "seeds=3"),
     ],
 )
 def test_the_command_to_sweep_again_names_the_same_points(overrides: tuple[str, ...], tmp_path: Path) -> None:
     sweep = small(*overrides)
     file = tmp_path / "config.yaml"
     file.write_text(config_text(sweep.points[0].config))
-    words = shlex.split(sweep_command(str(tmp_path), json.loads(json.dumps(sweep.axes))))
+    folder = tmp_path / "runs" / sweep.id
+    folder.mkdir(parents=True)
+    (folder / "sweep.json").write_text(json.dumps(sweep.document()))
+    words = shlex.split(sweep_command(str(tmp_path), swept_axes(folder)))
     assert words[:3] == ["gradflow", "sweep", str(file)]
     assert words[-2:] == ["--runs-dir", str(tmp_path.parent.parent)]
     again = load_sweep(file, words[3:-2])

@@ -146,9 +146,15 @@ def _legend(names: Collection[str], **symbol: Any) -> alt.Legend | None:
     """The names in as many columns as there is room for; no legend of one name."""
     if len(names) < 2:
         return None
+    return alt.Legend(
+        columns=_columns(names), labelExpr=WRAPPED, symbolSize=80, symbolLimit=MOST, **symbol, **LEGEND
+    )
+
+
+def _columns(names: Collection[str]) -> dict[str, str]:
+    """How many names stand beside each other in a legend."""
     wide = f"({LETTER} * {max(map(len, names))} + {SYMBOL + GAP})"
-    columns = {"expr": f"max(1, floor({ROOM} / {wide}))"}
-    return alt.Legend(columns=columns, labelExpr=WRAPPED, symbolSize=80, symbolLimit=MOST, **symbol, **LEGEND)
+    return {"expr": f"max(1, floor({ROOM} / {wide}))"}
 
 
 def room(width: str, letter: float) -> list[dict[str, Any]]:
@@ -161,7 +167,8 @@ def room(width: str, letter: float) -> list[dict[str, Any]]:
 
 def dashes(names: Sequence[str]) -> alt.StrokeDash:
     """Solid, dashed or dotted for each name of the field `part`."""
-    legend = alt.Legend(symbolType="stroke", symbolSize=300, symbolStrokeWidth=2, **LEGEND)
+    stroke: dict[str, Any] = {"symbolType": "stroke", "symbolSize": 300, "symbolStrokeWidth": 2}
+    legend = alt.Legend(columns=_columns(names), **stroke, **LEGEND)
     scale = alt.Scale(domain=list(names), range=DASHES[: len(names)])
     return alt.StrokeDash("part", type="nominal", scale=scale, legend=legend)
 

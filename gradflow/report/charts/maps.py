@@ -167,7 +167,8 @@ def _cells(summaries: Sequence[Summary], across: str, up: str, value: str) -> li
     if most > 1:
         others = [key for key in axes_of(summaries) if key not in (across, up)]
         where = f"{across} {shared[0]}, {up} {shared[1]}"
-        raise InputError(f"{most} runs share {where}: name fewer runs, for {', '.join(others)} differ too")
+        why = f"for {', '.join(others)} differ too" if others else "for they differ in nothing"
+        raise InputError(f"{most} runs share {where}: name fewer runs, {why}")
     return rows
 
 
