@@ -14,6 +14,7 @@ import time
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from gradflow.errors import Problem, RunError
 from gradflow.interrupts import raise_waiting
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 60.0  # seconds that one waits for what takes another a moment, such as to publish
 AGAIN = 0.01  # seconds from one try to the next
+NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK}  # from a disk that has none
 
 _held: set[int] = set()  # descriptors of this process
 _addresses: dict[int, Socket] = {}  # by the descriptor of the folder that each stands for
@@ -102,23 +104,50 @@ def _take(path: Path, what: Path) -> int:
         _require_free(path, what)
         try:
             _remove_left(path)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
+            descriptor = _made(path)
         except FileExistsError:
             continue  # another machine was faster, or another process where nobody is kept
         except FileNotFoundError:
             path.parent.mkdir(exist_ok=True)  # another machine found the folder empty
             continue
-        _held.add(descriptor)
-        try:
-            _flock(descriptor, path)
-            os.pwrite(descriptor, myself().line(), 0)
-        except BaseException:
-            path.unlink(missing_ok=True)
-            _close(descriptor)
-            raise
         if _is_still(path, descriptor):
             return descriptor
-        _close(descriptor)  # taken for one that was left, before its owner stood in it
+        _close(descriptor)
+
+
+def _made(path: Path) -> int:
+    """A new lock in which its owner stands from its first moment, for without one it looks like a left one.
+
+    FileExistsError if there is a lock.
+    """
+    own = path.with_name(f".{os.getpid()}-{crc32(os.uname().nodename.encode()):08x}.lock")
+    own.unlink(missing_ok=True)
+    descriptor = os.open(own, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
+    _held.add(descriptor)
+    try:
+        _flock(descriptor, own)
+        os.pwrite(descriptor, myself().line(), 0)
+        _name(own, path)
+    except BaseException:
+        if _is_still(path, descriptor):
+            path.unlink(missing_ok=True)
+        _close(descriptor)
+        raise
+    finally:
+        own.unlink(missing_ok=True)
+    return descriptor
+
+
+def _name(own: Path, path: Path) -> None:
+    """Give a file its name unless that is taken; where a disk has no links, in a moment if not at once."""
+    try:
+        os.link(own, path)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        os.rename(own, path)
 
 
 def _release(path: Path, descriptor: int) -> None:

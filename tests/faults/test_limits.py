@@ -19,10 +19,10 @@ NOBODY = 65534
 
 @pytest.mark.parametrize("files", [8, 16])
 def test_workers_for_which_no_file_is_left_are_one_line(folder: Path, files: int) -> None:
-    done = gradflow(folder, *SWEEP, under=["prlimit", f"--nofile={files}"])
+    done = gradflow(folder, *SWEEP, under=[program("prlimit"), f"--nofile={files}"])
     assert done.code == 1
     told(done, "--executor processes: no worker can be started", "Too many open files", "--executor serial")
-    assert gradflow(folder, *SERIAL, under=["prlimit", f"--nofile={files}"]).code == 0
+    assert gradflow(folder, *SERIAL, under=[program("prlimit"), f"--nofile={files}"]).code == 0
     assert len(whole(folder / "runs")) == 3
 
 
@@ -64,7 +64,7 @@ def test_a_worker_that_may_start_no_thread_computes(folder: Path) -> None:
 
 @pytest.mark.parametrize("megabytes", [20, 40, 60, 100])
 def test_libraries_for_which_there_is_no_memory_are_one_line(folder: Path, megabytes: int) -> None:
-    done = gradflow(folder, "run", "net.yaml", under=["prlimit", f"--as={megabytes * 1000 * 1024}"])
+    done = gradflow(folder, "run", "net.yaml", under=[program("prlimit"), f"--as={megabytes * 1000 * 1024}"])
     assert done.code == 1
     (line,) = done.err.splitlines()
     assert line.startswith(
@@ -99,6 +99,6 @@ def test_a_cluster_without_a_network_is_one_line_at_once(folder: Path) -> None:
 
 
 def test_a_cluster_without_files_is_one_line(folder: Path) -> None:
-    done = gradflow(folder, *SWEEP, "--executor", "dask", under=["prlimit", "--nofile=20"])
+    done = gradflow(folder, *SWEEP, "--executor", "dask", under=[program("prlimit"), "--nofile=20"])
     assert done.code == 1
     told(done, "--executor dask: a cluster needs 72 open files and 20 are allowed", "ulimit -n 72")

@@ -5,7 +5,10 @@ import fcntl
 import json
 import os
 import shutil
+import subprocess
+import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
@@ -252,3 +255,22 @@ def test_capitals_replace_nothing_on_a_disk_that_does_not_tell_them(
     assert whole(folder / "runs") == before
     assert odd_warm(folder, *RUN, *force, environment=odd).code == 0
     tidy(folder / "runs")
+
+
+def test_a_lock_names_its_owner_from_its_first_moment(tmp_path: Path) -> None:
+    """Or another machine, whose `flock` does not reach here, would take it for one that was left."""
+    code = f"""
+from contextlib import suppress
+from pathlib import Path
+from gradflow.store.partial import claim
+for _ in range(400):
+    with claim(Path({str(tmp_path)!r}), {ID!r}):
+        pass
+"""
+    lock, seen = tmp_path / ".partial" / f"{ID}.lock", set()
+    with subprocess.Popen([sys.executable, "-c", code]) as taking:
+        while taking.poll() is None:
+            with suppress(OSError):
+                seen.add(lock.read_bytes())
+    assert taking.returncode == 0
+    assert {content.split()[:1] == [str(taking.pid).encode()] for content in seen} == {True}

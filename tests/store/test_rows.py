@@ -1,9 +1,6 @@
 """Rows for comparisons: what a whole summary would give, though most of summary.json is not read."""
 
 import json
-import time
-import timeit
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -95,16 +92,6 @@ def test_a_row_of_a_forged_summary_is_that_of_the_recording(run: Run, keys: list
     place[keys[-1]] = value
     seal(run.path, document)
     assert read_row(open_run(run.path)) == expected
-
-
-def test_a_row_takes_less_time_than_to_parse_the_whole_of_its_summary(tmp_path: Path) -> None:
-    found = execute(small("depth=200"), tmp_path)
-    text = (found.path / "summary.json").read_text()
-
-    def least(call: Callable[[], object]) -> float:
-        return min(timeit.repeat(call, timer=time.process_time, number=20, repeat=9))
-
-    assert least(lambda: read_row(found)) < least(lambda: json.loads(text))
 
 
 def test_a_damaged_run_is_one_problem_and_the_others_are_read(run: Run, tmp_path: Path) -> None:
