@@ -32,7 +32,7 @@ MOST = 1024  # samples of a part
 SHARE = 0.1  # of the training's products that evaluations may take, the first and the last apart
 FORWARD = 1 / 3  # of a step's products are those of its pass forward
 SOONEST = 20  # steps from one evaluation to the next, or the calls count that are no products
-ROOM = 4 << 20  # bytes of buffers that evaluations may have of their own
+ROOM = 4 << 20  # bytes that evaluations may have of their own
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +104,7 @@ class Evaluator:
         return step % self.every == 0 or step == self.steps
 
     def measure(self, forward: Forward) -> Curves:
-        """Each of `names`, (S,), of the networks as they are. Overwrites the buffers of `forward`."""
+        """Each of `names`, (S,), of the networks as they are. Overwrites the memory of `forward`."""
         losses, hits = self._samples(forward)
         found, start = {}, 0
         for part in self.parts:
@@ -142,14 +142,14 @@ class Evaluator:
 
     def _samples(self, forward: Forward) -> tuple[Array, Array]:
         """The loss of each evaluated sample, part after part, and whether its class is guessed, (S, n)."""
-        buffers, start = forward.buffers, 0
-        losses, hits = np.empty((2, buffers.shape.seeds, self.samples))
+        memory, start = forward.memory, 0
+        losses, hits = np.empty((2, memory.shape.seeds, self.samples))
         for pieces in self.passes:
             own = slice(start, start := min(start + self.batch, self.samples))
             for part, rows, to in pieces:
-                buffers.x[:, to, :-1], buffers.y[:, to] = part.x[rows], part.y[rows]
+                memory.x[:, to, :-1], memory.y[:, to] = part.x[rows], part.y[rows]
             outputs, kept = forward(record=False), slice(own.stop - own.start)
-            found, _ = self.loss.delta(outputs, forward.targets, buffers.delta_out, forward.exponent)
+            found, _ = self.loss.delta(outputs, forward.targets, memory.delta_out, forward.exponent)
             losses[:, own] = found[:, kept]
             if self.data.classes:
                 hits[:, own] = outputs.argmax(axis=1)[:, kept] == self.labels[own]
@@ -168,7 +168,7 @@ def _pieces(parts: Sequence[Part], start: int, batch: int) -> list[Piece]:
 
 
 def pass_size(shape: Shape, size: int, samples: int) -> int:
-    """Samples of one pass: a training batch or, where that is few, as many as ROOM holds buffers for.
+    """Samples of one pass: a training batch or, where that is few, as many as fit into ROOM.
 
     Of numbers of `size` bytes; a pass of few samples takes hardly longer than that of one.
     """

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.nn.buffers import A1, A2, DB2, DW2, STEP2, W2, Z2, Buffers
 from gradflow.nn.elementwise import least, most
+from gradflow.nn.memory import Memory
 from gradflow.nn.optimizers import Optimizer
+from gradflow.nn.tally import SUMS, VALUES
 
 Array = NDArray[Any]
 Recording = dict[str, NDArray[np.float64]]
@@ -30,56 +31,62 @@ _LOSSY = {np.dtype(np.float32): 1e-3, np.dtype(np.float64): 1e-9}
 
 
 class Recorder:
-    """The rows of one block of steps for the S networks that share `buffers`."""
+    """The rows of one block of steps for the S networks that share `memory`."""
 
-    def __init__(self, buffers: Buffers, optimizer: Optimizer, rows: int) -> None:
-        shape = buffers.shape
+    def __init__(self, memory: Memory, optimizer: Optimizer, rows: int) -> None:
+        shape = memory.shape
         layers, s, b = shape.depth, shape.seeds, shape.batch
-        self.buffers, self.optimizer, self.sums = buffers, optimizer, buffers.sums
-        self.raw = np.empty((rows, 7, layers, s))
+        self.memory, self.optimizer, self.tally = memory, optimizer, memory.tally
+        self.parts = len(memory.model.parts)
+        self.raw = np.empty((rows, len(SUMS), layers, s))
         self.counts = np.empty((rows, 2, layers, s))
-        self.logs = np.empty((rows, 2 * layers + 1, s, 1))  # ln of the squared norms, mean over samples
+        # ln of the squared norms at every boundary, mean over samples
+        self.logs = np.empty((rows, memory.model.boundaries, s, 1))
         self.zeros = np.zeros((rows, layers, s))
         self.exponents = np.zeros_like(self.raw, np.int64)  # of what was squared or summed
+        self.sums, self.sum_exponents = (
+            {name: array[:, i] for i, name in enumerate(SUMS)} for array in (self.raw, self.exponents)
+        )
         self.loss = np.empty((rows, s))
         self.log_share = np.empty((rows, s))
-        self.work = np.empty_like(buffers.sums.all_norms)
-        self.mean = np.full(b, 1 / b, buffers.dtype)
+        self.work = memory.arrays["logs"]
+        self.mean = np.full(b, 1 / b, memory.dtype)
         self.std: dict[tuple[int, int, int], float] = {}
         self.dirty = np.zeros(rows, bool)
 
     def row(self, r: int, log_share: Array) -> None:
         """Keep what the last pass left as row r; exp(log_share), (S,), of the gradient was used."""
-        sums, buffers = self.sums, self.buffers
-        self.raw[r] = sums.raw
-        self.counts[r] = sums.counts
-        self.loss[r] = sums.loss
+        tally = self.tally
+        self.raw[r] = tally.raw
+        self.counts[r] = tally.counts
+        self.loss[r] = tally.loss
         self.log_share[r] = log_share
-        np.log(sums.all_norms, out=self.work)
+        np.log(tally.norms, out=self.work)
         np.vecdot(self.work, self.mean, out=self.logs[r])
-        if sums.scaled:
-            self.logs[r] += 2 * LN2 * np.add.reduce(sums.all_exponents, axis=-1) / self.mean.size
-        if sums.scaled or buffers.forward_scaled or sums.exact:
+        if tally.scaled:
+            self.logs[r] += 2 * LN2 * np.add.reduce(tally.exponents, axis=-1) / self.mean.size
+        if self.memory.scaled or tally.exact:
             self._keep_exponents(r)
         if not least(self.logs[r]) > -inf:
             self._leave_out_zeros(r)
         self._mend_std(r)
 
     def _keep_exponents(self, r: int) -> None:
-        exponents = self.exponents[r]
-        exponents.fill(0)
-        exponents[[Z2, A1, A2]] = self.buffers.exponent[:-1]
-        exponents[[DW2, DB2]] = self.sums.gradient_exponent
-        for place, (value, exponent) in self.sums.exact.items():
-            self.raw[r][place] = value
-            exponents[place] += exponent
+        self.exponents[r].fill(0)
+        for name in VALUES:
+            self.sum_exponents[name][r] = self.memory.exponent[:-1]
+        for name, exponent in zip(("dw2", "db2"), self.tally.gradient_exponent, strict=True):
+            self.sum_exponents[name][r] = exponent
+        for (name, layer, seed), (value, own) in self.tally.exact.items():
+            self.sums[name][r, layer, seed] = value
+            self.sum_exponents[name][r, layer, seed] += own
         self.dirty[r] = True
 
     def _leave_out_zeros(self, r: int) -> None:
         """A sample with a zero delta at any layer leaves all logs of its row, so that factors still add."""
-        logs = 0.0 + self.work[:, :, 0] + 2 * LN2 * self.sums.all_exponents[:, :, 0]  # (2L + 1, S, B)
-        layers = self.buffers.shape.depth
-        zero = np.isneginf(logs[1:-1:2])  # of delta, from the first layer to the last
+        logs = 0.0 + self.work[:, :, 0] + 2 * LN2 * self.tally.exponents[:, :, 0]  # (boundaries, S, B)
+        layers = self.memory.shape.depth
+        zero = np.isneginf(logs[: -1 : self.parts])  # of delta, from the first layer to the last
         self.zeros[r] = zero.sum(axis=-1)
         self.dirty[r] = True
         for seed in np.flatnonzero(zero.any(axis=(0, 2))):  # the others keep their bits
@@ -89,43 +96,49 @@ class Recorder:
 
     def _mend_std(self, r: int) -> None:
         """Where E a^2 - (E a)^2 has lost its digits or the range: the deviation from the mean, in float64."""
-        size = self.buffers.shape.width * self.buffers.shape.batch
-        total, square = self.raw[r, A1], self.raw[r, A2]
-        lossy = ~(total * total <= (1 - _LOSSY[self.buffers.dtype]) * size * square) | np.isinf(square)
+        size = self.memory.shape.width * self.memory.shape.batch
+        total, square = self.sums["a1"][r], self.sums["a2"][r]
+        lossy = ~(total * total <= (1 - _LOSSY[self.memory.dtype]) * size * square) | np.isinf(square)
         if most(lossy):  # np.any takes five times as long
             for layer, seed in np.argwhere(lossy):
-                self.std[r, int(layer), int(seed)] = _deviation(self.buffers.a[layer, seed, :-1])
+                self.std[r, int(layer), int(seed)] = _deviation(self.memory.a[layer, seed, :-1])
 
     def flush(self, rows: int) -> Recording:
         """The first `rows` rows as the arrays of recording.npz, (rows, layers, S), and `loss` (rows, S)."""
-        raw, exponents = self.raw[:rows], self.exponents[:rows]
-        logs, batch = self.logs[:rows, :, :, 0] / 2, log(self.buffers.shape.batch)
-        log_u, log_delta, log_out = logs[:, :-1:2], logs[:, 1:-1:2], logs[:, -1:]
-        above = np.concatenate([log_delta[:, 1:], log_out], axis=1)
-        units = self.buffers.shape.width * self.buffers.shape.batch
-        mean = raw[:, A1] / units
-        log_dw = self._log_norm(rows, DW2) - batch
+        logs, batch = self.logs[:rows, :, :, 0] / 2, log(self.memory.shape.batch)
+        units = self.memory.shape.width * self.memory.shape.batch
+        mean = self.sums["a1"][:rows] / units
+        log_dw = self._log_norm(rows, "dw2") - batch
         block = {
             "loss": self.loss[:rows].copy(),
-            "log_delta_norm": log_delta.copy(),
+            "log_delta_norm": logs[:, : -1 : self.parts].copy(),
             "log_weight_grad_norm": log_dw,
-            "log_bias_grad_norm": self._log_norm(rows, DB2) - batch,
-            "log_weight_factor": log_u - above,
-            "log_slope_factor": log_delta - log_u,
-            "q": np.ldexp(raw[:, Z2] / units, 2 * exponents[:, Z2]),
-            "activation_mean": np.ldexp(mean, exponents[:, A1]),
-            "activation_std": np.ldexp(self._std(rows, mean), exponents[:, A2]),
+            "log_bias_grad_norm": self._log_norm(rows, "db2") - batch,
+            **self._factors(logs),
+            "q": np.ldexp(self.sums["z2"][:rows] / units, 2 * self.sum_exponents["z2"][:rows]),
+            "activation_mean": np.ldexp(mean, self.sum_exponents["a1"][:rows]),
+            "activation_std": np.ldexp(self._std(rows, mean), self.sum_exponents["a2"][:rows]),
             "saturated": self.counts[:rows, 0] / units,
-            "dead": self.counts[:rows, 1] / self.buffers.shape.width,
-            "update_ratio": np.exp(self._log_step(rows, log_dw) - self._log_norm(rows, W2)),
+            "dead": self.counts[:rows, 1] / self.memory.shape.width,
+            "update_ratio": np.exp(self._log_step(rows, log_dw) - self._log_norm(rows, "w2")),
             "zero_delta": self.zeros[:rows].copy(),
         }
         self._reset()
         return block
 
+    def _factors(self, logs: Array) -> Recording:
+        """ln of what each kind of part multiplies ||delta|| by between a layer and the one above it."""
+        steps: Array = logs[:, :-1] - logs[:, 1:]
+        factors: Recording = {}
+        for j, factor in enumerate(self.memory.model.factors):
+            name = f"log_{factor}_factor"
+            own = steps[:, j :: self.parts]
+            factors[name] = factors[name] + own if name in factors else own
+        return factors
+
     def _std(self, rows: int, mean: Array) -> Array:
-        units = self.buffers.shape.width * self.buffers.shape.batch
-        std: Array = np.sqrt(np.maximum(self.raw[:rows, A2] / units - mean**2, 0))
+        units = self.memory.shape.width * self.memory.shape.batch
+        std: Array = np.sqrt(np.maximum(self.sums["a2"][:rows] / units - mean**2, 0))
         for place, value in self.std.items():
             if place[0] < rows:
                 std[place] = value
@@ -135,10 +148,10 @@ class Recorder:
         """ln of the norm of the weights' step; for plain SGD it is lr times the gradient's."""
         if self.optimizer.proportional:
             return log_dw + log(self.optimizer.lr) + self.log_share[:rows, None, :]
-        return self._log_norm(rows, STEP2)
+        return self._log_norm(rows, "step2")
 
-    def _log_norm(self, rows: int, quantity: int) -> Array:
-        log_norm: Array = np.log(self.raw[:rows, quantity]) / 2 + LN2 * self.exponents[:rows, quantity]
+    def _log_norm(self, rows: int, name: str) -> Array:
+        log_norm: Array = np.log(self.sums[name][:rows]) / 2 + LN2 * self.sum_exponents[name][:rows]
         return log_norm
 
     def _reset(self) -> None:

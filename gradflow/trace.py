@@ -13,9 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.data import Data
-from gradflow.nn.buffers import Buffers
 from gradflow.nn.gradcheck import Check, check
+from gradflow.nn.memory import Memory
 from gradflow.nn.network import Network
+from gradflow.nn.parts.base import Part
+from gradflow.nn.parts.dense import bias, weights
+from gradflow.nn.tally import Tally
 from gradflow.recording import Recorder
 from gradflow.training import Batches, Plan
 
@@ -75,35 +78,32 @@ def trace(plan: Plan, data: Data) -> Chain:
 
 
 def _chain(plan: Plan, data: Data, sample: int) -> Chain:
-    shape = replace(plan.shape(data), batch=1)
-    buffers = Buffers(shape, plan.activation, np.dtype(plan.dtype))
-    network = Network(shape, plan.activation, plan.loss, plan.optimizer, buffers, block=plan.block)
-    network.parameters.draw(range(plan.seed, plan.seed + 1), plan.init, plan.bias)
-    buffers.x[0, :, :-1], buffers.y[0] = data.x[sample], data.y[sample]
-    recorder = Recorder(buffers, plan.optimizer, 1)
+    model = plan.model(data, batch=1)
+    memory = Memory(model, np.dtype(plan.dtype))
+    network = Network(memory, plan.optimizer)
+    model.draw(network.parameters, range(plan.seed, plan.seed + 1))
+    memory.x[0, :, :-1], memory.y[0] = data.x[sample], data.y[sample]
+    recorder = Recorder(memory, plan.optimizer, 1)
     network.forward(record=True)
     network.backward(record=True, update=False)
     recorder.row(0, network.log_share)
     row = {name: array[0, ..., 0] for name, array in recorder.flush(1).items()}
-    chain = Chain(sample, float(row["loss"]), _log10_out(buffers), _links(row))
-    if not shape.features == shape.width == shape.outputs == 1:
+    chain = Chain(sample, float(row["loss"]), _log10_out(memory.tally), _links(row))
+    if not model.shape.features == model.shape.width == model.shape.outputs == 1:
         return chain
-    x, y = float(buffers.x[0, 0, 0]), float(buffers.y[0, 0, 0])
-    return replace(chain, x=x, y=y, neurons=_neurons(plan, network, x, y))
+    x, y = float(memory.x[0, 0, 0]), float(memory.y[0, 0, 0])
+    return replace(chain, x=x, y=y, neurons=_neurons(network, x, y))
 
 
 def check_gradients(plan: Plan, data: Data) -> Check:
     """Backpropagation through the network of `plan.seed`, as drawn, against the complex step."""
     rows = _first_batch(plan, data)[:CHECKED]
-    x, y = data.x[rows], data.y[rows]
-    return check(
-        plan.shape(data), plan.activation, plan.loss, plan.init, plan.bias, x, y, plan.seed, plan.block
-    )
+    return check(plan.model(data), data.x[rows], data.y[rows], plan.seed)
 
 
-def _log10_out(buffers: Buffers) -> float:
+def _log10_out(tally: Tally) -> float:
     """log10 of ||delta_out||, from the engine: factors of 0 below it do not tell it."""
-    square, exponent = buffers.sums.out_norm.item(), buffers.sums.out_exponent.item()
+    square, exponent = tally.out_norm.item(), tally.out_exponent.item()
     return (log(square) / 2 + exponent * log(2)) / LN10 if square else -inf
 
 
@@ -119,25 +119,32 @@ def _links(row: dict[str, Array]) -> tuple[Link, ...]:
     )
 
 
-def _neurons(plan: Plan, network: Network, x: float, y: float) -> tuple[Neuron, ...]:
-    """Forward then back, one multiplication at a time."""
-    inputs, passed = [np.array([x])], []
-    for layer, p in enumerate(network.parameters):
-        w, b = p[0, :, 0].astype(np.float64)
-        z = w * inputs[-1] + b
-        hidden = layer < plan.depth
-        inputs.append(plan.activation.phi(z) if hidden else z)
-        passed.append((w, b, z, plan.activation.derivative(z) if hidden else np.ones(1)))
-    upstream, neurons = np.empty((1, 1)), []
-    plan.loss.delta(inputs[-1][None], np.array([[y]]), upstream)
-    u = upstream[0]
-    for layer in range(len(passed), 0, -1):
-        w, b, z, slope = passed[layer - 1]
-        delta = u * slope
-        scalars = (w, b, z, inputs[layer], slope, delta, delta * inputs[layer - 1], delta)
-        neurons.append(Neuron(layer, *(float(np.ravel(v)[0]) for v in scalars)))
-        u = w * delta
+def _neurons(network: Network, x: float, y: float) -> tuple[Neuron, ...]:
+    """Forward then back, one part at a time, in float64."""
+    a, delta, layers, neurons = np.array([[x]]), np.empty((1, 1)), [], []
+    for p, parts in zip(network.parameters, network.model.layers, strict=True):
+        tensor, values = p[0].astype(np.float64), [np.vstack([a, np.ones((1, 1))])]
+        for part in parts:
+            values.append(part.value(tensor, values[-1]))
+        layers.append((tensor, parts, values))
+        a = values[-1]
+    network.model.loss.delta(a, np.array([[y]]), delta)
+    for number in range(len(layers), 0, -1):
+        neuron, delta = _neuron(number, *layers[number - 1], delta)
+        neurons.append(neuron)
     return tuple(reversed(neurons))
+
+
+def _neuron(
+    layer: int, p: Array, parts: tuple[Part, ...], values: list[Array], delta: Array
+) -> tuple[Neuron, Array]:
+    """A layer in scalars from the delta behind it, and the delta below it; `values` has its input first."""
+    slope = np.ones((1, 1))
+    for part, at in reversed(list(zip(parts, values, strict=False))[1:]):
+        slope, delta = part.vjp(p, at, slope), part.vjp(p, at, delta)
+    below, z = values[:2]
+    scalars = weights(p), bias(p), z, values[-1], slope, delta, delta * below[0], delta
+    return Neuron(layer, *(v.item() for v in scalars)), parts[0].vjp(p, below, delta)
 
 
 def _first_batch(plan: Plan, data: Data) -> Array:

@@ -20,9 +20,11 @@ from gradflow.evaluation import (
     most_evaluations,
 )  # fmt: skip
 from gradflow.nn.activations import Activation
-from gradflow.nn.buffers import Buffers
+from gradflow.nn.blocks import BLOCKS
 from gradflow.nn.initializers import Initializer
 from gradflow.nn.losses import Loss
+from gradflow.nn.memory import Memory
+from gradflow.nn.model import Model
 from gradflow.nn.network import Network
 from gradflow.nn.optimizers import Optimizer
 from gradflow.nn.parameters import Shape
@@ -62,6 +64,12 @@ class Plan:
         """The sizes of `seeds` networks side by side on this data."""
         batch = min(self.batch_size, data.samples)
         return Shape(data.features, self.width, self.depth, data.outputs, batch, self.readout, seeds)
+
+    def model(self, data: Data, seeds: int = 1, batch: int | None = None) -> Model:
+        """The networks before they are drawn; `batch` is another number of samples at once."""
+        shape, block = self.shape(data, seeds), BLOCKS[self.block]()
+        shape = shape if batch is None else replace(shape, batch=batch)
+        return Model(shape, self.activation, self.loss, self.init, self.bias, block)
 
 
 @dataclass(frozen=True)
@@ -108,7 +116,7 @@ class Batches:
 class _Group:
     """Networks that take their steps together: their batches, engine, recorder and evaluator.
 
-    `wide` are the buffers that they are evaluated in.
+    `wide` is the memory that they are evaluated in.
     """
 
     def __init__(
@@ -116,36 +124,33 @@ class _Group:
         plan: Plan,
         data: Data,
         seeds: range,
-        buffers: Buffers,
-        wide: Buffers,
+        memory: Memory,
+        wide: Memory,
         evaluator: Evaluator,
         rows: int,
     ) -> None:
-        shape = plan.shape(data, len(seeds))
-        self.plan, self.buffers, self.seeds = plan, buffers, seeds
-        self.network = Network(
-            shape, plan.activation, plan.loss, plan.optimizer, buffers, plan.clip_norm, plan.block
-        )
-        self.network.parameters.draw(seeds, plan.init, plan.bias)
-        self.batches = [Batches(seed, data.samples, shape.batch) for seed in seeds]
-        self.recorder = Recorder(buffers, plan.optimizer, rows)
+        self.plan, self.memory, self.seeds = plan, memory, seeds
+        self.network = Network(memory, plan.optimizer, plan.clip_norm)
+        memory.model.draw(self.network.parameters, seeds)
+        self.batches = [Batches(seed, data.samples, memory.shape.batch) for seed in seeds]
+        self.recorder = Recorder(memory, plan.optimizer, rows)
         self.evaluator = evaluator
-        self.forward = self.network.forward if wide is buffers else self.network.through(wide)
+        self.forward = self.network.forward if wide is memory else self.network.through(wide)
 
     def run(self, first: int, rows: int, x: Array, y: Array) -> tuple[Recording, list[Curves]]:
         """Rows first..first + rows - 1 of the record, and the evaluations that are due in between.
 
         An update follows every row but the run's last.
         """
-        network, buffers, evaluated = self.network, self.buffers, []
+        network, memory, evaluated = self.network, self.memory, []
         for r in range(rows):
             t = first + r
             if self.evaluator.is_due(t):
                 evaluated.append(self.evaluator.measure(self.forward))
             for seed, batches in enumerate(self.batches):
                 indices = batches.indices(t)
-                np.take(x, indices, axis=0, out=buffers.x[seed], mode="clip")
-                np.take(y, indices, axis=0, out=buffers.y[seed], mode="clip")
+                np.take(x, indices, axis=0, out=memory.x[seed], mode="clip")
+                np.take(y, indices, axis=0, out=memory.y[seed], mode="clip")
             network.forward(record=True)
             network.backward(record=True, update=t < self.plan.steps)
             self.recorder.row(r, network.log_share)
@@ -176,18 +181,18 @@ class Training:
             self._groups = list(self._networks(groups, shape.batch))
 
     def _networks(self, groups: list[range], batch: int) -> Iterator[_Group]:
-        """The groups; those of one size share their buffers, and those for evaluations."""
+        """The groups; those of one size share their memory, and that for evaluations."""
         sizes, evaluator = {len(seeds) for seeds in groups}, self._evaluator
-        own = wide = {size: self._buffers(size, batch) for size in sizes}
+        own = wide = {size: self._memory(size, batch) for size in sizes}
         if evaluator.batch != batch:
-            wide = {size: self._buffers(size, evaluator.batch) for size in sizes}
+            wide = {size: self._memory(size, evaluator.batch) for size in sizes}
         for seeds in groups:
             size = len(seeds)
             yield _Group(self.plan, self.data, seeds, own[size], wide[size], evaluator, self._rows)
 
-    def _buffers(self, seeds: int, batch: int) -> Buffers:
-        plan, shape = self.plan, replace(self.plan.shape(self.data, seeds), batch=batch)
-        return Buffers(shape, plan.activation, np.dtype(plan.dtype), plan.clip_norm is not None)
+    def _memory(self, seeds: int, batch: int) -> Memory:
+        plan, model = self.plan, self.plan.model(self.data, seeds, batch)
+        return Memory(model, np.dtype(plan.dtype), plan.clip_norm is not None)
 
     def __iter__(self) -> Iterator[Progress]:
         rows = self.plan.steps + 1

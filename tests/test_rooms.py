@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,14 @@ def test_imports_go_down_only(path: Path) -> None:
         if module.startswith("gradflow."):
             below = room_of(module)
             assert below == room or FLOOR[below] < FLOOR[room], f"{room} may not see {module}"
+
+
+def test_no_imports_go_round_in_a_circle_by_types_either() -> None:
+    modules = {name_of(path) for path in FILES}
+    graph = {name_of(path): imports_of(path) & modules for path in FILES}
+    for module, found in graph.items():  # a package is not meant where a module of it is imported
+        graph[module] = {below for below in found if not any(each.startswith(f"{below}.") for each in found)}
+    assert len(list(TopologicalSorter(graph).static_order())) == len(modules)
 
 
 @pytest.mark.parametrize(

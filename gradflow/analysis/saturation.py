@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.nn.activations import Activation
-from gradflow.nn.blocks import SATURATED
+from gradflow.nn.parts.activate import SATURATED
 
 Array = NDArray[Any]
 

@@ -7,6 +7,7 @@ import os
 import numpy as np
 
 from gradflow.data import Data
+from gradflow.nn.memory import layout, layout_bytes
 from gradflow.training import STACKED_SEEDS, STACKED_WIDTH, Plan, record_bytes
 
 UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
@@ -15,16 +16,13 @@ UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 def memory_bytes(plan: Plan, data: Data) -> int:
     """Bytes of a run's networks and of its record, a lower bound.
 
-    Networks: seeds (1 + slots) parameters, one layer of gradients (all if they are clipped together), and
-    (2 W + 1) B activations and slopes a layer of the networks that train as one stack. Record: float64.
+    Networks: seeds (1 + slots) parameters, and the arrays of a pass over those that are trained side by side.
+    Record: float64.
     """
     stack = min(plan.seeds, STACKED_SEEDS) if plan.width <= STACKED_WIDTH else 1
-    shape = plan.shape(data, stack)
-    kept = plan.seeds * (1 + plan.optimizer.slots) * shape.parameters
-    gradients = stack * (shape.parameters if plan.clip_norm else (plan.width + 1) * plan.width)
-    activations = stack * plan.depth * (2 * plan.width + 1) * shape.batch
-    network = np.dtype(plan.dtype).itemsize * (kept + gradients + activations)
-    return network + record_bytes(plan)
+    model, dtype = plan.model(data, stack), np.dtype(plan.dtype)
+    kept = plan.seeds * (1 + plan.optimizer.slots) * model.shape.parameters * dtype.itemsize
+    return kept + layout_bytes(layout(model, dtype, plan.clip_norm is not None)) + record_bytes(plan)
 
 
 def physical_memory() -> int:

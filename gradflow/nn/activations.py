@@ -14,15 +14,7 @@ import numpy as np
 from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 
-from gradflow.nn.elementwise import (
-    expm1,
-    minus_abs,
-    number,
-    scratch_like,
-    sigmoid,
-    tanh,
-    zeros_like,
-)
+from gradflow.nn.elementwise import Work, expm1, minus_abs, number, sigmoid, tanh
 from gradflow.nn.erf import erf, erfc, normal_cdf
 
 Array = NDArray[Any]
@@ -51,19 +43,20 @@ class Activation:
     exact_quick: ClassVar[bool] = False  # quick_derivative loses no digits where units saturate
     steepest: ClassVar[float] = 1.0  # max |phi'|, the unit of "saturated"
     borrowed_step: ClassVar[bool] = False  # value's complex branch contains phi': check that by itself
+    compares: ClassVar[bool] = False  # reads `work.zeros`, which are a whole layer's then
     tail_sign: ClassVar[int] = 1  # of phi' where it has almost vanished
     kinks: ClassVar[tuple[float, ...]] = ()  # the z where phi is not smooth: quadrature must split there
 
-    def value(self, z: Array, out: Array, kept: Array) -> None:
-        """a = phi(z) into `out`; may leave in `kept` what quick_derivative reads (neither may be z)."""
+    def value(self, z: Array, out: Array, work: Work) -> None:
+        """a = phi(z) into `out`; may leave in `work.kept` what quick_derivative reads (neither may be z)."""
         raise NotImplementedError(self.name)
 
     def derivative(self, z: Array) -> Array:
         """phi'(z) of a real z as a new array, accurate relative to itself however saturated z is."""
         raise NotImplementedError(self.name)
 
-    def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
-        """phi' into `out` (not `kept`), to rounding of the steepest slope; z is not read if `from_output`."""
+    def quick_derivative(self, z: Array, a: Array, work: Work, out: Array) -> None:
+        """phi' into `out` (not `work.kept`), to rounding of the steepest; z is not read if `from_output`."""
         raise NotImplementedError(self.name)
 
     def log_tail(self, z: Array) -> Array:
@@ -86,7 +79,7 @@ class Activation:
     def phi(self, z: Array) -> Array:
         """phi(z) as a new array: `value` for those who hold no buffers."""
         out = np.empty_like(z)
-        self.value(z, out, np.empty_like(z))
+        self.value(z, out, Work.like(z))
         return out
 
 
@@ -98,13 +91,13 @@ class Linear(Activation):
     homogeneous = True
     exact_quick = True
 
-    def value(self, z: Array, out: Array, kept: Array) -> None:
+    def value(self, z: Array, out: Array, work: Work) -> None:
         np.copyto(out, z)
 
     def derivative(self, z: Array) -> Array:
         return np.ones_like(z)
 
-    def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
+    def quick_derivative(self, z: Array, a: Array, work: Work, out: Array) -> None:
         out.fill(1)
 
 
@@ -114,8 +107,8 @@ class Tanh(Activation):
 
     name = "tanh"
 
-    def value(self, z: Array, out: Array, kept: Array) -> None:
-        tanh(z, out, kept)
+    def value(self, z: Array, out: Array, work: Work) -> None:
+        tanh(z, out, work.kept)
 
     def derivative(self, z: Array) -> Array:
         e = np.exp(-2 * np.abs(z))  # 1 - tanh^2 is 0 beyond |z| = 19
@@ -126,7 +119,7 @@ class Tanh(Activation):
         tail: Array = log(4.0) - 2 * np.abs(z)
         return tail
 
-    def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
+    def quick_derivative(self, z: Array, a: Array, work: Work, out: Array) -> None:
         np.multiply(a, a, out=out)
         np.subtract(number(1, z.dtype), out, out=out)
 
@@ -138,8 +131,8 @@ class Sigmoid(Activation):
     name = "sigmoid"
     steepest = 0.25
 
-    def value(self, z: Array, out: Array, kept: Array) -> None:
-        sigmoid(z, out, kept)
+    def value(self, z: Array, out: Array, work: Work) -> None:
+        sigmoid(z, out, work.kept)
 
     def derivative(self, z: Array) -> Array:
         e = np.exp(-np.abs(z))
@@ -149,7 +142,7 @@ class Sigmoid(Activation):
     def log_tail(self, z: Array) -> Array:
         return -np.abs(z)
 
-    def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
+    def quick_derivative(self, z: Array, a: Array, work: Work, out: Array) -> None:
         np.subtract(number(1, z.dtype), a, out=out)
         np.multiply(out, a, out=out)
 
@@ -163,15 +156,16 @@ class Relu(Activation):
     flat = True
     binary = True
     exact_quick = True
+    compares = True
     kinks = (0.0,)
 
-    def value(self, z: Array, out: Array, kept: Array) -> None:
-        np.maximum(z, zeros_like(z), out=out)
+    def value(self, z: Array, out: Array, work: Work) -> None:
+        np.maximum(z, work.zeros, out=out)
 
     def derivative(self, z: Array) -> Array:
         return (z > 0).astype(z.dtype)
 
-    def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
+    def quick_derivative(self, z: Array, a: Array, work: Work, out: Array) -> None:
         np.greater(a, number(0, z.dtype), out=out, casting="unsafe")
 
 
@@ -190,7 +184,7 @@ class LeakyRelu(Activation):
         """Slope 0 below 0 is relu."""
         return self.slope == 0
 
-    def value(self, z: Array, out: Array, kept: Array) -> None:
+    def value(self, z: Array, out: Array, work: Work) -> None:
         np.multiply(z, number(self.slope, z.dtype), out=out)
         np.maximum(out, z, out=out)
 
@@ -198,7 +192,7 @@ class LeakyRelu(Activation):
         slope: Array = np.where(z > 0, z.dtype.type(1), z.dtype.type(self.slope))
         return slope
 
-    def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
+    def quick_derivative(self, z: Array, a: Array, work: Work, out: Array) -> None:
         np.greater(a, number(0, z.dtype), out=out, casting="unsafe")
         np.maximum(out, number(self.slope, z.dtype), out=out)
 
@@ -208,6 +202,7 @@ class Elu(Activation):
     """phi(z) = z above 0, alpha (exp(z) - 1) below (Clevert et al. 2016)."""
 
     name = "elu"
+    compares = True
     kinks = (0.0,)
     alpha: Annotated[float, Gt(0.0)] = 1.0
 
@@ -216,8 +211,8 @@ class Elu(Activation):
         """The larger of the two slopes that meet at 0."""
         return max(1.0, self.alpha)
 
-    def value(self, z: Array, out: Array, kept: Array) -> None:
-        _elu(z, 1.0, self.alpha, out, kept)
+    def value(self, z: Array, out: Array, work: Work) -> None:
+        _elu(z, 1.0, self.alpha, out, work)
 
     def derivative(self, z: Array) -> Array:
         slope: Array = np.where(z > 0, z.dtype.type(1), z.dtype.type(self.alpha) * np.exp(np.minimum(z, 0)))
@@ -227,8 +222,8 @@ class Elu(Activation):
         tail: Array = log(self.alpha) + z
         return tail
 
-    def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
-        _elu_slope(a, 1.0, self.alpha, kept, out)
+    def quick_derivative(self, z: Array, a: Array, work: Work, out: Array) -> None:
+        _elu_slope(a, 1.0, self.alpha, work, out)
 
 
 @dataclass(frozen=True)
@@ -236,13 +231,14 @@ class Selu(Activation):
     """phi(z) = lambda elu(z; alpha), the self-normalizing constants (Klambauer et al. 2017, eq. 2)."""
 
     name = "selu"
+    compares = True
     kinks = (0.0,)
     scale: ClassVar[float] = 1.0507009873554805
     alpha: ClassVar[float] = 1.6732632423543772
     steepest = scale * alpha
 
-    def value(self, z: Array, out: Array, kept: Array) -> None:
-        _elu(z, self.scale, self.scale * self.alpha, out, kept)
+    def value(self, z: Array, out: Array, work: Work) -> None:
+        _elu(z, self.scale, self.scale * self.alpha, out, work)
 
     def derivative(self, z: Array) -> Array:
         bent = z.dtype.type(self.scale * self.alpha) * np.exp(np.minimum(z, 0))
@@ -253,8 +249,8 @@ class Selu(Activation):
         tail: Array = log(self.scale * self.alpha) + z
         return tail
 
-    def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
-        _elu_slope(a, self.scale, self.scale * self.alpha, kept, out)
+    def quick_derivative(self, z: Array, a: Array, work: Work, out: Array) -> None:
+        _elu_slope(a, self.scale, self.scale * self.alpha, work, out)
 
 
 @dataclass(frozen=True)
@@ -268,8 +264,8 @@ class Gelu(Activation):
     steepest = 1.128904  # at z = sqrt 2
     borrowed_step = True
 
-    def value(self, z: Array, out: Array, kept: Array) -> None:
-        np.multiply(z, normal_cdf(z, kept, out), out=out)
+    def value(self, z: Array, out: Array, work: Work) -> None:
+        np.multiply(z, normal_cdf(z, work.kept, out), out=out)
 
     def derivative(self, z: Array) -> Array:
         z = np.clip(z, -200, 200)  # beyond, the slope is 0 or 1 to any precision, and inf * 0 would be nan
@@ -283,13 +279,13 @@ class Gelu(Activation):
         tail: Array = -x * x / 2 - log(2 * pi) / 2 + np.log(x - 1 / x + 1 / x**3 - 3 / x**5)
         return tail
 
-    def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
+    def quick_derivative(self, z: Array, a: Array, work: Work, out: Array) -> None:
         np.multiply(z, z, out=out)
         np.multiply(out, number(-0.5, z.dtype), out=out)
         np.exp(out, out=out)
         np.multiply(out, z, out=out)
         np.multiply(out, number(1 / sqrt(2 * pi), z.dtype), out=out)
-        np.add(out, kept, out=out)
+        np.add(out, work.kept, out=out)
 
 
 @dataclass(frozen=True)
@@ -302,8 +298,8 @@ class Silu(Activation):
     tail_sign = -1
     steepest = 1.099839  # at z = 2.3994
 
-    def value(self, z: Array, out: Array, kept: Array) -> None:
-        np.multiply(z, sigmoid(z, kept, out), out=out)
+    def value(self, z: Array, out: Array, work: Work) -> None:
+        np.multiply(z, sigmoid(z, work.kept, out), out=out)
 
     def derivative(self, z: Array) -> Array:
         z = np.clip(z, -1e5, 1e5)  # beyond, exp(-|z|) is 0 in any precision, and inf * 0 would be nan
@@ -316,10 +312,10 @@ class Silu(Activation):
         tail: Array = z + np.log(-1 - z)
         return tail
 
-    def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
-        np.subtract(number(1, z.dtype), kept, out=out)
+    def quick_derivative(self, z: Array, a: Array, work: Work, out: Array) -> None:
+        np.subtract(number(1, z.dtype), work.kept, out=out)
         np.multiply(out, a, out=out)
-        np.add(out, kept, out=out)
+        np.add(out, work.kept, out=out)
 
 
 @dataclass(frozen=True)
@@ -329,12 +325,12 @@ class Softplus(Activation):
     name = "softplus"
     exact_quick = True
 
-    def value(self, z: Array, out: Array, kept: Array) -> None:
+    def value(self, z: Array, out: Array, work: Work) -> None:
         minus_abs(z, out)
         np.exp(out, out=out)
         np.log1p(out, out=out)
-        np.maximum(z, 0, out=kept)
-        np.add(out, kept, out=out)
+        np.maximum(z, 0, out=work.kept)
+        np.add(out, work.kept, out=out)
 
     def derivative(self, z: Array) -> Array:
         e = np.exp(-np.abs(z))
@@ -344,7 +340,7 @@ class Softplus(Activation):
     def log_tail(self, z: Array) -> Array:
         return z
 
-    def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
+    def quick_derivative(self, z: Array, a: Array, work: Work, out: Array) -> None:
         np.negative(a, out=out)
         np.expm1(out, out=out)
         np.negative(out, out=out)
@@ -357,7 +353,7 @@ class Softsign(Activation):
     name = "softsign"
     kinks = (0.0,)
 
-    def value(self, z: Array, out: Array, kept: Array) -> None:
+    def value(self, z: Array, out: Array, work: Work) -> None:
         minus_abs(z, out)
         np.subtract(1, out, out=out)
         np.divide(z, out, out=out)
@@ -369,7 +365,7 @@ class Softsign(Activation):
         tail: Array = -2 * np.log1p(np.abs(z))
         return tail
 
-    def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
+    def quick_derivative(self, z: Array, a: Array, work: Work, out: Array) -> None:
         np.abs(a, out=out)
         np.subtract(1, out, out=out)
         np.multiply(out, out, out=out)
@@ -385,14 +381,14 @@ class HardTanh(Activation):
     exact_quick = True
     kinks = (-1.0, 1.0)
 
-    def value(self, z: Array, out: Array, kept: Array) -> None:
+    def value(self, z: Array, out: Array, work: Work) -> None:
         np.maximum(z, -1, out=out)
         np.minimum(out, 1, out=out)
 
     def derivative(self, z: Array) -> Array:
         return (np.abs(z) < 1).astype(z.dtype)
 
-    def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
+    def quick_derivative(self, z: Array, a: Array, work: Work, out: Array) -> None:
         np.abs(a, out=out)
         np.less(out, 1, out=out, casting="unsafe")
 
@@ -407,8 +403,8 @@ class Erf(Activation):
     steepest = 2 / sqrt(pi)
     borrowed_step = True
 
-    def value(self, z: Array, out: Array, kept: Array) -> None:
-        erf(z, out, scratch=kept)
+    def value(self, z: Array, out: Array, work: Work) -> None:
+        erf(z, out, scratch=work.kept)
 
     def derivative(self, z: Array) -> Array:
         slope: Array = np.exp(-z * z) * z.dtype.type(2 / sqrt(pi))
@@ -418,7 +414,7 @@ class Erf(Activation):
         tail: Array = log(2 / sqrt(pi)) - z * z
         return tail
 
-    def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
+    def quick_derivative(self, z: Array, a: Array, work: Work, out: Array) -> None:
         np.multiply(z, z, out=out)
         np.negative(out, out=out)
         np.exp(out, out=out)
@@ -434,34 +430,36 @@ class Sin(Activation):
     exact_quick = True
     signed = True
 
-    def value(self, z: Array, out: Array, kept: Array) -> None:
+    def value(self, z: Array, out: Array, work: Work) -> None:
         np.sin(z, out=out)
 
     def derivative(self, z: Array) -> Array:
         return np.cos(z)
 
-    def quick_derivative(self, z: Array, a: Array, kept: Array, out: Array) -> None:
+    def quick_derivative(self, z: Array, a: Array, work: Work, out: Array) -> None:
         np.cos(z, out=out)
 
 
-def _elu(z: Array, above: float, below: float, out: Array, scratch: Array) -> None:
+def _elu(z: Array, above: float, below: float, out: Array, work: Work) -> None:
     """`above` z where z > 0, else `below` (exp(z) - 1)."""
+    scratch, zeros = work
     if z.dtype == np.float32:
-        np.minimum(z, zeros_like(z), out=scratch)
-        expm1(scratch, out, scratch_like(z))
+        np.minimum(z, zeros, out=scratch)
+        expm1(scratch, out)
     else:
         np.minimum(z, 0, out=out)
         np.expm1(out, out=out)
     np.multiply(out, number(below, z.dtype), out=out)
-    np.maximum(z, zeros_like(z), out=scratch)
+    np.maximum(z, zeros, out=scratch)
     if above != 1:
         np.multiply(scratch, number(above, z.dtype), out=scratch)
     np.add(out, scratch, out=out)
 
 
-def _elu_slope(a: Array, above: float, below: float, scratch: Array, out: Array) -> None:
+def _elu_slope(a: Array, above: float, below: float, work: Work, out: Array) -> None:
     """`above` where a > 0, else a + `below`."""
-    np.minimum(a, zeros_like(a), out=out)
+    scratch, zeros = work
+    np.minimum(a, zeros, out=out)
     np.add(out, number(below, a.dtype), out=out)
     if above != below:
         np.greater(a, number(0, a.dtype), out=scratch, casting="unsafe")

@@ -1,4 +1,4 @@
-"""What the engine computes array by array: constants, scratch, extremes, and what activations are made of.
+"""What the engine computes array by array: constants, extremes, and what activations are made of.
 
 NumPy's single-precision tanh looks coefficients up one by one on processors without AVX-512. There
 tanh(x / 4) = x (r1 / (x^2 + p1) + r2 / (x^2 + p2)), fitted to 1.3e-8 on |x| <= 9.1, is doubled twice by
@@ -8,7 +8,7 @@ tanh(2u) = 2 t / (1 + t^2): passes over arrays that are in cache, in which no er
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,26 +24,16 @@ def number(value: float, dtype: Any) -> Array:
     return constant
 
 
-@lru_cache(maxsize=64)
-def _zeros(shape: tuple[int, ...], dtype: Any) -> Array:
-    zeros = np.zeros(shape, dtype)
-    zeros.setflags(write=False)
-    return zeros
+class Work(NamedTuple):
+    """What an activation works with besides z and a: arrays that belong to the pass which calls it."""
 
+    kept: Array  # of z's shape: scratch, in which `value` may leave what the slope is read from
+    zeros: Array  # to compare with, of a shape that broadcasts: np.maximum takes a scalar a third longer
 
-@lru_cache(maxsize=64)
-def _scratch(shape: tuple[int, ...], dtype: Any, which: int) -> Array:
-    return np.empty(shape, dtype)
-
-
-def zeros_like(x: Array) -> Array:
-    """Zeros to compare with: np.maximum takes an array three times as fast as a scalar."""
-    return _zeros(x.shape, x.dtype)
-
-
-def scratch_like(x: Array, which: int = 0) -> Array:
-    """A buffer that means nothing between two calls; another one for another `which`."""
-    return _scratch(x.shape, x.dtype, which)
+    @classmethod
+    def like(cls, z: Array) -> Work:
+        """For those who hold no buffers."""
+        return cls(np.empty_like(z), np.zeros((), z.dtype))
 
 
 def least(x: Array) -> float:
@@ -77,12 +67,12 @@ def tanh(x: Array, out: Array, scratch: Array) -> Array:
     return _passes(x, out, scratch, 1, (1, 0.25))
 
 
-def _quarter_tanh(x: Array, out: Array, scratch: Array) -> Array:
+def _quarter_tanh(x: Array, out: Array) -> Array:
     """tanh(x / 4) in the same way."""
     if not _has_passes(x):
         np.multiply(x, number(0.25, x.dtype), out=out)
         return np.tanh(out, out=out)
-    return _passes(x, out, scratch, 4, (0.25,))
+    return _passes(x, out, np.empty_like(x), 4, (0.25,))
 
 
 def half_tanh(x: Array, out: Array, scratch: Array) -> Array:
@@ -101,13 +91,16 @@ def sigmoid(z: Array, out: Array, scratch: Array) -> Array:
     return np.add(out, number(0.5, z.dtype), out=out)
 
 
-def expm1(z: Array, out: Array, scratch: Array) -> Array:
-    """exp(z) - 1 for z <= 0 as u / (1/2 - u/2)^2, u = tanh(z / 4): np.expm1 takes four times as long."""
-    _quarter_tanh(z, out, scratch)
-    np.multiply(out, number(-0.5, z.dtype), out=scratch)
-    np.add(scratch, number(0.5, z.dtype), out=scratch)
-    np.multiply(scratch, scratch, out=scratch)
-    return np.divide(out, scratch, out=out)
+def expm1(z: Array, out: Array) -> Array:
+    """exp(z) - 1 for z <= 0, which is spent, as u / (1/2 - u/2)^2, u = tanh(z / 4).
+
+    np.expm1 takes four times as long.
+    """
+    _quarter_tanh(z, out)
+    np.multiply(out, number(-0.5, z.dtype), out=z)
+    np.add(z, number(0.5, z.dtype), out=z)
+    np.multiply(z, z, out=z)
+    return np.divide(out, z, out=out)
 
 
 def minus_abs(z: Array, out: Array) -> None:
@@ -145,10 +138,10 @@ def _passes(x: Array, out: Array, square: Array, scale: int, offsets: tuple[floa
 
 
 def clipped(x: Array, limit: float, square: Array) -> Array:
-    """x within +-limit, a buffer where x itself is not, and its square into `square`."""
+    """x within +-limit, a new array where x itself is not, and its square into `square`."""
     np.multiply(x, x, square)
     if not most(square) < limit * limit:
-        x = np.clip(x, -limit, limit, out=scratch_like(x, 1))
+        x = np.clip(x, -limit, limit)
         np.multiply(x, x, square)
     return x
 

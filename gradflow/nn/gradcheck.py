@@ -13,14 +13,12 @@ from numpy.typing import NDArray
 
 from gradflow.errors import InputError, Problem
 from gradflow.nn.activations import Activation
-from gradflow.nn.buffers import Buffers
 from gradflow.nn.complex_step import Directions, Reference, norm, ratio
-from gradflow.nn.initializers import Initializer
-from gradflow.nn.losses import Loss
+from gradflow.nn.memory import Memory
+from gradflow.nn.model import Model
 from gradflow.nn.network import Network
 from gradflow.nn.optimizers import Optimizer, Scale
-from gradflow.nn.parameters import Shape
-from gradflow.nn.stacks import Stack
+from gradflow.nn.parts.dense import bias, weights
 from gradflow.streams import Purpose, stream
 
 Array = NDArray[Any]
@@ -95,41 +93,31 @@ class _Gradient(Optimizer):
         g.fill(0)
 
 
-def check(
-    shape: Shape,
-    activation: Activation,
-    loss: Loss,
-    init: Initializer,
-    bias: float,
-    x: Array,
-    y: Array,
-    seed: int = 0,
-    block: str = "plain",
-) -> Check:
+def check(model: Model, x: Array, y: Array, seed: int = 0) -> Check:
     """Check the gradient of the initial network of `seed` on one batch, x (B, features) and y (B, outputs).
 
     Always in float64. InputError where a gradient or the loss leaves float64: nothing to compare with.
     """
-    shape = replace(shape, batch=len(x), seeds=1)
-    buffers = Buffers(shape, activation, np.float64)
-    network = Network(shape, activation, loss, _Gradient(1.0), buffers, block=block)
-    network.parameters.draw(range(seed, seed + 1), init, bias)
+    model = replace(model, shape=replace(model.shape, batch=len(x), seeds=1))
+    memory = Memory(model, np.float64)
+    network = Network(memory, _Gradient(1.0))
+    model.draw(network.parameters, range(seed, seed + 1))
     drawn = [p[0].copy() for p in network.parameters]
-    buffers.x[0, :, :-1], buffers.y[0] = x, y
+    memory.x[0, :, :-1], memory.y[0] = x, y
     with np.errstate(all="ignore"):
         network.forward(record=True)
-        reference = Reference(network, drawn, activation, y.T.astype(np.float64))
+        reference = Reference(network, drawn, y.T.astype(np.float64))
         network.backward(record=True)
         gradients = _gradients(network)
-        forward_error = reference.forward_error(float(buffers.sums.loss[0]))
+        forward_error = reference.forward_error(float(memory.tally.loss[0]))
         tensors = tuple(_check_tensors(reference, gradients, seed))
         forward, backward = _seconds(network)
     return Check(
         forward_error=forward_error,
-        slope_error=slope_error(activation) if activation.borrowed_step else None,
+        slope_error=slope_error(model.activation) if model.activation.borrowed_step else None,
         layers=tensors,
         reference_passes=reference.passes,
-        parameters=shape.parameters,
+        parameters=model.shape.parameters,
         forward_seconds=forward,
         backward_seconds=backward,
     )
@@ -159,8 +147,8 @@ class _Tensors:
 def _gradients(network: Network) -> list[_Tensors]:
     """As an update gets them, or, where those have left float64, with their exponents."""
     summed, used = network.state
-    stacks = [stack for stacks in network.stacks for stack in stacks]
-    exponents = np.concatenate([_exponents(stack) for stack in [*stacks, *_readout(network)]], axis=1)
+    exponents = np.concatenate([run.exponent[:, :, 0] for run in network.all_runs], axis=1)
+    exponents *= network.memory.scaled
     return [
         _Tensors(update[0], (0, 0))
         if _holds(update[0])
@@ -171,17 +159,8 @@ def _gradients(network: Network) -> list[_Tensors]:
 
 def _holds(gradient: Array) -> bool:
     """Whether W's and b's part, each, have their digits in float64."""
-    largest = [float(np.abs(part).max()) for part in (gradient[:-1], gradient[-1])]
+    largest = [float(np.abs(part).max()) for part in (weights(gradient), bias(gradient))]
     return all(HELD < each < inf for each in largest)
-
-
-def _readout(network: Network) -> list[Stack]:
-    return [] if network.readout is None else [network.readout]
-
-
-def _exponents(stack: Stack) -> Array:
-    """Of dW and db of each layer, (2, k)."""
-    return stack.exponent[:, :, 0] * stack.scaled
 
 
 def _check_tensors(reference: Reference, gradients: list[_Tensors], seed: int) -> Iterator[TensorCheck]:

@@ -2,172 +2,143 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
-from math import log
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.nn import exact
-from gradflow.nn.activations import Activation
-from gradflow.nn.blocks import BLOCKS, Plain
-from gradflow.nn.buffers import Buffers
-from gradflow.nn.losses import Loss
+from gradflow.nn.chunk import Chunk
+from gradflow.nn.memory import Memory, gradient
 from gradflow.nn.optimizers import Optimizer
-from gradflow.nn.parameters import Parameters, Shape
-from gradflow.nn.scaling import RANGES
-from gradflow.nn.stacks import Stack
+from gradflow.nn.parameters import Parameters
+from gradflow.nn.parts.base import Call, Span
+from gradflow.nn.parts.dense import Dense
+from gradflow.nn.updates import Run, Tensors, update_clipped
 
 Array = NDArray[Any]
 
 
 class Forward:
-    """The pass forward of S networks, over as many samples as `buffers` are made for."""
+    """The pass forward of S networks, over as many samples as `memory` is made for."""
 
-    def __init__(self, p: Parameters, buffers: Buffers, activation: Activation, block: str) -> None:
-        self.buffers, depth = buffers, p.shape.depth
-        edges = [*range(0, depth, buffers.chunk), depth]
-        self.chunks = [BLOCKS[block](lo, hi, p, buffers, activation) for lo, hi in pairwise(edges)]
-        self.targets = buffers.y.swapaxes(1, 2)
-        self.outputs = buffers.out if p.shape.readout else buffers.a[-1, :, :-1]
-        self.single = p.shape.seeds == 1
-        self.product = np.dot if self.single else np.matmul
-        readout = () if p.readout is None else (p.readout.swapaxes(1, 2), buffers.a[-1], buffers.out)
-        self.readout = tuple(map(self.bare, readout))
+    def __init__(self, p: Parameters, memory: Memory) -> None:
+        self.memory, shape = memory, memory.shape
+        layers = list(p)
+        edges = [*range(0, shape.depth, memory.chunk), shape.depth]
+        self.chunks = [Chunk(lo, layers[lo:hi], memory) for lo, hi in pairwise(edges)]
+        self.targets = memory.y.swapaxes(1, 2)
+        self.outputs = memory.out if shape.readout else memory.a[-1, :, :-1]
+        self.readout: list[Call] = []  # of the pass forward
+        self.start: list[Call] = [(np.copyto, (self.chunks[-1].top, memory.delta_out))]  # of the pass back
+        if shape.readout:
+            dense = Dense(shape.outputs).bind(0, self._readout_span(layers[-1]))
+            self.readout, self.start = dense.forward_calls(0), dense.backward_calls(0)
 
-    def bare(self, v: Array) -> Array:
-        """A view as `product` takes it: without the first axis, where there is one network."""
-        return v[0] if self.single else v
+    def _readout_span(self, p: Array) -> Span:
+        memory, last = self.memory, self.chunks[-1]
+        values, deltas = (memory.out[None],), (memory.delta_out[None],)
+        return replace(last.span, p=[p], inputs=[memory.a[-1]], values=values, deltas=deltas, below=last.top)
 
     def __call__(self, record: bool) -> Array:
-        """Outputs (S, outputs, B) of what stands in `buffers.x`, as a 2^-e where `exponent` holds e."""
-        self.buffers.unscale()
+        """Outputs (S, outputs, B) of what stands in `memory.x`, as a 2^-e where `exponent` holds e."""
+        self.memory.unscale()
         for chunk in self.chunks:
             chunk.forward(record)
-        if self.readout:
-            self.product(*self.readout)
+        for function, arguments in self.readout:
+            function(*arguments)
         return self.outputs
 
     @property
     def exponent(self) -> Array | None:
         """The exponent e of the last outputs, (S, 1, 1); None where all are 0."""
-        return self.buffers.exponent[-1][:, None, None] if self.buffers.forward_scaled else None
+        return self.memory.exponent[-1][:, None, None] if self.memory.forward_scaled else None
 
 
 class Network:
-    """S networks with their optimizer state; `buffers` may be shared with networks that are trained in turn.
+    """S networks with their optimizer state; `memory` may be shared with networks that are trained in turn.
 
-    A step is `forward(record)`, then `backward`, on the minibatch that stands in `buffers.x` and `buffers.y`.
+    A step is `forward(record)`, then `backward`, on the minibatch that stands in `memory.x` and `memory.y`.
     """
 
-    def __init__(
-        self,
-        shape: Shape,
-        activation: Activation,
-        loss: Loss,
-        optimizer: Optimizer,
-        buffers: Buffers,
-        clip_norm: float | None = None,
-        block: str = "plain",
-    ) -> None:
-        self.shape, self.loss, self.optimizer, self.clip_norm = shape, loss, optimizer, clip_norm
-        self.buffers, self.range, self.updates = buffers, RANGES[buffers.dtype], 0
-        self.log_share = np.zeros(shape.seeds)  # ln of the share of the gradient that the last update used
-        self.parameters = Parameters(shape, buffers.dtype)
-        self.state = tuple(Parameters(shape, buffers.dtype) for _ in range(optimizer.slots))
-        self.activation, self.block = activation, block
-        self.forward = self.through(buffers)
+    def __init__(self, memory: Memory, optimizer: Optimizer, clip_norm: float | None = None) -> None:
+        self.model, self.shape, self.memory = memory.model, memory.shape, memory
+        self.optimizer, self.clip_norm, self.updates = optimizer, clip_norm, 0
+        self.log_share = np.zeros(self.shape.seeds)  # ln of the share of the gradient in the last update
+        self.parameters = Parameters(self.shape, memory.dtype)
+        self.state = tuple(Parameters(self.shape, memory.dtype) for _ in range(optimizer.slots))
+        self.forward = self.through(memory)
         self.chunks = self.forward.chunks
-        self.stacks = [self._chunk_stacks(chunk) for chunk in self.chunks]
-        self.readout = self._readout_stack() if shape.readout else None
-        self.product = self.forward.product
-        self.row = buffers.ones[: shape.outputs].reshape(1, -1)
-        self._bind_readout()
+        depth = self.shape.depth
+        self.runs = [
+            list(self._runs(range(chunk.lo, chunk.hi), chunk.span.deltas[0])) for chunk in self.chunks
+        ]
+        self.readout = list(self._runs(range(depth, depth + 1), memory.delta_out[None]))
+        self.row = memory.ones[: self.shape.outputs].reshape(1, -1)
 
-    def through(self, buffers: Buffers) -> Forward:
-        """The pass forward of these networks through other buffers, or through their own."""
-        return Forward(self.parameters, buffers, self.activation, self.block)
+    def through(self, memory: Memory) -> Forward:
+        """The pass forward of these networks through another memory, or through their own."""
+        return Forward(self.parameters, memory)
 
     @property
     def flat(self) -> list[Array]:
         """The parameters and the optimizer's state as flat arrays: all that one step hands to the next."""
         return [self.parameters.flat, *(slot.flat for slot in self.state)]
 
-    def _bind_readout(self) -> None:
-        p, bare = self.parameters.readout, self.forward.bare
-        if p is not None:
-            views = p[:, :-1], self.buffers.delta_out, self.chunks[-1].top
-            self.readout_backward = tuple(map(bare, views))
+    @property
+    def all_runs(self) -> list[Run]:
+        """From the input to the read-out."""
+        return [run for runs in [*self.runs, self.readout] for run in runs]
 
-    def _chunk_stacks(self, chunk: Plain) -> list[Stack]:
-        """A chunk's layers as stacks: the first layer, whose inputs are the data, stands alone."""
-        buffers, p, stacks = self.buffers, self.parameters, []
-        lo, hi = max(chunk.lo, 1), chunk.hi
-        if chunk.lo == 0:
-            state = tuple(slot.first[None] for slot in self.state)
-            inputs = buffers.x.swapaxes(1, 2)[None]
-            g, delta = buffers.gradient_first, chunk.d[:1]
-            stacks.append(Stack(p.first[None], state, g, inputs, delta, slice(0, 1), buffers))
-        if hi > lo:
-            inner = slice(lo - 1, hi - 1)
-            state = tuple(slot.hidden[inner] for slot in self.state)
-            g = buffers.gradient[inner] if buffers.keeps_gradients else buffers.gradient[: hi - lo]
-            delta = chunk.d[lo - chunk.lo :]
-            stacks.append(Stack(p.hidden[inner], state, g, buffers.a[inner], delta, slice(lo, hi), buffers))
-        return stacks
-
-    def _readout_stack(self) -> Stack:
-        buffers, p = self.buffers, self.parameters.readout
-        assert p is not None
-        state = tuple(slot.readout[None] for slot in self.state if slot.readout is not None)
-        g, delta = buffers.gradient_readout, buffers.delta_out[None]
-        return Stack(p[None], state, g, buffers.a[-1:], delta, slice(0, 0), buffers)
+    def _runs(self, layers: range, delta: Array) -> Iterator[Run]:
+        """Those of the parameters' runs that lie within these layers, whose deltas are given."""
+        memory = self.memory
+        for number, run in enumerate(self.shape.runs):
+            lo, hi = max(run.start, layers.start), min(run.stop, layers.stop)
+            if lo < hi:
+                own = slice(lo - run.start, hi - run.start)
+                g = memory.arrays[gradient(number)]
+                g = g[own] if memory.keeps_gradients else g[: hi - lo]
+                state = tuple(slot.runs[number][own] for slot in self.state)
+                tensors = Tensors(self.parameters.runs[number][own], g, state)
+                inputs = memory.a[lo - 1 : hi - 1] if lo else memory.x.swapaxes(1, 2)[None]
+                yield Run(
+                    tensors, inputs, delta[lo - layers.start : hi - layers.start], slice(lo, hi), memory
+                )
 
     def backward(self, record: bool, update: bool = True) -> None:
         """Loss, deltas and gradients of the last `forward`'s minibatch; with `update`, one optimizer step."""
         self._loss()
         self.updates += update
-        if self.readout is not None:
-            self.product(*self.readout_backward)
-            self._finish([self.readout], record, update)
-        else:
-            np.copyto(self.chunks[-1].top, self.buffers.delta_out)
-        for below, chunk, stacks in zip(
-            [None, *self.chunks][-2::-1], self.chunks[::-1], self.stacks[::-1], strict=True
-        ):
+        for function, arguments in self.forward.start:
+            function(*arguments)
+        self._finish(self.readout, record, update)
+        for chunk, runs in zip(reversed(self.chunks), reversed(self.runs), strict=True):
             chunk.backward(record)
-            if below is not None:
-                chunk.enter_below(below)
-            self._finish(stacks, record, update)
+            chunk.enter_below()
+            self._finish(runs, record, update)
         if self.clip_norm is not None and update:
-            self._update_clipped(record)
+            share = update_clipped(self.all_runs, self.optimizer, self.updates, self.clip_norm, record)
+            self.log_share = share
 
     def _loss(self) -> None:
-        buffers, sums = self.buffers, self.buffers.sums
-        ahead = self.forward
-        losses, carried = self.loss.delta(ahead.outputs, ahead.targets, buffers.delta_out, ahead.exponent)
-        np.multiply(np.add.reduce(losses, axis=-1), 1 / self.shape.batch, out=sums.loss)
-        np.matmul(self.row, np.square(buffers.delta_out), out=sums.out_norm)
+        memory, tally, ahead = self.memory, self.memory.tally, self.forward
+        losses, carried = self.model.loss.delta(
+            ahead.outputs, ahead.targets, memory.delta_out, ahead.exponent
+        )
+        np.multiply(np.add.reduce(losses, axis=-1), 1 / self.shape.batch, out=tally.loss)
+        np.matmul(self.row, np.square(memory.delta_out), out=tally.out_norm)
         if carried is not None:
-            sums.scaled = True
-            sums.out_exponent[...] = buffers.entry_exponent[...] = carried
-        if not self.range.holds(sums.out_norm):
-            exact.start(buffers)
-            np.matmul(self.row, np.square(buffers.delta_out), out=sums.out_norm)
+            exact.carry(carried, memory)
+        if not memory.range.holds(tally.out_norm):
+            exact.start(memory)
+            np.matmul(self.row, np.square(memory.delta_out), out=tally.out_norm)
 
-    def _finish(self, stacks: list[Stack], record: bool, update: bool) -> None:
-        for stack in stacks:
-            stack.gradient(record)
+    def _finish(self, runs: list[Run], record: bool, update: bool) -> None:
+        for run in runs:
+            run.gradient(record)
             if update and self.clip_norm is None:
-                stack.update(self.optimizer, self.updates, self.log_share, record)
-
-    def _update_clipped(self, record: bool) -> None:
-        """Every gradient is needed before the first update: their joint norm decides the share."""
-        stacks = [stack for group in self.stacks for stack in group]
-        stacks += [self.readout] if self.readout is not None else []
-        assert self.clip_norm is not None
-        squares = np.logaddexp.reduce([stack.log_square() for stack in stacks])
-        self.log_share = np.minimum(0.0, log(self.clip_norm) + log(self.shape.batch) - squares / 2)
-        for stack in stacks:
-            stack.update(self.optimizer, self.updates, self.log_share, record)
+                run.update(self.optimizer, self.updates, self.log_share, record)

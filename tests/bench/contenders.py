@@ -46,8 +46,10 @@ def gemm(case: Case) -> Built:
 def engine(case: Case, record: bool = True) -> Built:
     """gradflow's own step: forward, backward, update and, with `record`, the row of the record."""
     from gradflow.nn.activations import ACTIVATIONS
-    from gradflow.nn.buffers import Buffers
+    from gradflow.nn.initializers import HeNormal
     from gradflow.nn.losses import LOSSES
+    from gradflow.nn.memory import Memory
+    from gradflow.nn.model import Model
     from gradflow.nn.network import Network
     from gradflow.nn.optimizers import OPTIMIZERS
     from gradflow.nn.parameters import Shape
@@ -56,15 +58,15 @@ def engine(case: Case, record: bool = True) -> Built:
 
     act, rule = ACTIVATIONS[case.activation](), replace(OPTIMIZERS[case.optimizer](), lr=LR)
     shape = Shape(case.width, case.width, case.depth, CLASSES, case.batch, True, case.seeds)
-    buffers = Buffers(shape, act, np.float32)
-    network = Network(shape, act, LOSSES["cross_entropy"](), rule, buffers)
+    memory = Memory(Model(shape, act, LOSSES["cross_entropy"](), HeNormal(), 0.0), np.float32)
+    network = Network(memory, rule)
     for p, m in zip(network.parameters, weights(case), strict=True):
         p[:, :-1] = m
     x, y = minibatch(case)
-    buffers.x[..., :-1] = x
-    buffers.y[...] = np.eye(CLASSES, dtype=np.float32)[y]
+    memory.x[..., :-1] = x
+    memory.y[...] = np.eye(CLASSES, dtype=np.float32)[y]
     rows, row = block_rows(shape), 0
-    recorder = Recorder(buffers, rule, rows)
+    recorder = Recorder(memory, rule, rows)
 
     def step() -> None:
         nonlocal row

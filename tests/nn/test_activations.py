@@ -11,6 +11,7 @@ import pytest
 
 from gradflow.nn import elementwise
 from gradflow.nn.activations import ACTIVATIONS, Activation, Elu, LeakyRelu, Selu
+from gradflow.nn.elementwise import Work
 from gradflow.nn.gradcheck import slope_error
 
 Array = np.ndarray[Any, Any]
@@ -29,9 +30,9 @@ def points(activation: Activation, dtype: Any = np.float64) -> Array:
 
 
 def quick(activation: Activation, z: Array) -> Array:
-    a, kept, out = np.empty_like(z), np.empty_like(z), np.empty_like(z)
-    activation.value(z, a, kept)
-    activation.quick_derivative(np.full_like(z, np.nan) if activation.from_output else z, a, kept, out)
+    a, out, work = np.empty_like(z), np.empty_like(z), Work.like(z)
+    activation.value(z, a, work)
+    activation.quick_derivative(np.full_like(z, np.nan) if activation.from_output else z, a, work, out)
     return out
 
 

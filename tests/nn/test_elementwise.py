@@ -1,10 +1,12 @@
 """tanh in passes: as good as NumPy's own, whichever of the two a processor gets."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 
 from gradflow.nn import elementwise
-from gradflow.nn.elementwise import Array, half_tanh, number, scratch_like, tanh
+from gradflow.nn.elementwise import Array, Work, half_tanh, number, tanh
 
 
 @pytest.fixture(params=[True, False], ids=["passes", "numpy"])
@@ -69,7 +71,8 @@ def test_a_constant_takes_the_type_that_it_meets() -> None:
         number(0.5, x.dtype)[...] = 2
 
 
-def test_two_scratch_buffers_are_not_one() -> None:
-    x = np.empty((3, 5), np.float32)
-    assert scratch_like(x) is scratch_like(x)
-    assert not np.shares_memory(scratch_like(x), scratch_like(x, 1))
+def test_arrays_to_work_with_belong_to_whoever_asked_for_them() -> None:
+    x = np.ones((3, 5), np.float32)
+    mine, yours = Work.like(x), Work.like(x)
+    arrays = [x, *mine, *yours]
+    assert not any(np.shares_memory(a, b) for a, b in combinations(arrays, 2))

@@ -9,15 +9,21 @@ import numpy as np
 import pytest
 
 from gradflow.errors import InputError
-from gradflow.nn import exact, gradcheck
+from gradflow.nn import gradcheck
 from gradflow.nn.activations import ACTIVATIONS, Activation, Linear, Relu, Tanh
-from gradflow.nn.blocks import Plain
+from gradflow.nn.chunk import Chunk
+from gradflow.nn.elementwise import Work
 from gradflow.nn.gradcheck import Check, check, slope_error
 from gradflow.nn.initializers import INITIALIZERS, Constant, Gaussian, HeNormal, Initializer
 from gradflow.nn.losses import CrossEntropy, Loss, Mse
-from gradflow.nn.network import Network
+from gradflow.nn.model import Model
+from gradflow.nn.network import Forward, Network
 from gradflow.nn.parameters import Shape
-from gradflow.nn.stacks import Stack
+from gradflow.nn.parts.activate import Activate
+from gradflow.nn.parts.base import Call, Part, Quick, Span
+from gradflow.nn.parts.dense import Dense
+from gradflow.nn.scaled import Scaled
+from gradflow.nn.updates import Run
 
 Array = np.ndarray[Any, Any]
 NAMES = sorted(ACTIVATIONS)
@@ -44,7 +50,7 @@ def checked(
     if loss.classes_only:
         y = np.eye(outputs)[y.argmax(axis=1)]
     shape = Shape(features, width, depth, outputs, batch, readout)
-    return check(shape, activation, loss, init, bias, x, y, seed)
+    return check(Model(shape, activation, loss, init, bias), x, y, seed)
 
 
 def random_network(number: int) -> Check:
@@ -90,14 +96,14 @@ def test_a_deep_wide_network_passes_by_random_directions(activation: Activation,
 
 def test_a_vanished_gradient_is_checked_against_its_own_norm(monkeypatch: pytest.MonkeyPatch) -> None:
     assert checked(Tanh(), depth=40, init=Gaussian(0.2)).passed  # layer 1 has 1e-28 of the gradient
-    real = Stack.gradient
+    real = Run.gradient
 
-    def wrong(stack: Stack, record: bool) -> None:
-        real(stack, record)
-        if stack.layers == slice(0, 1):
-            stack.g *= 1 + 1e-9
+    def wrong(run: Run, record: bool) -> None:
+        real(run, record)
+        if run.layers == slice(0, 1):
+            run.g *= 1 + 1e-9
 
-    monkeypatch.setattr(Stack, "gradient", wrong)
+    monkeypatch.setattr(Run, "gradient", wrong)
     found = checked(Tanh(), depth=40, init=Gaussian(0.2))
     assert not found.passed
     assert [(t.layer, t.parameter) for t in found.layers if t.relative_error > 1e-12] == [(1, "W"), (1, "b")]
@@ -136,13 +142,13 @@ def test_gradients_beyond_float64_are_checked_too(
     monkeypatch.setattr(gradcheck, "FLOPS", 1e9)  # fewer directions, of more layers each
     deep = partial(checked, activation, depth, width, Gaussian(sigma_w), CrossEntropy())
     assert deep().passed
-    real = Stack.gradient
+    real = Run.gradient
 
-    def wrong(stack: Stack, record: bool) -> None:
-        real(stack, record)
-        stack.g *= 1 + 1e-9
+    def wrong(run: Run, record: bool) -> None:
+        real(run, record)
+        run.g *= 1 + 1e-9
 
-    monkeypatch.setattr(Stack, "gradient", wrong)
+    monkeypatch.setattr(Run, "gradient", wrong)
     assert not deep().passed
 
 
@@ -183,45 +189,54 @@ def test_a_slope_that_the_complex_branch_borrows_is_checked_by_differences(
 
 
 def transposed_weight(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = Plain._bind_layers
+    real = Dense.bind
 
-    def bind(self: Plain, layers: list[Array]) -> None:
-        real(self, layers)
-        self.backward_calls = [(d, z, w.T, below) for d, z, w, below in self.backward_calls]
+    def bind(self: Dense, place: int, span: Span) -> Quick:
+        quick = real(self, place, span)
+        calls = quick.backward_calls
 
-    monkeypatch.setattr(Plain, "_bind_layers", bind)
+        def wrong(i: int) -> list[Call]:
+            return [(product, (square(w), delta, out)) for product, (w, delta, out) in calls(i)]
+
+        def square(w: Array) -> Array:
+            return w.T if w.shape[0] == w.shape[1] else w
+
+        monkeypatch.setattr(quick, "backward_calls", wrong)
+        return quick
+
+    monkeypatch.setattr(Dense, "bind", bind)
 
 
 def missing_one_over_n(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Stack, "_scale", lambda stack, log_share: 1.0)
+    monkeypatch.setattr(Run, "scale", lambda run, log_share: 1.0)
 
 
 def slope_of_the_layer_above(monkeypatch: pytest.MonkeyPatch) -> None:
     real = Tanh.quick_derivative
 
-    def wrong(self: Tanh, z: Array, a: Array, kept: Array, out: Array) -> None:
-        real(self, z, np.roll(a, -1, axis=0), kept, out)
+    def wrong(self: Tanh, z: Array, a: Array, work: Work, out: Array) -> None:
+        real(self, z, np.roll(a, -1, axis=0), work, out)
 
     monkeypatch.setattr(Tanh, "quick_derivative", wrong)
 
 
 def gradient_of_the_wrong_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = Stack.__init__
+    real = Run.__init__
 
-    def wrong(self: Stack, p: Array, state: Any, g: Array, inputs: Array, *rest: Any) -> None:
-        real(self, p, state, g, np.roll(inputs, 1, axis=0), *rest)
+    def wrong(self: Run, tensors: Any, inputs: Array, *rest: Any) -> None:
+        real(self, tensors, np.roll(inputs, 1, axis=0), *rest)
 
-    monkeypatch.setattr(Stack, "__init__", wrong)
+    monkeypatch.setattr(Run, "__init__", wrong)
 
 
 def forgotten_bias_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = Stack.gradient
+    real = Run.gradient
 
-    def wrong(stack: Stack, record: bool) -> None:
-        real(stack, record)
-        stack.g[:, :, -1] = 0
+    def wrong(run: Run, record: bool) -> None:
+        real(run, record)
+        run.g[:, :, -1] = 0
 
-    monkeypatch.setattr(Stack, "gradient", wrong)
+    monkeypatch.setattr(Run, "gradient", wrong)
 
 
 def mse_without_its_two(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,21 +251,21 @@ def mse_without_its_two(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def readout_skipped_on_the_way_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = Network._bind_readout
+    real = Forward.__init__
 
-    def bind(self: Network) -> None:
-        real(self)
-        weights, delta, top = self.readout_backward
-        self.readout_backward = np.ones_like(weights), delta, top
+    def bind(self: Forward, *args: Any) -> None:
+        real(self, *args)
+        ((product, (w, delta, top)),) = self.start
+        self.start = [(product, (np.ones_like(w), delta, top))]
 
-    monkeypatch.setattr(Network, "_bind_readout", bind)
+    monkeypatch.setattr(Forward, "__init__", bind)
 
 
 def slope_used_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     real = Tanh.quick_derivative
 
-    def wrong(self: Tanh, z: Array, a: Array, kept: Array, out: Array) -> None:
-        real(self, z, a, kept, out)
+    def wrong(self: Tanh, z: Array, a: Array, work: Work, out: Array) -> None:
+        real(self, z, a, work, out)
         np.multiply(out, out, out=out)
 
     monkeypatch.setattr(Tanh, "quick_derivative", wrong)
@@ -260,20 +275,20 @@ def updated_before_the_layer_below_saw_it(monkeypatch: pytest.MonkeyPatch) -> No
     real = Network.backward
 
     def wrong(self: Network, record: bool, update: bool = True) -> None:
-        self.parameters.hidden[...] *= 0.99
+        self.parameters.flat[...] *= 0.99
         real(self, record, update)
 
     monkeypatch.setattr(Network, "backward", wrong)
 
 
 def forward_without_bias(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = Plain.forward
+    real = Chunk.forward
 
-    def wrong(self: Plain, record: bool) -> None:
-        self.buffers.a[:, :, -1] = 0
+    def wrong(self: Chunk, record: bool) -> None:
+        self.memory.a[:, :, -1] = 0
         real(self, record)
 
-    monkeypatch.setattr(Plain, "forward", wrong)
+    monkeypatch.setattr(Chunk, "forward", wrong)
 
 
 BUGS = [
@@ -289,11 +304,33 @@ def test_a_planted_bug_is_caught(plant: Any, monkeypatch: pytest.MonkeyPatch) ->
     assert not checked(Tanh(), depth=6).passed
 
 
-def test_a_bug_of_the_exact_path_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+def wrong_scale(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Run.scale
+    monkeypatch.setattr(Run, "scale", lambda run, share: real(run, share) * (2 if run.memory.scaled else 1))
+
+
+def wrong_way_back(cls: type[Part]) -> Any:
+    def plant(monkeypatch: pytest.MonkeyPatch) -> None:
+        real = cls.back
+
+        def wrong(self: Part, p: Array, x: Array, delta: Scaled) -> Scaled:
+            right = real(self, p, x, delta)
+            return right._replace(v=right.v * 1.001)
+
+        monkeypatch.setattr(cls, "back", wrong)
+
+    return plant
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [wrong_scale, wrong_way_back(Dense), wrong_way_back(Activate)],
+    ids=["scale", "dense", "activate"],
+)
+def test_a_bug_of_the_exact_path_is_caught(plant: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def network() -> Check:
         return checked(Tanh(), depth=30, init=Gaussian(1e-8))
 
     assert network().passed
-    real = exact.gradient_scale
-    monkeypatch.setattr(exact, "gradient_scale", lambda *args: real(*args) * 2)
+    plant(monkeypatch)
     assert not network().passed

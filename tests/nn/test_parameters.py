@@ -1,9 +1,15 @@
 """The flat buffer of a stack of networks, and what is drawn into it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from gradflow.nn.activations import Tanh
 from gradflow.nn.initializers import Gaussian, XavierNormal
+from gradflow.nn.losses import Mse
+from gradflow.nn.memory import layout, layout_bytes
+from gradflow.nn.model import Model
 from gradflow.nn.parameters import Parameters, Shape, aligned
 
 SHAPE = Shape(features=3, width=5, depth=4, outputs=2, batch=7, seeds=2)
@@ -16,6 +22,25 @@ def test_views_cover_the_flat_buffer_once() -> None:
     counts = [layer.size for layer in p]
     assert sum(counts) == p.flat.size == SHAPE.seeds * SHAPE.parameters
     assert sorted(p.flat) == sorted(np.repeat(np.arange(1, 6), counts))
+
+
+@pytest.mark.parametrize(
+    ("depth", "readout", "runs"),
+    [(1, False, [1]), (1, True, [1, 1]), (2, True, [1, 1, 1]), (9, False, [1, 8]), (9, True, [1, 8, 1])],
+)
+def test_the_first_layer_and_the_readout_are_runs_of_their_own(
+    depth: int, readout: bool, runs: list[int]
+) -> None:
+    shape = Shape(5, 5, depth, 5, 7, readout)  # though all tensors have one shape
+    p = Parameters(shape, np.float32)
+    assert [len(run) for run in p.runs] == runs == [len(layers) for layers in shape.runs]
+    assert [layer for layers in shape.runs for layer in layers] == list(range(depth + readout))
+
+
+def test_networks_of_any_depth_have_their_size_at_once() -> None:
+    shape = replace(SHAPE, depth=10**30)
+    assert shape.parameters == SHAPE.parameters + (10**30 - SHAPE.depth) * 6 * 5
+    assert layout_bytes(layout(Model(shape, Tanh(), Mse(), XavierNormal(), 0.0), np.float32)) > 10**30
 
 
 @pytest.mark.parametrize("readout", [True, False])

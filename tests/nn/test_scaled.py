@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gradflow.nn.scaling import RANGES, power_of_two, shared_exponent
+from gradflow.nn.scaled import RANGES, power_of_two, shared_exponent
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -7,7 +7,7 @@ wherever that has not underflowed. A squared norm leaves a float's range at half
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,54 @@ RANGES = {
     np.dtype(np.float32): Range(1e-30, 1e30, 1e-8, 1e8),
     np.dtype(np.float64): Range(1e-250, 1e250, 1e-60, 1e60),
 }
+SMALLEST = np.iinfo(np.int32).min
 _SPREAD = 16  # samples whose norms differ by less than 2^16 share one exponent
+
+
+class Scaled(NamedTuple):
+    """v 2^exponent of one network: v (n, B) in float64, and an integer exponent for each sample, (1, B)."""
+
+    v: Array
+    exponent: Array
+
+    def normalized(self) -> Scaled:
+        """The same with the largest entries of v near 1."""
+        k = shared_exponent(np.abs(self.v).max(axis=0, keepdims=True))
+        return Scaled(np.ldexp(self.v, -k), self.exponent + k)
+
+    def times(self, m: Array, powers: Array | None) -> Scaled:
+        """Times m 2^powers, entry by entry, with exponents by which each sample's largest is a float."""
+        v = self.v * m
+        if powers is None:
+            return Scaled(v, self.exponent)
+        size = np.where(v == 0, SMALLEST, np.frexp(v)[1] + powers)
+        top = np.where((v == 0).all(axis=0), 0, size.max(axis=0, keepdims=True))
+        return Scaled(np.ldexp(v, np.maximum(powers - top, -5000)), self.exponent + top)
+
+    def aligned(self) -> tuple[Array, int]:
+        """v in units of one exponent, that of the largest sample which is not 0, and that exponent."""
+        alive = np.abs(self.v).max(axis=0) > 0
+        top = int(self.exponent[0, alive].max()) if alive.any() else 0
+        return self.v * power_of_two(np.minimum(self.exponent - top, 0), self.v.dtype), top
+
+    @property
+    def squares(self) -> Array:
+        """The squared norm of each sample of v, (B,)."""
+        squares: Array = np.einsum("wb,wb->b", self.v, self.v)
+        return squares
+
+
+def square_sum(v: Array) -> float:
+    """Sum of squares in float64."""
+    flat = v.astype(np.float64).ravel()
+    return float(np.dot(flat, flat))
+
+
+def square_and_exponent(v: Array) -> tuple[float, int]:
+    """The sum of squares of v 2^-exponent, which is near 1, and the exponent: 1e-301 has no square."""
+    v = v.astype(np.float64)
+    k = int(shared_exponent(np.abs(v).max(keepdims=True).ravel())[0])
+    return square_sum(np.ldexp(v, -k)), k
 
 
 def shared_exponent(magnitudes: Array) -> Array:

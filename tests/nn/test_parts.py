@@ -1,0 +1,226 @@
+"""What every part obeys, and that a block of parts which the engine has never seen works as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradflow.nn.activations import ACTIVATIONS, Activation, Relu, Tanh
+from gradflow.nn.blocks import Plain
+from gradflow.nn.elementwise import Work
+from gradflow.nn.gradcheck import check
+from gradflow.nn.initializers import Gaussian
+from gradflow.nn.losses import Mse
+from gradflow.nn.memory import Memory
+from gradflow.nn.model import Model
+from gradflow.nn.network import Network
+from gradflow.nn.optimizers import Sgd
+from gradflow.nn.parameters import Shape
+from gradflow.nn.parts.activate import Activate
+from gradflow.nn.parts.base import Array, Call, Part, Quick, Span
+from gradflow.nn.parts.dense import Dense, bias, bias_gradient, gradient_call, weights
+from gradflow.nn.scaled import Scaled
+from gradflow.recording import Recorder
+
+N, B = 5, 4
+PARTS: list[Part] = [Dense(N), *(Activate(cls()) for cls in ACTIVATIONS.values())]
+each = pytest.mark.parametrize("part", PARTS, ids=repr)
+
+
+def drawn(seed: int = 0) -> tuple[Array, Array, Array]:
+    """A tensor p, an x with its row of ones, and a delta."""
+    rng = np.random.default_rng(seed)
+    x = np.vstack([rng.standard_normal((N, B)) + 0.01, np.ones((1, B))])
+    return rng.standard_normal((N + 1, N)), x, rng.standard_normal((N, B))
+
+
+def entering(part: Part, x: Array) -> Array:
+    return x if isinstance(part, Dense) else x[:-1]
+
+
+@each
+def test_the_vjp_is_that_of_the_value_by_the_complex_step(part: Part) -> None:
+    p, x, delta = drawn()
+    x = entering(part, x)
+    back, v = part.vjp(p, x, delta), np.random.default_rng(1).standard_normal((N, B))
+    moved = x.astype(complex)
+    moved[:N] += 1e-30j * v
+    assert np.vdot(back, v) == pytest.approx(np.vdot(delta, part.value(p, moved).imag / 1e-30), rel=1e-13)
+
+
+@each
+def test_a_scaled_delta_goes_back_as_the_plain_one_does(part: Part) -> None:
+    p, x, delta = drawn()
+    x = entering(part, x)
+    for exponent in (0, 3, -40_000):
+        found = part.back(p, x, Scaled(delta, np.full((1, B), exponent)))
+        shift = found.exponent - exponent
+        np.testing.assert_allclose(np.ldexp(found.v, shift), part.vjp(p, x, delta), rtol=1e-14)
+
+
+def span(p: Array, x: Array, activation: Activation, delta: Array) -> Span:
+    """One layer of one network, the delta behind its last part in place; that below goes to `below`."""
+    z, a, d = (np.empty((1, 1, N, B)) for _ in range(3))
+    z[0, 0] = delta
+    counts = np.zeros((1, 1))
+    return Span(
+        p=[p[None]],
+        inputs=[x[None]],
+        values=(z, a),
+        deltas=(d, z),
+        below=np.empty((1, N, B)),
+        work=Work(np.empty_like(z), np.zeros((1, N, B))),
+        marks=np.empty(z.shape, np.bool_),
+        ones=np.ones(N * B),
+        saturated=counts,
+        dead=counts.copy(),
+    )
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_quick_forms_compute_what_the_parts_say(name: str) -> None:
+    p, x, delta = drawn()
+    parts = Plain().parts(ACTIVATIONS[name](), N)
+    bound = span(p, x, ACTIVATIONS[name](), delta)
+    quick = [part.bind(j, bound) for j, part in enumerate(parts)]
+
+    def run(calls: list[Call]) -> None:
+        for function, arguments in calls:
+            function(*arguments)
+
+    for each_quick in quick:
+        run(each_quick.forward_calls(0))
+    z = parts[0].value(p, x)
+    np.testing.assert_allclose(bound.values[0][0, 0], z, rtol=1e-14)
+    np.testing.assert_allclose(bound.values[1][0, 0], parts[1].value(p, z), rtol=1e-14, atol=1e-15)
+    for each_quick in quick:
+        each_quick.settle_forward(False)
+    for each_quick in quick:
+        each_quick.open_backward(False)
+    bound.deltas[1][0, 0] = delta
+    for each_quick in reversed(quick):
+        run(each_quick.backward_calls(0))
+    at_z = parts[1].vjp(p, z, delta)
+    np.testing.assert_allclose(bound.deltas[0][0, 0], at_z, rtol=1e-12, atol=1e-14)
+    assert bound.below is not None
+    np.testing.assert_allclose(bound.below[0], parts[0].vjp(p, x, at_z), rtol=1e-12, atol=1e-14)
+
+
+def test_the_gradient_of_a_tensor_is_that_of_the_value_by_the_complex_step() -> None:
+    p, x, delta = drawn()
+    g = np.empty_like(p)
+    function, arguments = gradient_call(x, delta, g)
+    function(*arguments)
+    v = np.random.default_rng(1).standard_normal(p.shape)
+    step = Dense(N).value(p + 1e-30j * v, x).imag / 1e-30
+    assert np.vdot(g, v) == pytest.approx(np.vdot(delta, step), rel=1e-13)
+    assert (weights(g) == g[:-1]).all()
+    again = np.zeros_like(g)
+    bias_gradient(delta, np.ones(N * B), again)
+    np.testing.assert_allclose(bias(again), bias(g), rtol=1e-14)
+
+
+# --- a part that the engine does not have -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Gain(Part):
+    """y = gain x."""
+
+    factor = "gain"
+    gain: float
+
+    def value(self, p: Array, x: Array) -> Array:
+        return self.gain * x
+
+    def vjp(self, p: Array, x: Array, delta: Array) -> Array:
+        return self.gain * delta
+
+    def bind(self, place: int, span: Span) -> Quick:
+        return QuickGain(self.gain, place, span)
+
+
+class QuickGain(Quick):
+    def __init__(self, gain: float, place: int, span: Span) -> None:
+        self.gain, self.place, self.span = gain, place, span
+
+    def forward_calls(self, i: int) -> list[Call]:
+        x, y = self.span.value[self.place - 1][i], self.span.value[self.place][i]
+        return [(np.multiply, (x, self.gain, y))]
+
+    def backward_calls(self, i: int) -> list[Call]:
+        below, above = self.span.delta[self.place - 1][i], self.span.delta[self.place][i]
+        return [(np.multiply, (above, self.gain, below))]
+
+
+@dataclass(frozen=True)
+class Amplified(Plain):
+    """z = W^T a + b, a = gain phi(z)."""
+
+    gain: float = 1.0
+
+    def parts(self, activation: Activation, units: int) -> tuple[Part, ...]:
+        return (*super().parts(activation, units), Gain(self.gain))
+
+
+def amplified(activation: Activation, gain: float, sigma_w: float, depth: int) -> Model:
+    shape = Shape(3, 6, depth, 2, 5)
+    return Model(shape, activation, Mse(), Gaussian(sigma_w, 0.1), 0.0, Amplified(gain))
+
+
+def batch() -> tuple[Array, Array]:
+    rng = np.random.default_rng(0)
+    return rng.standard_normal((5, 3)), rng.standard_normal((5, 2))
+
+
+CASES = [(Tanh(), 0.7, 1.2, 6), (Tanh(), 1e-9, 1.2, 40), (Relu(), 1e-4, 1.2, 60), (Relu(), 1e4, 2.0, 30)]
+
+
+@pytest.mark.parametrize(("activation", "gain", "sigma_w", "depth"), CASES, ids=repr)
+def test_a_block_with_a_new_part_has_the_gradient_of_the_complex_step(
+    activation: Activation, gain: float, sigma_w: float, depth: int
+) -> None:
+    found = check(amplified(activation, gain, sigma_w, depth), *batch())
+    assert found.passed, found
+
+
+def test_a_bug_of_a_new_part_is_caught_on_either_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    quick, exact = (amplified(Tanh(), gain, 1.2, 40) for gain in (0.7, 1e-9))
+    with monkeypatch.context() as patch:
+        patch.setattr(QuickGain, "backward_calls", lambda self, i: [])
+        assert not check(quick, *batch()).passed
+    monkeypatch.setattr(Gain, "vjp", lambda self, p, x, delta: delta)
+    assert check(quick, *batch()).passed
+    assert not check(exact, *batch()).passed
+
+
+@pytest.mark.parametrize("gain", [0.7, 1e-9])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_new_factor_is_recorded_by_its_name_and_factors_add(gain: float, dtype: str) -> None:
+    model = amplified(Tanh(), gain, 1.2, 40)
+    memory = Memory(model, np.dtype(dtype))
+    network = Network(memory, Sgd())
+    model.draw(network.parameters, range(1))
+    memory.x[0, :, :-1], memory.y[0] = batch()
+    recorder = Recorder(memory, Sgd(), 1)
+    with np.errstate(all="ignore"):
+        network.forward(record=True)
+        network.backward(record=True)
+        recorder.row(0, network.log_share)
+        row: dict[str, Any] = recorder.flush(1)
+    np.testing.assert_allclose(row["log_gain_factor"], np.log(gain), rtol=1e-5)
+    total = sum(row[f"log_{name}_factor"] for name in ("weight", "slope", "gain"))
+    delta = row["log_delta_norm"]
+    np.testing.assert_allclose(total[:, :-1], delta[:, :-1] - delta[:, 1:], rtol=0, atol=1e-12)
+
+
+def test_boundaries_count_the_parts_of_all_layers_and_the_output() -> None:
+    model = amplified(Tanh(), 0.7, 1.2, 4)
+    assert (model.boundary(0), model.boundary(2, 1), model.boundaries) == (0, 7, 13)
+    assert model.factors == ["slope", "gain", "weight"]
+    assert replace(model, block=Plain()).factors == ["slope", "weight"]
+    assert not model.homogeneous
+    assert amplified(Relu(), 0.7, 1.2, 4).homogeneous
