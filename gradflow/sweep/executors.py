@@ -8,7 +8,7 @@ import socket
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -142,8 +142,14 @@ class Dask(Place):
                 scheduler = stack.enter_context(_local(LocalCluster, self.workers))
             client = stack.enter_context(_connected(Client, scheduler))
             executor = client.get_executor(pure=False)
-            stack.callback(executor.shutdown, wait=False)
+            stack.callback(_cancel, executor)
             yield Pool(executor, lambda: 2 + 2 * sum(client.ncores().values()), compute, (KilledWorker,))
+
+
+def _cancel(executor: Any) -> None:
+    """Take back what is still to be computed; a scheduler that has gone takes nothing back, and need not."""
+    with suppress(Exception):  # distributed's own for a closed client is an Exception without a family
+        executor.shutdown(wait=False)
 
 
 def _silence() -> None:

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from distributed import Client
 
 from gradflow.errors import MissingExtra, RunError
 from gradflow.sweep.driver import Options, run_sweep
+from gradflow.sweep.executors import _cancel
 from gradflow.sweep.outcome import Ended
 from tests.faults.checks import tidy, whole
 from tests.faults.commands import ROOT, finished, gradflow, group, started
@@ -104,6 +106,18 @@ def test_a_scheduler_that_dies_is_told_in_one_line(cluster: Cluster, tmp_path: P
     assert done.code == 1
     assert 0 < len(whole(tmp_path / "runs")) < 8
     tidy(tmp_path / "runs")
+
+
+def test_a_client_that_has_closed_takes_nothing_back_and_says_nothing(cluster: Cluster) -> None:
+    """As one closes that finds its scheduler gone, before or after the sweep has seen that."""
+    client = Client(cluster.address)
+    executors = [client.get_executor(pure=False) for _ in range(2)]
+    for executor in executors:
+        executor.submit(time.sleep, 60)
+    client.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        executors[0].shutdown(wait=False)
+    _cancel(executors[1])
 
 
 def test_what_dask_has_left_says_nothing_on_stderr(tmp_path: Path) -> None:
