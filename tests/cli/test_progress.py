@@ -16,7 +16,8 @@ STUDY = """\
 model: {depth: 12, width: 32, activation: tanh, init: xavier_normal}
 data: {name: gaussian, samples: 64, features: 8, classes: 2}
 seeds: 1
-training: {steps: 800, batch_size: 32}
+training: {steps: 8000, batch_size: 32}
+recording: {every: 100}
 """
 
 
@@ -44,7 +45,7 @@ def test_a_terminal_sees_the_steps_and_the_layers_and_is_left_clean(tmp_path: Pa
     written = on_a_terminal(tmp_path, columns, "run", "net.yaml")
     frames = written.split("\r\x1b[2K")
     assert any(
-        "/800  batch loss" in frame and "layer 1 " in frame and "12  log ||delta||" in frame
+        "/8,000  batch loss" in frame and "layer 1 " in frame and "12  log ||delta||" in frame
         for frame in frames
     )
     lines = [line for frame in frames[1:-1] for line in frame.replace("\x1b[1A", "").splitlines()]
