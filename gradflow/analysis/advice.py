@@ -20,11 +20,11 @@ from gradflow.analysis.scales import NAME as DATA_SCALE
 from gradflow.analysis.scales import can_standardize, far_scales, starts_far_off
 from gradflow.analysis.summary import Advice, Flow, Symptom
 from gradflow.analysis.theorist import WIDEST_SPREAD, Theorist, rounded, scale_key
+from gradflow.meanfield.critical import critical_sigma_w
+from gradflow.meanfield.expectations import Moments
+from gradflow.meanfield.prediction import ROUNDING, SMALLEST_WIDTH
 from gradflow.nn.activations import ACTIVATIONS
 from gradflow.nn.initializers import Gaussian, Initializer, Orthogonal
-from gradflow.theory.critical import critical_sigma_w
-from gradflow.theory.expectations import Moments
-from gradflow.theory.prediction import ROUNDING, SMALLEST_WIDTH
 
 if TYPE_CHECKING:
     from gradflow.config import Config

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from gradflow.analysis.flow import window
 from gradflow.analysis.summary import Theory, strict
+from gradflow.meanfield import Prediction, critical_point, phase_table, predict
+from gradflow.meanfield.expectations import tabulated
+from gradflow.meanfield.prediction import DEAD, ROUNDING, SMALLEST_WIDTH, UNBOUNDED, phase
 from gradflow.nn.activations import Activation
 from gradflow.nn.initializers import Gaussian
-from gradflow.theory import Prediction, critical_point, phase_table, predict
-from gradflow.theory.expectations import tabulated
-from gradflow.theory.prediction import DEAD, ROUNDING, SMALLEST_WIDTH, UNBOUNDED, phase
 
 if TYPE_CHECKING:
     from gradflow.config import Config

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.flow import LN10, window
+from gradflow.meanfield import MeanField, balance, half_stable
+from gradflow.meanfield.expectations import tabulated
+from gradflow.meanfield.fluctuations import ratio_variance
 from gradflow.nn.activations import Activation
 from gradflow.nn.initializers import Initializer
-from gradflow.theory import MeanField, balance, half_stable
-from gradflow.theory.expectations import tabulated
-from gradflow.theory.fluctuations import ratio_variance
 
 if TYPE_CHECKING:
     from gradflow.config import Config

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gradflow.report.page import Page
-    from gradflow.sweep.driver import Options
-    from gradflow.sweep.points import Sweep
+    from gradflow.sweeps.driver import Options
+    from gradflow.sweeps.points import Sweep
 
 Axes = Annotated[
     list[str] | None,
@@ -64,8 +64,8 @@ def sweep(
       gradflow sweep configs/sweep-depth-init-relu.yaml
       gradflow sweep configs/quickstart.yaml depth=10,20,50 init=xavier_normal,orthogonal --dry-run
     """
-    from gradflow.sweep.driver import Options
-    from gradflow.sweep.points import load_sweep
+    from gradflow.sweeps.driver import Options
+    from gradflow.sweeps.points import load_sweep
 
     refuse_several(json, csv, md)
     where = executor_named(executor or ("dask" if dask_address else "processes"))
@@ -86,7 +86,7 @@ def sweep(
 
 def executor_named(name: str) -> str:
     """InputError for a name that is no executor."""
-    from gradflow.sweep.executors import EXECUTORS
+    from gradflow.sweeps.executors import EXECUTORS
 
     if name not in EXECUTORS:
         message = f"should be one of {', '.join(EXECUTORS)}{did_you_mean(name, EXECUTORS)}"
@@ -106,9 +106,9 @@ def computed(study: Sweep, runs: Path, options: Options, quiet: bool) -> dict[st
     """The document of a sweep that is run now."""
     from gradflow.cli.sweep_progress import SweepProgress
     from gradflow.report.pages import report_text
-    from gradflow.sweep.document import result_document
-    from gradflow.sweep.driver import run_sweep, share
-    from gradflow.sweep.outcome import Ended
+    from gradflow.sweeps.document import result_document
+    from gradflow.sweeps.driver import run_sweep, share
+    from gradflow.sweeps.outcome import Ended
 
     events = run_sweep(study, runs, options, lambda run: report_text(run.summary))
     ended = []
@@ -124,8 +124,8 @@ def computed(study: Sweep, runs: Path, options: Options, quiet: bool) -> dict[st
 def print_plan(study: Sweep, options: Options, json: bool, csv: bool, md: bool) -> None:
     """What the points would cost."""
     from gradflow.report.sweep_pages import plan_page
-    from gradflow.sweep.document import plan_document
-    from gradflow.sweep.driver import share
+    from gradflow.sweeps.document import plan_document
+    from gradflow.sweeps.driver import share
 
     emit_points(plan_document(study, share(study, options)), plan_page, json, csv, md)
 

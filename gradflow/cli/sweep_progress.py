@@ -12,7 +12,7 @@ from gradflow.cli.output import look_of, note
 from gradflow.cli.progress import TOLD
 from gradflow.report.numbers import count, counted, duration
 from gradflow.report.sweep_pages import progress_page
-from gradflow.sweep.outcome import Ended, Event
+from gradflow.sweeps.outcome import Ended, Event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

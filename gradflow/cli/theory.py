@@ -54,7 +54,7 @@ def _points(words: Sequence[str]) -> tuple[Mapping[str, Sequence[Any]], list[Con
     from gradflow.config.axes import split
     from gradflow.config.load import parse_config, read_config
     from gradflow.config.overrides import refuse_spaces
-    from gradflow.sweep.points import parse_sweep
+    from gradflow.sweeps.points import parse_sweep
 
     refuse_spaces(words)
     from_file = "=" not in words[0]

@@ -3,8 +3,8 @@
 import pytest
 
 from gradflow.analysis.theorist import Theorist
+from gradflow.meanfield import balance
 from gradflow.nn.initializers import Gaussian
-from gradflow.theory import balance
 from tests.small import config
 
 DATA = {"samples": 64, "features": 32, "outputs": 10}

@@ -16,7 +16,7 @@ from gradflow.analysis.weakest import FEWEST, bound, standing_out, weakest_sympt
 from gradflow.config import parse_config
 from gradflow.starters import is_script, starter_names, starter_text
 from gradflow.store.save import config_text
-from gradflow.sweep.points import parse_sweep
+from gradflow.sweeps.points import parse_sweep
 from gradflow.yaml_file import parse
 from tests.planted import planted
 from tests.studies.lab import study

@@ -17,9 +17,9 @@ from gradflow.cli.sweep_progress import SweepProgress
 from gradflow.report.charts import draw
 from gradflow.report.files import report_file, several_page
 from gradflow.report.page import Table
-from gradflow.sweep.driver import Options, run_sweep
-from gradflow.sweep.outcome import Ended
-from tests.sweep.small import NET, small
+from gradflow.sweeps.driver import Options, run_sweep
+from gradflow.sweeps.outcome import Ended
+from tests.sweeps.small import NET, small
 
 
 class Shell:

@@ -11,9 +11,9 @@ from subprocess import Popen
 
 import pytest
 
-from gradflow.sweep.driver import Options, run_sweep
-from gradflow.sweep.outcome import Ended
-from gradflow.sweep.points import parse_sweep
+from gradflow.sweeps.driver import Options, run_sweep
+from gradflow.sweeps.outcome import Ended
+from gradflow.sweeps.points import parse_sweep
 from gradflow.yaml_file import parse
 from tests.faults.checks import tidy, whole
 from tests.faults.commands import ROOT, WAITING, Done, finished, gradflow, group, group_ends, started
@@ -143,7 +143,7 @@ def stop_the_worker(others: set[int]) -> None:
 def test_a_worker_that_is_stopped_is_killed_after_the_timeout(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gradflow.sweep.executors.STARTING", 0)
+    monkeypatch.setattr("gradflow.sweeps.executors.STARTING", 0)
     study = parse_sweep(parse(LONG, "net.yaml"), Path(), [])
     others = children()
     stopping = threading.Thread(target=stop_the_worker, args=(others,))

@@ -8,9 +8,9 @@ import pytest
 from gradflow.analysis.advice import advise
 from gradflow.analysis.commands import overrides_of
 from gradflow.analysis.summary import Advice, Flow, Summary
+from gradflow.meanfield import half_stable
+from gradflow.meanfield.expectations import tabulated
 from gradflow.nn.activations import ACTIVATIONS
-from gradflow.theory import half_stable
-from gradflow.theory.expectations import tabulated
 from tests.small import config as small_config
 from tests.studies.lab import at_initialization, study
 

@@ -14,8 +14,8 @@ from gradflow.analysis.intervals import t_quantile
 from gradflow.analysis.summary import Summary
 
 if TYPE_CHECKING:
+    from gradflow.meanfield import Prediction
     from gradflow.store import Run
-    from gradflow.theory import Prediction
 
 Array = NDArray[Any]
 LN10 = log(10.0)

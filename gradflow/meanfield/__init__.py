@@ -1,0 +1,13 @@
+"""Mean-field theory of deep networks at initialization: what c should be, and which sigma_w makes it 1."""
+
+from gradflow.meanfield.balance import balance, gains, with_sigma_w
+from gradflow.meanfield.critical import Critical, HalfStable, critical_point, half_stable
+from gradflow.meanfield.expectations import Moments
+from gradflow.meanfield.field import MeanField
+from gradflow.meanfield.phases import PhaseTable, phase_table
+from gradflow.meanfield.prediction import Prediction, predict
+
+__all__ = [
+    "Critical", "HalfStable", "MeanField", "Moments", "PhaseTable", "Prediction",
+    "balance", "critical_point", "gains", "half_stable", "phase_table", "predict", "with_sigma_w",
+]  # fmt: skip

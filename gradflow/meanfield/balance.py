@@ -1,0 +1,86 @@
+"""Balanced initialization: the gain that makes c of a given depth 1, critical point or not."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from math import exp, log, sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.meanfield.field import MeanField
+from gradflow.meanfield.roots import Curve
+from gradflow.nn.activations import Activation
+from gradflow.nn.initializers import INITIALIZERS, Initializer
+
+Array = NDArray[Any]
+
+LOWEST, HIGHEST = log(0.01), log(100)  # ln sigma_w among which a balance is sought
+# points, and how many at a time until the first rise
+ROUNDS = ((201, 25), (101, 100), (101, 100), (11, 10))
+
+
+def balance(
+    activation: Activation, init: Initializer, *, depth: int, width: int, features: int, q_0: float,
+    bias: float = 0.0, first: int, finite_width: bool = True,
+) -> Initializer | None:  # fmt: skip
+    """`init` with the gain (or sigma_w) that makes c over layers first..depth 1, the first that does.
+
+    With first = 1 the whole ratio ||delta_1|| / ||delta_L|| becomes 1. `finite_width` counts the shift too.
+    None where the scheme has no gain, no gain does it, or there is no transition.
+    """
+    unit = with_sigma_w(init, 1.0, width, width)
+    if unit is None or depth <= first:
+        return None
+    network = MeanField.of(activation, unit, (features, *[width] * depth), q_0, bias)
+
+    def log_c(factors: Array) -> Array:
+        networks = network.scaled(factors)
+        return networks.log_c(first) + (networks.shift(first) if finite_width else 0.0)
+
+    low, high, share = LOWEST, HIGHEST, 0.0
+    for points, part in ROUNDS:
+        rise = _first_rise(log_c, np.linspace(low, high, points), part)
+        if rise is None:
+            return None
+        low, high, share = rise
+    return with_sigma_w(init, exp(low + share * (high - low)), width, width)
+
+
+def _first_rise(curve: Curve, points: Array, part: int) -> tuple[float, float, float] | None:
+    """The first two neighbours between which a curve rises through 0, and the share of the way to that."""
+    for start in range(0, len(points) - 1, part):
+        x = points[start : start + part + 1]
+        values = curve(x)
+        rising = np.flatnonzero((values[:-1] < 0) & (values[1:] >= 0))
+        if len(rising):
+            k = int(rising[0])
+            return float(x[k]), float(x[k + 1]), float(values[k] / (values[k] - values[k + 1]))
+    return None
+
+
+def with_sigma_w(init: Initializer, sigma_w: float, fan_in: int, fan_out: int) -> Initializer | None:
+    """`init` with the gain that makes Var W = sigma_w^2 / fan_in; None where the scheme has none."""
+    key = _scale_of(init)
+    return None if key is None else replace(init, **{key: _matching(init, key, sigma_w, fan_in, fan_out)})
+
+
+def gains(sigma_w: float, fan_in: int, fan_out: int) -> dict[str, float]:
+    """The gain of each scheme that has one, by its YAML name, that makes Var W = sigma_w^2 / fan_in."""
+    schemes = {name: cls() for name, cls in INITIALIZERS.items() if name != "constant"}
+    return {
+        name: _matching(init, "gain", sigma_w, fan_in, fan_out)
+        for name, init in schemes.items()
+        if _scale_of(init) == "gain"
+    }
+
+
+def _scale_of(init: Initializer) -> str | None:
+    """The field that every weight is proportional to."""
+    return next((field.name for field in fields(init) if field.name in ("sigma_w", "gain")), None)
+
+
+def _matching(init: Initializer, key: str, sigma_w: float, fan_in: int, fan_out: int) -> float:
+    unit = replace(init, **{key: 1.0})
+    return sigma_w / sqrt(fan_in * unit.variance(fan_in, fan_out))

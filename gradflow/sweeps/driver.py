@@ -1,0 +1,230 @@
+"""The driver of a sweep: a generator of events, so that the caller shows progress and may stop at any.
+
+Only this process writes; a point is in the sweep's folder before its end is told.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from time import monotonic
+
+from gradflow.config.load import load_data
+from gradflow.config.memory import physical_memory, size
+from gradflow.errors import GradflowError, InputError, Problem, RunError, named
+from gradflow.store import Index, Run, open_run
+from gradflow.store.catalog import touch
+from gradflow.store.checkpoint import Checkpoint
+from gradflow.store.partial import Claim, claim
+from gradflow.store.save import copy, finished_at, save
+from gradflow.store.sweeps import WHOLE, open_sweep, require_sweep
+from gradflow.store.train import Result, failed, versions
+from gradflow.sweeps.executors import EXECUTORS, Place, Pool, finished_future
+from gradflow.sweeps.outcome import Ended, Event, Started, ended
+from gradflow.sweeps.points import Point, Sweep
+from gradflow.sweeps.worker import late
+
+Render = Callable[[Run], str]
+
+_data = lru_cache(maxsize=2)(load_data)  # the data of the point before is mostly that of the next
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a sweep is run; `shard` (i, n) takes every n-th point from the i-th on, counted from 1."""
+
+    executor: str = "processes"
+    workers: int | None = None  # as many as there are cores
+    address: str | None = None
+    shard: tuple[int, int] = WHOLE
+    timeout: float | None = None
+    force: bool = False
+    retry_failed: bool = False
+    fail_fast: bool = False
+
+    def place(self, points: Sequence[Point]) -> Place:
+        """Where points are computed, by no more workers than the memory holds of the largest one."""
+        fitting = physical_memory() // max(point.cost.memory for point in points)
+        workers = min(self.workers or cores(), fitting)
+        return EXECUTORS[self.executor](workers, self.address, self.timeout)
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run_sweep(
+    sweep: Sweep, runs: Path, options: Options | None = None, render: Render | None = None
+) -> Generator[Event]:
+    """Bring every point of a sweep, or of a shard of it, to its end: Started if it is computed, then Ended.
+
+    What stands finished anywhere in `runs` is not computed again: it is copied, by hard links, into the
+    sweep's folder. RunError at once if another process is working on the same points.
+    """
+    options = options or Options()
+    points = share(sweep, options)
+    place = options.place(points)
+    place.require()
+    _reach(place, sweep, runs, points, options)
+    with open_sweep(runs, sweep.id, sweep.document(), options.shard) as folder:
+        yield from _Driver(folder, options, place, render).run(points, Index(runs))
+        touch(folder)
+
+
+def _reach(place: Place, sweep: Sweep, runs: Path, points: Sequence[Point], options: Options) -> None:
+    """RunError, before anything is written, if a new sweep has points to compute and nobody computes them."""
+    if place.address is None or (runs / sweep.id).exists():
+        return
+    index = Index(runs)
+    if options.force or not all(index.find(point.digest) for point in points):
+        place.reach()
+
+
+def share(sweep: Sweep, options: Options) -> tuple[Point, ...]:
+    """The points of a sweep that fall to a shard. InputError if there are none."""
+    first, step = options.shard
+    points = sweep.points[first - 1 :: step]
+    if not points:
+        message = f"the sweep has {len(sweep.points)} points: shard {first} of {step} would have none"
+        raise InputError(Problem(message, "--shard"))
+    return points
+
+
+class _Driver:
+    def __init__(self, folder: Path, options: Options, place: Place, render: Render | None) -> None:
+        self.folder, self.options, self.place, self.render = folder, options, place, render
+        self.running: dict[Future[Result], tuple[Point, float]] = {}
+        self.deaths: Counter[int] = Counter()
+
+    def run(self, points: Sequence[Point], index: Index) -> Iterator[Event]:
+        missing: deque[Point] = deque()
+        for point in points:
+            run = None if self.options.force else self._standing(point, index)
+            if run:
+                yield ended(point, run)
+            else:
+                missing.append(point)
+        self._require_disk(missing)
+        if missing:
+            with self.place.open() as pool:
+                yield from self._compute(missing, pool)
+
+    def _standing(self, point: Point, index: Index) -> Run | None:
+        """The run of a point that needs no computing; a damaged one does."""
+        with suppress(RunError):
+            run = finished_at(Claim(self.folder, point.id), point.config)
+            if run:
+                return run
+        run = index.find(point.digest)
+        if run:
+            return copy(self.folder, point.config, run, self.render)
+        return None if self.options.retry_failed else self._failed(point)
+
+    def _failed(self, point: Point) -> Run | None:
+        try:
+            run = open_run(self.folder / point.id)
+        except RunError:
+            return None
+        same = run.status == "failed" and run.info["digest"] == point.digest
+        return Run(run.path, run.info, reused=True) if same else None
+
+    def _require_disk(self, missing: Sequence[Point]) -> None:
+        needed, free = sum(point.cost.disk for point in missing), shutil.disk_usage(self.folder).free
+        if needed > free:
+            message = f"the recordings need {size(needed)} and {size(free)} are free: set recording.every"
+            raise RunError(str(Problem(message, source=str(self.folder))))
+
+    def _compute(self, missing: deque[Point], pool: Pool) -> Iterator[Event]:
+        try:
+            while missing or self.running:
+                while missing and self._has_room(pool):
+                    point = missing.popleft()
+                    yield Started(point)
+                    since = monotonic()
+                    self.running[self._submit(point, pool)] = point, since
+                for future in self._done():
+                    event = self._end(future, missing, pool)
+                    if event:
+                        yield event
+                    if event and event.status == "failed" and self.options.fail_fast:
+                        return
+        finally:
+            self._save_finished()
+
+    def _has_room(self, pool: Pool) -> bool:
+        with self._answering():
+            return len(self.running) < pool.width()
+
+    def _submit(self, point: Point, pool: Pool) -> Future[Result]:
+        plain, timeout = point.config.plain(), self.options.timeout
+        try:
+            data = _data(point.config.data)
+        except InputError as error:  # the file has changed or gone since it was checked
+            return finished_future(failed(str(error)))
+        if not self.place.in_process:
+            with self._answering():
+                return pool.executor.submit(pool.compute, plain, data, timeout)
+        with claim(self.folder, point.id) as claimed:
+            checkpoint = Checkpoint(claimed, point.digest, versions())
+            return pool.executor.submit(pool.compute, plain, data, timeout, checkpoint)
+
+    def _done(self) -> list[Future[Result]]:
+        done = wait(self.running, return_when=FIRST_COMPLETED).done
+        return sorted(done, key=lambda future: self.running[future][0].number)
+
+    def _end(self, future: Future[Result], missing: deque[Point], pool: Pool) -> Ended | None:
+        """Save a point that is done. None if its worker died, and it is to be tried once more."""
+        point, since = self.running[future]
+        result: Result | None
+        try:
+            with self._answering(*pool.died):
+                result = future.result()
+        except pool.died:
+            self.deaths[point.number] += 1
+            result = self._result_of_dead(monotonic() - since, self.deaths[point.number] >= pool.tries)
+            if result is None:
+                del self.running[future]
+                missing.appendleft(point)
+                return None
+        event = self._save(point, result)
+        del self.running[future]
+        return event
+
+    @contextmanager
+    def _answering(self, *died: type[BaseException]) -> Iterator[None]:
+        """A call to the executor: RunError if it has gone, as a scheduler may; errors in `died` pass."""
+        try:
+            yield
+        except died:
+            raise
+        except GradflowError:
+            raise
+        except Exception as error:
+            message = f"computes no more ({named(error)}): run the same sweep again"
+            raise RunError(str(Problem(message, source=f"--executor {self.place.name}"))) from error
+
+    def _result_of_dead(self, seconds: float, last: bool) -> Result | None:
+        if self.options.timeout is not None and seconds >= self.options.timeout:
+            return failed(late(self.options.timeout))
+        return failed("its worker died under it each time: is the memory enough?") if last else None
+
+    def _save(self, point: Point, result: Result) -> Ended:
+        require_sweep(self.folder)  # or saving would make the folder again, without the points before
+        run = save(self.folder, point.config, result, self.render, force=True)
+        require_sweep(self.folder)
+        return ended(point, run)
+
+    def _save_finished(self) -> None:
+        """Keep what was computed and not yet saved when the sweep was stopped."""
+        for future, (point, _) in self.running.items():
+            if future.done() and not future.cancelled() and not future.exception():
+                with suppress(GradflowError, OSError):
+                    self._save(point, future.result())

@@ -1,0 +1,78 @@
+"""The gain that makes the c of a finite depth 1."""
+
+from math import sqrt
+
+import pytest
+
+from gradflow.meanfield.balance import balance, gains, with_sigma_w
+from gradflow.meanfield.prediction import Prediction, predict
+from gradflow.nn.activations import ACTIVATIONS, Relu, Tanh
+from gradflow.nn.initializers import INITIALIZERS, Constant, Gaussian, Initializer, TorchDefault, XavierNormal
+
+
+def predicted(name: str, init: Initializer, first: int) -> Prediction:
+    return predict(
+        ACTIVATIONS[name](),
+        init,
+        depth=40,
+        width=128,
+        features=20,
+        outputs=10,
+        readout=True,
+        q_0=0.9,
+        first=first,
+    )
+
+
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+def test_a_balanced_network_neither_shrinks_nor_grows_its_gradients(name: str) -> None:
+    balanced = balance(
+        ACTIVATIONS[name](), XavierNormal(), depth=40, width=128, features=20, q_0=0.9, first=1
+    )
+    assert balanced is not None
+    prediction = predicted(name, balanced, 1)
+    assert prediction.log10_ratio == pytest.approx(0, abs=1e-7)
+    assert prediction.c_finite_width == pytest.approx(1, abs=1e-8)
+
+
+def test_the_shift_of_a_finite_width_can_be_left_out() -> None:
+    balanced = balance(
+        Relu(), XavierNormal(), depth=40, width=128, features=20, q_0=0.9, first=6, finite_width=False
+    )
+    assert isinstance(balanced, XavierNormal)
+    assert balanced.gain == pytest.approx(sqrt(2), rel=1e-10)
+
+
+def test_the_window_alone_can_be_balanced_and_biases_are_kept() -> None:
+    init = Gaussian(sigma_w=3.0, sigma_b=0.3)
+    balanced = balance(Tanh(), init, depth=40, width=128, features=20, q_0=0.9, first=6)
+    assert isinstance(balanced, Gaussian)
+    assert balanced.sigma_b == 0.3
+    prediction = predicted("tanh", balanced, 6)
+    assert prediction.c_finite_width == pytest.approx(1, abs=1e-9)
+    assert prediction.critical_sigma_w == pytest.approx(balanced.sigma_w, rel=0.02)
+
+
+@pytest.mark.parametrize("init", [TorchDefault(), Constant(value=0.5)])
+def test_a_scheme_without_a_gain_cannot_be_balanced(init: Initializer) -> None:
+    assert balance(Tanh(), init, depth=9, width=32, features=32, q_0=1.0, first=1) is None
+    assert with_sigma_w(init, 1.0, 32, 32) is None
+
+
+def test_a_single_layer_has_nothing_to_balance() -> None:
+    assert balance(Tanh(), XavierNormal(), depth=1, width=32, features=32, q_0=1.0, first=1) is None
+
+
+@pytest.mark.parametrize(("fan_in", "fan_out"), [(64, 64), (100, 20), (20, 100)])
+def test_the_gains_of_all_schemes_give_one_sigma_w(fan_in: int, fan_out: int) -> None:
+    found = gains(1.3, fan_in, fan_out)
+    assert sorted(found) == sorted(
+        name for name in INITIALIZERS if name.startswith(("xavier", "he", "lecun", "orthogonal"))
+    )
+    for name, gain in found.items():
+        scheme = with_sigma_w(INITIALIZERS[name](), 1.3, fan_in, fan_out)
+        assert scheme is not None
+        assert vars(scheme) == {"gain": gain}
+        assert fan_in * scheme.variance(fan_in, fan_out) == pytest.approx(1.3**2, rel=1e-12)
+    if fan_in == fan_out:
+        assert list(found.values()) == pytest.approx([1.3] * len(found))
