@@ -21,7 +21,7 @@ FLOORS: list[set[str]] = [  # from the ground up; rooms of one floor do not see 
     {"config"},
     {"analysis"},
     {"store"},
-    {"report", "sweeps"},
+    {"outside", "report", "sweeps"},
     {"cli"},
     {"", "__main__"},
 ]

@@ -64,8 +64,8 @@ def fit(
       gradflow fit norms.csv --kind delta
       gradflow fit norms.csv -o resnet && gradflow compare 'resnet-*'
     """
+    from gradflow.outside import read_norms
     from gradflow.report.pages import run_page
-    from gradflow.store.outside import read_norms
 
     refuse_file(output)
     norms = read_norms(file, kind, order)
@@ -92,8 +92,8 @@ def refuse_file(name: str | None) -> None:
 
 def fitted(norms: Norms, file: Path, name: str | None, runs: Path) -> Run:
     """The run of norms, saved if it has a name."""
+    from gradflow.outside import run_of, save_norms
     from gradflow.report.pages import report_text
-    from gradflow.store.outside import run_of, save_norms
 
     if name is not None:
         return save_norms(runs, name, norms, file, lambda run: report_text(run.summary))

@@ -32,6 +32,11 @@ class Model:
     block: Plain = PLAIN
 
     @property
+    def sizes(self) -> tuple[int, ...]:
+        """Units of the input and of each hidden layer, n_0..n_L."""
+        return self.shape.features, *[self.shape.width] * self.shape.depth
+
+    @property
     def parts(self) -> tuple[Part, ...]:
         """The parts of each hidden layer."""
         return self.block.parts(self.activation, self.shape.width)

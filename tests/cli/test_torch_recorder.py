@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from gradflow.store.outside import read_norms, run_of
+from gradflow.outside import read_norms, run_of
 from tests.cli.test_app import environment
 
 torch = pytest.importorskip("torch", reason="needs torch: pip install torch")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gradflow.data.csv_file import Csv
 from gradflow.errors import InputError
-from gradflow.store.outside import read_norms
+from gradflow.outside import read_norms
 from gradflow.yaml_file import dump, parse, read
 from tests.promises.calls import bounded
 from tests.promises.generated import try_all

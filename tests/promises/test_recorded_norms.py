@@ -13,7 +13,7 @@ from gradflow.analysis.flow import window
 from gradflow.analysis.outside import summarize_outside
 from gradflow.analysis.summary import Flow
 from gradflow.errors import InputError
-from gradflow.store.outside import read_norms
+from gradflow.outside import read_norms
 
 Random = np.random.Generator
 Array = Any

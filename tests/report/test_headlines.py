@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from gradflow.analysis.summary import Evaluation, Flow, Flows, TrainingResult, Weakest
+from gradflow.outside import read_norms, run_of
 from gradflow.report import headlines, sentences, terminal
 from gradflow.report.page import Table
 from gradflow.report.pages import run_page
-from gradflow.store.outside import read_norms, run_of
 from tests.report.examples import flow, summary
 from tests.report.test_pages import PIPE, words
 

@@ -17,6 +17,7 @@ from gradflow.analysis.summarize import summarize
 from gradflow.cli.fit import fitted
 from gradflow.config import config_from_plain
 from gradflow.errors import InputError
+from gradflow.outside import read_norms
 from gradflow.report import html, markdown
 from gradflow.report.files import report_file, several_page
 from gradflow.report.numbers import inert, with_error
@@ -25,7 +26,6 @@ from gradflow.report.pages import run_page
 from gradflow.report.terminal import Look
 from gradflow.report.terminal import render as terminal
 from gradflow.store import Run
-from gradflow.store.outside import read_norms
 from gradflow.yaml_file import parse
 from tests.report.examples import HOSTILE, summary
 from tests.report.runs import made, rows_of

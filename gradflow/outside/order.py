@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import combinations, islice, pairwise
 
 from gradflow.errors import InputError
-from gradflow.store.outside.names import (
+from gradflow.outside.names import (
     SHOWN,
     Parts,
     Unsure,

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from io import BytesIO, TextIOWrapper
 
 from gradflow.errors import InputError, Problem
-from gradflow.store.outside.found import COLUMNS, LOG_NORM, NORM, Found, log_of, whole
-from gradflow.store.outside.names import ASIDE, SHOWN, parts_of
+from gradflow.outside.found import COLUMNS, LOG_NORM, NORM, Found, log_of, whole
+from gradflow.outside.names import ASIDE, SHOWN, parts_of
 
 _WIDE = re.compile(r"(norm|log_norm)(?:[_.:/ -](.+)|(\d.*))").fullmatch
 

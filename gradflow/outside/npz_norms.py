@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from gradflow.analysis.outside import KINDS
 from gradflow.errors import InputError, Problem
-from gradflow.store.outside.found import COLUMNS, LOG_NORM, NORM, Found, log_of, whole
-from gradflow.store.outside.names import SHOWN
+from gradflow.outside.found import COLUMNS, LOG_NORM, NORM, Found, log_of, whole
+from gradflow.outside.names import SHOWN
 
 Arrays = dict[str, NDArray[Any]]
 

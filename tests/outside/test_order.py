@@ -3,7 +3,7 @@
 import pytest
 
 from gradflow.errors import InputError
-from gradflow.store.outside.order import layer_order
+from gradflow.outside.order import layer_order
 
 NUMBER, FILE, BACK, WORDS = (
     "by number",

@@ -12,11 +12,11 @@ import pytest
 
 from gradflow.analysis.summary import Flip, Flow
 from gradflow.errors import InputError
+from gradflow.outside import read_norms, run_of, save_norms
 from gradflow.report import terminal
 from gradflow.report.pages import run_page
 from gradflow.report.terminal import Look
 from gradflow.store import open_run, scan
-from gradflow.store.outside import read_norms, run_of, save_norms
 from gradflow.store.rows import read_row
 from tests.archives import archive, npy
 from tests.store.seals import document_of

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from gradflow.analysis.outside import KINDS, Norms
 from gradflow.errors import InputError, Problem, did_you_mean
+from gradflow.outside.csv_norms import csv_norms
+from gradflow.outside.found import Found
+from gradflow.outside.names import SHOWN, Unsure
+from gradflow.outside.npz_norms import npz_norms
+from gradflow.outside.order import STATED, Order, layer_order
 from gradflow.regular import NotRegular, neighbour, read_regular, reason
-from gradflow.store.outside.csv_norms import csv_norms
-from gradflow.store.outside.found import Found
-from gradflow.store.outside.names import SHOWN, Unsure
-from gradflow.store.outside.npz_norms import npz_norms
-from gradflow.store.outside.order import STATED, Order, layer_order
 
 Key = tuple[int, str, str]  # step, layer, seed
 Cells = dict[Key, float]
