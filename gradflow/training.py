@@ -28,7 +28,7 @@ from gradflow.nn.model import Model
 from gradflow.nn.network import Network
 from gradflow.nn.optimizers import Optimizer
 from gradflow.nn.parameters import Shape
-from gradflow.recording import PER_LAYER, Record, Recorder, Recording, first_bad_row, reason
+from gradflow.recording import Record, Recorder, Recording, first_bad_row, per_layer, reason
 from gradflow.streams import Purpose, stream
 
 Array = NDArray[Any]
@@ -59,6 +59,12 @@ class Plan:
     seeds: int
     every: int
     evaluate: int | None = None  # steps; None: by the sizes
+
+    @property
+    def recorded(self) -> tuple[str, ...]:
+        """The names of the arrays by layer that are recorded."""
+        parts = BLOCKS[self.block]().parts(self.activation, self.width)
+        return per_layer(part.factor for part in parts)
 
     def shape(self, data: Data, seeds: int = 1) -> Shape:
         """The sizes of `seeds` networks side by side on this data."""
@@ -145,6 +151,7 @@ class _Group:
         network, memory, evaluated = self.network, self.memory, []
         for r in range(rows):
             t = first + r
+            memory.tally.correlates = t == 0 or self.evaluator.is_due(t)
             if self.evaluator.is_due(t):
                 evaluated.append(self.evaluator.measure(self.forward))
             for seed, batches in enumerate(self.batches):
@@ -168,7 +175,7 @@ class Training:
     ) -> None:
         self.plan, self.data = plan, data
         self.outcome = Outcome()
-        self._record = Record(plan.steps, plan.depth, plan.seeds, plan.every, allocate)
+        self._record = Record(plan.recorded, plan.steps, plan.depth, plan.seeds, plan.every, allocate)
         self._first = 0  # row of the next block
         dtype, groups = np.dtype(plan.dtype), stacks(plan)
         shape = plan.shape(data, stack_size(plan))
@@ -224,7 +231,8 @@ class Training:
         """The arrays of recording.npz, read-only, when training is over."""
         recording = self.recorded
         if self._first > self.plan.steps:
-            recording["update_ratio"][-1] = np.nan  # no update follows the last row
+            for name in ("update_ratio", "clip_share"):
+                recording[name][-1] = np.nan  # no update follows the last row
         for array in recording.values():
             array.setflags(write=False)
         return recording
@@ -304,4 +312,4 @@ def record_bytes(plan: Plan) -> int:
     """What the record and recording.npz take at most: float64 of every array, row, layer and network."""
     rows, evaluations = plan.steps // plan.every + 2, most_evaluations(plan.steps, plan.evaluate)
     curves = evaluations * (plan.seeds * len(OF_CLASSES) + 1)
-    return 8 * (rows * (plan.depth * plan.seeds * len(PER_LAYER) + plan.seeds + 1) + curves)
+    return 8 * (rows * (plan.depth * plan.seeds * len(plan.recorded) + 2 * plan.seeds + 1) + curves)

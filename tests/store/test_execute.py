@@ -8,13 +8,13 @@ import pytest
 
 from gradflow.config import load_config
 from gradflow.errors import InputError, RunError
-from gradflow.recording import PER_LAYER
 from gradflow.store import Run, open_run
 from gradflow.store import execute as execute_module
 from gradflow.store.execute import execute, find
 from gradflow.store.save import copy, save
 from gradflow.store.train import failed, train
 from gradflow.training import Progress, Training
+from tests.oracle import PER_LAYER
 from tests.store.small import names, small
 
 FILES = ["config.yaml", "recording.npz", "report.md", "run.json", "summary.json"]
@@ -54,7 +54,7 @@ def test_run_json_says_what_made_the_run_and_what_it_holds(runs: Path) -> None:
     assert list(info["versions"]) == ["gradflow", "numpy", "blas", "threads"]
     assert info["versions"]["numpy"] == np.__version__
     curves = {"eval_step", "loss_train", "accuracy_train"}
-    assert info["arrays"].keys() == {"step", "loss", *PER_LAYER, *curves}
+    assert info["arrays"].keys() == {"step", "loss", "clip_share", *PER_LAYER, *curves}
     assert (info["evaluation"]["every"], info["evaluation"]["samples_train"]) == (20, 32)
     assert info["arrays"]["q"]["shape"] == [7, 3, 2]
     assert info["outcome"].keys() == {"accuracy_final", "diverged_step", "diverged_reason"}
