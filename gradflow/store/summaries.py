@@ -26,13 +26,22 @@ VERDICTS = ("vanishing", "stable", "exploding", "dead", "overflow", "undetermine
 # a summary.json is numbers by layer and by step, for the most part; inside a text a quote is escaped, so that
 # neither of these can stand there
 _PROFILE, _DELTA, _AFTER = '"profile": {', '"log10_delta": [', ', "advice": ['
+_FACTORS = '"factors": {'
 
 
 class _Profile(TypedDict):
     log10_delta: tuple[float | None, ...]
 
 
-class _Final(TypedDict):
+class _Growth(TypedDict, total=False):  # which documents of older versions have not
+    log10_growth: float | None
+
+
+class _Clipping(TypedDict, total=False):  # nor this
+    clipped_share: float | None
+
+
+class _Final(_Growth):
     networks: int | None
     dead_networks: int | None
     saturated: float | None
@@ -61,7 +70,7 @@ class _Theory(TypedDict):
     sigmas: float | None
 
 
-class _Training(TypedDict):
+class _Training(_Clipping):
     loss_final: float | None
     loss_final_low: float | None
     loss_final_high: float | None
@@ -173,12 +182,17 @@ def _is_sound(document: dict[str, Any], info: Info) -> bool:
     known = config == info["recorded"] if "recorded" in info else checker(_Study)(config)
     history = {name: column for name, column in document["history"].items() if name != "flips"}
     flows = [*document["flow"].values()]
-    tables = [history, *(flow["profile"] for flow in flows)]
+    tables = [history, *(_columns(flow["profile"]) for flow in flows)]
     fitted = all(flow["c"] is None or len(flow["layers"]) == 2 for flow in flows)
     even = all(len(set(map(len, table.values()))) == 1 for table in tables)
     positive = _are_factors(document, OTHER_FACTORS) and _is_history(history)
     curves = _are_curves(document["evaluation"])
     return known and fitted and even and positive and curves and _is_in_the_network(flows, config)
+
+
+def _columns(profile: dict[str, Any]) -> dict[str, list[Any]]:
+    """All that a profile has by layer."""
+    return {**profile["factors"], **{name: column for name, column in profile.items() if name != "factors"}}
 
 
 def _is_in_the_network(flows: list[dict[str, Any]], config: dict[str, Any]) -> bool:
@@ -204,10 +218,18 @@ def _shortened(text: str) -> str:
     before, *profiles = head.split(_PROFILE)
     if not after or len(profiles) != 2:
         return text
-    (first, _, between), (_, _, rest) = (profile.partition("}") for profile in profiles)
+    (first, between), (_, rest) = map(_cut, profiles)
     delta = first.partition(_DELTA)[2].partition("]")[0]
     kept = f"{_DELTA}{delta}]" if delta else first
     return f"{before}{_PROFILE}{kept}}}{between}{_PROFILE}}}{rest}}}"
+
+
+def _cut(text: str) -> tuple[str, str]:
+    """The inside of a profile and what follows it; its factors have braces of their own."""
+    start = text.find(_FACTORS)
+    inner = text.find("}", start) + 1 if 0 <= start < text.find("}") else 0
+    end = text.find("}", inner)
+    return text[:end], text[end + 1 :]
 
 
 def build_summary(path: Path, config: Config, recording: Recording, info: Info) -> Summary:
