@@ -92,7 +92,8 @@ def _borderline(flow: Flow, stable_decades: float) -> str:
 
 def _too_deep(flow: Flow, stable_decades: float) -> str:
     depth = unstable_depth(flow, stable_decades) if flow.verdict == "stable" else None
-    return "" if depth is None else f"At this c it would not be stable from depth {count(depth)} on."
+    by = "At this c" if flow.law_exponent is None else "By this law"
+    return "" if depth is None else f"{by} it would not be stable from depth {count(depth)} on."
 
 
 def theory_sentence(theory: Theory, flow: Flow, trained: bool) -> str:
