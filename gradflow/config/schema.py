@@ -16,8 +16,8 @@ from pydantic_core import PydanticCustomError
 from gradflow.config.biases import BIASES, Bias, Zeros
 from gradflow.config.choices import AUTO, UNFIT, AutoOr, Choice, OneOf, Planned
 from gradflow.data import DATASETS, Dataset
-from gradflow.data.base import ADDED
 from gradflow.data.digits import Digits
+from gradflow.formats import ADDED
 from gradflow.nn.activations import ACTIVATIONS, Activation
 from gradflow.nn.blocks import BLOCKS
 from gradflow.nn.initializers import ALIASES, INITIALIZERS, Initializer
