@@ -134,5 +134,5 @@ def test_disk_use_is_told_before_it_is_used(steps: int, every: int) -> None:
     training = Training(plan, small.data())
     list(training)
     size = sum(array.nbytes for array in training.recording.values())
-    row = 8 * (plan.depth * 2 * len(PER_LAYER) + 5)
+    row = 8 * (plan.model.shape.depth * 2 * len(plan.recorded) + 5)
     assert size <= record_bytes(plan) <= size + 2 * row

@@ -7,7 +7,6 @@ from math import exp, floor, log, log10
 from gradflow.analysis.laws import BOUNDED
 from gradflow.analysis.summary import Flow
 
-VERDICTS = ("vanishing", "stable", "exploding", "dead", "overflow", "undetermined")
 ROUNDING = 1e-6  # relative, of a norm in float32
 DEEPEST = 20.0  # ln of a depth beyond which no power of it is looked at
 
