@@ -40,8 +40,8 @@ def unstable_depth(flow: Flow, stable_decades: float) -> int | None:
     high = flow.c * (1 + ROUNDING) if flow.c_high is None else flow.c_high
     if low <= 1 <= high:
         return None
-    if flow.law_exponent is None:
+    if not flow.law_exponent:
         return floor(stable_decades / abs(log10(flow.c))) + 2
     reach = stable_decades * log(10) / abs(flow.law_exponent)
-    depth = exp(min(reach, DEEPEST)) if flow.law == "power" else reach**2
+    depth = exp(min(reach, DEEPEST)) if flow.law == "power" else reach * reach
     return floor(depth) + 1 if depth < exp(DEEPEST) else None

@@ -52,7 +52,8 @@ def with_gain(self: Plain, *args: Any) -> tuple[Part, ...]:
 
 def chain_of(run: Run, monkeypatch: pytest.MonkeyPatch) -> Chain:
     monkeypatch.setattr(Plain, "parts", with_gain)
-    return trace(run.config.plan, run.config.data.load(Path()))
+    data = run.config.data.load(Path())
+    return trace(run.config.plan(data), data)
 
 
 def test_its_array_is_recorded_and_all_factors_add_up(run: Run) -> None:
