@@ -1,98 +1,79 @@
-"""Norms in a CSV file: long (columns step, layer, norm or log_norm) or wide (a column norm_NAME a layer)."""
+"""Norms in CSV text, parted by commas, or by semicolons or tabs, beside which commas may be decimal."""
 
 from __future__ import annotations
 
 import csv
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from io import BytesIO, TextIOWrapper
+from typing import TYPE_CHECKING
 
 from gradflow.errors import InputError, Problem
-from gradflow.outside.found import COLUMNS, LOG_NORM, NORM, Found, log_of, whole
-from gradflow.outside.names import ASIDE, SHOWN, parts_of
+from gradflow.outside.found import Found
+from gradflow.outside.table import Row, Table
 
-_WIDE = re.compile(r"(norm|log_norm)(?:[_.:/ -](.+)|(\d.*))").fullmatch
+if TYPE_CHECKING:
+    from _csv import Reader as CsvReader
+
+DELIMITERS = ",", ";", "\t"
+_POINT = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?").fullmatch
+_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?").fullmatch
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}").fullmatch
 
 
 def csv_norms(content: bytes, source: str) -> Iterator[Found]:
     """The norms of a file's content. InputError names the line of what cannot be read."""
     try:
-        reader = csv.reader(TextIOWrapper(BytesIO(content), "utf-8-sig", newline=""), strict=True)
-        header = [title.strip() for title in next(reader, [])]
-        table = _table(header, source)
-        for cells in reader:
-            if cells:
-                yield from table.read(cells, reader.line_num)
+        delimiter = _delimiter(_lines(content).readline())
+        reader = csv.reader(_lines(content), strict=True, delimiter=delimiter)
+        titles = [title.strip() for title in next(reader, [])]
+        yield from Table(source, titles, _rows(reader, titles, delimiter != ",", source), 1).norms()
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(Problem(f"is no CSV file in UTF-8: {error}", source=source)) from None
 
 
-@dataclass(frozen=True)
-class _Table:
-    """Where the columns of a CSV file stand: `norms` are (column, layer if it tells, whether it is a log)."""
+def _lines(content: bytes) -> TextIOWrapper:
+    return TextIOWrapper(BytesIO(content), "utf-8-sig", newline="")
 
-    source: str
-    width: int
-    places: dict[str, int]
-    norms: tuple[tuple[int, str | None, bool], ...]
 
-    def read(self, cells: Sequence[str], line: int) -> Iterator[Found]:
-        """The norms of a row."""
-        if len(cells) != self.width:
-            words = f"has {len(cells)} cells under {self.width} columns"
-            raise InputError(Problem(words, source=self.source, line=line))
-        text = {name: cells[place].strip() for name, place in self.places.items()}
-        for place, layer, is_log in self.norms:
-            yield Found(
-                text.get("kind"),
-                whole(text.get("step", "0"), self.source, line),
-                layer or text["layer"],
-                text.get("seed", "0"),
-                log_of(cells[place].strip(), is_log, self.source, line),
-                line,
+def _delimiter(header: str) -> str:
+    """The delimiter that makes most titles of the first line."""
+    return max(DELIMITERS, key=lambda one: len(next(csv.reader([header], delimiter=one), [])))
+
+
+def _rows(reader: CsvReader, titles: Sequence[str], commas: bool, source: str) -> Iterator[Row]:
+    """The rows that are not blank; with `commas`, numbers may have one for a point."""
+    decimals = _Commas(source)
+    for cells in reader:
+        if len(cells) not in (0, len(titles)):
+            words = f"has {len(cells)} cells under {len(titles)} columns"
+            raise InputError(Problem(words, source=source, line=reader.line_num))
+        if cells and commas:
+            cells = decimals.read(cells, reader.line_num)
+        if cells:
+            yield reader.line_num, dict(zip(titles, map(str.strip, cells), strict=True))
+    decimals.require_sure()
+
+
+class _Commas:
+    """Numbers where 0,5 may be a half: none then has a point, and one at least is no 1,000."""
+
+    def __init__(self, source: str) -> None:
+        self.source, self.points, self.sure, self.unsure = source, False, False, 0
+
+    def read(self, cells: Sequence[str], line: int) -> list[str]:
+        """The cells of a row, with decimal points."""
+        with_comma = [bool(_COMMA(cell.strip())) for cell in cells]
+        self.points = self.points or any(_POINT(cell.strip()) for cell in cells)
+        if any(with_comma):
+            self.sure = self.sure or not all(
+                _THOUSANDS(cell.strip()) for cell, has in zip(cells, with_comma, strict=True) if has
             )
+            self.unsure = self.unsure or line
+        return [cell.replace(",", ".") if has else cell for cell, has in zip(cells, with_comma, strict=True)]
 
-
-def _table(header: list[str], source: str) -> _Table:
-    """The layout that a header tells. InputError if it tells none."""
-    twice = next((title for title, count in Counter(header).items() if count > 1), None)
-    if twice is not None:
-        raise InputError(Problem(f"two columns are called {twice[:SHOWN]!r}", source=source, line=1))
-    places = {name: header.index(name) for name in COLUMNS if name in header}
-    long = [(header.index(name), None, name == LOG_NORM) for name in (NORM, LOG_NORM) if name in header]
-    if long and "layer" in places:
-        return _Table(source, len(header), places, (long[-1],))
-    if "layer" not in places and any(map(_WIDE, header)):
-        return _Table(source, len(header), places, tuple(_wide(header, source)))
-    remedy = (
-        "columns step, layer and norm or log_norm (natural), or norm_1, norm_2, ... with a column a layer"
-    )
-    raise InputError(
-        Problem(
-            f"needs {remedy}; it has {', '.join(title[:SHOWN] for title in header[:8]) or 'none'}",
-            source=source,
-            line=1,
-        )
-    )
-
-
-def _wide(header: list[str], source: str) -> Iterator[tuple[int, str, bool]]:
-    """The columns norm_NAME. Others pass, unless they could be a layer's too."""
-    for place, title in enumerate(header):
-        found = _WIDE(title)
-        if found:
-            yield place, found[2] or found[3], found[1] == LOG_NORM
-        elif title not in COLUMNS and _could_be_a_norm(title):
-            words = (
-                f"the column {title[:SHOWN]!r}: remove it, or call it norm_NAME if it is the norm of a layer"
-            )
-            raise InputError(Problem(words, source=source, line=1))
-
-
-def _could_be_a_norm(title: str) -> bool:
-    """fc3, 7, total_norm or normalized_loss; not lr, top1_acc or the index that pandas writes."""
-    parts = parts_of(title)
-    numbered = any(isinstance(part, int) for part in parts) and not title.startswith("Unnamed:")
-    return (numbered and ASIDE.isdisjoint(parts)) or any(str(part).startswith("norm") for part in parts)
+    def require_sure(self) -> None:
+        """InputError where commas and points both stand in numbers, or all commas may part thousands."""
+        if self.unsure and (self.points or not self.sure):
+            words = "numbers have a comma that may be decimal or part thousands: write decimal points alone"
+            raise InputError(Problem(words, source=self.source, line=self.unsure))

@@ -1,17 +1,20 @@
-"""Norms in an NPZ file: arrays norm or log_norm with step, layer and kind, or a recording of our own."""
+"""Norms in NumPy's files: arrays norm or log_norm with step, layer and kind, an array a layer, or our own."""
 
 from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator
 from io import BytesIO
+from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from gradflow.analysis.outside import KINDS
 from gradflow.errors import InputError, Problem
+from gradflow.outside.columns import Named, norm_columns
 from gradflow.outside.found import COLUMNS, LOG_NORM, NORM, Found, log_of, whole
 from gradflow.outside.names import SHOWN
 
@@ -24,20 +27,60 @@ _OWN = {array: kind for kind, array in KINDS.items()}
 
 
 def npz_norms(content: bytes, source: str) -> Iterator[Found]:
-    """The norms of a file's content: an array (..., layers, seeds) or long, as in a CSV."""
+    """The norms of an NPZ file: an array (..., layers, seeds), long, as in a CSV, or an array a layer."""
     arrays = _arrays(content, source)
     own = [name for name in arrays if name in _OWN]
     named = [name for name in (LOG_NORM, NORM) if name in arrays]
     if not own and not named:
-        names = ", ".join(list(arrays)[:8])
-        raise InputError(
-            Problem(f"holds no array norm or log_norm; it holds {names or 'none'}", source=source)
-        )
+        yield from _of_layers(arrays, source)
     for name in own or named[:1]:
-        kind = _OWN.get(name) or (
-            _text(arrays["kind"].item()) if "kind" in arrays and arrays["kind"].ndim == 0 else None
-        )
+        kind = _OWN.get(name) or _kind_of(arrays)
         yield from _of_array(arrays[name], name != NORM, kind, arrays, source)
+
+
+def npy_norms(content: bytes, source: str) -> Iterator[Found]:
+    """The norms of an NPY file: (layers,), (steps, layers) or (steps, layers, seeds)."""
+    try:
+        _require_whole(content)
+        array = np.load(BytesIO(content), allow_pickle=False)
+    except Exception as error:  # NumPy's header reader raises a dozen unrelated classes
+        words = "is not a readable npy file of numbers: write it with numpy.save"
+        raise InputError(Problem(words, source=source)) from error
+    yield from _of_array(array, False, None, {}, source)
+
+
+def _require_whole(content: bytes) -> None:
+    """ValueError for an array whose header declares other bytes than there are."""
+    file = BytesIO(content)
+    readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+    shape, _, dtype = readers[npy.read_magic(file)](file)
+    if prod(shape) * dtype.itemsize != len(content) - file.tell():
+        raise ValueError("the header declares another size")
+
+
+def _kind_of(arrays: Arrays) -> str | None:
+    kind = arrays.get("kind")
+    return _text(kind.item()) if kind is not None and kind.ndim == 0 else None
+
+
+def _of_layers(arrays: Arrays, source: str) -> Iterator[Found]:
+    """An array a layer: (), (steps,) or (steps, seeds), which `step` numbers."""
+    step, kind = arrays.get("step"), _kind_of(arrays)
+    layers = {name: array for name, array in arrays.items() if name not in COLUMNS}
+    columns = norm_columns(list(layers), source) or [Named(n, n, False, None, False) for n in layers]
+    shapes = {layers[column.title].shape for column in columns}
+    numbers = all(layers[column.title].dtype.kind in "fiu" for column in columns)
+    if len(shapes) != 1 or not numbers or len(shape := shapes.pop()) > (1 if step is None else 2):
+        names = ", ".join(name[:SHOWN] for name in list(arrays)[:8])
+        words = f"holds no array norm or log_norm; it holds {names or 'none'}: save one, or one shape a layer"
+        raise InputError(Problem(words, source=source))
+    count = shape[0] if shape else 1
+    steps = _named(step, "step", count, range(count), source)
+    for column in columns:
+        values = layers[column.title].reshape(count, -1)
+        for (i, k), value in np.ndenumerate(values):
+            number, norm = whole(steps[i], source, None), log_of(str(value), column.is_log, source, None)
+            yield Found(column.kind or kind, number, column.layer, str(k), norm)
 
 
 def _of_array(
