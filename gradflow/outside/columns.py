@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from gradflow.errors import InputError, Problem
+from gradflow.errors import refused
 from gradflow.outside.names import ASIDE, NEVER, QUANTITIES, SHOWN, parts_of, set_of
 
 _LEAD = r"(?:(?:train|training|trainer|debug|stats|monitor|metrics|optim|optimizer|model)/)?"
@@ -61,7 +61,7 @@ def norm_columns(titles: Sequence[str], source: str, line: int | None = None) ->
             words = (
                 f"the column {title[:SHOWN]!r}: remove it, or call it norm_NAME if it is the norm of a layer"
             )
-            raise InputError(Problem(words, source=source, line=line))
+            raise refused(words, source=source, line=line)
     return found
 
 
@@ -108,7 +108,7 @@ def _of_metric(title: str, source: str, line: int | None) -> Named | None:
             layer = layer.removesuffix("_step")
         if parts.get("p") and float(parts["p"]) != 2:
             words = f"{title[:SHOWN]} is no Euclidean norm: record norms of type 2"
-            raise InputError(Problem(words, source=source, line=line))
+            raise refused(words, source=source, line=line)
         return Named(title, layer, bool(parts.get("log")), _kind(parts, layer), parts["sep"] == "/")
     return None
 

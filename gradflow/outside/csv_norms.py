@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator, Sequence
-from io import BytesIO, TextIOWrapper
-from typing import TYPE_CHECKING
+from io import BytesIO
 
-from gradflow.errors import InputError, Problem
+from gradflow.errors import InputError, refused
+from gradflow.files.csv_rows import read_rows
 from gradflow.outside.found import Found
 from gradflow.outside.table import Row, Table
 
-if TYPE_CHECKING:
-    from _csv import Reader as CsvReader
-
-DELIMITERS = ",", ";", "\t"
+COMMA = ","
+DELIMITERS = COMMA, ";", "\t"
 _POINT = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?").fullmatch
 _COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?").fullmatch
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}").fullmatch
@@ -23,35 +20,32 @@ _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}").fullmatch
 
 def csv_norms(content: bytes, source: str) -> Iterator[Found]:
     """The norms of a file's content. InputError names the line of what cannot be read."""
+    delimiter = max(DELIMITERS, key=lambda one: _columns(content, one))
+    rows = read_rows(BytesIO(content), source, delimiter)
+    line, titles = next(rows, (1, []))
+    titles = [title.strip() for title in titles]
+    return Table(source, titles, _cells(rows, titles, source, delimiter != COMMA), line).norms()
+
+
+def _columns(content: bytes, delimiter: str) -> int:
+    """How many titles a delimiter makes; 0 if it makes no CSV."""
     try:
-        delimiter = _delimiter(_lines(content).readline())
-        reader = csv.reader(_lines(content), strict=True, delimiter=delimiter)
-        titles = [title.strip() for title in next(reader, [])]
-        yield from Table(source, titles, _rows(reader, titles, delimiter != ",", source), 1).norms()
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(Problem(f"is no CSV file in UTF-8: {error}", source=source)) from None
+        return len(next(read_rows(BytesIO(content), "", delimiter), (1, []))[1])
+    except InputError:
+        return 0
 
 
-def _lines(content: bytes) -> TextIOWrapper:
-    return TextIOWrapper(BytesIO(content), "utf-8-sig", newline="")
-
-
-def _delimiter(header: str) -> str:
-    """The delimiter that makes most titles of the first line."""
-    return max(DELIMITERS, key=lambda one: len(next(csv.reader([header], delimiter=one), [])))
-
-
-def _rows(reader: CsvReader, titles: Sequence[str], commas: bool, source: str) -> Iterator[Row]:
-    """The rows that are not blank; with `commas`, numbers may have one for a point."""
+def _cells(
+    rows: Iterator[tuple[int, list[str]]], titles: Sequence[str], source: str, commas: bool
+) -> Iterator[Row]:
+    """What stands under each title; with `commas`, those in numbers may be for points."""
     decimals = _Commas(source)
-    for cells in reader:
-        if len(cells) not in (0, len(titles)):
+    for line, cells in rows:
+        if len(cells) != len(titles):
             words = f"has {len(cells)} cells under {len(titles)} columns"
-            raise InputError(Problem(words, source=source, line=reader.line_num))
-        if cells and commas:
-            cells = decimals.read(cells, reader.line_num)
-        if cells:
-            yield reader.line_num, dict(zip(titles, map(str.strip, cells), strict=True))
+            raise refused(words, source=source, line=line)
+        stripped = [cell.strip() for cell in cells]
+        yield line, dict(zip(titles, decimals.read(stripped, line) if commas else stripped, strict=True))
     decimals.require_sure()
 
 
@@ -59,21 +53,19 @@ class _Commas:
     """Numbers where 0,5 may be a half: none then has a point, and one at least is no 1,000."""
 
     def __init__(self, source: str) -> None:
-        self.source, self.points, self.sure, self.unsure = source, False, False, 0
+        self.source, self.points, self.sure, self.line = source, False, False, 0
 
     def read(self, cells: Sequence[str], line: int) -> list[str]:
         """The cells of a row, with decimal points."""
-        with_comma = [bool(_COMMA(cell.strip())) for cell in cells]
-        self.points = self.points or any(_POINT(cell.strip()) for cell in cells)
-        if any(with_comma):
-            self.sure = self.sure or not all(
-                _THOUSANDS(cell.strip()) for cell, has in zip(cells, with_comma, strict=True) if has
-            )
-            self.unsure = self.unsure or line
-        return [cell.replace(",", ".") if has else cell for cell, has in zip(cells, with_comma, strict=True)]
+        with_comma = list(filter(_COMMA, cells))
+        self.points = self.points or any(map(_POINT, cells))
+        if with_comma:
+            self.sure = self.sure or not all(map(_THOUSANDS, with_comma))
+            self.line = self.line or line
+        return [cell.replace(",", ".") if _COMMA(cell) else cell for cell in cells]
 
     def require_sure(self) -> None:
         """InputError where commas and points both stand in numbers, or all commas may part thousands."""
-        if self.unsure and (self.points or not self.sure):
+        if self.line and (self.points or not self.sure):
             words = "numbers have a comma that may be decimal or part thousands: write decimal points alone"
-            raise InputError(Problem(words, source=self.source, line=self.unsure))
+            raise refused(words, source=self.source, line=self.line)

@@ -12,7 +12,7 @@ from math import sqrt
 from struct import unpack_from
 from typing import Any
 
-from gradflow.errors import InputError, MissingExtra, Problem
+from gradflow.errors import InputError, MissingExtra, refused
 from gradflow.outside.columns import PANEL
 from gradflow.outside.found import Found
 from gradflow.outside.table import Row, Table
@@ -92,7 +92,7 @@ def _records(content: bytes, source: str) -> Iterator[bytes]:
 
 
 def _damaged(number: int, source: str) -> InputError:
-    return InputError(Problem(f"record {number} is damaged: copy the event file again", source=source))
+    return refused(f"record {number} is damaged: copy the event file again", source=source)
 
 
 def _library(module: str) -> Any:

@@ -7,13 +7,13 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from gradflow.errors import InputError, Problem
+from gradflow.errors import InputError, refused
+from gradflow.files.regular import read_regular, wrong_with
 from gradflow.outside.csv_norms import csv_norms
 from gradflow.outside.event_norms import event_norms, is_events
 from gradflow.outside.found import Found
 from gradflow.outside.json_norms import json_norms
 from gradflow.outside.npz_norms import FREE, SWOLLEN, npy_norms, npz_norms
-from gradflow.regular import NotRegular, neighbour, read_regular, reason
 
 Reader = Callable[[bytes, str], Iterator[Found]]
 
@@ -43,12 +43,8 @@ def content_of(path: Path, most: int = LARGEST) -> bytes:
     """The bytes of a regular file. InputError if it cannot be read, or is too large."""
     try:
         content = read_regular(path, most)
-    except FileNotFoundError:
-        raise _refused(f"does not exist{neighbour(path)}", path) from None
-    except NotRegular:
-        raise _refused("is not a regular file: save the norms to one", path) from None
     except OSError as error:
-        raise _refused(f"cannot be read: {reason(error)}", path) from None
+        raise _refused(wrong_with(path, error, "save the norms to one"), path) from None
     if len(content) > most:
         raise _refused(f"is larger than {LARGEST // 10**6} MB: record fewer steps", path)
     return content
@@ -102,4 +98,4 @@ def _event_files(folder: Path) -> list[Path]:
 
 
 def _refused(message: str, path: Path) -> InputError:
-    return InputError(Problem(message, source=str(path)))
+    return refused(message, source=str(path))

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from gradflow.errors import InputError, Problem
+from gradflow.errors import refused
 from gradflow.outside.found import Found
 from gradflow.outside.names import SHOWN
 from gradflow.outside.table import NEEDS, Table
@@ -30,14 +30,14 @@ def json_norms(content: bytes, source: str) -> Iterator[Found]:
     try:
         rows = [(line, _flat(record)) for line, record in _records(content.decode("utf-8-sig"), source)]
     except UnicodeDecodeError as error:
-        raise InputError(Problem(f"is no JSON in UTF-8: {error}", source=source)) from None
-    except _Refused as refused:
-        raise InputError(Problem(str(refused), source=source)) from None
+        raise refused(f"is no JSON in UTF-8: {error}", source=source) from None
+    except _Refused as error:
+        raise refused(str(error), source=source) from None
     titles = dict.fromkeys(title for _, cells in rows for title in cells)
     histograms = {title for _, cells in rows for title, cell in cells.items() if cell is HISTOGRAM}
     if histograms and not any("norm" in title for title in titles):
         words = "is a histogram, which tells no norm: log the norm of each layer's gradient as a number"
-        raise InputError(Problem(f"{min(histograms)[:SHOWN]} {words}", source=source))
+        raise refused(f"{min(histograms)[:SHOWN]} {words}", source=source)
     if histograms:
         rows = [(line, {t: cell for t, cell in cells.items() if t not in histograms}) for line, cells in rows]
     return Table(source, [title for title in titles if title not in histograms], rows).norms()
@@ -68,7 +68,7 @@ def _records(text: str, source: str) -> Iterator[tuple[int | None, Any]]:
 
 def _refuse(error: json.JSONDecodeError, source: str, line: int) -> NoReturn:
     words = f"is no JSON ({error.msg}): write an object a line, or one list of objects"
-    raise InputError(Problem(words, source=source, line=line)) from None
+    raise refused(words, source=source, line=line) from None
 
 
 def _listed(document: Any) -> list[Any]:

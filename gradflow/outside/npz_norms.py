@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator
 from io import BytesIO
-from math import prod
 from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from gradflow.analysis.outside import KINDS
-from gradflow.errors import InputError, Problem
+from gradflow.errors import InputError, refused
+from gradflow.files.npz import open_npz, read_array
 from gradflow.outside.columns import Named, norm_columns
 from gradflow.outside.found import COLUMNS, LOG_NORM, NORM, Found, log_of, whole
 from gradflow.outside.names import SHOWN
@@ -41,21 +39,11 @@ def npz_norms(content: bytes, source: str) -> Iterator[Found]:
 def npy_norms(content: bytes, source: str) -> Iterator[Found]:
     """The norms of an NPY file: (layers,), (steps, layers) or (steps, layers, seeds)."""
     try:
-        _require_whole(content)
-        array = np.load(BytesIO(content), allow_pickle=False)
+        array = read_array(BytesIO(content), len(content))
     except Exception as error:  # NumPy's header reader raises a dozen unrelated classes
         words = "is not a readable npy file of numbers: write it with numpy.save"
-        raise InputError(Problem(words, source=source)) from error
+        raise refused(words, source=source) from error
     yield from _of_array(array, False, None, {}, source)
-
-
-def _require_whole(content: bytes) -> None:
-    """ValueError for an array whose header declares other bytes than there are."""
-    file = BytesIO(content)
-    readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-    shape, _, dtype = readers[npy.read_magic(file)](file)
-    if prod(shape) * dtype.itemsize != len(content) - file.tell():
-        raise ValueError("the header declares another size")
 
 
 def _kind_of(arrays: Arrays) -> str | None:
@@ -73,7 +61,7 @@ def _of_layers(arrays: Arrays, source: str) -> Iterator[Found]:
     if len(shapes) != 1 or not numbers or len(shape := shapes.pop()) > (1 if step is None else 2):
         names = ", ".join(name[:SHOWN] for name in list(arrays)[:8])
         words = f"holds no array norm or log_norm; it holds {names or 'none'}: save one, or one shape a layer"
-        raise InputError(Problem(words, source=source))
+        raise refused(words, source=source)
     count = shape[0] if shape else 1
     steps = _named(step, "step", count, range(count), source)
     for column in columns:
@@ -87,8 +75,8 @@ def _of_array(
     array: NDArray[Any], is_log: bool, kind: str | None, arrays: Arrays, source: str
 ) -> Iterator[Found]:
     if array.dtype.kind not in "fiu" or not 1 <= array.ndim <= 3 or not array.size:
-        raise InputError(
-            Problem("norms are numbers: (layers,), (steps, layers) or (steps, layers, seeds)", source=source)
+        raise refused(
+            "norms are numbers: (layers,), (steps, layers) or (steps, layers, seeds)", source=source
         )
     step, layer = arrays.get("step"), arrays.get("layer")
     if (
@@ -123,7 +111,7 @@ def _named(array: NDArray[Any] | None, name: str, count: int, numbers: range, so
     if array is None:
         return [str(number) for number in numbers]
     if array.size != count:
-        raise InputError(Problem(f"{name} has {array.size} entries for {count} {name}s", source=source))
+        raise refused(f"{name} has {array.size} entries for {count} {name}s", source=source)
     return [_text(value) for value in array.reshape(-1).tolist()]
 
 
@@ -133,49 +121,31 @@ def _text(value: Any) -> str:
 
 
 def _arrays(content: bytes, source: str) -> Arrays:
-    try:
-        with zipfile.ZipFile(BytesIO(content)) as archive:
-            _require_bounds(archive.infolist(), len(content), source)
-            if archive.testzip() is not None:
-                raise zipfile.BadZipFile("a checksum differs")
-        with np.load(BytesIO(content), allow_pickle=False) as held:
-            arrays = {name: _array(held, name, source) for name in held.files}
-    except InputError:
-        raise
-    except Exception as error:  # zipfile, zlib and NumPy's header reader raise a dozen unrelated classes
-        raise InputError(
-            Problem("is not a readable npz file: write it with numpy.savez", source=source)
-        ) from error
+    unreadable = refused("is not a readable npz file: write it with numpy.savez", source=source)
+    with open_npz(BytesIO(content), unreadable) as archive:
+        _require_bounds(archive.size, len(content), source)
+        for name in archive.names:
+            _require_values(name, archive.header(name).dtype, source)
+        arrays = {name: archive.array(name) for name in archive.names}
     if sum(array.size for array in arrays.values()) > FREE // 10 + DENSE * len(content):
         raise _swollen(source)
     return arrays
 
 
-def _require_bounds(members: list[zipfile.ZipInfo], size: int, source: str) -> None:
+def _require_bounds(declared: int, size: int, source: str) -> None:
     """Refuse what inflates without bound, before anything is read."""
-    if any(member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in members):
-        raise zipfile.BadZipFile("a bzip2 or lzma member; NumPy writes none")
-    declared = sum(member.file_size for member in members)
     if declared > LARGEST:
-        raise InputError(Problem(f"holds more than {LARGEST // 10**6} MB", source=source))
+        raise refused(f"holds more than {LARGEST // 10**6} MB", source=source)
     if declared > FREE + SWOLLEN * size:
         raise _swollen(source)
 
 
 def _swollen(source: str) -> InputError:
     words = "holds far more than its size tells: save it with numpy.savez, not savez_compressed"
-    return InputError(Problem(words, source=source))
+    return refused(words, source=source)
 
 
-def _array(held: Any, name: str, source: str) -> NDArray[Any]:
-    try:
-        array: NDArray[Any] = held[name]
-    except ValueError as error:
-        if "allow_pickle" not in str(error):
-            raise
-        remedy = (
-            "as text, with .astype(str)" if name in ("layer", "kind") else "as numbers, with .astype(float)"
-        )
-        message = f"the array {name[:SHOWN]} holds Python objects: save it {remedy}"
-        raise InputError(Problem(message, source=source)) from None
-    return array
+def _require_values(name: str, dtype: np.dtype[Any], source: str) -> None:
+    if dtype.hasobject:
+        how = "as text, with .astype(str)" if name in ("layer", "kind") else "as numbers, with .astype(float)"
+        raise refused(f"the array {name[:SHOWN]} holds Python objects: save it {how}", source=source)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gradflow.errors import InputError, Problem
+from gradflow.errors import InputError, refused
 from gradflow.outside.columns import Named, norm_columns, of_whole_network
 from gradflow.outside.found import Found, log_of, whole
 from gradflow.outside.names import SHOWN, set_of
@@ -83,7 +83,7 @@ class Table:
         return self._wrong(f"needs {NEEDS}; it has {there}", self.line)
 
     def _wrong(self, words: str, line: int | None) -> InputError:
-        return InputError(Problem(words, source=self.source, line=line))
+        return refused(words, source=self.source, line=line)
 
     def _long(self, roles: Mapping[str, str], by: Mapping[str, str], long: Sequence[str]) -> Iterator[Found]:
         """A row a norm, or two of different kinds; a row without layer and norm is of something else."""
@@ -188,4 +188,4 @@ class _Gaps:
 
     def _refuse(self, line: int | None) -> None:
         words = "the norms are empty: write nan where they are no numbers, else remove the rows from here on"
-        raise InputError(Problem(words, source=self.table.source, line=line))
+        raise refused(words, source=self.table.source, line=line)
