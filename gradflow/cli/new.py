@@ -47,7 +47,7 @@ def next_step(template: str, output: Path) -> str:
     from gradflow.starters import is_script
 
     if is_script(template):
-        return f"record norms with it, as {output} says at its top, then gradflow fit norms.csv"
+        return f"record norms with it, as {output} says at its top, then gradflow fit the file that it wrote"
     return shlex.join(["gradflow", "run", str(output)])
 
 

@@ -58,7 +58,8 @@ def read_networks(
     if len(parts) > 1 and all(len(part.layers) == 1 for part in parts):
         parts = [_merged(parts)]
     if len(parts) == 1:
-        return {parts[0].depth: _assembled(parts[0].cells, order, parts[0].source)}
+        part = parts[0].of_sure_weights(order)
+        return {part.depth: _assembled(part.cells, order, part.source)}
     return _by_depth([part.without_biases() for part in parts], order)
 
 
@@ -94,6 +95,15 @@ class _Part:
             return self
         kept = {k: {at: v for at, v in held.items() if not is_bias(at[1])} for k, held in self.cells.items()}
         return _Part(self.source, self.told, kept)
+
+    def of_sure_weights(self, order: str | None) -> _Part:
+        """Of weights alone where it is those that have no order beside their biases: no c hangs on it."""
+        kept = self.without_biases()
+        try:
+            layer_order(kept.layers, order)
+        except InputError:
+            return self
+        return self if "delta" in self.cells else kept
 
 
 def _merged(parts: Sequence[_Part]) -> _Part:

@@ -1,4 +1,6 @@
-"""The forms of the files that people have: each gives the norms that were written, or is refused by its name."""
+"""The forms of the files that people have: each gives the norms that were written, or is refused by name."""
+
+# ruff: noqa: E501 - rows of tables
 
 import csv
 import gzip
@@ -11,11 +13,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tensorboardX.proto.summary_pb2 import Summary
+from tensorboardX.proto.tensor_pb2 import TensorProto
+from tensorboardX.summary import histogram
 
+from gradflow.analysis.outside import law_across
 from gradflow.errors import InputError
-from gradflow.outside import read_norms
-from gradflow.outside.norms_file import read_networks
-from tests.outside.events import event, scalar, write_events
+from gradflow.outside import read_networks, read_norms, run_of
+from tests.outside.events import event, event_file, scalar, write_events
 
 STEPS, DEPTH = (0, 10, 20), 12
 NORMS = np.array([[0.8 ** (DEPTH - layer) * (1 + step / 100) for layer in range(DEPTH)] for step in STEPS])
@@ -162,6 +167,7 @@ def written(folder: Path, name: str, content: Any) -> Path:
     if callable(content):
         found = content(folder)
         return found if isinstance(found, Path) else folder
+    folder.mkdir(exist_ok=True)
     path = folder / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return path
@@ -176,3 +182,171 @@ def test_every_form_gives_the_norms_that_were_written(form: str, tmp_path: Path)
     assert norms.steps == (STEPS if "npy" not in form else (0, 1, 2))
     np.testing.assert_allclose(norms.logs[kind][..., 0], np.log(NORMS), rtol=2e-7, atol=2e-7)
     assert norms.order
+
+
+def one(kind: str | None, *paths: Path) -> Any:
+    (norms,) = read_networks(paths, kind).values()
+    return norms
+
+
+def test_names_of_parameters_are_those_of_dw_where_nobody_says(tmp_path: Path) -> None:
+    for form, (name, content, names) in FORMS.items():
+        if names is W:
+            assert list(read_norms(written(tmp_path / form.replace("/", ""), name, content)).logs) == [
+                "weight"
+            ]
+
+
+def test_a_histogram_of_a_gradient_tells_its_norm(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    gradients = {f"fc{i}.weight.grad": rng.normal(0, 0.5**i, (8, 8)) for i in (1, 2, 3)}
+    write_events(
+        tmp_path, [event(step=3, summary=histogram(tag, g.ravel(), "auto")) for tag, g in gradients.items()]
+    )
+    norms = read_norms(tmp_path)
+    assert list(norms.logs) == ["weight"]
+    expected = [np.log(np.linalg.norm(gradient)) for gradient in gradients.values()]
+    np.testing.assert_allclose(norms.logs["weight"][0, :, 0], expected, rtol=1e-6)
+
+
+def test_scalars_of_newer_writers_are_tensors(tmp_path: Path) -> None:
+    values = [TensorProto(dtype=1, float_val=[0.25]), TensorProto(dtype=1, tensor_content=struct.pack("<f", 0.5)),
+              TensorProto(dtype=2, double_val=[1.0])]  # fmt: skip
+    write_events(tmp_path, [
+        event(step=0, summary=Summary(value=[Summary.Value(tag=f"delta_norm/{i}", tensor=tensor)]))
+        for i, tensor in enumerate(values)
+    ])  # fmt: skip
+    assert np.exp(read_norms(tmp_path).logs["delta"]).ravel() == pytest.approx([0.25, 0.5, 1.0])
+
+
+def test_folders_of_event_files_are_networks_and_add_scalars_names_layers(tmp_path: Path) -> None:
+    for run in ("a", "b"):
+        write_events(tmp_path / run, [scalar(0, f"delta_norm/{i}", 0.5**i) for i in range(3)])
+    assert read_norms(tmp_path).networks == 2
+    other = tmp_path / "a" / "x"
+    for i in range(3):
+        write_events(other / f"delta_norm_fc{i}", [scalar(0, "delta_norm", 0.5**i)])
+    assert read_norms(other).layers == ("fc0", "fc1", "fc2")
+
+
+def test_an_event_file_may_be_cut_short_and_not_damaged(tmp_path: Path) -> None:
+    path = write_events(tmp_path, [scalar(s, f"delta_norm/{i}", 1.0) for s in range(3) for i in range(3)])
+    content = path.read_bytes()
+    last = len(content) - len(event_file([scalar(2, "delta_norm/2", 1.0)]))
+    for cut in range(1, 12):
+        path.write_bytes(content[:-cut])
+        with pytest.raises(InputError, match="step 2, layer 2, seed 0 is missing"):
+            read_norms(tmp_path)
+    for place in range(last, len(content)):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 8]) + content[place + 1 :])
+        with pytest.raises(InputError, match=r"is damaged: copy the event file again|is missing"):
+            read_norms(tmp_path)
+
+
+def test_files_of_one_layer_each_are_one_network(tmp_path: Path) -> None:
+    """As trackio exports a plot: step, its metric, series_key, run."""
+    paths = []
+    for i in (2, 0, 1):
+        rows = [
+            {"step": s, f"delta_norm/fc{i}": 0.5**i, "series_key": "k", "run": r}
+            for r in "ab"
+            for s in (0, 1)
+        ]
+        paths.append(written(tmp_path, f"delta_norm_fc{i}.csv", csv_text(rows)))
+    norms = one("delta", *paths)
+    assert (norms.layers, norms.networks, norms.steps) == (("fc0", "fc1", "fc2"), 2, (0, 1))
+    with pytest.raises(InputError, match="name each file once"):
+        read_networks([paths[0], paths[0]], "delta")
+
+
+def test_runs_of_several_depths_in_one_panel_are_told_apart(tmp_path: Path) -> None:
+    row = {f"deep{L} - delta_norm/{i}": 0.8 ** (L - i) for L in (4, 8) for i in range(L)}
+    path = written(tmp_path, "panel.csv", csv_text([{"Step": 0, **row}]))
+    networks = read_networks([path])
+    assert {depth: len(norms.layers) for depth, norms in networks.items()} == {4: 4, 8: 8}
+    with pytest.raises(InputError, match="holds networks of several depths: 4, 8"):
+        read_norms(path)
+
+
+C, DEPTHS = 0.8, (10, 20, 40)
+
+
+def deep(kind: str) -> list[Rows]:
+    """dW is the same in all layers, as eq. 14 has it, and falls with the depth; delta falls with the layer."""
+    return [
+        [{"step": 0, "seed": seed, "depth": L, "layer": f"fc{i}.{part}",
+          "norm": (1 + seed / 100) * C ** (L if kind == "weight" else L - i)}
+         for seed in range(3) for i in range(L) for part in (("weight", "bias") if kind == "weight" else ("z",))]
+        for L in DEPTHS
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["weight", "delta"])
+@pytest.mark.parametrize("together", [True, False])
+def test_networks_of_several_depths_give_the_depth_law(tmp_path: Path, kind: str, together: bool) -> None:
+    tables = [[row for rows in deep(kind) for row in rows]] if together else deep(kind)
+    paths = [written(tmp_path, f"{i}.csv", csv_text(rows)) for i, rows in enumerate(tables)]
+    networks = read_networks(paths, kind)
+    assert tuple(networks) == DEPTHS
+    flows = {L: run_of(norms, "x", paths[0]).summary.flow.initial for L, norms in networks.items()}
+    law = law_across(networks, flows)
+    assert law.reason is None
+    found, other = (law.weight_grad, law.delta)[:: 1 if kind == "weight" else -1]
+    assert (found.c, other.c) == (pytest.approx(C), None)
+    assert law.c_inside == (None if kind == "weight" else pytest.approx(C))
+
+
+REFUSED: dict[str, tuple[str, Any, str]] = {
+    "trainer_state": (
+        "trainer_state.json", json.dumps({"log_history": [{"step": 1, "loss": 2.0, "grad_norm": 1.5}]}),
+        "grad_norm is one norm of the whole network, so this log has no depth"),
+    "a global norm alone": ("a.jsonl", lines([{"step": 1, "train/total_norm": 1}]), "train/total_norm is one norm of the whole"),
+    "a total in the group": ("a.jsonl", lines(wide("grad_norm/{}", **{"grad_norm/total": 1.0})), "total is no layer: remove it"),
+    "a norm of another type": ("a.csv", csv_text(wide("grad_inf_norm/{}")), "is no Euclidean norm: record norms of type 2"),
+    "L1": ("a.csv", csv_text(wide("grad_1.0_norm/{}")), "is no Euclidean norm: record norms of type 2"),
+    "histograms": ("a.jsonl", lines([{"_step": 0, "gradients/fc1.weight": {"_type": "histogram", "values": [1]}}]),
+                   "gradients/fc1.weight is a histogram, which tells no norm"),
+    "means of gradients": ("a.csv", csv_text(wide("gradients/{}_mean")), "needs columns step, layer and norm"),
+    "norms of weights": ("a.csv", csv_text(wide("weight_norm/{}")), "needs columns step, layer and norm"),
+    "two of a kind": ("a.csv", "step,layer,norm,grad_norm\n0,1,1,1\n", "grad_norm and norm are both norms"),
+    "twice in capitals": ("a.csv", "step,layer,norm,Norm\n0,1,1,1\n", "two columns are called 'norm'"),
+    "a key twice": ("a.jsonl", '{"norm_1": 1, "norm_1": 2}\n', "two values of one object are called 'norm_1'"),
+    "steps in columns": ("a.json", json.dumps({"step": [0, 1], "norm_1": [1, 2]}), "write an object for each step"),
+    "pandas": ("a.json", json.dumps({"norm_1": {"0": 1, "1": 2}}), "write an object for each step"),
+    "text in JSON": ("a.jsonl", '{"norm_1": "x", "norm_2": 1}\n', "the norm 'x' is no number"),
+    "broken JSON": ("a.jsonl", '{"step": 0, "layer": 1, "norm": 1}\n{"step": \n', "a.jsonl:2: is no JSON"),
+    "null": ("a.jsonl", lines(long()[:-1]) + '{"step": 20, "layer": "layers.11", "norm": null}\n', "a norm is empty"),
+    "a list of numbers": ("a.json", "[1, 2, 3]", "where an object should be"),
+    "thousands": ("a.csv", "step;layer;norm\n0;1;1,000\n0;2;2,500\n", "a.csv:2: numbers have a comma"),
+    "commas and points": ("a.csv", "step;layer;norm\n0;1;1,5\n0;2;2.5\n", "a.csv:2: numbers have a comma"),
+    "norms that stop": ("a.csv", csv_text([*wide("norm_{}", x=1), {"step": 30, "x": 1}]), ":5: the norms are empty"),
+    "a step without norms": ("a.csv", csv_text(wide("norm_{}")) + "," * DEPTH + "30\n", ":5: the norms are empty"),
+    "a hole": ("a.csv", "step,norm_1,norm_2\n0,1,1\n1,,1\n", "step 1, layer 1, seed 0 is missing: write nan"),
+    "a depth that is none": ("a.csv", "depth,step,layer,norm\n10,0,a,1\n10,0,b,1\n20,0,a,1\n20,0,b,1\n", "let depth be the number"),
+    "gzip cut short": ("a.csv.gz", gzip.compress(csv_text(long()).encode())[:-5], "is a damaged gzip file"),
+    "gzip twice": ("a.csv.gz", gzip.compress(gzip.compress(b"step")), "is gzipped twice"),
+    "a gzip bomb": ("a.csv.gz", gzip.compress(b"0" * 20_000_000), "holds far more than its size tells"),
+    "npy of objects": ("a.npy", npy(np.array([1, None], object)), "is not a readable npy file of numbers"),
+    "npy of text": ("a.npy", npy(np.array(["a"])), "norms are numbers"),
+    "npy cut short": ("a.npy", npy(NORMS)[:-1], "is not a readable npy file"),
+    "npy of more than it has": ("a.npy", npy(NORMS).replace(b"(3, 12)", b"(9, 12)"), "is not a readable npy file"),
+    "npz of several shapes": ("a.npz", npz(fc1=np.ones(3), fc2=np.ones(4)), "holds no array norm or log_norm; it holds fc1"),
+    "npz of gradients": ("a.npz", npz(**{"fc1.weight": np.ones((3, 3)), "fc2.weight": np.ones((3, 3))}), "holds no array norm"),
+    "npz with a total": ("a.npz", npz(fc1=np.ones(3), fc2=np.ones(3), total=np.ones(3)), "total is no layer"),
+    "events without norms": ("", lambda folder: write_events(folder, [scalar(0, "loss", 1.0)]), "needs columns"),
+    "a folder of nothing": ("", lambda folder: folder, "is a folder without event files (tfevents) or metrics.csv"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", REFUSED)
+def test_what_tells_no_norms_by_layer_is_refused_with_its_reason(form: str, tmp_path: Path) -> None:
+    name, content, words = REFUSED[form]
+    with pytest.raises(InputError) as refused:
+        read_networks([written(tmp_path, name, content)], "delta")
+    assert words in str(refused.value)
+    assert len(refused.value.problems) == 1
+
+
+def test_lightning_norms_are_never_delta(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no norms of kind delta, only of weight"):
+        read_norms(written(tmp_path, "metrics.csv", csv_text(lightning())), "delta")
