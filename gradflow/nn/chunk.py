@@ -100,8 +100,7 @@ class Chunk:
             if not self.range.central(self.z2):
                 self._mend_values()
         if self.tally.correlates:
-            z = self.z_flat.reshape(self.span.values[0].shape)
-            self.tally.correlation[self.lo : self.hi] = mean_cosine(z)
+            self.tally.correlation[self.lo : self.hi] = mean_cosine(self.span.values[0])
         for quick in self.quick:
             quick.settle_forward(record)
 
