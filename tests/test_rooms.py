@@ -21,6 +21,7 @@ FLOORS: list[set[str]] = [  # from the ground up; rooms of one floor do not see 
     {"config"},
     {"analysis"},
     {"store"},
+    {"execution"},
     {"outside", "report", "sweeps"},
     {"cli"},
     {"", "__main__"},

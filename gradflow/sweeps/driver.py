@@ -19,13 +19,13 @@ from time import monotonic
 from gradflow.config.load import load_data
 from gradflow.config.memory import physical_memory, size
 from gradflow.errors import GradflowError, InputError, Problem, RunError, named
+from gradflow.execution.checkpoint import Checkpoint
 from gradflow.store import Index, Run, open_run
 from gradflow.store.catalog import touch
-from gradflow.store.checkpoint import Checkpoint
 from gradflow.store.partial import Claim, claim
+from gradflow.store.result import Result, failed, versions
 from gradflow.store.save import copy, finished_at, save
 from gradflow.store.sweeps import WHOLE, open_sweep, require_sweep
-from gradflow.store.train import Result, failed, versions
 from gradflow.sweeps.executors import EXECUTORS, Place, Pool, finished_future
 from gradflow.sweeps.outcome import Ended, Event, Started, ended
 from gradflow.sweeps.points import Point, Sweep

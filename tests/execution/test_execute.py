@@ -8,12 +8,13 @@ import pytest
 
 from gradflow.config import load_config
 from gradflow.errors import InputError, RunError
+from gradflow.execution import execute as execute_module
+from gradflow.execution.execute import execute, find
+from gradflow.execution.train import train
 from gradflow.recording import PER_LAYER
 from gradflow.store import Run, open_run
-from gradflow.store import execute as execute_module
-from gradflow.store.execute import execute, find
+from gradflow.store.result import failed
 from gradflow.store.save import copy, save
-from gradflow.store.train import failed, train
 from gradflow.training import Progress, Training
 from tests.store.small import names, small
 
@@ -222,7 +223,7 @@ def test_a_recording_larger_than_the_disk_is_refused_before_training(
     runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(execute_module, "train", no_training)
-    monkeypatch.setattr("gradflow.store.execute.record_bytes", lambda plan: 10**18)
+    monkeypatch.setattr("gradflow.execution.execute.record_bytes", lambda plan: 10**18)
     with pytest.raises(RunError, match=r"needs 2\.0 EB and .* are free: free some space, or set recording"):
         execute(small(), runs)
     assert names(runs) == []
