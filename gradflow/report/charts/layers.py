@@ -36,8 +36,9 @@ from gradflow.report.charts.base import (
     x,
     y,
 )  # fmt: skip
-from gradflow.report.charts.study import LN10, Study, spread
+from gradflow.report.charts.study import Study, spread
 from gradflow.report.numbers import count
+from gradflow.units import LN10
 
 Array = NDArray[Any]
 Row = dict[str, Any]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import log
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,13 +11,13 @@ from numpy.typing import NDArray
 
 from gradflow.analysis.intervals import t_quantile
 from gradflow.analysis.summary import Summary
+from gradflow.units import LN10
 
 if TYPE_CHECKING:
     from gradflow.meanfield import Prediction
     from gradflow.store import Run
 
 Array = NDArray[Any]
-LN10 = log(10.0)
 
 
 @dataclass(frozen=True)

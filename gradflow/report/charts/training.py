@@ -33,9 +33,10 @@ from gradflow.report.charts.base import (
     y,
 )  # fmt: skip
 from gradflow.report.charts.layers import names_of
-from gradflow.report.charts.study import LN10, Study
+from gradflow.report.charts.study import Study
 from gradflow.report.learning import SAMPLES
 from gradflow.report.numbers import count
+from gradflow.units import LN10
 
 Array = NDArray[Any]
 
