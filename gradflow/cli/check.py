@@ -20,7 +20,8 @@ def check(config: ConfigFile, overrides: Overrides = None, json: Json = False) -
       gradflow check configs/quickstart.yaml
     """
     study = load_config(config, overrides or (), noting(quiet=False))
-    found = check_gradients(study.plan, load_data(study.data))
+    data = load_data(study.data)
+    found = check_gradients(study.plan(data), data)
     if json:
         emit_document(found.document())
     else:

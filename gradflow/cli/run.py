@@ -18,7 +18,6 @@ from gradflow.execution.execute import execute
 from gradflow.report.numbers import duration
 from gradflow.report.pages import report_text
 from gradflow.store import Run
-from gradflow.training import record_bytes
 
 DIVERGED = 3
 
@@ -51,7 +50,7 @@ def refuse_sweep(study: Config, config: Path, overrides: list[str]) -> None:
 
 def computed(study: Config, runs: Path, force: bool, quiet: bool) -> Run:
     """The run of a config, with what the user may want to know of it on stderr."""
-    saved = f"saving about {size(record_bytes(study.plan))} in {runs / study.id}"
+    saved = f"saving about {size(study.record_bytes)} in {runs / study.id}"
     with Bar(saved, study.training.steps, quiet) as bar:
         done = execute(
             study, runs, force=force, progress=bar, going_on=bar.go_on,

@@ -61,7 +61,8 @@ def print_run(run: Run, json: bool) -> None:
 
 def print_chain(run: Run, json: bool) -> None:
     """The chain of local factors of network 0, rebuilt as it was drawn, on one sample."""
-    chain = trace(run.config.plan, load_data(run.config.data))
+    data = load_data(run.config.data)
+    chain = trace(run.config.plan(data), data)
     if json:
         emit_document(strict(asdict(chain)))
     else:

@@ -7,7 +7,7 @@ import pytest
 
 from gradflow.execution.execute import execute
 from gradflow.report.charts import document, draw, run_charts
-from gradflow.report.charts.base import LEFT
+from gradflow.report.charts.looks import LEFT
 from gradflow.report.charts.picture import picture
 from gradflow.store import Run, open_run
 from tests.report.runs import rows_of
