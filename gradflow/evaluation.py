@@ -36,7 +36,7 @@ ROOM = 4 << 20  # bytes that evaluations may have of their own
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class Split:
     """The training or the held-out samples, x (N, features) and y (N, outputs); `rows` are evaluated."""
 
     name: str  # of PARTS
@@ -57,7 +57,7 @@ class Part:
         return float(np.mean((y - y.mean(axis=0)) ** 2))
 
 
-Piece = tuple[Part, NDArray[np.int64], slice]  # of its rows, in this place of a pass
+Piece = tuple[Split, NDArray[np.int64], slice]  # of its rows, in this place of a pass
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Evaluator:
         self, data: Data, loss: Loss, steps: int, every: int | None, shape: Shape, size: int
     ) -> None:
         self.data, self.loss, self.steps = data, loss, steps
-        whole = Part(PARTS[0], data.x, data.y), Part(PARTS[1], data.x_test, data.y_test)
+        whole = Split(PARTS[0], data.x, data.y), Split(PARTS[1], data.x_test, data.y_test)
         self.parts = [part for part in whole if len(part.x)]
         self.names = [name for name in (OF_CLASSES if data.classes else OF_VALUES) if self._has(name)]
         self.samples = sum(len(part.rows) for part in self.parts)
@@ -156,7 +156,7 @@ class Evaluator:
         return losses, hits
 
 
-def _pieces(parts: Sequence[Part], start: int, batch: int) -> list[Piece]:
+def _pieces(parts: Sequence[Split], start: int, batch: int) -> list[Piece]:
     """What a pass is of: the evaluated samples from `start` on; the last of all fills what is left of it."""
     places, first = np.minimum(np.arange(start, start + batch), sum(len(part.rows) for part in parts) - 1), 0
     pieces = []

@@ -22,10 +22,10 @@ from gradflow.nn.parts.factors import factor_arrays, two_of
 from gradflow.nn.tally import Tally
 from gradflow.recording import Recorder
 from gradflow.training import Batches, Plan
+from gradflow.units import LN10
 
 Array = NDArray[Any]
 
-LN10 = log(10.0)
 CHECKED = 8  # samples: more make the check slower, not stricter
 
 

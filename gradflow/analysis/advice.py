@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.clipping import clipping_advice
-from gradflow.analysis.flow import LN10
 from gradflow.analysis.rates import learning_rates
 from gradflow.analysis.scales import NAME as DATA_SCALE
 from gradflow.analysis.scales import can_standardize, far_scales, starts_far_off
@@ -27,6 +26,7 @@ from gradflow.meanfield.expectations import Moments
 from gradflow.meanfield.prediction import ROUNDING, SMALLEST_WIDTH
 from gradflow.nn.activations import ACTIVATIONS
 from gradflow.nn.initializers import Gaussian, Initializer, Orthogonal
+from gradflow.units import LN10
 
 if TYPE_CHECKING:
     from gradflow.config import Config

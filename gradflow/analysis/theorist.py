@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.analysis.flow import LN10, window
+from gradflow.analysis.flow import window
 from gradflow.meanfield import MeanField, balance, half_stable
 from gradflow.meanfield.expectations import tabulated
 from gradflow.meanfield.fluctuations import ratio_variance
 from gradflow.nn.activations import Activation
 from gradflow.nn.initializers import Initializer
+from gradflow.units import LN10
 
 if TYPE_CHECKING:
     from gradflow.config import Config

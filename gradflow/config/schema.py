@@ -74,7 +74,7 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class Model(Section):
+class ModelKeys(Section):
     """The network."""
 
     depth: Positive
@@ -100,7 +100,7 @@ class Schedule(Section):
     evaluate: Annotated[int | str, AutoOr()] = Field(default=AUTO, json_schema_extra=ADDED)
 
 
-class Record(Section):
+class RecordingKeys(Section):
     """What is kept of the steps."""
 
     every: Count = 1
@@ -128,10 +128,10 @@ class Config(Section):
     name: Annotated[str, AfterValidator(_slug)]
     seed: Annotated[int, Ge(0), Lt(2**63)] = 0
     seeds: Positive = 4
-    model: Model
+    model: ModelKeys
     data: Annotated[Dataset, Choice(DATASETS)] = Digits()
     training: Schedule = Schedule()
-    recording: Record = Record()
+    recording: RecordingKeys = RecordingKeys()
     analysis: Analysis = Analysis()
     sweep: Annotated[dict[str, Annotated[tuple[Any, ...], MinLen(1)]], MinLen(1)] | None = None
 

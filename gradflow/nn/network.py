@@ -17,7 +17,7 @@ from gradflow.nn.optimizers import Optimizer
 from gradflow.nn.parameters import Parameters
 from gradflow.nn.parts.base import Call, Span
 from gradflow.nn.parts.dense import Dense
-from gradflow.nn.updates import Run, Tensors, update_clipped
+from gradflow.nn.updates import LayerRun, Tensors, update_clipped
 
 Array = NDArray[Any]
 
@@ -89,11 +89,11 @@ class Network:
         return [self.parameters.flat, *(slot.flat for slot in self.state)]
 
     @property
-    def all_runs(self) -> list[Run]:
+    def all_runs(self) -> list[LayerRun]:
         """From the input to the read-out."""
         return [run for runs in [*self.runs, self.readout] for run in runs]
 
-    def _runs(self, layers: range, delta: Array) -> Iterator[Run]:
+    def _runs(self, layers: range, delta: Array) -> Iterator[LayerRun]:
         """Those of the parameters' runs that lie within these layers, whose deltas are given."""
         memory = self.memory
         for number, run in enumerate(self.shape.runs):
@@ -105,7 +105,7 @@ class Network:
                 state = tuple(slot.runs[number][own] for slot in self.state)
                 tensors = Tensors(self.parameters.runs[number][own], g, state)
                 inputs = memory.a[lo - 1 : hi - 1] if lo else memory.x.swapaxes(1, 2)[None]
-                yield Run(
+                yield LayerRun(
                     tensors, inputs, delta[lo - layers.start : hi - layers.start], slice(lo, hi), memory
                 )
 
@@ -137,7 +137,7 @@ class Network:
             exact.start(memory)
             np.matmul(self.row, np.square(memory.delta_out), out=tally.out_norm)
 
-    def _finish(self, runs: list[Run], record: bool, update: bool) -> None:
+    def _finish(self, runs: list[LayerRun], record: bool, update: bool) -> None:
         for run in runs:
             run.gradient(record)
             if update and self.clip_norm is None:

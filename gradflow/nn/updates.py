@@ -29,7 +29,7 @@ class Tensors:
     state: tuple[Array, ...]
 
 
-class Run:
+class LayerRun:
     """k layers of one shape: `inputs` (k, S, fan_in + 1, B), `delta` (k, S, fan_out, B).
 
     `layers` counts them from 0, the read-out as L; the record holds hidden layers only.
@@ -139,7 +139,7 @@ class Run:
 
 
 def update_clipped(
-    runs: Sequence[Run], optimizer: Optimizer, t: int, clip_norm: float, record: bool
+    runs: Sequence[LayerRun], optimizer: Optimizer, t: int, clip_norm: float, record: bool
 ) -> Array:
     """Update once all gradients are there, whose joint norm decides the share; return its ln, (S,)."""
     batch = runs[0].memory.shape.batch

@@ -105,7 +105,7 @@ class _Norms(_Ordered):
     layers: list[str]
 
 
-class _Training(TypedDict):
+class _Steps(TypedDict):
     steps: Whole
 
 
@@ -120,7 +120,7 @@ class Recorded(TypedDict):
     seeds: Whole
     model: _Model
     data: _Norms
-    training: _Training
+    training: _Steps
     analysis: _Analysis
 
 

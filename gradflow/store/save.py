@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gradflow.config import Config
-    from gradflow.store.train import Result
+    from gradflow.store.result import Result
 
     Render = Callable[[Run], str]
 
