@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.flow import LN10
+from gradflow.analysis.intervals import mean_of_known
+from gradflow.nn.parts.factors import factor_arrays
 from gradflow.report.charts import looks
 from gradflow.report.charts.plot import Drawn, Plot, Row, Scale, cut, in_logs, level, tip, titled, x
 from gradflow.report.charts.study import Study, spread
@@ -20,7 +22,6 @@ Array = NDArray[Any]
 APART = 5.0  # times, from which factors are drawn on a logarithmic axis
 SMALL = 160  # dots from which each is small
 EXPECTED = "theory at step 0"
-TENSORS = {"weight": "weights", "slope": "slopes"}  # of a factor; others are called by their own name
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ def _decades(logs: Array) -> Array:
 
 NORM = Quantity("log_delta_norm", "log10 ||delta||", scaled=_decades, form=looks.LOG10)
 SQUARE = Quantity("q", "log10 q", scaled=np.log10, form=looks.LOG10)
+COSINE = Quantity("correlation", "mean cosine")
 UNITS = [Quantity(name, "share", name, share=True) for name in ("saturated", "dead")]
 
 
@@ -53,7 +55,8 @@ def flow(studies: Sequence[Study]) -> Drawn | None:
 
 def factors(studies: Sequence[Study]) -> Drawn | None:
     """The factors of each layer; their product is what it passes on."""
-    found = [_factor(name) for name in _factor_arrays(study.recording for study in studies)]
+    arrays = {part: name for study in studies for part, name in factor_arrays(study.recording).items()}
+    found = [Quantity(name, "factor", part, shown=np.exp, factor=True) for part, name in arrays.items()]
     return _over_layers(studies, "What each layer passes on", found, (), "without the read-out")
 
 
@@ -61,6 +64,11 @@ def squares(studies: Sequence[Study]) -> Drawn | None:
     """log10 of q, the mean square of the pre-activations, by layer, and theory's line."""
     expected = [study.expected_square() for study in studies]
     return _over_layers(studies, "Pre-activations by layer, q = mean z²", [SQUARE], expected)
+
+
+def correlation(studies: Sequence[Study]) -> Drawn | None:
+    """The mean cosine of two samples' pre-activations by layer."""
+    return _over_layers(studies, "How alike samples are: mean cosine of z by layer", [COSINE])
 
 
 def units(studies: Sequence[Study]) -> Drawn | None:
@@ -78,17 +86,6 @@ def names_of(studies: Sequence[Study]) -> dict[str, str]:
 def step_name(step: int) -> str:
     """How the line of a step is called."""
     return f"step {count(step)}"
-
-
-def _factor_arrays(recordings: Iterable[Mapping[str, Array]]) -> list[str]:
-    """The arrays of factors that any of the records has, in their order."""
-    names = dict.fromkeys(name for recording in recordings for name in recording)
-    return [name for name in names if name.startswith("log_") and name.endswith("_factor")]
-
-
-def _factor(array: str) -> Quantity:
-    name = array.removeprefix("log_").removesuffix("_factor")
-    return Quantity(array, "factor", TENSORS.get(name, name), shown=np.exp, factor=True)
 
 
 def _over_layers(
@@ -152,7 +149,7 @@ def _rows(study: Study, quantity: Quantity, alone: bool) -> Iterator[Row]:
         line = {"line": step_name(step) if alone else study.label, "part": quantity.part}
         with np.errstate(all="ignore"):
             values = quantity.scaled(study.row(quantity.array, step))
-            drawn = [quantity.shown(one) for one in (values.mean(axis=1), *spread(values))]
+            drawn = [quantity.shown(one) for one in (mean_of_known(values, 1), *spread(values))]
         if quantity.share:
             drawn = [np.clip(one, 0, 1) for one in drawn]
         for layer, value, low, high in zip(shown, *drawn, strict=False):
