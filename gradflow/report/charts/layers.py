@@ -44,8 +44,8 @@ def _decades(logs: Array) -> Array:
 
 NORM = Quantity("log_delta_norm", "log10 ||delta||", scaled=_decades, form=looks.LOG10)
 SQUARE = Quantity("q", "log10 q", scaled=np.log10, form=looks.LOG10)
-COSINE = Quantity("correlation", "mean cosine")
 UNITS = [Quantity(name, "share", name, share=True) for name in ("saturated", "dead")]
+COSINE = Quantity("correlation", "mean cosine")
 
 
 def flow(studies: Sequence[Study]) -> Drawn | None:
@@ -55,20 +55,20 @@ def flow(studies: Sequence[Study]) -> Drawn | None:
 
 def factors(studies: Sequence[Study]) -> Drawn | None:
     """The factors of each layer; their product is what it passes on."""
-    arrays = {part: name for study in studies for part, name in factor_arrays(study.recording).items()}
-    found = [Quantity(name, "factor", part, shown=np.exp, factor=True) for part, name in arrays.items()]
-    return _over_layers(studies, "What each layer passes on", found, (), "without the read-out")
+    found = {part: name for study in studies for part, name in factor_arrays(study.recording).items()}
+    quantities = [Quantity(name, "factor", part, shown=np.exp, factor=True) for part, name in found.items()]
+    return _over_layers(studies, "What each layer passes on", quantities, (), "without the read-out")
+
+
+def correlation(studies: Sequence[Study]) -> Drawn | None:
+    """The mean cosine of two samples' pre-activations by layer."""
+    return _over_layers(studies, "How alike samples are: mean cosine of z by layer", [COSINE])
 
 
 def squares(studies: Sequence[Study]) -> Drawn | None:
     """log10 of q, the mean square of the pre-activations, by layer, and theory's line."""
     expected = [study.expected_square() for study in studies]
     return _over_layers(studies, "Pre-activations by layer, q = mean z²", [SQUARE], expected)
-
-
-def correlation(studies: Sequence[Study]) -> Drawn | None:
-    """The mean cosine of two samples' pre-activations by layer."""
-    return _over_layers(studies, "How alike samples are: mean cosine of z by layer", [COSINE])
 
 
 def units(studies: Sequence[Study]) -> Drawn | None:
