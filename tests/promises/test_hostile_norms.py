@@ -101,7 +101,7 @@ FILES: dict[str, tuple[str, bytes, str | None]] = {  # the name of a file, its c
     "a long list": ("a.json", b'{"norms": [' + b"1," * 45_000 + b"1]}", None),
     "lists of lists": ("a.json", b'{"norms": [' + b"[1]," * 20_000 + b"1]}", "holds more than the norm of each layer"),
     "objects that are none": ("a.jsonl", b"[1]\n" * 22_000, "where an object should be"),
-    "surrogates": ("a.json", b'{"norm_\\ud800a": 1, "norm_b": 1}', None),
+    "half a character": ("a.json", b'{"norm_\\ud800a": 1, "norm_b": 1}', "needs a short name"),
     "not UTF-8": ("a.json", b'{"norm_\xff": 1}', "is no JSON in UTF-8"),
     "a gzip bomb": ("a.csv.gz", gzip.compress(b"0" * 90_000_000), "holds far more than its size tells"),
     "a bomb of members": ("a.gz", members(b"\n" * 10**6, 90), "holds far more than its size tells"),
