@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from gradflow.analysis.outside import Norms, law_across
 from gradflow.cli.options import RUNS, Json, Quiet, RunsDir
 from gradflow.cli.output import emit_document, emit_page, note
 from gradflow.errors import InputError, Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from gradflow.analysis.outside import Norms
-    from gradflow.store import Run
+from gradflow.outside import read_networks, run_of, save_norms
+from gradflow.report.depth_pages import depth_document, depth_page
+from gradflow.report.pages import report_text, run_page
+from gradflow.store import Run
 
 NormsFiles = Annotated[
     list[Path],
@@ -79,8 +79,6 @@ def fit(
       gradflow fit deep10.jsonl deep20.jsonl deep50.jsonl --kind weight
       gradflow fit runs/exp1 --kind weight
     """
-    from gradflow.outside import read_networks
-
     refuse_file(output)
     networks = read_networks(files, kind, order)
     runs = {depth: fitted(norms, Path(norms.source), output, runs_dir) for depth, norms in networks.items()}
@@ -95,8 +93,6 @@ def fit(
 
 def show_one(norms: Norms, run: Run, saved: bool, json: bool) -> None:
     """The report or the document of networks of one depth."""
-    from gradflow.report.pages import run_page
-
     if json:
         flow = run.summary.document()["flow"]
         found = {"layer_names": list(norms.layers), "order": norms.order}
@@ -107,9 +103,6 @@ def show_one(norms: Norms, run: Run, saved: bool, json: bool) -> None:
 
 def show_depths(networks: Mapping[int, Norms], runs: Mapping[int, Run], json: bool) -> None:
     """The report or the document of networks of several depths."""
-    from gradflow.analysis.outside import law_across
-    from gradflow.report.depth_pages import depth_document, depth_page
-
     summaries = {depth: run.summary for depth, run in runs.items()}
     law = law_across(networks, {depth: summary.flow.initial for depth, summary in summaries.items()})
     if json:
@@ -130,9 +123,6 @@ def refuse_file(name: str | None) -> None:
 
 def fitted(norms: Norms, file: Path, name: str | None, runs: Path) -> Run:
     """The run of norms, saved if it has a name."""
-    from gradflow.outside import run_of, save_norms
-    from gradflow.report.pages import report_text
-
     if name is not None:
         return save_norms(runs, name, norms, file, lambda run: report_text(run.summary))
     return run_of(norms, re.sub(r"[^A-Za-z0-9]+", "-", file.stem).strip("-")[:50] or "norms", file)
