@@ -82,7 +82,7 @@ def _listed(document: Any) -> list[Any]:
 def _parsed(text: str) -> Any:
     """The value of a text, its numbers as they are written. JSONDecodeError or _Refused if it has none."""
     try:
-        return json.loads(text, parse_float=str, parse_int=str, object_pairs_hook=_single)
+        return json.loads(text, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_single)
     except RecursionError:
         raise _Refused("objects lie too deep in one another: write an object a line") from None
 

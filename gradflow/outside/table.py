@@ -104,14 +104,18 @@ class NormsTable:
 
     def _wide(self, roles: Mapping[str, str], columns: Sequence[Named]) -> Iterator[Found]:
         titles = {column.title for column in columns}
-        gaps, depths = _Gaps(self, titles | set(roles.values())), _depths(columns)
+        gaps, depths, unseen = _Gaps(self, titles | set(roles.values())), _depths(columns), set(titles)
         for line, cells in self.rows:
             found = [(column, text) for column in columns if (text := cells.get(column.title, ""))]
             if found or not titles.isdisjoint(cells):  # an object of JSON need not have them
                 gaps.take(line, cells, bool(found))
             for column, text in found:
+                unseen.discard(column.title)
                 yield self._found(roles, cells, line, column, text, depths.get(column.run, ""))
         gaps.end()
+        if unseen:
+            words = "is empty in all rows: write nan where it is no number, else remove it"
+            raise self._wrong(f"the column {min(unseen)[:SHOWN]!r} {words}", self.line)
 
     def _found(
         self, roles: Mapping[str, str], cells: Mapping[str, str], line: int | None, column: Named, text: str,
