@@ -172,7 +172,7 @@ def pass_size(shape: Shape, size: int, samples: int) -> int:
 
     Of numbers of `size` bytes; a pass of few samples takes hardly longer than that of one.
     """
-    layers = 2 * shape.depth * (shape.width + 1)
+    layers = 2 * sum((g.stop - g.start) * (shape.units(g.start) + 1) for g in shape.groups)
     held = shape.seeds * size * (layers + shape.features) + 8 * shape.features
     most = max(1, min(ROOM // held, samples))
     even = ceil(samples / ceil(samples / most))  # so that the last pass is nearly full

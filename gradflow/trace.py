@@ -89,7 +89,7 @@ def _chain(plan: Plan, data: Data, sample: int) -> Chain:
     recorder.row(0, network.log_share)
     row = {name: array[0, ..., 0] for name, array in recorder.flush(1).items()}
     chain = Chain(sample, float(row["loss"]), _log10_out(memory.tally), _links(row))
-    if not model.shape.features == model.shape.width == model.shape.outputs == 1:
+    if not model.shape.features == model.shape.widest == model.shape.outputs == 1:
         return chain
     x, y = float(memory.x[0, 0, 0]), float(memory.y[0, 0, 0])
     return replace(chain, x=x, y=y, neurons=_neurons(network, x, y))

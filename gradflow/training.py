@@ -20,12 +20,13 @@ from gradflow.evaluation import (
     most_evaluations,
 )  # fmt: skip
 from gradflow.nn.activations import Activation
-from gradflow.nn.blocks import BLOCKS
+from gradflow.nn.blocks import Plain
 from gradflow.nn.initializers import Initializer
 from gradflow.nn.losses import Loss
 from gradflow.nn.memory import Memory
-from gradflow.nn.model import Model
+from gradflow.nn.model import PLAIN, Model
 from gradflow.nn.network import Network
+from gradflow.nn.norms import NO_NORM, AnyNorm
 from gradflow.nn.optimizers import Optimizer
 from gradflow.nn.parameters import Shape
 from gradflow.recording import PER_LAYER, Record, Recorder, Recording, first_bad_row, reason
@@ -43,12 +44,11 @@ class Plan:
     """Everything a training run needs but the data."""
 
     depth: int
-    width: int
+    width: int | tuple[int, ...]
     activation: Activation
     init: Initializer
     bias: float
     readout: bool
-    block: str
     loss: Loss
     optimizer: Optimizer
     steps: int
@@ -59,6 +59,8 @@ class Plan:
     seeds: int
     every: int
     evaluate: int | None = None  # steps; None: by the sizes
+    block: Plain = PLAIN
+    norm: AnyNorm = NO_NORM
 
     def shape(self, data: Data, seeds: int = 1) -> Shape:
         """The sizes of `seeds` networks side by side on this data."""
@@ -67,9 +69,9 @@ class Plan:
 
     def model(self, data: Data, seeds: int = 1, batch: int | None = None) -> Model:
         """The networks before they are drawn; `batch` is another number of samples at once."""
-        shape, block = self.shape(data, seeds), BLOCKS[self.block]()
+        shape = self.shape(data, seeds)
         shape = shape if batch is None else replace(shape, batch=batch)
-        return Model(shape, self.activation, self.loss, self.init, self.bias, block)
+        return Model(shape, self.activation, self.loss, self.init, self.bias, self.block, self.norm)
 
 
 @dataclass(frozen=True)
@@ -291,7 +293,8 @@ def stacks(plan: Plan) -> list[range]:
 
 def stack_size(plan: Plan) -> int:
     """The most networks that are trained side by side; it does not depend on how many there are."""
-    return STACKED_SEEDS if plan.width <= STACKED_WIDTH else 1
+    widest = plan.width if isinstance(plan.width, int) else max(plan.width)
+    return STACKED_SEEDS if widest <= STACKED_WIDTH else 1
 
 
 def block_rows(shape: Shape) -> int:

@@ -31,7 +31,6 @@ PLAN = Plan(
     init=Gaussian(1.2, 0.2),
     bias=0.0,
     readout=True,
-    block="plain",
     loss=Mse(),
     optimizer=Sgd(lr=0.1),
     steps=6,

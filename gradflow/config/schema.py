@@ -148,7 +148,6 @@ class Config(Section):
             init=model.init,
             bias=model.bias.value,
             readout=model.readout == "linear",
-            block=model.block,
             loss=LOSSES[training.loss](),
             optimizer=training.optimizer,
             steps=training.steps,
