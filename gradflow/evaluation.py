@@ -5,7 +5,7 @@ The loss of a minibatch moves with the choice of its samples too; this one moves
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil, floor, log10, nan
@@ -115,6 +115,13 @@ class Evaluator:
             else:  # whose loss is the mean squared error
                 found[f"r2_{part.name}"] = 1 - loss / (part.spread or nan)
         return found
+
+    def batches_of_training(self, size: int) -> Iterator[Array]:
+        """The evaluated training samples in batches x (size, features), all of them full."""
+        part = self.parts[0]
+        rows = np.resize(part.rows, max(size, len(part.rows)))
+        for start in range(0, len(rows) - size + 1, size):
+            yield part.x[rows[start : start + size]]
 
     def facts(self) -> Evaluated:
         """What there is to be told beside the curves."""

@@ -78,18 +78,21 @@ def trace(plan: Plan, data: Data) -> Chain:
 
 
 def _chain(plan: Plan, data: Data, sample: int) -> Chain:
-    model = plan.model(data, batch=1)
+    model = plan.model
+    rows = _first_batch(plan, data) if model.mixes else [sample]  # samples that one delta is of
+    model = model.sized(batch=len(rows))
     memory = Memory(model, np.dtype(plan.dtype))
     network = Network(memory, plan.optimizer)
     model.draw(network.parameters, range(plan.seed, plan.seed + 1))
-    memory.x[0, :, :-1], memory.y[0] = data.x[sample], data.y[sample]
+    memory.x[0, :, :-1], memory.y[0] = data.x[rows], data.y[rows]
     recorder = Recorder(memory, plan.optimizer, 1)
     network.forward(record=True)
     network.backward(record=True, update=False)
     recorder.row(0, network.log_share)
     row = {name: array[0, ..., 0] for name, array in recorder.flush(1).items()}
     chain = Chain(sample, float(row["loss"]), _log10_out(memory.tally), _links(row))
-    if not model.shape.features == model.shape.widest == model.shape.outputs == 1:
+    scalar = model.shape.features == model.shape.widest == model.shape.outputs == 1
+    if not scalar or model.fork is not None or model.own or model.mixes:
         return chain
     x, y = float(memory.x[0, 0, 0]), float(memory.y[0, 0, 0])
     return replace(chain, x=x, y=y, neurons=_neurons(network, x, y))
@@ -98,12 +101,13 @@ def _chain(plan: Plan, data: Data, sample: int) -> Chain:
 def check_gradients(plan: Plan, data: Data) -> Check:
     """Backpropagation through the network of `plan.seed`, as drawn, against the complex step."""
     rows = _first_batch(plan, data)[:CHECKED]
-    return check(plan.model(data), data.x[rows], data.y[rows], plan.seed)
+    return check(plan.model, data.x[rows], data.y[rows], plan.seed)
 
 
 def _log10_out(tally: Tally) -> float:
     """log10 of ||delta_out||, from the engine: factors of 0 below it do not tell it."""
-    square, exponent = tally.out_norm.item(), tally.out_exponent.item()
+    exponent = int(tally.out_exponent.max())
+    square = float(np.ldexp(tally.out_norm.astype(np.float64), 2 * (tally.out_exponent - exponent)).mean())
     return (log(square) / 2 + exponent * log(2)) / LN10 if square else -inf
 
 
@@ -148,4 +152,4 @@ def _neuron(
 
 
 def _first_batch(plan: Plan, data: Data) -> Array:
-    return Batches(plan.seed, data.samples, plan.shape(data).batch).indices(0)
+    return Batches(plan.seed, data.samples, plan.model.shape.batch).indices(0)

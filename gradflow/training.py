@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,17 +19,12 @@ from gradflow.evaluation import (
     Evaluator,
     most_evaluations,
 )  # fmt: skip
-from gradflow.nn.activations import Activation
-from gradflow.nn.blocks import Plain
-from gradflow.nn.initializers import Initializer
-from gradflow.nn.losses import Loss
 from gradflow.nn.memory import Memory
-from gradflow.nn.model import PLAIN, Model
+from gradflow.nn.model import Model
 from gradflow.nn.network import Network
-from gradflow.nn.norms import NO_NORM, AnyNorm
 from gradflow.nn.optimizers import Optimizer
 from gradflow.nn.parameters import Shape
-from gradflow.recording import PER_LAYER, Record, Recorder, Recording, first_bad_row, reason
+from gradflow.recording import Record, Recorder, Recording, first_bad_row, per_layer, reason
 from gradflow.streams import Purpose, stream
 
 Array = NDArray[Any]
@@ -39,39 +34,30 @@ STACKED_SEEDS = 8  # of so many at most: more gain nothing, and leave the cache
 BLOCK_ROWS, BLOCK_FLOPS = 64, 2e9  # a block ends at whichever comes first
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Everything a training run needs but the data."""
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How networks are trained, whatever they are and on whatever data."""
 
-    depth: int
-    width: int | tuple[int, ...]
-    activation: Activation
-    init: Initializer
-    bias: float
-    readout: bool
-    loss: Loss
     optimizer: Optimizer
     steps: int
-    batch_size: int
     clip_norm: float | None
     dtype: str
     seed: int
     seeds: int
     every: int
     evaluate: int | None = None  # steps; None: by the sizes
-    block: Plain = PLAIN
-    norm: AnyNorm = NO_NORM
 
-    def shape(self, data: Data, seeds: int = 1) -> Shape:
-        """The sizes of `seeds` networks side by side on this data."""
-        batch = min(self.batch_size, data.samples)
-        return Shape(data.features, self.width, self.depth, data.outputs, batch, self.readout, seeds)
 
-    def model(self, data: Data, seeds: int = 1, batch: int | None = None) -> Model:
-        """The networks before they are drawn; `batch` is another number of samples at once."""
-        shape = self.shape(data, seeds)
-        shape = shape if batch is None else replace(shape, batch=batch)
-        return Model(shape, self.activation, self.loss, self.init, self.bias, self.block, self.norm)
+@dataclass(frozen=True, kw_only=True)
+class Plan(Settings):
+    """Everything a training run needs but the samples: `model` is one network on data of its sizes."""
+
+    model: Model
+
+    @property
+    def recorded(self) -> tuple[str, ...]:
+        """The names of the arrays by layer that are recorded."""
+        return per_layer(self.model.factors)
 
 
 @dataclass(frozen=True)
@@ -137,7 +123,9 @@ class _Group:
         self.batches = [Batches(seed, data.samples, memory.shape.batch) for seed in seeds]
         self.recorder = Recorder(memory, plan.optimizer, rows)
         self.evaluator = evaluator
-        self.forward = self.network.forward if wide is memory else self.network.through(wide)
+        frozen = memory.model.mixes  # a sample is evaluated by itself
+        alike = wide is memory and not frozen
+        self.forward = self.network.forward if alike else self.network.through(wide, frozen)
 
     def run(self, first: int, rows: int, x: Array, y: Array) -> tuple[Recording, list[Curves]]:
         """Rows first..first + rows - 1 of the record, and the evaluations that are due in between.
@@ -147,8 +135,9 @@ class _Group:
         network, memory, evaluated = self.network, self.memory, []
         for r in range(rows):
             t = first + r
+            memory.tally.correlates = t == 0 or self.evaluator.is_due(t)
             if self.evaluator.is_due(t):
-                evaluated.append(self.evaluator.measure(self.forward))
+                evaluated.append(self._evaluate(t))
             for seed, batches in enumerate(self.batches):
                 indices = batches.indices(t)
                 np.take(x, indices, axis=0, out=memory.x[seed], mode="clip")
@@ -157,6 +146,15 @@ class _Group:
             network.backward(record=True, update=t < self.plan.steps)
             self.recorder.row(r, network.log_share)
         return self.recorder.flush(rows), evaluated
+
+    def _evaluate(self, t: int) -> Curves:
+        """After t updates; before the first, statistics of batches are those of the training samples."""
+        if t or not self.memory.model.mixes:
+            return self.evaluator.measure(self.forward)
+        self.network.settle_statistics(self.evaluator.batches_of_training(self.memory.shape.batch))
+        found = self.evaluator.measure(self.forward)
+        self.network.forget_statistics()
+        return found
 
 
 class Training:
@@ -170,13 +168,14 @@ class Training:
     ) -> None:
         self.plan, self.data = plan, data
         self.outcome = Outcome()
-        self._record = Record(plan.steps, plan.depth, plan.seeds, plan.every, allocate)
+        depth = plan.model.shape.depth
+        self._record = Record(plan.recorded, plan.steps, depth, plan.seeds, plan.every, allocate)
         self._first = 0  # row of the next block
         dtype, groups = np.dtype(plan.dtype), stacks(plan)
-        shape = plan.shape(data, stack_size(plan))
-        self._evaluator = Evaluator(data, plan.loss, plan.steps, plan.evaluate, shape, dtype.itemsize)
+        shape = plan.model.sized(seeds=stack_size(plan.model)).shape
+        self._evaluator = Evaluator(data, plan.model.loss, plan.steps, plan.evaluate, shape, dtype.itemsize)
         self._curves = CurveRecord(self._evaluator, plan.seeds, allocate)
-        self._rows = block_rows(plan.shape(data, len(groups[0])))
+        self._rows = block_rows(plan.model.sized(seeds=len(groups[0])).shape)
         with np.errstate(over="ignore"):  # what a float32 does not hold is inf there: a blow-up at step 0
             self._x = np.concatenate([data.x, np.ones((data.samples, 1))], axis=1).astype(dtype)
             self._y = data.y.astype(dtype)
@@ -193,7 +192,7 @@ class Training:
             yield _Group(self.plan, self.data, seeds, own[size], wide[size], evaluator, self._rows)
 
     def _memory(self, seeds: int, batch: int) -> Memory:
-        plan, model = self.plan, self.plan.model(self.data, seeds, batch)
+        plan, model = self.plan, self.plan.model.sized(seeds=seeds, batch=batch)
         return Memory(model, np.dtype(plan.dtype), plan.clip_norm is not None)
 
     def __iter__(self) -> Iterator[Progress]:
@@ -226,7 +225,8 @@ class Training:
         """The arrays of recording.npz, read-only, when training is over."""
         recording = self.recorded
         if self._first > self.plan.steps:
-            recording["update_ratio"][-1] = np.nan  # no update follows the last row
+            for name in ("update_ratio", "clip_share"):
+                recording[name][-1] = np.nan  # no update follows the last row
         for array in recording.values():
             array.setflags(write=False)
         return recording
@@ -287,14 +287,13 @@ def _joined(parts: list[dict[str, Array]]) -> dict[str, Array]:
 
 def stacks(plan: Plan) -> list[range]:
     """The seeds of the networks that are trained side by side, stack by stack."""
-    end, size = plan.seed + plan.seeds, stack_size(plan)
+    end, size = plan.seed + plan.seeds, stack_size(plan.model)
     return [range(seed, min(seed + size, end)) for seed in range(plan.seed, end, size)]
 
 
-def stack_size(plan: Plan) -> int:
+def stack_size(model: Model) -> int:
     """The most networks that are trained side by side; it does not depend on how many there are."""
-    widest = plan.width if isinstance(plan.width, int) else max(plan.width)
-    return STACKED_SEEDS if widest <= STACKED_WIDTH else 1
+    return STACKED_SEEDS if model.shape.widest <= STACKED_WIDTH else 1
 
 
 def block_rows(shape: Shape) -> int:
@@ -305,6 +304,7 @@ def block_rows(shape: Shape) -> int:
 
 def record_bytes(plan: Plan) -> int:
     """What the record and recording.npz take at most: float64 of every array, row, layer and network."""
-    rows, evaluations = plan.steps // plan.every + 2, most_evaluations(plan.steps, plan.evaluate)
-    curves = evaluations * (plan.seeds * len(OF_CLASSES) + 1)
-    return 8 * (rows * (plan.depth * plan.seeds * len(PER_LAYER) + plan.seeds + 1) + curves)
+    steps, seeds, depth = plan.steps, plan.seeds, plan.model.shape.depth
+    rows, evaluations = steps // plan.every + 2, most_evaluations(steps, plan.evaluate)
+    curves = evaluations * (seeds * len(OF_CLASSES) + 1)
+    return 8 * (rows * (depth * seeds * len(plan.recorded) + 2 * seeds + 1) + curves)

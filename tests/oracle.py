@@ -17,13 +17,14 @@ from gradflow.data import Data
 from gradflow.evaluation import EVALUATED, STEP
 from gradflow.nn.losses import Mse
 from gradflow.nn.optimizers import Adam, AdamW, Optimizer, RmsProp, Sgd
-from gradflow.recording import PER_LAYER, Recording
+from gradflow.recording import Recording, per_layer
 from gradflow.streams import Purpose, stream
 from gradflow.training import Plan
 
 Array = NDArray[Any]
 Row = dict[str, Any]
 LONG = np.longdouble
+PER_LAYER = per_layer(("weight", "slope"))
 LOGS = {name for name in PER_LAYER if name.startswith("log_")}
 COUNTS = {"saturated", "dead", "zero_delta"}
 
@@ -50,7 +51,7 @@ def train(plan: Plan, data: Data) -> dict[str, Array]:
         record = {
             name: np.array([[row[name] for row in step] for step in rows], np.float64) for name in names
         }
-    record = {name: v if name == "loss" else np.moveaxis(v, 1, 2) for name, v in record.items()}
+    record = {name: v if v.ndim == 2 else np.moveaxis(v, 1, 2) for name, v in record.items()}
     record["step"] = np.arange(len(rows), dtype=np.float64)
     return record
 
@@ -97,28 +98,33 @@ def batch(seed: int, samples: int, size: int, t: int) -> list[int]:
 
 
 def _network(plan: Plan, data: Data, seed: int) -> list[Layer]:
-    fans = [(data.features, plan.width)] + [(plan.width, plan.width)] * (plan.depth - 1)
-    fans += [(plan.width, data.outputs)] * plan.readout
+    shape = plan.model.shape
+    fans = [(data.features, shape.width)] + [(shape.width, shape.width)] * (shape.depth - 1)
+    fans += [(shape.width, data.outputs)] * shape.readout
     layers = []
     for number, (fan_in, fan_out) in enumerate(fans):
-        w = plan.init.draw(stream(seed, Purpose.WEIGHTS, number), fan_in, fan_out, number)
-        b = plan.init.draw_bias(stream(seed, Purpose.BIASES, number), fan_in, fan_out)
-        b = np.full(fan_out, plan.bias) if b is None else b
+        w = plan.model.init.draw(stream(seed, Purpose.WEIGHTS, number), fan_in, fan_out, number)
+        b = plan.model.init.draw_bias(stream(seed, Purpose.BIASES, number), fan_in, fan_out)
+        b = np.full(fan_out, plan.model.bias) if b is None else b
         layers.append(Layer(w.astype(plan.dtype).astype(LONG), b.astype(plan.dtype).astype(LONG)))
     return layers
 
 
 def _row(plan: Plan, data: Data, network: list[Layer], seed: int, t: int) -> Row:
-    indices = batch(seed, data.samples, min(plan.batch_size, data.samples), t)
+    indices = batch(seed, data.samples, min(plan.model.shape.batch, data.samples), t)
     x, y = (v[indices].astype(plan.dtype).astype(LONG) for v in (data.x, data.y))
     samples = [_Sample(plan, network, x[i], y[i]) for i in range(len(x))]
     row = _statistics(plan, samples) | _backward_norms(plan, samples)
+    depth = plan.model.shape.depth
+    row["correlation"] = _correlation(samples, depth) if t in (0, plan.steps) else [np.nan] * depth
     gradients = [_gradient(samples, layer) for layer in range(len(network))]
-    row["log_weight_grad_norm"] = [_log_norm(w) for w, _ in gradients[: plan.depth]]
-    row["log_bias_grad_norm"] = [_log_norm(b) for _, b in gradients[: plan.depth]]
-    row["update_ratio"] = [np.nan] * plan.depth
+    row["log_weight_grad_norm"] = [_log_norm(w) for w, _ in gradients[: plan.model.shape.depth]]
+    row["log_bias_grad_norm"] = [_log_norm(b) for _, b in gradients[: plan.model.shape.depth]]
+    row["update_ratio"] = [np.nan] * plan.model.shape.depth
+    row["clip_share"] = np.nan
     if t < plan.steps and _finite(row):
-        row["update_ratio"] = _update(plan, network, gradients, t + 1)[: plan.depth]
+        row["update_ratio"] = _update(plan, network, gradients, t + 1)[: plan.model.shape.depth]
+        row["clip_share"] = _clip_share(plan, gradients)
     return row
 
 
@@ -141,23 +147,23 @@ class _Sample:
         self.inputs, self.z, self.slope = [x], [], []
         for number, layer in enumerate(network):
             z = np.array([sum(layer.w[:, j] * self.inputs[-1]) + layer.b[j] for j in range(len(layer.b))])
-            hidden = number < plan.depth
+            hidden = number < plan.model.shape.depth
             self.z.append(z)
-            self.slope.append(plan.activation.derivative(z))
-            self.inputs.append(plan.activation.phi(z) if hidden else z)
+            self.slope.append(plan.model.activation.derivative(z))
+            self.inputs.append(plan.model.activation.phi(z) if hidden else z)
         self.loss, self.delta_out = _loss(plan, self.inputs[-1], y)
         u, self.u, self.delta = self.delta_out, [], []
-        if plan.readout:
+        if plan.model.shape.readout:
             u = network[-1].w @ u
-        for number in range(plan.depth - 1, -1, -1):
+        for number in range(plan.model.shape.depth - 1, -1, -1):
             self.u.insert(0, u)
             self.delta.insert(0, self.slope[number] * u)
             u = network[number].w @ self.delta[0]
-        self.deltas = self.delta + [self.delta_out] * plan.readout
+        self.deltas = self.delta + [self.delta_out] * plan.model.shape.readout
 
 
 def _loss(plan: Plan, out: Array, y: Array) -> tuple[Any, Array]:
-    if isinstance(plan.loss, Mse):
+    if isinstance(plan.model.loss, Mse):
         loss = sum((out - y) ** 2) / len(y)
         return (loss if loss <= np.finfo(np.float64).max else loss * np.inf), 2 * (out - y) / len(y)
     softmax = np.exp(out - out.max()) / sum(np.exp(out - out.max()))
@@ -166,16 +172,16 @@ def _loss(plan: Plan, out: Array, y: Array) -> tuple[Any, Array]:
 
 def _statistics(plan: Plan, samples: list[_Sample]) -> Row:
     z, a, slope = (
-        np.array([values(sample)[: plan.depth] for sample in samples])  # (B, layers, W)
+        np.array([values(sample)[: plan.model.shape.depth] for sample in samples])  # (B, layers, W)
         for values in (lambda s: s.z, lambda s: s.inputs[1:], lambda s: s.slope)
-    ) if plan.depth else ((), (), ())  # fmt: skip
+    ) if plan.model.shape.depth else ((), (), ())  # fmt: skip
     return {
         "loss": np.mean([sample.loss for sample in samples]),
         "q": (z**2).mean(axis=(0, 2)),
         "activation_mean": a.mean(axis=(0, 2)),
         "activation_std": np.sqrt(((a - a.mean(axis=(0, 2), keepdims=True)) ** 2).mean(axis=(0, 2))),
-        "saturated": (np.abs(slope) < 0.05 * plan.activation.steepest).mean(axis=(0, 2)),
-        "dead": (slope == 0).all(axis=0).mean(axis=1) * plan.activation.flat,
+        "saturated": (np.abs(slope) < 0.05 * plan.model.activation.steepest).mean(axis=(0, 2)),
+        "dead": (slope == 0).all(axis=0).mean(axis=1) * plan.model.activation.flat,
     }
 
 
@@ -183,8 +189,9 @@ def _backward_norms(plan: Plan, samples: list[_Sample]) -> Row:
     zero = np.array([[not d.any() for d in sample.delta] for sample in samples])  # (B, layers)
     reach = zero.sum(axis=1)
     kept = [sample for sample, r in zip(samples, reach, strict=True) if r == reach.min()]
-    log_u = np.array([np.mean([_log_norm(s.u[layer]) for s in kept]) for layer in range(plan.depth)])
-    log_delta = np.array([np.mean([_log_norm(s.delta[layer]) for s in kept]) for layer in range(plan.depth)])
+    layers = range(plan.model.shape.depth)
+    log_u = np.array([np.mean([_log_norm(s.u[layer]) for s in kept]) for layer in layers])
+    log_delta = np.array([np.mean([_log_norm(s.delta[layer]) for s in kept]) for layer in layers])
     above = np.append(log_delta[1:], np.mean([_log_norm(s.delta_out) for s in kept]))
     return {
         "log_delta_norm": log_delta,
@@ -199,9 +206,24 @@ def _gradient(samples: list[_Sample], layer: int) -> tuple[Array, Array]:
     return w, sum(sample.deltas[layer] for sample in samples) / len(samples)
 
 
-def _update(plan: Plan, network: list[Layer], gradients: list[tuple[Array, Array]], t: int) -> list[float]:
+def _correlation(samples: list[_Sample], depth: int) -> list[float]:
+    """The mean cosine of z over pairs of samples, each pair looked at; of those that have a direction."""
+    found = []
+    for layer in range(depth):
+        z = [s.z[layer] for s in samples if s.z[layer].any()]
+        pairs = [(a, b) for i, a in enumerate(z) for b in z[:i]]
+        cosines = [(a @ b) / np.sqrt((a @ a) * (b @ b)) for a, b in pairs]
+        found.append(float(np.mean(cosines)) if cosines else np.nan)
+    return found
+
+
+def _clip_share(plan: Plan, gradients: list[tuple[Array, Array]]) -> Any:
     norm = np.sqrt(sum((w**2).sum() + (b**2).sum() for w, b in gradients))
-    share = min(1, plan.clip_norm / norm) if plan.clip_norm is not None else 1
+    return min(1, plan.clip_norm / norm) if plan.clip_norm is not None else 1
+
+
+def _update(plan: Plan, network: list[Layer], gradients: list[tuple[Array, Array]], t: int) -> list[float]:
+    share = _clip_share(plan, gradients)
     ratios = []
     for layer, (w, b) in zip(network, gradients, strict=True):
         p, g = np.vstack([layer.w, layer.b]), np.vstack([w, b]) * share
@@ -226,7 +248,7 @@ def assert_agrees(
 ) -> None:
     """Counts are equal, natural logs agree to `logs`, all else to `rel`; evaluations are not looked at."""
     rows = {name: array for name, array in measured.items() if name not in (STEP, *EVALUATED)}
-    assert set(rows) == set(expected) == {"step", "loss", *PER_LAYER}
+    assert set(rows) == set(expected) == {"step", "loss", "clip_share", *PER_LAYER}
     for name, array in rows.items():
         if name in LOGS:
             np.testing.assert_allclose(array, expected[name], rtol=0, atol=logs, err_msg=name)

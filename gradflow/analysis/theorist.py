@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import exp, sqrt
 from typing import TYPE_CHECKING, Any
@@ -107,7 +107,7 @@ class Theorist:
 
     def _expect(self, activation: Activation, init: Initializer) -> Outlook:
         model = self.config.model
-        sizes = (self.data["features"], *[model.width] * self.depth)
+        sizes = (self.data["features"], *model.widths_of(self.depth))
         network = MeanField.of(activation, init, sizes, self.data["q_0"], model.bias.value)
         return Outlook(replace(network, moments=tabulated(activation, network.moments.mean)))
 
@@ -137,7 +137,7 @@ class Theorist:
         """Whether q surely settles, from the biases alone."""
         model = self.config.model
         half = half_stable(activation or model.activation)
-        bias_variance = (init or model.init).bias_variance(model.width) or 0.0
+        bias_variance = (init or model.init).bias_variance(model.widest) or 0.0
         return half is None or sqrt(bias_variance) >= SETTLING * half.sigma_b
 
     def room(self, depth: int) -> float:
@@ -149,7 +149,7 @@ class Theorist:
         """A scheme at the scale where the whole ratio is expected to be 1, and to be so of every layer."""
         model = self.config.model
         found = balance(
-            activation or model.activation, scheme, depth=self.depth, width=model.width,
+            activation or model.activation, scheme, depth=self.depth, width=model.widest,
             features=self.data["features"], q_0=self.data["q_0"], bias=model.bias.value, first=1,
         )  # fmt: skip
         init = None if found is None else scaled(found, 1.0)
@@ -158,15 +158,8 @@ class Theorist:
 
 def scaled(init: Initializer, factor: float) -> Initializer:
     """`init` with its weights `factor` times as large, the scale rounded to six digits."""
-    key = scale_key(init)
-    assert key is not None
-    changes: dict[str, Any] = {key: rounded(getattr(init, key) * factor)}
-    return replace(init, **changes)
-
-
-def scale_key(init: Initializer) -> str | None:
-    """The key that all weights are proportional to."""
-    return next((each.name for each in fields(init) if each.name in ("gain", "sigma_w")), None)
+    assert init.scale_key is not None
+    return init.rescaled(rounded(getattr(init, init.scale_key) * factor))
 
 
 def rounded(value: float) -> float:

@@ -7,23 +7,26 @@ from collections.abc import Callable, Iterable
 from dataclasses import fields, is_dataclass
 from hashlib import sha256
 from json import dumps
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple, Protocol
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from gradflow.config.biases import BIASES, Bias, Zeros
-from gradflow.config.choices import AUTO, UNFIT, AutoOr, Choice, OneOf, Planned
+from gradflow.config.choices import AUTO, UNFIT, AutoOr, Choice, OneOf, OrListOf
 from gradflow.data import DATASETS, Dataset
-from gradflow.data.base import ADDED
 from gradflow.data.digits import Digits
+from gradflow.formats import ADDED
 from gradflow.nn.activations import ACTIVATIONS, Activation
-from gradflow.nn.blocks import BLOCKS
+from gradflow.nn.blocks import BLOCKS, Plain
 from gradflow.nn.initializers import ALIASES, INITIALIZERS, Initializer
 from gradflow.nn.losses import LOSSES
+from gradflow.nn.model import Model as Network
+from gradflow.nn.norms import NO_NORM, NORMS, AnyNorm
 from gradflow.nn.optimizers import OPTIMIZERS, Optimizer, Sgd
-from gradflow.training import Plan
+from gradflow.nn.parameters import Shape
+from gradflow.training import Plan, Settings, record_bytes
 
 SLUG = 'at most 100 letters, digits, ".", "_" and "-", a letter or a digit first'
 NOT_DIGESTED = ("name", "sweep", "analysis")  # they change what is said about a run, not the run
@@ -46,6 +49,26 @@ def _slug(text: str) -> str:
     return text
 
 
+class Sizes(Protocol):
+    """What a network needs to know of its data."""
+
+    @property
+    def samples(self) -> int: ...
+    @property
+    def features(self) -> int: ...
+    @property
+    def outputs(self) -> int: ...
+
+
+class _Any(NamedTuple):
+    samples: int = 1
+    features: int = 1
+    outputs: int = 1
+
+
+_ANY = _Any()
+
+
 class Section(BaseModel):
     """A mapping of the config: no key but the named ones, no value converted, nothing changed later."""
 
@@ -56,13 +79,23 @@ class Model(Section):
     """The network."""
 
     depth: Positive
-    width: Positive
+    width: Annotated[Positive | tuple[Positive, ...], OrListOf()]
     activation: Annotated[Activation, Choice(ACTIVATIONS)]
     init: Annotated[Initializer, Choice(INITIALIZERS, ALIASES)]
     bias: Annotated[Bias, Choice(BIASES)] = Zeros()
     readout: Annotated[str, OneOf(("linear", "none"))] = "linear"
-    block: Annotated[str, Planned(BLOCKS)] = "plain"
-    norm: Annotated[str, Planned(("none",))] = "none"
+    block: Annotated[Plain, Choice(BLOCKS)] = Plain()
+    norm: Annotated[AnyNorm, Choice(NORMS)] = NO_NORM
+
+    @property
+    def widest(self) -> int:
+        """The width of the widest hidden layer."""
+        return max(self.width) if isinstance(self.width, tuple) else self.width
+
+    def widths_of(self, depth: int) -> tuple[int, ...]:
+        """Of so many hidden layers, the last width again where there are more than are listed."""
+        widths = self.width if isinstance(self.width, tuple) else (self.width,)
+        return (*widths[:depth], *widths[-1:] * (depth - len(widths)))
 
 
 class Schedule(Section):
@@ -137,21 +170,29 @@ class Config(Section):
         """The name of the run's folder: NAME-<first 8 hex of the digest>."""
         return f"{self.name}-{self.digest[:8]}"
 
+    def network(self, data: Sizes) -> Network:
+        """One network, before it is drawn, on data of these sizes."""
+        model, batch = self.model, min(self.training.batch_size, data.samples)
+        readout, loss = model.readout == "linear", LOSSES[self.training.loss]()
+        shape = Shape(data.features, model.width, model.depth, data.outputs, batch, readout)
+        return Network(shape, model.activation, loss, model.init, model.bias.value, model.block, model.norm)
+
+    def plan(self, data: Sizes) -> Plan:
+        """What training needs of the config and of the sizes of its data."""
+        return Plan(model=self.network(data), **vars(self.settings))
+
     @property
-    def plan(self) -> Plan:
-        """What training needs of the config."""
-        model, training = self.model, self.training
-        return Plan(
-            depth=model.depth,
-            width=model.width,
-            activation=model.activation,
-            init=model.init,
-            bias=model.bias.value,
-            readout=model.readout == "linear",
-            loss=LOSSES[training.loss](),
+    def record_bytes(self) -> int:
+        """What the record takes at most, whatever the data."""
+        return record_bytes(self.plan(_ANY))
+
+    @property
+    def settings(self) -> Settings:
+        """What training needs of the config but its network."""
+        training = self.training
+        return Settings(
             optimizer=training.optimizer,
             steps=training.steps,
-            batch_size=training.batch_size,
             clip_norm=training.clip_norm,
             dtype=training.dtype,
             seed=self.seed,
@@ -162,10 +203,15 @@ class Config(Section):
 
 
 def _plain(value: Any, keep: Callable[[Any, str], bool] = lambda owner, key: True) -> Any:
-    """Plain YAML values of the keys that `keep` (of the section or entry, and the key) keeps."""
+    """Plain YAML values of the keys that `keep` (of the section or entry, and the key) keeps.
+
+    An entry that is `bare` is its name: so it was written when its key knew no other.
+    """
     if isinstance(value, Section):
         keys: Iterable[str] = type(value).model_fields
         return {key: _plain(getattr(value, key), keep) for key in keys if keep(value, key)}
+    if getattr(value, "bare", False):
+        return value.name
     if is_dataclass(value):
         keys = ("name", *(field.name for field in fields(value)))
         return {key: _plain(getattr(value, key), keep) for key in keys if keep(value, key)}

@@ -10,7 +10,7 @@ import numpy as np
 from annotated_types import Ge, Lt
 from numpy.typing import NDArray
 
-from gradflow.errors import InputError, Problem
+from gradflow.errors import refused
 from gradflow.streams import Purpose, stream
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ Seed = Annotated[int, Ge(0), Lt(2**63)]
 TestFraction = Annotated[float, Ge(0.0), Lt(1.0)]
 
 MEMORY = 450_000_000  # bytes that loading may take: with the interpreter, a process stays below 512 MB
-# metadata of keys that format 1 began without: no part of a digest while at their default
-ADDED: dict[str, Any] = {"added": 2}
 LARGEST = 1e150  # the square of anything below is a float64, so q_0 and a squared error are finite
 
 
@@ -149,11 +147,6 @@ def standardize_in_place(train: Matrix, *others: Matrix) -> None:
         for part in parts:
             part /= spread
             part[:, constant] = 0.0
-
-
-def refused(message: str, key: str = "", source: str = "", line: int | None = None) -> InputError:
-    """The error of one problem, ready to raise."""
-    return InputError(Problem(message, key, source, line))
 
 
 def one_hot(labels: NDArray[np.integer[Any]], classes: int, key: str, source: str = "") -> Matrix:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
+
+from annotated_types import Ge, Le
 
 from gradflow.nn.activations import Activation
+from gradflow.nn.initializers import LARGEST
 from gradflow.nn.norms import NO_NORM, AnyNorm
 from gradflow.nn.parts.activate import Activate
 from gradflow.nn.parts.base import Part
@@ -47,7 +50,7 @@ class Residual(Plain):
 
     name = "residual"
     bare = False
-    scale: float | Literal["1/sqrt(depth)"] = 1.0
+    scale: Annotated[float, Ge(0), Le(LARGEST)] | Literal["1/sqrt(depth)"] = 1.0
     train_scale: bool = False
 
     def factor(self, depth: int) -> float:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.nn import exact
+from gradflow.nn.correlation import mean_cosine
 from gradflow.nn.elementwise import Work, least, most
 from gradflow.nn.memory import Group, Memory
 from gradflow.nn.parts.base import LOSSY, Span
@@ -97,6 +98,7 @@ class Chunk:
             fork=model.fork or 0,
             join=model.join or 0,
             spare=group.spare,
+            momentum=memory.momentum,
             frozen=frozen,
         )
 
@@ -150,6 +152,8 @@ class Chunk:
                 self._mend_values()
         if self.watched:
             self._remake_values()
+        if self.tally.correlates:
+            self.tally.correlation[self.lo : self.hi] = mean_cosine(self.span.values[self.model.stream])
         for quick in self.quick:
             quick.settle_forward(record)
         if self.hand_on is not None:

@@ -26,6 +26,7 @@ from gradflow.nn.model import Model
 from gradflow.nn.parameters import Shape, aligned
 from gradflow.nn.parts.base import Part
 from gradflow.nn.parts.dense import tensor_shape
+from gradflow.nn.parts.norms import MOMENTUM
 from gradflow.nn.scaled import RANGES, power_of_two
 from gradflow.nn.tally import Tally
 
@@ -214,6 +215,7 @@ class Memory:
         self.entry_exponent = np.zeros_like(self.delta_exponent[0])
         self.skip_exponent = np.zeros_like(self.entry_exponent)  # of that which goes past its last branch
         self.exponent = np.zeros(self.delta_exponent.shape[:2], np.int64)  # of each layer's input
+        self.momentum = np.array(MOMENTUM)  # of statistics that parts keep from pass to pass
         self.forward_scaled = False
         self.largest = float(np.finfo(self.dtype).max) / 4  # row of ones: its bias is 0, but 0 * inf is nan
 

@@ -8,7 +8,7 @@ delta_l stands behind part `stream` of layer l, where blocks follow each other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gradflow.nn.activations import Activation
 from gradflow.nn.blocks import Hidden, Plain
@@ -33,6 +33,11 @@ class Model:
     bias: float
     block: Plain = PLAIN
     norm: AnyNorm = NO_NORM
+
+    def sized(self, *, seeds: int | None = None, batch: int | None = None) -> Model:
+        """As many of these networks side by side, on as many samples at once."""
+        shape = self.shape
+        return replace(self, shape=replace(shape, seeds=seeds or shape.seeds, batch=batch or shape.batch))
 
     @property
     def sizes(self) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -85,6 +85,7 @@ class Network:
         self.parameters = Parameters(self.shape, memory.dtype, own)
         self.state = tuple(Parameters(self.shape, memory.dtype, own) for _ in range(optimizer.slots))
         self.statistics = self._statistics()
+        self.forget_statistics()
         self.forward = self.through(memory)
         self.chunks = self.forward.chunks
         depth = self.shape.depth
@@ -98,7 +99,7 @@ class Network:
         return Forward(self.parameters, memory, self.statistics, frozen)
 
     def _statistics(self) -> list[Array | None]:
-        """Of each part that mixes: mean 0 and variance 1 of every unit, (L, S, 2, n), at first."""
+        """Of each part that mixes: mean and variance of every unit, (L, S, 2, n), for evaluation."""
         shape, found = self.shape, list[Array | None]()
         for part in self.model.parts:
             kept = (
@@ -106,10 +107,24 @@ class Network:
                 if part.mixes
                 else None
             )
-            if kept is not None:
-                kept[:, :, 0], kept[:, :, 1] = 0, 1
             found.append(kept)
         return found
+
+    def settle_statistics(self, batches: Iterable[Array]) -> None:
+        """Those of batches x (B, features), each as heavy as any other."""
+        momentum = self.memory.momentum
+        kept = float(momentum)
+        for number, x in enumerate(batches):
+            momentum[...] = 1 / (number + 1)
+            self.memory.x[:, :, :-1] = x
+            self.forward(record=False)
+        momentum[...] = kept
+
+    def forget_statistics(self) -> None:
+        """As they are before the first batch: mean 0, variance 1."""
+        for kept in self.statistics:
+            if kept is not None:
+                kept[:, :, 0], kept[:, :, 1] = 0, 1
 
     @property
     def flat(self) -> list[Array]:

@@ -7,7 +7,7 @@ import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,7 @@ class Result:
     reason: str | None = None
     summary: Summary | None = None
     evaluation: EvaluationInfo | None = None
+    delta: Literal["batch"] | None = None
 
     @property
     def status(self) -> Status:
@@ -72,7 +73,7 @@ def train(
     """
     started, clock = now(), perf_counter()
     data = config.data.load(Path()) if data is None else data
-    training = Training(config.plan, data, allocate)
+    training = Training(config.plan(data), data, allocate)
     if checkpoint and (before := checkpoint.resume(training)):
         started, clock = before.started, clock - before.seconds
         if going_on:
@@ -94,7 +95,8 @@ def train(
     )
     evaluation = EvaluationInfo(**asdict(training.evaluated))  # type: ignore[typeddict-item]
     facts = _facts(config, data)
-    return Result(training.recording, outcome, facts, times, versions(), evaluation=evaluation)
+    delta: Literal["batch"] | None = "batch" if config.model.norm.mixes else None
+    return Result(training.recording, outcome, facts, times, versions(), evaluation=evaluation, delta=delta)
 
 
 def failed(reason: str) -> Result:

@@ -29,6 +29,7 @@ class Part:
     """
 
     factor: ClassVar[str]  # the name of ||delta_x|| / ||delta_y|| in the record
+    label: ClassVar[str]  # the same as pages and documents call it
     lossy: ClassVar[bool] = False  # the quick form may lose digits where little of a delta is left
     flat: ClassVar[bool] = False  # a delta of 0 may be left of one that is not
     homogeneous: ClassVar[bool] = True  # value(2^k x) = 2^k value(x), biases scaled too
@@ -99,6 +100,7 @@ class Span:
     fork: int = 0  # the part that forks
     join: int = 0  # the part that joins
     spare: Array | None = None  # (S, n, B) of scratch, for parts that ask for `rest`
+    momentum: Array | None = None  # of the statistics
     frozen: bool = False  # statistics are those that were kept, as in evaluation
 
     @property

@@ -24,7 +24,7 @@ MOMENTUM = 0.1  # of the statistics that evaluation uses, as PyTorch has it
 class Normalize(Part):
     """The division, over the units (axis -2) or, where it `mixes`, over the samples (axis -1)."""
 
-    factor = "norm"
+    factor, label = "norm", "norm"
     lossy = True
     homogeneous = False
     keeps = True
@@ -97,7 +97,7 @@ class Normalize(Part):
 class Affine(Part):
     """gamma x + beta, of each unit its own."""
 
-    factor = "norm"
+    factor, label = "norm", "norm"
     homogeneous = False
     keeps = True
     reads = True
@@ -205,7 +205,8 @@ class _QuickNormalize(Quick):
             return
         samples = self.span.values[0].shape[-1]
         found = np.stack([self.mean[..., 0], self.variance[..., 0] * (samples / (samples - 1))], axis=2)
-        kept += MOMENTUM * (found - kept)
+        momentum = MOMENTUM if self.span.momentum is None else self.span.momentum
+        kept += momentum * (found - kept)
 
 
 class _QuickFrozen(Quick):

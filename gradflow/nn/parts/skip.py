@@ -14,7 +14,7 @@ from gradflow.nn.scaled import Scaled
 class Fork(Part):
     """x goes into the branch and, as the stream, past it: delta is the sum of what comes back by either."""
 
-    factor = "skip"
+    factor, label = "skip", "skip"
     in_place = True
     forks = True
 
@@ -32,7 +32,7 @@ class Fork(Part):
 class Join(Part):
     """s x, to which the stream is added; s may be trained."""
 
-    factor = "weight"
+    factor, label = "weight", "weights"
     joins = True
     scale: float = 1.0
     trained: bool = False
