@@ -5,7 +5,7 @@ The loss of a minibatch moves with the choice of its samples too; this one moves
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil, floor, log10, nan
@@ -116,6 +116,13 @@ class Evaluator:
                 found[f"r2_{part.name}"] = 1 - loss / (part.spread or nan)
         return found
 
+    def batches_of_training(self, size: int) -> Iterator[Array]:
+        """The evaluated training samples in batches x (size, features), all of them full."""
+        part = self.parts[0]
+        rows = np.resize(part.rows, max(size, len(part.rows)))
+        for start in range(0, len(rows) - size + 1, size):
+            yield part.x[rows[start : start + size]]
+
     def facts(self) -> Evaluated:
         """What there is to be told beside the curves."""
         of_train, of_test = len(self.data.x), len(self.data.x_test)
@@ -172,7 +179,7 @@ def pass_size(shape: Shape, size: int, samples: int) -> int:
 
     Of numbers of `size` bytes; a pass of few samples takes hardly longer than that of one.
     """
-    layers = 2 * shape.depth * (shape.width + 1)
+    layers = 2 * sum((g.stop - g.start) * (shape.units(g.start) + 1) for g in shape.groups)
     held = shape.seeds * size * (layers + shape.features) + 8 * shape.features
     most = max(1, min(ROOM // held, samples))
     even = ceil(samples / ceil(samples / most))  # so that the last pass is nearly full

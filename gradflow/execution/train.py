@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +64,8 @@ def train(
     )
     evaluation = EvaluationInfo(**asdict(training.evaluated))  # type: ignore[typeddict-item]
     facts = _facts(config, data)
-    return Result(training.recording, outcome, facts, times, versions(), evaluation=evaluation)
+    delta: Literal["batch"] | None = "batch" if config.model.norm.mixes else None
+    return Result(training.recording, outcome, facts, times, versions(), evaluation=evaluation, delta=delta)
 
 
 def _facts(config: Config, data: Data) -> DataInfo:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -34,6 +34,7 @@ class Result:
     reason: str | None = None
     summary: Summary | None = None
     evaluation: EvaluationInfo | None = None
+    delta: Literal["batch"] | None = None
 
     @property
     def status(self) -> Status:

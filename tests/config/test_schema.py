@@ -62,6 +62,9 @@ def test_the_plain_form_spells_out_every_field_of_an_entry(
     for part in path:
         plain = plain[part]
     cls = CHOICES[path].table[name]
+    if getattr(cls, "bare", False):  # as it was written when its key knew no other
+        assert plain == name
+        return
     assert list(plain) == ["name", *(field.name for field in fields(cls))]
     given = {need.split("=")[0].split(".")[-1] for need in needs}
     for field in fields(cls):

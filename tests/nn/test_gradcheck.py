@@ -285,7 +285,8 @@ def forward_without_bias(monkeypatch: pytest.MonkeyPatch) -> None:
     real = Chunk.forward
 
     def wrong(self: Chunk, record: bool) -> None:
-        self.memory.a[:, :, -1] = 0
+        for a in self.memory.a:
+            a[:, -1] = 0
         real(self, record)
 
     monkeypatch.setattr(Chunk, "forward", wrong)
