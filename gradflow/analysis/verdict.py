@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from math import exp, floor, log, log10
+from math import exp, floor, log10
 
 from gradflow.analysis.laws import BOUNDED
 from gradflow.analysis.summary import Flow
+from gradflow.units import LN10
 
 ROUNDING = 1e-6  # relative, of a norm in float32
 DEEPEST = 20.0  # ln of a depth beyond which no power of it is looked at
@@ -42,6 +43,6 @@ def unstable_depth(flow: Flow, stable_decades: float) -> int | None:
         return None
     if not flow.law_exponent:
         return floor(stable_decades / abs(log10(flow.c))) + 2
-    reach = stable_decades * log(10) / abs(flow.law_exponent)
+    reach = stable_decades * LN10 / abs(flow.law_exponent)
     depth = exp(min(reach, DEEPEST)) if flow.law == "power" else reach * reach
     return floor(depth) + 1 if depth < exp(DEEPEST) else None
