@@ -135,7 +135,7 @@ class _Group:
         network, memory, evaluated = self.network, self.memory, []
         for r in range(rows):
             t = first + r
-            memory.tally.correlates = t == 0 or self.evaluator.is_due(t)
+            memory.tally.correlates = self.evaluator.is_correlated(t)
             if self.evaluator.is_due(t):
                 evaluated.append(self._evaluate(t))
             for seed, batches in enumerate(self.batches):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.analysis.clipping import clipping_advice
+from gradflow.analysis.clipping import unclipped
 from gradflow.analysis.rates import learning_rates
 from gradflow.analysis.scales import NAME as DATA_SCALE
 from gradflow.analysis.scales import can_standardize, far_scales, starts_far_off
@@ -62,7 +62,7 @@ def advise(
     if first or (drawn and (far_off or flow.verdict == "exploding")):
         return advice
     rates = tuple(learning_rates(config, symptoms, record, passes=not drawn))
-    return (*advice, *(rates or clipping_advice(config, symptoms, record)))
+    return (*advice, *unclipped(config, symptoms, record, rates))
 
 
 def _drawn(theorist: Theorist, flow: Flow, *, rescaled: bool, far_off: bool) -> tuple[Advice, ...]:
