@@ -42,7 +42,7 @@ NO_DEPTH = (
 
 
 @dataclass(frozen=True)
-class Table:
+class NormsTable:
     """Rows under titles; `line` is that of the titles."""
 
     source: str
@@ -146,7 +146,7 @@ def _depths(columns: Sequence[Named]) -> dict[str, str]:
     return {} if alike else {run: str(len(held)) for run, held in layers.items()}
 
 
-def _untagged(table: Table, roles: Mapping[str, str]) -> Table:
+def _untagged(table: NormsTable, roles: Mapping[str, str]) -> NormsTable:
     """A row a scalar as a wide table."""
     tag, value = roles["tag"], roles["value"]
     rows = [
@@ -158,7 +158,7 @@ def _untagged(table: Table, roles: Mapping[str, str]) -> Table:
         if cells.get(tag)
     ]
     titles = dict.fromkeys(title for _, cells in rows for title in cells)
-    return Table(table.source, list(titles), rows)
+    return NormsTable(table.source, list(titles), rows)
 
 
 @dataclass
@@ -168,7 +168,7 @@ class _Gaps:
     A row counts as one of the norms' if it has a cell in a column that rows with norms fill.
     """
 
-    table: Table
+    table: NormsTable
     known: set[str]
     beside: set[str] = field(default_factory=set)
     longest: int = 0
