@@ -25,6 +25,7 @@ from gradflow.nn.losses import LOSSES
 from gradflow.nn.model import Model as Network
 from gradflow.nn.optimizers import OPTIMIZERS, Optimizer, Sgd
 from gradflow.nn.parameters import Shape
+from gradflow.nn.schedules import SCHEDULES, Constant, Schedule
 from gradflow.training import Plan, Settings
 
 SLUG = 'at most 100 letters, digits, ".", "_" and "-", a letter or a digit first'
@@ -78,13 +79,14 @@ class Model(Section):
     norm: Annotated[str, Planned(("none",))] = "none"
 
 
-class Schedule(Section):
+class Training(Section):
     """The training."""
 
     steps: Annotated[int, Ge(0), Lt(LARGEST)] = 100
     batch_size: Count = 128
     loss: Annotated[str, OneOf(LOSSES)] = Field(default="")  # until the data is known, whose kind decides
     optimizer: Annotated[Optimizer, Choice(OPTIMIZERS)] = Sgd()
+    schedule: Annotated[Schedule, Choice(SCHEDULES)] = Field(default=Constant(), json_schema_extra=ADDED)
     clip_norm: Annotated[float, Gt(0)] | None = None
     dtype: Annotated[str, OneOf(("float32", "float64"))] = "float32"
     # steps from one evaluation to the next
@@ -120,7 +122,7 @@ class Config(Section):
     seeds: Positive = 4
     model: Model
     data: Annotated[Dataset, Choice(DATASETS)] = Digits()
-    training: Schedule = Schedule()
+    training: Training = Training()
     recording: Record = Record()
     analysis: Analysis = Analysis()
     sweep: Annotated[dict[str, Annotated[tuple[Any, ...], MinLen(1)]], MinLen(1)] | None = None
@@ -175,6 +177,7 @@ class Config(Section):
             seeds=self.seeds,
             every=self.recording.every,
             evaluate=training.evaluate if isinstance(training.evaluate, int) else None,
+            schedule=training.schedule,
         )
 
 
