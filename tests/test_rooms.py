@@ -75,6 +75,7 @@ def test_no_imports_go_round_in_a_circle_by_types_either() -> None:
         ("rich", {"cli", "report.terminal"}),
         ("yaml", {"yaml_file", "yaml_events"}),
         ("pydantic", {"config"}),
+        ("msgspec", {"store"}),
         ("altair", {"report"}),
         ("dask", {"sweeps"}),
         ("distributed", {"sweeps"}),

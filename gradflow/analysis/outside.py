@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from gradflow.analysis.differences import RECORDED
 from gradflow.analysis.flow import fit_flow
 from gradflow.analysis.history import history_of, row_verdicts
+from gradflow.analysis.laws import Expected
 from gradflow.analysis.summary import Flow, Flows, Summary, Theory, TrainingResult
 from gradflow.analysis.underflow import edge_of, of_underflow, smallest_of
 from gradflow.analysis.weakest import weakest_symptom
-from gradflow.recording import PER_LAYER
+from gradflow.nn.parts.factors import LABELS
+from gradflow.recording import per_layer
 
 Array = NDArray[np.float64]
 
@@ -54,7 +56,7 @@ class Norms:
         """The arrays of a run's recording; nan is what nobody recorded."""
         shape = len(self.steps), len(self.layers), self.networks
         arrays = {"step": np.array(self.steps, float), "loss": np.full(shape[::2], np.nan)}
-        arrays |= {name: np.full(shape, np.nan) for name in PER_LAYER}
+        arrays |= {name: np.full(shape, np.nan) for name in per_layer(LABELS)}
         return arrays | {KINDS[kind]: logs for kind, logs in self.logs.items()}
 
     def config(self, name: str, source: str) -> dict[str, Any]:
@@ -146,7 +148,7 @@ class Lost:
 
 def _flow(recording: Mapping[str, Array], row: int, kind: str, names: Sequence[str]) -> Flow:
     arrays = {name: recording[name][row] for name in KINDS.values()}
-    flow = fit_flow(arrays, int(recording["step"][row]), STABLE_DECADES)
+    flow = fit_flow(arrays, int(recording["step"][row]), STABLE_DECADES, Expected())
     if kind != "delta":
         return replace(flow, verdict="undetermined", reason=NO_C, dead_networks=None)
     if flow.weakest:

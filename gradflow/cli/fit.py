@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from gradflow.analysis.outside import Norms
 from gradflow.cli.options import RUNS, Json, Quiet, RunsDir
 from gradflow.cli.output import emit_document, emit_page, note
 from gradflow.errors import InputError, Problem
-
-if TYPE_CHECKING:
-    from gradflow.analysis.outside import Norms
-    from gradflow.store import Run
+from gradflow.outside import read_norms, run_of, save_norms
+from gradflow.report.pages import report_text, run_page
+from gradflow.store import Run
 
 NormsFile = Annotated[
     Path,
@@ -64,9 +64,6 @@ def fit(
       gradflow fit norms.csv --kind delta
       gradflow fit norms.csv -o resnet && gradflow compare 'resnet-*'
     """
-    from gradflow.outside import read_norms
-    from gradflow.report.pages import run_page
-
     refuse_file(output)
     norms = read_norms(file, kind, order)
     run = fitted(norms, file, output, runs_dir)
@@ -92,9 +89,6 @@ def refuse_file(name: str | None) -> None:
 
 def fitted(norms: Norms, file: Path, name: str | None, runs: Path) -> Run:
     """The run of norms, saved if it has a name."""
-    from gradflow.outside import run_of, save_norms
-    from gradflow.report.pages import report_text
-
     if name is not None:
         return save_norms(runs, name, norms, file, lambda run: report_text(run.summary))
     return run_of(norms, re.sub(r"[^A-Za-z0-9]+", "-", file.stem).strip("-")[:50] or "norms", file)
