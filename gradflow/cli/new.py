@@ -42,7 +42,7 @@ def new(
 def next_step(template: str, output: Path) -> str:
     """What to do with a starter."""
     if is_script(template):
-        return f"record norms with it, as {output} says at its top, then gradflow fit norms.csv"
+        return f"record norms with it, as {output} says at its top, then gradflow fit the file that it wrote"
     return shlex.join(["gradflow", "run", str(output)])
 
 
