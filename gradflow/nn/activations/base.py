@@ -40,6 +40,7 @@ class Activation:
     binary: ClassVar[bool] = False  # phi' is 0 or 1, and `flat`
     exact_quick: ClassVar[bool] = False  # quick_derivative loses no digits where units saturate
     steepest: ClassVar[float] = 1.0  # max |phi'|, the unit of "saturated"
+    bounded_slope: ClassVar[bool] = True  # there is such a largest slope
     borrowed_step: ClassVar[bool] = False  # value's complex branch contains phi': check that by itself
     compares: ClassVar[bool] = False  # reads `work.zeros`, which are a whole layer's then
     tail_sign: ClassVar[int] = 1  # of phi' where it has almost vanished

@@ -97,6 +97,7 @@ class SquaredRelu(Activation):
     compares = True
     kinks = (0.0,)
     steepest = 2.0  # at z = 1
+    bounded_slope = False
 
     def value(self, z: Array, out: Array, work: Work) -> None:
         np.maximum(z, work.zeros, out=out)
