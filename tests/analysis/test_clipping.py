@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from gradflow.store.execute import execute
 
 from gradflow.analysis.clipping import NAME, clipping_of, clipping_symptom
 from gradflow.report.markdown import render
 from gradflow.report.pages import run_page
 from gradflow.store import Run
-from gradflow.store.execute import execute
 from tests.store.small import small
 
 HARD = {"training.clip_norm": 0.05, "training.steps": 40}
