@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from gradflow.analysis.clipping import NAME, clipping_of, clipping_symptom
+from gradflow.execution.execute import execute
 from gradflow.report.markdown import render
 from gradflow.report.pages import run_page
 from gradflow.store import Run
-from gradflow.store.execute import execute
 from tests.store.small import small
 
 HARD = {"training.clip_norm": 0.05, "training.steps": 40}

@@ -12,6 +12,7 @@ import pytest
 
 from gradflow.analysis.depth_law import first_layer
 from gradflow.analysis.summary import Flow
+from gradflow.execution.execute import execute
 from gradflow.nn.blocks import Plain
 from gradflow.nn.parts.base import Part
 from gradflow.nn.parts.factors import factor_arrays, in_order
@@ -22,7 +23,6 @@ from gradflow.report.markdown import render as markdown
 from gradflow.report.page import Bars, Heading, Table
 from gradflow.report.pages import layers_page, run_page
 from gradflow.store import Run, open_run
-from gradflow.store.execute import execute
 from gradflow.store.export import layers_table
 from gradflow.store.rows import read_row
 from gradflow.store.summaries import load_brief
