@@ -88,6 +88,7 @@ def theories(configs: Sequence[Config], inputs: Sequence[Inputs]) -> list[Theory
     for number, (config, given) in enumerate(zip(configs, inputs, strict=True)):
         model = config.model
         tabular = isinstance(model.init, Gaussian) and given.features == model.widest >= SMALLEST_WIDTH
+        tabular = tabular and model.activation.bounded_slope
         if tabular and model.depth > 1:
             groups.setdefault((model.activation, model.depth, model.widest, given.q_0), []).append(number)
         else:

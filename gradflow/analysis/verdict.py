@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import exp, floor, log10
 
-from gradflow.analysis.laws import BOUNDED
+from gradflow.analysis.extrapolation import BOUNDED
 from gradflow.analysis.summary import Flow
 from gradflow.units import LN10
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import inf, log
 
-from gradflow.analysis.laws import BOUNDED, log_over
+from gradflow.analysis.extrapolation import BOUNDED, log_over
 from gradflow.analysis.summary import Evaluation, Flow, TrainingResult, Weakest
 from gradflow.report.numbers import count, factor, norm, number, power, spread, with_error
 from gradflow.units import LN10

@@ -6,7 +6,7 @@ from math import inf, log, log10, prod
 from typing import Any
 
 from gradflow.analysis.differences import RECORDED
-from gradflow.analysis.laws import BOUNDED
+from gradflow.analysis.extrapolation import BOUNDED
 from gradflow.analysis.summary import Advice, Flip, Flow, Samples, Summary, Symptom, Theory
 from gradflow.analysis.verdict import unstable_depth
 from gradflow.report.numbers import (

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from gradflow.store.execute import execute
 
 from gradflow.analysis.depth_law import first_layer
 from gradflow.analysis.summary import Flow
