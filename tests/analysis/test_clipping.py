@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gradflow.store.execute import execute
 
 from gradflow.analysis.clipping import NAME, clipping_of, clipping_symptom
 from gradflow.execution.execute import execute

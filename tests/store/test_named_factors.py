@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gradflow.store.execute import execute
 
 from gradflow.analysis.depth_law import first_layer
 from gradflow.analysis.summary import Flow
