@@ -79,7 +79,7 @@ def _drawn(theorist: Theorist, flow: Flow, *, rescaled: bool, far_off: bool) -> 
 def _predictable(theorist: Theorist) -> bool:
     model = theorist.config.model
     wide = model.init.law is not None and model.width >= SMALLEST_WIDTH
-    return wide and Moments(model.activation, model.bias.value).in_reach
+    return wide and model.activation.bounded_slope and Moments(model.activation, model.bias.value).in_reach
 
 
 def _data(
