@@ -61,7 +61,9 @@ def advise(
     advice = (*first, *(_with(first, one) for one in drawn))
     if first or (drawn and (far_off or flow.verdict == "exploding")):
         return advice
-    rates = tuple(learning_rates(config, symptoms, record, passes=not drawn))
+    rates = tuple(
+        learning_rates(config, symptoms, record, passes=not (drawn or config.model.readout == "zeros"))
+    )
     return (*advice, *(rates or clipping_advice(config, symptoms, record)))
 
 
