@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.analysis.clipping import clipping_advice
-from gradflow.analysis.flow import LN10
+from gradflow.analysis.clipping import unclipped
 from gradflow.analysis.rates import learning_rates
 from gradflow.analysis.scales import NAME as DATA_SCALE
 from gradflow.analysis.scales import can_standardize, far_scales, starts_far_off
@@ -27,6 +26,7 @@ from gradflow.meanfield.expectations import Moments
 from gradflow.meanfield.prediction import ROUNDING, SMALLEST_WIDTH
 from gradflow.nn.activations import ACTIVATIONS
 from gradflow.nn.initializers import Gaussian, Initializer, Orthogonal
+from gradflow.units import LN10
 
 if TYPE_CHECKING:
     from gradflow.config import Config
@@ -61,10 +61,9 @@ def advise(
     advice = (*first, *(_with(first, one) for one in drawn))
     if first or (drawn and (far_off or flow.verdict == "exploding")):
         return advice
-    rates = tuple(
-        learning_rates(config, symptoms, record, passes=not (drawn or config.model.readout == "zeros"))
-    )
-    return (*advice, *(rates or clipping_advice(config, symptoms, record)))
+    passes = not drawn and config.model.readout != "zeros"
+    rates = tuple(learning_rates(config, symptoms, record, passes=passes))
+    return (*advice, *unclipped(config, symptoms, record, rates))
 
 
 def _drawn(theorist: Theorist, flow: Flow, *, rescaled: bool, far_off: bool) -> tuple[Advice, ...]:
@@ -80,7 +79,7 @@ def _drawn(theorist: Theorist, flow: Flow, *, rescaled: bool, far_off: bool) -> 
 
 def _predictable(theorist: Theorist) -> bool:
     model = theorist.config.model
-    wide = model.init.law is not None and model.width >= SMALLEST_WIDTH
+    wide = model.init.law is not None and model.widest >= SMALLEST_WIDTH
     return wide and model.activation.bounded_slope and Moments(model.activation, model.bias.value).in_reach
 
 
@@ -113,7 +112,7 @@ def _smaller(theorist: Theorist) -> Iterator[Advice]:
     model = theorist.config.model
     with np.errstate(over="ignore"):  # slopes beyond float64: no weights are small enough
         sigma_w = float(critical_sigma_w(Moments(model.activation), 0.0))
-    own = sqrt(model.width * model.init.variance(model.width, model.width)) if model.init.law else inf
+    own = sqrt(model.widest * model.init.variance(model.widest, model.widest)) if model.init.law else inf
     if 0 < sigma_w < SMALLER * own:
         init = Gaussian(sigma_w=rounded(sigma_w))
         words = f"the outputs at step 0 are far beyond the targets: draw smaller weights, {_settings(init)}"
@@ -132,9 +131,9 @@ def _initialization(theorist: Theorist) -> Iterator[Advice]:
         if wider is None:
             return
         theorist, init = wider
-        settings["model.width"] = theorist.config.model.width
+        settings["model.width"] = theorist.config.model.widest
         words = (
-            f"make the layers {theorist.config.model.width} wide, so that single networks are stable, and "
+            f"make the layers {theorist.config.model.widest} wide, so that single networks are stable, and "
         )
     outlook = theorist.expect(init)
     settings["model.init"] = plain(init)
@@ -147,7 +146,7 @@ def _initialization(theorist: Theorist) -> Iterator[Advice]:
 
 def _wider(theorist: Theorist, init: Initializer) -> tuple[Theorist, Initializer] | None:
     """The theorist of layers so wide that single networks come near the ratio, and the init balanced."""
-    width = theorist.config.model.width
+    width = theorist.config.model.widest
     times = (theorist.expect(init).spread / (WIDEST_SPREAD * theorist.edge)) ** 2  # a variance goes as 1 / n
     if times > WIDENED:
         return None
@@ -181,7 +180,7 @@ def _schemes(theorist: Theorist) -> list[Initializer]:
     own = theorist.config.model.init
     schemes: list[Initializer] = [own if own.scale_key else Gaussian(), Orthogonal()]
     schemes += [Gaussian(sigma_b=sigma_b) for sigma_b in STEADYING]
-    if theorist.depth >= theorist.config.model.width:
+    if theorist.depth >= theorist.config.model.widest:
         schemes = [scheme for scheme in schemes if theorist.settles(scheme)]
     return schemes[: max(1, LAYERS_TRIED // theorist.depth)]
 

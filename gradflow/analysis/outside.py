@@ -41,13 +41,14 @@ UNKNOWN = "the norms were recorded elsewhere, so the network is not known"
 class Norms:
     """Natural logs of norms, (rows, layers, networks) for each kind; layers are named from the input on.
 
-    `order` says how their order was found.
+    `order` says how their order was found, `source` is the path of their file.
     """
 
     steps: tuple[int, ...]
     layers: tuple[str, ...]
     logs: Mapping[str, Array]
     order: str = ""
+    source: str = ""
 
     @property
     def networks(self) -> int:

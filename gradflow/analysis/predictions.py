@@ -47,7 +47,7 @@ def predicted(config: Config, inputs: Inputs) -> Prediction:
         model.activation,
         model.init,
         depth=model.depth,
-        width=model.width,
+        width=model.widest,
         features=inputs.features,
         outputs=inputs.outputs,
         readout=model.readout != "none",
@@ -87,10 +87,10 @@ def theories(configs: Sequence[Config], inputs: Sequence[Inputs]) -> list[Theory
     groups: dict[tuple[Activation, int, int, float], list[int]] = {}
     for number, (config, given) in enumerate(zip(configs, inputs, strict=True)):
         model = config.model
-        tabular = isinstance(model.init, Gaussian) and given.features == model.width >= SMALLEST_WIDTH
+        tabular = isinstance(model.init, Gaussian) and given.features == model.widest >= SMALLEST_WIDTH
         tabular = tabular and model.activation.bounded_slope
         if tabular and model.depth > 1:
-            groups.setdefault((model.activation, model.depth, model.width, given.q_0), []).append(number)
+            groups.setdefault((model.activation, model.depth, model.widest, given.q_0), []).append(number)
         else:
             found[number] = theory_of(predicted(config, given))
     for (activation, depth, width, q_0), numbers in groups.items():

@@ -32,8 +32,8 @@ NOTHING_ENTERS = (
     "the read-out starts at zero, so that no gradient enters before the first update: set steps: 1 or more"
 )
 ALONG = (
-    "the read-out starts at zero: its first update is along the activations, so that the gradient that enters "
-    "is not independent of the weights below, as theory has it"
+    "the read-out starts at zero: its first update is along the activations, so that the gradient which "
+    "enters is not independent of the weights below, as theory has it"
 )
 PER_LAYER = 3  # dimensions of an array that has layers
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.analysis.flow import LN10, window
+from gradflow.analysis.flow import window
 from gradflow.meanfield import MeanField, balance, half_stable
 from gradflow.meanfield.expectations import tabulated
 from gradflow.meanfield.fluctuations import ratio_variance
 from gradflow.nn.activations import Activation
 from gradflow.nn.initializers import Initializer
+from gradflow.units import LN10
 
 if TYPE_CHECKING:
     from gradflow.config import Config
@@ -107,7 +108,7 @@ class Theorist:
 
     def _expect(self, activation: Activation, init: Initializer) -> Outlook:
         model = self.config.model
-        sizes = (self.data["features"], *[model.width] * self.depth)
+        sizes = (self.data["features"], *model.widths_of(self.depth))
         network = MeanField.of(activation, init, sizes, self.data["q_0"], model.bias.value)
         return Outlook(replace(network, moments=tabulated(activation, network.moments.mean)))
 
@@ -137,7 +138,7 @@ class Theorist:
         """Whether q surely settles, from the biases alone."""
         model = self.config.model
         half = half_stable(activation or model.activation)
-        bias_variance = (init or model.init).bias_variance(model.width) or 0.0
+        bias_variance = (init or model.init).bias_variance(model.widest) or 0.0
         return half is None or sqrt(bias_variance) >= SETTLING * half.sigma_b
 
     def room(self, depth: int) -> float:
@@ -149,7 +150,7 @@ class Theorist:
         """A scheme at the scale where the whole ratio is expected to be 1, and to be so of every layer."""
         model = self.config.model
         found = balance(
-            activation or model.activation, scheme, depth=self.depth, width=model.width,
+            activation or model.activation, scheme, depth=self.depth, width=model.widest,
             features=self.data["features"], q_0=self.data["q_0"], bias=model.bias.value, first=1,
         )  # fmt: skip
         init = None if found is None else scaled(found, 1.0)

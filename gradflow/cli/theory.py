@@ -106,7 +106,7 @@ def _inputs(configs: Sequence[Config], q_0: float | None) -> list[Inputs]:
         return Inputs(data.features, data.outputs, data.q_0)
 
     if q_0 is not None:
-        return [Inputs(config.model.width, 10, q_0) for config in configs]
+        return [Inputs(config.model.widest, 10, q_0) for config in configs]
     return [of(config.data) for config in configs]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from math import log, prod
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -20,10 +20,10 @@ from gradflow.meanfield.expectations import Moments, log_or_minus_inf, tabulated
 from gradflow.meanfield.fixed_points import Asymptote, asymptote
 from gradflow.nn.activations import Activation
 from gradflow.nn.initializers import Initializer, Law
+from gradflow.units import LN10
 
 Array = NDArray[Any]
 
-LN10 = log(10.0)
 STEADY = 1e-15  # change of ln v, or of its change, from layer to layer below which it is at its limit
 LOOKS = 8  # layers between two looks at that
 

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.meanfield.critical import critical_point
-from gradflow.meanfield.field import LN10, MeanField
+from gradflow.meanfield.field import MeanField
 from gradflow.meanfield.fluctuations import ratio_variance
 from gradflow.nn.activations import Activation
 from gradflow.nn.initializers import Initializer
+from gradflow.units import LN10
 
 Array = NDArray[Any]
 

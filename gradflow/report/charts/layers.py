@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.analysis.flow import LN10
 from gradflow.analysis.intervals import mean_of_known
 from gradflow.nn.parts.factors import factor_arrays
 from gradflow.report.charts import looks
 from gradflow.report.charts.plot import Drawn, Plot, Row, Scale, cut, in_logs, level, tip, titled, x
 from gradflow.report.charts.study import Study, spread
 from gradflow.report.numbers import count
+from gradflow.units import LN10
 
 Array = NDArray[Any]
 

@@ -97,8 +97,8 @@ class Plot:
         """An area from `low` to `high`, where any row has them."""
         if not any(row["low"] is not None and isfinite(row["low"]) for row in self.rows):
             return []
-        area = self.base.mark_area(opacity=0.2, clip=self.clip)
-        return [area.encode(y=self.up("low"), y2="high", detail="part:N")]
+        area = self.base.mark_area(opacity=0.2, clip=self.clip).encode(y=self.up("low"), y2="high")
+        return [area.encode(detail="part:N") if "part" in self.rows[0] else area]
 
     def bars(self, opacity: float = 0.6) -> Drawn:
         """A bar from `low` to `high` for each row."""

@@ -9,12 +9,12 @@ import altair as alt
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.analysis.flow import LN10
 from gradflow.report.charts import looks
 from gradflow.report.charts.plot import Drawn, Plot, Row, Scale, cut, in_logs, level, table, tip, titled, x, y
 from gradflow.report.charts.study import Study
 from gradflow.report.learning import SAMPLES
 from gradflow.report.numbers import count
+from gradflow.units import LN10
 
 Array = NDArray[Any]
 
