@@ -107,6 +107,8 @@ def _network(plan: Plan, data: Data, seed: int) -> list[Layer]:
         w = plan.model.init.draw(stream(seed, Purpose.WEIGHTS, number), fan_in, fan_out, number)
         b = plan.model.init.draw_bias(stream(seed, Purpose.BIASES, number), fan_in, fan_out)
         b = np.full(fan_out, plan.model.bias) if b is None else b
+        if plan.model.zero_readout and number == shape.depth:
+            w, b = 0 * w, 0 * b
         layers.append(Layer(w.astype(plan.dtype).astype(LONG), b.astype(plan.dtype).astype(LONG)))
     return layers
 

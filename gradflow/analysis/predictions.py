@@ -50,7 +50,7 @@ def predicted(config: Config, inputs: Inputs) -> Prediction:
         width=model.widest,
         features=inputs.features,
         outputs=inputs.outputs,
-        readout=model.readout == "linear",
+        readout=model.readout != "none",
         q_0=inputs.q_0,
         bias=model.bias.value,
         first=window(model.depth)[0],

@@ -86,9 +86,9 @@ def _constants(config: Config) -> Iterator[tuple[str, str]]:
     model = config.model
     if not (isinstance(model.init, Constant) and isinstance(model.init.value, tuple)):
         return
-    matrices, given = model.depth + (model.readout == "linear"), len(model.init.value)
+    matrices, given = model.depth + (model.readout != "none"), len(model.init.value)
     if given != matrices:
-        layers = "hidden layer, then the read-out" if model.readout == "linear" else "hidden layer"
+        layers = "hidden layer, then the read-out" if model.readout != "none" else "hidden layer"
         yield "model.init.value", f"should hold {matrices} numbers, one for each {layers}, not {given}"
 
 

@@ -84,7 +84,7 @@ class ModelKeys(Section):
     activation: Annotated[Activation, Choice(ACTIVATIONS)]
     init: Annotated[Initializer, Choice(INITIALIZERS, ALIASES)]
     bias: Annotated[Bias, Choice(BIASES)] = Zeros()
-    readout: Annotated[str, OneOf(("linear", "none"))] = "linear"
+    readout: Annotated[str, OneOf(("linear", "zeros", "none"))] = "linear"
     block: Annotated[Plain, Choice(BLOCKS)] = Plain()
     norm: Annotated[AnyNorm, Choice(NORMS)] = NO_NORM
 
@@ -176,9 +176,11 @@ class Config(Section):
     def network(self, data: Sizes) -> Network:
         """One network, before it is drawn, on data of these sizes."""
         model, batch = self.model, min(self.training.batch_size, data.samples)
-        readout, loss = model.readout == "linear", LOSSES[self.training.loss]()
+        readout, loss = model.readout != "none", LOSSES[self.training.loss]()
         shape = Shape(data.features, model.width, model.depth, data.outputs, batch, readout)
-        return Network(shape, model.activation, loss, model.init, model.bias.value, model.block, model.norm)
+        zeros = model.readout == "zeros"
+        bias = model.bias.value
+        return Network(shape, model.activation, loss, model.init, bias, model.block, model.norm, zeros)
 
     def plan(self, data: Sizes) -> Plan:
         """What training needs of the config and of the sizes of its data."""

@@ -221,13 +221,16 @@ def advice_sentence(advice: Advice) -> str:
     return f"{advice.lever}: {advice.message}{then}"
 
 
+READOUTS = {"linear": " + read-out", "zeros": " + read-out that starts at zero", "none": ""}
+
+
 def what_was_run(summary: Summary) -> tuple[tuple[str, str], ...]:
     """Network, data and training in a few words each."""
     config = summary.config
     if config["data"]["name"] == RECORDED:
         return _what_was_recorded(config)
     model, training = config["model"], config["training"]
-    layers = counted(model["depth"], "hidden layer") + (" + read-out" if model["readout"] == "linear" else "")
+    layers = counted(model["depth"], "hidden layer") + READOUTS[model["readout"]]
     first, seeds = config["seed"], config["seeds"]
     networks = (
         f"seed {first}" if seeds == 1 else f"{count(seeds)} networks, seeds {first} to {first + seeds - 1}"

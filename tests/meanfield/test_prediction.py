@@ -89,7 +89,10 @@ def test_a_relu_that_overflows_still_has_its_c() -> None:
     assert prediction.log10_gradient[0] == pytest.approx(2999 * log10(3 / sqrt(2)), rel=1e-10)
 
 
-@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+HELD = [name for name, cls in ACTIVATIONS.items() if cls.bounded_slope]  # whose q never runs away
+
+
+@pytest.mark.parametrize("name", sorted(HELD))
 @pytest.mark.parametrize(
     "init", ["xavier_normal", "he_uniform", "lecun_normal", "orthogonal", "torch_default"]
 )
@@ -157,7 +160,7 @@ def test_one_layer_has_an_asymptote_but_no_c() -> None:
     assert len(prediction.q) == 1
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("name", HELD)
 def test_a_constant_bias_beyond_the_integrals_is_a_reason_at_once(name: str) -> None:
     activation, edge = ACTIVATIONS[name](), 1e2 if name == "sin" else 8e11
     for bias in (10 * edge, -1e100, 1e300):
