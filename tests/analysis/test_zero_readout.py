@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from gradflow.store.execute import execute
 
 from gradflow.config import Config
 from gradflow.nn.activations import ACTIVATIONS
-from gradflow.store.execute import execute
 from gradflow.store.run import Run
 from tests import oracle, small
 from tests.small import config
