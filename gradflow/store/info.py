@@ -89,10 +89,17 @@ class _Model(TypedDict):
 
 class _Ordered(TypedDict, total=False):
     order: str
+    axis: str
+    block: str
+    expected: str
+    expected_c: float
 
 
 class _Norms(_Ordered):
-    """`order`, how the layers' order was found, is missing from runs of older versions."""
+    """`order`, how the layers' order was found, is missing from runs of older versions.
+
+    A training that was watched tells its depth axis, the class of its blocks and the law that theory expects.
+    """
 
     name: Literal["recorded"]
     path: str
