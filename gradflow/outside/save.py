@@ -59,7 +59,10 @@ def run_of(norms: Norms, name: str, source: Path, runs: Path | None = None, dige
     from gradflow.store.train import versions
 
     started, clock = now(), perf_counter()
-    recording, config = norms.recording(), norms.config(name, str(source.absolute()))
+    recording, config = (
+        norms.recording(),
+        norms.config(name, str(source if norms.about else source.absolute())),
+    )
     arrays = describe(recording)
     content = [norms.steps, norms.layers, sorted(norms.logs), arrays]
     digest = digest or sha256(dumps(content).encode()).hexdigest()

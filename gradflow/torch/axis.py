@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from torch import nn
 
 from gradflow.errors import InputError
-from gradflow.torch.calls import RECURRENT, Call, Edge
+from gradflow.torch.calls import RECURRENT, Call, Edge, kind_of
 from gradflow.torch.graph import Graph
 
 if TYPE_CHECKING:
@@ -102,11 +102,14 @@ class Scene:
 
 @dataclass(frozen=True)
 class Candidate:
-    """The points that the calls of one class make, and the share of all layers that lie within them."""
+    """The points that the calls of one class make, whether it `holds` other modules, the share of all layers
+    that lie within them, and the share of its calls that are on the chain.
+    """
 
     block: str
     side: Side
     points: tuple[tuple[Call, Point], ...]
+    holds: bool
     covers: float
     share: float
 
@@ -126,7 +129,7 @@ def choose(scene: Scene, axis: str | Sequence[str | nn.Module]) -> Axis:
     if not chain:
         raise InputError(_no_chain(scene))
     whole = [found for found in chain if found.covers >= 0.5] or chain
-    best = max(whole, key=lambda found: (len(found.points), found.covers))
+    best = max(whole, key=lambda found: (len(found.points), found.covers, found.holds))
     return _axis(scene, best, axis)
 
 
@@ -150,9 +153,9 @@ def _top(scene: Scene, call: Call) -> Point | None:
 
 def _candidates(scene: Scene) -> list[Candidate]:
     """What each class of modules would make, in the order of their first calls."""
-    by_class: dict[type[nn.Module], list[Call]] = {}
+    by_class: dict[str, list[Call]] = {}
     for call in scene.calls:
-        by_class.setdefault(type(call.module), []).append(call)
+        by_class.setdefault(kind_of(call.module), []).append(call)
     leaves = scene.leaves
     found = []
     for kind, calls in by_class.items():
@@ -164,28 +167,24 @@ def _candidates(scene: Scene) -> list[Candidate]:
     return found
 
 
-def _of_leaves(
-    scene: Scene, kind: type[nn.Module], calls: Sequence[Call], leaves: Sequence[Call]
-) -> Candidate:
+def _of_leaves(scene: Scene, kind: str, calls: Sequence[Call], leaves: Sequence[Call]) -> Candidate:
     """Their outputs, without that of the read-out; their inputs, where more of those are on the chain."""
-    weighed = [call for call in calls if call.weighs]
-    last = (
-        leaves[-1] if sum(call.module is leaves[-1].module for call in leaves) == 1 else None
-    )  # the read-out
-    outputs = scene.points([call for call in weighed if call is not last], "output")
-    inputs = scene.points(weighed, "input")
-    if len(inputs) > len(outputs) + 1:
-        return _candidate(kind, "input", inputs, weighed, leaves)
-    return _candidate(kind, "output", outputs, weighed, leaves)
+    alone = sum(call.module is leaves[-1].module for call in leaves) == 1  # a read-out is a module of its own
+    weighed = [call for call in calls if call.weighs and not (alone and call is leaves[-1])]
+    outputs, inputs = scene.points(weighed, "output"), scene.points(weighed, "input")
+    if len(inputs) > len(outputs):
+        return _candidate(kind, "input", inputs, calls, leaves)
+    return _candidate(kind, "output", outputs, calls, leaves)
 
 
 def _candidate(
-    kind: type[nn.Module], side: Side, points: Sequence[tuple[Call, Point]], calls: Sequence[Call],
+    kind: str, side: Side, points: Sequence[tuple[Call, Point]], calls: Sequence[Call],
     leaves: Sequence[Call],
 ) -> Candidate:  # fmt: skip
     held = {id(call) for call, _ in points}
     inside = sum(any(id(up) in held for up in leaf.above()) for leaf in leaves)
-    return Candidate(kind.__name__, side, tuple(points), inside / len(leaves), len(points) / len(calls))
+    holds = any(call.calls for call in calls)
+    return Candidate(kind, side, tuple(points), holds, inside / len(leaves), len(points) / len(calls))
 
 
 def _modules(scene: Scene) -> Axis:
@@ -205,7 +204,7 @@ def _over_time(scene: Scene) -> Axis:
     if len(calls) < FEWEST:
         raise InputError(_not_seen(fused[0], scene) if fused else "axis time: no module is called twice")
     points = tuple(scene.point(call, "output", tuple(call.outputs)) for call in calls if call.outputs)
-    name, kind = scene.names.get(calls[0].module, "a module"), type(calls[0].module).__name__
+    name, kind = scene.names.get(calls[0].module, "a module"), kind_of(calls[0].module)
     entering = any(not scene.points([call], "output") for call in calls)
     told = f"{len(points)} calls of {name} ({kind}) over time"
     told += "; the loss or the input enters between them too" if entering else ""
@@ -218,7 +217,7 @@ def _by_module(calls: Sequence[Call]) -> list[list[Call]]:
 
 
 def _not_seen(call: Call, scene: Scene) -> str:
-    kind = type(call.module).__name__
+    kind = kind_of(call.module)
     return (
         f"{scene.names.get(call.module, 'a module')} ({kind}) is one call over all steps of time, so what "
         f"passes from step to step cannot be seen: use nn.{kind}Cell in a loop"
@@ -240,7 +239,7 @@ def _named(scene: Scene, chosen: Sequence[str | nn.Module]) -> Axis:
     points = tuple(_named_point(scene, call) for call in calls)
     if len(points) < FEWEST:
         raise InputError("axis: name two modules at least")
-    kinds = dict.fromkeys(type(point.module).__name__ for point in points)
+    kinds = dict.fromkeys(kind_of(point.module) for point in points)
     return Axis(points, None, "/".join(kinds), "names", f"{len(points)} modules as named")
 
 

@@ -163,6 +163,11 @@ def names_of(model: nn.Module) -> dict[nn.Module, str]:
     return {module: bare(name) or "the model" for name, module in model.named_modules()}
 
 
+def kind_of(module: nn.Module) -> str:
+    """The name of a module's class, as it was before FSDP2."""
+    return type(module).__name__.removeprefix("FSDP")
+
+
 def bare(name: str) -> str:
     """A qualified name without what wraps the model."""
     return ".".join(part for part in name.split(".") if part not in WRAPPERS)

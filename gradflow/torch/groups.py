@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
+from gradflow.errors import RunError
 from gradflow.torch.axis import Axis
 from gradflow.torch.calls import bare
 
@@ -80,8 +81,10 @@ def _dense(tensor: Tensor) -> Tensor:
 
 
 def gradient_squares(groups: Groups, sharded: bool) -> dict[str, float]:
-    """||dL/dW||^2 of each group; nan of one without any gradient."""
+    """||dL/dW||^2 of each group; nan of one without any gradient. RunError if none has one."""
     found = {}
+    if not any(parameter.grad is not None for parameters in groups.values() for parameter in parameters):
+        raise RunError("no parameter has a gradient: call step() before zero_grad()")
     for group, parameters in groups.items():
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         total = squares(gradients, sharded)

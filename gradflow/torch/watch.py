@@ -132,7 +132,9 @@ class Flow:
         """
         if self._updates is not None:
             self._finish_update()
-        if self._taps is not None:
+        if self._taps is not None and not self._looks:
+            self._join()
+        elif self._taps is not None:
             self._record(self.steps if number is None else number, loss)
         self.steps = (self.steps if number is None else number) + 1
         if self.steps % self.settings.every == 0:
@@ -167,7 +169,7 @@ class Flow:
             raise RunError("nothing is recorded yet: call step() after backward()")
         kept = plain(self.rows)
         name = self.saved.name if self.saved else type(self.model).__name__
-        return run_of(norms_of(self.head(), [kept]), name, Path(f"watch({type(self.model).__name__})"))
+        return run_of(norms_of(self.head(), [kept]), name, Path(self.head()["source"]))
 
     def head(self) -> dict[str, Any]:
         """What a record says at its top."""
@@ -181,7 +183,7 @@ class Flow:
             "told": self.axis.told,
             "expected": self._expected.words,
             "expected_c": self._expected.c,
-            "source": f"watch of {type(self.model).__name__}",
+            "source": f"{type(self.model).__name__}, by gradflow.torch.watch",
         }
 
     @cached_property
@@ -238,6 +240,15 @@ class Flow:
                 self.saved.begin(self.head(), self._say)
             self.saved.add(row)
 
+    def _join(self) -> None:
+        """Of a process that only helps to add the norms of what is sharded: the same sums, in order."""
+        taps = self._taps
+        self._disarm()
+        if isinstance(taps, Search):
+            self.axis = taps.axis
+        if self.axis is not None:
+            self._weights({"loss_scale": 1.0})
+
     def _weights(self, row: dict[str, Any]) -> None:
         """dW by group now, and a look at the weights whose update the optimizer makes next."""
         assert self.axis is not None
@@ -252,6 +263,8 @@ class Flow:
         if self._updates is None:
             return
         ratios, self._updates = self._updates.ratios(), None
+        if not self._looks:
+            return
         self.rows[-1]["update"] = ratios
         if self.saved is not None and self._writes:
             self.saved.add({"step": self.rows[-1]["step"], "update": ratios})
