@@ -13,13 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.analysis.depth_law import DepthLaw, FirstLayer, depth_law
 from gradflow.analysis.differences import RECORDED
 from gradflow.analysis.flow import fit_flow
 from gradflow.analysis.history import history_of, row_verdicts
+from gradflow.analysis.laws import Expected
 from gradflow.analysis.summary import Flow, Flows, Summary, Theory, TrainingResult
 from gradflow.analysis.underflow import edge_of, of_underflow, smallest_of
 from gradflow.analysis.weakest import weakest_symptom
-from gradflow.recording import PER_LAYER
+from gradflow.nn.parts.factors import LABELS
+from gradflow.recording import per_layer
 
 Array = NDArray[np.float64]
 
@@ -28,7 +31,8 @@ STABLE_DECADES, PATIENCE = 1.0, 5  # a config's defaults
 NO_C = (
     "norms of weight gradients within one network give no c: in a bias-free relu or linear net they are "
     "equal in all layers whatever c is (Glorot & Bengio 2010, eq. 14). Record delta norms (gradflow new "
-    "torch-recorder), or compare networks of several depths: gradflow sweep CONFIG depth=10,20,50"
+    "torch-recorder), or give the logs of networks of several depths: gradflow fit A.csv B.csv. The same in "
+    "one go: gradflow sweep CONFIG depth=10,20,50"
 )
 UNKNOWN = "the norms were recorded elsewhere, so the network is not known"
 
@@ -57,7 +61,7 @@ class Norms:
         """The arrays of a run's recording; nan is what nobody recorded."""
         shape = len(self.steps), len(self.layers), self.networks
         arrays = {"step": np.array(self.steps, float), "loss": np.full(shape[::2], np.nan)}
-        arrays |= {name: np.full(shape, np.nan) for name in PER_LAYER}
+        arrays |= {name: np.full(shape, np.nan) for name in per_layer(LABELS)}
         return arrays | dict(self.more) | {KINDS[kind]: logs for kind, logs in self.logs.items()}
 
     def config(self, name: str, source: str) -> dict[str, Any]:
@@ -114,6 +118,23 @@ def summarize_outside(id: str, config: dict[str, Any], recording: Mapping[str, A
     )
 
 
+def law_across(networks: Mapping[int, Norms], flows: Mapping[int, Flow]) -> DepthLaw:
+    """The depth law of recorded norms at their first step; `flows` are those of the networks there.
+
+    delta is taken over that of the last layer, so that the slope against depth is c.
+    """
+    law = depth_law([_first_layer(depth, norms, flows[depth].c) for depth, norms in networks.items()])
+    known = law.weight_grad.c is not None or law.delta.c is not None
+    return replace(law, reason=None) if known else law
+
+
+def _first_layer(depth: int, norms: Norms, c: float | None) -> FirstLayer:
+    unknown = np.full((len(norms.layers), norms.networks), np.nan)
+    delta, weight = (norms.logs[kind][0] if kind in norms.logs else unknown for kind in KINDS)
+    with np.errstate(invalid="ignore"):  # a dead network has -inf - -inf
+        return FirstLayer(depth, log_weight_grad=weight[0], log_delta=delta[0] - delta[-1], c=c)
+
+
 @dataclass(frozen=True)
 class Lost:
     """The rows whose norms are not finite."""
@@ -159,7 +180,7 @@ class Lost:
 
 def _flow(recording: Mapping[str, Array], row: int, kind: str, names: Sequence[str]) -> Flow:
     arrays = {name: recording[name][row] for name in KINDS.values()}
-    flow = fit_flow(arrays, int(recording["step"][row]), STABLE_DECADES)
+    flow = fit_flow(arrays, int(recording["step"][row]), STABLE_DECADES, Expected())
     if kind != "delta":
         return replace(flow, verdict="undetermined", reason=NO_C, dead_networks=None)
     if flow.weakest:

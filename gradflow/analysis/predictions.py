@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite, log
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.flow import window
-from gradflow.analysis.summary import Theory, strict
+from gradflow.analysis.summary import Number, Theory, strict
 from gradflow.meanfield import Prediction, critical_point, phase_table, predict
 from gradflow.meanfield.expectations import tabulated
 from gradflow.meanfield.prediction import DEAD, ROUNDING, SMALLEST_WIDTH, UNBOUNDED, phase
 from gradflow.nn.activations import Activation
 from gradflow.nn.initializers import Gaussian
+from gradflow.nn.parts.activate import Activate
+from gradflow.nn.parts.dense import Dense
 
 if TYPE_CHECKING:
     from gradflow.config import Config
@@ -57,8 +59,14 @@ def predicted(config: Config, inputs: Inputs) -> Prediction:
 
 def theory_of(prediction: Prediction, sigmas: float | None = None) -> Theory:
     """The part of a prediction that a summary keeps, and how far a measured ln c is from it."""
-    names = Theory.__dataclass_fields__.keys() - {"sigmas"}
-    return Theory(**{name: getattr(prediction, name) for name in names}, sigmas=sigmas)
+    names = Theory.__dataclass_fields__.keys() & Prediction.__dataclass_fields__.keys()
+    theory = Theory(**{name: getattr(prediction, name) for name in names}, sigmas=sigmas)
+    return replace(theory, factors=theory.factors or _factors(theory.weight_factor, theory.slope_factor))
+
+
+def _factors(weights: Number, slopes: Number) -> dict[str, Number]:
+    """Those of a plain chain, by name; {} where nothing is predicted."""
+    return {} if weights is None else {Dense.label: weights, Activate.label: slopes}
 
 
 def layers_of(prediction: Prediction) -> list[dict[str, Any]]:
@@ -119,6 +127,7 @@ def _theory_at(row: dict[str, float], sigma_w: float, no_critical_point: str | N
         kept["c_finite_width"] = None
     else:  # Var W = sigma_w^2 / n, so that the weights pass sigma_w from a layer to one as wide
         kept |= {"weight_factor": sigma_w, "slope_factor": row["c"] / sigma_w}
+        kept["factors"] = _factors(sigma_w, row["c"] / sigma_w)
     reasons = DEAD if dead else "", UNBOUNDED if kept["q_star"] is None else "", no_critical_point
     return Theory(
         **kept,

@@ -24,21 +24,23 @@ class Profile:
     log10_bias_grad: Numbers = ()
     weight_factor: Numbers = ()
     slope_factor: Numbers = ()
+    factors: dict[str, Numbers] = field(default_factory=dict)  # all of them, as a Flow's
+    correlation: Numbers = ()  # mean cosine of z over pairs of samples; None where it was not taken
 
 
 @dataclass(frozen=True)
 class Weakest:
     """The one layer that decides the ratio: its factor lies beyond what the spread of the others allows.
 
-    `factor` is ||delta_l|| / ||delta_{l+1}|| at l = `layer`, the weights of layer l + 1 times the slopes of
-    layer l; `cause_layer` is the one of the two whose weights or slopes are the cause. `allowed` is the
-    factor up to which the others' spread reaches. What follows is that of the layers without this factor.
+    `factor` is ||delta_l|| / ||delta_{l+1}|| at l = `layer`, in a chain the weights of layer l + 1 times
+    the slopes of layer l; `cause` is the one that makes it and `cause_layer` where that stands. `allowed` is
+    the factor up to which the others' spread reaches. What follows is that of the layers without it.
     """
 
     layer: int
     factor: float
     allowed: float
-    cause: str | None = None  # weights | slopes | both; None: not recorded
+    cause: str | None = None  # a factor, as weights | slopes, or those that share it; None: not recorded
     cause_layer: int | None = None
     name: str | None = None  # of a layer that was recorded elsewhere
     c_without: Number = None
@@ -56,7 +58,8 @@ class Weakest:
     def by(self) -> str:
         """The cause in words: the weights of layer 32; "" where it is not known."""
         if self.cause is None or self.cause_layer is None:
-            return "weights and slopes alike" if self.cause else ""
+            shared = "weights and slopes" if self.cause == "both" else self.cause
+            return f"{shared} alike" if shared else ""
         return f"the {self.cause} of layer {self.cause_layer:,}"
 
 
@@ -68,6 +71,10 @@ class Flow:
     log10 of ||delta_1|| / ||delta_L||, over all `transitions` = L - 1. Of `networks`, `dead_networks` pass no
     gradient to the first layer: they are left out of what is measured, and the verdict is dead if they are
     most. `saturated` is the share of saturated unit x sample in the layer that has most of them.
+    `factors` are geometric means over `layers` of what the parts of a layer multiply ||delta|| by, by name;
+    their product is c unless a branch passes nothing. `law` is exponential (c^l), power (l^-k), stretched
+    (exp(-k sqrt l)) or bounded; with `law_exponent` k, which plain chains do without, it makes
+    `c_power_depth`. `log10_growth` is that of the root mean square of z from layer 1 to layer L.
     """
 
     step: int
@@ -83,13 +90,16 @@ class Flow:
     verdict: str = "undetermined"  # vanishing | stable | exploding | dead | overflow | undetermined
     borderline: bool = False
     reason: str | None = None
-    law: str | None = None  # exponential | power
+    law: str | None = None  # exponential | power | stretched | bounded
+    law_exponent: Number = None
+    factors: dict[str, Number] = field(default_factory=dict)
     weight_factor: Number = None
     slope_factor: Number = None
     efold_layers: Number = None
     networks: int | None = None
     dead_networks: int | None = None
     saturated: Number = None
+    log10_growth: Number = None
     weakest: Weakest | None = None
     c_power_depth: dict[str, Number] = field(default_factory=dict)
     profile: Profile = Profile()
@@ -111,6 +121,8 @@ class Theory:
     sigmas: Number = None  # of measured ln c from ln c_finite_width, as a normal quantile
     weight_factor: Number = None  # c = weight factor x slope factor
     slope_factor: Number = None
+    factors: dict[str, Number] = field(default_factory=dict)  # as a Flow's
+    law: str | None = None
     log10_ratio: Number = None  # as a Flow's: over all transitions, those outside the fit included
     reason: str | None = None
 
@@ -151,6 +163,8 @@ class TrainingResult:
     minibatch_loss_final: Number = None
     evaluations: int = 0
     majority: Number = None  # the share of the largest class in the samples of `accuracy_final`
+    clipped_share: Number = None  # of the recorded updates with clip_norm; None without
+    clip_share_median: Number = None  # of a clipped gradient, what was left of it
 
 
 @dataclass(frozen=True)
@@ -278,38 +292,3 @@ def strict(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [strict(inner) for inner in value]
     return None if isinstance(value, float) and not isfinite(value) else value
-
-
-def summary_from(document: dict[str, Any]) -> Summary:
-    """The Summary of a document. TypeError, KeyError or ValueError if it is none."""
-    if document["format"] != FORMAT:
-        raise ValueError(f"format {document['format']}: this version reads format {FORMAT}")
-    flow = document["flow"]
-    return Summary(
-        **{key: document[key] for key in ("id", "path", "name", "status", "config")},
-        flow=Flows(flow_from(flow["initial"]), flow_from(flow["final"])),
-        theory=Theory(**document["theory"]),
-        training=TrainingResult(**document["training"]),
-        symptoms=tuple(Symptom(**symptom) for symptom in document["symptoms"]),
-        advice=tuple(Advice(**advice) for advice in document["advice"]),
-        history=history_from(document["history"]),
-        data=Samples(**document["data"]) if document["data"] else None,
-        evaluation=Evaluation(**_tuples(document["evaluation"])),
-    )
-
-
-def history_from(document: dict[str, Any]) -> History:
-    """The History of its part of a document."""
-    return History(**{**_tuples(document), "flips": tuple(Flip(**flip) for flip in document["flips"])})
-
-
-def _tuples(document: dict[str, Any]) -> dict[str, Any]:
-    """The values, lists as tuples."""
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in document.items()}
-
-
-def flow_from(document: dict[str, Any]) -> Flow:
-    """The Flow of its part of a document."""
-    profile = Profile(**{key: tuple(values) for key, values in document["profile"].items()})
-    weakest = Weakest(**found) if (found := document["weakest"]) else None
-    return Flow(**{**document, "layers": tuple(document["layers"]), "profile": profile, "weakest": weakest})

@@ -63,7 +63,9 @@ def norms_of(head: Mapping[str, Any], networks: Sequence[Sequence[Mapping[str, A
                 [[row.get(key, {}).get(group) for row in rows] for rows in table]
             )
     delta = _by_layer(table, "delta", len(layers))
-    about = {key: head[key] for key in ("axis", "block", "class", "expected", "expected_c") if head.get(key)}
+    about = {
+        key: head[key] for key in ("axis", "block", "watched", "expected", "expected_c") if head.get(key)
+    }
     return Norms(tuple(steps), layers, {"delta": delta}, head["told"], more, about)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 CONFIG = "config.yaml"
 RECORDING = "recording.npz"
@@ -14,7 +15,7 @@ SWEEP = "sweep.json"  # of a sweep's directory
 PARTIAL = ".partial"  # what is not finished: ID-PID, ID-old, ID-checkpoint, ID-rows and ID.lock
 ROWS = "-rows"  # ends the name of a record that grows
 
-FORMAT = 1
+FORMAT: Final = 1
 LARGEST = 16_000_000  # bytes of a JSON document
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}-[0-9a-f]{8}")

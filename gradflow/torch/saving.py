@@ -39,7 +39,7 @@ class Saved:
         step = 0
         for id in left(self.runs):
             head, rows = read_stream(self.runs, id)
-            same = head.get("name"), head.get("class"), head.get("seed")
+            same = head.get("name"), head.get("watched"), head.get("seed")
             if self.resume and same == (self.name, model, self.seed):
                 self.again = id
                 step = max((int(row["step"]) for row in rows), default=-1) + 1
@@ -75,7 +75,7 @@ class Saved:
 
 def digest_of(head: dict[str, Any]) -> str:
     """The identity of a recording: its name, its model's class and when it began."""
-    known = [head[key] for key in ("name", "class", "started", "seed")]
+    known = [head[key] for key in ("name", "watched", "started", "seed")]
     return sha256(dumps(known).encode()).hexdigest()
 
 

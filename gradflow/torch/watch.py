@@ -179,7 +179,7 @@ class Flow:
             "layers": list(self.axis.names),
             "axis": self.axis.axis,
             "block": self.axis.block,
-            "class": type(self.model).__name__,
+            "watched": type(self.model).__name__,
             "told": self.axis.told,
             "expected": self._expected.words,
             "expected_c": self._expected.c,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gradflow.report.charts import document, draw, run_charts
-from gradflow.report.charts.base import LEFT
+from gradflow.report.charts.looks import LEFT
 from gradflow.report.charts.picture import picture
 from gradflow.store import Run, open_run
 from gradflow.store.execute import execute
