@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.analysis.clipping import clipping_advice
+from gradflow.analysis.clipping import unclipped
 from gradflow.analysis.rates import learning_rates
 from gradflow.analysis.scales import NAME as DATA_SCALE
 from gradflow.analysis.scales import can_standardize, far_scales, starts_far_off
@@ -61,8 +61,9 @@ def advise(
     advice = (*first, *(_with(first, one) for one in drawn))
     if first or (drawn and (far_off or flow.verdict == "exploding")):
         return advice
-    rates = tuple(learning_rates(config, symptoms, record, passes=not drawn))
-    return (*advice, *(rates or clipping_advice(config, symptoms, record)))
+    passes = not drawn and config.model.readout != "zeros"
+    rates = tuple(learning_rates(config, symptoms, record, passes=passes))
+    return (*advice, *unclipped(config, symptoms, record, rates))
 
 
 def _drawn(theorist: Theorist, flow: Flow, *, rescaled: bool, far_off: bool) -> tuple[Advice, ...]:
@@ -79,7 +80,7 @@ def _drawn(theorist: Theorist, flow: Flow, *, rescaled: bool, far_off: bool) -> 
 def _predictable(theorist: Theorist) -> bool:
     model = theorist.config.model
     wide = model.init.law is not None and model.widest >= SMALLEST_WIDTH
-    return wide and Moments(model.activation, model.bias.value).in_reach
+    return wide and model.activation.bounded_slope and Moments(model.activation, model.bias.value).in_reach
 
 
 def _data(

@@ -50,7 +50,7 @@ def predicted(config: Config, inputs: Inputs) -> Prediction:
         width=model.widest,
         features=inputs.features,
         outputs=inputs.outputs,
-        readout=model.readout == "linear",
+        readout=model.readout != "none",
         q_0=inputs.q_0,
         bias=model.bias.value,
         first=window(model.depth)[0],
@@ -88,6 +88,7 @@ def theories(configs: Sequence[Config], inputs: Sequence[Inputs]) -> list[Theory
     for number, (config, given) in enumerate(zip(configs, inputs, strict=True)):
         model = config.model
         tabular = isinstance(model.init, Gaussian) and given.features == model.widest >= SMALLEST_WIDTH
+        tabular = tabular and model.activation.bounded_slope
         if tabular and model.depth > 1:
             groups.setdefault((model.activation, model.depth, model.widest, given.q_0), []).append(number)
         else:

@@ -27,10 +27,11 @@ def balance(
     """`init` with the gain (or sigma_w) that makes c over layers first..depth 1, the first that does.
 
     With first = 1 the whole ratio ||delta_1|| / ||delta_L|| becomes 1. `finite_width` counts the shift too.
-    None where the scheme has no gain, no gain does it, or there is no transition.
+    None where the scheme has no gain, no gain does it, there is no transition, or q would stand on an edge
+    from which any network runs away.
     """
     unit = with_sigma_w(init, 1.0, width, width)
-    if unit is None or depth <= first:
+    if unit is None or depth <= first or not activation.bounded_slope:
         return None
     network = MeanField.of(activation, unit, (features, *[width] * depth), q_0, bias)
 

@@ -26,6 +26,7 @@ NARROW = f"mean field needs wide layers (a width of {SMALLEST_WIDTH} or more)"
 SHIFTED = "the constant bias is so large that it alone decides: theory's integrals do not reach so far"
 SHALLOW = "c needs two hidden layers: there is no step between layers"
 DEAD = "no gradient is expected to pass: the weights are 0, or the slope wherever z falls"
+RUNAWAY = "q runs away, ever faster from layer to layer, and slopes with it: there is no c"
 UNBOUNDED = "q grows without bound: there is no q_star, and chi is its limit at large q"
 
 
@@ -77,6 +78,8 @@ def predict(
     network = MeanField.of(activation, init, (features, *[width] * depth), q_0, bias)
     if not network.moments.in_reach:
         return Prediction(reason=SHIFTED)
+    if not activation.bounded_slope and not network.moments.is_held(network.log_v):
+        return Prediction(reason=RUNAWAY)
     out = sqrt(width * init.variance(width, outputs)) if readout else 1.0
     parts = [_layers(network, out), _window(network, first), _asymptote(network), _critical(network)]
     reasons = [part.pop("reason") for part in parts if "reason" in part]
