@@ -7,20 +7,20 @@ throughout, because q leaves a float's range in deep networks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from math import exp, log, pi, sqrt
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 from numpy.polynomial.chebyshev import chebpts1, chebval, chebvander
 from numpy.typing import ArrayLike, NDArray
 
+from gradflow.meanfield.integrands import SIGNED, Integrand, covariance, slope_fourth, slope_square, square
 from gradflow.nn.activations import Activation
 
 Array = NDArray[Any]
-Integrand = Callable[[Activation, Array, Array], Array]  # of (phi, z, Z)
 
 REACH = 12.0  # |Z| of the integral: the Gaussian is 5e-32 there
 LOWEST, HIGHEST = -55, 55  # ln v of the integrals, 1e-24 to 1e24; beyond, moments are powers of v
@@ -45,41 +45,6 @@ def log_or_minus_inf(x: ArrayLike) -> Array:
     """Natural log with ln 0 = -inf and no warning."""
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(x))
-
-
-def square(phi: Activation, z: Array, _: Array) -> Array:
-    """phi^2."""
-    return phi.phi(z) ** 2
-
-
-def slope_square(phi: Activation, z: Array, _: Array) -> Array:
-    """phi'^2."""
-    return phi.derivative(z) ** 2
-
-
-def slope_fourth(phi: Activation, z: Array, _: Array) -> Array:
-    """phi'^4."""
-    return phi.derivative(z) ** 4
-
-
-def fourth(phi: Activation, z: Array, _: Array) -> Array:
-    """phi^4."""
-    return phi.phi(z) ** 4
-
-
-def mixed(phi: Activation, z: Array, _: Array) -> Array:
-    """phi^2 phi'^2."""
-    return (phi.phi(z) * phi.derivative(z)) ** 2
-
-
-def slope_tilt(phi: Activation, z: Array, unit: Array) -> Array:
-    """phi'^2 Z^2: by Stein's lemma d ln E phi'^2 / d ln v = (E phi'^2 Z^2 / E phi'^2 - 1) / 2."""
-    return (phi.derivative(z) * unit) ** 2
-
-
-def covariance(phi: Activation, z: Array, unit: Array) -> Array:
-    """phi phi' Z, whose mean is sqrt(v) d E phi^2 / dv."""
-    return phi.phi(z) * phi.derivative(z) * unit
 
 
 @dataclass(frozen=True)
@@ -206,7 +171,7 @@ class TabulatedMoments(Moments):
 
     def expectation(self, integrand: Integrand, log_v: Array) -> Array:
         """E of an integrand at ln v, by a Chebyshev interpolant on each [k, k + 1) of ln v."""
-        if self.mean and integrand is covariance:  # of both signs, so that it has no logarithm
+        if self.mean and (integrand in SIGNED or not isinstance(integrand, FunctionType)):  # no logarithm
             return super().expectation(integrand, log_v)
         log_v = self.clip(log_v)
         flat, result = log_v.ravel(), np.empty(log_v.size)

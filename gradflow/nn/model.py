@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gradflow.nn.activations import Activation
-from gradflow.nn.blocks import Plain
+from gradflow.nn.blocks import Plain, Residual
 from gradflow.nn.initializers import Initializer
 from gradflow.nn.losses import Loss
+from gradflow.nn.norms import Norm
 from gradflow.nn.parameters import Parameters, Shape
 from gradflow.nn.parts.base import Part
 from gradflow.nn.parts.dense import Dense
@@ -29,7 +30,8 @@ class Model:
     loss: Loss
     init: Initializer
     bias: float
-    block: Plain = PLAIN
+    block: Plain | Residual = PLAIN
+    norm: Norm | None = None
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -39,6 +41,7 @@ class Model:
     @property
     def parts(self) -> tuple[Part, ...]:
         """The parts of each hidden layer."""
+        assert isinstance(self.block, Plain)
         return self.block.parts(self.activation, self.shape.width)
 
     @property
