@@ -41,6 +41,11 @@ class InputError(GradflowError):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
+def refused(message: str, key: str = "", source: str = "", line: int | None = None) -> InputError:
+    """The error of one problem, ready to raise."""
+    return InputError(Problem(message, key, source, line))
+
+
 class MissingExtra(InputError):
     """An optional dependency is not installed; the message is the command that installs it."""
 

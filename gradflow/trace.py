@@ -78,7 +78,7 @@ def trace(plan: Plan, data: Data) -> Chain:
 
 
 def _chain(plan: Plan, data: Data, sample: int) -> Chain:
-    model = plan.model(data, batch=1)
+    model = plan.model.sized(batch=1)
     memory = Memory(model, np.dtype(plan.dtype))
     network = Network(memory, plan.optimizer)
     model.draw(network.parameters, range(plan.seed, plan.seed + 1))
@@ -98,7 +98,7 @@ def _chain(plan: Plan, data: Data, sample: int) -> Chain:
 def check_gradients(plan: Plan, data: Data) -> Check:
     """Backpropagation through the network of `plan.seed`, as drawn, against the complex step."""
     rows = _first_batch(plan, data)[:CHECKED]
-    return check(plan.model(data), data.x[rows], data.y[rows], plan.seed)
+    return check(plan.model, data.x[rows], data.y[rows], plan.seed)
 
 
 def _log10_out(tally: Tally) -> float:
@@ -148,4 +148,4 @@ def _neuron(
 
 
 def _first_batch(plan: Plan, data: Data) -> Array:
-    return Batches(plan.seed, data.samples, plan.shape(data).batch).indices(0)
+    return Batches(plan.seed, data.samples, plan.model.shape.batch).indices(0)

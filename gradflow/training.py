@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,10 +19,6 @@ from gradflow.evaluation import (
     Evaluator,
     most_evaluations,
 )  # fmt: skip
-from gradflow.nn.activations import Activation
-from gradflow.nn.blocks import BLOCKS
-from gradflow.nn.initializers import Initializer
-from gradflow.nn.losses import Loss
 from gradflow.nn.memory import Memory
 from gradflow.nn.model import Model
 from gradflow.nn.network import Network
@@ -38,21 +34,12 @@ STACKED_SEEDS = 8  # of so many at most: more gain nothing, and leave the cache
 BLOCK_ROWS, BLOCK_FLOPS = 64, 2e9  # a block ends at whichever comes first
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Everything a training run needs but the data."""
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How networks are trained, whatever they are and on whatever data."""
 
-    depth: int
-    width: int
-    activation: Activation
-    init: Initializer
-    bias: float
-    readout: bool
-    block: str
-    loss: Loss
     optimizer: Optimizer
     steps: int
-    batch_size: int
     clip_norm: float | None
     dtype: str
     seed: int
@@ -60,16 +47,12 @@ class Plan:
     every: int
     evaluate: int | None = None  # steps; None: by the sizes
 
-    def shape(self, data: Data, seeds: int = 1) -> Shape:
-        """The sizes of `seeds` networks side by side on this data."""
-        batch = min(self.batch_size, data.samples)
-        return Shape(data.features, self.width, self.depth, data.outputs, batch, self.readout, seeds)
 
-    def model(self, data: Data, seeds: int = 1, batch: int | None = None) -> Model:
-        """The networks before they are drawn; `batch` is another number of samples at once."""
-        shape, block = self.shape(data, seeds), BLOCKS[self.block]()
-        shape = shape if batch is None else replace(shape, batch=batch)
-        return Model(shape, self.activation, self.loss, self.init, self.bias, block)
+@dataclass(frozen=True, kw_only=True)
+class Plan(Settings):
+    """Everything a training run needs but the samples: `model` is one network on data of its sizes."""
+
+    model: Model
 
 
 @dataclass(frozen=True)
@@ -168,13 +151,13 @@ class Training:
     ) -> None:
         self.plan, self.data = plan, data
         self.outcome = Outcome()
-        self._record = Record(plan.steps, plan.depth, plan.seeds, plan.every, allocate)
+        self._record = Record(plan.steps, plan.model.shape.depth, plan.seeds, plan.every, allocate)
         self._first = 0  # row of the next block
         dtype, groups = np.dtype(plan.dtype), stacks(plan)
-        shape = plan.shape(data, stack_size(plan))
-        self._evaluator = Evaluator(data, plan.loss, plan.steps, plan.evaluate, shape, dtype.itemsize)
+        shape = plan.model.sized(seeds=stack_size(plan.model)).shape
+        self._evaluator = Evaluator(data, plan.model.loss, plan.steps, plan.evaluate, shape, dtype.itemsize)
         self._curves = CurveRecord(self._evaluator, plan.seeds, allocate)
-        self._rows = block_rows(plan.shape(data, len(groups[0])))
+        self._rows = block_rows(plan.model.sized(seeds=len(groups[0])).shape)
         with np.errstate(over="ignore"):  # what a float32 does not hold is inf there: a blow-up at step 0
             self._x = np.concatenate([data.x, np.ones((data.samples, 1))], axis=1).astype(dtype)
             self._y = data.y.astype(dtype)
@@ -191,7 +174,7 @@ class Training:
             yield _Group(self.plan, self.data, seeds, own[size], wide[size], evaluator, self._rows)
 
     def _memory(self, seeds: int, batch: int) -> Memory:
-        plan, model = self.plan, self.plan.model(self.data, seeds, batch)
+        plan, model = self.plan, self.plan.model.sized(seeds=seeds, batch=batch)
         return Memory(model, np.dtype(plan.dtype), plan.clip_norm is not None)
 
     def __iter__(self) -> Iterator[Progress]:
@@ -285,13 +268,13 @@ def _joined(parts: list[dict[str, Array]]) -> dict[str, Array]:
 
 def stacks(plan: Plan) -> list[range]:
     """The seeds of the networks that are trained side by side, stack by stack."""
-    end, size = plan.seed + plan.seeds, stack_size(plan)
+    end, size = plan.seed + plan.seeds, stack_size(plan.model)
     return [range(seed, min(seed + size, end)) for seed in range(plan.seed, end, size)]
 
 
-def stack_size(plan: Plan) -> int:
+def stack_size(model: Model) -> int:
     """The most networks that are trained side by side; it does not depend on how many there are."""
-    return STACKED_SEEDS if plan.width <= STACKED_WIDTH else 1
+    return STACKED_SEEDS if model.shape.width <= STACKED_WIDTH else 1
 
 
 def block_rows(shape: Shape) -> int:
@@ -300,8 +283,9 @@ def block_rows(shape: Shape) -> int:
     return int(max(1, min(BLOCK_ROWS, BLOCK_FLOPS // flops)))
 
 
-def record_bytes(plan: Plan) -> int:
+def record_bytes(settings: Settings, depth: int) -> int:
     """What the record and recording.npz take at most: float64 of every array, row, layer and network."""
-    rows, evaluations = plan.steps // plan.every + 2, most_evaluations(plan.steps, plan.evaluate)
-    curves = evaluations * (plan.seeds * len(OF_CLASSES) + 1)
-    return 8 * (rows * (plan.depth * plan.seeds * len(PER_LAYER) + plan.seeds + 1) + curves)
+    steps, seeds = settings.steps, settings.seeds
+    rows, evaluations = steps // settings.every + 2, most_evaluations(steps, settings.evaluate)
+    curves = evaluations * (seeds * len(OF_CLASSES) + 1)
+    return 8 * (rows * (depth * seeds * len(PER_LAYER) + seeds + 1) + curves)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from gradflow.errors import InputError, Problem
-from gradflow.regular import NotRegular, neighbour, read_regular, reason
+from gradflow.errors import InputError, Problem, refused
+from gradflow.files.regular import read_regular, wrong_with
 from gradflow.yaml_events import FLOAT, INTEGER, TOO_DEEP, Hopeless, KeyPath, Reader
 
 if TYPE_CHECKING:
@@ -140,14 +140,10 @@ def _stray(character: str) -> str:
 def _read_bytes(path: Path, source: str) -> bytes:
     try:
         return read_regular(path, LARGEST)
-    except FileNotFoundError:
-        raise InputError(Problem(f"does not exist{neighbour(path)}", source=source)) from None
     except IsADirectoryError:
         raise InputError(Problem("is a directory: name a YAML file in it", source=source)) from None
-    except NotRegular:
-        raise InputError(Problem("is not a regular file: save the text to one", source=source)) from None
     except OSError as error:
-        raise InputError(Problem(f"cannot be read: {reason(error)}", source=source)) from None
+        raise refused(wrong_with(path, error, "save the text to one"), source=source) from None
 
 
 class _Dumper(yaml.CSafeDumper):

@@ -97,28 +97,29 @@ def batch(seed: int, samples: int, size: int, t: int) -> list[int]:
 
 
 def _network(plan: Plan, data: Data, seed: int) -> list[Layer]:
-    fans = [(data.features, plan.width)] + [(plan.width, plan.width)] * (plan.depth - 1)
-    fans += [(plan.width, data.outputs)] * plan.readout
+    shape = plan.model.shape
+    fans = [(data.features, shape.width)] + [(shape.width, shape.width)] * (shape.depth - 1)
+    fans += [(shape.width, data.outputs)] * shape.readout
     layers = []
     for number, (fan_in, fan_out) in enumerate(fans):
-        w = plan.init.draw(stream(seed, Purpose.WEIGHTS, number), fan_in, fan_out, number)
-        b = plan.init.draw_bias(stream(seed, Purpose.BIASES, number), fan_in, fan_out)
-        b = np.full(fan_out, plan.bias) if b is None else b
+        w = plan.model.init.draw(stream(seed, Purpose.WEIGHTS, number), fan_in, fan_out, number)
+        b = plan.model.init.draw_bias(stream(seed, Purpose.BIASES, number), fan_in, fan_out)
+        b = np.full(fan_out, plan.model.bias) if b is None else b
         layers.append(Layer(w.astype(plan.dtype).astype(LONG), b.astype(plan.dtype).astype(LONG)))
     return layers
 
 
 def _row(plan: Plan, data: Data, network: list[Layer], seed: int, t: int) -> Row:
-    indices = batch(seed, data.samples, min(plan.batch_size, data.samples), t)
+    indices = batch(seed, data.samples, min(plan.model.shape.batch, data.samples), t)
     x, y = (v[indices].astype(plan.dtype).astype(LONG) for v in (data.x, data.y))
     samples = [_Sample(plan, network, x[i], y[i]) for i in range(len(x))]
     row = _statistics(plan, samples) | _backward_norms(plan, samples)
     gradients = [_gradient(samples, layer) for layer in range(len(network))]
-    row["log_weight_grad_norm"] = [_log_norm(w) for w, _ in gradients[: plan.depth]]
-    row["log_bias_grad_norm"] = [_log_norm(b) for _, b in gradients[: plan.depth]]
-    row["update_ratio"] = [np.nan] * plan.depth
+    row["log_weight_grad_norm"] = [_log_norm(w) for w, _ in gradients[: plan.model.shape.depth]]
+    row["log_bias_grad_norm"] = [_log_norm(b) for _, b in gradients[: plan.model.shape.depth]]
+    row["update_ratio"] = [np.nan] * plan.model.shape.depth
     if t < plan.steps and _finite(row):
-        row["update_ratio"] = _update(plan, network, gradients, t + 1)[: plan.depth]
+        row["update_ratio"] = _update(plan, network, gradients, t + 1)[: plan.model.shape.depth]
     return row
 
 
@@ -141,23 +142,23 @@ class _Sample:
         self.inputs, self.z, self.slope = [x], [], []
         for number, layer in enumerate(network):
             z = np.array([sum(layer.w[:, j] * self.inputs[-1]) + layer.b[j] for j in range(len(layer.b))])
-            hidden = number < plan.depth
+            hidden = number < plan.model.shape.depth
             self.z.append(z)
-            self.slope.append(plan.activation.derivative(z))
-            self.inputs.append(plan.activation.phi(z) if hidden else z)
+            self.slope.append(plan.model.activation.derivative(z))
+            self.inputs.append(plan.model.activation.phi(z) if hidden else z)
         self.loss, self.delta_out = _loss(plan, self.inputs[-1], y)
         u, self.u, self.delta = self.delta_out, [], []
-        if plan.readout:
+        if plan.model.shape.readout:
             u = network[-1].w @ u
-        for number in range(plan.depth - 1, -1, -1):
+        for number in range(plan.model.shape.depth - 1, -1, -1):
             self.u.insert(0, u)
             self.delta.insert(0, self.slope[number] * u)
             u = network[number].w @ self.delta[0]
-        self.deltas = self.delta + [self.delta_out] * plan.readout
+        self.deltas = self.delta + [self.delta_out] * plan.model.shape.readout
 
 
 def _loss(plan: Plan, out: Array, y: Array) -> tuple[Any, Array]:
-    if isinstance(plan.loss, Mse):
+    if isinstance(plan.model.loss, Mse):
         loss = sum((out - y) ** 2) / len(y)
         return (loss if loss <= np.finfo(np.float64).max else loss * np.inf), 2 * (out - y) / len(y)
     softmax = np.exp(out - out.max()) / sum(np.exp(out - out.max()))
@@ -166,16 +167,16 @@ def _loss(plan: Plan, out: Array, y: Array) -> tuple[Any, Array]:
 
 def _statistics(plan: Plan, samples: list[_Sample]) -> Row:
     z, a, slope = (
-        np.array([values(sample)[: plan.depth] for sample in samples])  # (B, layers, W)
+        np.array([values(sample)[: plan.model.shape.depth] for sample in samples])  # (B, layers, W)
         for values in (lambda s: s.z, lambda s: s.inputs[1:], lambda s: s.slope)
-    ) if plan.depth else ((), (), ())  # fmt: skip
+    ) if plan.model.shape.depth else ((), (), ())  # fmt: skip
     return {
         "loss": np.mean([sample.loss for sample in samples]),
         "q": (z**2).mean(axis=(0, 2)),
         "activation_mean": a.mean(axis=(0, 2)),
         "activation_std": np.sqrt(((a - a.mean(axis=(0, 2), keepdims=True)) ** 2).mean(axis=(0, 2))),
-        "saturated": (np.abs(slope) < 0.05 * plan.activation.steepest).mean(axis=(0, 2)),
-        "dead": (slope == 0).all(axis=0).mean(axis=1) * plan.activation.flat,
+        "saturated": (np.abs(slope) < 0.05 * plan.model.activation.steepest).mean(axis=(0, 2)),
+        "dead": (slope == 0).all(axis=0).mean(axis=1) * plan.model.activation.flat,
     }
 
 
@@ -183,8 +184,9 @@ def _backward_norms(plan: Plan, samples: list[_Sample]) -> Row:
     zero = np.array([[not d.any() for d in sample.delta] for sample in samples])  # (B, layers)
     reach = zero.sum(axis=1)
     kept = [sample for sample, r in zip(samples, reach, strict=True) if r == reach.min()]
-    log_u = np.array([np.mean([_log_norm(s.u[layer]) for s in kept]) for layer in range(plan.depth)])
-    log_delta = np.array([np.mean([_log_norm(s.delta[layer]) for s in kept]) for layer in range(plan.depth)])
+    layers = range(plan.model.shape.depth)
+    log_u = np.array([np.mean([_log_norm(s.u[layer]) for s in kept]) for layer in layers])
+    log_delta = np.array([np.mean([_log_norm(s.delta[layer]) for s in kept]) for layer in layers])
     above = np.append(log_delta[1:], np.mean([_log_norm(s.delta_out) for s in kept]))
     return {
         "log_delta_norm": log_delta,

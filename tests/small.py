@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ from gradflow.data import Data
 from gradflow.nn.activations import Tanh
 from gradflow.nn.initializers import Gaussian
 from gradflow.nn.losses import Mse
+from gradflow.nn.model import Model
 from gradflow.nn.optimizers import Sgd
-from gradflow.training import Plan, Training
+from gradflow.nn.parameters import Shape
+from gradflow.training import Plan, Settings, Training
 from gradflow.yaml_file import parse
 
 NET = """\
@@ -25,23 +27,19 @@ data: {name: gaussian, samples: 32, features: 4, classes: 3}
 training: {steps: 2, batch_size: 8}
 """
 PLAN = Plan(
-    depth=4,
-    width=5,
-    activation=Tanh(),
-    init=Gaussian(1.2, 0.2),
-    bias=0.0,
-    readout=True,
-    block="plain",
-    loss=Mse(),
+    model=Model(Shape(3, 5, 4, 2, batch=4), Tanh(), Mse(), Gaussian(1.2, 0.2), 0.0),
     optimizer=Sgd(lr=0.1),
     steps=6,
-    batch_size=4,
     clip_norm=None,
     dtype="float64",
     seed=3,
     seeds=1,
     every=1,
 )
+
+
+OWN = {field.name for field in fields(Settings)}
+SIZES = {field.name for field in fields(Shape)} - {"seeds"}
 
 
 def config(*overrides: str) -> Config:
@@ -51,8 +49,24 @@ def config(*overrides: str) -> Config:
 
 
 def plan(**changes: Any) -> Plan:
-    """A small plan with some fields changed."""
-    return replace(PLAN, **changes)
+    """A small plan, made for `data()`, with some fields of its own, its model or the shape changed."""
+    return changed(PLAN, **changes)
+
+
+def changed(plan: Plan, **changes: Any) -> Plan:
+    """A plan with some fields of its own, its model or the shape changed; batch_size is the shape's batch."""
+    if "batch_size" in changes:
+        changes["batch"] = changes.pop("batch_size")
+    model = plan.model
+    own, of_shape = ({key: changes.pop(key) for key in [*changes] if key in names} for names in (OWN, SIZES))
+    shape = replace(model.shape, **of_shape)
+    return replace(plan, model=replace(model, shape=shape, **changes), **own)
+
+
+def fitted(plan: Plan, data: Data) -> Plan:
+    """The plan for data of other sizes."""
+    batch = min(plan.model.shape.batch, data.samples)
+    return changed(plan, features=data.features, outputs=data.outputs, batch=batch)
 
 
 def data(
@@ -70,6 +84,6 @@ def data(
 
 
 def trained(plan: Plan, data: Data) -> Training:
-    training = Training(plan, data)
+    training = Training(fitted(plan, data), data)
     list(training)
     return training

@@ -20,7 +20,7 @@ from gradflow.nn.parameters import Shape
 from gradflow.recording import Recording
 from gradflow.training import STACKED_WIDTH, Plan
 from tests import oracle, small
-from tests.small import trained
+from tests.small import fitted, trained
 
 CLASSES = {"outputs": 3, "classes": True}
 
@@ -191,7 +191,7 @@ def test_evaluations_take_under_a_tenth_of_the_products(
     for width, seeds, steps in ((128, 1, 0), (128, 3, 1), (16, 2, 3)):
         plan = small.plan(batch_size=batch, width=width, seeds=seeds, steps=steps, depth=1, dtype="float32")
         assert trained(plan, data).evaluated.every == every
-        shape = plan.shape(data)
+        shape = fitted(plan, data).model.shape
         forward = 2 * shape.parameters * sum(min(part, MOST) for part in (samples - held_out, held_out))
         assert forward <= 0.1 * every * 6 * shape.parameters * shape.batch
 

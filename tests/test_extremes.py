@@ -116,7 +116,8 @@ def test_clipping_tames_a_gradient_that_the_dtype_cannot_hold(dtype: str, depth:
     assert training.outcome.diverged_step is None
     record = training.recording
     assert record["log_weight_grad_norm"].max() > np.log(largest)
-    norms = record["update_ratio"][0, :, 0] * 4.0 * np.sqrt(plan.width)  # ||W|| is about sigma_w sqrt n
+    width = plan.model.shape.width
+    norms = record["update_ratio"][0, :, 0] * 4.0 * np.sqrt(width)  # ||W|| is about sigma_w sqrt n
     assert np.sqrt((norms**2).sum()) == pytest.approx(rule.lr * 1e-3, rel=0.4)  # less what biases take
 
 
@@ -168,7 +169,8 @@ def test_a_slope_that_leaves_the_dtype_is_small_and_not_zero(name: str, z: float
 def test_a_slope_beyond_the_dtype_is_taken_from_the_units_that_still_pass_something() -> None:
     z = np.array([-1000.0, -990.0, -1010.0, -2000.0, -30000.0])
     data = Data(np.ones((4, 1)), np.zeros((4, 2)), False, np.ones((0, 1)), np.ones((0, 2)))
-    training = Training(small.plan(activation=ACTIVATIONS["sigmoid"](), depth=1, steps=0), data)
+    plan = small.plan(activation=ACTIVATIONS["sigmoid"](), depth=1, steps=0)
+    training = Training(small.fitted(plan, data), data)
     (group,) = training._groups
     first, readout = group.network.parameters
     first[0, 0], first[0, 1], readout[...] = z, 0, 1
@@ -210,6 +212,6 @@ def test_biases_count_again_after_a_huge_layer_has_died() -> None:
 def test_the_last_row_is_followed_by_no_update() -> None:
     plan = small.plan(steps=0)
     training = trained(plan, small.data())
-    parameters = Parameters(plan.shape(small.data()), np.float64)
-    parameters.draw(range(plan.seed, plan.seed + 1), plan.init, plan.bias)
+    parameters = Parameters(plan.model.shape, np.float64)
+    parameters.draw(range(plan.seed, plan.seed + 1), plan.model.init, plan.model.bias)
     np.testing.assert_array_equal(training.state()["network.0.0"], parameters.flat)

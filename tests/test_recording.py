@@ -129,5 +129,5 @@ def test_disk_use_is_told_before_it_is_used(steps: int, every: int) -> None:
     training = Training(plan, small.data())
     list(training)
     size = sum(array.nbytes for array in training.recording.values())
-    row = 8 * (plan.depth * 2 * len(PER_LAYER) + 3)
-    assert size <= record_bytes(plan) <= size + 2 * row
+    row = 8 * (plan.model.shape.depth * 2 * len(PER_LAYER) + 3)
+    assert size <= record_bytes(plan, plan.model.shape.depth) <= size + 2 * row

@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "gradflow"
 FLOORS: list[set[str]] = [  # from the ground up; rooms of one floor do not see each other, unless of one name
     {"errors", "interrupts", "streams", "threads", "version"},
-    {"regular", "starters", "yaml_events"},
+    {"files", "starters", "yaml_events"},
     {"yaml_file"},
     {"nn"},
     {"data", "meanfield"},
@@ -102,8 +102,8 @@ def test_only_store_data_and_yaml_file_open_files() -> None:
 
 def test_files_that_may_be_anything_are_opened_in_one_place() -> None:
     waiting = [name_of(path) for path in FILES if "O_NONBLOCK" in path.read_text(encoding="utf-8")]
-    homes = {"gradflow.regular", "gradflow.store.locks", "gradflow.store.owners", "gradflow.store.writing"}
-    assert {*waiting} <= homes  # those of the store look at locks, and write
+    locking = {"gradflow.store.locks", "gradflow.store.owners", "gradflow.store.writing"}
+    assert {*waiting} <= {"gradflow.files.regular", *locking}
 
 
 def test_importing_the_package_costs_nothing() -> None:

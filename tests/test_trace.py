@@ -7,20 +7,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gradflow.data import Data
 from gradflow.data.inline import Inline
 from gradflow.nn.activations import ACTIVATIONS, HardTanh, Linear, Relu, Sigmoid, Tanh
 from gradflow.nn.initializers import Constant, Gaussian, Orthogonal
 from gradflow.recording import Recording
-from gradflow.trace import check_gradients, trace
-from gradflow.training import Training
+from gradflow.trace import Chain, check_gradients, trace
+from gradflow.training import Plan, Training
 from tests import small
 
 ONE = Inline(((1.5,),), ((0.2,),), standardize=False).load(Path())
 
 
+def traced(plan: Plan, data: Data) -> Chain:
+    return trace(small.fitted(plan, data), data)
+
+
 def test_one_neuron_is_the_textbook_by_hand() -> None:
     plan = small.plan(depth=1, width=1, activation=Sigmoid(), init=Constant(0.8), bias=0.1, readout=False)
-    chain = trace(plan, ONE)
+    chain = traced(plan, ONE)
     z = 0.8 * 1.5 + 0.1
     a = 1 / (1 + exp(-z))
     delta = 2 * (a - 0.2) * a * (1 - a)
@@ -34,7 +39,7 @@ def test_one_neuron_is_the_textbook_by_hand() -> None:
 
 def test_two_layers_are_the_textbook_by_hand() -> None:
     plan = small.plan(depth=2, width=1, activation=Tanh(), init=Constant((0.9, -0.7)), readout=False)
-    chain = trace(plan, ONE)
+    chain = traced(plan, ONE)
     a1 = tanh(0.9 * 1.5)
     a2 = tanh(-0.7 * a1)
     delta2 = 2 * (a2 - 0.2) * (1 - a2**2)
@@ -52,7 +57,7 @@ def test_two_layers_are_the_textbook_by_hand() -> None:
 
 def test_a_readout_is_one_more_neuron_whose_slope_is_1() -> None:
     plan = small.plan(depth=1, width=1, activation=Tanh(), init=Constant((0.9, 3.0)))
-    neurons = trace(plan, ONE).neurons
+    neurons = traced(plan, ONE).neurons
     assert neurons is not None
     hidden, readout = neurons
     assert readout.z == readout.a == pytest.approx(3 * tanh(1.35), rel=1e-12)
@@ -63,7 +68,7 @@ def test_a_readout_is_one_more_neuron_whose_slope_is_1() -> None:
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_local_factors_multiply_up_to_every_delta(name: str) -> None:
     plan = small.plan(depth=7, activation=ACTIVATIONS[name](), init=Gaussian(0.8, 0.1))
-    chain = trace(plan, small.data())
+    chain = traced(plan, small.data())
     product = 0.0
     for link in chain.links:
         assert link.local_factor == pytest.approx(link.weight_factor * link.slope_factor, rel=1e-12)
@@ -77,16 +82,16 @@ def recording_of_the_first_sample(batch: int) -> tuple[float, Recording]:
     plan, data = small.plan(batch_size=batch, steps=0, width=40), small.data()
     training = Training(plan, data)
     list(training)
-    return trace(plan, data).links[-1].log10_delta, training.recording
+    return traced(plan, data).links[-1].log10_delta, training.recording
 
 
 def test_the_chain_is_that_of_the_run_itself() -> None:
-    traced, recording = recording_of_the_first_sample(batch=1)
-    assert traced * np.log(10) == pytest.approx(recording["log_delta_norm"][0, 0, 0], rel=1e-14)
+    log10_delta, recording = recording_of_the_first_sample(batch=1)
+    assert log10_delta * np.log(10) == pytest.approx(recording["log_delta_norm"][0, 0, 0], rel=1e-14)
 
 
 def test_no_scalars_where_a_layer_has_more_than_one_neuron() -> None:
-    chain = trace(small.plan(), small.data())
+    chain = traced(small.plan(), small.data())
     assert (chain.neurons, chain.x, chain.y) == (None, None, None)
 
 
@@ -99,27 +104,27 @@ def test_the_chain_survives_any_depth(activation: Linear, init: Orthogonal, fact
     width = 1 if isinstance(init, Constant) else 4
     plan = small.plan(depth=1500, width=width, activation=activation, init=init)
     data = ONE if width == 1 else small.data()
-    chain = trace(plan, data)
+    chain = traced(plan, data)
     assert all(link.local_factor == pytest.approx(factor, rel=1e-9) for link in chain.links[1:])
     assert chain.links[-1].log10_product == pytest.approx(1500 * log10(factor), rel=1e-6)
 
 
 def test_a_chain_that_ends_in_a_zero_says_so() -> None:
     plan = small.plan(depth=3, width=1, activation=Relu(), init=Constant((1.0, -1.0, 1.0, 1.0)))
-    links = trace(plan, ONE).links
+    links = traced(plan, ONE).links
     assert [link.log10_delta for link in links] == [-np.inf] * 3
 
 
 def test_the_loss_has_its_gradient_though_the_last_layer_passes_none() -> None:
     plan = small.plan(depth=1, width=1, activation=HardTanh(), init=Constant((2.0, 3.0)))
-    chain = trace(plan, ONE)
+    chain = traced(plan, ONE)
     assert chain.links[0].log10_delta == -np.inf
     assert chain.log10_delta_out == pytest.approx(log10(2 * (3 - 0.2)), rel=1e-12)
 
 
 def test_the_gradient_of_the_loss_is_told_beyond_the_range_of_a_float() -> None:
     plan = small.plan(depth=600, width=1, activation=Relu(), init=Constant(4.0))
-    assert trace(plan, ONE).log10_delta_out == pytest.approx(601 * log10(4) + log10(2 * 1.5), rel=1e-12)
+    assert traced(plan, ONE).log10_delta_out == pytest.approx(601 * log10(4) + log10(2 * 1.5), rel=1e-12)
 
 
 def test_the_gradient_check_of_a_plan_is_in_float64_whatever_its_dtype() -> None:
@@ -129,6 +134,6 @@ def test_the_gradient_check_of_a_plan_is_in_float64_whatever_its_dtype() -> None
 
 
 def test_the_gradient_check_takes_another_network_for_another_seed() -> None:
-    plan = replace(small.PLAN, init=Gaussian(1.0, 0.3))
+    plan = small.plan(init=Gaussian(1.0, 0.3))
     errors = [check_gradients(replace(plan, seed=seed), small.data()).layers for seed in (1, 2)]
     assert errors[0] != errors[1]

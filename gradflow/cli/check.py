@@ -21,7 +21,8 @@ def check(config: ConfigFile, overrides: Overrides = None, json: Json = False) -
     from gradflow.trace import check_gradients
 
     study = load_config(config, overrides or (), noting(quiet=False))
-    found = check_gradients(study.plan, load_data(study.data))
+    data = load_data(study.data)
+    found = check_gradients(study.plan(data), data)
     if json:
         emit_document(found.document())
     else:

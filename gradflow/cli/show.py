@@ -69,7 +69,8 @@ def print_chain(run: Run, json: bool) -> None:
     from gradflow.report.gradient_pages import trace_page
     from gradflow.trace import trace
 
-    chain = trace(run.config.plan, load_data(run.config.data))
+    data = load_data(run.config.data)
+    chain = trace(run.config.plan(data), data)
     if json:
         emit_document(strict(asdict(chain)))
     else:

@@ -71,12 +71,12 @@ def _constants(config: Config) -> Iterator[tuple[str, str]]:
 
 
 def _memory(config: Config, data: Data) -> Iterator[tuple[str, str]]:
-    needed, present = memory_bytes(config.plan, data), physical_memory()
+    needed, present = memory_bytes(config.plan(data)), physical_memory()
     if needed <= present:
         return
     model = config.model
     sizes = {"seeds": config.seeds, "model.depth": model.depth, "model.width": model.width}
     key = max(sizes, key=sizes.__getitem__)
-    if 2 * record_bytes(config.plan) > needed and config.training.steps > sizes[key]:
+    if 2 * record_bytes(config.settings, model.depth) > needed and config.training.steps > sizes[key]:
         key = "training.steps"
     yield key, f"needs about {size(needed)}, this machine has {size(present)}: make it smaller"

@@ -6,23 +6,22 @@ import os
 
 import numpy as np
 
-from gradflow.data import Data
 from gradflow.nn.memory import layout, layout_bytes
-from gradflow.training import STACKED_SEEDS, STACKED_WIDTH, Plan, record_bytes
+from gradflow.training import Plan, record_bytes, stack_size
 
 UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 
 
-def memory_bytes(plan: Plan, data: Data) -> int:
+def memory_bytes(plan: Plan) -> int:
     """Bytes of a run's networks and of its record, a lower bound.
 
     Networks: seeds (1 + slots) parameters, and the arrays of a pass over those that are trained side by side.
     Record: float64.
     """
-    stack = min(plan.seeds, STACKED_SEEDS) if plan.width <= STACKED_WIDTH else 1
-    model, dtype = plan.model(data, stack), np.dtype(plan.dtype)
+    model, dtype = plan.model.sized(seeds=min(plan.seeds, stack_size(plan.model))), np.dtype(plan.dtype)
     kept = plan.seeds * (1 + plan.optimizer.slots) * model.shape.parameters * dtype.itemsize
-    return kept + layout_bytes(layout(model, dtype, plan.clip_norm is not None)) + record_bytes(plan)
+    passes = layout_bytes(layout(model, dtype, plan.clip_norm is not None))
+    return kept + passes + record_bytes(plan, model.shape.depth)
 
 
 def physical_memory() -> int:

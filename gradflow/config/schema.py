@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import fields, is_dataclass
 from hashlib import sha256
 from json import dumps
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -22,8 +22,10 @@ from gradflow.nn.activations import ACTIVATIONS, Activation
 from gradflow.nn.blocks import BLOCKS
 from gradflow.nn.initializers import ALIASES, INITIALIZERS, Initializer
 from gradflow.nn.losses import LOSSES
+from gradflow.nn.model import Model as Network
 from gradflow.nn.optimizers import OPTIMIZERS, Optimizer, Sgd
-from gradflow.training import Plan
+from gradflow.nn.parameters import Shape
+from gradflow.training import Plan, Settings
 
 SLUG = 'at most 100 letters, digits, ".", "_" and "-", a letter or a digit first'
 NOT_DIGESTED = ("name", "sweep", "analysis")  # they change what is said about a run, not the run
@@ -44,6 +46,17 @@ def _slug(text: str) -> str:
     if not is_slug(text):
         raise PydanticCustomError(UNFIT, f"should be {SLUG}")
     return text
+
+
+class Sizes(Protocol):
+    """What a network needs to know of its data."""
+
+    @property
+    def samples(self) -> int: ...
+    @property
+    def features(self) -> int: ...
+    @property
+    def outputs(self) -> int: ...
 
 
 class Section(BaseModel):
@@ -137,22 +150,25 @@ class Config(Section):
         """The name of the run's folder: NAME-<first 8 hex of the digest>."""
         return f"{self.name}-{self.digest[:8]}"
 
+    def network(self, data: Sizes) -> Network:
+        """One network, before it is drawn, on data of these sizes."""
+        model, batch = self.model, min(self.training.batch_size, data.samples)
+        readout, loss = model.readout == "linear", LOSSES[self.training.loss]()
+        shape = Shape(data.features, model.width, model.depth, data.outputs, batch, readout)
+        block = BLOCKS[model.block]()
+        return Network(shape, model.activation, loss, model.init, model.bias.value, block)
+
+    def plan(self, data: Sizes) -> Plan:
+        """What training needs of the config and of the sizes of its data."""
+        return Plan(model=self.network(data), **vars(self.settings))
+
     @property
-    def plan(self) -> Plan:
-        """What training needs of the config."""
-        model, training = self.model, self.training
-        return Plan(
-            depth=model.depth,
-            width=model.width,
-            activation=model.activation,
-            init=model.init,
-            bias=model.bias.value,
-            readout=model.readout == "linear",
-            block=model.block,
-            loss=LOSSES[training.loss](),
+    def settings(self) -> Settings:
+        """What training needs of the config but its network."""
+        training = self.training
+        return Settings(
             optimizer=training.optimizer,
             steps=training.steps,
-            batch_size=training.batch_size,
             clip_norm=training.clip_norm,
             dtype=training.dtype,
             seed=self.seed,

@@ -10,7 +10,7 @@ import numpy as np
 from annotated_types import Ge, Lt
 from numpy.typing import NDArray
 
-from gradflow.errors import InputError, Problem
+from gradflow.errors import refused
 from gradflow.streams import Purpose, stream
 
 if TYPE_CHECKING:
@@ -149,11 +149,6 @@ def standardize_in_place(train: Matrix, *others: Matrix) -> None:
         for part in parts:
             part /= spread
             part[:, constant] = 0.0
-
-
-def refused(message: str, key: str = "", source: str = "", line: int | None = None) -> InputError:
-    """The error of one problem, ready to raise."""
-    return InputError(Problem(message, key, source, line))
 
 
 def one_hot(labels: NDArray[np.integer[Any]], classes: int, key: str, source: str = "") -> Matrix:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from gradflow.data.base import ADDED, Array, Data, Dataset, Seed, TestFraction, prepare, refused
+from gradflow.data.base import ADDED, Array, Data, Dataset, Seed, TestFraction, prepare
 from gradflow.data.csv_table import Form, Table, read
 from gradflow.data.csv_targets import decode, decode_test
 from gradflow.data.files import require_unchanged
 from gradflow.data.targets import Task
+from gradflow.errors import refused
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradflow.data import cells
-from gradflow.data.base import MEMORY, Matrix, refused
-from gradflow.data.csv_rows import DECIMALS, DELIMITERS, listed, other_delimiter, read_header, read_rows
+from gradflow.data.base import MEMORY, Matrix
+from gradflow.data.csv_header import DECIMALS, DELIMITERS, listed, other_delimiter, read_header
 from gradflow.data.files import open_regular
-from gradflow.errors import InputError, Problem, did_you_mean
+from gradflow.errors import InputError, Problem, did_you_mean, refused
+from gradflow.files.csv_rows import read_rows
 
 if TYPE_CHECKING:
     from pathlib import Path

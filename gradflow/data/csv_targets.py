@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from gradflow.data import cells
-from gradflow.data.base import Array, Matrix, one_hot, refused
+from gradflow.data.base import Array, Matrix, one_hot
 from gradflow.data.csv_table import SHOWN, Table, not_a_number
 from gradflow.data.targets import FEW, REPEATS, Task, decide, usual_task
-from gradflow.errors import InputError, Problem
+from gradflow.errors import InputError, Problem, refused
 
 EXACT = 2.0**53  # beyond it a float64 does not hold every whole number
 

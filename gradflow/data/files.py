@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
-from gradflow import regular
-from gradflow.data.base import refused
+from gradflow.errors import refused
+from gradflow.files import regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,12 +19,8 @@ def open_regular(path: Path, key: str = "data.path") -> Iterator[BinaryIO]:
     try:
         with regular.open_regular(path) as file:
             yield file
-    except FileNotFoundError:
-        raise refused(f"{path} does not exist{regular.neighbour(path)}", key) from None
-    except regular.NotRegular:
-        raise refused(f"{path} is not a regular file: save the data to one", key) from None
     except OSError as error:
-        raise refused(f"{path} cannot be read: {regular.reason(error)}", key) from None
+        raise refused(f"{path} {regular.wrong_with(path, error, 'save the data to one')}", key) from None
 
 
 def require_unchanged(recorded: str | None, found: str, key: str = "data.sha256") -> None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from annotated_types import Ge, Le
 
-from gradflow.data.base import ADDED, Data, Dataset, Matrix, one_hot, prepare, refused
+from gradflow.data.base import ADDED, Data, Dataset, Matrix, one_hot, prepare
 from gradflow.data.targets import Task, classes_of, decide
+from gradflow.errors import refused
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import zipfile
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from io import BytesIO
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.lib import format as npy
 
 from gradflow.data.base import (
     ADDED,
@@ -22,19 +19,17 @@ from gradflow.data.base import (
     Seed,
     TestFraction,
     prepare,
-    refused,
     require_memory,
 )
 from gradflow.data.files import open_regular, require_unchanged
 from gradflow.data.targets import Task, classes_of, decide
-from gradflow.errors import InputError, did_you_mean
+from gradflow.errors import did_you_mean, refused
+from gradflow.files.npz import Archive, Header, open_npz
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 _NAMED = 8  # arrays of a file that an error names
-_HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
 @dataclass(frozen=True)
@@ -77,29 +72,6 @@ class Npz(Dataset):
         )
 
 
-@dataclass(frozen=True)
-class _Header:
-    """What an array's header declares; nothing of the array itself has been read."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-
-    @property
-    def memory(self) -> int:
-        """Bytes of the array and of its float64 copy."""
-        return prod(self.shape) * (self.dtype.itemsize + 8)
-
-    @property
-    def problem(self) -> str | None:
-        """Why this cannot be samples or targets."""
-        if self.dtype.kind not in "biuf" or self.dtype.itemsize > 8:
-            return f"holds {self.dtype} values: save numbers of at most 64 bits (labels as integers)"
-        if not self.shape or min(self.shape) < 1:
-            return f"has shape {self.shape}: it must hold at least one sample"
-        return None
-
-
 def _read(path: Path, names: dict[str, str]) -> tuple[list[Array], str]:
     """The arrays of these names (by config key), x before y, and the sha256 of the file's bytes."""
     source = str(path)
@@ -107,58 +79,42 @@ def _read(path: Path, names: dict[str, str]) -> tuple[list[Array], str]:
         size = os.fstat(file.fileno()).st_size
         require_memory(size, "the file", "", source)
         content = file.read(size)
-    with _damage_refused(source), zipfile.ZipFile(BytesIO(content)) as archive:
+    unreadable = "not a readable npz file: write it with numpy.savez or numpy.savez_compressed"
+    with open_npz(BytesIO(content), refused(unreadable, source=source)) as archive:
         x, y = (_header(archive, name, key, source) for key, name in names.items())
-        _require_pair(x, y, source)
-        require_memory(x.memory + y.memory, "its arrays", "", source)
-        return [_array(archive, x.name), _array(archive, y.name)], sha256(content).hexdigest()
+        _require_pair(x, y, [*names.values()], source)
+        # the float64 copy of an array takes 8 bytes a number more
+        memory = sum(header.size + 8 * prod(header.shape) for header in (x, y))
+        require_memory(memory, "its arrays", "", source)
+        return [archive.array(name) for name in names.values()], sha256(content).hexdigest()
 
 
-@contextmanager
-def _damage_refused(source: str) -> Iterator[None]:
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:  # zipfile, zlib and NumPy's header reader raise a dozen unrelated classes
-        message = "not a readable npz file: write it with numpy.savez or numpy.savez_compressed"
-        raise refused(message, source=source) from error
-
-
-def _header(archive: zipfile.ZipFile, name: str, key: str, source: str) -> _Header:
-    held = [member.removesuffix(".npy") for member in archive.namelist()]
+def _header(archive: Archive, name: str, key: str, source: str) -> Header:
+    """What an array declares; refused if it cannot be samples or targets."""
+    held = archive.names
     if name not in held:
         there = ", ".join(repr(one[:40]) for one in held[:_NAMED]) + ", ..." * (len(held) > _NAMED)
         hint = did_you_mean(name, held)
         raise refused(f"{source} holds no array {name!r}: it holds {there or 'none'}{hint}", key)
-    if archive.getinfo(f"{name}.npy").compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise zipfile.BadZipFile("a bzip2 or lzma member inflates without bound; NumPy writes none")
-    with archive.open(f"{name}.npy") as member:
-        shape, _, dtype = _HEADERS[npy.read_magic(member)](member)
-    header = _Header(name, shape, dtype)
-    if header.problem:
-        raise refused(header.problem, name, source)
+    header = archive.header(name)
+    if header.dtype.kind not in "biuf" or header.dtype.itemsize > 8:
+        remedy = "save numbers of at most 64 bits (labels as integers)"
+        raise refused(f"holds {header.dtype} values: {remedy}", name, source)
+    if not header.shape or min(header.shape) < 1:
+        raise refused(f"has shape {header.shape}: it must hold at least one sample", name, source)
     return header
 
 
-def _array(archive: zipfile.ZipFile, name: str) -> Array:
-    with archive.open(f"{name}.npy") as member:
-        array: Array = npy.read_array(member, allow_pickle=False)
-        if member.read(1):  # the checksum is looked at where the member ends, and nowhere before
-            raise zipfile.BadZipFile("more bytes than the header declares")
-    return array
-
-
-def _require_pair(x: _Header, y: _Header, source: str) -> None:
+def _require_pair(x: Header, y: Header, names: list[str], source: str) -> None:
     """Refuse shapes that are not samples and their targets."""
     if len(x.shape) < 2:
-        raise refused(f"has shape {x.shape}: it must be (samples, features)", x.name, source)
+        raise refused(f"has shape {x.shape}: it must be (samples, features)", names[0], source)
     if len(y.shape) > 2:
         message = f"has shape {y.shape}: it must be (samples,) or (samples, outputs)"
-        raise refused(message, y.name, source)
+        raise refused(message, names[1], source)
     if x.shape[0] != y.shape[0]:
-        message = f"holds {y.shape[0]} targets for the {x.shape[0]} samples of {x.name!r}"
-        raise refused(message, y.name, source)
+        message = f"holds {y.shape[0]} targets for the {x.shape[0]} samples of {names[0]!r}"
+        raise refused(message, names[1], source)
 
 
 def _require_finite(array: Array, name: str, source: str) -> None:

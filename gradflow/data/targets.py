@@ -6,7 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from gradflow.data.base import Array, one_hot, refused, require_classes
+from gradflow.data.base import Array, one_hot, require_classes
+from gradflow.errors import refused
 
 Task = Literal["classification", "regression"]
 

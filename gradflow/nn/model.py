@@ -7,7 +7,7 @@ the last, m L, is the output. Between two neighbours stands a part, which multip
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gradflow.nn.activations import Activation
 from gradflow.nn.blocks import Plain, Residual
@@ -32,6 +32,11 @@ class Model:
     bias: float
     block: Plain | Residual = PLAIN
     norm: Norm | None = None
+
+    def sized(self, *, seeds: int | None = None, batch: int | None = None) -> Model:
+        """As many of these networks side by side, on as many samples at once."""
+        shape = self.shape
+        return replace(self, shape=replace(shape, seeds=seeds or shape.seeds, batch=batch or shape.batch))
 
     @property
     def sizes(self) -> tuple[int, ...]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from io import BytesIO, TextIOWrapper
+from io import BytesIO
 
 from gradflow.errors import InputError, Problem
+from gradflow.files.csv_rows import read_rows
 from gradflow.outside.found import COLUMNS, LOG_NORM, NORM, Found, log_of, whole
 from gradflow.outside.names import ASIDE, SHOWN, parts_of
 
@@ -18,15 +18,11 @@ _WIDE = re.compile(r"(norm|log_norm)(?:[_.:/ -](.+)|(\d.*))").fullmatch
 
 def csv_norms(content: bytes, source: str) -> Iterator[Found]:
     """The norms of a file's content. InputError names the line of what cannot be read."""
-    try:
-        reader = csv.reader(TextIOWrapper(BytesIO(content), "utf-8-sig", newline=""), strict=True)
-        header = [title.strip() for title in next(reader, [])]
-        table = _table(header, source)
-        for cells in reader:
-            if cells:
-                yield from table.read(cells, reader.line_num)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(Problem(f"is no CSV file in UTF-8: {error}", source=source)) from None
+    rows = read_rows(BytesIO(content), source)
+    _, header = next(rows, (1, []))
+    table = _table([title.strip() for title in header], source)
+    for line, cells in rows:
+        yield from table.read(cells, line)
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from gradflow.analysis.outside import KINDS, Norms
 from gradflow.errors import InputError, Problem, did_you_mean
+from gradflow.files.regular import read_regular, wrong_with
 from gradflow.outside.csv_norms import csv_norms
 from gradflow.outside.found import Found
 from gradflow.outside.names import SHOWN, Unsure
 from gradflow.outside.npz_norms import npz_norms
 from gradflow.outside.order import STATED, Order, layer_order
-from gradflow.regular import NotRegular, neighbour, read_regular, reason
 
 Key = tuple[int, str, str]  # step, layer, seed
 Cells = dict[Key, float]
@@ -56,16 +56,10 @@ def read_norms(path: Path, kind: str | None = None, order: str | None = None) ->
 def _content(path: Path) -> bytes:
     try:
         content = read_regular(path, LARGEST)
-    except FileNotFoundError:
-        raise _refused(f"does not exist{neighbour(path)}", str(path)) from None
-    except NotRegular:
-        raise _refused("is not a regular file: save the norms to one", str(path)) from None
     except OSError as error:
-        raise _refused(f"cannot be read: {reason(error)}", str(path)) from None
+        raise _refused(wrong_with(path, error, "save the norms to one"), str(path)) from None
     if len(content) > LARGEST:
-        raise InputError(
-            Problem(f"is larger than {LARGEST // 10**6} MB: record fewer steps", source=str(path))
-        )
+        raise _refused(f"is larger than {LARGEST // 10**6} MB: record fewer steps", str(path))
     return content
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
@@ -11,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.outside import KINDS
-from gradflow.errors import InputError, Problem
+from gradflow.errors import InputError, Problem, refused
+from gradflow.files.npz import open_npz
 from gradflow.outside.found import COLUMNS, LOG_NORM, NORM, Found, log_of, whole
 from gradflow.outside.names import SHOWN
 
@@ -90,49 +90,31 @@ def _text(value: Any) -> str:
 
 
 def _arrays(content: bytes, source: str) -> Arrays:
-    try:
-        with zipfile.ZipFile(BytesIO(content)) as archive:
-            _require_bounds(archive.infolist(), len(content), source)
-            if archive.testzip() is not None:
-                raise zipfile.BadZipFile("a checksum differs")
-        with np.load(BytesIO(content), allow_pickle=False) as held:
-            arrays = {name: _array(held, name, source) for name in held.files}
-    except InputError:
-        raise
-    except Exception as error:  # zipfile, zlib and NumPy's header reader raise a dozen unrelated classes
-        raise InputError(
-            Problem("is not a readable npz file: write it with numpy.savez", source=source)
-        ) from error
+    unreadable = refused("is not a readable npz file: write it with numpy.savez", source=source)
+    with open_npz(BytesIO(content), unreadable) as archive:
+        _require_bounds(archive.size, len(content), source)
+        for name in archive.names:
+            _require_values(name, archive.header(name).dtype, source)
+        arrays = {name: archive.array(name) for name in archive.names}
     if sum(array.size for array in arrays.values()) > FREE // 10 + DENSE * len(content):
         raise _swollen(source)
     return arrays
 
 
-def _require_bounds(members: list[zipfile.ZipInfo], size: int, source: str) -> None:
+def _require_bounds(declared: int, size: int, source: str) -> None:
     """Refuse what inflates without bound, before anything is read."""
-    if any(member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in members):
-        raise zipfile.BadZipFile("a bzip2 or lzma member; NumPy writes none")
-    declared = sum(member.file_size for member in members)
     if declared > LARGEST:
-        raise InputError(Problem(f"holds more than {LARGEST // 10**6} MB", source=source))
+        raise refused(f"holds more than {LARGEST // 10**6} MB", source=source)
     if declared > FREE + SWOLLEN * size:
         raise _swollen(source)
 
 
 def _swollen(source: str) -> InputError:
     words = "holds far more than its size tells: save it with numpy.savez, not savez_compressed"
-    return InputError(Problem(words, source=source))
+    return refused(words, source=source)
 
 
-def _array(held: Any, name: str, source: str) -> NDArray[Any]:
-    try:
-        array: NDArray[Any] = held[name]
-    except ValueError as error:
-        if "allow_pickle" not in str(error):
-            raise
-        remedy = (
-            "as text, with .astype(str)" if name in ("layer", "kind") else "as numbers, with .astype(float)"
-        )
-        message = f"the array {name[:SHOWN]} holds Python objects: save it {remedy}"
-        raise InputError(Problem(message, source=source)) from None
-    return array
+def _require_values(name: str, dtype: np.dtype[Any], source: str) -> None:
+    if dtype.hasobject:
+        how = "as text, with .astype(str)" if name in ("layer", "kind") else "as numbers, with .astype(float)"
+        raise refused(f"the array {name[:SHOWN]} holds Python objects: save it {how}", source=source)

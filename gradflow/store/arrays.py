@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import zipfile
-from contextlib import contextmanager
 from hashlib import sha256
 from math import prod
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -13,15 +12,15 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from gradflow.errors import RunError
 from gradflow.evaluation import EVALUATED, STEP
+from gradflow.files.npz import Archive, open_npz
 from gradflow.recording import PER_LAYER, Recording
 from gradflow.store.info import ArrayInfo
 from gradflow.store.reading import damaged, open_file
 from gradflow.store.spool import forget
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 FLOAT = np.dtype("<f8")
@@ -49,33 +48,29 @@ def write_arrays(file: BinaryIO, recording: Recording) -> None:
 def read_arrays(path: Path, declared: Mapping[str, ArrayInfo]) -> Recording:
     """The arrays, read-only, each checked against its declared shape before and its sha256 after reading."""
     _require_layout(path, {name: tuple(array["shape"]) for name, array in declared.items()})
-    with open_file(path) as file, _damage_named(path):
+    unreadable = damaged(path, "is not a readable npz file")
+    with open_file(path) as file, open_npz(file, unreadable, stored=True) as archive:
         content = sum(8 * prod(array["shape"]) for array in declared.values())
         excess = os.fstat(file.fileno()).st_size - content
         if not 0 <= excess <= OVERHEAD * (len(declared) + 1):
             raise damaged(path, "has not the size of the arrays in run.json")
-        with zipfile.ZipFile(file) as archive:
-            if sorted(archive.namelist()) != sorted(f"{name}.npy" for name in declared):
-                raise damaged(path, "does not hold the arrays of run.json")
-            return {name: _read(archive, name, declared[name], path) for name in declared}
+        if sorted(archive.names) != sorted(declared):
+            raise damaged(path, "does not hold the arrays of run.json")
+        return {name: _read(archive, name, declared[name], path) for name in declared}
 
 
 def _bytes(array: NDArray[Any]) -> NDArray[np.float64]:
     return np.ascontiguousarray(array, FLOAT)
 
 
-def _read(archive: zipfile.ZipFile, name: str, declared: ArrayInfo, path: Path) -> NDArray[np.float64]:
-    shape, member = tuple(declared["shape"]), archive.getinfo(f"{name}.npy")
-    size = 8 * prod(shape)
-    if member.compress_type != zipfile.ZIP_STORED or not size <= member.file_size <= size + OVERHEAD:
-        raise damaged(path, f"the array {name} has not the size that run.json tells")
-    with archive.open(member) as file:
-        if npy.read_magic(file) != (1, 0) or npy.read_array_header_1_0(file) != (shape, False, FLOAT):
-            raise damaged(path, f"the array {name} has not the shape that run.json tells")
-        content = file.read(size + 1)
-    if len(content) != size or sha256(content).hexdigest() != declared["sha256"]:
+def _read(archive: Archive, name: str, declared: ArrayInfo, path: Path) -> NDArray[np.float64]:
+    if archive.header(name) != (tuple(declared["shape"]), False, FLOAT):
+        raise damaged(path, f"the array {name} has not the shape that run.json tells")
+    array = archive.array(name)
+    if sha256(array.data).hexdigest() != declared["sha256"]:
         raise damaged(path, f"the array {name} has not the sha256 of run.json")
-    return np.frombuffer(content, FLOAT).reshape(shape)
+    array.setflags(write=False)
+    return array
 
 
 def _require_layout(path: Path, shapes: dict[str, tuple[int, ...]]) -> None:
@@ -89,13 +84,3 @@ def _require_layout(path: Path, shapes: dict[str, tuple[int, ...]]) -> None:
         steps = min(steps, evaluations)
     if min(steps, layers, seeds) < 1 or not expected.items() <= shapes.items():
         raise damaged(path.parent, "run.json does not declare the arrays of a run")
-
-
-@contextmanager
-def _damage_named(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except RunError:
-        raise
-    except Exception as error:  # zipfile, NumPy's header reader and MemoryError: a dozen unrelated classes
-        raise damaged(path, "is not a readable npz file") from error

@@ -8,11 +8,11 @@ from contextlib import suppress
 from hashlib import sha256
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
-from zipfile import ZIP_STORED
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.files.npz import open_npz
 from gradflow.store.reading import open_file
 from gradflow.store.writing import sync, write_file
 
@@ -82,10 +82,8 @@ class Checkpoint:
 
 def _stored(file: BinaryIO) -> Arrays:
     """The arrays of an archive. ValueError for a member that would be inflated, which none of ours is."""
-    with np.load(file, allow_pickle=False) as archive:
-        if any(member.compress_type != ZIP_STORED for member in archive.zip.infolist()):
-            raise ValueError("a compressed member")
-        return {name: archive[name] for name in archive.files}
+    with open_npz(file, ValueError("no archive of ours"), stored=True) as archive:
+        return {name: archive.array(name) for name in archive.names}
 
 
 def _seal(state: Arrays) -> bytes:

@@ -64,7 +64,7 @@ def execute(
             config,
             progress=progress,
             checkpoint=checkpoint,
-            allocate=room(claimed.partial, record_bytes(config.plan)),
+            allocate=room(claimed.partial, record_bytes(config.settings, config.model.depth)),
             going_on=going_on,
         )
         return publish(claimed, config, result, render)
@@ -101,7 +101,7 @@ def find(config: Config, runs: Path) -> Run | None:
 
 def _require_disk(config: Config, runs: Path) -> None:
     """Refuse to start what could not be saved."""
-    record, free = record_bytes(config.plan), shutil.disk_usage(runs).free
+    record, free = record_bytes(config.settings, config.model.depth), shutil.disk_usage(runs).free
     needed = record * (1 + is_large(record))  # a large one stands in files when it is saved
     if needed > free:
         message = (

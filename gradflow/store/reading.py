@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from gradflow.errors import Problem, RunError
-from gradflow.regular import NotRegular, open_regular, read_regular, reason
+from gradflow.files.regular import NotRegular, open_regular, read_regular, wrong_with
 from gradflow.store.names import AGAIN, LARGEST
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _told(path: Path) -> Iterator[None]:
     except (NotRegular, IsADirectoryError):
         raise damaged(path, "is not a regular file") from None
     except OSError as error:
-        raise damaged(path, f"cannot be read: {reason(error)}") from None
+        raise damaged(path, wrong_with(path, error)) from None
 
 
 def _not_strict(constant: str) -> NoReturn:

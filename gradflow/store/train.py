@@ -72,7 +72,7 @@ def train(
     """
     started, clock = now(), perf_counter()
     data = config.data.load(Path()) if data is None else data
-    training = Training(config.plan, data, allocate)
+    training = Training(config.plan(data), data, allocate)
     if checkpoint and (before := checkpoint.resume(training)):
         started, clock = before.started, clock - before.seconds
         if going_on:

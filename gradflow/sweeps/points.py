@@ -198,8 +198,9 @@ def _points(
 
 
 def _cost(config: Config, data: Data) -> Cost:
-    plan = config.plan
-    return Cost(plan.shape(data).parameters, memory_bytes(plan, data), plan.steps, record_bytes(plan))
+    plan = config.plan(data)
+    shape = plan.model.shape
+    return Cost(shape.parameters, memory_bytes(plan), plan.steps, record_bytes(plan, shape.depth))
 
 
 def _require_distinct(points: Sequence[Point]) -> None:

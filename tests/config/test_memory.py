@@ -28,17 +28,18 @@ def test_the_estimate_is_near_what_training_allocates(overrides: tuple[str, ...]
     found = config(*overrides)
     data = found.data.load(Path())
     tracemalloc.start()
-    list(Training(found.plan, data))
+    plan = found.plan(data)
+    list(Training(plan, data))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert 0.7 < peak / memory_bytes(found.plan, data) < 1.3
+    assert 0.7 < peak / memory_bytes(plan) < 1.3
 
 
 @pytest.mark.parametrize("every", [1, 10])
 def test_the_record_of_every_kept_row_counts(every: int) -> None:
     def needed(steps: int) -> int:
         found = config(f"steps={steps}", f"every={every}")
-        return memory_bytes(found.plan, found.data.load(Path()))
+        return memory_bytes(found.plan(found.data.load(Path())))
 
     row = 8 * (4 * (50 * 12 + 1) + 1)  # four networks: twelve quantities a layer, and the loss; the step
     evaluation = 8 * (4 * 4 + 1)  # loss and accuracy on training and on held-out samples; the step

@@ -12,7 +12,10 @@ from gradflow.config import Config, config_from_plain, parse_config
 from gradflow.config.keys import CHOICES
 from gradflow.config.schema import Record
 from gradflow.data.base import ADDED
+from gradflow.nn.activations import Tanh
+from gradflow.nn.initializers import XavierNormal
 from gradflow.nn.losses import Mse
+from gradflow.nn.parameters import Shape
 from gradflow.training import Training
 from gradflow.yaml_events import KeyPath, dotted
 from gradflow.yaml_file import dump, parse
@@ -172,8 +175,11 @@ def test_the_plan_is_what_training_takes() -> None:
     found = config(
         "loss=mse", "bias=constant", "bias.value=0.5", "steps=2", "seed=3", "clip_norm=1", "every=2"
     )
-    plan = found.plan
-    assert (plan.depth, plan.width, plan.steps, plan.batch_size, plan.every) == (3, 10, 2, 128, 2)
-    assert (plan.loss, plan.bias, plan.readout, plan.clip_norm, plan.seed) == (Mse(), 0.5, True, 1.0, 3)
-    assert [progress.step for progress in Training(plan, found.data.load(Path()))] == [2]
-    assert not config("readout=none").plan.readout
+    data = found.data.load(Path())
+    plan = found.plan(data)
+    model, shape = plan.model, plan.model.shape
+    assert shape == Shape(data.features, 10, 3, data.outputs, min(128, data.samples), readout=True)
+    assert (plan.steps, plan.every, plan.clip_norm, plan.seed) == (2, 2, 1.0, 3)
+    assert (model.loss, model.bias, model.activation, model.init) == (Mse(), 0.5, Tanh(), XavierNormal())
+    assert [progress.step for progress in Training(plan, data)] == [2]
+    assert not config("readout=none").plan(data).model.shape.readout

@@ -1,5 +1,4 @@
 import hashlib
-import io
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 
 from gradflow.data import Data
-from gradflow.data.npz_file import Npz, _array
+from gradflow.data.npz_file import Npz
 from gradflow.errors import InputError
 from tests.archives import archive, npy
 
@@ -165,6 +164,4 @@ def test_pickles_are_never_loaded(tmp_path: Path) -> None:
 
     content = archive(x=npy(np.array([[Trap()]], dtype=object)), y=npy(Y))
     assert "holds object values" in refusal(tmp_path, content)
-    with zipfile.ZipFile(io.BytesIO(content)) as held, pytest.raises(ValueError, match="allow_pickle=False"):
-        _array(held, "x")  # behind the look at the header
     assert not (tmp_path / "trapped").exists()

@@ -194,7 +194,7 @@ def test_of_two_kinds_delta_is_fitted_and_the_weights_stand_beside_it(write: Wri
         ("step,layer,kind,norm\n0,1,delta,1\n0,2,delta,1\n1,1,delta,1", "step 1, layer 2, seed 0 is missing"),
         ("step,layer,kind,norm\n0,1,delta,1\n0,1,weight,1\n1,1,weight,1", "other kind has not"),
         ("step,layer,kind,norm\n0,1,delta,1\x00", "norm"),
-        ('step,layer,kind,norm\n0,1,delta,"1', "no CSV file"),
+        ('step,layer,kind,norm\n0,1,delta,"1', "norms.csv:2: not well-formed CSV"),
         ({"gradient": LOGS}, "no array norm or log_norm; it holds gradient"),
         ({"log_norm": LOGS[..., None]}, "(steps, layers, seeds)"),
         ({"log_norm": np.array(["a"])}, "norms are numbers"),

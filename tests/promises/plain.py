@@ -27,20 +27,21 @@ def first_not_finite(plan: Plan, data: Data, arithmetic: Any) -> tuple[float, se
 
 def _first(plan: Plan, data: Data, arithmetic: Any) -> tuple[float, set[str]]:
     seed = plan.seed
-    fans = [data.features, *[plan.width] * plan.depth, data.outputs]
+    fans = [data.features, *[plan.model.shape.width] * plan.model.shape.depth, data.outputs]
     weights, biases = [], []
     for layer, (fan_in, fan_out) in enumerate(pairwise(fans)):
-        weights.append(plan.init.draw(stream(seed, Purpose.WEIGHTS, layer), fan_in, fan_out, layer))
-        drawn = plan.init.draw_bias(stream(seed, Purpose.BIASES, layer), fan_in, fan_out)
-        biases.append(np.full(fan_out, plan.bias) if drawn is None else drawn)
+        weights.append(plan.model.init.draw(stream(seed, Purpose.WEIGHTS, layer), fan_in, fan_out, layer))
+        drawn = plan.model.init.draw_bias(stream(seed, Purpose.BIASES, layer), fan_in, fan_out)
+        biases.append(np.full(fan_out, plan.model.bias) if drawn is None else drawn)
     weights, biases = ([p.astype(plan.dtype) for p in ps] for ps in (weights, biases))
     assert isinstance(plan.optimizer, Sgd)
     rate = np.asarray(plan.optimizer.lr).astype(arithmetic)
-    batches = Batches(seed, data.samples, plan.batch_size)
+    batches = Batches(seed, data.samples, plan.model.shape.batch)
     for t in range(plan.steps + 1):
         indices = batches.indices(t)
         x, y, *ps = (v.astype(arithmetic) for v in (data.x[indices], data.y[indices], *weights, *biases))
-        gradients, found = _passes(plan, ps[: plan.depth + 1], ps[plan.depth + 1 :], x, y)
+        of_weights, of_biases = ps[: len(weights)], ps[len(weights) :]
+        gradients, found = _passes(plan, of_weights, of_biases, x, y)
         bad = {name for name, value in found.items() if not np.isfinite(value).all()}
         if any("activations" not in name for name in bad):
             return t, bad
@@ -58,13 +59,13 @@ def _passes(
     for layer, (w, b) in enumerate(zip(weights, biases, strict=True)):
         inputs.append(a)
         z = a @ w + b
-        hidden = layer < plan.depth
-        slopes.append(plan.activation.derivative(z) if hidden else np.ones_like(z))
-        a = plan.activation.phi(z) if hidden else z
+        hidden = layer < plan.model.shape.depth
+        slopes.append(plan.model.activation.derivative(z) if hidden else np.ones_like(z))
+        a = plan.model.activation.phi(z) if hidden else z
         found |= {f"the pre-activations of layer {layer + 1}": z, f"the activations of layer {layer + 1}": a}
     found["the loss"] = np.square(a.astype(np.float64) - y).mean(dtype=np.float64)
     delta, gradients = 2 * (a - y) / y.shape[1], []
-    for layer in range(plan.depth, -1, -1):
+    for layer in range(plan.model.shape.depth, -1, -1):
         delta = delta * slopes[layer]
         dw, db = inputs[layer].T @ delta / len(x), delta.mean(axis=0)
         gradients.insert(0, (dw, db))

@@ -38,7 +38,7 @@ TEXTS = {  # a CSV, and what is said of it; None where it is fitted
     "many layers": (LOGS + "".join(f"0,{i},1\n" for i in range(10_000)), None),
     "many steps": (LOGS + "".join(f"{i},1,1\n" for i in range(10_000)), None),
     "a diagonal": (LOGS + "".join(f"{i},{i},1\n" for i in range(7000)), " is missing"),
-    "quotes": ('"' * 90_001, "is no CSV file in UTF-8"),
+    "quotes": ('"' * 90_001, ":1: not well-formed CSV"),
     "lines": ("\n" * SMALL, ":1: needs columns step, layer and norm"),
 }  # fmt: skip
 

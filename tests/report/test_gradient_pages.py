@@ -16,7 +16,8 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 
 def text_of_chain(name: str) -> str:
     config = load_config(CONFIGS / f"{name}.yaml")
-    page = trace_page(config.id, trace(config.plan, load_data(config.data)))
+    data = load_data(config.data)
+    page = trace_page(config.id, trace(config.plan(data), data))
     return render(page, Look(wrap=False))
 
 
@@ -51,7 +52,8 @@ def test_a_wide_network_shows_its_local_factors_from_the_last_layer_down() -> No
 
 def test_the_check_says_that_it_passed_and_what_was_saved() -> None:
     config = load_config(CONFIGS / "two-layers.yaml")
-    found = check_gradients(config.plan, load_data(config.data))
+    data = load_data(config.data)
+    found = check_gradients(config.plan(data), data)
     text = render(check_page(config.name, found), Look(wrap=False))
     assert "passed: the largest error is" in text
     assert "for all of 4 parameters" in text

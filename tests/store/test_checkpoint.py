@@ -39,7 +39,8 @@ def long(*overrides: str) -> Config:
 
 
 def training_of(config: Config) -> Training:
-    return Training(config.plan, config.data.load(Path()))
+    data = config.data.load(Path())
+    return Training(config.plan(data), data)
 
 
 def require_equal(found: dict[str, Any], expected: dict[str, Any]) -> None:

@@ -67,7 +67,8 @@ def test_run_json_says_what_made_the_run_and_what_it_holds(runs: Path) -> None:
 
 def test_the_record_is_that_of_the_training_and_cannot_be_changed(runs: Path) -> None:
     run = execute(small(), runs)
-    training = Training(small().plan, small().data.load(Path()))
+    data = small().data.load(Path())
+    training = Training(small().plan(data), data)
     list(training)
     again = open_run(run.path)
     for name, array in training.recording.items():
@@ -222,7 +223,7 @@ def test_a_recording_larger_than_the_disk_is_refused_before_training(
     runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(execute_module, "train", no_training)
-    monkeypatch.setattr("gradflow.store.execute.record_bytes", lambda plan: 10**18)
+    monkeypatch.setattr("gradflow.store.execute.record_bytes", lambda settings, depth: 10**18)
     with pytest.raises(RunError, match=r"needs 2\.0 EB and .* are free: free some space, or set recording"):
         execute(small(), runs)
     assert names(runs) == []

@@ -30,7 +30,7 @@ def at_initialization(text: str, *overrides: str) -> tuple[Flow, Theory]:
 def _run(text: str, overrides: tuple[str, ...]) -> tuple[Config, Recording, dict[str, Any]]:
     config = parse_config(parse(text, "study.yaml"), Path(), _in_turn(overrides))
     data = _load(config.data)
-    training = Training(config.plan, data)
+    training = Training(config.plan(data), data)
     for _ in training:
         pass
     sizes = {name: getattr(data, name) for name in ("samples", "features", "outputs", "q_0", "q_y", "chance")}

@@ -45,12 +45,16 @@ def read_regular(path: Path, most: int) -> bytes:
         os.close(descriptor)
 
 
-def reason(error: OSError) -> str:
-    """Why a file cannot be read."""
-    return error.strerror or str(error)
+def wrong_with(path: Path, error: OSError, save: str = "") -> str:
+    """What is wrong with a file that could not be opened; `save` is the remedy for what is no regular one."""
+    if isinstance(error, FileNotFoundError):
+        return f"does not exist{_neighbour(path)}"
+    if isinstance(error, NotRegular):
+        return f"is not a regular file{save and f': {save}'}"
+    return f"cannot be read: {error.strerror or error}"
 
 
-def neighbour(path: Path) -> str:
+def _neighbour(path: Path) -> str:
     """The file of a similar name beside one that does not exist, as a question; "" if there is none."""
     try:
         return did_you_mean(path.name, os.listdir(path.parent))
