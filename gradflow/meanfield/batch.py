@@ -15,16 +15,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.meanfield.critical import Critical
 from gradflow.meanfield.expectations import log_or_minus_inf
 from gradflow.meanfield.field import MeanField
 from gradflow.meanfield.integrands import slope, value
 from gradflow.meanfield.local import Local
 from gradflow.meanfield.normed import NormAfter, NormBefore
-from gradflow.meanfield.skip import PostNorm, PreNorm
+from gradflow.meanfield.skip import PostNorm, PreNorm, ResidualField
 from gradflow.meanfield.sphere import BatchMoments, batch_moments
 
 Array = NDArray[Any]
 
+ROUNDING = 1e-9  # of a rate: linear networks never settle
 LEFT = 0.02  # of the first correlations' deviation, when they count as settled
 
 
@@ -37,30 +39,30 @@ class Coupled(MeanField):
 
     def _log_passed(self, seen: Array) -> Array:
         """ln of the variance of phi over samples."""
-        return self._batch(lambda at: at.variance, seen)
+        return log_or_minus_inf(self._batch(lambda at: at.variance, seen))
 
     def _log_slopes(self, seen: Array) -> Array:
         """ln E phi'^2 over a batch."""
-        return self._batch(lambda at: at.slope_square, seen)
+        return log_or_minus_inf(self._batch(lambda at: at.slope_square, seen))
 
     def _log_back(self, seen: Array) -> Array:
         """ln of what slopes and norm pass down, but for the variance that it divides by."""
-        return self._batch(lambda at: at.back, seen)
+        return log_or_minus_inf(self._batch(lambda at: at.back, seen))
 
     def _batch(self, moment: Callable[[BatchMoments], float], seen: Array) -> Array:
-        """ln of a moment at ln of the variances that phi sees, any shape."""
+        """A moment at ln of the variances that phi sees, any shape."""
         phi, samples = self.moments.activation, self.samples
         points, index = np.unique(np.round(seen, 9), return_inverse=True)
         found = [moment(batch_moments(phi, samples, float(log_v))) for log_v in points]
-        return log_or_minus_inf(np.array(found)[index].reshape(np.shape(seen)))
+        return np.array(found)[index].reshape(np.shape(seen))
 
     def _log_square(self, seen: Array) -> Array:
         """ln E phi^2."""
-        return self._batch(lambda at: at.square, seen)
+        return log_or_minus_inf(self._batch(lambda at: at.square, seen))
 
     def _image(self, cosine: Array, local: Local) -> tuple[Array, Array]:
         """E phi phi' / E phi^2 of two samples, whatever the cosine below."""
-        share = np.exp(self._batch(lambda at: at.common / at.square, local.log_v))
+        share = self._batch(lambda at: at.common / at.square, local.log_v).ravel()
         return share + 0 * cosine, 0 * cosine
 
     @cached_property
@@ -82,17 +84,20 @@ class Coupled(MeanField):
         """Not known."""
         return float("nan")
 
+    def critical(self, sigma_b: float) -> Critical:
+        """None: c depends on neither sigma_w nor sigma_b."""
+        return Critical()
+
     @property
     def settling(self) -> float:
-        """Layers until the samples' correlations are alike."""
-        return settling(self)
-
-
-def settling(network: MeanField) -> float:
-    """Layers until 2% of the first correlations' deviation is left, at (E phi')^2 / Var phi a layer."""
-    at = Local(network.moments, np.zeros(1))
-    rate = float((at.mean(slope) ** 2 / (at.p2 - at.mean(value) ** 2))[0])
-    return ceil(log(LEFT) / log(rate)) if 0 < rate < 1 - 1e-9 else inf if rate else 1
+        """Of a chain: 2% of what correlations deviate is left, at (E phi')^2 / Var phi a layer."""
+        if isinstance(self, ResidualField):
+            return 1
+        at = Local(self.moments, np.zeros(1))
+        rate = float((at.mean(slope) ** 2 / (at.p2 - at.mean(value) ** 2))[0])
+        if not 0 < rate < 1 - ROUNDING:
+            return inf if rate else 1
+        return ceil(log(LEFT) / log(rate))
 
 
 class BatchBefore(Coupled, NormBefore):

@@ -9,30 +9,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import inf, log
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.meanfield.expectations import HIGHEST, LOWEST
 from gradflow.meanfield.field import MeanField
-from gradflow.meanfield.fixed_points import HIGHEST, LOWEST
+from gradflow.meanfield.integrands import value
 from gradflow.meanfield.local import Local
 
 Array = NDArray[Any]
 
-GRID = np.linspace(0.0, 1.0, 257)
+ROUNDS = 80  # of Newton's iteration, which comes to a double root by a half or two thirds each
 IDENTITY = 1e-9  # |f(rho) - rho| below which every cosine stays what it is
-HALVINGS = 50
-STEADY = 1e-6  # |ln slope| below which the approach is no exponential
+TINY = 1e-12
+DOUBLE = 1e-6  # a double root is found to half the digits
+STEADY = 1e-6  # of a slope below 1, from which on the approach is no exponential
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Limit:
-    """The cosine that deep layers come to, and the layers in which the way to it shrinks by e; None: none."""
+    """The cosine that deep layers come to, and the layers in which the way to it shrinks by e; nan: none."""
 
-    star: float | None = None
-    xi: float | None = None
+    star: Array
+    xi: Array
 
 
 def correlations(network: MeanField, cosine: float | Array) -> Array:
@@ -40,47 +41,43 @@ def correlations(network: MeanField, cosine: float | Array) -> Array:
 
     The network is a single one; `cosine` is one number or an array of them.
     """
-    rho = np.atleast_1d(np.asarray(cosine, dtype=float))
-    rho = network.first_cosine(rho)
+    rho = network.first_cosine(np.atleast_1d(np.asarray(cosine, dtype=float)))
     means = [rho.mean()]
+    network.local.series(value)  # of all layers at once
     for k, kept in enumerate(network.kept):
-        local = Local(network.moments, network.seen[k : k + 1])
-        rho = kept * rho + (1 - kept) * network.added_cosine(k + 1, rho, local)[0]
+        rho = kept * rho + (1 - kept) * network.added_cosine(k + 1, rho, network.local.row(k))[0]
         means.append(rho.mean())
     return np.array(means)
 
 
 def limit(network: MeanField) -> Limit:
-    """The fixed point that attracts the cosine from below, as of samples that start unlike."""
-    end = np.atleast_1d(network.asymptote.log_v)[:1]
-    if end[0] == -inf:
-        return Limit()  # phi is linear there: every cosine stays what it is
-    local = Local(network.moments, network.looks_like(np.clip(end, LOWEST, HIGHEST)))
+    """The fixed point that attracts the cosine from below, as of samples that start unlike, (1,) or (N,).
 
-    def added(rho: Array) -> Array:
-        return network.added_cosine(-1, rho, local)[0]
+    Where q decays to 0 phi is linear, and every cosine stays what it is.
+    """
+    end = np.atleast_1d(network.asymptote.log_v)
+    seen = network.looks_like(np.clip(end, LOWEST, HIGHEST))
+    local = Local(network.moments, seen[None])
 
-    if np.abs(added(GRID) - GRID).max() < IDENTITY:
-        return Limit()
-    star = _first_root(added)
-    if network.law != "exponential":
-        return Limit(star)  # the branch weighs ever less: the way to it shrinks by a power
-    kept = float(network.kept[-1]) if len(network.kept) else 0.0
-    slope = kept + (1 - kept) * float(network.added_cosine(-1, np.array([star]), local)[1][0])
-    xi = -1 / log(slope) if 0 < slope < 1 - STEADY else None
+    def added(rho: Array) -> tuple[Array, Array]:
+        return network.added_cosine(-1, rho, local)
+
+    star = _smallest_root(added, np.zeros_like(end))
+    half = np.full_like(end, 0.5)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        star[np.isneginf(end) | (np.abs(added(half)[0] - half) + added(0 * half)[0] < IDENTITY)] = np.nan
+        kept = network.kept[-1] if len(network.kept) else 0.0
+        slope = kept + (1 - kept) * added(np.nan_to_num(star))[1]
+        approached = (slope > 0) & (slope < 1 - STEADY) & (network.laws == "exponential")
+        xi = np.where(approached & ~np.isnan(star), -1 / np.log(slope), np.nan)
     return Limit(star, xi)
 
 
-def _first_root(f: Callable[[Array], Array]) -> float:
-    """The smallest rho in [0, 1] with f(rho) <= rho; f rises, and f(1) = 1."""
-    below = np.flatnonzero(f(GRID) - GRID <= IDENTITY)
-    if not len(below) or below[0] == len(GRID) - 1:
-        return 1.0
-    k = int(below[0])
-    if k == 0:
-        return float(GRID[0]) if f(GRID[:1])[0] > -IDENTITY else float(f(GRID[:1])[0])
-    low, high = float(GRID[k - 1]), float(GRID[k])
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        low, high = (low, middle) if f(np.array([middle]))[0] <= middle else (middle, high)
-    return high
+def _smallest_root(f: Callable[[Array], tuple[Array, Array]], rho: Array) -> Array:
+    """The smallest rho >= 0 with f(rho) = rho: f is convex and f(1) = 1, so that Newton comes from below."""
+    for _ in range(ROUNDS):
+        image, slope = f(rho)
+        short = image - rho
+        step = np.where((short > 0) & (slope < 1), short / np.maximum(1 - slope, TINY), 0.0)
+        rho = np.clip(rho + step, 0, 1)
+    return np.where(rho > 1 - DOUBLE, 1.0, rho)

@@ -15,6 +15,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.meanfield.critical import Critical
 from gradflow.meanfield.expectations import Moments, log_or_minus_inf, tabulated
 from gradflow.meanfield.fixed_points import Asymptote
 from gradflow.meanfield.local import Local, along_layers
@@ -139,9 +140,23 @@ class MeanField:
         raise NotImplementedError
 
     @property
-    def law(self) -> str:
-        """How g goes with l: exponential (c^l), power (l^a), stretched (exp k sqrt l), bounded."""
+    def laws(self) -> Array:
+        """How g goes with l: exponential, power, stretched (exp k sqrt l) or bounded; (1,) or (N,)."""
+        return np.full(np.atleast_1d(self.log_gain[-1]).shape, self._law)
+
+    @property
+    def _law(self) -> str:
+        """The law of all networks."""
         return "exponential"
+
+    def critical(self, sigma_b: float) -> Critical:
+        """The sigma_w that makes c 1 at this sigma_b, if one does."""
+        return Critical()
+
+    @property
+    def settling(self) -> float:
+        """Layers until the law holds."""
+        return 1
 
     @cached_property
     def spectra(self) -> Array:
@@ -159,7 +174,7 @@ class MeanField:
 
     def added_cosine(self, row: int, cosine: Array, local: Local) -> tuple[Array, Array]:
         """The cosine of what W and b of a row add, of samples with this cosine below, and its slope."""
-        return self._with_bias(row, self._log_square(local.log_v)[0], *self._image(cosine, local))
+        return self._with_bias(row, self._log_square(local.log_v[0]), *self._image(cosine, local))
 
     def _with_bias(self, row: int, log_square: Array, image: Array, slope: Array) -> tuple[Array, Array]:
         """Cosine and slope behind a layer's W and b, of which b is shared by all samples."""
@@ -208,4 +223,3 @@ def own(drawn: Law | None, second: Array, fourth: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         spread: Array = fourth / second**2
     return 3 * (spread - 1) if drawn == "orthogonal" else 3 * spread - 1
-

@@ -71,10 +71,10 @@ def ratio_variance(network: MeanField, first: int) -> float:
     tilt = counts * tilt
     after = _after(tilt, passed_on)
     terms = counts * own(network.drawn, local.mu1, local.mu2)
-    terms += (after * share) ** 2 * (local.mean(of.fourth) / local.p2**2 - 1)
+    terms = terms + (after * share) ** 2 * (local.mean(of.fourth) / local.p2**2 - 1)
     terms += 2 * counts * after * share * (local.mixed / (local.p2 * local.mu1) - 1)
     if network.drawn == "orthogonal":
-        terms -= 2 * (tilt + passed_on * after) ** 2  # W keeps the norm: no fluctuation of z^2 itself
+        terms = terms - 2 * (tilt + passed_on * after) ** 2  # W keeps the norm: no fluctuation of z^2 itself
     return max(float((terms / network.units).sum()), 0.0)  # orthogonal linear: 0, but for rounding
 
 

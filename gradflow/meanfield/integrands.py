@@ -1,4 +1,4 @@
-"""What is averaged over z ~ N(mean, v): functions of (phi, z, Z) with z = mean + sqrt(v) Z, arrays of one shape.
+"""What is averaged over z = mean + sqrt(v) Z: functions of (phi, z, Z), arrays of one shape.
 
 Tilts by Z^2 and curves by Z^4 - 6 Z^2 + 3 are derivatives in v by Stein's lemma: of any f,
 d E f / dv = E f (Z^2 - 1) / (2 v) and d^2 E f / dv^2 = E f (Z^4 - 6 Z^2 + 3) / (4 v^2).
@@ -7,9 +7,6 @@ d E f / dv = E f (Z^2 - 1) / (2 v) and d^2 E f / dv^2 = E f (Z^4 - 6 Z^2 + 3) / 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
-from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -118,33 +115,12 @@ def rise_fourth(phi: Activation, z: Array, unit: Array) -> Array:
 
 def rise_slope(phi: Activation, z: Array, unit: Array) -> Array:
     """(phi - phi(0)) phi'^2."""
-    return rise(phi, z, unit) * phi.derivative(z) ** 2
+    return np.asarray(rise(phi, z, unit) * phi.derivative(z) ** 2)
 
 
 def rise_mixed(phi: Activation, z: Array, unit: Array) -> Array:
     """(phi - phi(0))^2 phi'^2."""
     return (rise(phi, z, unit) * phi.derivative(z)) ** 2
-
-
-@dataclass(frozen=True)
-class Hermite:
-    """f times the normalized Hermite polynomial He_degree(Z) / sqrt(degree!): a coefficient of f's series."""
-
-    f: Integrand
-    degree: int
-
-    def __call__(self, phi: Activation, z: Array, unit: Array) -> Array:
-        """The product at arrays of one shape."""
-        before, polynomial = np.zeros_like(unit), np.ones_like(unit)
-        for k in range(self.degree):
-            before, polynomial = polynomial, (unit * polynomial - sqrt(k) * before) / sqrt(k + 1)
-        return self.f(phi, z, unit) * polynomial
-
-
-@lru_cache(maxsize=1024)
-def hermite(f: Integrand, degree: int) -> Hermite:
-    """The coefficient's integrand, one object in a process, so that tables of it are kept."""
-    return Hermite(f, degree)
 
 
 def _curve(unit: Array) -> Array:
@@ -153,5 +129,6 @@ def _curve(unit: Array) -> Array:
 
 
 SIGNED = {  # they have no logarithm
-    value, slope, product, covariance, square_lean, slope_lean, square_curve, slope_curve, rise, rise_cube, rise_slope,
+    value, slope, product, covariance, square_lean, slope_lean, square_curve, slope_curve,
+    rise, rise_cube, rise_slope,
 }  # fmt: skip

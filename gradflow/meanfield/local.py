@@ -35,6 +35,19 @@ class Local:
     moments: Moments
     log_v: Array
     _found: dict[Integrand, Array] = field(default_factory=dict)
+    _series: dict[Integrand, Array] = field(default_factory=dict)
+
+    def row(self, k: int) -> Local:
+        """Layer k alone, with what is known of it."""
+        found = {integrand: values[k : k + 1] for integrand, values in self._found.items()}
+        series = {integrand: terms[:, k : k + 1] for integrand, terms in self._series.items()}
+        return Local(self.moments, self.log_v[k : k + 1], found, series)
+
+    def series(self, integrand: Integrand) -> Array:
+        """The Hermite series of an integrand by layer (TERMS + 1, layers, ...)."""
+        if integrand not in self._series:
+            self._series[integrand] = self.moments.series(integrand, self.log_v)
+        return self._series[integrand]
 
     def mean(self, integrand: Integrand) -> Array:
         """E of an integrand by layer."""
@@ -86,7 +99,7 @@ class Local:
         return self.mean(of.square_curve)
 
     def slope_spread(self, centred: bool) -> Array:
-        """n times the variance of the mean of phi'^2 over n units of a normalized z (of mean 0, if centred)."""
+        """n times the variance of the mean of phi'^2 over n units of a normalized z."""
         return _pinned(self.mu2 - self.mu1**2, self.slope_tilt - self.mu1, self.mean(of.slope_lean), centred)
 
     def square_spread(self, centred: bool) -> Array:

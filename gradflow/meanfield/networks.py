@@ -29,7 +29,9 @@ SHIFTED = "the constant bias is so large that it alone decides: theory's integra
 FEW_SAMPLES = f"batch norm of fewer than {SMALLEST_BATCH} samples has no mean gradient: theory has no c"
 SMALL_BATCH = f"batch norm after phi is predicted for batches of {LARGE_BATCH} or more"
 MIXED_BIASES = "batch norm after phi is predicted without random biases"
-ADDING_UP = "a constant bias adds up along a residual stream or moves what rms divides: theory has no law of it"
+ADDING_UP = (
+    "a constant bias adds up along a residual stream or moves what rms divides: theory has no law of it"
+)
 
 BY_SAMPLE: dict[tuple[bool, str | None], type[MeanField]] = {  # by residual, and the place of a norm
     (False, None): PlainField,
@@ -109,7 +111,7 @@ def _block(model: Model) -> dict[str, Any]:
 
 def _place(model: Model) -> str | None:
     """Where the norm stands; None without one."""
-    return None if normed_by(model) == "none" else model.norm and model.norm.place
+    return None if model.norm is None or normed_by(model) == "none" else model.norm.place
 
 
 def _bias(model: Model) -> float:

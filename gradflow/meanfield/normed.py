@@ -7,19 +7,23 @@ The shifts are of first order in 1 / n, derived for v = 1: eps is taken into acc
 from __future__ import annotations
 
 from functools import cached_property
+from math import sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.meanfield import integrands as of
-from gradflow.meanfield.expectations import log_or_minus_inf
+from gradflow.meanfield.critical import Critical
+from gradflow.meanfield.expectations import Moments, log_or_minus_inf
 from gradflow.meanfield.field import MeanField
 from gradflow.meanfield.fixed_points import Asymptote
 from gradflow.meanfield.local import Local
 from gradflow.meanfield.series import overlap
 
 Array = NDArray[Any]
+
+SETTLED = 3  # layers from any v to the limit
 
 
 class Normed(MeanField):
@@ -59,15 +63,17 @@ class Normed(MeanField):
         return np.asarray(-np.expm1(np.minimum(self.log_bias[1:-1] - self.log_v[1:], 0)))
 
 
-SETTLED = 3  # layers from any v to the limit
-
-
 class NormBefore(Normed):
     """z' = W phi(N(z)) + b."""
 
     def _above(self, log_v: Array, log_gain: Array, log_bias: Array) -> Array:
         passed = self._log_passed(self.looks_like(log_v))
-        return np.logaddexp(log_gain + passed, self._entering(log_bias))
+        return np.asarray(np.logaddexp(log_gain + passed, self._entering(log_bias)))
+
+    def critical(self, sigma_b: float) -> Critical:
+        """At (sigma_b / sigma_w)^2 = mu1 - p2; with no bias, c is the same for all sigma_w."""
+        excess = lever(self.moments)
+        return Critical(sigma_b / sqrt(excess)) if sigma_b > 0 and excess > 0 else Critical()
 
     def looks_like(self, log_v: Array) -> Array:
         """ln of the variance of N(z)."""
@@ -110,7 +116,7 @@ class NormAfter(Normed):
     """z' = W N(phi(z)) + b."""
 
     def _above(self, log_v: Array, log_gain: Array, log_bias: Array) -> Array:
-        return np.logaddexp(log_gain + self._log_square(log_v), self._entering(log_bias))
+        return np.asarray(np.logaddexp(log_gain + self._log_square(log_v), self._entering(log_bias)))
 
     def _factors(self, log_v: Array, log_gain: Array, log_bias: Array) -> dict[str, Array]:
         at = Local(self.moments, log_v)
@@ -142,7 +148,7 @@ class NormAfter(Normed):
         value, slope = overlap(cosine, local)
         if not self.centred:
             return value, slope
-        mean, p2 = local.mean(of.value) ** 2, local.p2
+        mean, p2 = local.mean(of.value).ravel() ** 2, local.p2.ravel()
         return (value * p2 - mean) / (p2 - mean), slope * p2 / (p2 - mean)
 
     def _log_square(self, seen: Array) -> Array:
@@ -155,8 +161,12 @@ def _about_mean(local: Local, centred: bool) -> tuple[Array, Array, Array]:
     """E f^2, E f^4 and E phi'^2 f^2 of f = phi, or of f = phi - E phi."""
     if not centred:
         return local.p2, local.mean(of.fourth), local.mixed
-    m, square, cube, fourth = (
-        local.mean(f) for f in (of.rise, of.rise_square, of.rise_cube, of.rise_fourth)
-    )
+    m, square, cube, fourth = (local.mean(f) for f in (of.rise, of.rise_square, of.rise_cube, of.rise_fourth))
     mixed = local.mean(of.rise_mixed) - 2 * m * local.mean(of.rise_slope) + m**2 * local.mu1
     return square - m**2, fourth - 4 * m * cube + 6 * m**2 * square - 3 * m**4, mixed
+
+
+def lever(moments: Moments) -> float:
+    """mu1 - p2 at q = 1: the (sigma_b / sigma_w)^2 that makes c 1 under a norm before phi, if positive."""
+    at = Local(moments, np.zeros(1))
+    return float((at.mu1 - at.p2)[0])

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.meanfield.critical import Critical, critical_point
 from gradflow.meanfield.expectations import Moments, log_or_minus_inf
 from gradflow.meanfield.field import MeanField, own
 from gradflow.meanfield.fixed_points import Asymptote, asymptote
@@ -67,11 +68,15 @@ class PlainField(MeanField):
         return asymptote(self.moments, *ends)
 
     @property
-    def law(self) -> str:
+    def laws(self) -> Array:
         """A power where q decays to 0 at chi = 1, as of tanh with sigma_b = 0."""
         end = self.asymptote
-        decays = bool(end.log_v[0] == -np.inf) and not self.moments.activation.homogeneous
-        return "power" if decays and abs(float(end.log_chi[0])) < CRITICAL else "exponential"
+        decays = np.isneginf(end.log_v) & (not self.moments.activation.homogeneous)
+        return np.where(decays & (np.abs(end.log_chi) < CRITICAL), "power", "exponential")
+
+    def critical(self, sigma_b: float) -> Critical:
+        """The attracting critical point."""
+        return critical_point(self.moments, sigma_b)
 
     @cached_property
     def spectra(self) -> Array:

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.meanfield.expectations import log_or_minus_inf
+from gradflow.meanfield.expectations import HIGHEST, log_or_minus_inf
 from gradflow.meanfield.field import MeanField, own
-from gradflow.meanfield.fixed_points import HIGHEST, Asymptote
+from gradflow.meanfield.fixed_points import Asymptote
 from gradflow.meanfield.local import Local
 from gradflow.meanfield.series import isotropic, persistence, slopes
 
@@ -29,13 +29,12 @@ class ResidualField(MeanField):
     """z' = z + s (W phi(z) + b)."""
 
     def _above(self, log_v: Array, log_gain: Array, log_bias: Array) -> Array:
-        return np.logaddexp(log_v, self._branch(self.looks_like(log_v), log_gain, log_bias))
+        return np.asarray(np.logaddexp(log_v, self._branch(self.looks_like(log_v), log_gain, log_bias)))
 
     def _branch(self, seen: Array, log_gain: Array, log_bias: Array) -> Array:
         """ln of the variance that a branch adds."""
-        return 2 * self.log_scale + np.logaddexp(
-            log_gain + self._log_passed(seen), self._entering(log_bias)
-        )
+        inner = np.logaddexp(log_gain + self._log_passed(seen), self._entering(log_bias))
+        return np.asarray(2 * self.log_scale + inner)
 
     @cached_property
     def log_factors(self) -> dict[str, Array]:
@@ -45,7 +44,10 @@ class ResidualField(MeanField):
 
     def _through(self, log_v: Array, log_gain: Array) -> dict[str, Array]:
         """The factors of the branch."""
-        return {"weights": self.log_scale + log_gain / 2, "slopes": self._log_slopes(self.looks_like(log_v)) / 2}
+        return {
+            "weights": self.log_scale + log_gain / 2,
+            "slopes": self._log_slopes(self.looks_like(log_v)) / 2,
+        }
 
     @cached_property
     def log_chi(self) -> Array:
@@ -101,8 +103,7 @@ class ResidualField(MeanField):
     def asymptote(self) -> Asymptote:
         """v grows for ever: chi is its limit, 1 where the slopes vanish there."""
         log_gain = np.atleast_1d(self.log_gain[-1])
-        end = np.full(log_gain.shape, inf)
-        log_chi = np.zeros(log_gain.shape)
+        end, log_chi = self._end, np.zeros(log_gain.shape)
         if not self.by_depth and not self._levels_off:
             far = Local(self.moments, np.full(log_gain.shape, float(HIGHEST)))
             log_b = 2 * self.log_scale + log_gain + log_or_minus_inf(far.mu1)
@@ -110,12 +111,18 @@ class ResidualField(MeanField):
         return Asymptote(end, log_chi, np.exp(log_chi))
 
     @property
+    def _end(self) -> Array:
+        """ln of the limit of v, where branches add something."""
+        last = np.atleast_1d(self.log_v[-1])
+        return np.full_like(last, inf) if self.log_scale > -inf else last
+
+    @property
     def _levels_off(self) -> bool:
         """Whether phi's slopes vanish at large v."""
         return bool(self.moments.slope_square(np.array([float(HIGHEST)]))[0] < FLAT)
 
     @property
-    def law(self) -> str:
+    def _law(self) -> str:
         """exp(k sqrt l) where the slopes vanish as q grows, else c^l."""
         if self.by_depth:
             return "bounded"
@@ -146,11 +153,11 @@ class PreNorm(ResidualField):
     @property
     def asymptote(self) -> Asymptote:
         """v grows by the same every block, so that B ~ 1 / l."""
-        shape = np.atleast_1d(self.log_gain[-1]).shape
-        return Asymptote(np.full(shape, inf), np.zeros(shape), np.ones(shape))
+        end = self._end
+        return Asymptote(end, np.zeros_like(end), np.ones_like(end))
 
     @property
-    def law(self) -> str:
+    def _law(self) -> str:
         """l^-a."""
         if self.by_depth:
             return "bounded"
@@ -165,9 +172,6 @@ class PostNorm(ResidualField):
 
     def _above(self, log_v: Array, log_gain: Array, log_bias: Array) -> Array:
         return self._stem(super()._above(log_v, log_gain, log_bias))
-
-    def _through(self, log_v: Array, log_gain: Array) -> dict[str, Array]:
-        return {"weights": self.log_scale + log_gain / 2, "slopes": self._log_back(log_v) / 2}
 
     @cached_property
     def log_sum(self) -> Array:
@@ -202,15 +206,15 @@ class PostNorm(ResidualField):
         return Asymptote(log_v, np.asarray(log_chi) * (not self.by_depth), np.zeros_like(log_v))
 
     @property
-    def law(self) -> str:
+    def _law(self) -> str:
         """c^l."""
         return "bounded" if self.by_depth else "exponential"
 
     @cached_property
     def shifts(self) -> Array:
-        """Of a delta across z (the norm's projections), kappa, and the fluctuations of the sum and its norm."""
+        """Of a delta across z, kappa, and the fluctuations of the sum and its norm."""
         at, terms = self.local, self._terms
-        b, size, y, s2 = terms["b"], terms["size"], terms["y"], terms["s2"]
+        b, size, s2 = terms["b"], terms["size"], terms["s2"]
         t, nu, layer = terms["t"], terms["y"] / terms["size"], float(self.centred)
         lost = s2 * (at.p2 * (1 - nu) * (at.w / at.p2 - 1) ** 2 + at.slope_tilt - at.w**2 / at.p2)
         lost = (lost + layer * b) / (1 + b)

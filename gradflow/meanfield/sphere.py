@@ -91,6 +91,11 @@ def _of_two(samples: int, f: Array, weight: Array, polynomials: list[Array]) -> 
     at = _gegenbauer(samples, np.array(-1 / dimension))
     total = 0.0
     for k, (polynomial, here) in enumerate(zip(polynomials, at, strict=True)):
-        count = comb(k + dimension - 1, dimension - 1) - (comb(k + dimension - 3, dimension - 1) if k > 1 else 0)
-        total += count * float(weight @ (f * polynomial)) ** 2 * float(here)
+        total += _harmonics(k, dimension) * float(weight @ (f * polynomial)) ** 2 * float(here)
     return total
+
+
+def _harmonics(degree: int, dimension: int) -> int:
+    """How many spherical harmonics there are."""
+    lower = comb(degree + dimension - 3, dimension - 1) if degree > 1 else 0
+    return comb(degree + dimension - 1, dimension - 1) - lower
