@@ -6,7 +6,7 @@ logarithms, means and shares at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from math import inf, log
 from typing import Any
 
@@ -16,15 +16,17 @@ from numpy.typing import NDArray
 from gradflow.nn.elementwise import least, most
 from gradflow.nn.memory import Memory
 from gradflow.nn.optimizers import Optimizer
+from gradflow.nn.parts.factors import array_of, in_order
 from gradflow.nn.tally import SUMS, VALUES
 
 Array = NDArray[Any]
 Recording = dict[str, NDArray[np.float64]]
 
-PER_LAYER = (
-    "log_delta_norm", "log_weight_grad_norm", "log_bias_grad_norm", "log_weight_factor", "log_slope_factor",
+NORMS = ("log_delta_norm", "log_weight_grad_norm", "log_bias_grad_norm")
+STATISTICS = (
     "q", "activation_mean", "activation_std", "saturated", "dead", "update_ratio", "zero_delta",
 )  # fmt: skip
+LATER, LATER_PER_NETWORK = ("correlation",), ("clip_share",)  # of which runs of older versions have none
 LN2 = log(2.0)
 # variance over mean square below which it is summed anew
 _LOSSY = {np.dtype(np.float32): 1e-3, np.dtype(np.float64): 1e-9}
@@ -49,6 +51,7 @@ class Recorder:
         )
         self.loss = np.empty((rows, s))
         self.log_share = np.empty((rows, s))
+        self.correlation = np.empty((rows, layers, s))
         self.work = memory.arrays["logs"]
         self.mean = np.full(b, 1 / b, memory.dtype)
         self.std: dict[tuple[int, int, int], float] = {}
@@ -61,6 +64,7 @@ class Recorder:
         self.counts[r] = tally.counts
         self.loss[r] = tally.loss
         self.log_share[r] = log_share
+        self.correlation[r] = tally.correlation if tally.correlates else np.nan
         np.log(tally.norms, out=self.work)
         np.vecdot(self.work, self.mean, out=self.logs[r])
         if tally.scaled:
@@ -111,6 +115,7 @@ class Recorder:
         log_dw = self._log_norm(rows, "dw2") - batch
         block = {
             "loss": self.loss[:rows].copy(),
+            "clip_share": np.exp(self.log_share[:rows]),
             "log_delta_norm": logs[:, : -1 : self.parts].copy(),
             "log_weight_grad_norm": log_dw,
             "log_bias_grad_norm": self._log_norm(rows, "db2") - batch,
@@ -122,6 +127,7 @@ class Recorder:
             "dead": self.counts[:rows, 1] / self.memory.shape.width,
             "update_ratio": np.exp(self._log_step(rows, log_dw) - self._log_norm(rows, "w2")),
             "zero_delta": self.zeros[:rows].copy(),
+            "correlation": self.correlation[:rows].copy(),
         }
         self._reset()
         return block
@@ -131,7 +137,7 @@ class Recorder:
         steps: Array = logs[:, :-1] - logs[:, 1:]
         factors: Recording = {}
         for j, factor in enumerate(self.memory.model.factors):
-            name = f"log_{factor}_factor"
+            name = array_of(factor)
             own = steps[:, j :: self.parts]
             factors[name] = factors[name] + own if name in factors else own
         return factors
@@ -171,7 +177,7 @@ def _deviation(a: Array) -> float:
 def first_bad_row(block: Recording) -> int | None:
     """The first row whose loss is nan or inf, or a norm nan or +inf; -inf, a zero norm, is not bad."""
     bad = ~np.isfinite(block["loss"]).all(axis=1)
-    for name in ("log_delta_norm", "log_weight_grad_norm", "log_bias_grad_norm"):
+    for name in NORMS:
         bad |= ~(block[name] < np.inf).all(axis=(1, 2))
     return int(np.argmax(bad)) if bad.any() else None
 
@@ -185,28 +191,37 @@ def reason(block: Recording, row: int) -> str:
     loss = block["loss"][row]
     if not np.isfinite(loss).all():
         return f"the loss is {'nan' if np.isnan(loss).any() else 'inf'}"
-    for name, what in (
-        ("log_delta_norm", "delta"),
-        ("log_weight_grad_norm", "weight gradient"),
-        ("log_bias_grad_norm", "bias gradient"),
-    ):
+    for name, what in zip(NORMS, ("delta", "weight gradient", "bias gradient"), strict=True):
         bad = ~(block[name][row] < np.inf).all(axis=-1)
         if bad.any():
             return f"the {what} of layer {len(bad) - int(np.argmax(bad[::-1]))} is not finite"
     return "a norm is not finite"
 
 
+def per_layer(factors: Iterable[str]) -> tuple[str, ...]:
+    """The names of the arrays by layer of networks whose parts have these factors."""
+    return (*NORMS, *map(array_of, in_order(factors)), *STATISTICS, *LATER)
+
+
 class Record:
     """Every `every`-th row of a run, the first and the last: arrays of recording.npz that are allocated once.
 
-    `allocate` makes an array of a shape, as np.empty does; memory of the pages that stay empty is not used.
+    `names` are those of its arrays by layer. `allocate` makes an array of a shape, as np.empty does; memory
+    of the pages that stay empty is not used.
     """
 
     def __init__(
-        self, steps: int, layers: int, seeds: int, every: int, allocate: Callable[[tuple[int, ...]], Array]
+        self,
+        names: Sequence[str],
+        steps: int,
+        layers: int,
+        seeds: int,
+        every: int,
+        allocate: Callable[[tuple[int, ...]], Array],
     ) -> None:
         rows = steps // every + 2
-        shapes = {"step": (rows,), "loss": (rows, seeds), **dict.fromkeys(PER_LAYER, (rows, layers, seeds))}
+        shapes: dict[str, tuple[int, ...]] = {"step": (rows,), "loss": (rows, seeds)}
+        shapes |= dict.fromkeys(names, (rows, layers, seeds)) | {"clip_share": (rows, seeds)}
         self._arrays = {name: allocate(shape) for name, shape in shapes.items()}
         self._every, self._thinned, self._rows = every, 0, 0
 

@@ -24,7 +24,7 @@ from gradflow.nn.model import Model
 from gradflow.nn.network import Network
 from gradflow.nn.optimizers import Optimizer
 from gradflow.nn.parameters import Shape
-from gradflow.recording import PER_LAYER, Record, Recorder, Recording, first_bad_row, reason
+from gradflow.recording import Record, Recorder, Recording, first_bad_row, per_layer, reason
 from gradflow.streams import Purpose, stream
 
 Array = NDArray[Any]
@@ -53,6 +53,11 @@ class Plan(Settings):
     """Everything a training run needs but the samples: `model` is one network on data of its sizes."""
 
     model: Model
+
+    @property
+    def recorded(self) -> tuple[str, ...]:
+        """The names of the arrays by layer that are recorded."""
+        return per_layer(self.model.factors)
 
 
 @dataclass(frozen=True)
@@ -128,6 +133,7 @@ class _Group:
         network, memory, evaluated = self.network, self.memory, []
         for r in range(rows):
             t = first + r
+            memory.tally.correlates = t == 0 or self.evaluator.is_due(t)
             if self.evaluator.is_due(t):
                 evaluated.append(self.evaluator.measure(self.forward))
             for seed, batches in enumerate(self.batches):
@@ -151,7 +157,8 @@ class Training:
     ) -> None:
         self.plan, self.data = plan, data
         self.outcome = Outcome()
-        self._record = Record(plan.steps, plan.model.shape.depth, plan.seeds, plan.every, allocate)
+        depth = plan.model.shape.depth
+        self._record = Record(plan.recorded, plan.steps, depth, plan.seeds, plan.every, allocate)
         self._first = 0  # row of the next block
         dtype, groups = np.dtype(plan.dtype), stacks(plan)
         shape = plan.model.sized(seeds=stack_size(plan.model)).shape
@@ -207,7 +214,8 @@ class Training:
         """The arrays of recording.npz, read-only, when training is over."""
         recording = self.recorded
         if self._first > self.plan.steps:
-            recording["update_ratio"][-1] = np.nan  # no update follows the last row
+            for name in ("update_ratio", "clip_share"):
+                recording[name][-1] = np.nan  # no update follows the last row
         for array in recording.values():
             array.setflags(write=False)
         return recording
@@ -283,9 +291,9 @@ def block_rows(shape: Shape) -> int:
     return int(max(1, min(BLOCK_ROWS, BLOCK_FLOPS // flops)))
 
 
-def record_bytes(settings: Settings, depth: int) -> int:
+def record_bytes(plan: Plan) -> int:
     """What the record and recording.npz take at most: float64 of every array, row, layer and network."""
-    steps, seeds = settings.steps, settings.seeds
-    rows, evaluations = steps // settings.every + 2, most_evaluations(steps, settings.evaluate)
+    steps, seeds, depth = plan.steps, plan.seeds, plan.model.shape.depth
+    rows, evaluations = steps // plan.every + 2, most_evaluations(steps, plan.evaluate)
     curves = evaluations * (seeds * len(OF_CLASSES) + 1)
-    return 8 * (rows * (depth * seeds * len(PER_LAYER) + seeds + 1) + curves)
+    return 8 * (rows * (depth * seeds * len(plan.recorded) + 2 * seeds + 1) + curves)

@@ -17,13 +17,14 @@ from gradflow.data import Data
 from gradflow.evaluation import EVALUATED, STEP
 from gradflow.nn.losses import Mse
 from gradflow.nn.optimizers import Adam, AdamW, Optimizer, RmsProp, Sgd
-from gradflow.recording import PER_LAYER, Recording
+from gradflow.recording import Recording, per_layer
 from gradflow.streams import Purpose, stream
 from gradflow.training import Plan
 
 Array = NDArray[Any]
 Row = dict[str, Any]
 LONG = np.longdouble
+PER_LAYER = per_layer(("weight", "slope"))
 LOGS = {name for name in PER_LAYER if name.startswith("log_")}
 COUNTS = {"saturated", "dead", "zero_delta"}
 
@@ -50,7 +51,7 @@ def train(plan: Plan, data: Data) -> dict[str, Array]:
         record = {
             name: np.array([[row[name] for row in step] for step in rows], np.float64) for name in names
         }
-    record = {name: v if name == "loss" else np.moveaxis(v, 1, 2) for name, v in record.items()}
+    record = {name: v if v.ndim == 2 else np.moveaxis(v, 1, 2) for name, v in record.items()}
     record["step"] = np.arange(len(rows), dtype=np.float64)
     return record
 
@@ -114,12 +115,16 @@ def _row(plan: Plan, data: Data, network: list[Layer], seed: int, t: int) -> Row
     x, y = (v[indices].astype(plan.dtype).astype(LONG) for v in (data.x, data.y))
     samples = [_Sample(plan, network, x[i], y[i]) for i in range(len(x))]
     row = _statistics(plan, samples) | _backward_norms(plan, samples)
+    depth = plan.model.shape.depth
+    row["correlation"] = _correlation(samples, depth) if t in (0, plan.steps) else [np.nan] * depth
     gradients = [_gradient(samples, layer) for layer in range(len(network))]
     row["log_weight_grad_norm"] = [_log_norm(w) for w, _ in gradients[: plan.model.shape.depth]]
     row["log_bias_grad_norm"] = [_log_norm(b) for _, b in gradients[: plan.model.shape.depth]]
     row["update_ratio"] = [np.nan] * plan.model.shape.depth
+    row["clip_share"] = np.nan
     if t < plan.steps and _finite(row):
         row["update_ratio"] = _update(plan, network, gradients, t + 1)[: plan.model.shape.depth]
+        row["clip_share"] = _clip_share(plan, gradients)
     return row
 
 
@@ -201,9 +206,24 @@ def _gradient(samples: list[_Sample], layer: int) -> tuple[Array, Array]:
     return w, sum(sample.deltas[layer] for sample in samples) / len(samples)
 
 
-def _update(plan: Plan, network: list[Layer], gradients: list[tuple[Array, Array]], t: int) -> list[float]:
+def _correlation(samples: list[_Sample], depth: int) -> list[float]:
+    """The mean cosine of z over pairs of samples, each pair looked at; of those that have a direction."""
+    found = []
+    for layer in range(depth):
+        z = [s.z[layer] for s in samples if s.z[layer].any()]
+        pairs = [(a, b) for i, a in enumerate(z) for b in z[:i]]
+        cosines = [(a @ b) / np.sqrt((a @ a) * (b @ b)) for a, b in pairs]
+        found.append(float(np.mean(cosines)) if cosines else np.nan)
+    return found
+
+
+def _clip_share(plan: Plan, gradients: list[tuple[Array, Array]]) -> Any:
     norm = np.sqrt(sum((w**2).sum() + (b**2).sum() for w, b in gradients))
-    share = min(1, plan.clip_norm / norm) if plan.clip_norm is not None else 1
+    return min(1, plan.clip_norm / norm) if plan.clip_norm is not None else 1
+
+
+def _update(plan: Plan, network: list[Layer], gradients: list[tuple[Array, Array]], t: int) -> list[float]:
+    share = _clip_share(plan, gradients)
     ratios = []
     for layer, (w, b) in zip(network, gradients, strict=True):
         p, g = np.vstack([layer.w, layer.b]), np.vstack([w, b]) * share
@@ -228,7 +248,7 @@ def assert_agrees(
 ) -> None:
     """Counts are equal, natural logs agree to `logs`, all else to `rel`; evaluations are not looked at."""
     rows = {name: array for name, array in measured.items() if name not in (STEP, *EVALUATED)}
-    assert set(rows) == set(expected) == {"step", "loss", *PER_LAYER}
+    assert set(rows) == set(expected) == {"step", "loss", "clip_share", *PER_LAYER}
     for name, array in rows.items():
         if name in LOGS:
             np.testing.assert_allclose(array, expected[name], rtol=0, atol=logs, err_msg=name)

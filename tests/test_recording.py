@@ -9,9 +9,10 @@ import pytest
 
 from gradflow.nn.activations import ACTIVATIONS, Linear, Sigmoid
 from gradflow.nn.initializers import Constant, Gaussian, Orthogonal
-from gradflow.recording import PER_LAYER, Record, Recording, first_bad_row
+from gradflow.recording import Record, Recording, first_bad_row
 from gradflow.training import Training, record_bytes
 from tests import small
+from tests.oracle import PER_LAYER
 
 Array = np.ndarray[Any, Any]
 
@@ -25,7 +26,7 @@ def recorded(**changes: Any) -> Recording:
 def test_all_arrays_are_float64_with_an_axis_each_for_steps_layers_and_seeds() -> None:
     record = recorded(seeds=3, depth=4, steps=5, dtype="float32")
     curves = {"loss_train": (2, 3), "r2_train": (2, 3)}  # at steps 0 and 5; nothing is held out
-    shapes = {"step": (6,), "loss": (6, 3), "eval_step": (2,), **curves}
+    shapes = {"step": (6,), "loss": (6, 3), "clip_share": (6, 3), "eval_step": (2,), **curves}
     assert set(record) == {*shapes, *PER_LAYER}
     for name, array in record.items():
         assert array.dtype == np.float64
@@ -100,13 +101,17 @@ def test_the_first_bad_row_counts() -> None:
 def rows(*steps: int) -> Recording:
     values = np.array(steps, float)
     layered = dict.fromkeys(PER_LAYER, values[:, None, None] * np.ones((1, 2, 3)))
-    return {"step": values, "loss": values[:, None] * np.ones((1, 3)), **layered}
+    return {
+        "step": values,
+        **dict.fromkeys(("loss", "clip_share"), values[:, None] * np.ones((1, 3))),
+        **layered,
+    }
 
 
 @pytest.mark.parametrize("every", [1, 2, 3, 4, 7, 20])
 @pytest.mark.parametrize("sizes", [[12], [1] * 12, [5, 5, 2], [3, 8, 1]])
 def test_a_record_keeps_every_kth_row_the_first_and_the_last(every: int, sizes: list[int]) -> None:
-    record, first = Record(11, 2, 3, every, np.empty), 0
+    record, first = Record(PER_LAYER, 11, 2, 3, every, np.empty), 0
     for size in sizes:
         record.add(rows(*range(first, first + size)))
         first += size
@@ -116,7 +121,7 @@ def test_a_record_keeps_every_kth_row_the_first_and_the_last(every: int, sizes: 
 
 
 def test_a_record_goes_on_from_what_another_had_kept() -> None:
-    record, another = Record(11, 2, 3, 4, np.empty), Record(11, 2, 3, 4, np.empty)
+    record, another = (Record(PER_LAYER, 11, 2, 3, 4, np.empty) for _ in range(2))
     record.add(rows(*range(7)))
     another.add(record.arrays)
     another.add(rows(*range(7, 12)))
@@ -129,5 +134,5 @@ def test_disk_use_is_told_before_it_is_used(steps: int, every: int) -> None:
     training = Training(plan, small.data())
     list(training)
     size = sum(array.nbytes for array in training.recording.values())
-    row = 8 * (plan.model.shape.depth * 2 * len(PER_LAYER) + 3)
-    assert size <= record_bytes(plan, plan.model.shape.depth) <= size + 2 * row
+    row = 8 * (plan.model.shape.depth * 2 * len(plan.recorded) + 5)
+    assert size <= record_bytes(plan) <= size + 2 * row

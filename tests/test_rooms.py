@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "gradflow"
 FLOORS: list[set[str]] = [  # from the ground up; rooms of one floor do not see each other, unless of one name
-    {"errors", "interrupts", "streams", "threads", "version"},
+    {"errors", "formats", "interrupts", "streams", "threads", "version"},
     {"files", "starters", "yaml_events"},
     {"yaml_file"},
     {"nn"},
@@ -75,6 +75,7 @@ def test_no_imports_go_round_in_a_circle_by_types_either() -> None:
         ("rich", {"cli", "report.terminal"}),
         ("yaml", {"yaml_file", "yaml_events"}),
         ("pydantic", {"config"}),
+        ("msgspec", {"store"}),
         ("altair", {"report"}),
         ("dask", {"sweeps"}),
         ("distributed", {"sweeps"}),

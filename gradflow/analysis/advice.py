@@ -19,7 +19,8 @@ from gradflow.analysis.rates import learning_rates
 from gradflow.analysis.scales import NAME as DATA_SCALE
 from gradflow.analysis.scales import can_standardize, far_scales, starts_far_off
 from gradflow.analysis.summary import Advice, Flow, Symptom
-from gradflow.analysis.theorist import WIDEST_SPREAD, Theorist, rounded, scale_key
+from gradflow.analysis.theorist import WIDEST_SPREAD, Theorist, rounded
+from gradflow.formats import ADDED
 from gradflow.meanfield.critical import critical_sigma_w
 from gradflow.meanfield.expectations import Moments
 from gradflow.meanfield.prediction import ROUNDING, SMALLEST_WIDTH
@@ -112,7 +113,7 @@ def _smaller(theorist: Theorist) -> Iterator[Advice]:
     if 0 < sigma_w < SMALLER * own:
         init = Gaussian(sigma_w=rounded(sigma_w))
         words = f"the outputs at step 0 are far beyond the targets: draw smaller weights, {_settings(init)}"
-        yield Advice("initialization", {"model.init": plain(init)}, None, None, torch_line(init), words)
+        yield Advice("initialization", {"model.init": plain(init)}, None, None, init.torch(), words)
 
 
 def _initialization(theorist: Theorist) -> Iterator[Advice]:
@@ -137,7 +138,7 @@ def _initialization(theorist: Theorist) -> Iterator[Advice]:
     if not theorist.is_steady(init):
         words += f"; single networks still differ by 10^{outlook.spread:.1f}: make the layers wider"
     words += _depth_looked_at(theorist)
-    yield Advice("initialization", settings, outlook.c(), None, torch_line(init), words)
+    yield Advice("initialization", settings, outlook.c(), None, init.torch(), words)
 
 
 def _wider(theorist: Theorist, init: Initializer) -> tuple[Theorist, Initializer] | None:
@@ -174,7 +175,7 @@ def _steady_init(theorist: Theorist) -> Initializer | None:
 def _schemes(theorist: Theorist) -> list[Initializer]:
     """What is tried in turn; at depths beyond the width, only what lets q settle."""
     own = theorist.config.model.init
-    schemes: list[Initializer] = [own if scale_key(own) else Gaussian(), Orthogonal()]
+    schemes: list[Initializer] = [own if own.scale_key else Gaussian(), Orthogonal()]
     schemes += [Gaussian(sigma_b=sigma_b) for sigma_b in STEADYING]
     if theorist.depth >= theorist.config.model.width:
         schemes = [scheme for scheme in schemes if theorist.settles(scheme)]
@@ -198,13 +199,13 @@ def _activation(theorist: Theorist) -> Iterator[Advice]:
 def _other_activation(theorist: Theorist) -> Iterator[Advice]:
     """tanh with weights of its own, where the slopes have all but gone and none fits the weights."""
     tanh, own = ACTIVATIONS["tanh"](), theorist.config.model.init
-    init = theorist.balanced(own if scale_key(own) else Gaussian(), tanh)
+    init = theorist.balanced(own if own.scale_key else Gaussian(), tanh)
     if init is None or theorist.config.model.activation == tanh:
         return
     outlook = theorist.expect(init, tanh)
     words = f"the slopes of tanh pass {outlook.slope:.3g} a layer with {_settings(init)}"
     settings = {"model.activation": "tanh", "model.init": plain(init)}
-    yield Advice("activation", settings, outlook.c(), None, torch_line(init), words)
+    yield Advice("activation", settings, outlook.c(), None, init.torch(), words)
 
 
 def _depth(theorist: Theorist) -> Iterator[Advice]:
@@ -224,22 +225,18 @@ def _depth(theorist: Theorist) -> Iterator[Advice]:
 
 def plain(init: Initializer) -> dict[str, Any]:
     """An init as the config writes it."""
-    return {"name": init.name, **{each.name: getattr(init, each.name) for each in fields(init)}}
+    return {"name": init.name, **_written(init)}
 
 
 def _settings(init: Initializer) -> str:
-    values = (f"{each.name} {getattr(init, each.name):.4g}" for each in fields(init))
+    values = (
+        f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in _written(init).items()
+    )
     return f"{init.name} with {', '.join(values)}"
 
 
-def torch_line(init: Initializer) -> str:
-    """The line that draws a weight `w` and a bias `b` of torch.nn.Linear the same way."""
-    if isinstance(init, Gaussian):
-        bias = f"; nn.init.normal_(b, std={init.sigma_b:.4g})" if init.sigma_b else ""
-        return f"nn.init.normal_(w, std={init.sigma_w:.4g} / w.shape[1] ** 0.5){bias}"
-    gain = f"{getattr(init, 'gain', 1.0):.4g}"
-    if init.name.startswith(("xavier", "orthogonal")):
-        return f"nn.init.{init.name}_(w, gain={gain})"
-    if init.law == "uniform":
-        return f"nn.init.uniform_(w, -{gain} * (3 / w.shape[1]) ** 0.5, {gain} * (3 / w.shape[1]) ** 0.5)"
-    return f"nn.init.normal_(w, std={gain} / w.shape[1] ** 0.5)"
+def _written(init: Initializer) -> dict[str, Any]:
+    """Its keys but those added since, while they say no more than their default."""
+    values = {each: getattr(init, each.name) for each in fields(init)}
+    return {each.name: v for each, v in values.items() if each.metadata != ADDED or v != each.default}

@@ -53,6 +53,15 @@ class Estimate:
         return copysign(NormalDist().inv_cdf(tail), t) if tail < 0.5 else 0.0
 
 
+def mean_of_known(values: Array, axis: int | None = None) -> Array:
+    """The mean without what is nan, as a factor is where a branch passes nothing; nan where all is."""
+    known = ~np.isnan(values)
+    if known.all():
+        return np.asarray(values.mean(axis=axis))
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(known, values, 0).sum(axis=axis) / known.sum(axis=axis))
+
+
 def over_networks(values: Array) -> Estimate:
     """The mean of one value per independent network (R,), with the t interval of R - 1 degrees of freedom."""
     count, mean = len(values), float(np.mean(values))

@@ -19,7 +19,8 @@ from gradflow.analysis.history import history_of, row_verdicts
 from gradflow.analysis.summary import Flow, Flows, Summary, Theory, TrainingResult
 from gradflow.analysis.underflow import edge_of, of_underflow, smallest_of
 from gradflow.analysis.weakest import weakest_symptom
-from gradflow.recording import PER_LAYER
+from gradflow.nn.parts.factors import LABELS
+from gradflow.recording import per_layer
 
 Array = NDArray[np.float64]
 
@@ -54,7 +55,7 @@ class Norms:
         """The arrays of a run's recording; nan is what nobody recorded."""
         shape = len(self.steps), len(self.layers), self.networks
         arrays = {"step": np.array(self.steps, float), "loss": np.full(shape[::2], np.nan)}
-        arrays |= {name: np.full(shape, np.nan) for name in PER_LAYER}
+        arrays |= {name: np.full(shape, np.nan) for name in per_layer(LABELS)}
         return arrays | {KINDS[kind]: logs for kind, logs in self.logs.items()}
 
     def config(self, name: str, source: str) -> dict[str, Any]:

@@ -278,38 +278,3 @@ def strict(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [strict(inner) for inner in value]
     return None if isinstance(value, float) and not isfinite(value) else value
-
-
-def summary_from(document: dict[str, Any]) -> Summary:
-    """The Summary of a document. TypeError, KeyError or ValueError if it is none."""
-    if document["format"] != FORMAT:
-        raise ValueError(f"format {document['format']}: this version reads format {FORMAT}")
-    flow = document["flow"]
-    return Summary(
-        **{key: document[key] for key in ("id", "path", "name", "status", "config")},
-        flow=Flows(flow_from(flow["initial"]), flow_from(flow["final"])),
-        theory=Theory(**document["theory"]),
-        training=TrainingResult(**document["training"]),
-        symptoms=tuple(Symptom(**symptom) for symptom in document["symptoms"]),
-        advice=tuple(Advice(**advice) for advice in document["advice"]),
-        history=history_from(document["history"]),
-        data=Samples(**document["data"]) if document["data"] else None,
-        evaluation=Evaluation(**_tuples(document["evaluation"])),
-    )
-
-
-def history_from(document: dict[str, Any]) -> History:
-    """The History of its part of a document."""
-    return History(**{**_tuples(document), "flips": tuple(Flip(**flip) for flip in document["flips"])})
-
-
-def _tuples(document: dict[str, Any]) -> dict[str, Any]:
-    """The values, lists as tuples."""
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in document.items()}
-
-
-def flow_from(document: dict[str, Any]) -> Flow:
-    """The Flow of its part of a document."""
-    profile = Profile(**{key: tuple(values) for key, values in document["profile"].items()})
-    weakest = Weakest(**found) if (found := document["weakest"]) else None
-    return Flow(**{**document, "layers": tuple(document["layers"]), "profile": profile, "weakest": weakest})

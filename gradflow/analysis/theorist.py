@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import exp, sqrt
 from typing import TYPE_CHECKING, Any
@@ -158,15 +158,8 @@ class Theorist:
 
 def scaled(init: Initializer, factor: float) -> Initializer:
     """`init` with its weights `factor` times as large, the scale rounded to six digits."""
-    key = scale_key(init)
-    assert key is not None
-    changes: dict[str, Any] = {key: rounded(getattr(init, key) * factor)}
-    return replace(init, **changes)
-
-
-def scale_key(init: Initializer) -> str | None:
-    """The key that all weights are proportional to."""
-    return next((each.name for each in fields(init) if each.name in ("gain", "sigma_w")), None)
+    assert init.scale_key is not None
+    return init.rescaled(rounded(getattr(init, init.scale_key) * factor))
 
 
 def rounded(value: float) -> float:

@@ -6,7 +6,6 @@ from math import floor, log10
 
 from gradflow.analysis.summary import Flow
 
-VERDICTS = ("vanishing", "stable", "exploding", "dead", "overflow", "undetermined")
 ROUNDING = 1e-6  # relative, of a norm in float32
 
 

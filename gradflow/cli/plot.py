@@ -21,7 +21,7 @@ SUFFIXES = (".svg", ".pdf", ".png")
 Figure = Annotated[
     str | None, typer.Option("--figure", help="flow (default), heatmap, factors, phase, depth-law, theory; "
                             "also course (c over training), loss, accuracy (or R2), squares (q by layer), "
-                            "units and map.")
+                            "correlation (mean cosine of samples by layer), units and map.")
 ]  # fmt: skip
 Across = Annotated[str | None, typer.Option("--x", metavar="KEY", help="Draw --value over this key.")]
 Up = Annotated[str | None, typer.Option("--y", metavar="KEY", help="With --x: a map over two keys.")]

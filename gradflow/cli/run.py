@@ -55,9 +55,8 @@ def computed(study: Config, runs: Path, force: bool, quiet: bool) -> Run:
     from gradflow.config.memory import size
     from gradflow.report.pages import report_text
     from gradflow.store.execute import execute
-    from gradflow.training import record_bytes
 
-    saved = f"saving about {size(record_bytes(study.settings, study.model.depth))} in {runs / study.id}"
+    saved = f"saving about {size(study.record_bytes)} in {runs / study.id}"
     with Bar(saved, study.training.steps, quiet) as bar:
         done = execute(
             study, runs, force=force, progress=bar, going_on=bar.go_on,

@@ -13,7 +13,6 @@ from gradflow.data import Data
 from gradflow.errors import Problem
 from gradflow.nn.initializers import Constant
 from gradflow.nn.losses import LOSSES
-from gradflow.training import record_bytes
 from gradflow.yaml_events import KeyPath
 
 AXES = 20  # of a sweep: two values on each are a million points
@@ -77,6 +76,6 @@ def _memory(config: Config, data: Data) -> Iterator[tuple[str, str]]:
     model = config.model
     sizes = {"seeds": config.seeds, "model.depth": model.depth, "model.width": model.width}
     key = max(sizes, key=sizes.__getitem__)
-    if 2 * record_bytes(config.settings, model.depth) > needed and config.training.steps > sizes[key]:
+    if 2 * config.record_bytes > needed and config.training.steps > sizes[key]:
         key = "training.steps"
     yield key, f"needs about {size(needed)}, this machine has {size(present)}: make it smaller"

@@ -21,7 +21,7 @@ def memory_bytes(plan: Plan) -> int:
     model, dtype = plan.model.sized(seeds=min(plan.seeds, stack_size(plan.model))), np.dtype(plan.dtype)
     kept = plan.seeds * (1 + plan.optimizer.slots) * model.shape.parameters * dtype.itemsize
     passes = layout_bytes(layout(model, dtype, plan.clip_norm is not None))
-    return kept + passes + record_bytes(plan, model.shape.depth)
+    return kept + passes + record_bytes(plan)
 
 
 def physical_memory() -> int:

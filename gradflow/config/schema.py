@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import fields, is_dataclass
 from hashlib import sha256
 from json import dumps
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -16,8 +16,8 @@ from pydantic_core import PydanticCustomError
 from gradflow.config.biases import BIASES, Bias, Zeros
 from gradflow.config.choices import AUTO, UNFIT, AutoOr, Choice, OneOf, Planned
 from gradflow.data import DATASETS, Dataset
-from gradflow.data.base import ADDED
 from gradflow.data.digits import Digits
+from gradflow.formats import ADDED
 from gradflow.nn.activations import ACTIVATIONS, Activation
 from gradflow.nn.blocks import BLOCKS
 from gradflow.nn.initializers import ALIASES, INITIALIZERS, Initializer
@@ -25,7 +25,7 @@ from gradflow.nn.losses import LOSSES
 from gradflow.nn.model import Model as Network
 from gradflow.nn.optimizers import OPTIMIZERS, Optimizer, Sgd
 from gradflow.nn.parameters import Shape
-from gradflow.training import Plan, Settings
+from gradflow.training import Plan, Settings, record_bytes
 
 SLUG = 'at most 100 letters, digits, ".", "_" and "-", a letter or a digit first'
 NOT_DIGESTED = ("name", "sweep", "analysis")  # they change what is said about a run, not the run
@@ -57,6 +57,15 @@ class Sizes(Protocol):
     def features(self) -> int: ...
     @property
     def outputs(self) -> int: ...
+
+
+class _Any(NamedTuple):
+    samples: int = 1
+    features: int = 1
+    outputs: int = 1
+
+
+_ANY = _Any()
 
 
 class Section(BaseModel):
@@ -161,6 +170,11 @@ class Config(Section):
     def plan(self, data: Sizes) -> Plan:
         """What training needs of the config and of the sizes of its data."""
         return Plan(model=self.network(data), **vars(self.settings))
+
+    @property
+    def record_bytes(self) -> int:
+        """What the record takes at most, whatever the data."""
+        return record_bytes(self.plan(_ANY))
 
     @property
     def settings(self) -> Settings:

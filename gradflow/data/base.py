@@ -22,8 +22,6 @@ Seed = Annotated[int, Ge(0), Lt(2**63)]
 TestFraction = Annotated[float, Ge(0.0), Lt(1.0)]
 
 MEMORY = 450_000_000  # bytes that loading may take: with the interpreter, a process stays below 512 MB
-# metadata of keys that format 1 began without: no part of a digest while at their default
-ADDED: dict[str, Any] = {"added": 2}
 LARGEST = 1e150  # the square of anything below is a float64, so q_0 and a squared error are finite
 
 

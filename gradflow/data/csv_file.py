@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from gradflow.data.base import ADDED, Array, Data, Dataset, Seed, TestFraction, prepare
+from gradflow.data.base import Array, Data, Dataset, Seed, TestFraction, prepare
 from gradflow.data.csv_table import Form, Table, read
 from gradflow.data.csv_targets import decode, decode_test
 from gradflow.data.files import require_unchanged
 from gradflow.data.targets import Task
 from gradflow.errors import refused
+from gradflow.formats import ADDED
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from annotated_types import Ge, Le
 
-from gradflow.data.base import ADDED, Data, Dataset, Matrix, one_hot, prepare
+from gradflow.data.base import Data, Dataset, Matrix, one_hot, prepare
 from gradflow.data.targets import Task, classes_of, decide
 from gradflow.errors import refused
+from gradflow.formats import ADDED
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradflow.data.base import (
-    ADDED,
     Array,
     Data,
     Dataset,
@@ -25,6 +24,7 @@ from gradflow.data.files import open_regular, require_unchanged
 from gradflow.data.targets import Task, classes_of, decide
 from gradflow.errors import did_you_mean, refused
 from gradflow.files.npz import Archive, Header, open_npz
+from gradflow.formats import ADDED
 
 if TYPE_CHECKING:
     from pathlib import Path

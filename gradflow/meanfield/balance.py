@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
 from math import exp, log, sqrt
 from typing import Any
 
@@ -60,25 +59,14 @@ def _first_rise(curve: Curve, points: Array, part: int) -> tuple[float, float, f
 
 def with_sigma_w(init: Initializer, sigma_w: float, fan_in: int, fan_out: int) -> Initializer | None:
     """`init` with the gain that makes Var W = sigma_w^2 / fan_in; None where the scheme has none."""
-    key = _scale_of(init)
-    return None if key is None else replace(init, **{key: _matching(init, key, sigma_w, fan_in, fan_out)})
+    return None if init.scale_key is None else init.rescaled(_matching(init, sigma_w, fan_in, fan_out))
 
 
 def gains(sigma_w: float, fan_in: int, fan_out: int) -> dict[str, float]:
     """The gain of each scheme that has one, by its YAML name, that makes Var W = sigma_w^2 / fan_in."""
-    schemes = {name: cls() for name, cls in INITIALIZERS.items() if name != "constant"}
-    return {
-        name: _matching(init, "gain", sigma_w, fan_in, fan_out)
-        for name, init in schemes.items()
-        if _scale_of(init) == "gain"
-    }
+    schemes = {name: cls() for name, cls in INITIALIZERS.items() if cls.scale_key == "gain"}
+    return {name: _matching(init, sigma_w, fan_in, fan_out) for name, init in schemes.items()}
 
 
-def _scale_of(init: Initializer) -> str | None:
-    """The field that every weight is proportional to."""
-    return next((field.name for field in fields(init) if field.name in ("sigma_w", "gain")), None)
-
-
-def _matching(init: Initializer, key: str, sigma_w: float, fan_in: int, fan_out: int) -> float:
-    unit = replace(init, **{key: 1.0})
-    return sigma_w / sqrt(fan_in * unit.variance(fan_in, fan_out))
+def _matching(init: Initializer, sigma_w: float, fan_in: int, fan_out: int) -> float:
+    return sigma_w / sqrt(fan_in * init.rescaled(1.0).variance(fan_in, fan_out))

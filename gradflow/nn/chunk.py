@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.nn import exact
+from gradflow.nn.correlation import mean_cosine
 from gradflow.nn.elementwise import Work, least, most
 from gradflow.nn.memory import Memory
 from gradflow.nn.parts.base import Span
@@ -98,6 +99,8 @@ class Chunk:
             np.vecdot(self.z_flat, self.z_flat, out=self.z2)
             if not self.range.central(self.z2):
                 self._mend_values()
+        if self.tally.correlates:
+            self.tally.correlation[self.lo : self.hi] = mean_cosine(self.span.values[0])
         for quick in self.quick:
             quick.settle_forward(record)
 

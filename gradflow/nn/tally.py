@@ -37,6 +37,8 @@ class Tally:
         self.out_norm, self.out_exponent = norms[-1], exponents[-1]  # of dLoss/d output, (S, 1, B)
         self.gradient_exponent = np.zeros((2, layers, s), np.int64)  # of dW and db
         self.scaled = False  # any exponent of the backward pass is not 0
+        self.correlates = False  # whether the next passes forward take the correlation
+        self.correlation = np.full((layers, s), np.nan)  # mean cosine of z over pairs of samples
 
     def keep(self, boundary: int, seed: int, delta: Scaled) -> None:
         """The norms of a delta that carries its exponents."""

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from gradflow.evaluation import EVALUATED, STEP
 from gradflow.files.npz import Archive, open_npz
-from gradflow.recording import PER_LAYER, Recording
+from gradflow.nn.parts.factors import factor_arrays
+from gradflow.recording import LATER, LATER_PER_NETWORK, NORMS, STATISTICS, Recording
 from gradflow.store.info import ArrayInfo
 from gradflow.store.reading import damaged, open_file
 from gradflow.store.spool import forget
@@ -75,8 +76,12 @@ def _read(archive: Archive, name: str, declared: ArrayInfo, path: Path) -> NDArr
 
 def _require_layout(path: Path, shapes: dict[str, tuple[int, ...]]) -> None:
     """Refuse a run.json whose arrays are not those of a run: steps x layers x networks, none of them 0."""
-    steps, layers, seeds = (*shapes.get(PER_LAYER[0], ()), 0, 0, 0)[:3]
-    expected = {"step": (steps,), "loss": (steps, seeds), **dict.fromkeys(PER_LAYER, (steps, layers, seeds))}
+    steps, layers, seeds = (*shapes.get(NORMS[0], ()), 0, 0, 0)[:3]
+    expected = {"step": (steps,), "loss": (steps, seeds)}
+    later = [name for name in LATER if name in shapes]
+    names = (*NORMS, *factor_arrays(shapes).values(), *STATISTICS, *later)
+    expected |= dict.fromkeys(names, (steps, layers, seeds))
+    expected |= {name: (steps, seeds) for name in LATER_PER_NETWORK if name in shapes}
     curves = {name: shape for name, shape in shapes.items() if name in (STEP, *EVALUATED)}
     if curves:
         evaluations = (*curves.get(STEP, ()), 0)[0]

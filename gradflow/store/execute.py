@@ -17,7 +17,6 @@ from gradflow.store.save import config_text, finished_at, publish, publish_copy
 from gradflow.store.spool import is_large, room
 from gradflow.store.train import train, versions
 from gradflow.store.writing import remove
-from gradflow.training import record_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +63,7 @@ def execute(
             config,
             progress=progress,
             checkpoint=checkpoint,
-            allocate=room(claimed.partial, record_bytes(config.settings, config.model.depth)),
+            allocate=room(claimed.partial, config.record_bytes),
             going_on=going_on,
         )
         return publish(claimed, config, result, render)
@@ -101,7 +100,7 @@ def find(config: Config, runs: Path) -> Run | None:
 
 def _require_disk(config: Config, runs: Path) -> None:
     """Refuse to start what could not be saved."""
-    record, free = record_bytes(config.settings, config.model.depth), shutil.disk_usage(runs).free
+    record, free = config.record_bytes, shutil.disk_usage(runs).free
     needed = record * (1 + is_large(record))  # a large one stands in files when it is saved
     if needed > free:
         message = (

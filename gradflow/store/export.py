@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from io import BytesIO
 from json import dumps
-from math import isfinite
+from math import isfinite, prod
 from pathlib import Path
 from struct import pack
 from typing import Any
@@ -24,7 +24,8 @@ from gradflow.analysis.differences import Flat, split
 from gradflow.analysis.summary import strict
 from gradflow.errors import InputError, MissingExtra, Problem
 from gradflow.evaluation import EVALUATED, STEP
-from gradflow.recording import PER_LAYER
+from gradflow.nn.parts.factors import factors_of
+from gradflow.recording import LATER_PER_NETWORK, per_layer
 from gradflow.store.info import instant
 from gradflow.store.output import write_output
 from gradflow.store.run import Run
@@ -50,9 +51,10 @@ def layers_table(runs: Sequence[Run], rows: str) -> Columns:
     recorded = [run for run in runs if run.recording]
     configs = [row_of(run.summary).config for run in recorded]
     keys = [key for key in split(configs)[1] if key not in OWN]  # seed is that of the network
-    parts = [_layers(run, rows, {key: config.get(key) for key in keys})
+    names = per_layer(factors_of(name for run in recorded for name in run.recording))
+    parts = [_layers(run, rows, {key: config.get(key) for key in keys}, names)
              for run, config in zip(recorded, configs, strict=True)]  # fmt: skip
-    return _stacked(parts, (*OWN, *keys, *PER_LAYER))
+    return _stacked(parts, (*OWN, *keys, *names, *LATER_PER_NETWORK))
 
 
 def evaluations_table(runs: Sequence[Run]) -> Columns:
@@ -82,7 +84,8 @@ def _stacked(parts: Sequence[dict[str, NDArray[Any]]], names: Sequence[str]) -> 
     return {name: np.concatenate([part[name] for part in parts]) if parts else [] for name in names}
 
 
-def _layers(run: Run, rows: str, told: Flat) -> dict[str, NDArray[Any]]:
+def _layers(run: Run, rows: str, told: Flat, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """An array that a run has not, as of another block, is nan; one by network is alike in all layers."""
     recording = run.recording
     count, layers, seeds = recording["log_delta_norm"].shape
     kept = chosen(count, rows)
@@ -95,8 +98,16 @@ def _layers(run: Run, rows: str, told: Flat) -> dict[str, NDArray[Any]]:
         "seed": seed + int(run.summary.config.get("seed", 0)),
         "layer": layer + 1,
         **{key: _repeated(value, row.size) for key, value in told.items()},
-        **{name: recording[name][kept].transpose(0, 2, 1).reshape(-1) for name in PER_LAYER},
+        **{name: _column(recording.get(name), kept, shape) for name in (*names, *LATER_PER_NETWORK)},
     }
+
+
+def _column(array: NDArray[Any] | None, rows: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """An array (steps, layers, seeds) or (steps, seeds) at some rows, as values by row, seed and layer."""
+    if array is None:
+        return np.full(prod(shape), np.nan)
+    values = array[rows].transpose(0, 2, 1) if array.ndim == len(shape) else array[rows][..., None]
+    return np.broadcast_to(values, shape).reshape(-1)
 
 
 def _repeated(value: Any, times: int) -> NDArray[Any]:

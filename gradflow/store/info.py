@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
-from gradflow.store.conform import checker
+from msgspec import Meta
+from msgspec.json import Decoder
+
 from gradflow.store.names import DIGEST, FORMAT, RUN, is_id
 from gradflow.store.reading import damaged, parse_json, read_bytes
+from gradflow.store.typed import MOST, UNREADABLE, Whole
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from gradflow.errors import RunError
 
 Status = Literal["completed", "diverged", "failed"]
 
@@ -29,13 +34,13 @@ class Versions(TypedDict):
     gradflow: str
     numpy: str
     blas: str
-    threads: int
+    threads: Whole
 
 
 class ArrayInfo(TypedDict):
     """Shape and sha256 (of the bytes, little-endian float64 in C order) of an array of recording.npz."""
 
-    shape: list[int]
+    shape: list[Whole]
     sha256: str
 
 
@@ -43,7 +48,7 @@ class OutcomeInfo(TypedDict):
     """How training ended."""
 
     accuracy_final: float | None
-    diverged_step: int | None
+    diverged_step: Whole | None
     diverged_reason: str | None
 
 
@@ -52,7 +57,7 @@ class _Later(TypedDict, total=False):
     q_y: float | None
     task: Literal["classification", "regression"]
     standardize: bool | None
-    samples_test: int
+    samples_test: Whole
 
 
 class DataInfo(_Later):
@@ -63,9 +68,9 @@ class DataInfo(_Later):
     and `samples_test`, the number held out.
     """
 
-    samples: int
-    features: int
-    outputs: int
+    samples: Whole
+    features: Whole
+    outputs: Whole
     q_0: float
     sha256: str | None
 
@@ -73,18 +78,18 @@ class DataInfo(_Later):
 class EvaluationInfo(TypedDict):
     """What was evaluated: every so many steps, on how many samples of each part; see `Evaluated`."""
 
-    every: int
-    samples_train: int
-    samples_test: int
-    of_train: int
-    of_test: int
+    every: Whole
+    samples_train: Whole
+    samples_test: Whole
+    of_train: Whole
+    of_test: Whole
     majority_train: float | None
     majority_test: float | None
     chance: float | None
 
 
 class _Model(TypedDict):
-    depth: int
+    depth: Whole
 
 
 class _Ordered(TypedDict, total=False):
@@ -101,7 +106,7 @@ class _Norms(_Ordered):
 
 
 class _Training(TypedDict):
-    steps: int
+    steps: Whole
 
 
 class _Analysis(TypedDict):
@@ -112,7 +117,7 @@ class Recorded(TypedDict):
     """What is known of norms recorded elsewhere, in the place of a config."""
 
     name: str
-    seeds: int
+    seeds: Whole
     model: _Model
     data: _Norms
     training: _Training
@@ -130,16 +135,19 @@ class Info(_Optional):
     `evaluation` is missing where nothing was evaluated, as from runs of older versions.
     """
 
-    format: int
+    format: Literal[1]
     id: str
     digest: str
     status: Status
     reason: str | None
     times: Times
     versions: Versions
-    arrays: dict[str, ArrayInfo]
+    arrays: Annotated[dict[str, ArrayInfo], Meta(max_length=MOST)]
     outcome: OutcomeInfo
     data: DataInfo | None
+
+
+_DECODER = Decoder(Info)
 
 
 def load_info(folder: Path) -> Info:
@@ -149,14 +157,21 @@ def load_info(folder: Path) -> Info:
 
 def parse_info(content: bytes, path: Path) -> Info:
     """As `load_info`, of what was read from a run.json."""
-    info = parse_json(content, path)
-    if isinstance(info, dict) and info.get("format", FORMAT) != FORMAT:
-        remedy = f"this version of gradflow reads format {FORMAT}"
-        raise damaged(path, f"is of format {str(info['format'])[:20]!r}", remedy)
-    if not checker(Info)(info) or not _is_sound(info):
+    try:
+        info = _DECODER.decode(content)
+    except UNREADABLE:
+        raise _refused(parse_json(content, path), path) from None
+    if not _is_sound(info):
         raise damaged(path, "is damaged")
-    found: Info = info
-    return found
+    return info
+
+
+def _refused(document: Any, path: Path) -> RunError:
+    """What is wrong with a document that has not the form of an Info."""
+    if isinstance(document, dict) and document.get("format", FORMAT) != FORMAT:
+        remedy = f"this version of gradflow reads format {FORMAT}"
+        return damaged(path, f"is of format {str(document['format'])[:20]!r}", remedy)
+    return damaged(path, "is damaged")
 
 
 def now() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 CONFIG = "config.yaml"
 RECORDING = "recording.npz"
@@ -13,7 +14,7 @@ OWN = (CONFIG, RECORDING, SUMMARY, REPORT, RUN)  # all that gradflow writes into
 SWEEP = "sweep.json"  # of a sweep's directory
 PARTIAL = ".partial"  # what is not finished: ID-PID, ID-old, ID-checkpoint and ID.lock
 
-FORMAT = 1
+FORMAT: Final = 1
 LARGEST = 16_000_000  # bytes of a JSON document
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}-[0-9a-f]{8}")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from msgspec import json
 
 from gradflow.errors import Problem, RunError
 from gradflow.files.regular import NotRegular, open_regular, read_regular, wrong_with
 from gradflow.store.names import AGAIN, LARGEST
+from gradflow.store.typed import UNREADABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -36,16 +38,16 @@ def read_bytes(path: Path, largest: int = LARGEST) -> bytes:
     return content
 
 
-def read_json(path: Path, prepare: Callable[[str], str] = str) -> Any:
-    """The value of a strict JSON document in UTF-8, after `prepare` of its text."""
-    return parse_json(read_bytes(path), path, prepare)
+def read_json(path: Path) -> Any:
+    """The value of a strict JSON document in UTF-8."""
+    return parse_json(read_bytes(path), path)
 
 
-def parse_json(content: bytes, path: Path, prepare: Callable[[str], str] = str) -> Any:
+def parse_json(content: bytes, path: Path) -> Any:
     """As `read_json`, of what was read from a path."""
     try:
-        return _DECODER.decode(prepare(content.decode("utf-8")))
-    except (ValueError, RecursionError):
+        return json.decode(content)
+    except UNREADABLE:
         raise damaged(path, "is not a JSON document") from None
 
 
@@ -59,10 +61,3 @@ def _told(path: Path) -> Iterator[None]:
         raise damaged(path, "is not a regular file") from None
     except OSError as error:
         raise damaged(path, wrong_with(path, error)) from None
-
-
-def _not_strict(constant: str) -> NoReturn:
-    raise ValueError(constant)
-
-
-_DECODER = json.JSONDecoder(parse_constant=_not_strict)

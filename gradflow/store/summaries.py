@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from gradflow.errors import RunError
-from gradflow.store.conform import checker
-from gradflow.store.names import FORMAT, SUMMARY
-from gradflow.store.reading import parse_json
+from msgspec import convert
+from msgspec.json import Decoder
+
 from gradflow.store.seal import read_sealed
+from gradflow.store.typed import UNREADABLE, Factor, Whole, conforms, is_bounded, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from gradflow.analysis.summary import Summary
+    from gradflow.analysis.summary import Flow, Summary
     from gradflow.config import Config
     from gradflow.recording import Recording
     from gradflow.store.info import Info
 
-FACTORS = ("c", "c_low", "c_high", "c_finite_width")
-OTHER_FACTORS = ("weight_factor", "slope_factor", "c_asymptotic")  # of which a row needs none
-VERDICTS = ("vanishing", "stable", "exploding", "dead", "overflow", "undetermined")
-
-# a summary.json is numbers by layer and by step, for the most part; inside a text a quote is escaped, so that
-# neither of these can stand there
-_PROFILE, _DELTA, _AFTER = '"profile": {', '"log10_delta": [', ', "advice": ['
+Verdict = Literal["vanishing", "stable", "exploding", "dead", "overflow", "undetermined"]
+FACTORS = ("c", "c_low", "c_high", "c_finite_width", "weight_factor", "slope_factor", "c_asymptotic")
 
 
 class _Profile(TypedDict):
@@ -33,19 +28,19 @@ class _Profile(TypedDict):
 
 
 class _Final(TypedDict):
-    networks: int | None
-    dead_networks: int | None
+    networks: Whole | None
+    dead_networks: Whole | None
     saturated: float | None
-    c: float | None
-    c_low: float | None
-    c_high: float | None
+    c: Factor
+    c_low: Factor
+    c_high: Factor
     log10_ratio: float | None
-    verdict: str
+    verdict: Verdict
 
 
 class _Initial(_Final):
     borderline: bool
-    transitions: int
+    transitions: Whole
     profile: _Profile
 
 
@@ -55,8 +50,8 @@ class _Flows(TypedDict):
 
 
 class _Theory(TypedDict):
-    c: float | None
-    c_finite_width: float | None
+    c: Factor
+    c_finite_width: Factor
     log10_ratio: float | None
     sigmas: float | None
 
@@ -66,13 +61,13 @@ class _Training(TypedDict):
     loss_final_low: float | None
     loss_final_high: float | None
     accuracy_final: float | None
-    diverged_step: int | None
+    diverged_step: Whole | None
     loss_test_final: float | None
     accuracy_train_final: float | None
     r2_train_final: float | None
     r2_test_final: float | None
     minibatch_loss_final: float | None
-    evaluations: int
+    evaluations: Whole
     majority: float | None
 
 
@@ -81,8 +76,8 @@ class _Named(TypedDict):
 
 
 class _Network(TypedDict):
-    depth: int
-    width: int
+    depth: Whole
+    width: Whole
     activation: _Named
     init: _Named
     bias: _Named
@@ -90,8 +85,8 @@ class _Network(TypedDict):
 
 
 class _Taught(TypedDict):
-    steps: int
-    batch_size: int
+    steps: Whole
+    batch_size: Whole
     loss: str
     optimizer: _Named
     dtype: str
@@ -104,8 +99,8 @@ class _Limits(TypedDict):
 class _Study(TypedDict):
     """What reports take from a config; to read the whole of one would take the libraries that compute."""
 
-    seed: int
-    seeds: int
+    seed: Whole
+    seeds: Whole
     model: _Network
     data: _Named
     training: _Taught
@@ -115,6 +110,7 @@ class _Study(TypedDict):
 class Brief(TypedDict):
     """What a row of a comparison needs of a summary.json."""
 
+    format: Literal[1]
     id: str
     path: str
     name: str
@@ -126,88 +122,72 @@ class Brief(TypedDict):
     symptoms: list[_Named]
 
 
+_BRIEF = Decoder(Brief)
+
+
 def load_summary(folder: Path, info: Info, stamp: str = "") -> Summary | None:
     """What summary.json holds; None if it is missing, damaged, unsealed, of another format or another run's.
 
     `stamp` is that of the run.json that gave `info`. RunError if it was sealed with another one.
     """
-    from gradflow.analysis.summary import Summary, summary_from  # comparisons do without
+    from gradflow.analysis.summary import Summary  # comparisons do without
 
-    document = _load(folder, info, stamp, Summary, str)
-    if document is None or not _is_sound(document, info):
+    content = read_sealed(folder, stamp)
+    if content is None or _brief(content, info) is None:
         return None
-    return summary_from({"format": FORMAT, **document})
+    try:
+        summary = convert(whole(Summary).decode(content), Summary, from_attributes=True)
+    except UNREADABLE:
+        return None
+    return summary if _is_sound(summary, info) else None
 
 
 def load_brief(folder: Path, info: Info, stamp: str = "") -> Brief | None:
     """As `load_summary`, of what a row needs alone: several times as fast."""
-    brief: Brief | None = _load(folder, info, stamp, Brief, _shortened)
-    return brief
-
-
-def _load(folder: Path, info: Info, stamp: str, hint: Any, prepare: Callable[[str], str]) -> Any:
     content = read_sealed(folder, stamp)
+    return None if content is None else _brief(content, info)
+
+
+def _brief(content: bytes, info: Info) -> Brief | None:
     try:
-        document: Any = content and parse_json(content, folder / SUMMARY, prepare)
-    except RunError:
+        brief = _BRIEF.decode(content)
+    except UNREADABLE:
         return None
-    if not isinstance(document, dict) or document.pop("format", None) != FORMAT:
-        return None
-    if not checker(hint)(document) or not _are_factors(document, FACTORS):
-        return None
-    verdicts = {document["flow"][row]["verdict"] for row in ("initial", "final")}
-    of_this_run = (document["id"], document["status"]) == (info["id"], info["status"])
-    return document if of_this_run and verdicts <= {*VERDICTS} else None
+    of_this_run = (brief["id"], brief["status"]) == (info["id"], info["status"])
+    return brief if of_this_run and is_bounded(brief["config"]) else None
 
 
-def _are_factors(document: dict[str, Any], names: Sequence[str]) -> bool:
-    """Whether no factor between norms is negative."""
-    parts = (*document["flow"].values(), document["theory"])
-    return all((part.get(name) or 0) >= 0 for part in parts for name in names)
-
-
-def _is_sound(document: dict[str, Any], info: Info) -> bool:
+def _is_sound(summary: Summary, info: Info) -> bool:
     """What types do not say: its config is one, tables are even, a c has its first and last layer, all stand
-    in the network, and no c of the history is negative."""
-    config = document["config"]
-    known = config == info["recorded"] if "recorded" in info else checker(_Study)(config)
-    history = {name: column for name, column in document["history"].items() if name != "flips"}
-    flows = [*document["flow"].values()]
-    tables = [history, *(flow["profile"] for flow in flows)]
-    fitted = all(flow["c"] is None or len(flow["layers"]) == 2 for flow in flows)
+    in the network, and no factor between norms is negative."""
+    config, flows = summary.config, (summary.flow.initial, summary.flow.final)
+    known = config == info["recorded"] if "recorded" in info else conforms(config, _Study)
+    history = {name: column for name, column in vars(summary.history).items() if name != "flips"}
+    tables = [history, *(vars(flow.profile) for flow in flows)]
+    fitted = all(flow.c is None or len(flow.layers) == 2 for flow in flows)
     even = all(len(set(map(len, table.values()))) == 1 for table in tables)
-    positive = _are_factors(document, OTHER_FACTORS) and _is_history(history)
-    curves = _are_curves(document["evaluation"])
-    return known and fitted and even and positive and curves and _is_in_the_network(flows, config)
+    bounded = all(is_bounded(advice.set) for advice in summary.advice)
+    positive = not _has_negative(summary)
+    curves = _are_curves(vars(summary.evaluation))
+    return known and fitted and even and bounded and positive and curves and _is_in_the_network(flows, config)
 
 
-def _is_in_the_network(flows: list[dict[str, Any]], config: dict[str, Any]) -> bool:
-    layers = [layer for flow in flows for layer in (*flow["layers"], *flow["profile"]["layers"])]
+def _has_negative(summary: Summary) -> bool:
+    parts = (*vars(summary.flow).values(), summary.theory)
+    history = summary.history
+    factors = [getattr(part, name, None) for part in parts for name in FACTORS]
+    return any(c is not None and c < 0 for c in (*factors, *history.c, *history.c_low, *history.c_high))
+
+
+def _is_in_the_network(flows: Sequence[Flow], config: dict[str, Any]) -> bool:
+    layers = [layer for flow in flows for layer in (*flow.layers, *flow.profile.layers)]
     return not layers or 1 <= min(layers) <= max(layers) <= config["model"]["depth"]
-
-
-def _is_history(columns: dict[str, list[float | None]]) -> bool:
-    return (
-        min((c for name in ("c", "c_low", "c_high") for c in columns[name] if c is not None), default=0) >= 0
-    )
 
 
 def _are_curves(evaluation: dict[str, Any]) -> bool:
     """Whether each curve has a value for every step, or there is none."""
-    curves = [column for column in evaluation.values() if isinstance(column, list)]
+    curves = [column for column in evaluation.values() if isinstance(column, tuple)]
     return all(len(column) in (0, len(evaluation["steps"])) for column in curves)
-
-
-def _shortened(text: str) -> str:
-    """A summary.json up to its symptoms, and of its two profiles log10_delta of the first alone."""
-    head, after, _ = text.partition(_AFTER)
-    before, *profiles = head.split(_PROFILE)
-    if not after or len(profiles) != 2:
-        return text
-    (first, _, between), (_, _, rest) = (profile.partition("}") for profile in profiles)
-    delta = first.partition(_DELTA)[2].partition("]")[0]
-    kept = f"{_DELTA}{delta}]" if delta else first
-    return f"{before}{_PROFILE}{kept}}}{between}{_PROFILE}}}{rest}}}"
 
 
 def build_summary(path: Path, config: Config, recording: Recording, info: Info) -> Summary:

@@ -200,7 +200,7 @@ def _points(
 def _cost(config: Config, data: Data) -> Cost:
     plan = config.plan(data)
     shape = plan.model.shape
-    return Cost(shape.parameters, memory_bytes(plan), plan.steps, record_bytes(plan, shape.depth))
+    return Cost(shape.parameters, memory_bytes(plan), plan.steps, record_bytes(plan))
 
 
 def _require_distinct(points: Sequence[Point]) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import convert
 from numpy.typing import NDArray
 
 from gradflow.analysis.flow import fit_flow
 from gradflow.analysis.outside import Norms, summarize_outside
-from gradflow.analysis.summary import Flow, Weakest, flow_from, strict
+from gradflow.analysis.summary import Flow, Weakest, strict
 from gradflow.analysis.weakest import FEWEST, bound, standing_out, weakest_symptom
 from gradflow.config import parse_config
 from gradflow.starters import is_script, starter_names, starter_text
@@ -225,4 +226,4 @@ def test_the_symptom_is_that_of_the_first_flow_that_has_one() -> None:
 
 def test_a_document_brings_it_back() -> None:
     for flow in (fitted(walk(40, 3, l31=0.004)), fitted(walk(40, 3))):
-        assert flow_from(strict(asdict(flow))) == flow
+        assert convert(strict(asdict(flow)), Flow) == flow

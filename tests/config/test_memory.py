@@ -41,7 +41,7 @@ def test_the_record_of_every_kept_row_counts(every: int) -> None:
         found = config(f"steps={steps}", f"every={every}")
         return memory_bytes(found.plan(found.data.load(Path())))
 
-    row = 8 * (4 * (50 * 12 + 1) + 1)  # four networks: twelve quantities a layer, and the loss; the step
+    row = 8 * (4 * (50 * 13 + 2) + 1)  # four networks: 13 quantities a layer, loss, clip share; the step
     evaluation = 8 * (4 * 4 + 1)  # loss and accuracy on training and on held-out samples; the step
     assert needed(1000) - needed(0) == 1000 / every * row + 1000 / 20 * evaluation
 

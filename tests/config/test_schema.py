@@ -11,7 +11,7 @@ import pytest
 from gradflow.config import Config, config_from_plain, parse_config
 from gradflow.config.keys import CHOICES
 from gradflow.config.schema import Record
-from gradflow.data.base import ADDED
+from gradflow.formats import ADDED
 from gradflow.nn.activations import Tanh
 from gradflow.nn.initializers import XavierNormal
 from gradflow.nn.losses import Mse

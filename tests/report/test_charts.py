@@ -53,7 +53,8 @@ def summaries(runs: Sequence[Run]) -> list[Summary]:
 
 def test_a_run_has_every_chart_with_a_title(healthy: Run) -> None:
     charts = {name: document(chart) for name, chart in run_charts(healthy).items()}
-    assert {*charts} == {"flow", "heatmap", "factors", "course", "loss", "accuracy", "squares", "units"}
+    expected = {"flow", "heatmap", "factors", "course", "loss", "accuracy", "squares", "correlation", "units"}
+    assert {*charts} == expected
     assert all(spec["usermeta"]["title"] for spec in charts.values())
 
 

@@ -215,7 +215,7 @@ def test_a_forged_run_json_is_one_line(folder: Path, keys: list[str], value: Any
 def test_infinite_numbers_are_refused(folder: Path) -> None:
     text = (folder / "run.json").read_text()
     (folder / "run.json").write_text(text.replace('"q_0": ', '"q_0": 1e999, "was": '))
-    assert refusal(folder).startswith("RUN/run.json: is damaged")
+    assert refusal(folder).startswith("RUN/run.json: is not a JSON document")
 
 
 def test_a_run_of_before_the_data_was_described_says_the_same(folder: Path) -> None:

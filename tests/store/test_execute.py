@@ -8,13 +8,13 @@ import pytest
 
 from gradflow.config import load_config
 from gradflow.errors import InputError, RunError
-from gradflow.recording import PER_LAYER
 from gradflow.store import Run, open_run
 from gradflow.store import execute as execute_module
 from gradflow.store.execute import execute, find
 from gradflow.store.save import copy, save
 from gradflow.store.train import failed, train
 from gradflow.training import Progress, Training
+from tests.oracle import PER_LAYER
 from tests.store.small import names, small
 
 FILES = ["config.yaml", "recording.npz", "report.md", "run.json", "summary.json"]
@@ -54,7 +54,7 @@ def test_run_json_says_what_made_the_run_and_what_it_holds(runs: Path) -> None:
     assert list(info["versions"]) == ["gradflow", "numpy", "blas", "threads"]
     assert info["versions"]["numpy"] == np.__version__
     curves = {"eval_step", "loss_train", "accuracy_train"}
-    assert info["arrays"].keys() == {"step", "loss", *PER_LAYER, *curves}
+    assert info["arrays"].keys() == {"step", "loss", "clip_share", *PER_LAYER, *curves}
     assert (info["evaluation"]["every"], info["evaluation"]["samples_train"]) == (20, 32)
     assert info["arrays"]["q"]["shape"] == [7, 3, 2]
     assert info["outcome"].keys() == {"accuracy_final", "diverged_step", "diverged_reason"}
@@ -223,7 +223,7 @@ def test_a_recording_larger_than_the_disk_is_refused_before_training(
     runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(execute_module, "train", no_training)
-    monkeypatch.setattr("gradflow.store.execute.record_bytes", lambda settings, depth: 10**18)
+    monkeypatch.setattr("gradflow.config.schema.record_bytes", lambda plan: 10**18)
     with pytest.raises(RunError, match=r"needs 2\.0 EB and .* are free: free some space, or set recording"):
         execute(small(), runs)
     assert names(runs) == []

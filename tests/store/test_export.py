@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 from gradflow.errors import InputError, MissingExtra
-from gradflow.recording import PER_LAYER
 from gradflow.report.csv_text import csv_text
 from gradflow.store import Run
 from gradflow.store.execute import execute
@@ -25,6 +24,7 @@ from gradflow.store.export import (
     runs_table,
     write_tensorboard,
 )
+from tests.oracle import PER_LAYER
 from tests.store.small import small
 
 
@@ -53,7 +53,7 @@ def assert_layers_are_the_recording(table: "pd.DataFrame", runs: list[Run], rows
 )
 def test_pandas_reads_the_layers_of_the_chosen_rows(runs: list[Run], rows: str, kept: list[int]) -> None:
     table = frame(layers_table(runs, rows))
-    assert list(table.columns) == ["run", "row", "step", "seed", "layer", *PER_LAYER]
+    assert list(table.columns) == ["run", "row", "step", "seed", "layer", *PER_LAYER, "clip_share"]
     assert sorted(set(table["row"])) == kept
     assert sorted(set(table["layer"])) == [1, 2, 3]
     assert_layers_are_the_recording(table, runs, kept)

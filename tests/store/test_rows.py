@@ -11,7 +11,6 @@ from gradflow.errors import InputError
 from gradflow.store import Entry, Run, open_run, scan
 from gradflow.store.execute import execute
 from gradflow.store.rows import read_row, read_rows, rows_of
-from gradflow.store.summaries import _shortened
 from tests.store.seals import document_of, seal
 from tests.store.small import small
 
@@ -93,12 +92,6 @@ def test_a_row_of_a_forged_summary_is_that_of_the_recording(run: Run, keys: list
     place[keys[-1]] = value
     seal(run.path, document)
     assert read_row(open_run(run.path)) == expected
-
-
-def test_a_row_is_made_of_less_than_half_of_a_deep_networks_summary(tmp_path: Path) -> None:
-    found = execute(small("depth=200"), tmp_path)
-    text = (found.path / "summary.json").read_text()
-    assert len(_shortened(text)) < len(text) / 2
 
 
 def test_a_damaged_run_is_one_problem_and_the_others_are_read(run: Run, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ SATURATED = 0.05  # a unit is saturated on a sample when its slope is below this
 class Activate(Part):
     """a = phi(z), delta_z = phi'(z) delta_a, unit by unit."""
 
-    factor = "slope"
+    factor, label = "slope", "slopes"
     phi: Activation
 
     @property

@@ -25,6 +25,7 @@ class Part:
     """
 
     factor: ClassVar[str]  # the name of ||delta_x|| / ||delta_y|| in the record
+    label: ClassVar[str]  # the same as pages and documents call it
     lossy: ClassVar[bool] = False  # the quick form may lose digits where little of a delta is left
     flat: ClassVar[bool] = False  # a delta of 0 may be left of one that is not
     homogeneous: ClassVar[bool] = True  # value(2^k x) = 2^k value(x), biases scaled too

@@ -17,7 +17,7 @@ class Dense(Part):
     Where x carries an exponent e, that row is 2^-e, so that one product still serves.
     """
 
-    factor = "weight"
+    factor, label = "weight", "weights"
     units: int
 
     def value(self, p: Array, x: Array) -> Array:

@@ -24,6 +24,7 @@ OF_RUNS: dict[str, Callable[[Sequence[Study]], Drawn | None]] = {
     "loss": training.loss,
     "accuracy": training.accuracy,
     "squares": layers.squares,
+    "correlation": layers.correlation,
     "units": layers.units,
 }
 OF_SWEEPS: dict[str, Callable[[Sequence[Run]], Drawn | None]] = {

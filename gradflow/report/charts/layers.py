@@ -10,6 +10,8 @@ import altair as alt
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.analysis.intervals import mean_of_known
+from gradflow.nn.parts.factors import factor_arrays
 from gradflow.report.charts.base import (
     BEYOND,
     DASH,
@@ -67,10 +69,7 @@ def _decades(logs: Array) -> Array:
 
 NORM = Quantity("log_delta_norm", "log10 ||delta||", scaled=_decades, form=LOG10)
 SQUARE = Quantity("q", "log10 q", scaled=np.log10, form=LOG10)
-FACTORS = (
-    Quantity("log_weight_factor", "factor", "weights", shown=np.exp, factor=True, last=False),
-    Quantity("log_slope_factor", "factor", "slopes", shown=np.exp, factor=True, last=False),
-)
+COSINE = Quantity("correlation", "mean cosine")
 UNITS = (
     Quantity("saturated", "share", "saturated", share=True),
     Quantity("dead", "share", "dead", share=True),
@@ -83,8 +82,17 @@ def flow(studies: Sequence[Study]) -> Drawn | None:
 
 
 def factors(studies: Sequence[Study]) -> Drawn | None:
-    """The weight and the slope factor by layer; their product is what a layer passes on."""
-    return _titled(studies, "What each layer passes on", FACTORS, (), "without the read-out")
+    """The factors of each layer; their product is what it passes on."""
+    found = {part: name for one in studies for part, name in factor_arrays(one.recording).items()}
+    quantities = [
+        Quantity(name, "factor", part, shown=np.exp, factor=True, last=False) for part, name in found.items()
+    ]
+    return _titled(studies, "What each layer passes on", quantities, (), "without the read-out")
+
+
+def correlation(studies: Sequence[Study]) -> Drawn | None:
+    """The mean cosine of two samples' pre-activations by layer."""
+    return _titled(studies, "How alike samples are: mean cosine of z by layer", (COSINE,))
 
 
 def squares(studies: Sequence[Study]) -> Drawn | None:
@@ -202,7 +210,7 @@ def _rows(study: Study, quantity: Quantity, alone: bool) -> Iterator[Row]:
     for step in study.steps if alone else study.steps[:1]:
         with np.errstate(all="ignore"):
             values = quantity.scaled(study.row(quantity.array, step))
-            drawn = [quantity.shown(one) for one in (values.mean(axis=1), *spread(values))]
+            drawn = [quantity.shown(one) for one in (mean_of_known(values, 1), *spread(values))]
         if quantity.share:
             drawn = [np.clip(one, 0, 1) for one in drawn]
         shown = study.layers if quantity.last else study.layers[:-1]
