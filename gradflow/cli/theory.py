@@ -104,16 +104,16 @@ def _inputs(configs: Sequence[Config], q_0: float | None) -> list[Inputs]:
     """Those of each config's data, each of which is loaded once; with a q0, of as many features as units."""
     from functools import cache
 
-    from gradflow.analysis.predictions import Inputs
+    from gradflow.analysis.predictions import Inputs, cosines
     from gradflow.config.load import load_data
 
     @cache
     def of(dataset: Any) -> Inputs:
         data = load_data(dataset)
-        return Inputs(data.features, data.outputs, data.q_0)
+        return Inputs(data.features, data.outputs, data.samples, data.q_0, cosines(data.x))
 
     if q_0 is not None:
-        return [Inputs(config.model.width, 10, q_0) for config in configs]
+        return [Inputs(config.model.width, 10, config.training.batch_size, q_0) for config in configs]
     return [of(config.data) for config in configs]
 
 

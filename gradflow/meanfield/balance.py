@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import exp, log, sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.meanfield.networks import mean_field
+from gradflow.meanfield.networks import mean_field, unpredicted
 from gradflow.meanfield.roots import Curve
 from gradflow.nn.initializers import INITIALIZERS, Initializer
 from gradflow.nn.model import Model
@@ -20,17 +21,21 @@ LOWEST, HIGHEST = log(0.01), log(100)  # ln sigma_w among which a balance is sou
 ROUNDS = ((201, 25), (101, 100), (101, 100), (11, 10))
 
 
-def balance(model: Model, q_0: float, *, first: int, finite_width: bool = True) -> Initializer | None:
+def balance(
+    model: Model, q_0: float, *, first: int, depth: int | None = None, finite_width: bool = True
+) -> Initializer | None:
     """The model's init with the gain (or sigma_w) that makes c over layers first..depth 1, the first such.
 
-    With first = 1 the whole ratio ||delta_1|| / ||delta_L|| becomes 1. `finite_width` counts the shift too.
+    With first = 1 the whole ratio ||delta_1|| / ||delta_L|| becomes 1. `finite_width` counts the shift too;
+    `depth` leaves out the layers above it.
     None where the scheme has no gain, no gain does it, or there is no transition.
     """
     fans = model.sizes[-1], model.sizes[-1]
     unit = with_sigma_w(model.init, 1.0, *fans)
-    if unit is None or model.shape.depth <= first:
+    depth = depth or model.shape.depth
+    if unit is None or depth <= first or unpredicted(model):
         return None
-    network = mean_field(replace(model, init=unit), q_0)
+    network = mean_field(replace(model, init=unit), q_0).until(depth)
 
     def log_c(factors: Array) -> Array:
         networks = network.scaled(factors)

@@ -60,7 +60,7 @@ def _memory(network: MeanField, share: Array) -> Array:
     for k in range(len(gain) - 1, -1, -1):
         x[k] = share[k] * excess
         excess = tilted[k] + gain[k] * x[k]
-    return x
+    return np.asarray(x)
 
 
 def ratio_variance(network: MeanField, first: int) -> float:

@@ -154,9 +154,16 @@ def _settling(network: MeanField, first: int) -> dict[str, Any]:
     layers = network.settling
     if layers <= 1:
         return {}
+    found: dict[str, Any] = {"settling": int(layers) + 1 if isfinite(layers) else None}
+    reason = late(network, first)
+    return found if reason is None else found | {"reason": reason}
+
+
+def late(network: MeanField, first: int) -> str | None:
+    """A word where the law does not yet hold in layer `first`."""
+    layers = network.settling
     words = f"from layer {layers + 1:.0f} on" if isfinite(layers) else "nowhere"
-    late = {"reason": SETTLES.format(words)} if layers >= first else {}
-    return {"settling": int(layers) + 1 if isfinite(layers) else None, **late}
+    return SETTLES.format(words) if layers >= first > 0 and layers > 1 else None
 
 
 def _spectrum(network: MeanField) -> dict[str, Any]:

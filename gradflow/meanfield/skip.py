@@ -52,7 +52,7 @@ class ResidualField(MeanField):
     @cached_property
     def log_chi(self) -> Array:
         """ln(1 + B)."""
-        return np.logaddexp(0.0, self._log_b)
+        return np.asarray(np.logaddexp(0.0, self._log_b))
 
     @cached_property
     def _log_b(self) -> Array:
@@ -62,12 +62,12 @@ class ResidualField(MeanField):
     @cached_property
     def part(self) -> Array:
         """B / (1 + B), the branch's part of ||delta_l||^2 (L - 1, ...)."""
-        return np.exp(self._log_b - np.logaddexp(0.0, self._log_b))
+        return np.asarray(np.exp(self._log_b - np.logaddexp(0.0, self._log_b)))
 
     @cached_property
     def decay(self) -> Array:
         """The correlation of z_l and z_{l+1} (L - 1, ...)."""
-        return np.exp((self.log_v[:-1] - self.log_v[1:]) / 2)
+        return np.asarray(np.exp((self.log_v[:-1] - self.log_v[1:]) / 2))
 
     @cached_property
     def kappa(self) -> Array:
@@ -132,7 +132,7 @@ class ResidualField(MeanField):
     def kept(self) -> Array:
         """q over q and what the branch adds (L - 1, ...)."""
         branch = self._branch(self.seen[:-1], self.log_gain[1:-1], self.log_bias[1:-1])
-        return np.exp(-np.logaddexp(0.0, branch - self.log_v[:-1]))
+        return np.asarray(np.exp(-np.logaddexp(0.0, branch - self.log_v[:-1])))
 
 
 class PreNorm(ResidualField):
@@ -192,7 +192,7 @@ class PostNorm(ResidualField):
     @cached_property
     def decay(self) -> Array:
         """The correlation of z_l and z_{l+1} (L - 1, ...)."""
-        return np.exp(-self.log_sum / 2)
+        return np.asarray(np.exp(-self.log_sum / 2))
 
     @property
     def asymptote(self) -> Asymptote:
