@@ -18,6 +18,7 @@ from gradflow.nn.memory import Memory
 from gradflow.nn.network import Network
 from gradflow.nn.parts.base import Part
 from gradflow.nn.parts.dense import bias, weights
+from gradflow.nn.parts.factors import factor_arrays, two_of
 from gradflow.nn.tally import Tally
 from gradflow.recording import Recorder
 from gradflow.training import Batches, Plan
@@ -33,9 +34,10 @@ class Link:
     """One layer of the chain: what it multiplies the gradient's norm by, and what has become of it."""
 
     layer: int
-    weight_factor: float  # ||W_{l+1} delta_{l+1}|| / ||delta_{l+1}||
-    slope_factor: float  # ||delta_l|| / ||W_{l+1} delta_{l+1}||
-    local_factor: float  # their product
+    weight_factor: float | None  # ||W_{l+1} delta_{l+1}|| / ||delta_{l+1}||
+    slope_factor: float | None  # ||delta_l|| / ||W_{l+1} delta_{l+1}||, in a plain chain
+    factors: dict[str, float]  # of each kind of part, by name: these two, and those of norms and skips
+    local_factor: float  # ||delta_l|| / ||delta_{l+1}||: their product, unless a branch passes nothing
     log10_product: float  # of the local factors from the last layer down to this one
     log10_delta: float  # of ||delta_l||
 
@@ -109,14 +111,30 @@ def _log10_out(tally: Tally) -> float:
 
 def _links(row: dict[str, Array]) -> tuple[Link, ...]:
     """The record of one row, (layers,) arrays, from the last layer down."""
-    weight, slope, delta = (
-        row[name][::-1] for name in ("log_weight_factor", "log_slope_factor", "log_delta_norm")
-    )
-    columns = np.exp(weight), np.exp(slope), np.exp(weight + slope), np.cumsum(weight + slope), delta / LN10
-    return tuple(
-        Link(len(delta) - i, float(w), float(s), float(local), float(product) / LN10, float(log10))
-        for i, (w, s, local, product, log10) in enumerate(zip(*columns, strict=True))
-    )
+    delta = row["log_delta_norm"][::-1]
+    logs = {label: row[name][::-1] for label, name in factor_arrays(row).items()}
+    local = _local(delta, np.sum([*logs.values()], axis=0))
+    columns = np.exp(local), np.cumsum(local) / LN10, delta / LN10
+    links = []
+    for i, (factor, product, log10) in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
+        factors = {label: float(np.exp(log[i])) for label, log in logs.items()}
+        links.append(
+            Link(
+                len(delta) - i,
+                **two_of(factors),
+                factors=factors,
+                local_factor=factor,
+                log10_product=product,
+                log10_delta=log10,
+            )
+        )
+    return tuple(links)
+
+
+def _local(delta: Array, together: Array) -> Array:
+    """ln of the local factors from the last layer down: of all factors, between norms where some are nan."""
+    between = np.append(np.nan, np.diff(delta))
+    return np.where(np.isnan(together), between, together)
 
 
 def _neurons(network: Network, x: float, y: float) -> tuple[Neuron, ...]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.architecture import architecture
+from gradflow.analysis.clipping import clipping_advice
 from gradflow.analysis.flow import LN10
 from gradflow.analysis.rates import learning_rates
 from gradflow.analysis.scales import NAME as DATA_SCALE
@@ -62,7 +63,8 @@ def advise(
     advice = (*first, *(_with(first, one) for one in drawn))
     if first or (drawn and (far_off or flow.verdict == "exploding")):
         return advice
-    return (*advice, *learning_rates(config, symptoms, record, passes=not drawn))
+    rates = tuple(learning_rates(config, symptoms, record, passes=not drawn))
+    return (*advice, *(rates or clipping_advice(config, symptoms, record)))
 
 
 def _drawn(theorist: Theorist, flow: Flow, *, rescaled: bool, far_off: bool) -> tuple[Advice, ...]:

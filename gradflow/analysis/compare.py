@@ -29,6 +29,7 @@ RESULTS = {  # a row's name for it -> where it stands in a Summary
     "networks": "flow.initial.networks",
     "dead_networks": "flow.initial.dead_networks",
     "saturated": "flow.initial.saturated",
+    "log10_growth": "flow.initial.log10_growth",
     "symptoms": "symptoms",
     "loss_final": "training.loss_final",
     "loss_final_low": "training.loss_final_low",
@@ -41,6 +42,7 @@ RESULTS = {  # a row's name for it -> where it stands in a Summary
     "minibatch_loss_final": "training.minibatch_loss_final",
     "evaluations": "training.evaluations",
     "majority": "training.majority",
+    "clipped_share": "training.clipped_share",
     "diverged_step": "training.diverged_step",
     "c_final": "flow.final.c",
     "c_final_low": "flow.final.c_low",
@@ -167,7 +169,7 @@ def row_from(document: Mapping[str, Any], path: str) -> Row:
         "": document, "flow.initial": initial, "flow.final": document["flow"]["final"], "theory": theory,
         "training": document["training"],
     }  # fmt: skip
-    values = {name: parts[part][key] for name, part, key in _PLACES}
+    values = {name: parts[part].get(key) for name, part, key in _PLACES}  # older ones have not all
     values["path"], values["symptoms"] = path, ", ".join(one["name"] for one in document["symptoms"])
     if values["c_theory"] is None:
         values["c_theory"] = theory["c"]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from gradflow.analysis.differences import Flat, differing
 from gradflow.analysis.intervals import exp_or_none, over_networks
 from gradflow.analysis.summary import Number, Summary
+from gradflow.nn.parts.factors import factor_arrays
 
 Array = NDArray[Any]
 
@@ -72,7 +73,8 @@ def first_layer(summary: Summary, recording: Mapping[str, Array]) -> FirstLayer:
     The factors of a row add up from delta_out to delta_1: ln ||delta_1|| / ||delta_out|| is their sum.
     """
     with np.errstate(invalid="ignore"):  # a dead network has -inf - -inf
-        log_delta = (recording["log_weight_factor"][0] + recording["log_slope_factor"][0]).sum(axis=0)
+        factors = [recording[name][0] for name in factor_arrays(recording).values()]
+        log_delta = np.sum(factors, axis=0).sum(axis=0)
     theory = summary.theory
     return FirstLayer(
         depth=recording["q"].shape[1],

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from math import log
+from math import isnan, log
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.analysis.intervals import Estimate, exp_or_none, mean_increment
+from gradflow.analysis.intervals import Estimate, exp_or_none, mean_increment, mean_of_known
+from gradflow.analysis.laws import OF_CHAINS, Expected, exponent, log_over
 from gradflow.analysis.summary import Flow, Number, Numbers, Profile
 from gradflow.analysis.verdict import are_most, verdict_of
 from gradflow.analysis.weakest import weakest
+from gradflow.nn.parts.factors import factor_arrays, two_of
 
 Array = NDArray[Any]
 Row = Mapping[str, Array]  # arrays of the record at one step, each (layers, networks)
@@ -27,8 +29,7 @@ PROFILE_LAYERS = 200
 DRAWN_DIGITS = 7  # of what is there to be drawn, decimals of logs: more would double summary.json for nothing
 DEPTHS = (10, 20, 50, 100)
 NO_STEP = "c needs two hidden layers: there is no step between layers"
-POWER_EVIDENCE = 2.0  # difference in T ln(residual) from which a power law is preferred: 2.7 times as likely
-POWER_FEWEST = 10  # increments; of two that are random one in five would look like a power law
+CHAIN = Expected(candidates=OF_CHAINS)
 
 
 def window(depth: int) -> tuple[int, int]:
@@ -61,8 +62,11 @@ def increments(log_delta: Array) -> Array:
     return -np.diff(log_delta, axis=0)
 
 
-def fit_flow(row: Row, step: int, stable_decades: float = 1.0) -> Flow:
-    """The Flow of one row; `row` has `log_delta_norm`, and what else it has goes into factors and profile."""
+def fit_flow(row: Row, step: int, stable_decades: float = 1.0, expected: Expected = CHAIN) -> Flow:
+    """The Flow of one row; `row` has `log_delta_norm`, and what else it has goes into factors and profile.
+
+    `expected` is what is known of its law.
+    """
     log_delta, blank = row["log_delta_norm"], _blank(row, step)
     networks, dead_networks = log_delta.shape[1], blank.dead_networks or 0
     if not (log_delta < np.inf).all():  # nan fails this too
@@ -74,7 +78,8 @@ def fit_flow(row: Row, step: int, stable_decades: float = 1.0) -> Flow:
     if measured.log_c is None or measured.log_ratio is None:
         found = replace(blank, reason="; ".join(filter(None, (dead, NO_STEP))))
     else:
-        found = _with_c(blank, row, measured, measured.log_c, measured.log_ratio, stable_decades)
+        edges = stable_decades, expected
+        found = _with_c(blank, row, measured, measured.log_c, measured.log_ratio, *edges)
         found = replace(found, reason=dead)
     return replace(found, verdict="dead", borderline=False) if are_most(dead_networks, networks) else found
 
@@ -90,6 +95,7 @@ def _blank(row: Row, step: int) -> Flow:
         networks=networks,
         dead_networks=int(np.isneginf(log_delta).any(axis=0).sum()),
         saturated=_saturated(row),
+        log10_growth=_growth(row),
         profile=_profile(row),
     )
 
@@ -119,15 +125,26 @@ def _saturated(row: Row) -> Number:
     return share if np.isfinite(share) else None
 
 
+def _growth(row: Row) -> Number:
+    """log10 of |z_L| / |z_1|, root mean squares, mean over networks."""
+    if "q" not in row:
+        return None
+    with np.errstate(all="ignore"):
+        decades = float((np.log10(row["q"][-1]) - np.log10(row["q"][0])).mean()) / 2
+    return decades if np.isfinite(decades) else None
+
+
 def _with_c(
-    flow: Flow, row: Row, measured: Measured, log_c: Estimate, log_ratio: Estimate, stable_decades: float
-) -> Flow:
+    flow: Flow, row: Row, measured: Measured, log_c: Estimate, log_ratio: Estimate,
+    stable_decades: float, expected: Expected,
+) -> Flow:  # fmt: skip
     decades = log_ratio.scaled(1 / LN10)
     verdict, borderline = verdict_of(decades.mean, decades.low, decades.high, stable_decades)
-    depth, first = flow.transitions + 1, flow.layers[0]
-    rising = increments(row["log_delta_norm"][:, measured.alive]).mean(axis=1)
+    first = flow.layers[0]
+    rising = increments(row["log_delta_norm"][:, measured.alive]).mean(axis=1)[first - 1 :]
+    factors = {label: _factor(row[name], flow, measured.alive) for label, name in factor_arrays(row).items()}
     return replace(
-        flow,
+        _with_law(flow, expected, rising, log_c.mean),
         c=exp_or_none(log_c.mean),
         c_low=exp_or_none(log_c.low),
         c_high=exp_or_none(log_c.high),
@@ -137,36 +154,31 @@ def _with_c(
         log10_ratio_high=decades.high,
         verdict=verdict,
         borderline=borderline,
-        law=law(rising[first - 1 :], first),
-        weight_factor=_factor(row, "log_weight_factor", flow, measured.alive),
-        slope_factor=_factor(row, "log_slope_factor", flow, measured.alive),
+        factors=factors,
+        **two_of(factors),
         efold_layers=1 / abs(log_c.mean) if log_c.mean else None,
-        c_power_depth={str(n): exp_or_none(n * log_c.mean) for n in sorted({*DEPTHS, depth})},
         weakest=weakest(row, measured.alive, first, stable_decades),
     )
 
 
-def law(rising: Array, first: int) -> str:
-    """The law of the increments (T,) from layer `first` on: c^l, all alike, or a power, p ln((l + 1) / l).
+def _with_law(flow: Flow, expected: Expected, rising: Array, log_c: float) -> Flow:
+    """The law of the increments (T,) over the window, and what it makes of some depths."""
+    first, own = flow.layers[0], flow.transitions + 1
+    name = expected.law(rising, first)
+    ruled = name if expected.rules else None
+    k = exponent(name, rising, first) if expected.rules else None
+    powers = {str(n): exp_or_none(log_over(ruled, k, log_c, n, own)) for n in sorted({*DEPTHS, own})}
+    return replace(flow, law=name, law_exponent=k, c_power_depth=powers)
 
-    Both are fitted by least squares to the increments, which are independent where ln g is a random walk; the
-    power law is named when it is clearly the better one, and never from a handful of them.
+
+def _factor(logs: Array, flow: Flow, alive: Array) -> Number:
+    """The geometric mean of a factor over the window, so that the product of all is c.
+
+    Where a branch passes nothing a factor is nan and is left out; then the product is not c, which is the
+    stream's.
     """
-    if len(rising) < POWER_FEWEST:
-        return "exponential"
-    layers = np.arange(first, first + len(rising))
-    power = np.log((layers + 1) / layers)
-    left_by_exponential = float(((rising - rising.mean()) ** 2).sum())
-    left_by_power = float(((rising - power * (rising @ power) / (power @ power)) ** 2).sum())
-    better = left_by_power > 0 and len(rising) * log(max(left_by_exponential, 1e-300) / left_by_power)
-    return "power" if better > POWER_EVIDENCE else "exponential"
-
-
-def _factor(row: Row, name: str, flow: Flow, alive: Array) -> Number:
-    """The geometric mean of a factor over the window, so that weight factor x slope factor = c."""
-    if name not in row:
-        return None
-    return exp_or_none(float(row[name][flow.layers[0] - 1 : flow.layers[1] - 1, alive].mean()))
+    mean = float(mean_of_known(logs[flow.layers[0] - 1 : flow.layers[1] - 1, alive]))
+    return None if isnan(mean) else exp_or_none(mean)
 
 
 def _profile(row: Row) -> Profile:
@@ -178,19 +190,22 @@ def _profile(row: Row) -> Profile:
 
     def mean(name: str) -> Array:
         missing = np.full(len(layers), np.nan)
-        return row[name][layers][:, kept].mean(axis=1) if name in row else missing
+        return mean_of_known(row[name][layers][:, kept], 1) if name in row else missing
 
     def decades(name: str) -> Numbers:
         return numbers((mean(name) / LN10).round(DRAWN_DIGITS))
 
     with np.errstate(all="ignore"):
+        arrays = factor_arrays(row)
+        factors = {label: drawn(numbers(np.exp(mean(name)))) for label, name in arrays.items()}
         return Profile(
             tuple(int(layer) + 1 for layer in layers),
             decades("log_delta_norm"),
             decades("log_weight_grad_norm"),
             decades("log_bias_grad_norm"),
-            drawn(numbers(np.exp(mean("log_weight_factor")))),
-            drawn(numbers(np.exp(mean("log_slope_factor")))),
+            **two_of(factors, (None,) * len(layers)),
+            factors=factors,
+            correlation=drawn(numbers(mean("correlation"))),
         )
 
 

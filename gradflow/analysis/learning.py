@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.analysis.clipping import clipping_of
 from gradflow.analysis.flow import drawn, numbers
 from gradflow.analysis.intervals import Estimate, over_networks
 from gradflow.analysis.summary import Evaluation, TrainingResult, strict
@@ -43,9 +44,14 @@ def evaluation_of(curves: Mapping[str, Array], info: Mapping[str, Any] | None) -
 
 
 def training_result(
-    recording: Recording, steps: int, outcome: Mapping[str, Any], info: Mapping[str, Any] | None
+    recording: Recording,
+    steps: int,
+    outcome: Mapping[str, Any],
+    info: Mapping[str, Any] | None,
+    clips: bool = False,
 ) -> TrainingResult:
-    """How training went: its first and its last row, each where it was evaluated."""
+    """How training went: its first and its last row, each where it was evaluated; whether it `clips`."""
+    clipped_share, clip_share_median = clipping_of(recording) if clips else (None, None)
     step, minibatch = recording["step"], _means(recording["loss"])
     return TrainingResult(
         steps=steps,
@@ -55,6 +61,8 @@ def training_result(
         minibatch_loss_initial=float(minibatch[0]),
         minibatch_loss_final=float(minibatch[-1]),
         evaluations=len(curves_until(recording, step[-1]).get(STEP, ())),
+        clipped_share=clipped_share,
+        clip_share_median=clip_share_median,
         majority=None if info is None else info["majority_test"],
         **outcome,
     )

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from gradflow.analysis.differences import RECORDED
 from gradflow.analysis.flow import fit_flow
 from gradflow.analysis.history import history_of, row_verdicts
+from gradflow.analysis.laws import Expected
 from gradflow.analysis.summary import Flow, Flows, Summary, Theory, TrainingResult
 from gradflow.analysis.underflow import edge_of, of_underflow, smallest_of
 from gradflow.analysis.weakest import weakest_symptom
@@ -147,7 +148,7 @@ class Lost:
 
 def _flow(recording: Mapping[str, Array], row: int, kind: str, names: Sequence[str]) -> Flow:
     arrays = {name: recording[name][row] for name in KINDS.values()}
-    flow = fit_flow(arrays, int(recording["step"][row]), STABLE_DECADES)
+    flow = fit_flow(arrays, int(recording["step"][row]), STABLE_DECADES, Expected())
     if kind != "delta":
         return replace(flow, verdict="undetermined", reason=NO_C, dead_networks=None)
     if flow.weakest:

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.advice import advise
-from gradflow.analysis.flow import fit_flow, measure
+from gradflow.analysis.flow import CHAIN, fit_flow, measure
 from gradflow.analysis.history import history_of
+from gradflow.analysis.laws import Expected
 from gradflow.analysis.learning import curves_until, evaluation_of, training_result
 from gradflow.analysis.predictions import inputs_of, predicted, theory_of
 from gradflow.analysis.scales import scale_symptom
@@ -32,7 +33,8 @@ PER_LAYER = 3  # dimensions of an array that has layers
 def summarize(config: Config, recording: Recording, info: Mapping[str, Any]) -> Summary:
     """The Summary of a run: `info` is its run.json; `path` is the id until a reader knows where it lies."""
     final, analysis = final_row(recording), config.analysis
-    flows = Flows(flow_at(recording, 0, config), flow_at(recording, final, config))
+    theory = theory_beside(config, info["data"], recording)
+    flows = Flows(*(flow_at(recording, row, config, theory.law) for row in (0, final)))
     curves = curves_until(recording, recording["step"][final])
     rows = {name: array[: final + 1] for name, array in recording.items() if name not in curves}
     usable, evaluation = {**rows, **curves}, info.get("evaluation")
@@ -49,8 +51,14 @@ def summarize(config: Config, recording: Recording, info: Mapping[str, Any]) -> 
         status=info["status"],
         config=config.plain(),
         flow=flows,
-        theory=theory_beside(config, info["data"], recording),
-        training=training_result(recording, config.training.steps, info["outcome"], evaluation),
+        theory=theory,
+        training=training_result(
+            recording,
+            config.training.steps,
+            info["outcome"],
+            evaluation,
+            config.training.clip_norm is not None,
+        ),
         symptoms=symptoms,
         advice=advise(config, info["data"], flows.initial, symptoms, usable),
         history=history_of(usable, analysis.stable_decades, analysis.patience),
@@ -67,10 +75,17 @@ def samples_of(data: Mapping[str, Any], loss: str) -> Samples:
     return Samples(**sizes, held_out=data.get("samples_test"), task=data.get("task", told))
 
 
-def flow_at(recording: Recording, row: int, config: Config) -> Flow:
-    """The flow at a row of the record."""
+def flow_at(recording: Recording, row: int, config: Config, law: str | None = None) -> Flow:
+    """The flow at a row of the record; `law` is the one that theory names."""
     arrays = {name: array[row] for name, array in recording.items() if array.ndim == PER_LAYER}
-    return fit_flow(arrays, int(recording["step"][row]), config.analysis.stable_decades)
+    expected = CHAIN if is_chain(config) else Expected(law, rules=True)
+    return fit_flow(arrays, int(recording["step"][row]), config.analysis.stable_decades, expected)
+
+
+def is_chain(config: Config) -> bool:
+    """Whether layers stand on each other alone, without a skip or a norm."""
+    model = config.plain()["model"]
+    return (model["block"], model["norm"]) == ("plain", "none")
 
 
 def final_row(recording: Recording) -> int:

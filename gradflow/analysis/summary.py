@@ -24,21 +24,23 @@ class Profile:
     log10_bias_grad: Numbers = ()
     weight_factor: Numbers = ()
     slope_factor: Numbers = ()
+    factors: dict[str, Numbers] = field(default_factory=dict)  # all of them, as a Flow's
+    correlation: Numbers = ()  # mean cosine of z over pairs of samples; None where it was not taken
 
 
 @dataclass(frozen=True)
 class Weakest:
     """The one layer that decides the ratio: its factor lies beyond what the spread of the others allows.
 
-    `factor` is ||delta_l|| / ||delta_{l+1}|| at l = `layer`, the weights of layer l + 1 times the slopes of
-    layer l; `cause_layer` is the one of the two whose weights or slopes are the cause. `allowed` is the
-    factor up to which the others' spread reaches. What follows is that of the layers without this factor.
+    `factor` is ||delta_l|| / ||delta_{l+1}|| at l = `layer`, in a chain the weights of layer l + 1 times
+    the slopes of layer l; `cause` is the one that makes it and `cause_layer` where that stands. `allowed` is
+    the factor up to which the others' spread reaches. What follows is that of the layers without it.
     """
 
     layer: int
     factor: float
     allowed: float
-    cause: str | None = None  # weights | slopes | both; None: not recorded
+    cause: str | None = None  # a factor, as weights | slopes, or those that share it; None: not recorded
     cause_layer: int | None = None
     name: str | None = None  # of a layer that was recorded elsewhere
     c_without: Number = None
@@ -56,7 +58,8 @@ class Weakest:
     def by(self) -> str:
         """The cause in words: the weights of layer 32; "" where it is not known."""
         if self.cause is None or self.cause_layer is None:
-            return "weights and slopes alike" if self.cause else ""
+            shared = "weights and slopes" if self.cause == "both" else self.cause
+            return f"{shared} alike" if shared else ""
         return f"the {self.cause} of layer {self.cause_layer:,}"
 
 
@@ -68,6 +71,10 @@ class Flow:
     log10 of ||delta_1|| / ||delta_L||, over all `transitions` = L - 1. Of `networks`, `dead_networks` pass no
     gradient to the first layer: they are left out of what is measured, and the verdict is dead if they are
     most. `saturated` is the share of saturated unit x sample in the layer that has most of them.
+    `factors` are geometric means over `layers` of what the parts of a layer multiply ||delta|| by, by name;
+    their product is c unless a branch passes nothing. `law` is exponential (c^l), power (l^-k), stretched
+    (exp(-k sqrt l)) or bounded; with `law_exponent` k, which plain chains do without, it makes
+    `c_power_depth`. `log10_growth` is that of the root mean square of z from layer 1 to layer L.
     """
 
     step: int
@@ -83,13 +90,16 @@ class Flow:
     verdict: str = "undetermined"  # vanishing | stable | exploding | dead | overflow | undetermined
     borderline: bool = False
     reason: str | None = None
-    law: str | None = None  # exponential | power
+    law: str | None = None  # exponential | power | stretched | bounded
+    law_exponent: Number = None
+    factors: dict[str, Number] = field(default_factory=dict)
     weight_factor: Number = None
     slope_factor: Number = None
     efold_layers: Number = None
     networks: int | None = None
     dead_networks: int | None = None
     saturated: Number = None
+    log10_growth: Number = None
     weakest: Weakest | None = None
     c_power_depth: dict[str, Number] = field(default_factory=dict)
     profile: Profile = Profile()
@@ -111,12 +121,10 @@ class Theory:
     sigmas: Number = None  # of measured ln c from ln c_finite_width, as a normal quantile
     weight_factor: Number = None  # c = weight factor x slope factor
     slope_factor: Number = None
+    factors: dict[str, Number] = field(default_factory=dict)  # as a Flow's
+    law: str | None = None  # of the gradient by depth: exponential | power | stretched | bounded
     log10_ratio: Number = None  # as a Flow's: over all transitions, those outside the fit included
     reason: str | None = None
-    law: str | None = None  # of the gradient by depth: exponential | power | stretched | bounded
-    factors: dict[str, Number] = field(
-        default_factory=dict
-    )  # weights, slopes, norm, skip: their product is c
     settling: int | None = None  # the layer from which batch norm's c holds
     correlation_star: Number = None  # what the cosine of two samples comes to
     xi_c: Number = None  # layers in which it comes closer by a factor of e; None where it does not so
@@ -159,6 +167,8 @@ class TrainingResult:
     minibatch_loss_final: Number = None
     evaluations: int = 0
     majority: Number = None  # the share of the largest class in the samples of `accuracy_final`
+    clipped_share: Number = None  # of the recorded updates with clip_norm; None without
+    clip_share_median: Number = None  # of a clipped gradient, what was left of it
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.analysis.clipping import clipping_symptom
 from gradflow.analysis.flow import LN10
 from gradflow.analysis.sampling import BEFORE, sampling, sampling_of_logs
 from gradflow.analysis.saturation import bends_on_both_sides, ordinarily_saturated
@@ -250,13 +251,17 @@ def _dead(record: Record, thresholds: Analysis, run: Circumstances) -> Symptom |
     return _symptom("dead-units", record, row, layer + 1, share[row, layer], limit, message)
 
 
+def _clipped(record: Record, thresholds: Analysis, _: Circumstances) -> Symptom | None:
+    return clipping_symptom(record, thresholds.clipped_share)
+
+
 def _non_finite(outcome: Mapping[str, Any]) -> Symptom | None:
     step, reason = outcome["diverged_step"], outcome["diverged_reason"]
     message = f"training blew up: {reason}"
     return None if step is None else Symptom("non-finite", step, None, None, None, message)
 
 
-LOOKS: tuple[Look, ...] = (_frozen, _stalled, _spike, _swinging, _jump, _saturated, _dead)
+LOOKS: tuple[Look, ...] = (_frozen, _stalled, _spike, _swinging, _jump, _saturated, _dead, _clipped)
 
 
 def _symptom(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from gradflow.analysis.intervals import exp_or_none, mean_increment
 from gradflow.analysis.summary import Flow, Symptom, Weakest
 from gradflow.analysis.verdict import verdict_of
+from gradflow.nn.parts.factors import OF_LAYER_ABOVE, factor_arrays
 
 Array = NDArray[Any]
 
@@ -30,7 +31,6 @@ ROUNDING = 1e-6  # of a factor in float32: the least spread
 EDGE_SHARE = 0.5  # of the decades of a verdict, that one factor has to take beyond the others
 RATIO_SHARE = 0.1  # of the ratio, that it has to make where it does not turn the verdict
 LN10 = log(10.0)
-CAUSES = ("log_weight_factor", "log_slope_factor")
 
 
 def weakest(row: Mapping[str, Array], alive: Array, first: int, stable_decades: float) -> Weakest | None:
@@ -47,14 +47,14 @@ def weakest(row: Mapping[str, Array], alive: Array, first: int, stable_decades: 
     verdict, without = (verdict_of(one / LN10, None, None, stable_decades)[0] for one in (ratio, left))
     if verdict == without and excess * ratio <= RATIO_SHARE * ratio**2:  # the other way, or little of it
         return None
-    cause = _cause(row, alive, index, excess)
+    cause, shared = _cause(row, alive, index, excess)
     c = mean_increment(np.delete(rising, index, axis=0)[first - 1 - (index < first - 1) :])
     return Weakest(
         layer=index + 1,
         factor=exp(factors[index]),
         allowed=exp(allowed),
         cause=cause,
-        cause_layer=None if cause in (None, "both") else index + (2 if cause == "weights" else 1),
+        cause_layer=None if shared else index + 1 + (cause in OF_LAYER_ABOVE),
         c_without=exp_or_none(c.mean),
         c_without_low=exp_or_none(c.low),
         c_without_high=exp_or_none(c.high),
@@ -82,13 +82,20 @@ def bound(count: int) -> float:
     return TAIL * log(count / FALSE_ALARM) * (1 + (FEW / count) ** 2)
 
 
-def _cause(row: Mapping[str, Array], alive: Array, index: int, excess: float) -> str | None:
-    """Whether the weights or the slopes stand out as their product does: both, if neither does most of it."""
-    if not all(name in row and np.isfinite(row[name][:-1, alive]).all() for name in CAUSES):
-        return None
-    logs = (row[name][:-1, alive].mean(axis=1) for name in CAUSES)
-    weights, slopes = ((log_factor[index] - np.median(log_factor)) / excess for log_factor in logs)
-    return "weights" if weights > 2 * slopes else "slopes" if slopes > 2 * weights else "both"
+def _cause(row: Mapping[str, Array], alive: Array, index: int, excess: float) -> tuple[str | None, bool]:
+    """The factor that stands out as their product does, and whether others do half of what it does.
+
+    Then all of those: both, if there are two factors. None where factors are not known.
+    """
+    logs = {label: row[name][:-1, alive] for label, name in factor_arrays(row).items()}
+    if not logs or not all(np.isfinite(log_factor).all() for log_factor in logs.values()):
+        return None, True
+    means = {label: log_factor.mean(axis=1) for label, log_factor in logs.items()}
+    shares = {label: float((mean[index] - np.median(mean)) / excess) for label, mean in means.items()}
+    found = [label for label, share in shares.items() if 2 * share >= max(shares.values())]
+    if len(found) == 1:
+        return found[0], False
+    return "both" if len(logs) == 2 else " and ".join(found), True
 
 
 def weakest_symptom(flows: Iterable[Flow]) -> tuple[Symptom, ...]:

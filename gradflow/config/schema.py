@@ -119,6 +119,7 @@ class Analysis(Section):
     jump_decades: Annotated[float, Gt(0)] = 1.0  # of a delta norm from one row to the next
     saturated_share: Annotated[float, Gt(0), Le(1)] = 0.5  # of unit x sample
     dead_growth: Annotated[float, Gt(0), Le(1)] = 0.25  # of units, since step 0
+    clipped_share: Annotated[float, Gt(0), Le(1)] = 0.9  # of the updates
 
 
 class Config(Section):

@@ -214,6 +214,8 @@ _CELLS: dict[str, tuple[Column, Callable[[Any], Cell]]] = {
     "dead_networks": (Column("dead"), _dead),
     "dead_networks_final": (Column("final dead"), lambda row: _dead(row, "_final")),
     "saturated": (Column("saturated"), lambda row: percent(row["saturated"])),
+    "log10_growth": (Column("log10 |z| growth"), lambda row: decades(row["log10_growth"])),
+    "clipped_share": (Column("clipped"), lambda row: percent(row["clipped_share"])),
     "saturated_final": (Column("final saturated"), lambda row: percent(row["saturated_final"])),
     "symptoms": (Column("symptoms", False), lambda row: row["symptoms"]),
     "sigmas": (Column("sigmas"), lambda row: decades(row["sigmas"])),

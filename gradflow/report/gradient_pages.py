@@ -24,7 +24,8 @@ def trace_page(run: str, chain: Chain) -> Page:
     blocks += [
         Heading("Local factors, from the last layer down"),
         Sentence(
-            f"||delta_out|| = {power(chain.log10_delta_out)}; each layer multiplies it by weights x slopes."
+            f"||delta_out|| = {power(chain.log10_delta_out)}; each layer multiplies it by "
+            f"{' x '.join(chain.links[0].factors)}."
         ),
         _links(chain.links),
     ]
@@ -32,9 +33,9 @@ def trace_page(run: str, chain: Chain) -> Page:
 
 
 def _links(links: tuple[Link, ...]) -> Table:
-    titles = ("layer", "weights", "slopes", "local factor", "product so far", "||delta||")
+    titles = ("layer", *links[0].factors, "local factor", "product so far", "||delta||")
     rows = (
-        (count(link.layer), number(link.weight_factor), number(link.slope_factor), number(link.local_factor),
+        (count(link.layer), *map(number, link.factors.values()), number(link.local_factor),
          power(link.log10_product), power(link.log10_delta))
         for link in links
     )  # fmt: skip

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from math import inf, log10
+from math import inf, log
 
+from gradflow.analysis.laws import BOUNDED, log_over
 from gradflow.analysis.summary import Evaluation, Flow, TrainingResult, Weakest
 from gradflow.report.numbers import count, factor, norm, number, power, spread, with_error
 
@@ -20,8 +21,9 @@ def verdict_sentence(flow: Flow) -> str:
     one, depth = flow.weakest, flow.transitions + 1
     if one is not None and _leads(one, flow):
         return f"{flow.verdict}: {_survivors(flow)}{_alone(one)} of the gradient; {_without(one)}"
-    whole = f"over {count(depth)} layers c^{depth} = {power_of(flow.c, depth)}"
-    return f"{flow.verdict}: {_survivors(flow)}{_each(flow)}; {whole}"
+    whole = f"over {count(depth)} layers {law_of(flow, str(depth))} = {power_of(flow, depth)}"
+    each = _each(flow) if flow.law_exponent is None else f"the gradient {way_of(flow)}"
+    return f"{flow.verdict}: {_survivors(flow)}{each}; {whole}"
 
 
 def _each(flow: Flow) -> str:
@@ -100,6 +102,27 @@ def _learnt(training: TrainingResult, evaluation: Evaluation) -> bool:
     return accuracy is None or accuracy > alone + LEARNT * (1 - alone)
 
 
-def power_of(c: float, depth: int) -> str:
-    """c^depth, however small or large."""
-    return power(depth * log10(c) if c else -inf)
+def power_of(flow: Flow, depth: int) -> str:
+    """What `depth` layers make of the gradient by the law of the flow: c^depth, however small or large."""
+    if not flow.c:
+        return power(-inf)
+    name = flow.law if flow.law == BOUNDED else None if flow.law_exponent is None else flow.law
+    found = log_over(name, flow.law_exponent, log(flow.c), depth, flow.transitions + 1)
+    return power(None if found is None else found / log(10))
+
+
+def law_of(flow: Flow, depth: str) -> str:
+    """How that is written: c^50, 50^0.5 or exp(0.75 sqrt 50)."""
+    if flow.law_exponent is None:
+        return f"c^{depth}"
+    k = number(flow.law_exponent)
+    return f"{depth}^{k}" if flow.law == "power" else f"exp({k} sqrt {depth})"
+
+
+def way_of(flow: Flow) -> str:
+    """How the gradient goes with the layer l where it has no single c: falls as a power of it, l^-0.5."""
+    k = flow.law_exponent or 0.0
+    goes = "falls" if k > 0 else "rises"
+    if flow.law == "power":
+        return f"{goes} as a power of the depth, l^{number(-k)}: no single c"
+    return f"{goes} as exp({number(-k)} sqrt l) with the depth l: no single c"

@@ -25,6 +25,16 @@ def training_sentence(training: TrainingResult, evaluation: Evaluation) -> str:
     return f"{_losses(training, evaluation)}{guesses and f'; {guesses}'}."
 
 
+def clipping_sentence(training: TrainingResult) -> str:
+    """How many updates were clipped, and to what; "" of a run that does not clip, or is older."""
+    share, left = training.clipped_share, number(training.clip_share_median)
+    if share is None:
+        return ""
+    if not share:
+        return "No gradient was clipped."
+    return f"{percent(share)} of the recorded gradients were clipped, to {left} of themselves at the median."
+
+
 def _of_minibatches(training: TrainingResult) -> str:
     """What is known of a run of an older version."""
     if training.minibatch_loss_initial is None:

@@ -103,6 +103,15 @@ def decades(exponent: float | None) -> str:
     return "0.0" if abs(exponent) < 0.05 else f"{exponent:+.1f}"
 
 
+def cosine(value: float | None) -> str:
+    """A cosine with as many nines as it has, and a digit after them: 0.123, 0.9950, 0.999987."""
+    if value is None or not isfinite(value):
+        return NONE
+    off = max(1 - abs(value), 10.0**-6)
+    decimals = max(3, 1 - floor(log10(off)))
+    return f"{round(value, decimals) + 0.0:.{decimals}f}"
+
+
 def percent(share: float | None) -> str:
     """A share of one: 93.2%."""
     return NONE if share is None or not isfinite(share) else f"{100 * share:.1f}%"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradflow.analysis.summary import Flow, Summary, TrainingResult
 from gradflow.report import headlines, learning, markdown, sentences
-from gradflow.report.numbers import count, counted, factor, half_width, number, power
+from gradflow.report.numbers import cosine, count, counted, factor, half_width, number, power
 from gradflow.report.page import (
     Bars,
     Block,
@@ -56,7 +56,7 @@ def run_page(summary: Summary, recording: Recording | None = None, saved: bool =
 
 
 def layers_page(summary: Summary) -> Page:
-    """Every layer of the profile at the first and last step: norms as powers of ten, and both factors."""
+    """Every layer of the profile at the first and last step: norms as powers of ten, factors, the cosine."""
     blocks: list[Block] = []
     for flow in flows(summary):
         blocks += [Heading(f"Step {count(flow.step)}"), _layers(flow)]
@@ -81,6 +81,7 @@ def _verdicts(summary: Summary) -> list[Block]:
         sentences.measured_sentence(initial, edge),
         headlines.weakest_sentence(initial),
         sentences.cause_sentence(initial, model.get("activation", {}).get("name", "")),
+        sentences.forward_sentence(initial, model.get("block", "plain") != "plain"),
         sentences.theory_sentence(summary.theory, initial, bool(after)),
     ]
     blocks: list[Block] = [Sentence(headlines.verdict_sentence(initial), initial.verdict)]
@@ -99,7 +100,9 @@ def _verdicts(summary: Summary) -> list[Block]:
         if tone and _tells_why(flows(summary)[-1], summary.training)
         else learning.training_sentence(summary.training, summary.evaluation)
     )
-    return [*blocks, *([Sentence(trained, tone)] if trained else [])]
+    blocks += [Sentence(trained, tone)] if trained else []
+    clipped = learning.clipping_sentence(summary.training)
+    return [*blocks, *([Sentence(clipped)] if clipped else [])]
 
 
 def _tells_why(flow: Flow, training: TrainingResult) -> bool:
@@ -115,58 +118,62 @@ def _facts(summary: Summary) -> Facts:
 
 
 def _factors(summary: Summary) -> list[Block]:
-    """c = weights x slopes: measured at both ends of training, theory's three values between."""
+    """c = weights x slopes x ..: measured at both ends of training, theory's three values between."""
     theory, measured = summary.theory, flows(summary)
     initial = measured[0]
     error = half_width(initial.c, initial.c_low, initial.c_high)
-    rows = [_measured(initial)]
+    names = sentences.known_factors(*measured)
+    rows = [_measured(initial, names)]
     if theory.c is not None:
-        factors = number(theory.weight_factor, error), number(theory.slope_factor, error)
+        factors, none = [number(theory.factors.get(name), error) for name in names], ("",) * len(names)
         rows += [
-            ("theory, this width", number(theory.c_finite_width, error), "", ""),
+            ("theory, this width", number(theory.c_finite_width, error), *none),
             ("theory, infinite width", number(theory.c, error), *factors),
-            ("theory, infinite depth", number(theory.c_asymptotic, error), "", ""),
+            ("theory, infinite depth", number(theory.c_asymptotic, error), *none),
         ]
-    rows += [_measured(flow) for flow in measured[1:]]
-    columns = Column("", False), Column("c"), Column("weights"), Column("slopes")
+    rows += [_measured(flow, names) for flow in measured[1:]]
+    columns = Column("", False), Column("c"), *map(Column, names)
     interval = f", ± 95% ({initial.interval})" if initial.interval else ""
     title = f", layers {initial.layers[0]} to {initial.layers[1]}{interval}"
-    if all(flow.weight_factor is None and flow.slope_factor is None for flow in measured):
-        return [Heading(f"c{title}"), Table(columns[:2], tuple(row[:2] for row in rows))]
-    return [Heading(f"c = weights x slopes{title}"), Table(columns, tuple(rows)), *_bars(initial)]
+    product = f" = {' x '.join(names)}" if names and sentences.is_product(initial) else ""
+    return [Heading(f"c{product}{title}"), Table(columns, tuple(rows)), *_bars(initial)]
 
 
-def _measured(flow: Flow) -> tuple[str, str, str, str]:
+def _measured(flow: Flow, names: list[str]) -> tuple[str, ...]:
+    """c with its interval, and the factors of these names."""
     error = half_width(flow.c, flow.c_low, flow.c_high)
     c = factor(flow.c, flow.c_low, flow.c_high)
     alive = f", {headlines.alive_of(flow)}" if flow.dead_networks else ""
     return (
         f"step {count(flow.step)}{alive}",
         c,
-        number(flow.weight_factor, error),
-        number(flow.slope_factor, error),
+        *(number(flow.factors.get(name), error) for name in names),
     )
 
 
 def _bars(flow: Flow) -> list[Block]:
-    """Both factors around 1, where both are known."""
-    if not flow.weight_factor or not flow.slope_factor:
+    """The factors around 1, where all that the network has are known."""
+    factors = {name: flow.factors[name] for name in sentences.known_factors(flow)}
+    if not factors or not all(factors.values()):
         return []
-    factors = (("weights", flow.weight_factor), ("slopes", flow.slope_factor))
-    return [Bars(tuple((name, log10(value), number(value)) for name, value in factors))]
+    return [Bars(tuple((name, log10(value), number(value)) for name, value in factors.items() if value))]
 
 
 def _powers(summary: Summary) -> list[Block]:
-    """c^L for the depth of the run and a few others."""
+    """c^L, or what the law has in its place, for the depth of the run and a few others."""
     measured = [flow for flow in flows(summary) if flow.c]
     depths = [int(depth) for depth in measured[0].c_power_depth] if measured else []
-    columns = (Column("L =", False), *(Column(count(depth)) for depth in depths), Column("e-fold"))
+    columns = [Column("L =", False), *(Column(count(depth)) for depth in depths), Column("e-fold")]
     rows = []
     for flow in measured:
-        powers = (headlines.power_of(flow.c or 0.0, depth) for depth in depths)
-        rows.append((f"step {count(flow.step)}", *powers, number(flow.efold_layers)))
+        powers = (headlines.power_of(flow, depth) for depth in depths)
+        laws = "" if flow.law_exponent is None else f", {headlines.law_of(flow, 'L')}"
+        rows.append((f"step {count(flow.step)}{laws}", *powers, number(flow.efold_layers)))
     title = "c^L, and the layers that make a factor of e"
-    return [Heading(title), Table(columns, tuple(rows))] if rows else []
+    if any(flow.law_exponent is not None for flow in measured):  # such layers are no more the same at any l
+        title = "What L layers make of the gradient, by the law"
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
+    return [Heading(title), Table(tuple(columns), tuple(rows))] if rows else []
 
 
 def _norms(summary: Summary) -> list[Block]:
@@ -221,13 +228,16 @@ def _ends(values: list[float | None]) -> tuple[float, float]:
 
 
 def _layers(flow: Flow) -> Table:
-    titles = ("layer", "delta", "dL/dW", "dL/db", "weights", "slopes")
     p = flow.profile
-    rows = zip(
-        map(count, p.layers), map(power, p.log10_delta), map(power, p.log10_weight_grad),
-        map(power, p.log10_bias_grad), map(number, p.weight_factor), map(number, p.slope_factor), strict=True,
-    )  # fmt: skip
-    return Table(tuple(map(Column, titles)), tuple(rows))
+    columns = {
+        "layer": map(count, p.layers),
+        "delta": map(power, p.log10_delta),
+        "dL/dW": map(power, p.log10_weight_grad),
+        "dL/db": map(power, p.log10_bias_grad),
+        **{label: map(number, values) for label, values in p.factors.items() if _is_known(values)},
+        **({"cosine": map(cosine, p.correlation)} if _is_known(p.correlation) else {}),
+    }
+    return Table(tuple(map(Column, columns)), tuple(zip(*columns.values(), strict=True)))
 
 
 def _heat(recording: Recording) -> list[Block]:

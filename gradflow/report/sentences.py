@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from math import log, log10
+from math import inf, log, log10
 from typing import Any
 
 from gradflow.analysis.differences import RECORDED
+from gradflow.analysis.laws import BOUNDED
 from gradflow.analysis.summary import Advice, Flip, Flow, Samples, Summary, Symptom, Theory
 from gradflow.analysis.verdict import unstable_depth
 from gradflow.report.numbers import (
+    cosine,
     count,
     counted,
     decades,
@@ -18,9 +20,12 @@ from gradflow.report.numbers import (
     scalar,
 )  # fmt: skip
 
+LAWS = {"power": "a power of the layer", "stretched": "an exponential of its square root"}
 EQUAL = 1e-6  # relative difference below which only rounding is left to compare
 HALF = 0.5  # of the decades of a verdict that c has to make for its factors to be to blame
 FIRST_ORDER = 0.1  # of ln c: a larger correction for the width leaves out terms that count
+SKIP = "skip"
+BLAMED = {"slopes": "activation"}  # what a factor is called when it is to blame
 MOST_NAMES = 8  # of recorded layers that are named
 CLOSE = 2.0  # standard errors within which measurement and theory agree
 
@@ -39,12 +44,19 @@ def measured_sentence(flow: Flow, stable_decades: float) -> str:
         _outside(flow),
         _borderline(flow, stable_decades),
         _too_deep(flow, stable_decades),
-        f"The norms follow a power of the layer better than {number(flow.c)}^L."
-        if flow.law == "power"
-        else "",
+        _law(flow),
         reason_sentence(flow),
     ]
     return " ".join(part for part in parts if part)
+
+
+def _law(flow: Flow) -> str:
+    """What the law is, where c^L is not all of it and the headline has not said it."""
+    if flow.law == BOUNDED:
+        return "The scale 1/sqrt(depth) bounds it at any depth: c^L is that of this depth alone."
+    if flow.law_exponent is not None or flow.law not in LAWS:
+        return ""
+    return f"The norms follow {LAWS[flow.law]} better than {number(flow.c)}^L."
 
 
 def reason_sentence(flow: Flow) -> str:
@@ -115,33 +127,67 @@ def number_of_sigmas(sigmas: float, judged: bool = True) -> str:
 
 
 def cause_sentence(flow: Flow, activation: str) -> str:
-    """Whether the weights or the slopes of the activation make c what it is; "" where it is not known."""
-    weights, slopes = flow.weight_factor, flow.slope_factor
-    if weights is None or slopes is None:
+    """Which of its factors make c what it is; "" where they are not known."""
+    factors = {name: value for name in known_factors(flow) if (value := flow.factors[name]) is not None}
+    if len(factors) < len(known_factors(flow)) or not factors:
         return ""
     error = half_width(flow.c, flow.c_low, flow.c_high)
-    shares = number(weights, error), number(slopes, error)
-    words = f"The weights pass {shares[0]}, the slopes of {activation} pass {shares[1]}"
-    return f"{words}{_blame(flow, weights, slopes)}."
+    words = ", ".join(f"{_passes(name, activation)} {number(one, error)}" for name, one in factors.items())
+    if not is_product(flow):
+        return f"Where a branch passes anything, {words}."
+    return f"{words[0].upper()}{words[1:]}{_blame(flow, factors)}."
 
 
-def _blame(flow: Flow, weights: float, slopes: float) -> str:
-    """Names the factor that pushes the way the verdict went; both, where neither does most of it.
+def known_factors(*flows: Flow) -> list[str]:
+    """The factors that are known of any of these flows, in their order."""
+    names = dict.fromkeys(name for flow in flows for name in flow.factors)
+    return [name for name in names if any(flow.factors.get(name) is not None for flow in flows)]
+
+
+def is_product(flow: Flow) -> bool:
+    """Whether the factors make c: where a branch beside a skip passes nothing, c is the stream's alone."""
+    if SKIP not in flow.factors:
+        return True
+    logs = [-inf if not value else log(value) for value in flow.factors.values() if value is not None]
+    return bool(flow.c) and abs(sum(logs) - log(flow.c or 1)) < EQUAL * max(1, len(logs))
+
+
+def _passes(name: str, activation: str) -> str:
+    """A factor in a sentence: the slopes of tanh pass, the norm passes."""
+    called = f"{name} of {activation}" if name == "slopes" and activation else name
+    return f"the {called} {'pass' if name.endswith('s') else 'passes'}"
+
+
+def _blame(flow: Flow, factors: dict[str, float]) -> str:
+    """Names the factor that pushes the way the verdict went; those that do it, where none does most of it.
 
     Nothing is blamed where c does not make the verdict: the factors are those of the layers of the fit.
     """
     share = _fitted_share(flow)
     if flow.verdict not in ("vanishing", "exploding") or (share is not None and share < HALF):
         return ""
-    if not weights or not slopes:
-        return ": the activation is to blame" if weights else ": the weights are to blame"
     way = -1 if flow.verdict == "vanishing" else 1
-    by_weights, by_slopes = way * log(weights), way * log(slopes)
-    if by_slopes > 2 * by_weights:
-        return ": the activation is to blame"
-    if by_weights > 2 * by_slopes:
-        return ": the weights are to blame"
-    return ": both have their part"
+    pushes = {name: way * (log(value) if value else -inf) for name, value in factors.items()}
+    most = max(pushes.values())
+    found = [name for name, push in pushes.items() if 2 * push >= most]
+    if len(found) > 1:
+        return ": both have their part" if len(pushes) == 2 else f": {' and '.join(found)} have their part"
+    are = "are" if found[0] == "weights" else "is"
+    return f": the {BLAMED.get(found[0], found[0])} {are} to blame"
+
+
+def forward_sentence(flow: Flow, block: bool) -> str:
+    """What becomes of the signal on its way up: its size, in a `block`, and how alike samples get."""
+    words = []
+    if block and flow.log10_growth is not None:
+        verb = "grows" if flow.log10_growth >= 0 else "shrinks"
+        words.append(f"|z| {verb} by {abs(flow.log10_growth):.1f} decades over the depth")
+    alike = [cosine(value) for value in flow.profile.correlation if value is not None]
+    if len(alike) > 1:
+        depth = count(flow.transitions + 1)
+        words.append(f"after {depth} layers the samples' cosine is {alike[-1]}, at layer 1 {alike[0]}")
+    said = "; ".join(words)
+    return f"{said[0].upper()}{said[1:]}." if said else ""
 
 
 def flip_sentence(flip: Flip) -> str:

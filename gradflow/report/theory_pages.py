@@ -70,7 +70,7 @@ def _sentence(theory: Theory, depth: int) -> str:
 
 def _facts(theory: Theory) -> tuple[tuple[str, str], ...]:
     c = ", ".join(f"{number(getattr(theory, name))} at {label}" for label, name in SHOWN)
-    factors = f"weights {number(theory.weight_factor)} x slopes {number(theory.slope_factor)}"
+    factors = " x ".join(f"{label} {number(value)}" for label, value in theory.factors.items())
     return (
         ("c", c),
         ("factors", factors),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from gradflow.analysis.summary import Flow, Summary
+    from gradflow.analysis.summary import Flow, Profile, Summary
     from gradflow.config import Config
     from gradflow.recording import Recording
     from gradflow.store.info import Info
@@ -27,7 +27,15 @@ class _Profile(TypedDict):
     log10_delta: tuple[float | None, ...]
 
 
-class _Final(TypedDict):
+class _Growth(TypedDict, total=False):  # which documents of older versions have not
+    log10_growth: float | None
+
+
+class _Clipping(TypedDict, total=False):  # nor this
+    clipped_share: float | None
+
+
+class _Final(_Growth):
     networks: Whole | None
     dead_networks: Whole | None
     saturated: float | None
@@ -56,7 +64,7 @@ class _Theory(TypedDict):
     sigmas: float | None
 
 
-class _Training(TypedDict):
+class _Training(_Clipping):
     loss_final: float | None
     loss_final_low: float | None
     loss_final_high: float | None
@@ -163,7 +171,7 @@ def _is_sound(summary: Summary, info: Info) -> bool:
     config, flows = summary.config, (summary.flow.initial, summary.flow.final)
     known = config == info["recorded"] if "recorded" in info else conforms(config, _Study)
     history = {name: column for name, column in vars(summary.history).items() if name != "flips"}
-    tables = [history, *(vars(flow.profile) for flow in flows)]
+    tables = [history, *(_columns(flow.profile) for flow in flows)]
     fitted = all(flow.c is None or len(flow.layers) == 2 for flow in flows)
     even = all(len(set(map(len, table.values()))) == 1 for table in tables)
     bounded = all(is_bounded(advice.set) for advice in summary.advice)
@@ -177,6 +185,14 @@ def _has_negative(summary: Summary) -> bool:
     history = summary.history
     factors = [getattr(part, name, None) for part in parts for name in FACTORS]
     return any(c is not None and c < 0 for c in (*factors, *history.c, *history.c_low, *history.c_high))
+
+
+def _columns(profile: Profile) -> dict[str, Sequence[Any]]:
+    """All that a profile has by layer."""
+    return {
+        **profile.factors,
+        **{name: column for name, column in vars(profile).items() if name != "factors"},
+    }
 
 
 def _is_in_the_network(flows: Sequence[Flow], config: dict[str, Any]) -> bool:

@@ -29,7 +29,7 @@ def test_a_table_says_what_single_points_say() -> None:
     for one, tabled in zip(configs, theories(configs, [INPUTS] * len(configs)), strict=True):
         alone = vars(theory_of(predicted(one, INPUTS)))
         assert vars(tabled) == {
-            name: pytest.approx(value, rel=1e-8, abs=1e-8) if isinstance(value, float) else value
+            name: pytest.approx(value, rel=1e-8, abs=1e-8) if isinstance(value, float | dict) else value
             for name, value in alone.items()
         }
 

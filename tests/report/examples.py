@@ -22,17 +22,20 @@ HOSTILE = "a\x1b[31mred\x07\u202e\x9b2J[bold]|<b>`x`\n\ud800&#"
 
 def profile(c: float, depth: int) -> Profile:
     layers = tuple(range(1, depth + 1))
+    factors = {"weights": (1.0,) * depth, "slopes": (c,) * depth}
     decay = tuple((depth - layer) * log10(c) for layer in layers)
-    return Profile(layers, decay, tuple(-1.0 for _ in layers), decay, (1.0,) * depth, (c,) * depth)
+    return Profile(layers, decay, tuple(-1.0 for _ in layers), decay, (1.0,) * depth, (c,) * depth, factors)
 
 
 def flow(factor: float = 0.707, depth: int = 51, step: int = 0, verdict: str = "vanishing", **x: Any) -> Flow:
     ratio = (depth - 1) * log10(factor)
+    factors = {"weights": x.get("weight_factor", 1.0), "slopes": x.get("slope_factor", factor)}
     made = Flow(
         step=step, c=factor, c_low=factor - 0.002, c_high=factor + 0.002, interval="t over seeds",
         layers=(1 + min(5, depth // 4), depth),
         log10_ratio=ratio, log10_ratio_low=ratio - 0.1, log10_ratio_high=ratio + 0.1, transitions=depth - 1,
-        verdict=verdict, law="exponential", weight_factor=1.0, slope_factor=factor, efold_layers=2.9,
+        verdict=verdict, law="exponential", factors=factors, weight_factor=1.0, slope_factor=factor,
+        efold_layers=2.9,
         c_power_depth={str(n): None for n in sorted({10, 20, 50, 100, depth})},
         profile=profile(factor, depth),
     )  # fmt: skip

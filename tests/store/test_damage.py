@@ -43,7 +43,7 @@ def folder(whole: Path, tmp_path: Path) -> Path:
 def read_everything(folder: Path) -> Run:
     run = open_run(folder)
     assert run.config.digest == run.info["digest"]
-    assert len(run.recording) == 17
+    assert len(run.recording) == 19
     assert run.summary.path == str(folder)
     return run
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from gradflow.nn.parts.activate import Activate
 from gradflow.nn.parts.base import Part
@@ -11,6 +12,7 @@ from gradflow.nn.parts.dense import Dense
 PARTS: tuple[type[Part], ...] = (Dense, Activate)  # in the order in which pages show their factors
 LABELS = {part.factor: part.label for part in PARTS}
 OF_LAYER_ABOVE = {Dense.label}  # between layers l and l + 1 stands the tensor of l + 1; the others are of l
+FIRST_NAMES = {"weight_factor": Dense.label, "slope_factor": Activate.label}  # in documents
 _PREFIX, _SUFFIX = "log_", "_factor"
 
 
@@ -34,3 +36,8 @@ def factors_of(names: Iterable[str]) -> list[str]:
     """The factors whose arrays are among these names, in the order of pages."""
     arrays = (name for name in names if name.startswith(_PREFIX) and name.endswith(_SUFFIX))
     return in_order(name.removeprefix(_PREFIX).removesuffix(_SUFFIX) for name in arrays)
+
+
+def two_of(factors: Mapping[str, Any], unknown: Any = None) -> dict[str, Any]:
+    """The two factors of a plain chain under the names that documents had for them before others came."""
+    return {name: factors.get(label, unknown) for name, label in FIRST_NAMES.items()}

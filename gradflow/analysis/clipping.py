@@ -1,0 +1,69 @@
+"""Clipping: how many gradients it cuts, to what share of themselves, and what to set where it cuts all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.analysis.summary import Advice, Number, Symptom
+from gradflow.analysis.theorist import rounded
+from gradflow.nn.optimizers import Sgd
+
+if TYPE_CHECKING:
+    from gradflow.config import Config
+
+Array = NDArray[Any]
+Record = Mapping[str, Array]
+
+ARRAY = "clip_share"
+NAME = "gradient-clipped"
+FEWEST = 5  # updates that tell a habit
+RARE = 0.9  # quantile of the gradients' norms that is advised as clip_norm
+
+
+def clipping_of(record: Record) -> tuple[Number, Number]:
+    """The share of the recorded updates that were clipped, and the median share of these that was left.
+
+    The last row of a record has no update. None where nobody recorded it, or where nothing was clipped.
+    """
+    left = _left(record)
+    if not left.size:
+        return None, None
+    cut = left[left < 1]
+    return cut.size / left.size, float(np.median(cut)) if cut.size else None
+
+
+def clipping_symptom(record: Record, limit: float) -> Symptom | None:
+    """That nearly every gradient is clipped: the length of a step is then set by clip_norm alone."""
+    share, median = clipping_of(record)
+    if share is None or share < limit or median is None or _left(record).size < FEWEST:
+        return None
+    first = int(np.argmax((record[ARRAY] < 1).any(axis=1)))
+    message = (
+        f"nearly every gradient is clipped, that share of them, to {median:.2g} of itself at the median: "
+        "clip_norm and not the gradient sets how long a step is"
+    )
+    return Symptom(NAME, int(record["step"][first]), None, share, limit, message)
+
+
+def clipping_advice(config: Config, symptoms: Iterable[Symptom], record: Record) -> Iterator[Advice]:
+    """A clip_norm that cuts rare gradients only; where steps grow with them, an lr that keeps these."""
+    clip_norm, optimizer = config.training.clip_norm, config.training.optimizer
+    if clip_norm is None or not any(symptom.name == NAME for symptom in symptoms):
+        return
+    left = _left(record)
+    settings = {"training.clip_norm": rounded(float(np.quantile(clip_norm / left, RARE)))}
+    words = f"clip rare gradients only: clip_norm {settings['training.clip_norm']:g} cuts one in ten"
+    if isinstance(optimizer, Sgd):
+        lr = settings["training.optimizer.lr"] = rounded(optimizer.lr * float(np.median(left)))
+        words += f", and lr {lr:g} keeps the typical step as long as it was"
+    yield Advice("optimizer", settings, None, None, None, words)
+
+
+def _left(record: Record) -> Array:
+    """What was left of each gradient, of all updates and networks; [] of runs of older versions."""
+    shares = record.get(ARRAY, np.empty(0))
+    return np.asarray(shares[np.isfinite(shares) & (shares > 0)])

@@ -1,0 +1,89 @@
+"""The law of ||delta|| over layers: c^l, a power of the layer, exp(k sqrt l), or bounded at any depth.
+
+The increments ln g_l - ln g_{l+1} are k for c^l, k ln((l + 1) / l) for l^-k, k (sqrt(l + 1) - sqrt l) for
+exp(-k sqrt l). A residual chain whose scale is 1/sqrt(L) is bounded: a deeper one has other increments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import log, sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+SHAPES: dict[str, Callable[[Array], Array]] = {
+    "exponential": lambda layer: np.ones(len(layer)),
+    "power": lambda layer: np.log((layer + 1) / layer),
+    "stretched": lambda layer: np.sqrt(layer + 1) - np.sqrt(layer),
+}
+BOUNDED = "bounded"
+OF_CHAINS = ("exponential", "power")  # without a skip: c^l off a critical point, a power of the layer at it
+EVIDENCE = 2.0  # difference in T ln(residual) from which another law is preferred: 2.7 times as likely
+FEWEST = 10  # increments; of two that are random one in five would look like a power law
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What is known of a law before it is fitted: its name, if theory gives one, and what else it can be.
+
+    `rules` says that it governs c^L too. In a plain chain c^L stays what it says, whatever the fit finds.
+    """
+
+    name: str | None = None
+    candidates: tuple[str, ...] = tuple(SHAPES)
+    rules: bool = False
+
+    def law(self, rising: Array, first: int) -> str:
+        """The law of increments (T,) from layer `first` on."""
+        return self.name or law(rising, first, self.candidates)
+
+
+def law(rising: Array, first: int, candidates: tuple[str, ...] = OF_CHAINS) -> str:
+    """The law of the increments (T,) from layer `first` on, all by least squares: of c^l or a better one.
+
+    The increments are independent where ln g is a random walk; another law is named when it is clearly the
+    better one, and never from a handful of them.
+    """
+    if len(rising) < FEWEST:
+        return "exponential"
+    left = {name: _left(name, rising, first) for name in candidates}
+    best = min(left, key=lambda name: left[name])
+    better = left[best] > 0 and len(rising) * log(max(left["exponential"], 1e-300) / left[best])
+    return best if better > EVIDENCE else "exponential"
+
+
+def exponent(name: str, rising: Array, first: int) -> float | None:
+    """The k of a power or of exp(k sqrt l), by least squares; None for other laws, which c describes."""
+    if name not in SHAPES or name == "exponential":
+        return None
+    shape = _shape(name, rising, first)
+    return float(rising @ shape / (shape @ shape))
+
+
+def log_over(name: str | None, k: float | None, log_c: float, depth: int, own: int) -> float | None:
+    """ln of what `depth` layers make of the gradient: c^L, L^k or exp(k sqrt L).
+
+    None of a bounded law for another depth than its `own`.
+    """
+    if name == BOUNDED and depth != own:
+        return None
+    if k is None:
+        return depth * log_c
+    return k * (log(depth) if name == "power" else sqrt(depth))
+
+
+def _shape(name: str, rising: Array, first: int) -> Array:
+    return SHAPES[name](np.arange(first, first + len(rising)))
+
+
+def _left(name: str, rising: Array, first: int) -> float:
+    """The sum of squares that a law leaves of increments."""
+    if name == "exponential":
+        return float(((rising - rising.mean()) ** 2).sum())
+    shape = _shape(name, rising, first)
+    return float(((rising - shape * (rising @ shape) / (shape @ shape)) ** 2).sum())
