@@ -15,6 +15,7 @@ from gradflow.analysis.summary import Advice
 from gradflow.analysis.theorist import WIDEST_SPREAD, Theorist, plain, settings
 from gradflow.meanfield import unpredicted
 from gradflow.meanfield.expectations import Moments
+from gradflow.meanfield.networks import normed_by
 from gradflow.meanfield.normed import lever
 from gradflow.nn.blocks import Residual
 from gradflow.nn.initializers import Gaussian
@@ -35,7 +36,7 @@ def architecture(theorist: Theorist) -> Iterator[Advice]:
 def _norm(theorist: Theorist) -> Iterator[Advice]:
     """Layer norm before phi, with the biases that it takes."""
     model = theorist.model
-    if model.norm is not None or isinstance(model.block, Residual):
+    if normed_by(model) != "none" or isinstance(model.block, Residual):
         return
     normed = replace(theorist, other=replace(model, norm=LayerNorm(), bias=0.0), _outlooks={})
     excess = lever(Moments(model.activation))

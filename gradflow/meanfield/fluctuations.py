@@ -18,21 +18,27 @@ from gradflow.meanfield.field import MeanField, own
 
 Array = NDArray[Any]
 
+FIRST_ORDER = 0.05  # variance of ln q, and share of ||u||^2 along a: beyond, nothing is known of the mean
+
 
 def drift(network: MeanField) -> Array:
     """What the width adds to the mean of ln chi beside its spread (L - 1, ...), two effects of order 1 / n.
 
     d, with variance V and mean M, moves ln chi by M (ln mu1)' + V (ln mu1)'' / 2, ' = d / d ln q. And u_l is
     not isotropic: its part along a_l remembers, by x, that large z_{l+1} pass more or less than others.
+    0 where either is not small anywhere, as of gelu and silu whose q does not settle.
     """
     local, units = network.local, network.units
     share, passed_on, tilt = _transmission(network)
     spread, mean = _moments_of_log_q(network, share, passed_on)
     curve = local.slope_curve / (4 * local.mu1)
     moved = mean * tilt + spread * (curve - tilt**2) / 2
-    if network.drawn == "orthogonal":  # z^2 itself does not fluctuate, so that it spreads no slopes
-        moved = moved + (tilt**2 - curve) / units
-    return np.asarray(moved + _memory(network, share) * local.mixed / (local.p2 * local.mu1 * units))
+    along = local.mixed / (local.p2 * local.mu1)
+    if network.drawn == "orthogonal":  # z^2 itself does not fluctuate, and u has the norm of delta
+        moved, along = moved + (tilt**2 - curve) / units, along - 1
+    memory = _memory(network, share) / units
+    small = (spread < FIRST_ORDER).all(axis=0) & (np.abs(memory) < FIRST_ORDER).all(axis=0)
+    return np.where(small, moved + memory * along, 0.0)
 
 
 def _moments_of_log_q(network: MeanField, share: Array, passed_on: Array) -> tuple[Array, Array]:

@@ -36,6 +36,7 @@ class PhaseTable:
     factors: dict[str, Array]  # over the fitted layers, by name
 
 
+@np.errstate(divide="ignore", invalid="ignore")  # where no gradient passes, moments are 0
 def phase_table(model: Model, sigma_w: Array, sigma_b: Array, *, q_0: float = 1.0, first: int) -> PhaseTable:
     """Predictions for a model with weights of Var W = sigma_w^2 / fan_in and Var b = sigma_b^2, Gaussian.
 

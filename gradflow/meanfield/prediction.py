@@ -73,10 +73,11 @@ def predict(model: Model, q_0: float, *, first: int, cosine: float | Array | Non
     if reason is not None:
         return Prediction(reason=reason)
     network = mean_field(model, q_0)
-    parts = [
-        _layers(network, cosine), _window(network, first), _asymptote(network), _critical(network),
-        _settling(network, first), _spectrum(network),
-    ]  # fmt: skip
+    with np.errstate(divide="ignore", invalid="ignore"):  # where no gradient passes, moments are 0
+        parts = [
+            _layers(network, cosine), _window(network, first), _asymptote(network), _critical(network),
+            _settling(network, first), _spectrum(network),
+        ]  # fmt: skip
     reasons = [part.pop("reason") for part in parts if "reason" in part]
     merged = {key: value for part in parts for key, value in part.items()}
     return Prediction(**merged, reason="; ".join(reasons) or None)
