@@ -24,6 +24,7 @@ Words = Annotated[
 ]
 NO_FILE = {"name": "theory", "model": {"depth": 50, "width": 256, "init": "gaussian"}}
 SOURCE = "command line"
+UNSAID = ("plain", "none")  # a block and a norm that go without saying
 
 
 def theory(words: Words, json: Json = False, csv: Csv = False) -> None:
@@ -134,6 +135,7 @@ def _emit_point(config: Config, inputs: Inputs, json: bool, csv: bool) -> None:
         sizes = f"{model['depth']} hidden layers, width {model['width']}"
         words = [
             ("network", f"{sizes}, {entry(model['activation'])}"),
+            *((key, entry(model[key])) for key in ("block", "norm") if entry(model[key]) not in UNSAID),
             ("init", entry(model["init"])),
             ("input", f"q_0 = {inputs.q_0:.4g}"),
         ]

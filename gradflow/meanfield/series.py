@@ -17,6 +17,7 @@ from gradflow.meanfield.local import Local
 
 Array = NDArray[Any]
 
+BEYOND = 4 * TERMS  # the degree that stands for all higher ones, where slopes jump
 LEAST = 1e-13  # of the whole, below which what is missing is rounding
 
 
@@ -44,7 +45,7 @@ def persistence(local: Local, top: Array, shares: Array, decay: Array) -> Array:
     has in ||delta_l||^2; `decay` is the correlation of what phi sees in layers l and l + 1.
     """
     below, memory = slopes(local), top[:, 0]
-    powers = np.arange(TERMS + 2).reshape(-1, *[1] * (below.ndim - 2))
+    powers = np.append(np.arange(TERMS + 1), BEYOND).reshape(-1, *[1] * (below.ndim - 2))
     kappa = np.empty_like(shares)
     for k in range(len(shares) - 1, -1, -1):
         memory = decay[k] ** powers * memory
@@ -54,7 +55,7 @@ def persistence(local: Local, top: Array, shares: Array, decay: Array) -> Array:
 
 
 def slopes(local: Local) -> Array:
-    """The series of phi'^2 / mu1, what is missing as a term of degree TERMS + 1 (TERMS + 2, layers, ...)."""
+    """The series of phi'^2 / mu1, what is missing as one term more (TERMS + 2, layers, ...)."""
     series = local.series(of.slope_square) / local.mu1
     missing = np.maximum(local.mu2 / local.mu1**2 - (series**2).sum(axis=0), 0.0)
     return np.concatenate([series, np.sqrt(missing)[None]])
