@@ -123,7 +123,9 @@ class _Group:
         self.batches = [Batches(seed, data.samples, memory.shape.batch) for seed in seeds]
         self.recorder = Recorder(memory, plan.optimizer, rows)
         self.evaluator = evaluator
-        self.forward = self.network.forward if wide is memory else self.network.through(wide)
+        frozen = memory.model.mixes  # a sample is evaluated by itself
+        alike = wide is memory and not frozen
+        self.forward = self.network.forward if alike else self.network.through(wide, frozen)
 
     def run(self, first: int, rows: int, x: Array, y: Array) -> tuple[Recording, list[Curves]]:
         """Rows first..first + rows - 1 of the record, and the evaluations that are due in between.
@@ -135,7 +137,7 @@ class _Group:
             t = first + r
             memory.tally.correlates = t == 0 or self.evaluator.is_due(t)
             if self.evaluator.is_due(t):
-                evaluated.append(self.evaluator.measure(self.forward))
+                evaluated.append(self._evaluate(t))
             for seed, batches in enumerate(self.batches):
                 indices = batches.indices(t)
                 np.take(x, indices, axis=0, out=memory.x[seed], mode="clip")
@@ -144,6 +146,15 @@ class _Group:
             network.backward(record=True, update=t < self.plan.steps)
             self.recorder.row(r, network.log_share)
         return self.recorder.flush(rows), evaluated
+
+    def _evaluate(self, t: int) -> Curves:
+        """After t updates; before the first, statistics of batches are those of the training samples."""
+        if t or not self.memory.model.mixes:
+            return self.evaluator.measure(self.forward)
+        self.network.settle_statistics(self.evaluator.batches_of_training(self.memory.shape.batch))
+        found = self.evaluator.measure(self.forward)
+        self.network.forget_statistics()
+        return found
 
 
 class Training:
@@ -282,7 +293,7 @@ def stacks(plan: Plan) -> list[range]:
 
 def stack_size(model: Model) -> int:
     """The most networks that are trained side by side; it does not depend on how many there are."""
-    return STACKED_SEEDS if model.shape.width <= STACKED_WIDTH else 1
+    return STACKED_SEEDS if model.shape.widest <= STACKED_WIDTH else 1
 
 
 def block_rows(shape: Shape) -> int:

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from gradflow.analysis.architecture import architecture
 from gradflow.analysis.clipping import clipping_advice
-from gradflow.analysis.flow import LN10
 from gradflow.analysis.rates import learning_rates
 from gradflow.analysis.scales import NAME as DATA_SCALE
 from gradflow.analysis.scales import can_standardize, far_scales, starts_far_off
@@ -29,6 +28,7 @@ from gradflow.meanfield.plain import PlainField
 from gradflow.meanfield.prediction import ROUNDING
 from gradflow.nn.activations import ACTIVATIONS
 from gradflow.nn.initializers import Gaussian, Initializer, Orthogonal
+from gradflow.units import LN10
 
 if TYPE_CHECKING:
     from gradflow.config import Config
@@ -109,7 +109,7 @@ def _smaller(theorist: Theorist) -> Iterator[Advice]:
         return  # whose outputs' size the weights do not make
     with np.errstate(over="ignore"):  # slopes beyond float64: no weights are small enough
         sigma_w = float(critical_sigma_w(Moments(model.activation), 0.0))
-    own = sqrt(model.width * model.init.variance(model.width, model.width)) if model.init.law else inf
+    own = sqrt(model.widest * model.init.variance(model.widest, model.widest)) if model.init.law else inf
     if 0 < sigma_w < SMALLER * own:
         init = Gaussian(sigma_w=rounded(sigma_w))
         words = f"the outputs at step 0 are far beyond the targets: draw smaller weights, {settings(init)}"
@@ -128,9 +128,9 @@ def _initialization(theorist: Theorist) -> Iterator[Advice]:
         if wider is None:
             return
         theorist, init = wider
-        changes["model.width"] = theorist.config.model.width
+        changes["model.width"] = theorist.config.model.widest
         words = (
-            f"make the layers {theorist.config.model.width} wide, so that single networks are stable, and "
+            f"make the layers {theorist.config.model.widest} wide, so that single networks are stable, and "
         )
     outlook = theorist.expect(init)
     changes["model.init"] = plain(init)
@@ -143,7 +143,7 @@ def _initialization(theorist: Theorist) -> Iterator[Advice]:
 
 def _wider(theorist: Theorist, init: Initializer) -> tuple[Theorist, Initializer] | None:
     """The theorist of layers so wide that single networks come near the ratio, and the init balanced."""
-    width = theorist.config.model.width
+    width = theorist.config.model.widest
     times = (theorist.expect(init).spread / (WIDEST_SPREAD * theorist.edge)) ** 2  # a variance goes as 1 / n
     if times > WIDENED:
         return None
@@ -177,7 +177,7 @@ def _schemes(theorist: Theorist) -> list[Initializer]:
     own = theorist.config.model.init
     schemes: list[Initializer] = [own if own.scale_key else Gaussian(), Orthogonal()]
     schemes += [Gaussian(sigma_b=sigma_b) for sigma_b in STEADYING]
-    if theorist.depth >= theorist.config.model.width:
+    if theorist.depth >= theorist.config.model.widest:
         schemes = [scheme for scheme in schemes if theorist.settles(scheme)]
     return schemes[: max(1, LAYERS_TRIED // theorist.depth)]
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.analysis.depth_law import DepthLaw, FirstLayer, depth_law
 from gradflow.analysis.differences import RECORDED
 from gradflow.analysis.flow import fit_flow
 from gradflow.analysis.history import history_of, row_verdicts
@@ -30,7 +31,8 @@ STABLE_DECADES, PATIENCE = 1.0, 5  # a config's defaults
 NO_C = (
     "norms of weight gradients within one network give no c: in a bias-free relu or linear net they are "
     "equal in all layers whatever c is (Glorot & Bengio 2010, eq. 14). Record delta norms (gradflow new "
-    "torch-recorder), or compare networks of several depths: gradflow sweep CONFIG depth=10,20,50"
+    "torch-recorder), or give the logs of networks of several depths: gradflow fit A.csv B.csv. The same in "
+    "one go: gradflow sweep CONFIG depth=10,20,50"
 )
 UNKNOWN = "the norms were recorded elsewhere, so the network is not known"
 
@@ -39,13 +41,14 @@ UNKNOWN = "the norms were recorded elsewhere, so the network is not known"
 class Norms:
     """Natural logs of norms, (rows, layers, networks) for each kind; layers are named from the input on.
 
-    `order` says how their order was found.
+    `order` says how their order was found, `source` is the path of their file.
     """
 
     steps: tuple[int, ...]
     layers: tuple[str, ...]
     logs: Mapping[str, Array]
     order: str = ""
+    source: str = ""
 
     @property
     def networks(self) -> int:
@@ -101,6 +104,23 @@ def summarize_outside(id: str, config: dict[str, Any], recording: Mapping[str, A
         symptoms=weakest_symptom((first, last)),
         history=history_of(recording, STABLE_DECADES, PATIENCE, _verdicts(log_delta)),
     )
+
+
+def law_across(networks: Mapping[int, Norms], flows: Mapping[int, Flow]) -> DepthLaw:
+    """The depth law of recorded norms at their first step; `flows` are those of the networks there.
+
+    delta is taken over that of the last layer, so that the slope against depth is c.
+    """
+    law = depth_law([_first_layer(depth, norms, flows[depth].c) for depth, norms in networks.items()])
+    known = law.weight_grad.c is not None or law.delta.c is not None
+    return replace(law, reason=None) if known else law
+
+
+def _first_layer(depth: int, norms: Norms, c: float | None) -> FirstLayer:
+    unknown = np.full((len(norms.layers), norms.networks), np.nan)
+    delta, weight = (norms.logs[kind][0] if kind in norms.logs else unknown for kind in KINDS)
+    with np.errstate(invalid="ignore"):  # a dead network has -inf - -inf
+        return FirstLayer(depth, log_weight_grad=weight[0], log_delta=delta[0] - delta[-1], c=c)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from gradflow.analysis.commands import command_for
 
-FORMAT = 1
+SUMMARY_FORMAT = 1
 
 Number = float | None  # None: not defined; the reason stands beside it
 Numbers = tuple[Number, ...]
@@ -280,7 +280,7 @@ class Summary:
 
     def document(self) -> dict[str, Any]:
         """The JSON document: plain values, numbers that are not finite as None."""
-        document: dict[str, Any] = strict({"format": FORMAT, **asdict(self)})
+        document: dict[str, Any] = strict({"format": SUMMARY_FORMAT, **asdict(self)})
         return document
 
     def at(self, path: str) -> Summary:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.analysis.flow import LN10, window
+from gradflow.analysis.flow import window
 from gradflow.analysis.predictions import inputs_of
 from gradflow.formats import ADDED
 from gradflow.meanfield import MeanField, balance, half_stable, mean_field
@@ -20,6 +20,7 @@ from gradflow.meanfield.plain import PlainField
 from gradflow.nn.activations import Activation
 from gradflow.nn.initializers import Initializer
 from gradflow.nn.model import Model
+from gradflow.units import LN10
 
 if TYPE_CHECKING:
     from gradflow.config import Config

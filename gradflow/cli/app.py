@@ -3,33 +3,66 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from gradflow.cli import check, compare, export, fit, ls, new, plot, report, run, show, sweep, theory
-from gradflow.cli.light import LightCommand, LightGroup
+from gradflow.cli.light import LightCommand, light
 from gradflow.cli.output import ReaderGone, complain, silence
 from gradflow.errors import GradflowError, InputError
 from gradflow.version import __version__
 
-COMMANDS = (
-    new.new, run.run, sweep.sweep, compare.compare, ls.ls, show.show, report.report, plot.plot,
-    theory.theory, check.check, fit.fit, export.export,
-)  # fmt: skip
-LIGHT = (new.new, ls.ls, compare.compare)  # commands that need neither numpy nor pydantic
+COMMANDS = {  # the first sentence of each, so that a list of them loads none
+    "new": "List the starter configs, or write one: to stdout, or a new file.",
+    "run": "Train one config and report how its gradient flows.",
+    "sweep": "Run a config for every combination of the values of its axes.",
+    "compare": "Compare saved runs: what differs, c, the verdict, the loss.",
+    "ls": "List runs and sweeps, newest first.",
+    "show": "Show the report of a saved run again.",
+    "report": "Write the report of runs or sweeps, as HTML or markdown.",
+    "plot": "Draw a figure to .svg, .pdf or .png.",
+    "theory": "Predict c, xi and the critical sigma_w by mean-field theory.",
+    "check": "Check backpropagation against the complex step, in float64.",
+    "fit": "Fit c to gradient norms that were recorded elsewhere.",
+    "export": "Export runs as tidy tables.",
+}
+LIGHT = ("new", "ls", "compare")  # commands that need neither numpy nor pydantic
 READER_GONE = 141
+STYLE: dict[str, Any] = {
+    "add_completion": False,
+    "rich_markup_mode": None,  # brackets in a docstring are meant
+    "pretty_exceptions_enable": False,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
 
-app = typer.Typer(
-    cls=LightGroup,
-    add_completion=False,
-    rich_markup_mode=None,  # brackets in a docstring are meant
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for command in COMMANDS:
-    app.command(cls=LightCommand if command in LIGHT else None)(command)
+
+class LazyGroup(TyperGroup):
+    """Knows its commands by name and first sentence, and imports the one that is called."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """The flags of all commands."""
+        return light(super().get_params(ctx))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command, in the place of what stands for it in a list."""
+        name, listed, rest = super().resolve_command(ctx, args)
+        return name, listed and loaded(str(name)), rest
+
+
+def loaded(name: str) -> Any:
+    """The command of this name, from the function of its name in the module of its name."""
+    alone = typer.Typer(**STYLE)
+    function = getattr(import_module(f"gradflow.cli.{name}"), name)
+    alone.command(name, cls=LightCommand if name in LIGHT else None)(function)
+    return typer.main.get_command(alone)
+
+
+app = typer.Typer(cls=LazyGroup, **STYLE)
+for name, sentence in COMMANDS.items():
+    app.command(name, help=sentence)(lambda: None)
 
 
 def _print_version(asked: bool) -> None:

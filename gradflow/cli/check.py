@@ -6,6 +6,10 @@ import typer
 
 from gradflow.cli.options import ConfigFile, Json, Overrides
 from gradflow.cli.output import emit_document, emit_page, noting
+from gradflow.config import load_config
+from gradflow.config.load import load_data
+from gradflow.report.gradient_pages import check_page
+from gradflow.trace import check_gradients
 
 
 def check(config: ConfigFile, overrides: Overrides = None, json: Json = False) -> None:
@@ -15,11 +19,6 @@ def check(config: ConfigFile, overrides: Overrides = None, json: Json = False) -
     Examples:
       gradflow check configs/quickstart.yaml
     """
-    from gradflow.config import load_config
-    from gradflow.config.load import load_data
-    from gradflow.report.gradient_pages import check_page
-    from gradflow.trace import check_gradients
-
     study = load_config(config, overrides or (), noting(quiet=False))
     data = load_data(study.data)
     found = check_gradients(study.plan(data), data)

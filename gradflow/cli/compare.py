@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gradflow.analysis.compare import Comparison, Row
+from gradflow.analysis.compare import compare as compared
+from gradflow.analysis.expression import parse_condition
+from gradflow.analysis.pivot import PREDICTED, pivot
 from gradflow.cli.options import RUNS, Json, Quiet, RunsDir
 from gradflow.cli.output import note
 from gradflow.cli.tables import Csv, Md, emit_table, refuse_unused, warn
 from gradflow.errors import InputError
+from gradflow.store.rows import rows_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from gradflow.analysis.compare import Comparison, Row
     from gradflow.report.page import Page
 
 FULFILLED = 3
@@ -102,9 +105,6 @@ def refuse_unused_of(
 
 def comparison(references: list[str], runs: Path, sort: str | None, baseline: str | None) -> Comparison:
     """The comparison of what is named."""
-    from gradflow.analysis.compare import compare
-    from gradflow.store.rows import rows_of
-
     rows, damaged = rows_of(references, runs)
     base = None
     if baseline is not None:
@@ -112,13 +112,11 @@ def comparison(references: list[str], runs: Path, sort: str | None, baseline: st
         if len(bases) != 1:
             raise InputError(f"--baseline {baseline}: {problems[0] if problems else 'name one run'}")
         base = bases[0]
-    return compare(rows, damaged, sort, base)
+    return compared(rows, damaged, sort, base)
 
 
 def fulfilled(found: Comparison, condition: str | None) -> tuple[list[Row], int]:
     """The rows that fulfil a condition, and how many lack what it needs. InputError if it is none."""
-    from gradflow.analysis.expression import parse_condition
-
     if condition is None:
         return [], 0
     holds = [*map(parse_condition(condition, found.names()), found.rows)]
@@ -134,7 +132,7 @@ def print_rows(
     wanted = columns.replace(" ", "").split(",") if columns else None
 
     def page(room: int | None) -> Page:
-        from gradflow.report.compare_pages import compare_page
+        from gradflow.report.compare_pages import compare_page  # a document does without
 
         return compare_page(found, wanted, everything, room, top)
 
@@ -145,7 +143,6 @@ def print_pivot(
     found: Comparison, keys: tuple[str, str], value: str, theory: bool, json: bool, csv: bool, md: bool
 ) -> None:
     """The map, or its document."""
-    from gradflow.analysis.pivot import PREDICTED, pivot
     from gradflow.report.compare_pages import pivot_page
 
     if theory and value not in PREDICTED:

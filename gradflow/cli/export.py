@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,10 +12,20 @@ from gradflow.cli.output import note
 from gradflow.cli.report import References, named_runs
 from gradflow.cli.tables import refuse_unused
 from gradflow.errors import InputError, did_you_mean
-
-if TYPE_CHECKING:
-    from gradflow.store import Run
-    from gradflow.store.export import Columns
+from gradflow.report.csv_text import csv_text
+from gradflow.store import Run, require_output, write_output
+from gradflow.store.export import (
+    Columns,
+    chosen,
+    evaluations_table,
+    json_text,
+    layers_table,
+    lists,
+    make_folder,
+    parquet_bytes,
+    runs_table,
+    write_tensorboard,
+)
 
 FORMATS = ("csv", "json", "parquet", "tensorboard")
 TABLES = ("runs", "layers", "evaluations")
@@ -80,8 +90,6 @@ def known(option: str, word: str, words: tuple[str, ...]) -> str:
 
 def to_tensorboard(output: Path, runs: list[Run], rows: str, force: bool) -> None:
     """Event files in a folder."""
-    from gradflow.store.export import chosen, make_folder, write_tensorboard
-
     chosen(1, rows)
     make_folder(output)
     write_tensorboard(output, runs, rows, force=force)
@@ -89,9 +97,6 @@ def to_tensorboard(output: Path, runs: list[Run], rows: str, force: bool) -> Non
 
 def to_tables(output: Path, runs: list[Run], rows: str, form: str, table: str, force: bool) -> None:
     """All tables in a folder or a JSON file, or one in a file of its own."""
-    from gradflow.store import require_output, write_output
-    from gradflow.store.export import evaluations_table, json_text, layers_table, make_folder, runs_table
-
     tables = {
         "runs": runs_table(runs),
         "layers": layers_table(runs, rows),
@@ -112,9 +117,6 @@ def to_tables(output: Path, runs: list[Run], rows: str, form: str, table: str, f
 
 def table_content(columns: Columns, form: str) -> str | bytes:
     """One table as CSV or Parquet."""
-    from gradflow.report.csv_text import csv_text
-    from gradflow.store.export import lists, parquet_bytes
-
     if form == "parquet":
         return parquet_bytes(columns)
     return csv_text(list(columns), zip(*lists(columns), strict=True))

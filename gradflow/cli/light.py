@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand
 
 
 class LightCommand(TyperCommand):
@@ -13,15 +13,14 @@ class LightCommand(TyperCommand):
 
     def get_params(self, ctx: Any) -> Any:
         """The parameters of typer's own, each with a converter that needs no library."""
-        return _light(super().get_params(ctx))
+        return light(super().get_params(ctx))
 
 
-class LightGroup(TyperGroup):
-    """The group of all commands; it has flags only."""
-
-    def get_params(self, ctx: Any) -> Any:
-        """As of a `LightCommand`."""
-        return _light(super().get_params(ctx))
+def light(params: Any) -> Any:
+    """Parameters of typer's with another converter than the one that it would make."""
+    for param in params:
+        param.get_runtime_param = _Converter
+    return params
 
 
 class _Converter:
@@ -34,12 +33,6 @@ class _Converter:
         if isinstance(value, list | tuple):
             return [_converted(item, get_args(kind)[0]) for item in value]
         return _converted(value, kind)
-
-
-def _light(params: Any) -> Any:
-    for param in params:
-        param._runtime_param = _Converter()  # typer's own place for it; filled on first use otherwise
-    return params
 
 
 def _converted(value: Any, kind: Any) -> Any:

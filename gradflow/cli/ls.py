@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from gradflow.cli.options import RUNS, Json, Quiet, RunsDir
 from gradflow.cli.tables import Csv, Md, emit_table, warn
 from gradflow.errors import InputError, Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from gradflow.store import Entry
+from gradflow.report.listing import line_of, ls_page, unfinished_line
+from gradflow.store import Entry, scan
+from gradflow.store.partial import unfinished
+from gradflow.store.rows import read_rows
 
 Folder = Annotated[
     Path | None,
@@ -35,10 +35,6 @@ def ls(
       gradflow ls
       gradflow ls runs/depth-init-relu-0123abcd --csv
     """
-    from gradflow.report.listing import ls_page, unfinished_line
-    from gradflow.store import scan
-    from gradflow.store.partial import unfinished
-
     place = folder or runs_dir
     refuse_missing(place)
     lines, damaged = listed(scan(place))
@@ -62,9 +58,6 @@ def refuse_missing(place: Path) -> None:
 
 def listed(entries: Sequence[Entry]) -> tuple[list[dict[str, Any]], list[str]]:
     """The lines of what is whole, and what is wrong with the rest."""
-    from gradflow.report.listing import line_of
-    from gradflow.store.rows import read_rows
-
     lines, damaged = [], []
     for entry in entries:
         rows, problems = read_rows([entry])

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from gradflow.cli.options import Quiet, Replace
 from gradflow.cli.output import emit, emit_page, note
-
-if TYPE_CHECKING:
-    from gradflow.report.page import Page
+from gradflow.report.page import Column, Command, Page, Table
+from gradflow.starters import is_script, starter_for, starter_names, starter_purpose, starter_text
+from gradflow.store import write_output
 
 Template = Annotated[str | None, typer.Argument(metavar="TEMPLATE", help="The name of a starter config.")]
 OutFile = Annotated[
@@ -30,9 +30,6 @@ def new(
       gradflow new
       gradflow new quickstart -o quickstart.yaml
     """
-    from gradflow.starters import starter_for, starter_text
-    from gradflow.store import write_output
-
     if template is None:
         emit_page(starters_page())
     elif output is None:
@@ -44,18 +41,13 @@ def new(
 
 def next_step(template: str, output: Path) -> str:
     """What to do with a starter."""
-    from gradflow.starters import is_script
-
     if is_script(template):
-        return f"record norms with it, as {output} says at its top, then gradflow fit norms.csv"
+        return f"record norms with it, as {output} says at its top, then gradflow fit the file that it wrote"
     return shlex.join(["gradflow", "run", str(output)])
 
 
 def starters_page() -> Page:
     """A line for each starter config."""
-    from gradflow.report.page import Column, Command, Page, Table
-    from gradflow.starters import starter_names, starter_purpose
-
     rows = tuple((name, starter_purpose(name)) for name in starter_names())
     columns = (Column("template", False), Column("what it studies", False))
     return Page(

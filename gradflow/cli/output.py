@@ -62,7 +62,7 @@ def _document_text(value: Any, margin: str = "") -> str:
 
 def emit_page(page: Page) -> None:
     """The page as this stdout can show it."""
-    from gradflow.report.terminal import render
+    from gradflow.report.terminal import render  # loads rich, which a document does without
 
     emit(render(page, look_of_stdout()))
 

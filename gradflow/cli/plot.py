@@ -12,10 +12,11 @@ from gradflow.cli.output import note
 from gradflow.cli.report import Output, References, named_runs
 from gradflow.cli.tables import refuse_unused
 from gradflow.errors import InputError, Problem, did_you_mean
+from gradflow.report.several import in_order
+from gradflow.store import Run, write_output
 
 if TYPE_CHECKING:
     from gradflow.report.charts import Drawn
-    from gradflow.store import Run
 
 SUFFIXES = (".svg", ".pdf", ".png")
 Figure = Annotated[
@@ -52,8 +53,6 @@ def plot(
       gradflow plot @1 @2 -o factors.pdf --figure factors --width 3.3
       gradflow plot depth-init -o map.svg --x depth --y init --value log10_ratio
     """
-    from gradflow.store import write_output
-
     require_picture(output)
     runs = named_runs(references, runs_dir)
     write_output(output, drawn(runs, output, figure, x, y, value, width), mark=True, force=force)
@@ -76,8 +75,7 @@ def drawn(
     width: float,
 ) -> bytes:
     """The bytes of the figure."""
-    from gradflow.report.charts import picture
-    from gradflow.report.several import in_order
+    from gradflow.report.charts import picture  # of an extra, without which there is --help
 
     chart = chart_of(in_order(runs), figure, x, y, value)
     return picture(chart, output.suffix, width)

@@ -6,15 +6,14 @@ import os
 import sys
 from math import isfinite
 from time import monotonic
-from typing import TYPE_CHECKING
 
+from gradflow.analysis.flow import measure
+from gradflow.analysis.intervals import exp_or_none
 from gradflow.cli.output import columns_of, note
 from gradflow.report.drawing import strip
 from gradflow.report.numbers import count, duration, number
 from gradflow.report.page import Strip
-
-if TYPE_CHECKING:
-    from gradflow.training import Progress
+from gradflow.training import Progress
 
 REDRAWN, TOLD = 0.2, 10.0  # seconds between two pictures, between two lines
 BAR = 24
@@ -74,9 +73,6 @@ class Bar:
         return f"{block * done}{rest * (size - done)} {words}".lstrip()
 
     def _words(self, progress: Progress) -> str:
-        from gradflow.analysis.flow import measure
-        from gradflow.analysis.intervals import exp_or_none
-
         loss, log_c = number(float(progress.loss.mean())), measure(progress.log_delta).log_c
         words = f"step {count(progress.step)}/{count(self.steps)}  batch loss {loss}"
         if log_c is not None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from gradflow.cli.options import RUNS, Quiet, Replace, RunsDir
 from gradflow.cli.output import note
 from gradflow.errors import InputError, RunError
-
-if TYPE_CHECKING:
-    from gradflow.store import Run
+from gradflow.report.files import report_file
+from gradflow.store import Run, entry_at, resolve, write_output
 
 References = Annotated[
     list[str],
@@ -35,9 +34,6 @@ def report(
       gradflow report @1 -o report.html
       gradflow report quickstart -o report.md
     """
-    from gradflow.report.files import report_file
-    from gradflow.store import write_output
-
     content = report_file(named_runs(references, runs_dir), output)
     write_output(output, content, mark=True, force=force)
     note(f"wrote {output}", quiet)
@@ -45,8 +41,6 @@ def report(
 
 def named_runs(references: list[str], runs_dir: Path) -> list[Run]:
     """Every run that is named, those inside named sweeps too, each once. RunError if one is damaged."""
-    from gradflow.store import entry_at, resolve
-
     paths = [path for reference in references for path in resolve(reference, runs_dir)]
     entries = [entry for entry in map(entry_at, paths) if entry]
     found: dict[Path, Run] = {}

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 
 from gradflow.cli.options import RUNS, ConfigFile, FailOnDiverged, Force, Json, Overrides, Quiet, RunsDir
 from gradflow.cli.output import note, noting
+from gradflow.cli.progress import Bar
 from gradflow.cli.show import print_run
+from gradflow.config import Config, load_config
+from gradflow.config.memory import size
 from gradflow.errors import InputError, Problem
+from gradflow.execution.execute import execute
 from gradflow.report.numbers import duration
-
-if TYPE_CHECKING:
-    from gradflow.config import Config
-    from gradflow.store import Run
+from gradflow.report.pages import report_text
+from gradflow.store import Run
 
 DIVERGED = 3
 
@@ -32,8 +33,6 @@ def run(
       gradflow run configs/quickstart.yaml
       gradflow run configs/quickstart.yaml depth=50 init=he_normal
     """
-    from gradflow.config import load_config
-
     study = load_config(config, overrides or (), noting(quiet))
     refuse_sweep(study, config, overrides or [])
     done = computed(study, runs_dir, force, quiet)
@@ -51,11 +50,6 @@ def refuse_sweep(study: Config, config: Path, overrides: list[str]) -> None:
 
 def computed(study: Config, runs: Path, force: bool, quiet: bool) -> Run:
     """The run of a config, with what the user may want to know of it on stderr."""
-    from gradflow.cli.progress import Bar
-    from gradflow.config.memory import size
-    from gradflow.report.pages import report_text
-    from gradflow.store.execute import execute
-
     saved = f"saving about {size(study.record_bytes)} in {runs / study.id}"
     with Bar(saved, study.training.steps, quiet) as bar:
         done = execute(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
+from gradflow.analysis.summary import strict
 from gradflow.cli.options import RUNS, Json, Reference, RunsDir
 from gradflow.cli.output import emit_document, emit_page
 from gradflow.cli.tables import refuse_unused
-
-if TYPE_CHECKING:
-    from gradflow.store import Run
+from gradflow.config.load import load_data
+from gradflow.report.gradient_pages import trace_page
+from gradflow.report.pages import layers_page, run_page
+from gradflow.store import Run, load_one
+from gradflow.trace import trace
 
 Layers = Annotated[bool, typer.Option("--layers", help="Norms and factors of every layer.")]
 
@@ -35,9 +39,6 @@ def show(
       gradflow show quickstart --layers
       gradflow show two-layers --trace
     """
-    from gradflow.report.pages import layers_page
-    from gradflow.store import load_one
-
     refuse_unused("--trace shows one chain", layers=layers and trace)
     refuse_unused("--json has the profile of the layers", layers=layers and json)
     run = load_one(reference, runs_dir)
@@ -52,8 +53,6 @@ def show(
 
 def print_run(run: Run, json: bool) -> None:
     """The report of a run, or its document."""
-    from gradflow.report.pages import run_page
-
     if json:
         emit_document(run.summary.document())
     else:
@@ -62,13 +61,6 @@ def print_run(run: Run, json: bool) -> None:
 
 def print_chain(run: Run, json: bool) -> None:
     """The chain of local factors of network 0, rebuilt as it was drawn, on one sample."""
-    from dataclasses import asdict
-
-    from gradflow.analysis.summary import strict
-    from gradflow.config.load import load_data
-    from gradflow.report.gradient_pages import trace_page
-    from gradflow.trace import trace
-
     data = load_data(run.config.data)
     chain = trace(run.config.plan(data), data)
     if json:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from gradflow.cli.options import RUNS, ConfigFile, FailOnDiverged, Force, Json, Quiet, RunsDir
 from gradflow.cli.output import note, noting
 from gradflow.cli.run import DIVERGED
+from gradflow.cli.sweep_progress import SweepProgress
 from gradflow.cli.tables import Csv, Md, emit_table, refuse_several, refuse_unused
 from gradflow.errors import InputError, Problem, did_you_mean
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from gradflow.report.page import Page
-    from gradflow.sweeps.driver import Options
-    from gradflow.sweeps.points import Sweep
+from gradflow.report.page import Page
+from gradflow.report.pages import report_text
+from gradflow.report.sweep_pages import plan_page, sweep_page
+from gradflow.sweeps.document import plan_document, result_document
+from gradflow.sweeps.driver import Options, run_sweep, share
+from gradflow.sweeps.executors import EXECUTORS
+from gradflow.sweeps.outcome import Ended
+from gradflow.sweeps.points import Sweep, load_sweep
 
 Axes = Annotated[
     list[str] | None,
@@ -64,9 +67,6 @@ def sweep(
       gradflow sweep configs/sweep-depth-init-relu.yaml
       gradflow sweep configs/quickstart.yaml depth=10,20,50 init=xavier_normal,orthogonal --dry-run
     """
-    from gradflow.sweeps.driver import Options
-    from gradflow.sweeps.points import load_sweep
-
     refuse_several(json, csv, md)
     where = executor_named(executor or ("dask" if dask_address else "processes"))
     refuse_unused(
@@ -86,8 +86,6 @@ def sweep(
 
 def executor_named(name: str) -> str:
     """InputError for a name that is no executor."""
-    from gradflow.sweeps.executors import EXECUTORS
-
     if name not in EXECUTORS:
         message = f"should be one of {', '.join(EXECUTORS)}{did_you_mean(name, EXECUTORS)}"
         raise InputError(Problem(message, "--executor"))
@@ -104,12 +102,6 @@ def shard_of(text: str) -> tuple[int, int]:
 
 def computed(study: Sweep, runs: Path, options: Options, quiet: bool) -> dict[str, Any]:
     """The document of a sweep that is run now."""
-    from gradflow.cli.sweep_progress import SweepProgress
-    from gradflow.report.pages import report_text
-    from gradflow.sweeps.document import result_document
-    from gradflow.sweeps.driver import run_sweep, share
-    from gradflow.sweeps.outcome import Ended
-
     events = run_sweep(study, runs, options, lambda run: report_text(run.summary))
     ended = []
     with closing(events), SweepProgress(len(share(study, options)), list(study.axes), quiet) as progress:
@@ -123,17 +115,11 @@ def computed(study: Sweep, runs: Path, options: Options, quiet: bool) -> dict[st
 
 def print_plan(study: Sweep, options: Options, json: bool, csv: bool, md: bool) -> None:
     """What the points would cost."""
-    from gradflow.report.sweep_pages import plan_page
-    from gradflow.sweeps.document import plan_document
-    from gradflow.sweeps.driver import share
-
     emit_points(plan_document(study, share(study, options)), plan_page, json, csv, md)
 
 
 def print_result(document: dict[str, Any], json: bool, csv: bool, md: bool) -> None:
     """The table of a sweep, or its document."""
-    from gradflow.report.sweep_pages import sweep_page
-
     emit_points(document, sweep_page, json, csv, md)
 
 

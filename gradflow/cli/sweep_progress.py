@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter, deque
+from collections.abc import Sequence
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gradflow.cli.output import look_of, note
 from gradflow.cli.progress import TOLD
 from gradflow.report.numbers import count, counted, duration
 from gradflow.report.sweep_pages import progress_page
+from gradflow.report.terminal import render
 from gradflow.sweeps.outcome import Ended, Event
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 NEWEST = 10  # points that the table shows
 REDRAWN = 0.3  # seconds between two pictures: one takes 5 ms, and may take 2% of the time
@@ -83,8 +82,6 @@ class SweepProgress:
             self.seen.update(started=1)
 
     def _draw(self) -> None:
-        from gradflow.report.terminal import render
-
         look = look_of(sys.stderr)
         page = progress_page(self.words(), list(self.newest), self.axes, look.columns)
         picture = render(page, look)

@@ -9,6 +9,7 @@ import typer
 
 from gradflow.cli.output import emit, emit_document, emit_page, look_of_stdout, note
 from gradflow.errors import InputError
+from gradflow.report.csv_text import csv_of
 
 if TYPE_CHECKING:
     from gradflow.report.page import Page
@@ -29,11 +30,9 @@ def emit_table(
     if json:
         emit_document(document())
     elif csv:
-        from gradflow.report.csv_text import csv_of
-
         emit(csv_of(document()["rows"]))
     elif md:
-        from gradflow.report.markdown import render
+        from gradflow.report.markdown import render  # a document does without pages
 
         emit(render(page(None)))
     else:

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
+from gradflow import yaml_file
+from gradflow.analysis.predictions import Inputs, cosines, layers_of, predicted, theories, theory_of
+from gradflow.analysis.summary import strict
 from gradflow.cli.options import Json
 from gradflow.cli.output import emit, emit_document, emit_page, noting
 from gradflow.cli.tables import Csv, refuse_several
+from gradflow.config import Config
+from gradflow.config.axes import split
+from gradflow.config.load import load_data, parse_config, read_config
+from gradflow.config.overrides import contradiction, refuse_spaces
 from gradflow.errors import InputError, Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-    from gradflow.analysis.predictions import Inputs
-    from gradflow.config import Config
+from gradflow.nn.activations import ACTIVATIONS
+from gradflow.report.csv_text import csv_of
+from gradflow.report.sentences import entry
+from gradflow.report.theory_pages import point_page, table_page
+from gradflow.sweeps.points import parse_sweep
+from gradflow.yaml_file import parse_value
 
 Words = Annotated[
     list[str],
@@ -49,14 +59,6 @@ def theory(words: Words, json: Json = False, csv: Csv = False) -> None:
 
 def _points(words: Sequence[str]) -> tuple[Mapping[str, Sequence[Any]], list[Config], list[Inputs]]:
     """The axes, the config of every point, and what theory needs of its data."""
-    from pathlib import Path
-
-    from gradflow import yaml_file
-    from gradflow.config.axes import split
-    from gradflow.config.load import parse_config, read_config
-    from gradflow.config.overrides import refuse_spaces
-    from gradflow.sweeps.points import parse_sweep
-
     refuse_spaces(words)
     from_file = "=" not in words[0]
     overrides, q_0 = _without_q0(words[from_file:], from_file)
@@ -76,17 +78,12 @@ def _points(words: Sequence[str]) -> tuple[Mapping[str, Sequence[Any]], list[Con
 
 def _refuse_activation(path: Path) -> None:
     """InputError for the name of an activation where a config is meant, unless a file has that name."""
-    from gradflow.nn.activations import ACTIVATIONS
-
     if str(path) in ACTIVATIONS and not path.exists():
         raise InputError(Problem(f"is a value, not a config: write activation={path}", source=str(path)))
 
 
 def _without_q0(overrides: Sequence[str], from_file: bool) -> tuple[list[str], float | None]:
     """The overrides of the config, and the q0 that stands in for data where there is no file."""
-    from gradflow.config.overrides import contradiction
-    from gradflow.yaml_file import parse_value
-
     given = [override for override in overrides if override.partition("=")[0].strip() == "q0"]
     if from_file:
         if given:
@@ -103,10 +100,6 @@ def _without_q0(overrides: Sequence[str], from_file: bool) -> tuple[list[str], f
 
 def _inputs(configs: Sequence[Config], q_0: float | None) -> list[Inputs]:
     """Those of each config's data, each of which is loaded once; with a q0, of as many features as units."""
-    from functools import cache
-
-    from gradflow.analysis.predictions import Inputs, cosines
-    from gradflow.config.load import load_data
 
     @cache
     def of(dataset: Any) -> Inputs:
@@ -114,17 +107,11 @@ def _inputs(configs: Sequence[Config], q_0: float | None) -> list[Inputs]:
         return Inputs(data.features, data.outputs, data.samples, data.q_0, cosines(data.x))
 
     if q_0 is not None:
-        return [Inputs(config.model.width, 10, config.training.batch_size, q_0) for config in configs]
+        return [Inputs(config.model.widest, 10, config.training.batch_size, q_0) for config in configs]
     return [of(config.data) for config in configs]
 
 
 def _emit_point(config: Config, inputs: Inputs, json: bool, csv: bool) -> None:
-    from gradflow.analysis.predictions import layers_of, predicted, theory_of
-    from gradflow.analysis.summary import strict
-    from gradflow.report.csv_text import csv_of
-    from gradflow.report.sentences import entry
-    from gradflow.report.theory_pages import point_page
-
     prediction = predicted(config, inputs)
     found, layers, model = theory_of(prediction), layers_of(prediction), config.plain()["model"]
     if json:
@@ -145,13 +132,6 @@ def _emit_point(config: Config, inputs: Inputs, json: bool, csv: bool) -> None:
 def _emit_table(
     axes: Mapping[str, Sequence[Any]], configs: list[Config], inputs: list[Inputs], json: bool, csv: bool
 ) -> None:
-    from itertools import product
-
-    from gradflow.analysis.predictions import theories
-    from gradflow.analysis.summary import strict
-    from gradflow.report.csv_text import csv_of
-    from gradflow.report.theory_pages import table_page
-
     found = theories(configs, inputs)
     keys = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
     if json:

@@ -14,15 +14,16 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from gradflow.config.biases import BIASES, Bias, Zeros
-from gradflow.config.choices import AUTO, UNFIT, AutoOr, Choice, OneOf, Planned
+from gradflow.config.choices import AUTO, UNFIT, AutoOr, Choice, OneOf, OrListOf
 from gradflow.data import DATASETS, Dataset
 from gradflow.data.digits import Digits
 from gradflow.formats import ADDED
 from gradflow.nn.activations import ACTIVATIONS, Activation
-from gradflow.nn.blocks import BLOCKS
+from gradflow.nn.blocks import BLOCKS, Plain
 from gradflow.nn.initializers import ALIASES, INITIALIZERS, Initializer
 from gradflow.nn.losses import LOSSES
 from gradflow.nn.model import Model as Network
+from gradflow.nn.norms import NO_NORM, NORMS, AnyNorm
 from gradflow.nn.optimizers import OPTIMIZERS, Optimizer, Sgd
 from gradflow.nn.parameters import Shape
 from gradflow.training import Plan, Settings, record_bytes
@@ -74,17 +75,27 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class Model(Section):
+class ModelKeys(Section):
     """The network."""
 
     depth: Positive
-    width: Positive
+    width: Annotated[Positive | tuple[Positive, ...], OrListOf()]
     activation: Annotated[Activation, Choice(ACTIVATIONS)]
     init: Annotated[Initializer, Choice(INITIALIZERS, ALIASES)]
     bias: Annotated[Bias, Choice(BIASES)] = Zeros()
     readout: Annotated[str, OneOf(("linear", "none"))] = "linear"
-    block: Annotated[str, Planned(BLOCKS)] = "plain"
-    norm: Annotated[str, Planned(("none",))] = "none"
+    block: Annotated[Plain, Choice(BLOCKS)] = Plain()
+    norm: Annotated[AnyNorm, Choice(NORMS)] = NO_NORM
+
+    @property
+    def widest(self) -> int:
+        """The width of the widest hidden layer."""
+        return max(self.width) if isinstance(self.width, tuple) else self.width
+
+    def widths_of(self, depth: int) -> tuple[int, ...]:
+        """Of so many hidden layers, the last width again where there are more than are listed."""
+        widths = self.width if isinstance(self.width, tuple) else (self.width,)
+        return (*widths[:depth], *widths[-1:] * (depth - len(widths)))
 
 
 class Schedule(Section):
@@ -100,7 +111,7 @@ class Schedule(Section):
     evaluate: Annotated[int | str, AutoOr()] = Field(default=AUTO, json_schema_extra=ADDED)
 
 
-class Record(Section):
+class RecordingKeys(Section):
     """What is kept of the steps."""
 
     every: Count = 1
@@ -128,10 +139,10 @@ class Config(Section):
     name: Annotated[str, AfterValidator(_slug)]
     seed: Annotated[int, Ge(0), Lt(2**63)] = 0
     seeds: Positive = 4
-    model: Model
+    model: ModelKeys
     data: Annotated[Dataset, Choice(DATASETS)] = Digits()
     training: Schedule = Schedule()
-    recording: Record = Record()
+    recording: RecordingKeys = RecordingKeys()
     analysis: Analysis = Analysis()
     sweep: Annotated[dict[str, Annotated[tuple[Any, ...], MinLen(1)]], MinLen(1)] | None = None
 
@@ -165,8 +176,7 @@ class Config(Section):
         model, batch = self.model, min(self.training.batch_size, data.samples)
         readout, loss = model.readout == "linear", LOSSES[self.training.loss]()
         shape = Shape(data.features, model.width, model.depth, data.outputs, batch, readout)
-        block = BLOCKS[model.block]()
-        return Network(shape, model.activation, loss, model.init, model.bias.value, block)
+        return Network(shape, model.activation, loss, model.init, model.bias.value, model.block, model.norm)
 
     def plan(self, data: Sizes) -> Plan:
         """What training needs of the config and of the sizes of its data."""
@@ -194,10 +204,15 @@ class Config(Section):
 
 
 def _plain(value: Any, keep: Callable[[Any, str], bool] = lambda owner, key: True) -> Any:
-    """Plain YAML values of the keys that `keep` (of the section or entry, and the key) keeps."""
+    """Plain YAML values of the keys that `keep` (of the section or entry, and the key) keeps.
+
+    An entry that is `bare` is its name: so it was written when its key knew no other.
+    """
     if isinstance(value, Section):
         keys: Iterable[str] = type(value).model_fields
         return {key: _plain(getattr(value, key), keep) for key in keys if keep(value, key)}
+    if getattr(value, "bare", False):
+        return value.name
     if is_dataclass(value):
         keys = ("name", *(field.name for field in fields(value)))
         return {key: _plain(getattr(value, key), keep) for key in keys if keep(value, key)}

@@ -187,7 +187,7 @@ class TabulatedMoments(Moments):
     are interpolated. A piece that no interpolant follows to rounding is integrated as before.
     """
 
-    _tables: dict[Integrand, _Table] = field(default_factory=dict, compare=False, repr=False)
+    _tables: dict[Integrand, _Quadrature] = field(default_factory=dict, compare=False, repr=False)
     _pieces: dict[tuple[Integrand, int], Array] = field(default_factory=dict, compare=False, repr=False)
 
     def _series(self, integrand: Integrand, points: Array) -> Array:
@@ -217,7 +217,7 @@ class TabulatedMoments(Moments):
         return result.reshape(log_v.shape)
 
     def _interpolated(self, integrand: Integrand, log_v: Array) -> Array:
-        table = self._tables.setdefault(integrand, _Table.empty(self.highest - self.lowest))
+        table = self._tables.setdefault(integrand, _Quadrature.empty(self.highest - self.lowest))
         pieces = np.minimum(log_v - self.lowest, self.highest - self.lowest - 1).astype(np.intp)
         for k in set(pieces[table.degrees[pieces] == UNMADE].tolist()):
             self._make(table, integrand, k)
@@ -229,7 +229,7 @@ class TabulatedMoments(Moments):
             values[rough] = super().expectation(integrand, log_v[rough])
         return values
 
-    def _make(self, table: _Table, integrand: Integrand, k: int) -> None:
+    def _make(self, table: _Quadrature, integrand: Integrand, k: int) -> None:
         points = self.lowest + k + (_CHEBYSHEV + 1) / 2
         moments = super().expectation(integrand, points)
         if self.mean:
@@ -238,14 +238,14 @@ class TabulatedMoments(Moments):
 
 
 @dataclass(frozen=True, eq=False)
-class _Table:
+class _Quadrature:
     """Chebyshev coefficients (DEGREE + 1, pieces), and the degree to which each piece's are not rounding."""
 
     coefficients: Array
     degrees: Array  # or UNMADE, ROUGH
 
     @classmethod
-    def empty(cls, pieces: int) -> _Table:
+    def empty(cls, pieces: int) -> _Quadrature:
         return cls(np.zeros((DEGREE + 1, pieces)), np.full(pieces, UNMADE))
 
     def make(self, k: int, values: Array, *, smooth: bool) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import log
 from typing import Any, Self
 
 import numpy as np
@@ -21,10 +20,9 @@ from gradflow.meanfield.fixed_points import Asymptote
 from gradflow.meanfield.local import Local, along_layers
 from gradflow.meanfield.series import overlap
 from gradflow.nn.initializers import Law
+from gradflow.units import LN10
 
 Array = NDArray[Any]
-
-LN10 = log(10.0)
 
 
 @dataclass(frozen=True, eq=False)

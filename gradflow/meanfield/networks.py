@@ -18,6 +18,7 @@ from gradflow.meanfield.skip import PostNorm, PreNorm, ResidualField
 from gradflow.meanfield.sphere import LEAST as SMALLEST_BATCH
 from gradflow.nn.blocks import Residual
 from gradflow.nn.model import Model
+from gradflow.nn.norms import NoNorm
 
 Array = NDArray[Any]
 
@@ -90,14 +91,14 @@ def mean_field(model: Model, q_0: float) -> MeanField:
         log_or_minus_inf(q_0),
         **_block(model),
         centred=normed_by(model) in ("layer", "batch"),
-        eps=0.0 if model.norm is None else getattr(model.norm, "eps", 0.0),
+        eps=0.0 if isinstance(model.norm, NoNorm) else model.norm.eps,
         samples=model.shape.batch if coupled else 0,
     )
 
 
 def normed_by(model: Model) -> str:
     """The name of the norm; none."""
-    return "none" if model.norm is None else model.norm.name
+    return model.norm.name
 
 
 def _block(model: Model) -> dict[str, Any]:
@@ -111,7 +112,7 @@ def _block(model: Model) -> dict[str, Any]:
 
 def _place(model: Model) -> str | None:
     """Where the norm stands; None without one."""
-    return None if model.norm is None or normed_by(model) == "none" else model.norm.place
+    return None if isinstance(model.norm, NoNorm) else model.norm.place
 
 
 def _bias(model: Model) -> float:

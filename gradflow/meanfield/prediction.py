@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.meanfield.correlation import correlations, limit
-from gradflow.meanfield.field import LN10, MeanField
+from gradflow.meanfield.field import MeanField
 from gradflow.meanfield.networks import mean_field, unpredicted
 from gradflow.nn.model import Model
+from gradflow.units import LN10
 
 Array = NDArray[Any]
 

@@ -8,14 +8,14 @@ from math import inf, isnan, log
 from gradflow.errors import InputError, Problem
 
 NORM, LOG_NORM = "norm", "log_norm"
-COLUMNS = ("step", "layer", "seed", "kind")
+COLUMNS = ("step", "layer", "seed", "kind", "depth")
 LAST = 2**53  # no step is larger: float64 holds all whole numbers up to it
 FARTHEST = 1e12  # from 0 that the natural log of a norm may be
 
 
 @dataclass(frozen=True)
 class Found:
-    """A norm: ln of it, and where it stands."""
+    """A norm: ln of it, and where it stands; `depth` tells networks of several depths apart."""
 
     kind: str | None
     step: int
@@ -23,6 +23,7 @@ class Found:
     seed: str
     value: float
     line: int | None = None
+    depth: str = ""
 
 
 def whole(text: str, source: str, line: int | None) -> int:

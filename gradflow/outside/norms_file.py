@@ -1,10 +1,10 @@
-"""A file of norms that were recorded elsewhere, CSV or NPZ, as arrays."""
+"""Files of norms that were recorded elsewhere, in any of the `formats`, as arrays."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
@@ -13,61 +13,139 @@ from numpy.typing import NDArray
 
 from gradflow.analysis.outside import KINDS, Norms
 from gradflow.errors import InputError, Problem, did_you_mean
-from gradflow.files.regular import read_regular, wrong_with
-from gradflow.outside.csv_norms import csv_norms
+from gradflow.outside.columns import is_bias, is_parameter
+from gradflow.outside.formats import norms_of
 from gradflow.outside.found import Found
 from gradflow.outside.names import SHOWN, Unsure
-from gradflow.outside.npz_norms import npz_norms
 from gradflow.outside.order import STATED, Order, layer_order
 
 Key = tuple[int, str, str]  # step, layer, seed
 Cells = dict[Key, float]
 
-LARGEST = 100_000_000  # bytes
 MOST = 5_000_000  # norms
+LAYERS_OFF = 2  # by so many a depth that a file tells may differ from its layers: a read-in, a read-out
 _NUMBER = re.compile(r"[0-9]{1,9}").fullmatch
 ASK = (
     "say what these norms are: --kind delta (||dLoss/dz|| of each layer, per sample) or --kind weight "
-    "(||dLoss/dW||), or give them a column kind"
+    "(||dLoss/dW||, as most logs have), or give them a column kind"
 )
 
 
 def read_norms(path: Path, kind: str | None = None, order: str | None = None) -> Norms:
-    """The norms of a file; `kind` (delta or weight) for one that does not say, or to choose one of its two.
+    """The norms of the networks of one depth in a file; the rest as of `read_networks`."""
+    found = read_networks([path], kind, order)
+    if len(found) > 1:
+        raise _refused(f"holds networks of several depths: {', '.join(map(str, found))}", str(path))
+    return next(iter(found.values()))
 
-    Layers are ordered from the input on by the numbers in their names, or as `layer_order` says; `order` is
-    file or backward for a file that has them from the input or the output on. InputError for a file that
-    cannot be read, leaves out or repeats a norm, or whose layers have no order that is sure.
+
+def read_networks(
+    paths: Sequence[Path], kind: str | None = None, order: str | None = None
+) -> dict[int, Norms]:
+    """The norms of networks by their depth: of one depth, or of several, in a file each or told apart in one.
+
+    `kind` (delta or weight) is for files that do not say, or to choose one of their two. Layers are ordered
+    from the input on by the numbers in their names, or as `layer_order` says; `order` is file or backward for
+    a file that has them from the input or the output on. Files of one layer each are of one network.
+    InputError for a file that cannot be read, leaves out or repeats a norm, or whose layers have no order
+    that is sure.
     """
     if kind is not None and kind not in KINDS:
         raise InputError(f"--kind {kind}: there are {_kinds(kind)}")
     if order is not None and order not in STATED:
         raise InputError(f"--order {order}: there are {' and '.join(STATED)}{did_you_mean(order, STATED)}")
-    content, source = _content(path), str(path)
-    found = npz_norms(content, source) if content[:2] == b"PK" else csv_norms(content, source)
-    cells = _collected(found, kind, source)
-    if kind is not None:
-        if kind not in cells:
-            raise _refused(f"holds no norms of kind {kind}, only of {', '.join(cells)}", source)
-        cells = {kind: cells[kind]}
-    return _assembled(cells, order, source)
+    parts = [_Part(str(path), depth, cells) for path in paths for depth, cells in _chosen(path, kind).items()]
+    if len(parts) > 1 and all(len(part.layers) == 1 for part in parts):
+        parts = [_merged(parts)]
+    if len(parts) == 1:
+        part = parts[0].of_sure_weights(order)
+        return {part.depth: _assembled(part.cells, order, part.source)}
+    return _by_depth([part.without_biases() for part in parts], order)
 
 
-def _content(path: Path) -> bytes:
-    try:
-        content = read_regular(path, LARGEST)
-    except OSError as error:
-        raise _refused(wrong_with(path, error, "save the norms to one"), str(path)) from None
-    if len(content) > LARGEST:
-        raise _refused(f"is larger than {LARGEST // 10**6} MB: record fewer steps", str(path))
-    return content
+@dataclass(frozen=True)
+class _Part:
+    """The norms of the networks of one depth, by kind; `told` is the depth that the file tells, or ""."""
+
+    source: str
+    told: str
+    cells: dict[str, Cells]
+
+    @property
+    def layers(self) -> list[str]:
+        """In the order of the file."""
+        return list(dict.fromkeys(layer for held in self.cells.values() for _, layer, _ in held))
+
+    @property
+    def depth(self) -> int:
+        """What the file tells, or else how many layers there are. InputError if these do not agree."""
+        count = sum(not is_bias(layer) for layer in self.layers) or len(self.layers)
+        if not self.told:
+            return count
+        if not _NUMBER(self.told) or abs(int(self.told) - count) > LAYERS_OFF:
+            words = (
+                f"depth {self.told[:SHOWN]} has {count} layers: let depth be the number of them, or remove it"
+            )
+            raise _refused(words, self.source)
+        return int(self.told)
+
+    def without_biases(self) -> _Part:
+        """Of weights alone, where there are any, so that the first layer is one."""
+        if all(map(is_bias, self.layers)):
+            return self
+        kept = {k: {at: v for at, v in held.items() if not is_bias(at[1])} for k, held in self.cells.items()}
+        return _Part(self.source, self.told, kept)
+
+    def of_sure_weights(self, order: str | None) -> _Part:
+        """Of weights alone where it is those that have no order beside their biases: no c hangs on it."""
+        kept = self.without_biases()
+        try:
+            layer_order(kept.layers, order)
+        except InputError:
+            return self
+        return self if "delta" in self.cells else kept
 
 
-def _collected(found: Iterable[Found], kind: str | None, source: str) -> dict[str, Cells]:
-    """The norms of each kind by step, layer and seed, each there once."""
+def _merged(parts: Sequence[_Part]) -> _Part:
+    """One network of the layers of several files."""
     cells: dict[str, Cells] = {}
+    for part in parts:
+        for kind, held in part.cells.items():
+            into = cells.setdefault(kind, {})
+            twice = next((key for key in held if key in into), None)
+            if twice is not None:
+                raise _refused(f"a second norm of {_told(twice)}: name each file once", part.source)
+            into.update(held)
+    return _Part(parts[0].source, "", cells)
+
+
+def _by_depth(parts: Sequence[_Part], order: str | None) -> dict[int, Norms]:
+    found: dict[int, Norms] = {}
+    for part in sorted(parts, key=lambda part: part.depth):
+        if part.depth in found:
+            words = f"is a second network of {part.depth} layers: put those into one file, with a column seed"
+            raise _refused(words, part.source)
+        found[part.depth] = _assembled(part.cells, order, part.source, sure=True)
+    return found
+
+
+def _chosen(path: Path, kind: str | None) -> dict[str, dict[str, Cells]]:
+    """The norms of a file by depth and kind, of the kind that was chosen if one was."""
+    cells = _collected(norms_of(path), kind, str(path))
+    if kind is None:
+        return cells
+    there = sorted({found for held in cells.values() for found in held})
+    if kind not in there:
+        raise _refused(f"holds no norms of kind {kind}, only of {', '.join(there)}", str(path))
+    return {depth: {kind: held[kind]} for depth, held in cells.items() if kind in held}
+
+
+def _collected(found: Iterable[Found], kind: str | None, source: str) -> dict[str, dict[str, Cells]]:
+    """The norms of each depth and kind by step, layer and seed, each there once."""
+    cells: dict[str, dict[str, Cells]] = {}
     for count, one in enumerate(found):
-        held, key = cells.setdefault(_kind(one, kind, source), {}), (one.step, one.layer, one.seed)
+        held = cells.setdefault(one.depth, {}).setdefault(_kind(one, kind, source), {})
+        key = one.step, one.layer, one.seed
         if key in held:
             raise _refused(f"a second norm of {_told(key)}: tell networks apart by a seed", source, one.line)
         held[key] = one.value
@@ -79,7 +157,7 @@ def _collected(found: Iterable[Found], kind: str | None, source: str) -> dict[st
 
 
 def _kind(one: Found, kind: str | None, source: str) -> str:
-    found = one.kind or kind
+    found = one.kind or kind or ("weight" if is_parameter(one.layer) else None)
     if found is None:
         raise _refused(ASK, source)
     if found not in KINDS:
@@ -91,22 +169,24 @@ def _kinds(wrong: str) -> str:
     return f"{' and '.join(KINDS)}{did_you_mean(wrong, KINDS)}"
 
 
-def _assembled(cells: dict[str, Cells], stated: str | None, source: str) -> Norms:
+def _assembled(cells: dict[str, Cells], stated: str | None, source: str, sure: bool = False) -> Norms:
+    """`sure`: the order counts, whatever the kind."""
     keys = list(next(cells[kind] for kind in KINDS if kind in cells))
     steps = sorted({step for step, _, _ in keys})
     seeds = _in_order(list(dict.fromkeys(seed for _, _, seed in keys)))
-    order = _order(list(dict.fromkeys(layer for _, layer, _ in keys)), cells, stated, source)
+    sure = sure or "delta" in cells
+    order = _order(list(dict.fromkeys(layer for _, layer, _ in keys)), stated, source, sure)
     logs = {
         kind: _cube(held, steps, order.places, seeds, f"{source}: {kind}") for kind, held in cells.items()
     }
-    return Norms(tuple(steps), order.layers, logs, order.told)
+    return Norms(tuple(steps), order.layers, logs, order.told, source)
 
 
-def _order(names: list[str], kinds: Collection[str], stated: str | None, source: str) -> Order:
+def _order(names: list[str], stated: str | None, source: str, sure: bool) -> Order:
     try:
         return layer_order(names, stated)
     except Unsure as error:
-        if "delta" in kinds:
+        if sure:
             raise _at(source, error) from None
         return replace(layer_order(names, "file"), told="that of the file")  # no c hangs on it
     except InputError as error:
@@ -124,7 +204,7 @@ def _cube(
     values = []
     for key in product(steps, layers, seeds):
         if key not in held:
-            raise _refused(f"the norm of {_told(key)} is missing", source)
+            raise _refused(f"the norm of {_told(key)} is missing: write nan if it is no number", source)
         values.append(held[key])
     if len(values) != len(held):
         raise _refused("has steps, layers or seeds that the other kind has not", source)

@@ -1,4 +1,4 @@
-"""Norms in an NPZ file: arrays norm or log_norm with step, layer and kind, or a recording of our own."""
+"""Norms in NumPy's files: arrays norm or log_norm with step, layer and kind, an array a layer, or our own."""
 
 from __future__ import annotations
 
@@ -10,42 +10,74 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.outside import KINDS
-from gradflow.errors import InputError, Problem, refused
-from gradflow.files.npz import open_npz
+from gradflow.errors import InputError, refused
+from gradflow.files.npz import open_npz, read_array
+from gradflow.outside.columns import Named, norm_columns
 from gradflow.outside.found import COLUMNS, LOG_NORM, NORM, Found, log_of, whole
 from gradflow.outside.names import SHOWN
 
 Arrays = dict[str, NDArray[Any]]
 
-LARGEST = 100_000_000  # bytes of the arrays
+INFLATED = 100_000_000  # bytes of the arrays
 FREE, SWOLLEN = 10**6, 64  # a small file may hold so many bytes, and so many times its own
 DENSE = 4  # numbers to a byte of the file, beyond a tenth of FREE
+BESIDE = ("step", "seed", "kind", "depth")  # an array for each layer; one may be called layer
 _OWN = {array: kind for kind, array in KINDS.items()}
 
 
 def npz_norms(content: bytes, source: str) -> Iterator[Found]:
-    """The norms of a file's content: an array (..., layers, seeds) or long, as in a CSV."""
+    """The norms of an NPZ file: an array (..., layers, seeds), long, as in a CSV, or an array a layer."""
     arrays = _arrays(content, source)
     own = [name for name in arrays if name in _OWN]
     named = [name for name in (LOG_NORM, NORM) if name in arrays]
     if not own and not named:
-        names = ", ".join(list(arrays)[:8])
-        raise InputError(
-            Problem(f"holds no array norm or log_norm; it holds {names or 'none'}", source=source)
-        )
+        yield from _of_layers(arrays, source)
     for name in own or named[:1]:
-        kind = _OWN.get(name) or (
-            _text(arrays["kind"].item()) if "kind" in arrays and arrays["kind"].ndim == 0 else None
-        )
+        kind = _OWN.get(name) or _kind_of(arrays)
         yield from _of_array(arrays[name], name != NORM, kind, arrays, source)
+
+
+def npy_norms(content: bytes, source: str) -> Iterator[Found]:
+    """The norms of an NPY file: (layers,), (steps, layers) or (steps, layers, seeds)."""
+    try:
+        array = read_array(BytesIO(content), len(content))
+    except Exception as error:  # NumPy's header reader raises a dozen unrelated classes
+        words = "is not a readable npy file of numbers: write it with numpy.save"
+        raise refused(words, source=source) from error
+    yield from _of_array(array, False, None, {}, source)
+
+
+def _kind_of(arrays: Arrays) -> str | None:
+    kind = arrays.get("kind")
+    return _text(kind.item()) if kind is not None and kind.ndim == 0 else None
+
+
+def _of_layers(arrays: Arrays, source: str) -> Iterator[Found]:
+    """An array a layer: (), (steps,) or (steps, seeds), which `step` numbers."""
+    step, kind = arrays.get("step"), _kind_of(arrays)
+    layers = {name: array for name, array in arrays.items() if name not in BESIDE}
+    columns = norm_columns(list(layers), source) or [Named(n, n, False, None, False) for n in layers]
+    shapes = {layers[column.title].shape for column in columns}
+    numbers = all(layers[column.title].dtype.kind in "fiu" for column in columns)
+    if len(shapes) != 1 or not numbers or len(shape := shapes.pop()) > (1 if step is None else 2):
+        names = ", ".join(name[:SHOWN] for name in list(arrays)[:8])
+        words = f"holds no array norm or log_norm; it holds {names or 'none'}: save one, or one shape a layer"
+        raise refused(words, source=source)
+    count = shape[0] if shape else 1
+    steps = _named(step, "step", count, range(count), source)
+    for column in columns:
+        values = layers[column.title].reshape(count, -1)
+        for (i, k), value in np.ndenumerate(values):
+            number, norm = whole(steps[i], source, None), log_of(str(value), column.is_log, source, None)
+            yield Found(column.kind or kind, number, column.layer, str(k), norm)
 
 
 def _of_array(
     array: NDArray[Any], is_log: bool, kind: str | None, arrays: Arrays, source: str
 ) -> Iterator[Found]:
     if array.dtype.kind not in "fiu" or not 1 <= array.ndim <= 3 or not array.size:
-        raise InputError(
-            Problem("norms are numbers: (layers,), (steps, layers) or (steps, layers, seeds)", source=source)
+        raise refused(
+            "norms are numbers: (layers,), (steps, layers) or (steps, layers, seeds)", source=source
         )
     step, layer = arrays.get("step"), arrays.get("layer")
     if (
@@ -80,7 +112,7 @@ def _named(array: NDArray[Any] | None, name: str, count: int, numbers: range, so
     if array is None:
         return [str(number) for number in numbers]
     if array.size != count:
-        raise InputError(Problem(f"{name} has {array.size} entries for {count} {name}s", source=source))
+        raise refused(f"{name} has {array.size} entries for {count} {name}s", source=source)
     return [_text(value) for value in array.reshape(-1).tolist()]
 
 
@@ -103,8 +135,8 @@ def _arrays(content: bytes, source: str) -> Arrays:
 
 def _require_bounds(declared: int, size: int, source: str) -> None:
     """Refuse what inflates without bound, before anything is read."""
-    if declared > LARGEST:
-        raise refused(f"holds more than {LARGEST // 10**6} MB", source=source)
+    if declared > INFLATED:
+        raise refused(f"holds more than {INFLATED // 10**6} MB", source=source)
     if declared > FREE + SWOLLEN * size:
         raise _swollen(source)
 

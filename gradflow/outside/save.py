@@ -15,6 +15,7 @@ from gradflow.store.arrays import describe, write_arrays
 from gradflow.store.info import DataInfo, Info, OutcomeInfo, Recorded, Times, now
 from gradflow.store.names import CONFIG, FORMAT, RECORDING, REPORT, is_id
 from gradflow.store.partial import claim
+from gradflow.store.result import versions
 from gradflow.store.run import Run, open_run
 from gradflow.store.save import write_documents
 from gradflow.store.writing import disk_errors, write_file, write_text
@@ -49,8 +50,6 @@ def save_norms(
 
 def run_of(norms: Norms, name: str, source: Path, runs: Path | None = None) -> Run:
     """The run of norms, which will stand in `runs` or stays in its file. InputError for a bad name."""
-    from gradflow.store.train import versions
-
     started, clock = now(), perf_counter()
     recording, config = norms.recording(), norms.config(name, str(source.absolute()))
     arrays = describe(recording)

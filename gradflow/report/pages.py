@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isfinite, log, log10
+from math import isfinite, log10
 from typing import TYPE_CHECKING, Any
 
 from gradflow.analysis.summary import Flow, Summary, TrainingResult
@@ -25,6 +25,7 @@ from gradflow.report.page import (
     Strip,
     Table,
 )  # fmt: skip
+from gradflow.units import LN10
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
     Recording = Mapping[str, NDArray[np.float64]]
 
-LN10 = log(10.0)
 NORMS = (("delta", "log10_delta"), ("dL/dW", "log10_weight_grad"), ("dL/db", "log10_bias_grad"))
 HEAT = (48, 240)  # layers and steps that a heat map keeps
 QUIET = 0.25  # decades around the median that always count as level

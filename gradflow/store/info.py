@@ -105,7 +105,7 @@ class _Norms(_Ordered):
     layers: list[str]
 
 
-class _Training(TypedDict):
+class _Steps(TypedDict):
     steps: Whole
 
 
@@ -120,19 +120,21 @@ class Recorded(TypedDict):
     seeds: Whole
     model: _Model
     data: _Norms
-    training: _Training
+    training: _Steps
     analysis: _Analysis
 
 
 class _Optional(TypedDict, total=False):
     recorded: Recorded
     evaluation: EvaluationInfo
+    delta: Literal["batch"]
 
 
 class Info(_Optional):
     """The document. A failed run has a `reason`, no arrays and maybe no data; a recorded one's data is 0.
 
-    `evaluation` is missing where nothing was evaluated, as from runs of older versions.
+    `evaluation` is missing where nothing was evaluated, as from runs of older versions; `delta` where it is a
+    sample's: with batch norm `log_delta_norm` is ln of the root mean square of the batch's.
     """
 
     format: Literal[1]

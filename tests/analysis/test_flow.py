@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gradflow.analysis.flow import LN10, fit_flow, window
+from gradflow.analysis.flow import fit_flow, window
 from gradflow.analysis.laws import law
 from gradflow.analysis.verdict import unstable_depth, verdict_of
+from gradflow.units import LN10
 
 Array = NDArray[np.float64]
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from gradflow.cli.app import COMMANDS, loaded
+
 STUDY = """\
 model: {depth: 4, width: 8, activation: tanh, init: xavier_normal}
 data: {name: gaussian, samples: 32, features: 8, classes: 2}
@@ -53,6 +55,22 @@ def test_a_light_command_loads_no_heavy_library(tmp_path: Path, args: list[str])
         command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True
     )
     assert not HEAVY & set(done.stdout.split())
+
+
+def test_a_list_of_commands_imports_none_of_them(tmp_path: Path) -> None:
+    code = "import sys; sys.argv[1:] = ['--help']; from gradflow.cli import main; main(); print(*sys.modules)"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True
+    )
+    overview, _, modules = done.stdout.rpartition("\nsys ")
+    assert all(f"\n  {name} " in overview for name in COMMANDS)
+    assert not {f"gradflow.cli.{name}" for name in COMMANDS} & set(modules.split())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_is_listed_by_the_first_sentence_of_its_help(name: str) -> None:
+    assert loaded(name).help.startswith(COMMANDS[name])
 
 
 def test_every_command_s_help_has_an_example(folder: Path) -> None:

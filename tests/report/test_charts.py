@@ -16,7 +16,8 @@ import pytest
 from gradflow.analysis.summary import Summary
 from gradflow.errors import InputError
 from gradflow.report.charts import FIGURES, document, draw, over_keys, picture, run_charts, sweep_charts
-from gradflow.report.charts.base import VERDICTS, cut, log_cut
+from gradflow.report.charts.looks import VERDICTS
+from gradflow.report.charts.plot import cut, log_cut
 from gradflow.report.charts.study import spread
 from gradflow.report.labels import keys_apart, labels
 from gradflow.report.palette import TONES
@@ -72,6 +73,20 @@ def test_the_factors_drawn_are_those_of_the_summary(healthy: Run) -> None:
     for part, factors in (("weights", profile.weight_factor), ("slopes", profile.slope_factor)):
         drawn = [row["value"] for row in rows if row.get("part") == part and row["line"] == "step 0"]
         assert drawn == pytest.approx(factors[:-1], rel=1e-5)
+
+
+def test_every_factor_that_a_record_has_is_drawn(healthy: Run) -> None:
+    more = {"log_norm_factor": healthy["log_slope_factor"] - 1, "log_skip_factor": healthy["q"] * 0}
+    record = {**healthy.recording, **more}
+    run = Run(healthy.path, healthy.info, config=healthy.config, recording=record, summary=healthy.summary)
+    spec = document(run_charts(run)["factors"])
+    drawn = {row["part"]: row["value"] for row in rows_of(spec) if row.get("layer") == 3}
+    assert [*drawn] == ["weights", "slopes", "norm", "skip"]
+    assert drawn["norm"] < drawn["slopes"]
+    assert drawn["skip"] == 1
+    (line,) = (mark for mark in marks_of(spec) if "strokeDash" in mark["encoding"])
+    dashes = line["encoding"]["strokeDash"]["scale"]
+    assert len({*map(str, dashes["range"])}) == len(dashes["domain"]) == 4
 
 
 def test_theory_is_a_dashed_line_that_starts_at_the_last_layers_norm(healthy: Run) -> None:
@@ -362,7 +377,7 @@ def test_without_the_extra_one_line_says_what_to_install(tmp_path: Path, healthy
 
 
 def test_texts_in_charts_are_inert(healthy: Run) -> None:
-    from gradflow.report.charts.base import cell
+    from gradflow.report.charts.plot import cell
 
     hostile: Any = "a\x1b[31m\u202eb"
     assert cell(hostile) == "a\\x1b[31m\\u202eb"

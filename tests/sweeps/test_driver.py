@@ -11,8 +11,8 @@ import pytest
 
 from gradflow.config import Config
 from gradflow.errors import InputError, RunError
+from gradflow.execution.execute import execute
 from gradflow.store import Index, open_run, resolve
-from gradflow.store.execute import execute
 from gradflow.store.sweeps import load_sweep, open_sweep
 from gradflow.sweeps import driver
 from gradflow.sweeps.driver import Options, run_sweep, share
@@ -295,7 +295,7 @@ def test_what_goes_wrong_inside_a_point_is_its_reason(
     def train(*arguments: object, **options: object) -> None:
         raise MemoryError("Unable to allocate 4 TB")
 
-    monkeypatch.setattr("gradflow.store.train.train", train)
+    monkeypatch.setattr("gradflow.execution.train.train", train)
     ended = run(sweep, tmp_path)
     assert {event.reason for event in ended} == {"MemoryError: Unable to allocate 4 TB"}
 

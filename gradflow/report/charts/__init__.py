@@ -1,8 +1,15 @@
 """Charts of runs and sweeps, each one description for HTML, SVG, PNG and PDF; they need the extra `plot`."""
 
-from gradflow.report.charts.base import Drawn
+from importlib.util import find_spec
+
+from gradflow.errors import MissingExtra
+
+if not (find_spec("altair") and find_spec("vl_convert")):
+    raise MissingExtra("plot", "drawing charts")
+
 from gradflow.report.charts.figures import FIGURES, compared_charts, draw, over_keys, run_charts, sweep_charts
 from gradflow.report.charts.picture import picture
+from gradflow.report.charts.plot import Drawn
 from gradflow.report.charts.specs import document
 
 __all__ = [

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 from gradflow.analysis.summary import Summary
 from gradflow.errors import InputError, did_you_mean
 from gradflow.report.charts import laws, layers, maps, training
-from gradflow.report.charts.base import RUNS, Drawn
+from gradflow.report.charts.looks import RUNS
+from gradflow.report.charts.plot import Drawn
 from gradflow.report.charts.study import Study, studies_of
 from gradflow.report.several import axes_of
 
@@ -61,17 +63,16 @@ def draw(figure: str, runs: Sequence[Run]) -> Drawn:
 
 def _of_many(runs: Sequence[Run]) -> list[str]:
     """The options that draw all of these runs, tried here."""
-    tried: dict[str, Callable[[], Drawn | None]] = {"--figure depth-law": partial(laws.depth_law, runs)}
+    tried: dict[str, Callable[[], Drawn]] = {"--figure depth-law": partial(draw, "depth-law", runs)}
     for key in axes_of(_summaries(runs))[:1]:
         tried[f"--x {key} --value c"] = partial(over_keys, runs, key, None, "c")
     return [option for option, drawn in tried.items() if _is_drawn(drawn)]
 
 
-def _is_drawn(drawn: Callable[[], Drawn | None]) -> bool:
-    try:
-        return drawn() is not None
-    except InputError:
-        return False
+def _is_drawn(drawn: Callable[[], Drawn]) -> bool:
+    with suppress(InputError):
+        return bool(drawn())
+    return False
 
 
 def run_charts(run: Run) -> dict[str, Drawn]:
@@ -79,8 +80,7 @@ def run_charts(run: Run) -> dict[str, Drawn]:
     if not run.recording:
         return {}
     studies = studies_of([run])
-    charts = {name: figure(studies) for name, figure in OF_RUNS.items()}
-    return {name: chart for name, chart in charts.items() if chart is not None}
+    return _known({name: figure(studies) for name, figure in OF_RUNS.items()})
 
 
 def sweep_charts(runs: Sequence[Run]) -> dict[str, Drawn]:
@@ -88,14 +88,14 @@ def sweep_charts(runs: Sequence[Run]) -> dict[str, Drawn]:
     charts = {name: figure(runs) for name, figure in OF_SWEEPS.items()}
     if charts["phase"] is not None:
         del charts["map"]  # it shows the same
-    return {name: chart for name, chart in charts.items() if chart is not None}
+    return _known(charts)
 
 
 def compared_charts(runs: Sequence[Run]) -> dict[str, Drawn]:
     """The charts of runs of no sweep: their gradient norms overlaid too, of as many as there are colours."""
     whole = [run for run in runs if run.recording]
     over = layers.flow(studies_of(whole)) if 0 < len(whole) <= len(RUNS) else None
-    return {**({"flow": over} if over is not None else {}), **sweep_charts(runs)}
+    return _known({"flow": over}) | sweep_charts(runs)
 
 
 def over_keys(runs: Sequence[Run], across: str, up: str | None, value: str) -> Drawn:
@@ -107,6 +107,10 @@ def over_keys(runs: Sequence[Run], across: str, up: str | None, value: str) -> D
     if chart is None:
         raise InputError(f"there is nothing to draw: no run has a finite {value}")
     return chart
+
+
+def _known(charts: dict[str, Drawn | None]) -> dict[str, Drawn]:
+    return {name: chart for name, chart in charts.items() if chart is not None}
 
 
 def _summaries(runs: Sequence[Run]) -> list[Summary]:

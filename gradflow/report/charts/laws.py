@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import log10
+from math import log10, nan
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
 from gradflow.analysis.differences import flat
-from gradflow.analysis.summary import Number, Summary
-from gradflow.report.charts.base import (
-    DASH,
-    LOG10,
-    NEUTRAL,
-    PLAIN,
-    RUNS,
-    VERDICTS,
-    Drawn,
-    colours,
-    layered,
-    points,
-    shapes,
-    strokes,
-    table,
-    tip,
-    titled,
-    x,
-    y,
-)  # fmt: skip
+from gradflow.analysis.summary import Summary
+from gradflow.report.charts import looks
+from gradflow.report.charts.plot import Drawn, Plot, Row, table, tip, titled, x
 from gradflow.report.labels import label
 from gradflow.report.numbers import factor
 from gradflow.report.several import depth_laws, shared_keys
@@ -37,7 +20,7 @@ from gradflow.report.several import depth_laws, shared_keys
 if TYPE_CHECKING:
     from gradflow.store import Run
 
-Row = dict[str, Any]
+GRADIENT = "log10 ||dL/dW_1||"
 
 
 def theory(summaries: Sequence[Summary]) -> Drawn | None:
@@ -53,42 +36,29 @@ def theory(summaries: Sequence[Summary]) -> Drawn | None:
         return None
     found = [row[name] for row in rows for name in ("expected", "value")]
     ends = [{"expected": end, "value": end} for end in (min(found) * 0.97, max(found) * 1.03)]
-    identity = (
-        alt.Chart(table(ends)).mark_line(color=NEUTRAL, strokeDash=DASH).encode(x="expected:Q", y="value:Q")
-    )
-    met = [verdict for verdict in VERDICTS if any(row["verdict"] == verdict for row in rows)]
-    scale = alt.Scale(domain=met, range=[VERDICTS[verdict] for verdict in met])
-    legend = alt.Legend(title=None, orient="top")
-    base = alt.Chart(table(rows)).encode(
-        x=x("expected", "c expected at this depth and width"),
-        color=alt.Color("verdict:N", scale=scale, legend=legend),
-    )
-    tips = [tip("run"), tip("text", "measured c"), tip("expected", "expected c", PLAIN), tip("verdict")]
-    bars = base.mark_rule().encode(y=y("low", "c measured"), y2="high")
-    dots = points(base.encode(y=y("value", "c measured")), 60, tips)
-    return titled(
-        layered(identity, bars, dots), "Measured against predicted c", "bars: 95%; dashed: they agree"
-    )
+    identity = alt.Chart(table(ends)).mark_line(color=looks.NEUTRAL, strokeDash=looks.DASH)
+    identity = identity.encode(x="expected:Q", y="value:Q")
+    met = [verdict for verdict in looks.VERDICTS if any(row["verdict"] == verdict for row in rows)]
+    scale = alt.Scale(domain=met, range=[looks.VERDICTS[verdict] for verdict in met])
+    colour = alt.Color("verdict:N", scale=scale, legend=alt.Legend(title=None, orient="top"))
+    plot = Plot(rows, x("expected", "c expected at this depth and width"), "c measured", colour=colour)
+    expected = tip("expected", "expected c", looks.NUMBER)
+    dots = plot.dots(60, [tip("run"), tip("text", "measured c"), expected, tip("verdict")])
+    title, note = "Measured against predicted c", "bars: 95%; dashed: they agree"
+    return titled(title, note, identity, plot.bars(1), dots)
 
 
 def depth_law(runs: Sequence[Run]) -> Drawn | None:
     """log10 ||dL/dW_1|| over depth, with the line of each law c^L across networks."""
-    names: dict[str, str] = {}
-    rows: list[Row] = []
     known = [law for law in depth_laws(runs) if law["weight_grad"]["c"] is not None]
-    for i, law in enumerate(known):
-        found = [run for run in runs if _obeys(run, law)]
-        line = _law_name(law, found)
-        names[line] = RUNS[i % len(RUNS)]
-        rows += _law_rows(line, law["weight_grad"]["c"], found)
+    rows = [row for law in known for row in _law_rows(law, [run for run in runs if _obeys(run, law)])]
     if len({row["depth"] for row in rows}) < 2:
         return None
-    title = "log10 ||dL/dW_1||"
-    base = alt.Chart(table(rows)).encode(x=x("depth", "depth (hidden layers)"), color=colours(names))
-    tips = [tip("run"), tip("line", "law"), tip("depth"), tip("value", title, LOG10)]
-    dots = points(base.encode(y=y("value", title), **shapes(names)), 60, tips)
-    lines = base.mark_line().encode(y=y("fit", title), **strokes(names))
-    return titled(layered(lines, dots), "First layer's weight gradient by depth", "lines: c^L, ± 95%")
+    names = looks.of_runs(dict.fromkeys(row["line"] for row in rows))
+    plot = Plot(rows, x("depth", "depth (hidden layers)"), GRADIENT, names)
+    dots = plot.dots(60, [tip("run"), tip("line", "law"), tip("depth"), tip("value", GRADIENT, looks.LOG10)])
+    title = "First layer's weight gradient by depth"
+    return titled(title, "lines: c^L, ± 95%", plot.line(name="fit"), dots)
 
 
 def _obeys(run: Run, law: Mapping[str, Any]) -> bool:
@@ -97,16 +67,11 @@ def _obeys(run: Run, law: Mapping[str, Any]) -> bool:
     return all(config.get(key, "") == law[key] for key in shared_keys(law))
 
 
-def _law_name(law: Mapping[str, Any], runs: Sequence[Run]) -> str:
-    """he_normal: c = 0.99 ± 0.02."""
-    grad = law["weight_grad"]
-    name = label(flat(runs[0].summary.config), shared_keys(law))
-    return f"{name + ': ' if name else ''}c = {factor(grad['c'], grad['c_low'], grad['c_high'])}"
-
-
-def _law_rows(line: str, c: Number, runs: Sequence[Run]) -> list[Row]:
-    """The norm of each depth, and the line of slope log10 c through their mean."""
-    known: list[tuple[int, float, str]] = [
+def _law_rows(law: Mapping[str, Any], runs: Sequence[Run]) -> list[Row]:
+    """The norms by depth, and the line of slope log10 c through their mean; he_normal: c = 0.99 ± 0.02."""
+    grad, name = law["weight_grad"], label(flat(runs[0].summary.config), shared_keys(law))
+    words = f"{name + ': ' if name else ''}c = {factor(grad['c'], grad['c_low'], grad['c_high'])}"
+    known = [
         (run.summary.config["model"]["depth"], norms[0], run.id)
         for run in runs
         if (norms := run.summary.flow.initial.profile.log10_weight_grad) and norms[0] is not None
@@ -114,8 +79,8 @@ def _law_rows(line: str, c: Number, runs: Sequence[Run]) -> list[Row]:
     if not known:
         return []
     depth, norm = fmean(one[0] for one in known), fmean(one[1] for one in known)
+    slope = log10(grad["c"]) if grad["c"] else nan
     return [
-        {"line": line, "depth": at, "value": value, "run": name,
-         "fit": norm + (at - depth) * log10(c) if c else None}
-        for at, value, name in known
-    ]  # fmt: skip
+        {"line": words, "depth": at, "value": value, "run": run, "fit": norm + (at - depth) * slope}
+        for at, value, run in known
+    ]

@@ -7,117 +7,116 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import log10
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter
+from typing import Any
 
 import altair as alt
 
 from gradflow.analysis.differences import flat, full_name
 from gradflow.analysis.summary import Number, Summary
 from gradflow.errors import InputError
-from gradflow.report.charts.base import (
-    DASH,
-    PLAIN,
-    RUNS,
-    Drawn,
-    cell,
-    colours,
-    diverging,
-    layered,
-    level,
-    points,
-    shapes,
-    strokes,
-    table,
-    tip,
-    titled,
-    x,
-    y,
-)  # fmt: skip
+from gradflow.report.charts import looks
+from gradflow.report.charts.plot import Drawn, Plot, Row, cell, level, table, tip, titled, x, y
 from gradflow.report.labels import label, named_apart
 from gradflow.report.numbers import factor, number
 from gradflow.report.several import axes_of
 
-if TYPE_CHECKING:
-    pass
-
-Row = dict[str, Any]
-
 NAME = "name"
 SIGMA_W, SIGMA_B = "model.init.sigma_w", "model.init.sigma_b"
 WRITTEN = 120  # cells of a map up to which their values are written into them
-QUIET = 0.02  # log10 of c up to which a map stays pale: 1.05
 
 
 @dataclass(frozen=True)
 class Value:
-    """Something of a run that a map can show: its number, and that number as the colour takes it."""
+    """Something of a run that a map can show.
+
+    A value with a `legend` has a middle, white: it is blue below and red above, pale up to `quiet` from it.
+    """
 
     title: str
     read: Callable[[Summary], Number]
-    colour: Callable[[float], float] = float
-    diverges: bool = False
-    quiet: float = QUIET
+    legend: str = ""
+    quiet: float = 0.0
+    colour: Callable[[float], float] = float  # the number as the colour takes it
+
+    def text(self, summary: Summary) -> str:
+        """The value as every report writes it."""
+        flow = summary.flow.initial
+        return factor(flow.c, flow.c_low, flow.c_high) if self is VALUES["c"] else number(self.read(summary))
+
+    def scale(self, rows: list[Row]) -> alt.Color:
+        """Blue, white, red around what neither shrinks nor grows; viridis for a loss or an accuracy."""
+        if self.legend:
+            return looks.diverging("shade", self.legend, 0.0, self.reach(rows))
+        return alt.Color("shade:Q", title=self.title, scale=alt.Scale(scheme="viridis"))
+
+    def ink(self, rows: list[Row]) -> Any:
+        """White on the dark ends of the colours, black elsewhere."""
+        black, white = alt.value("black"), alt.value("white")
+        dark = f"abs(datum.shade) > {0.6 * self.reach(rows):.6g}"
+        return alt.when(dark).then(white).otherwise(black) if self.legend else black
+
+    def reach(self, rows: list[Row]) -> float:
+        """How far from the middle the colours go."""
+        shades: list[float] = [abs(row["shade"]) for row in rows if row["shade"] is not None]
+        return max(self.quiet, 0.0, *shades)
 
 
+def _log(c: float) -> float:
+    return log10(c) if c else -10.0
+
+
+PALE = 0.02  # log10 of c up to which a map stays pale: 1.05
 VALUES = {
-    "c": Value("c at initialization", lambda s: s.flow.initial.c, lambda c: log10(c) if c else -10.0, True),
+    "c": Value("c at initialization", attrgetter("flow.initial.c"), "log10 c", PALE, _log),
     "log10_ratio": Value(
-        "log10 ratio of layer 1 to L", lambda s: s.flow.initial.log10_ratio, float, True, 1.0
+        "log10 ratio of layer 1 to L", attrgetter("flow.initial.log10_ratio"), "log10 ratio", 1.0
     ),
-    "c_final": Value("c at the end", lambda s: s.flow.final.c, lambda c: log10(c) if c else -10.0, True),
-    "loss_final": Value("loss on training samples at the end", lambda s: s.training.loss_final),
-    "loss_test_final": Value("loss on held-out samples at the end", lambda s: s.training.loss_test_final),
-    "accuracy_final": Value("accuracy on held-out samples at the end", lambda s: s.training.accuracy_final),
+    "c_final": Value("c at the end", attrgetter("flow.final.c"), "log10 c", PALE, _log),
+    "loss_final": Value("loss on training samples at the end", attrgetter("training.loss_final")),
+    "loss_test_final": Value("loss on held-out samples at the end", attrgetter("training.loss_test_final")),
+    "accuracy_final": Value("accuracy on held-out samples at the end", attrgetter("training.accuracy_final")),
 }
 
 
 def over_one(summaries: Sequence[Summary], key: str, value: str = "c") -> Drawn | None:
     """A value over one key, as points; runs that differ in other keys are lines of their own."""
     others = [other for other in axes_of(summaries) if other != key] if key != NAME else []
-    shown = VALUES[value]
-    rows: list[Row] = []
-    for summary in summaries:
-        config, flow = flat(summary.config), summary.flow.initial
-        ends = (flow.c_low, flow.c_high) if value == "c" else (None, None)
-        row = {"x": config.get(key), "value": shown.read(summary), "low": ends[0], "high": ends[1]}
-        rows.append(
-            {**row, "line": label(config, others) or "all", "run": summary.id, "text": _text(summary, value)}
-        )
+    shown, is_c = VALUES[value], value == "c"
+    rows: list[Row] = [
+        {"x": config.get(key), "value": shown.read(s), "low": s.flow.initial.c_low if is_c else None,
+         "high": s.flow.initial.c_high if is_c else None, "line": label(config, others) or "all",
+         "run": s.id, "text": shown.text(s)}
+        for s, config in [(s, flat(s.config)) for s in summaries]
+    ]  # fmt: skip
     if not any(row["value"] is not None for row in rows):
         return None
-    names = {name: RUNS[i % len(RUNS)] for i, name in enumerate(dict.fromkeys(row["line"] for row in rows))}
     numeric = all(isinstance(row["x"], int | float) for row in rows)
     axis = x("x", key) if numeric else alt.X("x:N", title=key, sort=None, axis=alt.Axis(labelAngle=-30))
-    base = alt.Chart(table(rows)).encode(x=axis, color=colours(names), y=y("value", shown.title))
-    tips = [tip("run"), tip("line", "differs"), tip("x", key), tip("text", value)]
-    bars = base.mark_rule(opacity=0.6).encode(y=y("low", shown.title), y2="high")
-    dots = points(base.encode(**shapes(names)), 50, tips)
-    lines = [base.mark_line(strokeWidth=1).encode(**strokes(names))] if numeric else []
-    return titled(
-        layered(*([level(1)] if value == "c" else []), bars, *lines, dots), f"{shown.title}, by {key}"
-    )
+    plot = Plot(rows, axis, shown.title, looks.of_runs(dict.fromkeys(row["line"] for row in rows)))
+    dots = plot.dots(50, [tip("run"), tip("line", "differs"), tip("x", key), tip("text", value)])
+    marks = [*([level(1)] if is_c else []), plot.bars(), *([plot.line(width=1)] if numeric else []), dots]
+    return titled(f"{shown.title}, by {key}", "", *marks)
 
 
-def over_two(summaries: Sequence[Summary], across: str, up: str, value: str = "c") -> Drawn | None:
+def over_two(summaries: Sequence[Summary], across: str, up: str, value: str = "c") -> Drawn:
     """A value over two keys as a map of cells; numbers are written into few cells."""
-    rows = _cells(summaries, across, up, value)
-    orders = [_order([row[name] for row in rows]) for name in ("x", "y")]
+    rows, shown = _cells(summaries, across, up, value), VALUES[value]
+    columns, lines = (_order([row[name] for row in rows]) for name in ("x", "y"))
     base = alt.Chart(table(rows)).encode(
-        x=alt.X("x:N", title=across, sort=orders[0], axis=alt.Axis(labelAngle=0, grid=False)),
-        y=alt.Y("y:N", title=up, sort=orders[1][::-1], axis=alt.Axis(grid=False)),
+        x=alt.X("x:N", title=across, sort=columns, axis=alt.Axis(labelAngle=0, grid=False)),
+        y=alt.Y("y:N", title=up, sort=lines[::-1], axis=alt.Axis(grid=False)),
     )
-    cells = base.mark_rect().encode(color=_colour(rows, value), tooltip=_cell_tips(across, up, value))
-    if len(rows) > WRITTEN:
-        return titled(cells, VALUES[value].title)
-    words = base.mark_text(fontSize=10).encode(text="text_short:N", color=_ink(rows, value))
-    return titled(layered(cells, words), VALUES[value].title)
+    cells = base.mark_rect().encode(color=shown.scale(rows), tooltip=_tips(across, up, value))
+    words = base.mark_text(fontSize=10).encode(text="text_short:N", color=shown.ink(rows))
+    return titled(shown.title, "", *([cells] if len(rows) > WRITTEN else [cells, words]))
 
 
 def phase(summaries: Sequence[Summary], value: str = "c") -> Drawn | None:
     """c over (sigma_w, sigma_b), with theory's critical line between ordered and chaotic."""
     if not {SIGMA_W, SIGMA_B} <= {*axes_of(summaries)} or len(axes_of(summaries)) > 2:
         return None
-    rows = _cells(summaries, SIGMA_W, SIGMA_B, value)
+    rows, shown = _cells(summaries, SIGMA_W, SIGMA_B, value), VALUES[value]
     if not all(isinstance(row[name], int | float) for row in rows for name in ("x", "y")):
         return None
     for name in ("x", "y"):
@@ -126,42 +125,31 @@ def phase(summaries: Sequence[Summary], value: str = "c") -> Drawn | None:
             row[f"{name}_low"], row[f"{name}_high"] = edges[row[name]]
     cells = alt.Chart(table(rows)).mark_rect().encode(
         x=x("x_low", "sigma_w"), x2="x_high", y=y("y_low", "sigma_b", nice=False), y2="y_high",
-        color=_colour(rows, value), tooltip=_cell_tips("sigma_w", "sigma_b", value),
+        color=shown.scale(rows), tooltip=_tips("sigma_w", "sigma_b", value),
     )  # fmt: skip
     critical = _critical(summaries, rows)
-    chart = layered(cells, *critical)
-    return titled(chart, VALUES[value].title, "dashed: theory's critical line" if critical else "")
+    return titled(shown.title, "dashed: theory's critical line" if critical else "", cells, *critical)
 
 
 def _critical(summaries: Sequence[Summary], rows: list[Row]) -> list[alt.Chart]:
     """The critical sigma_w of each sigma_b, inside the map."""
     low, high = min(row["x_low"] for row in rows), max(row["x_high"] for row in rows)
     known = {flat(s.config)[SIGMA_B]: s.theory.critical_sigma_w for s in summaries}
-    points = [{"x": w, "y": b} for b, w in sorted(known.items()) if w is not None and low <= w <= high]
-    if len(points) < 2:
-        return []
-    mark = alt.Chart(table(points)).mark_line(color="black", strokeDash=DASH, strokeWidth=2)
-    return [
-        mark.encode(
-            x="x:Q",
-            y="y:Q",
-            order="y:Q",
-            tooltip=[tip("x", "critical sigma_w", PLAIN), tip("y", "sigma_b", PLAIN)],
-        )
-    ]
+    line = [{"x": w, "y": b} for b, w in sorted(known.items()) if w is not None and low <= w <= high]
+    mark = alt.Chart(table(line)).mark_line(color="black", strokeDash=looks.DASH, strokeWidth=2)
+    tips = [tip("x", "critical sigma_w", looks.NUMBER), tip("y", "sigma_b", looks.NUMBER)]
+    return [mark.encode(x="x:Q", y="y:Q", order="y:Q", tooltip=tips)] if len(line) > 1 else []
 
 
 def _cells(summaries: Sequence[Summary], across: str, up: str, value: str) -> list[Row]:
     """A row a run: its place, its value and how that is written. InputError if two runs share a place."""
-    shown, rows = VALUES[value], []
-    for summary in summaries:
-        config, read = flat(summary.config), shown.read(summary)
-        shade = None if read is None else shown.colour(read)
-        texts = {"text": _text(summary, value), "text_short": number(read)}
-        place = {"x": config.get(across), "y": config.get(up)}
-        rows.append(
-            place | texts | {"shade": shade, "verdict": summary.flow.initial.verdict, "run": summary.id}
-        )
+    shown = VALUES[value]
+    rows: list[Row] = [
+        {"x": config.get(across), "y": config.get(up), "run": s.id, "verdict": s.flow.initial.verdict,
+         "text": shown.text(s), "text_short": number(read),
+         "shade": None if read is None else shown.colour(read)}
+        for s, config, read in [(s, flat(s.config), shown.read(s)) for s in summaries]
+    ]  # fmt: skip
     places = Counter((row["x"], row["y"]) for row in rows)
     shared, most = max(places.items(), key=lambda item: item[1])
     if most > 1:
@@ -170,6 +158,10 @@ def _cells(summaries: Sequence[Summary], across: str, up: str, value: str) -> li
         why = f"for {', '.join(others)} differ too" if others else "for they differ in nothing"
         raise InputError(f"{most} runs share {where}: name fewer runs, {why}")
     return rows
+
+
+def _tips(across: str, up: str, value: str) -> list[alt.Tooltip]:
+    return [tip("run"), tip("x", across), tip("y", up), tip("text", value), tip("verdict")]
 
 
 def _order(values: list[Any]) -> list[Any]:
@@ -188,42 +180,6 @@ def _edges(values: set[float]) -> dict[float, tuple[float, float]]:
     return dict(zip(ordered, pairwise(ends), strict=True))
 
 
-def _cell_tips(across: str, up: str, value: str) -> list[alt.Tooltip]:
-    return [tip("run"), tip("x", across), tip("y", up), tip("text", value), tip("verdict")]
-
-
-def _text(summary: Summary, value: str) -> str:
-    """The value as every report writes it."""
-    if value == "c":
-        return factor(summary.flow.initial.c, summary.flow.initial.c_low, summary.flow.initial.c_high)
-    return number(VALUES[value].read(summary))
-
-
-def _reach(rows: list[Row], value: str) -> float:
-    shades: list[float] = [abs(row["shade"]) for row in rows if row["shade"] is not None]
-    return max(VALUES[value].quiet, *shades, 0.0)
-
-
-def _colour(rows: list[Row], value: str) -> alt.Color:
-    """Blue, white, red around what neither shrinks nor grows; viridis for a loss or an accuracy."""
-    shown = VALUES[value]
-    if shown.diverges:
-        title = "log10 c" if value.startswith("c") else "log10 ratio"
-        return diverging("shade", title, 0.0, _reach(rows, value))
-    return alt.Color("shade:Q", title=shown.title, scale=alt.Scale(scheme="viridis"))
-
-
-def _ink(rows: list[Row], value: str) -> Any:
-    """White on the dark ends of the colours, black elsewhere."""
-    if not VALUES[value].diverges:
-        return alt.value("black")
-    return (
-        alt.when(f"abs(datum.shade) > {0.6 * _reach(rows, value):.6g}")
-        .then(alt.value("white"))
-        .otherwise(alt.value("black"))
-    )
-
-
 def overview(
     summaries: Sequence[Summary], across: str | None = None, up: str | None = None, value: str = "c"
 ) -> Drawn | None:
@@ -237,11 +193,9 @@ def overview(
         return over_one(summaries, NAME, value)
     found = axes_of(summaries)
     shown = named or found
-    if not shown:
-        return None
     others = [key for key in found if key not in shown]
     if not up and len(shown) == 1 and len(others) == 1:
         shown = [*shown, *others]
-    if len(shown) != 2:
-        return over_one(summaries, shown[0], value)
-    return over_two(summaries, shown[0], shown[1], value)
+    if len(shown) == 2:
+        return over_two(summaries, shown[0], shown[1], value)
+    return over_one(summaries, shown[0], value) if shown else None

@@ -6,14 +6,10 @@ import re
 from typing import Any
 
 import altair as alt
+import vl_convert
 
-from gradflow.errors import MissingExtra
-from gradflow.report.charts.base import Drawn, room
-
-try:
-    import vl_convert
-except ModuleNotFoundError:
-    raise MissingExtra("plot", "drawing charts") from None
+from gradflow.report.charts.looks import room
+from gradflow.report.charts.plot import Drawn
 
 INCH = 96  # CSS pixels
 POINT = INCH / 72

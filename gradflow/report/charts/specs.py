@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from gradflow.report.charts.base import Drawn, room
+from gradflow.report.charts.looks import room
+from gradflow.report.charts.plot import Drawn
 
 Spec = dict[str, Any]
 

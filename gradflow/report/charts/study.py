@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import log
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,13 +11,14 @@ from numpy.typing import NDArray
 
 from gradflow.analysis.intervals import t_quantile
 from gradflow.analysis.summary import Summary
+from gradflow.report.labels import labels
+from gradflow.units import LN10
 
 if TYPE_CHECKING:
     from gradflow.meanfield import Prediction
     from gradflow.store import Run
 
 Array = NDArray[Any]
-LN10 = log(10.0)
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,8 @@ class Study:
     @property
     def steps(self) -> tuple[int, ...]:
         """The first step and the last with finite norms; one if they are the same."""
-        flow = self.summary.flow
-        return (
-            (flow.initial.step, flow.final.step)
-            if flow.final.step > flow.initial.step
-            else (flow.initial.step,)
-        )
+        first, last = self.summary.flow.initial.step, self.summary.flow.final.step
+        return (first, last) if last > first else (first,)
 
     def row(self, name: str, step: int) -> Array:
         """An array at a step and the profile's layers, (layers, networks), without dead networks."""
@@ -75,29 +71,23 @@ class Study:
 
 def spread(values: Array) -> tuple[Array, Array]:
     """The ends of the 95% t interval of the mean of (layers, networks) over networks; nan for one."""
-    count = values.shape[1]
-    with np.errstate(all="ignore"):
-        mean = values.mean(axis=1)
-        if count < 2:
-            return np.full_like(mean, np.nan), np.full_like(mean, np.nan)
-        half = t_quantile(0.975, count - 1) * values.std(axis=1, ddof=1) / np.sqrt(count)
-        return mean - half, mean + half
+    mean, count = values.mean(axis=1), values.shape[1]
+    if count < 2:
+        return np.full_like(mean, np.nan), np.full_like(mean, np.nan)
+    half = t_quantile(0.975, count - 1) * values.std(axis=1, ddof=1) / np.sqrt(count)
+    return mean - half, mean + half
 
 
-def study_of(run: Run, label: str) -> Study:
-    """A saved run, with theory's prediction for its config."""
+def studies_of(runs: Sequence[Run]) -> list[Study]:
+    """Saved runs, each labelled by what differs from the others, with theory's prediction for its config."""
+    called = zip(labels([run.summary for run in runs]), runs, strict=True)
+    return [Study(name, run.summary, run.recording, _theory(run)) for name, run in called]
+
+
+def _theory(run: Run) -> Prediction | None:
     from gradflow.analysis.predictions import inputs_of, predicted
 
     data = run.info["data"]
     if data is None or run.summary.theory.c is None:
-        return Study(label, run.summary, run.recording)
-    return Study(label, run.summary, run.recording, predicted(run.config, inputs_of(data)))
-
-
-def studies_of(runs: Sequence[Run]) -> list[Study]:
-    """Saved runs, each labelled by what differs from the others."""
-    from gradflow.report.labels import labels
-
-    return [
-        study_of(run, label) for run, label in zip(runs, labels([run.summary for run in runs]), strict=True)
-    ]
+        return None
+    return predicted(run.config, inputs_of(data))

@@ -9,41 +9,22 @@ import altair as alt
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.report.charts.base import (
-    BEYOND,
-    LOG10,
-    PLAIN,
-    REACH,
-    RUNS,
-    Drawn,
-    colours,
-    cut,
-    dashes,
-    diverging,
-    layered,
-    level,
-    log_cut,
-    points,
-    shapes,
-    strokes,
-    table,
-    tip,
-    titled,
-    x,
-    y,
-)  # fmt: skip
-from gradflow.report.charts.layers import names_of
-from gradflow.report.charts.study import LN10, Study
+from gradflow.report.charts import looks
+from gradflow.report.charts.plot import Drawn, Plot, Row, Scale, cut, in_logs, level, table, tip, titled, x, y
+from gradflow.report.charts.study import Study
 from gradflow.report.learning import SAMPLES
 from gradflow.report.numbers import count
+from gradflow.units import LN10
 
 Array = NDArray[Any]
 
 LAYERS, STEPS = 100, 120  # of a heat map, at most
+NORM = "log10 ||delta||"
 MINIBATCH = "minibatches"
 QUALITIES = {"accuracy": "Accuracy", "r2": "R2"}
 QUIET = 0.25  # decades around the median that always count as level
 SWING = 30.0  # how many times its smallest value a loss reaches before its axis is logarithmic
+DOT = 14
 
 
 def heatmap(studies: Sequence[Study]) -> Drawn | None:
@@ -54,22 +35,20 @@ def heatmap(studies: Sequence[Study]) -> Drawn | None:
         return None
     centre = float(np.median(finite))
     reach = max(QUIET, float(np.quantile(np.abs(finite - centre), 0.98)))
-    below = [*layers[1:].tolist(), int(layers[-1]) + 1]
-    columns = {"step": steps.tolist(), "end": [*steps[1:].tolist(), 2 * int(steps[-1]) - int(steps[-2])]}
+    columns = {"step": steps, "end": [*steps[1:], 2 * steps[-1] - steps[-2]]}
     rows = [
-        {"top": layer - 0.5, "bottom": under - 0.5, "layer": layer, **columns, "value": row}
-        for layer, under, row in zip(layers.tolist(), below, cells.tolist(), strict=True)
+        {"top": layer - 0.5, "bottom": below - 0.5, "layer": layer, **columns, "value": row}
+        for layer, below, row in zip(layers, [*layers[1:], layers[-1] + 1], cells.tolist(), strict=True)
     ]
-    chart = alt.Chart(table(rows)).transform_flatten(["step", "end", "value"]).mark_rect()
-    chart = chart.encode(
+    chart = alt.Chart(table(rows)).transform_flatten(["step", "end", "value"]).mark_rect().encode(
         x=x("step", "step"), x2="end", y=y("top", "layer", reverse=True, nice=False), y2="bottom",
-        color=diverging("value", "log10 ||delta||", centre, reach),
-        tooltip=[tip("layer"), tip("step"), tip("value", "log10 ||delta||", LOG10)],
+        color=looks.diverging("value", NORM, centre, reach),
+        tooltip=[tip("layer"), tip("step"), tip("value", NORM, looks.LOG10)],
     )  # fmt: skip
-    return titled(chart, "Gradient norm over layers and steps", _kept(studies[0], len(layers), len(steps)))
+    return titled("Gradient norm over layers and steps", _kept(studies[0], len(layers), len(steps)), chart)
 
 
-def _cells(study: Study) -> tuple[Array, Array, Array]:
+def _cells(study: Study) -> tuple[Array, list[int], list[int]]:
     """log10 ||delta|| (layers, steps), mean over networks, and the layers and steps that are kept."""
     log_delta, step = study.recording["log_delta_norm"], study.recording["step"].astype(int)
     rows, layers = (
@@ -78,53 +57,39 @@ def _cells(study: Study) -> tuple[Array, Array, Array]:
     )
     with np.errstate(all="ignore"):
         cells = log_delta[np.ix_(rows, layers)].mean(axis=2).T / LN10
-    return cells, layers + 1, step[rows]
+    return cells, (layers + 1).tolist(), step[rows].tolist()
 
 
 def _kept(study: Study, layers: int, rows: int) -> str:
     """What the map leaves out, and where its middle is."""
-    all_rows, depth = study.recording["log_delta_norm"].shape[:2]
-    if (rows, layers) == (all_rows, depth):
+    recorded, depth = study.recording["log_delta_norm"].shape[:2]
+    if (rows, layers) == (recorded, depth):
         return "white: the median"
-    return (
-        f"white: the median; downsampled, {count(layers)} of {count(depth)} layers "
-        f"and {count(rows)} of {count(all_rows)} recorded steps"
-    )
+    left = f"{count(layers)} of {count(depth)} layers and {count(rows)} of {count(recorded)} recorded steps"
+    return f"white: the median; downsampled, {left}"
 
 
 def course(studies: Sequence[Study]) -> Drawn | None:
     """c over training with its 95% interval; the line at 1 divides shrinking from growing."""
     rows = [
         {"line": study.label, "step": step, "value": c, "low": low, "high": high}
-        for study in studies
-        for step, c, low, high in zip(*_history(study, "steps", "c", "c_low", "c_high"), strict=True)
+        for study, past in [(study, study.summary.history) for study in studies]
+        for step, c, low, high in zip(past.steps, past.c, past.c_low, past.c_high, strict=True)
     ]
-    if sum(row["value"] is not None for row in rows) < 2:
+    if len(_known(rows)) < 2:
         return None
-    scale = _course_scale(rows)
-    base, clip = _over_steps(studies, rows, "c", **scale), "domain" in scale
-    band = base.mark_area(opacity=0.2, clip=clip).encode(y=y("low", "c", **scale), y2="high")
-    names = _names(studies)
-    line = base.mark_line(strokeWidth=2, clip=clip).encode(**strokes(names))
-    tips = [
-        tip("step"),
-        tip("value", "c", PLAIN),
-        tip("low", "95% from", PLAIN),
-        tip("high", "95% to", PLAIN),
-    ]
-    tips = [tip("line", "run"), *tips] if len(studies) > 1 else tips
-    dots = points(base.encode(**shapes(names)), 14, tips, clip)
-    notes = ["band: 95% interval", "grey line: c = 1", *([BEYOND] if clip else [])]
-    return titled(layered(level(1), band, line, dots), "c over training", "; ".join(notes))
+    plot = _plot(studies, rows, "c", _course_scale(rows))
+    ends = tip("low", "95% from", looks.NUMBER), tip("high", "95% to", looks.NUMBER)
+    dots = plot.dots(DOT, _tips(studies, tip("step"), tip("value", "c", looks.NUMBER), *ends))
+    notes = ["band: 95% interval", "grey line: c = 1", *plot.notes]
+    return titled("c over training", "; ".join(notes), level(1), *plot.band(), plot.line(), dots)
 
 
-def _course_scale(rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _course_scale(rows: list[Row]) -> Scale:
     """Logarithmic where c covers decades; cut where its interval would make it flat."""
-    known = [row["value"] for row in rows if row["value"]] or [1.0]
-    ends = [row[name] for row in rows for name in ("low", "high") if row[name] is not None]
-    if max(known) > SWING * min(known):
-        return {"type": "log"} | log_cut(known, ends, REACH)
-    return cut([1.0, *known], known, ends, REACH)
+    known = [c for c in _known(rows) if c] or [1.0]
+    ends = [*_known(rows, "low"), *_known(rows, "high")]
+    return in_logs(known, ends, SWING) or cut([1.0, *known], known, ends)
 
 
 def loss(studies: Sequence[Study]) -> Drawn | None:
@@ -132,99 +97,76 @@ def loss(studies: Sequence[Study]) -> Drawn | None:
 
     On a logarithmic axis if it covers decades.
     """
-    rows = _of_all(studies, "loss")
+    rows = _evaluated(studies, "loss")
     for study in studies:
         if len(studies) == 1 or not study.summary.evaluation.steps:
-            rows += _rows(study, MINIBATCH, *_history(study, "steps", "loss"))
-    known = [row["value"] for row in rows if row["value"] is not None]
-    log = bool(known) and min(known) > 0 and max(known) > SWING * min(known)
-    chart = _over_training(studies, rows, "loss", **({"type": "log"} if log else {}))
-    return chart and titled(chart, "Loss over training", _over_what(studies, rows))
+            rows += _rows(study, MINIBATCH, study.summary.history.steps, study.summary.history.loss)
+    known = _known(rows)
+    return _learnt(studies, rows, "Loss", "loss", in_logs(known, (), SWING) if all(known) else {})
 
 
 def accuracy(studies: Sequence[Study]) -> Drawn | None:
     """The accuracy over the evaluated samples, or R2 where there are no classes; of one run, guessing too."""
-    drawn = [(title, rows) for name, title in QUALITIES.items() if (rows := _of_all(studies, name))]
-    if not drawn:
-        return None
-    title, rows = drawn[0]
-    chart = _over_training(studies, rows, title)
-    if chart is None:
-        return None
-    evaluation, note = studies[0].summary.evaluation, _over_what(studies, rows)
-    largest = evaluation.majority_train if evaluation.majority_test is None else evaluation.majority_test
-    if len(studies) == 1 and largest is not None:
-        chart, note = layered(level(largest), chart), f"{note}; grey line: the largest class alone"
-    return titled(chart, f"{title} over training", note.removeprefix("; "))
+    found = studies[0].summary.evaluation
+    largest = found.majority_train if found.majority_test is None else found.majority_test
+    for name, title in QUALITIES.items():
+        if rows := _evaluated(studies, name):
+            return _learnt(studies, rows, title, title, {}, largest if len(studies) == 1 else None)
+    return None
 
 
-def _of_all(studies: Sequence[Study], name: str) -> list[dict[str, Any]]:
-    return [row for study in studies for row in _curves(study, name)]
-
-
-def _curves(study: Study, name: str) -> list[dict[str, Any]]:
+def _evaluated(studies: Sequence[Study], name: str) -> list[Row]:
     """The rows of a quantity over training samples and over held-out ones."""
-    found = study.summary.evaluation
-    curves = {words: getattr(found, f"{name}_{part}") for part, words in SAMPLES.items()}
     return [
-        row for words, values in curves.items() if values for row in _rows(study, words, found.steps, values)
+        row
+        for study, found in [(study, study.summary.evaluation) for study in studies]
+        for part, words in SAMPLES.items()
+        if (values := getattr(found, f"{name}_{part}"))
+        for row in _rows(study, words, found.steps, values)
     ]
 
 
-def _rows(study: Study, part: str, steps: Sequence[int], values: Sequence[Any]) -> list[dict[str, Any]]:
+def _rows(study: Study, part: str, steps: Sequence[int], values: Sequence[Any]) -> list[Row]:
     return [
         {"line": study.label, "part": part, "step": step, "value": value}
         for step, value in zip(steps, values, strict=True)
     ]
 
 
-def _over_training(
-    studies: Sequence[Study], rows: list[dict[str, Any]], title: str, **scale: Any
+def _learnt(
+    studies: Sequence[Study], rows: list[Row], what: str, title: str, scale: Scale, guessed: Any = None
 ) -> Drawn | None:
-    """Lines over steps: a colour a run, dashed by the samples that they are over, unless runs are so many."""
-    if sum(row["value"] is not None for row in rows) < 2:
+    """Lines over steps, dashed by the samples that they are over unless runs are so many, and a level."""
+    if len(_known(rows)) < 2:
         return None
-    names, parts = _names(studies), _parts(studies, rows)
-    base = _over_steps(studies, [row for row in rows if row["part"] in parts], title, **scale)
-    tips = [tip("part", "over"), tip("step"), tip("value", title, PLAIN)]
-    tips = [tip("line", "run"), *tips] if len(studies) > 1 else tips
-    dashed = len(parts) > 1 and not _are_many(studies)
-    line = base.mark_line(strokeWidth=2).encode(
-        **({"strokeDash": dashes(parts)} if dashed else strokes(names))
-    )
-    dotted = base.transform_filter(f"datum.part != '{MINIBATCH}'") if parts[0] != MINIBATCH else base
-    return layered(line, points(dotted.encode(**shapes(names)), 14, tips))
+    parts, many = _parts(studies, rows), looks.are_many(studies)
+    plot = _plot(studies, [row for row in rows if row["part"] in parts], title, scale)
+    evaluated = f"datum.part != '{MINIBATCH}'" if parts[0] != MINIBATCH else ""
+    tips = _tips(studies, tip("part", "over"), tip("step"), tip("value", title, looks.NUMBER))
+    notes = [f"over {' or '.join(parts)}"] if len(parts) == 1 or many else []
+    notes += ["mean over networks"] if any(study.summary.config["seeds"] > 1 for study in studies) else []
+    notes += ["grey line: the largest class alone"] if guessed is not None else []
+    drawn = [plot.line([] if many else parts), plot.dots(DOT, tips, evaluated)]
+    base = [level(guessed)] if guessed is not None else []
+    return titled(f"{what} over training", "; ".join(notes), *base, *drawn)
 
 
-def _are_many(studies: Sequence[Study]) -> bool:
-    """Whether dashes are needed to tell runs apart."""
-    return len(studies) > len(RUNS)
-
-
-def _parts(studies: Sequence[Study], rows: list[dict[str, Any]]) -> list[str]:
+def _parts(studies: Sequence[Study], rows: list[Row]) -> list[str]:
     """The samples that lines are over; of many runs one line each, over minibatches of the older ones."""
     parts = [part for part in (*SAMPLES.values(), MINIBATCH) if any(row["part"] == part for row in rows)]
-    return [part for part in parts if part in (parts[0], MINIBATCH)] if _are_many(studies) else parts
+    return [part for part in parts if part in (parts[0], MINIBATCH)] if looks.are_many(studies) else parts
 
 
-def _over_what(studies: Sequence[Study], rows: list[dict[str, Any]]) -> str:
-    """What the dashes do not say."""
-    parts = _parts(studies, rows)
-    notes = [f"over {' or '.join(parts)}"] if len(parts) == 1 or _are_many(studies) else []
-    several = max(study.summary.config["seeds"] for study in studies) > 1
-    return "; ".join([*notes, *(["mean over networks"] if several else [])])
+def _plot(studies: Sequence[Study], rows: list[Row], title: str, scale: Scale) -> Plot:
+    """A line a run over steps."""
+    labels = [study.label for study in studies]
+    names = looks.of_runs(labels) if len(studies) > 1 else {labels[0]: looks.FIRST}
+    return Plot(rows, x("step", "step"), title, names, scale)
 
 
-def _history(study: Study, *columns: str) -> list[tuple[Any, ...]]:
-    return [getattr(study.summary.history, column) for column in columns]
+def _tips(studies: Sequence[Study], *tips: alt.Tooltip) -> list[alt.Tooltip]:
+    return [*([tip("line", "run")] if len(studies) > 1 else []), *tips]
 
 
-def _over_steps(studies: Sequence[Study], rows: list[dict[str, Any]], title: str, **scale: Any) -> alt.Chart:
-    axes = x("step", "step"), y("value", title, **scale)
-    return alt.Chart(table(rows)).encode(*axes, color=colours(_names(studies)))
-
-
-def _names(studies: Sequence[Study]) -> dict[str, str]:
-    """The lines of these charts and their colours: one a run, also of a single one."""
-    names = names_of(studies)
-    return names if len(studies) > 1 else {studies[0].label: next(iter(names.values()))}
+def _known(rows: list[Row], name: str = "value") -> list[float]:
+    return [row[name] for row in rows if row[name] is not None]

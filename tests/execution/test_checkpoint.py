@@ -9,12 +9,13 @@ import pytest
 
 from gradflow import interrupts
 from gradflow.config import Config
+from gradflow.execution import execute as execute_module
+from gradflow.execution.checkpoint import Checkpoint
+from gradflow.execution.execute import execute
+from gradflow.execution.train import train
 from gradflow.interrupts import Interrupted
-from gradflow.store import execute as execute_module
-from gradflow.store.checkpoint import Checkpoint
-from gradflow.store.execute import execute
 from gradflow.store.partial import claim
-from gradflow.store.train import train, versions
+from gradflow.store.result import versions
 from gradflow.training import Training
 from tests.store.small import names, small
 
@@ -31,7 +32,7 @@ BLOCK = Training._block
 @pytest.fixture(autouse=True)
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gradflow.training.BLOCK_ROWS", 4)
-    monkeypatch.setattr("gradflow.store.checkpoint.SHARE", float("inf"))
+    monkeypatch.setattr("gradflow.execution.checkpoint.SHARE", float("inf"))
 
 
 def long(*overrides: str) -> Config:

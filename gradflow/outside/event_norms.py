@@ -1,0 +1,102 @@
+"""Norms in TensorBoard's event files: scalars whose tags name layers, and histograms of gradients.
+
+A file is a row of records, each a length, the checksum of it, a protobuf Event and its checksum; the last may
+be cut short, as where a process was killed. The classes are tensorboardX's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from math import sqrt
+from struct import unpack_from
+from typing import Any
+
+from gradflow.errors import InputError, MissingExtra, refused
+from gradflow.outside.columns import PANEL
+from gradflow.outside.found import Found
+from gradflow.outside.table import NormsTable, Row
+
+HEAD, TAIL = 12, 4  # bytes of a record before and after its content
+FIRST = b"brain.Event:"  # of the first record, in its first bytes
+_GRADIENT = (".grad", "/grad", "_grad", ".gradient", "/gradient", "_gradient")
+_SINGLES = {1: ("float_val", "<f"), 2: ("double_val", "<d")}  # types of a tensor -> where its value is
+
+
+def is_events(content: bytes) -> bool:
+    """Whether bytes are those of an event file."""
+    return FIRST in content[HEAD : HEAD + 64]
+
+
+def event_norms(files: Sequence[tuple[str, bytes]], source: str) -> Iterator[Found]:
+    """The norms of event files, (run, content) each, as a panel has them: a column for each run and tag."""
+    rows: list[Row] = []
+    for run, content in files:
+        rows += [(None, _cells(run, *scalar)) for scalar in _scalars(content, source)]
+    titles = dict.fromkeys(title for _, cells in rows for title in cells)
+    return NormsTable(source, list(titles), rows).norms()
+
+
+def _cells(run: str, step: int, tag: str, value: str) -> dict[str, str]:
+    folder = run.rpartition("/")[2]  # add_scalars gives each of its scalars a folder of its own
+    if folder.startswith(f"{tag.replace('/', '_')}_"):
+        return {folder: value, "step": str(step)}
+    return {f"{run}{PANEL}{tag}" if run else tag: value, "step": str(step)}
+
+
+def _scalars(content: bytes, source: str) -> Iterator[tuple[int, str, str]]:
+    """(step, tag, value) of what a file holds; the norm of a gradient is the root of its sum of squares."""
+    event_of: Any = _library("tensorboardX.proto.event_pb2").Event
+    for number, record in enumerate(_records(content, source), start=1):
+        try:
+            event = event_of.FromString(record)
+        except Exception:  # protobuf's DecodeError, wherever this version of it has it
+            raise _damaged(number, source) from None
+        for value in event.summary.value:
+            if value.HasField("simple_value"):
+                yield event.step, value.tag, repr(value.simple_value)
+            elif value.HasField("tensor") and (text := _single(value.tensor)):
+                yield event.step, value.tag, text
+            elif value.HasField("histo") and value.tag.lower().endswith(_GRADIENT):
+                yield (
+                    event.step,
+                    f"weight_grad_norm/{value.tag}",
+                    repr(sqrt(max(value.histo.sum_squares, 0.0))),
+                )
+
+
+def _single(tensor: Any) -> str:
+    """The value of a scalar tensor, as newer writers have it, or ""."""
+    name, code = _SINGLES.get(tensor.dtype, ("", ""))
+    if not name or any(dim.size != 1 for dim in tensor.tensor_shape.dim):
+        return ""
+    values = list(getattr(tensor, name)) or list(unpack_from(code, tensor.tensor_content.ljust(8, b"\0")))
+    return repr(values[0]) if len(values) == 1 else ""
+
+
+def _records(content: bytes, source: str) -> Iterator[bytes]:
+    checksum: Any = _library("tensorboardX.record_writer").masked_crc32c
+    place, number = 0, 1
+    while place + HEAD <= len(content):
+        length, of_length = unpack_from("<QI", content, place)
+        if checksum(content[place : place + 8]) != of_length:
+            raise _damaged(number, source)
+        end = place + HEAD + length
+        if end + TAIL > len(content):
+            return
+        record = content[place + HEAD : end]
+        if checksum(record) != unpack_from("<I", content, end)[0]:
+            raise _damaged(number, source)
+        yield record
+        place, number = end + TAIL, number + 1
+
+
+def _damaged(number: int, source: str) -> InputError:
+    return refused(f"record {number} is damaged: copy the event file again", source=source)
+
+
+def _library(module: str) -> Any:
+    try:
+        return import_module(module)
+    except ImportError:
+        raise MissingExtra("tensorboard", "fit of an event file") from None

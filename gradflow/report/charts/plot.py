@@ -1,0 +1,172 @@
+"""What every chart is made of: rows of data, axes, tooltips, and the marks that show lines with their spread.
+
+A chart is one Vega-Lite description, which knows no size and no font: HTML, SVG, PNG and PDF add theirs.
+Every value is plain JSON; one that is not finite is null, and so a gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import isfinite, log10
+from typing import Any, TypeAlias
+
+import altair as alt
+
+from gradflow.report.charts.looks import DASH, NEUTRAL, colours, shapes, strokes
+from gradflow.report.numbers import inert
+
+Drawn: TypeAlias = "alt.Chart | alt.LayerChart"
+Scale: TypeAlias = "dict[str, Any]"  # the settings of an axis's scale
+Row: TypeAlias = "dict[str, Any]"
+
+REACH = 40.0  # decades beyond the first step that an axis shows
+DIGITS = 6  # significant digits of the data in a chart
+WHOLE = ("layer", "step")  # axes whose ticks are whole numbers
+
+
+def table(rows: Iterable[Row]) -> alt.InlineData:
+    """Rows of data, numbers short, texts inert."""
+    return alt.InlineData(values=[{key: cell(value) for key, value in row.items()} for row in rows])
+
+
+def cell(value: Any) -> Any:
+    """A value as a chart holds it: six digits, None for what is not finite."""
+    if isinstance(value, str):
+        return inert(value)
+    if isinstance(value, list | tuple):
+        return [cell(one) for one in value]
+    if value is None or isinstance(value, bool | int):
+        return value
+    return float(f"{value:.{DIGITS}g}") if isfinite(value) else None
+
+
+def x(name: str, title: str, **scale: Any) -> alt.X:
+    """A horizontal axis of numbers, as wide as the data."""
+    axis = alt.Axis(tickMinStep=1) if title in WHOLE else alt.Axis()
+    return alt.X(f"{name}:Q", title=title, scale=alt.Scale(nice=False, zero=False, **scale), axis=axis)
+
+
+def y(name: str, title: str, **scale: Any) -> alt.Y:
+    """A vertical axis of numbers that need not hold 0."""
+    log = scale.get("type") == "log"
+    plain, axis = ({}, alt.Axis(format=".3~g")) if log else ({"zero": False}, alt.Axis())
+    return alt.Y(f"{name}:Q", title=title, scale=alt.Scale(**plain | scale), axis=axis)
+
+
+def tip(name: str, title: str | None = None, form: str | None = None) -> alt.Tooltip:
+    """A line of a tooltip; numbers have a d3 format."""
+    told = alt.Tooltip(f"{name}:{'Q' if form else 'N'}", title=title or name)
+    return told.format(form) if form else told
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Rows of `line`, `value` and maybe `part`, `low` and `high` on a pair of axes, a colour a line."""
+
+    rows: Sequence[Row]
+    over: alt.X
+    title: str  # of the values
+    names: Mapping[str, str] = field(default_factory=dict)  # line -> colour
+    scale: Scale = field(default_factory=dict)
+    colour: alt.Color | None = None  # where it is not that of the lines
+
+    @cached_property
+    def base(self) -> alt.Chart:
+        """The rows on their axes, without a mark."""
+        axes = [self.over, self.up("value"), self.colour or colours(self.names)]
+        base: alt.Chart = alt.Chart(table(self.rows)).encode(*axes)
+        return base
+
+    @property
+    def clip(self) -> bool:
+        """Whether the axis is cut."""
+        return "domain" in self.scale
+
+    @property
+    def notes(self) -> list[str]:
+        """What must be said of the axes."""
+        return ["the axis is cut: more lies beyond"] if self.clip else []
+
+    def up(self, name: str) -> alt.Y:
+        """The vertical axis, for a column of the rows."""
+        return y(name, self.title, **self.scale)
+
+    def band(self) -> list[Drawn]:
+        """An area from `low` to `high`, where any row has them."""
+        if not any(row["low"] is not None and isfinite(row["low"]) for row in self.rows):
+            return []
+        area = self.base.mark_area(opacity=0.2, clip=self.clip).encode(y=self.up("low"), y2="high")
+        return [area.encode(detail="part:N") if "part" in self.rows[0] else area]
+
+    def bars(self, opacity: float = 0.6) -> Drawn:
+        """A bar from `low` to `high` for each row."""
+        bars: Drawn = self.base.mark_rule(opacity=opacity).encode(y=self.up("low"), y2="high")
+        return bars
+
+    def line(self, parts: Sequence[str] = (), name: str = "value", width: float = 2) -> Drawn:
+        """A line through the rows of each name, dashed by their parts if there are several."""
+        mark = self.base.mark_line(strokeWidth=width, clip=self.clip)
+        line: Drawn = mark.encode(y=self.up(name), **strokes(self.names, parts))
+        return line
+
+    def dots(self, size: int, tips: Sequence[alt.Tooltip], where: str = "") -> Drawn:
+        """A dot a row, with its tooltip; `where` says of which rows.
+
+        An unseen rim makes small ones easy to point at.
+        """
+        base = self.base.transform_filter(where) if where else self.base
+        rim: dict[str, Any] = {"stroke": "transparent", "strokeWidth": 10}
+        mark = base.mark_point(filled=True, size=size, opacity=1, clip=self.clip, **rim)
+        dots: Drawn = mark.encode(tooltip=list(tips), **shapes(self.names))
+        return dots
+
+    def dashed(self, rows: Sequence[Row], tips: Sequence[alt.Tooltip]) -> list[Drawn]:
+        """Theory's lines, if it has any: on the axes and in the colours of the measured ones."""
+        mark = self.base.properties(data=table(rows)).mark_line(strokeDash=DASH)
+        return [mark.encode(tooltip=list(tips))] if rows else []
+
+
+def level(value: float) -> Drawn:
+    """A thin line across the chart at a value that divides it, such as c = 1."""
+    rule: Drawn = alt.Chart(table([{}])).mark_rule(color=NEUTRAL, opacity=0.6).encode(alt.YDatum(value))
+    return rule
+
+
+def titled(title: str, note: str, *charts: Drawn) -> Drawn:
+    """Charts over each other, the first at the bottom, under a title and what must be said of their data."""
+    chart = alt.LayerChart(layer=list(charts)) if len(charts) > 1 else charts[0]
+    return chart.properties(
+        title=alt.TitleParams(inert(title), subtitle=inert(note)) if note else inert(title)
+    )
+
+
+def cut(core: Sequence[float], curves: Sequence[float], ends: Sequence[float], reach: float = REACH) -> Scale:
+    """Where an axis should end so that its `core` can be read; nothing where all fits.
+
+    `curves` count as far as `reach` beyond the core, the `ends` of intervals as far beyond as these span.
+    """
+    low, high = min(core), max(core)
+    inner = max(low - reach, min(curves)), min(high + reach, max(curves))
+    span = max(inner[1] - inner[0], 1.0)
+    outer = max(inner[0] - span, min(ends, default=low)), min(inner[1] + span, max(ends, default=high))
+    limits = min(inner[0], outer[0]), max(inner[1], outer[1])
+    drawn = [*curves, *ends]
+    whole = limits[0] <= min(drawn) and max(drawn) <= limits[1]
+    return {} if whole else {"domain": list(limits), "nice": False}
+
+
+def log_cut(curves: Sequence[float], ends: Sequence[float], reach: float = REACH) -> Scale:
+    """`cut` for a logarithmic axis of positive values, `reach` in decades."""
+    logs = [log10(value) for value in curves]
+    limits = cut(logs, logs, [log10(end) for end in ends if end > 0], reach)
+    return {**limits, "domain": [10**end for end in limits["domain"]]} if limits else {}
+
+
+def in_logs(values: Sequence[float], ends: Sequence[float], apart: float) -> Scale:
+    """A logarithmic axis where the largest value is `apart` times the smallest above 0; else nothing."""
+    known = [value for value in values if value > 0]
+    if not known or max(known) <= apart * min(known):
+        return {}
+    return {"type": "log", **log_cut(known, ends)}
