@@ -78,7 +78,8 @@ def _facts(theory: Theory) -> tuple[tuple[str, str], ...]:
     factors = " x ".join(f"{label} {number(value)}" for label, value in theory.factors.items())
     return (
         ("c", c),
-        ("factors", factors),
+        *((("law", LAWS[theory.law]),) if theory.law in LAWS else ()),
+        ("factors", factors or NONE),
         ("q*", number(theory.q_star)),
         ("chi", f"{number(theory.chi)}; chi_parallel {number(theory.chi_parallel)}"),
         ("xi", _scale(theory.xi)),
