@@ -12,7 +12,7 @@ from math import sqrt
 from typing import Any, Literal
 
 from gradflow.analysis.summary import Advice
-from gradflow.analysis.theorist import WIDEST_SPREAD, Theorist, plain, settings
+from gradflow.analysis.theorist import WIDEST_SPREAD, Theorist, plain, rounded, settings
 from gradflow.meanfield import unpredicted
 from gradflow.meanfield.expectations import Moments
 from gradflow.meanfield.networks import normed_by
@@ -45,7 +45,7 @@ def _norm(theorist: Theorist) -> Iterator[Advice]:
         found = _tried(normed, {"model.norm": "layer"}, f"{alone} makes c nearly 1 whatever the weights")
         yield from found
     elif excess > 0:
-        init = normed.balanced(Gaussian(sigma_b=sqrt(excess)))
+        init = normed.balanced(Gaussian(sigma_b=rounded(sqrt(excess))))
         if init is not None:
             c = normed.expect(Gaussian()).c()
             words = f"{alone} alone makes c {c:.4g}, not 1: it takes biases too, {settings(init)}"
