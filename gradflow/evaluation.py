@@ -103,6 +103,11 @@ class Evaluator:
         """Whether the parameters after `step` updates are evaluated: each `every` steps, and the last."""
         return step % self.every == 0 or step == self.steps
 
+    def is_correlated(self, step: int) -> bool:
+        """Whether the row of a step tells how alike samples are: if evaluated, but at most each SOONEST."""
+        apart = self.every * ceil(SOONEST / self.every)
+        return step % apart == 0 or step == self.steps
+
     def measure(self, forward: Forward) -> Curves:
         """Each of `names`, (S,), of the networks as they are. Overwrites the memory of `forward`."""
         losses, hits = self._samples(forward)

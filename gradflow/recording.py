@@ -54,19 +54,21 @@ class Recorder:
         )
         self.loss = np.empty((rows, s))
         self.log_share = np.empty((rows, s))
+        self.log_lr = np.empty((rows, 1, 1))
         self.correlation = np.empty((rows, layers, s))
         self.work = memory.arrays["logs"]
         self.mean = np.full(b, 1 / b, memory.dtype)
         self.std: dict[tuple[int, int, int], float] = {}
         self.dirty = np.zeros(rows, bool)
 
-    def row(self, r: int, log_share: Array) -> None:
-        """Keep what the last pass left as row r; exp(log_share), (S,), of the gradient was used."""
+    def row(self, r: int, log_share: Array, lr: float) -> None:
+        """Keep what the last pass left as row r: it used exp(log_share), (S,), of the gradient, and `lr`."""
         tally = self.tally
         self.raw[r] = tally.raw
         self.counts[r] = tally.counts
         self.loss[r] = tally.loss
         self.log_share[r] = log_share
+        self.log_lr[r] = log(lr)
         self.correlation[r] = tally.correlation if tally.correlates else np.nan
         if self.mixes:
             self._keep_batch(r)
@@ -198,7 +200,7 @@ class Recorder:
     def _log_step(self, rows: int, log_dw: Array) -> Array:
         """ln of the norm of the weights' step; for plain SGD it is lr times the gradient's."""
         if self.optimizer.proportional:
-            return log_dw + log(self.optimizer.lr) + self.log_share[:rows, None, :]
+            return log_dw + self.log_lr[:rows] + self.log_share[:rows, None, :]
         return self._log_norm(rows, "step2")
 
     def _log_norm(self, rows: int, name: str) -> Array:

@@ -90,7 +90,7 @@ def _chain(plan: Plan, data: Data, sample: int) -> Chain:
     recorder = Recorder(memory, plan.optimizer, 1)
     network.forward(record=True)
     network.backward(record=True, update=False)
-    recorder.row(0, network.log_share)
+    recorder.row(0, network.log_share, network.rule.lr)
     row = {name: array[0, ..., 0] for name, array in recorder.flush(1).items()}
     chain = Chain(sample, float(row["loss"]), _log10_out(memory.tally), _links(row))
     scalar = model.shape.features == model.shape.widest == model.shape.outputs == 1

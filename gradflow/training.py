@@ -24,11 +24,13 @@ from gradflow.nn.model import Model
 from gradflow.nn.network import Network
 from gradflow.nn.optimizers import Optimizer
 from gradflow.nn.parameters import Shape
+from gradflow.nn.schedules import ConstantRate, Schedule
 from gradflow.recording import Record, Recorder, Recording, first_bad_row, per_layer, reason
 from gradflow.streams import Purpose, stream
 
 Array = NDArray[Any]
 
+CONSTANT = ConstantRate()
 STACKED_WIDTH = 32  # networks up to this width are trained in stacks; wider ones in turn
 STACKED_SEEDS = 8  # of so many at most: more gain nothing, and leave the cache
 BLOCK_ROWS, BLOCK_FLOPS = 64, 2e9  # a block ends at whichever comes first
@@ -46,6 +48,11 @@ class Settings:
     seeds: int
     every: int
     evaluate: int | None = None  # steps; None: by the sizes
+    schedule: Schedule = CONSTANT
+
+    def share(self, t: int) -> float:
+        """Of the learning rate, in update t."""
+        return self.schedule.share(t, self.steps)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +125,7 @@ class _Group:
         rows: int,
     ) -> None:
         self.plan, self.memory, self.seeds = plan, memory, seeds
-        self.network = Network(memory, plan.optimizer, plan.clip_norm)
+        self.network = Network(memory, plan.optimizer, plan.clip_norm, plan.share)
         memory.model.draw(self.network.parameters, seeds)
         self.batches = [Batches(seed, data.samples, memory.shape.batch) for seed in seeds]
         self.recorder = Recorder(memory, plan.optimizer, rows)
@@ -135,7 +142,7 @@ class _Group:
         network, memory, evaluated = self.network, self.memory, []
         for r in range(rows):
             t = first + r
-            memory.tally.correlates = t == 0 or self.evaluator.is_due(t)
+            memory.tally.correlates = self.evaluator.is_correlated(t)
             if self.evaluator.is_due(t):
                 evaluated.append(self._evaluate(t))
             for seed, batches in enumerate(self.batches):
@@ -144,7 +151,7 @@ class _Group:
                 np.take(y, indices, axis=0, out=memory.y[seed], mode="clip")
             network.forward(record=True)
             network.backward(record=True, update=t < self.plan.steps)
-            self.recorder.row(r, network.log_share)
+            self.recorder.row(r, network.log_share, network.rule.lr)
         return self.recorder.flush(rows), evaluated
 
     def _evaluate(self, t: int) -> Curves:

@@ -16,6 +16,7 @@ from gradflow.nn.activations import ACTIVATIONS
 from gradflow.nn.initializers import INITIALIZERS
 from gradflow.nn.losses import LOSSES
 from gradflow.nn.optimizers import OPTIMIZERS
+from gradflow.nn.schedules import SCHEDULES
 from gradflow.yaml_file import parse
 
 ROOT = Path(__file__).parent.parent
@@ -93,6 +94,7 @@ def test_its_two_commands_set_up_and_test() -> None:
         ("model.init", INITIALIZERS),
         ("data", DATASETS),
         ("training.optimizer", OPTIMIZERS),
+        ("training.schedule", SCHEDULES),
         ("training.loss", LOSSES),
     ],
 )

@@ -15,13 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.architecture import architecture
-from gradflow.analysis.clipping import clipping_advice
+from gradflow.analysis.clipping import unclipped
 from gradflow.analysis.rates import learning_rates
 from gradflow.analysis.scales import NAME as DATA_SCALE
 from gradflow.analysis.scales import can_standardize, far_scales, starts_far_off
 from gradflow.analysis.summary import Advice, Flow, Symptom
 from gradflow.analysis.theorist import WIDEST_SPREAD, Theorist, plain, rounded, settings
-from gradflow.meanfield import unpredicted
 from gradflow.meanfield.critical import critical_sigma_w
 from gradflow.meanfield.expectations import Moments
 from gradflow.meanfield.plain import PlainField
@@ -63,14 +62,15 @@ def advise(
     advice = (*first, *(_with(first, one) for one in drawn))
     if first or (drawn and (far_off or flow.verdict == "exploding")):
         return advice
-    rates = tuple(learning_rates(config, symptoms, record, passes=not drawn))
-    return (*advice, *(rates or clipping_advice(config, symptoms, record)))
+    passes = not drawn and config.model.readout != "zeros"
+    rates = tuple(learning_rates(config, symptoms, record, passes=passes))
+    return (*advice, *unclipped(config, symptoms, record, rates))
 
 
 def _drawn(theorist: Theorist, flow: Flow, *, rescaled: bool, far_off: bool) -> tuple[Advice, ...]:
     """Advice on the network as drawn; on its weights alone where its outputs are `far_off` their targets."""
     found: tuple[Advice, ...] = ()
-    if flow.verdict in UNSTABLE and unpredicted(theorist.model) is None:
+    if flow.verdict in UNSTABLE and theorist.predictable:
         found = tuple(_network(theorist, rescaled))
     if not far_off or rescaled:
         return found

@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 from gradflow.analysis.summary import Advice
 from gradflow.analysis.theorist import WIDEST_SPREAD, Theorist, plain, rounded, settings
-from gradflow.meanfield import unpredicted
 from gradflow.meanfield.expectations import Moments
 from gradflow.meanfield.networks import normed_by
 from gradflow.meanfield.normed import lever
@@ -79,7 +78,7 @@ def _tried(
     theorist: Theorist, changes: dict[str, Any], words: str, torch: str | None = None
 ) -> Iterator[Advice]:
     """The advice, if what it leads to is surely stable."""
-    if unpredicted(theorist.model) is not None:
+    if not theorist.predictable:
         return
     outlook, edge = theorist.expect(), theorist.edge
     steady = outlook.spread <= WIDEST_SPREAD * edge and outlook.profile_range < edge

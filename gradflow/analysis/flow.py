@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.analysis.extrapolation import log_over
 from gradflow.analysis.intervals import Estimate, exp_or_none, mean_increment, mean_of_known
-from gradflow.analysis.laws import OF_CHAINS, Expected, exponent, log_over
+from gradflow.analysis.laws import OF_CHAINS, Expected, exponent
 from gradflow.analysis.summary import Flow, Number, Numbers, Profile
 from gradflow.analysis.verdict import are_most, verdict_of
 from gradflow.analysis.weakest import weakest

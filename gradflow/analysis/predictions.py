@@ -94,7 +94,8 @@ def theories(configs: Sequence[Config], inputs: Sequence[Inputs]) -> list[Theory
     groups: dict[tuple[Model, float], list[int]] = {}
     for number, (config, given) in enumerate(zip(configs, inputs, strict=True)):
         model = config.network(given)
-        if isinstance(model.init, Gaussian) and model.shape.depth > 1 and unpredicted(model) is None:
+        tabular = isinstance(model.init, Gaussian) and model.activation.bounded_slope
+        if tabular and model.shape.depth > 1 and unpredicted(model) is None:
             groups.setdefault((replace(model, init=Gaussian()), given.q_0), []).append(number)
         else:
             found[number] = theory_of(predicted(config, given))

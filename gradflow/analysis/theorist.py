@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gradflow.analysis.flow import window
 from gradflow.analysis.predictions import inputs_of
 from gradflow.formats import ADDED
-from gradflow.meanfield import MeanField, balance, half_stable, mean_field
+from gradflow.meanfield import MeanField, balance, half_stable, mean_field, unpredicted
 from gradflow.meanfield.expectations import tabulated
 from gradflow.meanfield.plain import PlainField
 from gradflow.nn.activations import Activation
@@ -103,6 +103,11 @@ class Theorist:
     def model(self) -> Model:
         """The network that is looked at."""
         return self.other or self.config.network(inputs_of(self.data))
+
+    @property
+    def predictable(self) -> bool:
+        """Whether theory has a law of it from which no network runs away."""
+        return unpredicted(self.model) is None and self.model.activation.bounded_slope
 
     def changed(self, init: Initializer | None = None, activation: Activation | None = None) -> Model:
         """The network with this init or activation instead of its own."""

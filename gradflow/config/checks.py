@@ -14,6 +14,7 @@ from gradflow.errors import Problem
 from gradflow.nn.blocks import Residual
 from gradflow.nn.initializers import Constant
 from gradflow.nn.losses import LOSSES
+from gradflow.nn.schedules import Cosine
 from gradflow.yaml_events import KeyPath
 
 AXES = 20  # of a sweep: two values on each are a million points
@@ -25,6 +26,7 @@ def against_data(config: Config, data: Data) -> Iterator[tuple[str, str]]:
     yield from _loss(config, data)
     yield from _norm(config, data)
     yield from _constants(config)
+    yield from _schedule(config)
     misfits = list(_width(config, data))
     yield from misfits or _memory(config, data)
 
@@ -84,10 +86,17 @@ def _constants(config: Config) -> Iterator[tuple[str, str]]:
     model = config.model
     if not (isinstance(model.init, Constant) and isinstance(model.init.value, tuple)):
         return
-    matrices, given = model.depth + (model.readout == "linear"), len(model.init.value)
+    matrices, given = model.depth + (model.readout != "none"), len(model.init.value)
     if given != matrices:
-        layers = "hidden layer, then the read-out" if model.readout == "linear" else "hidden layer"
+        layers = "hidden layer, then the read-out" if model.readout != "none" else "hidden layer"
         yield "model.init.value", f"should hold {matrices} numbers, one for each {layers}, not {given}"
+
+
+def _schedule(config: Config) -> Iterator[tuple[str, str]]:
+    schedule, steps = config.training.schedule, config.training.steps
+    if isinstance(schedule, Cosine) and 0 < steps <= schedule.warmup:
+        message = f"should be below training.steps, which is {steps}: the cosine takes the updates after it"
+        yield "training.schedule.warmup", f"{message}, not {schedule.warmup}"
 
 
 def _memory(config: Config, data: Data) -> Iterator[tuple[str, str]]:

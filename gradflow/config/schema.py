@@ -26,6 +26,7 @@ from gradflow.nn.model import Model as Network
 from gradflow.nn.norms import NO_NORM, NORMS, AnyNorm
 from gradflow.nn.optimizers import OPTIMIZERS, Optimizer, Sgd
 from gradflow.nn.parameters import Shape
+from gradflow.nn.schedules import SCHEDULES, ConstantRate, Schedule
 from gradflow.training import Plan, Settings, record_bytes
 
 SLUG = 'at most 100 letters, digits, ".", "_" and "-", a letter or a digit first'
@@ -83,7 +84,7 @@ class ModelKeys(Section):
     activation: Annotated[Activation, Choice(ACTIVATIONS)]
     init: Annotated[Initializer, Choice(INITIALIZERS, ALIASES)]
     bias: Annotated[Bias, Choice(BIASES)] = Zeros()
-    readout: Annotated[str, OneOf(("linear", "none"))] = "linear"
+    readout: Annotated[str, OneOf(("linear", "zeros", "none"))] = "linear"
     block: Annotated[Plain, Choice(BLOCKS)] = Plain()
     norm: Annotated[AnyNorm, Choice(NORMS)] = NO_NORM
 
@@ -98,13 +99,14 @@ class ModelKeys(Section):
         return (*widths[:depth], *widths[-1:] * (depth - len(widths)))
 
 
-class Schedule(Section):
+class TrainingKeys(Section):
     """The training."""
 
     steps: Annotated[int, Ge(0), Lt(LARGEST)] = 100
     batch_size: Count = 128
     loss: Annotated[str, OneOf(LOSSES)] = Field(default="")  # until the data is known, whose kind decides
     optimizer: Annotated[Optimizer, Choice(OPTIMIZERS)] = Sgd()
+    schedule: Annotated[Schedule, Choice(SCHEDULES)] = Field(default=ConstantRate(), json_schema_extra=ADDED)
     clip_norm: Annotated[float, Gt(0)] | None = None
     dtype: Annotated[str, OneOf(("float32", "float64"))] = "float32"
     # steps from one evaluation to the next
@@ -141,7 +143,7 @@ class Config(Section):
     seeds: Positive = 4
     model: ModelKeys
     data: Annotated[Dataset, Choice(DATASETS)] = Digits()
-    training: Schedule = Schedule()
+    training: TrainingKeys = TrainingKeys()
     recording: RecordingKeys = RecordingKeys()
     analysis: Analysis = Analysis()
     sweep: Annotated[dict[str, Annotated[tuple[Any, ...], MinLen(1)]], MinLen(1)] | None = None
@@ -174,9 +176,11 @@ class Config(Section):
     def network(self, data: Sizes) -> Network:
         """One network, before it is drawn, on data of these sizes."""
         model, batch = self.model, min(self.training.batch_size, data.samples)
-        readout, loss = model.readout == "linear", LOSSES[self.training.loss]()
+        readout, loss = model.readout != "none", LOSSES[self.training.loss]()
         shape = Shape(data.features, model.width, model.depth, data.outputs, batch, readout)
-        return Network(shape, model.activation, loss, model.init, model.bias.value, model.block, model.norm)
+        zeros = model.readout == "zeros"
+        bias = model.bias.value
+        return Network(shape, model.activation, loss, model.init, bias, model.block, model.norm, zeros)
 
     def plan(self, data: Sizes) -> Plan:
         """What training needs of the config and of the sizes of its data."""
@@ -200,6 +204,7 @@ class Config(Section):
             seeds=self.seeds,
             every=self.recording.every,
             evaluate=training.evaluate if isinstance(training.evaluate, int) else None,
+            schedule=training.schedule,
         )
 
 

@@ -28,12 +28,13 @@ def balance(
 
     With first = 1 the whole ratio ||delta_1|| / ||delta_L|| becomes 1. `finite_width` counts the shift too;
     `depth` leaves out the layers above it.
-    None where the scheme has no gain, no gain does it, or there is no transition.
+    None where the scheme has no gain, no gain does it, there is no transition, or q would stand on an edge
+    from which any network runs away.
     """
     fans = model.sizes[-1], model.sizes[-1]
     unit = with_sigma_w(model.init, 1.0, *fans)
     depth = depth or model.shape.depth
-    if unit is None or depth <= first or unpredicted(model):
+    if unit is None or depth <= first or unpredicted(model) or not model.activation.bounded_slope:
         return None
     network = mean_field(replace(model, init=unit), q_0).until(depth)
 

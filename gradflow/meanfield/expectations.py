@@ -103,6 +103,10 @@ class Moments:
         """Where E phi^2 is a pure power of v, from there on outwards."""
         return np.asarray((log_v < self.lowest) | (log_v > self.highest) | self._scale_free)
 
+    def is_held(self, log_v: Array) -> bool:
+        """Whether every ln v is one at which integrals are taken."""
+        return bool((self.clip(log_v) == log_v).all())
+
     def slope_square(self, log_v: Array) -> Array:
         """E phi'^2."""
         return self.expectation(slope_square, log_v)

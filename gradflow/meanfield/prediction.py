@@ -22,6 +22,7 @@ ROUNDING = 1e-12  # |ln chi| below which xi is infinite
 FIRST_ORDER = 20  # n over Var(s^2) / mean^2, above which the spectrum's first order in 1 / n holds
 SHALLOW = "c needs two hidden layers: there is no step between layers"
 DEAD = "no gradient is expected to pass: the weights are 0, or the slope wherever z falls"
+RUNAWAY = "q runs away, ever faster from layer to layer, and slopes with it: there is no c"
 SETTLES = "batch norm's c holds {}, when samples have come to be equally alike"
 UNBOUNDED = "q grows without bound: there is no q_star, and chi is its limit at large q"
 
@@ -74,6 +75,8 @@ def predict(model: Model, q_0: float, *, first: int, cosine: float | Array | Non
     if reason is not None:
         return Prediction(reason=reason)
     network = mean_field(model, q_0)
+    if not model.activation.bounded_slope and not network.moments.is_held(network.seen):
+        return Prediction(reason=RUNAWAY)
     with np.errstate(divide="ignore", invalid="ignore"):  # where no gradient passes, moments are 0
         parts = [
             _layers(network, cosine), _window(network, first), _asymptote(network), _critical(network),

@@ -33,6 +33,7 @@ class Model:
     bias: float
     block: Plain = PLAIN
     norm: AnyNorm = NO_NORM
+    zero_readout: bool = False  # whether the read-out starts at zero, weights and biases
 
     def sized(self, *, seeds: int | None = None, batch: int | None = None) -> Model:
         """As many of these networks side by side, on as many samples at once."""
@@ -131,3 +132,5 @@ class Model:
     def draw(self, p: Parameters, seeds: range) -> None:
         """Fill with the initial networks of these seeds."""
         p.draw(seeds, self.init, self.bias)
+        if self.zero_readout:
+            p.runs[-1].fill(0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -75,11 +75,19 @@ class Network:
     """S networks with their optimizer state; `memory` may be shared with networks that are trained in turn.
 
     A step is `forward(record)`, then `backward`, on the minibatch that stands in `memory.x` and `memory.y`.
+    Update t is made with `share(t)` of the optimizer's lr; that of the last one is kept in `rule`.
     """
 
-    def __init__(self, memory: Memory, optimizer: Optimizer, clip_norm: float | None = None) -> None:
+    def __init__(
+        self,
+        memory: Memory,
+        optimizer: Optimizer,
+        clip_norm: float | None = None,
+        share: Callable[[int], float] = lambda t: 1.0,
+    ) -> None:
         self.model, self.shape, self.memory = memory.model, memory.shape, memory
         self.optimizer, self.clip_norm, self.updates = optimizer, clip_norm, 0
+        self.share, self.rule = share, optimizer
         self.log_share = np.zeros(self.shape.seeds)  # ln of the share of the gradient in the last update
         own = self.model.own
         self.parameters = Parameters(self.shape, memory.dtype, own)
@@ -174,7 +182,10 @@ class Network:
     def backward(self, record: bool, update: bool = True) -> None:
         """Loss, deltas and gradients of the last `forward`'s minibatch; with `update`, one optimizer step."""
         self._loss()
-        self.updates += update
+        if update:
+            self.updates += 1
+            share, rule = self.share(self.updates), self.optimizer
+            self.rule = rule if share == 1 else replace(rule, lr=share * rule.lr)
         for function, arguments in self.forward.start:
             function(*arguments)
         self._finish(self.readout, record, update)
@@ -187,8 +198,8 @@ class Network:
             self._finish(self.runs[number], record, update)
             self._update(own, record, update)
         if self.clip_norm is not None and update:
-            share = update_clipped(self.all_runs, self.optimizer, self.updates, self.clip_norm, record)
-            self.log_share = share
+            runs = self.all_runs
+            self.log_share = update_clipped(runs, self.rule, self.updates, self.clip_norm, record)
 
     def _loss(self) -> None:
         memory, tally, ahead = self.memory, self.memory.tally, self.forward
@@ -210,4 +221,4 @@ class Network:
 
     def _update(self, runs: Sequence[LayerRun | OwnRun], record: bool, update: bool) -> None:
         for run in runs if update and self.clip_norm is None else ():
-            run.update(self.optimizer, self.updates, self.log_share, record)
+            run.update(self.rule, self.updates, self.log_share, record)

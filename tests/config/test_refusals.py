@@ -371,3 +371,48 @@ def test_a_bad_override_is_refused_with_its_key_and_the_remedy(
     found = {found_key: (line, message) for line, found_key, message in problems_of(MODEL, override)}
     assert found[key][0] is None
     assert fragment in found[key][1]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "key", "message"),
+    [
+        (
+            "{name: cosine, warmup: 100}",
+            "training.schedule.warmup",
+            "should be below training.steps, which is 100: the cosine takes the updates after it, not 100",
+        ),
+        ("{name: cosine, final: 1.5}", "training.schedule.final", "should be at most 1, not 1.5"),
+        ("{name: cosine, steps: 5}", "training.schedule.steps", "unknown key"),
+        ("warmup", "training.schedule.steps", "is required"),
+        ("{name: warmup, steps: 0}", "training.schedule.steps", "should be at least 1, not 0"),
+        ("{name: warmup, steps: 2.5}", "training.schedule.steps", "should be a whole number, not 2.5"),
+        ("linear", "training.schedule", "should be one of constant, warmup, cosine"),
+    ],
+)
+def test_schedules_that_cannot_be_followed_are_refused(schedule: str, key: str, message: str) -> None:
+    ((line, where, said),) = problems_of(f"{MODEL}training:\n  schedule: {schedule}\n")
+    assert (line, where) == (3, key)
+    assert said.startswith(message)
+
+
+def test_a_look_at_initialization_alone_takes_any_schedule() -> None:
+    text = f"{MODEL}training: {{steps: 0, schedule: {{name: cosine, warmup: 10}}}}\n"
+    assert parse_config(parse(text, "net.yaml"), Path()).training.steps == 0
+
+
+@pytest.mark.parametrize(
+    ("init", "key", "message"),
+    [
+        ("{name: truncated_normal, mode: fan}", "mode", "should be one of fan_in, fan_out, fan_avg"),
+        ("{name: he_normal, mode: fan_avg}", "mode", "should be one of fan_in, fan_out, not"),
+        ("{name: truncated_normal, correct: 1}", "correct", "should be true or false"),
+        ("{name: torch_trunc_normal, std: 3}", "std", "should be at most 2"),
+        ("{name: torch_trunc_normal, std: 0}", "std", "should be greater than 0"),
+        ("{name: lecun_normal, mode: fan_out}", "mode", "unknown key"),
+    ],
+)
+def test_fields_that_an_initialization_does_not_take_are_refused(init: str, key: str, message: str) -> None:
+    text = f"model:\n  depth: 3\n  width: 10\n  activation: tanh\n  init: {init}\n"
+    ((line, where, said),) = problems_of(text)
+    assert (line, where) == (5, f"model.init.{key}")
+    assert said.startswith(message)

@@ -27,19 +27,24 @@ def config(*overrides: str, text: str = NET) -> Config:
     return parse_config(parse(text, "net.yaml"), Path(), overrides)
 
 
-NEEDS = {"constant": ("value=1",), "inline": ("data.x=[[1], [2]]", "data.y=[0, 1]")}  # what has no default
+GIVEN = {"value": "1", "steps": "7", "x": "[[1], [2]]", "y": "[0, 1]"}  # for keys that have no default
+
+
+def needs_of(path: KeyPath, cls: type[Any]) -> tuple[str, ...]:
+    needed = [field.name for field in fields(cls) if field.default is field.default_factory is MISSING]
+    return tuple(f"{dotted(path)}.{key}={GIVEN[key]}" for key in needed)
+
+
 ENTRIES = [
-    (path, name, NEEDS.get(name, ()))
+    (path, name, needs_of(path, cls))
     for path, choice in CHOICES.items()
-    for name in choice.table
+    for name, cls in choice.table.items()
     if name not in ("csv", "npz")
 ]
 
 
 def entry(path: KeyPath, name: str, needs: tuple[str, ...]) -> Config:
-    return config(
-        f"{dotted(path)}={name}", *(need.replace("value", f"{dotted(path)}.value") for need in needs)
-    )
+    return config(f"{dotted(path)}={name}", *needs)
 
 
 @pytest.mark.parametrize(("path", "name", "needs"), ENTRIES)
@@ -144,6 +149,8 @@ def test_the_digest_is_the_sha256_of_sorted_json_without_name_and_analysis() -> 
     found = config("name=x", "stable_decades=2")
     kept = {key: value for key, value in found.plain().items() if key not in ("name", "analysis")}
     assert kept["training"].pop("evaluate") == "auto"  # which came after format 1
+    assert kept["training"].pop("schedule") == {"name": "constant"}
+    assert kept["training"]["optimizer"].pop("weight_decay") == 0
     text = json.dumps(kept, sort_keys=True, separators=(",", ":"))
     assert sha256(text.encode()).hexdigest() == found.digest
 

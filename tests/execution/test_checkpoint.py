@@ -22,6 +22,7 @@ from tests.store.small import names, small
 OPTIMIZERS = [
     "{name: sgd, lr: 0.1}",
     "{name: sgd, lr: 0.1, momentum: 0.9, nesterov: true}",
+    "{name: sgd, lr: 0.1, weight_decay: 0.1}",
     "{name: adam, lr: 0.01}",
     "{name: adamw, weight_decay: 0.1}",
     "{name: rmsprop}",
@@ -51,7 +52,16 @@ def require_equal(found: dict[str, Any], expected: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("others", [(), ("width=40", "dtype=float64"), ("clip_norm=0.1", "every=7")])
+@pytest.mark.parametrize(
+    "others",
+    [
+        (),
+        ("width=40", "dtype=float64"),
+        ("clip_norm=0.1", "every=7"),
+        ("schedule=cosine", "schedule.warmup=6"),
+        ("schedule=warmup", "schedule.steps=19"),
+    ],
+)
 def test_a_training_that_goes_on_from_a_state_gives_the_same_bits(
     optimizer: str, others: tuple[str, ...]
 ) -> None:

@@ -214,7 +214,7 @@ def test_a_new_factor_is_recorded_by_its_name_and_factors_add(gain: float, dtype
     with np.errstate(all="ignore"):
         network.forward(record=True)
         network.backward(record=True)
-        recorder.row(0, network.log_share)
+        recorder.row(0, network.log_share, network.rule.lr)
         row: dict[str, Any] = recorder.flush(1)
     np.testing.assert_allclose(row["log_gain_factor"], np.log(gain), rtol=1e-5)
     total = sum(row[f"log_{name}_factor"] for name in ("weight", "slope", "gain"))
