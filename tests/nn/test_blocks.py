@@ -227,7 +227,7 @@ def passed(model: Model, x: Array, y: Array, dtype: str = "float64") -> tuple[Ne
     with np.errstate(all="ignore"):
         network.forward(record=True)
         network.backward(record=True, update=False)
-        recorder.row(0, network.log_share)
+        recorder.row(0, network.log_share, 0.01)
         return network, {name: array[0, ..., 0] for name, array in recorder.flush(1).items()}
 
 
