@@ -104,7 +104,8 @@ class _Ordered(TypedDict, total=False):
 class _Norms(_Ordered):
     """`order`, how the layers' order was found, is missing from runs of older versions.
 
-    A training that was watched tells its model, its depth axis, the class of its blocks and what theory expects.
+    A training that was watched tells its model, its depth axis, the class of its blocks, and what theory
+    expects.
     """
 
     name: Literal["recorded"]
