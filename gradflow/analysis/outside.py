@@ -20,6 +20,7 @@ from gradflow.analysis.history import history_of, row_verdicts
 from gradflow.analysis.laws import Expected
 from gradflow.analysis.summary import Flow, Flows, Summary, Theory, TrainingResult
 from gradflow.analysis.underflow import edge_of, of_underflow, smallest_of
+from gradflow.analysis.watched import watched_advice, watched_symptoms
 from gradflow.analysis.weakest import weakest_symptom
 from gradflow.nn.parts.factors import LABELS
 from gradflow.recording import per_layer
@@ -115,7 +116,8 @@ def summarize_outside(id: str, config: dict[str, Any], recording: Mapping[str, A
             if start is None
             else f"the {kind} norms are not finite: {lost.where(start)}",
         ),
-        symptoms=weakest_symptom((first, last)),
+        symptoms=(*weakest_symptom((first, last)), *watched_symptoms(recording)),
+        advice=watched_advice(first, config["data"]),
         history=history_of(recording, STABLE_DECADES, PATIENCE, _verdicts(log_delta)),
     )
 

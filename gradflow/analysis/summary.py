@@ -285,6 +285,8 @@ class Summary:
 
     def at(self, path: str) -> Summary:
         """The same summary, found at `path`: its commands start from the config there."""
+        if "watched" in self.config["data"]:  # a model of its own, which no config here could run
+            return replace(self, path=path)
         advice = tuple(replace(one, command=command_for(path, one.set)) for one in self.advice)
         return replace(self, path=path, advice=advice)
 

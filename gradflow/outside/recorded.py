@@ -32,6 +32,7 @@ BY_STEP = {
     "loss_scale": "loss_scale", "clip": "clip_share", "loss": "loss",
 }  # fmt: skip
 BY_GROUP = {"dw": "log_dw", "update": "update"}  # mappings of a row: an array for each of their keys
+ABOUT = ("axis", "block", "watched", "expected", "expected_c")  # of a head, kept in the run
 WORDS = {"inf": inf, "-inf": -inf}
 
 
@@ -63,9 +64,7 @@ def norms_of(head: Mapping[str, Any], networks: Sequence[Sequence[Mapping[str, A
                 [[row.get(key, {}).get(group) for row in rows] for rows in table]
             )
     delta = _by_layer(table, "delta", len(layers))
-    about = {
-        key: head[key] for key in ("axis", "block", "watched", "expected", "expected_c") if head.get(key)
-    }
+    about = {key: head[key] for key in ABOUT if head.get(key)}
     return Norms(tuple(steps), layers, {"delta": delta}, head["told"], more=more, about=about)
 
 
