@@ -41,7 +41,12 @@ def correlations(network: MeanField, cosine: float | Array) -> Array:
 
     The network is a single one; `cosine` is one number or an array of them.
     """
-    rho = network.first_cosine(np.atleast_1d(np.asarray(cosine, dtype=float)))
+    return from_first(network, network.first_cosine(np.asarray(cosine, dtype=float)))
+
+
+def from_first(network: MeanField, cosine: float | Array) -> Array:
+    """The same from the cosines of z_1."""
+    rho = np.atleast_1d(np.asarray(cosine, dtype=float))
     means = [rho.mean()]
     network.local.series(value)  # of all layers at once
     for k, kept in enumerate(network.kept):

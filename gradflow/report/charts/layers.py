@@ -61,8 +61,9 @@ def factors(studies: Sequence[Study]) -> Drawn | None:
 
 
 def correlation(studies: Sequence[Study]) -> Drawn | None:
-    """The mean cosine of two samples' pre-activations by layer."""
-    return _over_layers(studies, "How alike samples are: mean cosine of z by layer", [COSINE])
+    """The mean cosine of two samples' pre-activations by layer, and theory's line from that of layer 1."""
+    expected = [study.expected_correlation() for study in studies]
+    return _over_layers(studies, "How alike samples are: mean cosine of z by layer", [COSINE], expected)
 
 
 def squares(studies: Sequence[Study]) -> Drawn | None:
