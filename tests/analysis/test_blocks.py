@@ -122,7 +122,7 @@ def test_the_cosine_that_theory_expects_stands_beside_the_measured_one(
     assert before.correlation_expected[0] == before.correlation[0]
     np.testing.assert_allclose(before.correlation_expected, before.correlation, atol=0.15)
     assert set(after.correlation_expected) == {None}
-    text = forward_sentence(made.summary.flow.initial, block=True, theory=made.summary.theory)
+    text = forward_sentence(made.summary.flow.initial, "block=residual" in overrides, made.summary.theory)
     assert text in " ".join(
         block.text for block in run_page(made.summary).blocks if isinstance(block, Sentence)
     )

@@ -164,4 +164,5 @@ def _theory(studies: Sequence[Study], expected: Sequence[Array | None]) -> list[
         for study, values in zip(studies, expected, strict=False)
         if values is not None
         for layer, value in zip(study.layers, values, strict=True)
+        if np.isfinite(value)
     ]
