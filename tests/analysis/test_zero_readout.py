@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from gradflow.config import Config
+from gradflow.execution.execute import execute
 from gradflow.nn.activations import ACTIVATIONS
-from gradflow.store.execute import execute
 from gradflow.store.run import Run
 from tests import oracle, small
 from tests.small import config
