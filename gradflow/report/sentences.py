@@ -293,7 +293,8 @@ def _what_was_recorded(config: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     networks = f"{counted(config['seeds'], 'network')}"
     few = layers if len(layers) <= MOST_NAMES else [*layers[:4], "...", *layers[-3:]]
     order = (("order", f"{data['order']}: {', '.join(few)}"),) if "order" in data else ()
-    recorded = f"{data['kind']} norms in {data['path']}"
+    place = "of" if "watched" in data else "in"  # the model that was watched, or the file that was read
+    recorded = f"{data['kind']} norms {place} {data['path']}"
     return ("recorded", recorded), ("layers", named), *order, ("networks", networks)
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gradflow.store.execute import execute
 
 from gradflow.config import Config
+from gradflow.execution.execute import execute
 from gradflow.nn.activations import ACTIVATIONS
 from gradflow.store.run import Run
 from tests import oracle, small
