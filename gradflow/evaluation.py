@@ -5,7 +5,7 @@ The loss of a minibatch moves with the choice of its samples too; this one moves
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil, floor, log10, nan
@@ -36,7 +36,7 @@ ROOM = 4 << 20  # bytes that evaluations may have of their own
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class Split:
     """The training or the held-out samples, x (N, features) and y (N, outputs); `rows` are evaluated."""
 
     name: str  # of PARTS
@@ -57,7 +57,7 @@ class Part:
         return float(np.mean((y - y.mean(axis=0)) ** 2))
 
 
-Piece = tuple[Part, NDArray[np.int64], slice]  # of its rows, in this place of a pass
+Piece = tuple[Split, NDArray[np.int64], slice]  # of its rows, in this place of a pass
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Evaluator:
         self, data: Data, loss: Loss, steps: int, every: int | None, shape: Shape, size: int
     ) -> None:
         self.data, self.loss, self.steps = data, loss, steps
-        whole = Part(PARTS[0], data.x, data.y), Part(PARTS[1], data.x_test, data.y_test)
+        whole = Split(PARTS[0], data.x, data.y), Split(PARTS[1], data.x_test, data.y_test)
         self.parts = [part for part in whole if len(part.x)]
         self.names = [name for name in (OF_CLASSES if data.classes else OF_VALUES) if self._has(name)]
         self.samples = sum(len(part.rows) for part in self.parts)
@@ -102,6 +102,11 @@ class Evaluator:
     def is_due(self, step: int) -> bool:
         """Whether the parameters after `step` updates are evaluated: each `every` steps, and the last."""
         return step % self.every == 0 or step == self.steps
+
+    def is_correlated(self, step: int) -> bool:
+        """Whether the row of a step tells how alike samples are: if evaluated, but at most each SOONEST."""
+        apart = self.every * ceil(SOONEST / self.every)
+        return step % apart == 0 or step == self.steps
 
     def measure(self, forward: Forward) -> Curves:
         """Each of `names`, (S,), of the networks as they are. Overwrites the memory of `forward`."""
@@ -115,6 +120,13 @@ class Evaluator:
             else:  # whose loss is the mean squared error
                 found[f"r2_{part.name}"] = 1 - loss / (part.spread or nan)
         return found
+
+    def batches_of_training(self, size: int) -> Iterator[Array]:
+        """The evaluated training samples in batches x (size, features), all of them full."""
+        part = self.parts[0]
+        rows = np.resize(part.rows, max(size, len(part.rows)))
+        for start in range(0, len(rows) - size + 1, size):
+            yield part.x[rows[start : start + size]]
 
     def facts(self) -> Evaluated:
         """What there is to be told beside the curves."""
@@ -156,7 +168,7 @@ class Evaluator:
         return losses, hits
 
 
-def _pieces(parts: Sequence[Part], start: int, batch: int) -> list[Piece]:
+def _pieces(parts: Sequence[Split], start: int, batch: int) -> list[Piece]:
     """What a pass is of: the evaluated samples from `start` on; the last of all fills what is left of it."""
     places, first = np.minimum(np.arange(start, start + batch), sum(len(part.rows) for part in parts) - 1), 0
     pieces = []
@@ -172,7 +184,7 @@ def pass_size(shape: Shape, size: int, samples: int) -> int:
 
     Of numbers of `size` bytes; a pass of few samples takes hardly longer than that of one.
     """
-    layers = 2 * shape.depth * (shape.width + 1)
+    layers = 2 * sum((g.stop - g.start) * (shape.units(g.start) + 1) for g in shape.groups)
     held = shape.seeds * size * (layers + shape.features) + 8 * shape.features
     most = max(1, min(ROOM // held, samples))
     even = ceil(samples / ceil(samples / most))  # so that the last pass is nearly full

@@ -39,41 +39,56 @@ class Recorder:
         shape = memory.shape
         layers, s, b = shape.depth, shape.seeds, shape.batch
         self.memory, self.optimizer, self.tally = memory, optimizer, memory.tally
-        self.parts = len(memory.model.parts)
+        model = memory.model
+        self.parts, self.stream, self.mixes = len(model.parts), model.stream, model.mixes
+        self.factors, self.fork = model.factors, model.fork
         self.raw = np.empty((rows, len(SUMS), layers, s))
         self.counts = np.empty((rows, 2, layers, s))
         # ln of the squared norms at every boundary, mean over samples
         self.logs = np.empty((rows, memory.model.boundaries, s, 1))
         self.zeros = np.zeros((rows, layers, s))
+        self.silent: dict[tuple[int, int, int], Array] = {}  # see _leave_out_silent
         self.exponents = np.zeros_like(self.raw, np.int64)  # of what was squared or summed
         self.sums, self.sum_exponents = (
             {name: array[:, i] for i, name in enumerate(SUMS)} for array in (self.raw, self.exponents)
         )
         self.loss = np.empty((rows, s))
         self.log_share = np.empty((rows, s))
+        self.log_lr = np.empty((rows, 1, 1))
         self.correlation = np.empty((rows, layers, s))
         self.work = memory.arrays["logs"]
         self.mean = np.full(b, 1 / b, memory.dtype)
         self.std: dict[tuple[int, int, int], float] = {}
         self.dirty = np.zeros(rows, bool)
 
-    def row(self, r: int, log_share: Array) -> None:
-        """Keep what the last pass left as row r; exp(log_share), (S,), of the gradient was used."""
+    def row(self, r: int, log_share: Array, lr: float) -> None:
+        """Keep what the last pass left as row r: it used exp(log_share), (S,), of the gradient, and `lr`."""
         tally = self.tally
         self.raw[r] = tally.raw
         self.counts[r] = tally.counts
         self.loss[r] = tally.loss
         self.log_share[r] = log_share
+        self.log_lr[r] = log(lr)
         self.correlation[r] = tally.correlation if tally.correlates else np.nan
-        np.log(tally.norms, out=self.work)
-        np.vecdot(self.work, self.mean, out=self.logs[r])
-        if tally.scaled:
-            self.logs[r] += 2 * LN2 * np.add.reduce(tally.exponents, axis=-1) / self.mean.size
+        if self.mixes:
+            self._keep_batch(r)
+        else:
+            np.log(tally.norms, out=self.work)
+            np.vecdot(self.work, self.mean, out=self.logs[r])
+            if tally.scaled:
+                self.logs[r] += 2 * LN2 * np.add.reduce(tally.exponents, axis=-1) / self.mean.size
         if self.memory.scaled or tally.exact:
             self._keep_exponents(r)
-        if not least(self.logs[r]) > -inf:
+        if not self.mixes and not least(self.logs[r]) > -inf:
             self._leave_out_zeros(r)
         self._mend_std(r)
+
+    def _keep_batch(self, r: int) -> None:
+        """ln of the mean over the batch, whose samples have one delta between them."""
+        norms, exponents = (v[:, :, 0].astype(np.float64) for v in (self.tally.norms, self.tally.exponents))
+        top = exponents.max(axis=-1, keepdims=True)
+        mean = (norms * np.exp2(2 * (exponents - top))).mean(axis=-1, keepdims=True)
+        self.logs[r] = np.log(mean) + 2 * LN2 * top
 
     def _keep_exponents(self, r: int) -> None:
         self.exponents[r].fill(0)
@@ -90,33 +105,49 @@ class Recorder:
         """A sample with a zero delta at any layer leaves all logs of its row, so that factors still add."""
         logs = 0.0 + self.work[:, :, 0] + 2 * LN2 * self.tally.exponents[:, :, 0]  # (boundaries, S, B)
         layers = self.memory.shape.depth
-        zero = np.isneginf(logs[: -1 : self.parts])  # of delta, from the first layer to the last
+        zero = np.isneginf(logs[self.stream : -1 : self.parts])  # of delta, from the first layer to the last
         self.zeros[r] = zero.sum(axis=-1)
         self.dirty[r] = True
-        for seed in np.flatnonzero(zero.any(axis=(0, 2))):  # the others keep their bits
+        dead = zero.any(axis=(0, 2)) if self.fork is None else np.isneginf(logs).any(axis=(0, 2))
+        for seed in np.flatnonzero(dead):  # the others keep their bits
             reach = zero[:, seed].sum(axis=0)  # a zero delta stays zero all the way down
             kept = reach == reach.min() if reach.min() < layers else reach >= 0
             self.logs[r, :, seed, 0] = logs[:, seed, kept].mean(axis=-1)
+            if self.fork is not None:
+                self._leave_out_silent(r, int(seed), logs[:, seed, kept])
+
+    def _leave_out_silent(self, r: int, seed: int, logs: Array) -> None:
+        """Where a branch passes nothing of a sample, its factors are those of the others, or nan without any.
+
+        The skip's is what is left of the increment, in which all samples count, so that factors still add.
+        """
+        first = self.stream + self.parts * np.arange(self.memory.shape.depth)
+        for layer, lo in enumerate(first):
+            own = logs[lo : lo + self.parts + 1]  # of the last layer, up to the output
+            passing = np.isfinite(own[1:]).all(axis=0)
+            if not passing.all():
+                inner = own[1:, passing].mean(axis=-1) if passing.any() else np.full(len(own) - 1, np.nan)
+                self.silent[r, layer, seed] = inner / 2
 
     def _mend_std(self, r: int) -> None:
         """Where E a^2 - (E a)^2 has lost its digits or the range: the deviation from the mean, in float64."""
-        size = self.memory.shape.width * self.memory.shape.batch
+        size = self.memory.shape.column * self.memory.shape.batch
         total, square = self.sums["a1"][r], self.sums["a2"][r]
         lossy = ~(total * total <= (1 - _LOSSY[self.memory.dtype]) * size * square) | np.isinf(square)
         if most(lossy):  # np.any takes five times as long
             for layer, seed in np.argwhere(lossy):
-                self.std[r, int(layer), int(seed)] = _deviation(self.memory.a[layer, seed, :-1])
+                self.std[r, int(layer), int(seed)] = _deviation(self.memory.a[layer][seed, :-1])
 
     def flush(self, rows: int) -> Recording:
         """The first `rows` rows as the arrays of recording.npz, (rows, layers, S), and `loss` (rows, S)."""
         logs, batch = self.logs[:rows, :, :, 0] / 2, log(self.memory.shape.batch)
-        units = self.memory.shape.width * self.memory.shape.batch
+        units = self.memory.shape.column * self.memory.shape.batch
         mean = self.sums["a1"][:rows] / units
         log_dw = self._log_norm(rows, "dw2") - batch
         block = {
             "loss": self.loss[:rows].copy(),
             "clip_share": np.exp(self.log_share[:rows]),
-            "log_delta_norm": logs[:, : -1 : self.parts].copy(),
+            "log_delta_norm": logs[:, self.stream : -1 : self.parts].copy(),
             "log_weight_grad_norm": log_dw,
             "log_bias_grad_norm": self._log_norm(rows, "db2") - batch,
             **self._factors(logs),
@@ -124,7 +155,7 @@ class Recorder:
             "activation_mean": np.ldexp(mean, self.sum_exponents["a1"][:rows]),
             "activation_std": np.ldexp(self._std(rows, mean), self.sum_exponents["a2"][:rows]),
             "saturated": self.counts[:rows, 0] / units,
-            "dead": self.counts[:rows, 1] / self.memory.shape.width,
+            "dead": self.counts[:rows, 1] / self.memory.shape.column,
             "update_ratio": np.exp(self._log_step(rows, log_dw) - self._log_norm(rows, "w2")),
             "zero_delta": self.zeros[:rows].copy(),
             "correlation": self.correlation[:rows].copy(),
@@ -133,17 +164,33 @@ class Recorder:
         return block
 
     def _factors(self, logs: Array) -> Recording:
-        """ln of what each kind of part multiplies ||delta|| by between a layer and the one above it."""
-        steps: Array = logs[:, :-1] - logs[:, 1:]
+        """ln of what each kind of part multiplies ||delta|| by between a layer and the one above it.
+
+        Between the last one and the output stand fewer parts than between others.
+        """
+        rows, _, seeds = logs.shape
+        short = np.repeat(logs[:, -1:], self.stream, axis=1)  # parts that are not there change nothing
+        logs = np.concatenate([logs, short], axis=1) if self.stream else logs
+        steps: Array = logs[:, self.stream : -1] - logs[:, self.stream + 1 :]
+        steps = steps.reshape(rows, -1, self.parts, seeds)
+        for (row, layer, seed), inner in self.silent.items():
+            if row < rows:
+                self._mend_factors(steps[row, layer, :, seed], logs[row, :, seed], layer, inner)
         factors: Recording = {}
-        for j, factor in enumerate(self.memory.model.factors):
-            name = array_of(factor)
-            own = steps[:, j :: self.parts]
-            factors[name] = factors[name] + own if name in factors else own
+        for j, factor in enumerate(self.factors):
+            name, own = array_of(factor), steps[:, :, j]
+            factors[name] = factors[name] + own if name in factors else own.copy()
         return factors
 
+    def _mend_factors(self, steps: Array, logs: Array, layer: int, inner: Array) -> None:
+        """The steps (parts,) of a layer at which some branches pass nothing; see `_leave_out_silent`."""
+        lo = self.stream + self.parts * layer
+        padded = np.concatenate([inner, np.repeat(inner[-1:], self.parts - len(inner))])
+        steps[1:] = padded[:-1] - padded[1:]
+        steps[0] = (logs[lo] - logs[lo + self.parts]) - steps[1:].sum()
+
     def _std(self, rows: int, mean: Array) -> Array:
-        units = self.memory.shape.width * self.memory.shape.batch
+        units = self.memory.shape.column * self.memory.shape.batch
         std: Array = np.sqrt(np.maximum(self.sums["a2"][:rows] / units - mean**2, 0))
         for place, value in self.std.items():
             if place[0] < rows:
@@ -153,7 +200,7 @@ class Recorder:
     def _log_step(self, rows: int, log_dw: Array) -> Array:
         """ln of the norm of the weights' step; for plain SGD it is lr times the gradient's."""
         if self.optimizer.proportional:
-            return log_dw + log(self.optimizer.lr) + self.log_share[:rows, None, :]
+            return log_dw + self.log_lr[:rows] + self.log_share[:rows, None, :]
         return self._log_norm(rows, "step2")
 
     def _log_norm(self, rows: int, name: str) -> Array:
@@ -162,6 +209,7 @@ class Recorder:
 
     def _reset(self) -> None:
         self.std.clear()
+        self.silent.clear()
         self.zeros[self.dirty] = 0
         self.exponents[self.dirty] = 0
         self.dirty[:] = False

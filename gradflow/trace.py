@@ -22,10 +22,10 @@ from gradflow.nn.parts.factors import factor_arrays, two_of
 from gradflow.nn.tally import Tally
 from gradflow.recording import Recorder
 from gradflow.training import Batches, Plan
+from gradflow.units import LN10
 
 Array = NDArray[Any]
 
-LN10 = log(10.0)
 CHECKED = 8  # samples: more make the check slower, not stricter
 
 
@@ -80,18 +80,21 @@ def trace(plan: Plan, data: Data) -> Chain:
 
 
 def _chain(plan: Plan, data: Data, sample: int) -> Chain:
-    model = plan.model.sized(batch=1)
+    model = plan.model
+    rows = _first_batch(plan, data) if model.mixes else [sample]  # samples that one delta is of
+    model = model.sized(batch=len(rows))
     memory = Memory(model, np.dtype(plan.dtype))
     network = Network(memory, plan.optimizer)
     model.draw(network.parameters, range(plan.seed, plan.seed + 1))
-    memory.x[0, :, :-1], memory.y[0] = data.x[sample], data.y[sample]
+    memory.x[0, :, :-1], memory.y[0] = data.x[rows], data.y[rows]
     recorder = Recorder(memory, plan.optimizer, 1)
     network.forward(record=True)
     network.backward(record=True, update=False)
-    recorder.row(0, network.log_share)
+    recorder.row(0, network.log_share, network.rule.lr)
     row = {name: array[0, ..., 0] for name, array in recorder.flush(1).items()}
     chain = Chain(sample, float(row["loss"]), _log10_out(memory.tally), _links(row))
-    if not model.shape.features == model.shape.width == model.shape.outputs == 1:
+    scalar = model.shape.features == model.shape.widest == model.shape.outputs == 1
+    if not scalar or model.fork is not None or model.own or model.mixes:
         return chain
     x, y = float(memory.x[0, 0, 0]), float(memory.y[0, 0, 0])
     return replace(chain, x=x, y=y, neurons=_neurons(network, x, y))
@@ -105,7 +108,8 @@ def check_gradients(plan: Plan, data: Data) -> Check:
 
 def _log10_out(tally: Tally) -> float:
     """log10 of ||delta_out||, from the engine: factors of 0 below it do not tell it."""
-    square, exponent = tally.out_norm.item(), tally.out_exponent.item()
+    exponent = int(tally.out_exponent.max())
+    square = float(np.ldexp(tally.out_norm.astype(np.float64), 2 * (tally.out_exponent - exponent)).mean())
     return (log(square) / 2 + exponent * log(2)) / LN10 if square else -inf
 
 

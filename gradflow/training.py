@@ -24,11 +24,13 @@ from gradflow.nn.model import Model
 from gradflow.nn.network import Network
 from gradflow.nn.optimizers import Optimizer
 from gradflow.nn.parameters import Shape
+from gradflow.nn.schedules import ConstantRate, Schedule
 from gradflow.recording import Record, Recorder, Recording, first_bad_row, per_layer, reason
 from gradflow.streams import Purpose, stream
 
 Array = NDArray[Any]
 
+CONSTANT = ConstantRate()
 STACKED_WIDTH = 32  # networks up to this width are trained in stacks; wider ones in turn
 STACKED_SEEDS = 8  # of so many at most: more gain nothing, and leave the cache
 BLOCK_ROWS, BLOCK_FLOPS = 64, 2e9  # a block ends at whichever comes first
@@ -46,6 +48,11 @@ class Settings:
     seeds: int
     every: int
     evaluate: int | None = None  # steps; None: by the sizes
+    schedule: Schedule = CONSTANT
+
+    def share(self, t: int) -> float:
+        """Of the learning rate, in update t."""
+        return self.schedule.share(t, self.steps)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,12 +125,14 @@ class _Group:
         rows: int,
     ) -> None:
         self.plan, self.memory, self.seeds = plan, memory, seeds
-        self.network = Network(memory, plan.optimizer, plan.clip_norm)
+        self.network = Network(memory, plan.optimizer, plan.clip_norm, plan.share)
         memory.model.draw(self.network.parameters, seeds)
         self.batches = [Batches(seed, data.samples, memory.shape.batch) for seed in seeds]
         self.recorder = Recorder(memory, plan.optimizer, rows)
         self.evaluator = evaluator
-        self.forward = self.network.forward if wide is memory else self.network.through(wide)
+        frozen = memory.model.mixes  # a sample is evaluated by itself
+        alike = wide is memory and not frozen
+        self.forward = self.network.forward if alike else self.network.through(wide, frozen)
 
     def run(self, first: int, rows: int, x: Array, y: Array) -> tuple[Recording, list[Curves]]:
         """Rows first..first + rows - 1 of the record, and the evaluations that are due in between.
@@ -133,17 +142,26 @@ class _Group:
         network, memory, evaluated = self.network, self.memory, []
         for r in range(rows):
             t = first + r
-            memory.tally.correlates = t == 0 or self.evaluator.is_due(t)
+            memory.tally.correlates = self.evaluator.is_correlated(t)
             if self.evaluator.is_due(t):
-                evaluated.append(self.evaluator.measure(self.forward))
+                evaluated.append(self._evaluate(t))
             for seed, batches in enumerate(self.batches):
                 indices = batches.indices(t)
                 np.take(x, indices, axis=0, out=memory.x[seed], mode="clip")
                 np.take(y, indices, axis=0, out=memory.y[seed], mode="clip")
             network.forward(record=True)
             network.backward(record=True, update=t < self.plan.steps)
-            self.recorder.row(r, network.log_share)
+            self.recorder.row(r, network.log_share, network.rule.lr)
         return self.recorder.flush(rows), evaluated
+
+    def _evaluate(self, t: int) -> Curves:
+        """After t updates; before the first, statistics of batches are those of the training samples."""
+        if t or not self.memory.model.mixes:
+            return self.evaluator.measure(self.forward)
+        self.network.settle_statistics(self.evaluator.batches_of_training(self.memory.shape.batch))
+        found = self.evaluator.measure(self.forward)
+        self.network.forget_statistics()
+        return found
 
 
 class Training:
@@ -282,7 +300,7 @@ def stacks(plan: Plan) -> list[range]:
 
 def stack_size(model: Model) -> int:
     """The most networks that are trained side by side; it does not depend on how many there are."""
-    return STACKED_SEEDS if model.shape.width <= STACKED_WIDTH else 1
+    return STACKED_SEEDS if model.shape.widest <= STACKED_WIDTH else 1
 
 
 def block_rows(shape: Shape) -> int:

@@ -7,7 +7,7 @@ draws.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -74,6 +74,7 @@ def evaluate(plan: Plan, data: Data, steps: list[int], parts: dict[str, list[int
 def step(rule: Optimizer, g: Array, p: Array, memory: dict[str, Array], t: int) -> Array:
     """What update t = 1, 2, ... subtracts from p for the gradient g, by the papers' formulas."""
     if isinstance(rule, Sgd):
+        g = g + rule.weight_decay * p
         if rule.momentum == 0:
             return rule.lr * g
         v = memory["v"] = rule.momentum * memory.get("v", 0 * g) + g
@@ -106,6 +107,8 @@ def _network(plan: Plan, data: Data, seed: int) -> list[Layer]:
         w = plan.model.init.draw(stream(seed, Purpose.WEIGHTS, number), fan_in, fan_out, number)
         b = plan.model.init.draw_bias(stream(seed, Purpose.BIASES, number), fan_in, fan_out)
         b = np.full(fan_out, plan.model.bias) if b is None else b
+        if plan.model.zero_readout and number == shape.depth:
+            w, b = 0 * w, 0 * b
         layers.append(Layer(w.astype(plan.dtype).astype(LONG), b.astype(plan.dtype).astype(LONG)))
     return layers
 
@@ -224,10 +227,10 @@ def _clip_share(plan: Plan, gradients: list[tuple[Array, Array]]) -> Any:
 
 def _update(plan: Plan, network: list[Layer], gradients: list[tuple[Array, Array]], t: int) -> list[float]:
     share = _clip_share(plan, gradients)
-    ratios = []
+    rule, ratios = replace(plan.optimizer, lr=plan.optimizer.lr * plan.share(t)), []
     for layer, (w, b) in zip(network, gradients, strict=True):
         p, g = np.vstack([layer.w, layer.b]), np.vstack([w, b]) * share
-        moved = step(plan.optimizer, g, p, layer.memory, t)
+        moved = step(rule, g, p, layer.memory, t)
         ratios.append(np.sqrt((moved[:-1] ** 2).sum() / (layer.w**2).sum()))
         p = (p - moved).astype(np.float64).astype(LONG)
         layer.w, layer.b = p[:-1], p[-1]

@@ -11,7 +11,7 @@ import pytest
 
 from gradflow import evaluation
 from gradflow.data import Data
-from gradflow.evaluation import EVALUATED, MOST, ROOM, STEP, Part, pass_size
+from gradflow.evaluation import EVALUATED, MOST, ROOM, STEP, Split, pass_size
 from gradflow.nn.activations import Linear, Relu, Sigmoid, Tanh
 from gradflow.nn.initializers import Gaussian, HeNormal, Orthogonal
 from gradflow.nn.losses import CrossEntropy, Mse
@@ -110,7 +110,7 @@ def test_outputs_beyond_the_numbers_are_evaluated_with_their_exponent(
 def test_of_many_samples_a_fixed_part_is_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluation, "MOST", 7)
     data = split(15, samples=60, **CLASSES)
-    parts = {"train": Part("train", data.x, data.y), "test": Part("test", data.x_test, data.y_test)}
+    parts = {"train": Split("train", data.x, data.y), "test": Split("test", data.x_test, data.y_test)}
     rows = {name: part.rows.tolist() for name, part in parts.items()}
     for name, size in (("train", 45), ("test", 15)):
         assert len(rows[name]) == len({*rows[name]}) == 7
@@ -126,7 +126,7 @@ def test_of_many_samples_a_fixed_part_is_evaluated(monkeypatch: pytest.MonkeyPat
 
 def test_all_samples_are_evaluated_up_to_the_most() -> None:
     for samples, kept in ((5, 5), (MOST, MOST), (MOST + 1, MOST), (10 * MOST, MOST)):
-        rows = Part("train", np.empty((samples, 1)), np.empty((samples, 1))).rows
+        rows = Split("train", np.empty((samples, 1)), np.empty((samples, 1))).rows
         assert len(rows) == kept
         assert (np.diff(rows) > 0).all()
 
@@ -156,7 +156,7 @@ def test_chance_is_that_of_the_evaluated_samples(monkeypatch: pytest.MonkeyPatch
     plan = small.plan(loss=CrossEntropy(), steps=0, init=Gaussian(0.0), activation=Linear(), evaluate=1)
     training = trained(plan, data)
     shares = data.y.mean(axis=0)
-    seen = data.y[Part("train", data.x, data.y).rows].mean(axis=0)
+    seen = data.y[Split("train", data.x, data.y).rows].mean(axis=0)
     assert training.evaluated.chance == pytest.approx(-(seen @ np.log(shares)))
     assert training.recording["loss_train"][0, 0] == pytest.approx(log(3))
 

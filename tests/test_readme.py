@@ -16,6 +16,7 @@ from gradflow.nn.activations import ACTIVATIONS
 from gradflow.nn.initializers import INITIALIZERS
 from gradflow.nn.losses import LOSSES
 from gradflow.nn.optimizers import OPTIMIZERS
+from gradflow.nn.schedules import SCHEDULES
 from gradflow.yaml_file import parse
 
 ROOT = Path(__file__).parent.parent
@@ -23,6 +24,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 REQUIRED = ["depth=50", "width=128", "activation=tanh", "init=xavier_normal"]
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.startswith("gradflow ")]
+EXAMPLES = re.findall(r"^    \$ gradflow (.*)\n((?:    .*\n)+)", README, re.MULTILINE)
+LINKS = re.findall(r"[^!]\[[^]]*\]\(([^)]+)\)", README)
 PICTURES = re.findall(r"!\[.*?\]\((\S+\.svg)\)", README)
 
 
@@ -38,21 +41,38 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / ".github" / "gallery").mkdir(parents=True)
     (folder / "configs").symlink_to(ROOT / "configs")
     for line in COMMANDS:
-        words = shlex.split(line, comments=True)[1:]
-        done = subprocess.run(
-            [sys.executable, "-m", "gradflow", *words],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, f"{line}: {done.stderr}"
+        printed(line.removeprefix("gradflow "), folder)
     return folder
+
+
+def printed(words: str, folder: Path) -> str:
+    """What a command writes on stdout, without an error."""
+    command = [sys.executable, "-m", "gradflow", *shlex.split(words, comments=True)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{words}: {done.stderr}"
+    return done.stdout
 
 
 def test_its_commands_run(ran: Path) -> None:
     assert len(COMMANDS) > 15
     assert any((ran / "runs").iterdir())
+
+
+@pytest.mark.parametrize(("command", "shown"), EXAMPLES)
+def test_an_example_is_what_its_command_prints(ran: Path, command: str, shown: str) -> None:
+    found = printed(command, ran)
+    lines = [line.strip() for line in shown.splitlines() if line.strip() != "..."]
+    places = [found.find(line) for line in lines]
+    assert len(lines) > 5
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+def test_its_links_lead_somewhere() -> None:
+    headings = re.findall(r"^#+ (.*)$", README, re.MULTILINE)
+    anchors = {"#" + re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+    assert len(LINKS) > 5
+    assert all(link in anchors if link[0] == "#" else (ROOT / link).is_file() for link in LINKS)
 
 
 @pytest.mark.parametrize("picture", PICTURES)
@@ -74,6 +94,7 @@ def test_its_two_commands_set_up_and_test() -> None:
         ("model.init", INITIALIZERS),
         ("data", DATASETS),
         ("training.optimizer", OPTIMIZERS),
+        ("training.schedule", SCHEDULES),
         ("training.loss", LOSSES),
     ],
 )

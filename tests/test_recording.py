@@ -136,3 +136,27 @@ def test_disk_use_is_told_before_it_is_used(steps: int, every: int) -> None:
     size = sum(array.nbytes for array in training.recording.values())
     row = 8 * (plan.model.shape.depth * 2 * len(plan.recorded) + 5)
     assert size <= record_bytes(plan) <= size + 2 * row
+
+
+@pytest.mark.parametrize(
+    ("steps", "evaluate", "taken"),
+    [(0, None, [0]), (7, None, [0, 7]), (50, None, [0, 20, 40, 50]), (50, 1, [0, 20, 40, 50]),
+     (50, 15, [0, 30, 50]), (50, 25, [0, 25, 50])],
+)  # fmt: skip
+def test_the_correlation_is_of_the_first_and_last_row_and_of_some_evaluated_ones(
+    steps: int, evaluate: int | None, taken: list[int]
+) -> None:
+    correlation = recorded(steps=steps, evaluate=evaluate)["correlation"]
+    np.testing.assert_array_equal(np.flatnonzero(np.isfinite(correlation).all(axis=(1, 2))), taken)
+    np.testing.assert_array_equal(np.flatnonzero(np.isfinite(correlation).any(axis=(1, 2))), taken)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("sigma_w", [1e-30, 1.0, 1e30])
+def test_the_correlation_is_that_of_pairs_where_activations_carry_an_exponent(
+    dtype: str, sigma_w: float
+) -> None:
+    plan = {"activation": Linear(), "depth": 6, "steps": 0, "seeds": 2}
+    found = recorded(init=Gaussian(sigma_w), dtype=dtype, **plan)["correlation"]
+    plain = recorded(init=Gaussian(1.0), dtype="float64", **plan)["correlation"]
+    np.testing.assert_allclose(found, plain, rtol=0, atol=1e-5 if dtype == "float32" else 1e-12)

@@ -1,6 +1,7 @@
 """The floors of the house: every module has its place, and imports go down only."""
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -10,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "gradflow"
 FLOORS: list[set[str]] = [  # from the ground up; rooms of one floor do not see each other, unless of one name
-    {"errors", "formats", "interrupts", "streams", "threads", "version"},
+    {"errors", "formats", "interrupts", "streams", "threads", "units", "version"},
     {"files", "starters", "yaml_events"},
     {"yaml_file"},
     {"nn"},
@@ -21,12 +22,19 @@ FLOORS: list[set[str]] = [  # from the ground up; rooms of one floor do not see 
     {"config"},
     {"analysis"},
     {"store"},
+    {"execution"},
     {"outside", "report", "sweeps"},
     {"cli", "torch"},
     {"", "__main__"},
 ]
 FLOOR = {room: height for height, floor in enumerate(FLOORS) for room in floor}
 FILES = sorted(PACKAGE.rglob("*.py"))
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+FUNCTION_LINES, FILE_LINES = 40, 320
+LONG = {"gradflow.nn.activations"}  # until it is split
+CONSTANT = re.compile(r"_?[A-Z][A-Z0-9_]+").fullmatch  # no alias of a type
+BY_CHANCE = {"DIGITS", "FEWEST", "QUIET", "REACH", "SHOWN"}  # one value for different things
 
 
 def name_of(path: Path) -> str:
@@ -108,6 +116,47 @@ def test_files_that_may_be_anything_are_opened_in_one_place() -> None:
     waiting = [name_of(path) for path in FILES if "O_NONBLOCK" in path.read_text(encoding="utf-8")]
     locking = {"gradflow.store.locks", "gradflow.store.owners", "gradflow.store.writing"}
     assert {*waiting} <= {"gradflow.files.regular", *locking}
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def test_no_two_classes_bear_one_name() -> None:
+    homes: dict[str, list[str]] = {}
+    for path in FILES:
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(name_of(path))
+    assert {name: found for name, found in homes.items() if len(found) > 1} == {}
+
+
+def test_no_constant_is_stated_twice() -> None:
+    homes: dict[tuple[str, str], list[str]] = {}
+    for path in FILES:
+        for node in parsed(path).body:
+            if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                names = [target.id for target in targets if isinstance(target, ast.Name)]
+                for name in filter(CONSTANT, names):
+                    homes.setdefault((name, ast.unparse(node.value)), []).append(name_of(path))
+    assert {one: found for one, found in homes.items() if len(found) > 1 and one[0] not in BY_CHANCE} == {}
+
+
+def lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Without what it says about itself, which is the help of a command."""
+    first, told = function.body[0], ast.get_docstring(function, clean=False)
+    lines = (function.end_lineno or 0) - function.lineno + 1
+    return lines - ((first.end_lineno or 0) - first.lineno + 1 if told else 0)
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_files_and_functions_are_short(path: Path) -> None:
+    if name_of(path) not in LONG:
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= FILE_LINES
+    functions = (node for node in ast.walk(parsed(path)) if isinstance(node, FUNCTIONS))
+    lengths = {node.name: lines_of(node) for node in functions}
+    assert {name: length for name, length in lengths.items() if length > FUNCTION_LINES} == {}
 
 
 def test_importing_the_package_costs_nothing() -> None:

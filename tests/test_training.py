@@ -14,6 +14,7 @@ from gradflow.nn.activations import ACTIVATIONS, Linear, Relu, Sigmoid, Tanh
 from gradflow.nn.initializers import Gaussian, HeNormal, Orthogonal, XavierNormal
 from gradflow.nn.losses import CrossEntropy, Mse
 from gradflow.nn.optimizers import Adam, AdamW, RmsProp, Sgd
+from gradflow.nn.schedules import ConstantRate, Cosine, Schedule, Warmup
 from gradflow.recording import Recording
 from gradflow.training import STACKED_WIDTH, Batches, Training
 from tests import oracle, small
@@ -39,6 +40,8 @@ RULES = [
     Sgd(lr=0.2),
     Sgd(lr=0.1, momentum=0.9),
     Sgd(lr=0.1, momentum=0.5, nesterov=True),
+    Sgd(lr=0.2, weight_decay=0.3),
+    Sgd(lr=0.1, momentum=0.5, weight_decay=0.1),
     Adam(lr=0.05),
     Adam(lr=0.02, weight_decay=0.1, beta1=0.5, beta2=0.9),
     AdamW(lr=0.05, weight_decay=0.3),
@@ -51,6 +54,18 @@ RULES = [
 def test_every_array_is_the_oracles_for_every_optimizer(rule: Sgd, clip_norm: float | None) -> None:
     plan, data = small.plan(optimizer=rule, clip_norm=clip_norm, steps=12), small.data()
     assert_agrees(trained(plan, data).recording, oracle.train(plan, data))
+
+
+@pytest.mark.parametrize("schedule", [Warmup(5), Cosine(), Cosine(3, 0.1)], ids=repr)
+@pytest.mark.parametrize("rule", [RULES[0], RULES[2], RULES[3], RULES[-2]], ids=repr)
+@pytest.mark.parametrize("clip_norm", [None, 0.3])
+def test_every_array_is_the_oracles_for_every_schedule(
+    schedule: Schedule, rule: Sgd, clip_norm: float | None
+) -> None:
+    plan, data = small.plan(optimizer=rule, schedule=schedule, clip_norm=clip_norm, steps=9), small.data()
+    found = trained(plan, data).recording
+    assert_agrees(found, oracle.train(plan, data))
+    assert not same_bits(found, trained(replace(plan, schedule=ConstantRate()), data).recording)
 
 
 SHAPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

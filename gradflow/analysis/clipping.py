@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.summary import Advice, Number, Symptom
-from gradflow.analysis.theorist import rounded
 from gradflow.nn.optimizers import Sgd
 
 if TYPE_CHECKING:
@@ -49,18 +48,26 @@ def clipping_symptom(record: Record, limit: float) -> Symptom | None:
     return Symptom(NAME, int(record["step"][first]), None, share, limit, message)
 
 
-def clipping_advice(config: Config, symptoms: Iterable[Symptom], record: Record) -> Iterator[Advice]:
-    """A clip_norm that cuts rare gradients only; where steps grow with them, an lr that keeps these."""
-    clip_norm, optimizer = config.training.clip_norm, config.training.optimizer
-    if clip_norm is None or not any(symptom.name == NAME for symptom in symptoms):
-        return
+def unclipped(
+    config: Config, symptoms: Iterable[Symptom], record: Record, rates: tuple[Advice, ...]
+) -> tuple[Advice, ...]:
+    """The advice on learning `rates`, or on clip_norm where it sets how long steps are, unless too long."""
+    optimizer, clip_norm = config.training.optimizer, config.training.clip_norm
+    shorter = any(advice.set["training.optimizer.lr"] < optimizer.lr for advice in rates)
+    if clip_norm is None or shorter or not any(symptom.name == NAME for symptom in symptoms):
+        return rates
     left = _left(record)
-    settings = {"training.clip_norm": rounded(float(np.quantile(clip_norm / left, RARE)))}
+    settings = {"training.clip_norm": _short(float(np.quantile(clip_norm / left, RARE)))}
     words = f"clip rare gradients only: clip_norm {settings['training.clip_norm']:g} cuts one in ten"
-    if isinstance(optimizer, Sgd):
-        lr = settings["training.optimizer.lr"] = rounded(optimizer.lr * float(np.median(left)))
+    if isinstance(optimizer, Sgd) and not rates:  # whose steps grow with the gradients
+        lr = settings["training.optimizer.lr"] = _short(optimizer.lr * float(np.median(left)))
         words += f", and lr {lr:g} keeps the typical step as long as it was"
-    yield Advice("optimizer", settings, None, None, None, words)
+    return (Advice("optimizer", settings, None, None, None, words),)
+
+
+def _short(value: float) -> float:
+    """Two digits, as people write them."""
+    return float(f"{value:.1e}")
 
 
 def _left(record: Record) -> Array:

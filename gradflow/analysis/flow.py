@@ -8,23 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from math import isnan, log
+from math import isnan
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.analysis.extrapolation import log_over
 from gradflow.analysis.intervals import Estimate, exp_or_none, mean_increment, mean_of_known
-from gradflow.analysis.laws import OF_CHAINS, Expected, exponent, log_over
+from gradflow.analysis.laws import OF_CHAINS, Expected, exponent
 from gradflow.analysis.summary import Flow, Number, Numbers, Profile
 from gradflow.analysis.verdict import are_most, verdict_of
 from gradflow.analysis.weakest import weakest
 from gradflow.nn.parts.factors import factor_arrays, two_of
+from gradflow.units import LN10
 
 Array = NDArray[Any]
 Row = Mapping[str, Array]  # arrays of the record at one step, each (layers, networks)
 
-LN10 = log(10.0)
 PROFILE_LAYERS = 200
 DRAWN_DIGITS = 7  # of what is there to be drawn, decimals of logs: more would double summary.json for nothing
 DEPTHS = (10, 20, 50, 100)

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.analysis.flow import DRAWN_DIGITS, LN10, Measured, drawn, measure, numbers
+from gradflow.analysis.flow import DRAWN_DIGITS, Measured, drawn, measure, numbers
 from gradflow.analysis.intervals import exp_or_none
 from gradflow.analysis.summary import Flip, History
 from gradflow.analysis.verdict import are_most, verdict_of
+from gradflow.units import LN10
 
 Array = NDArray[Any]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import log, sqrt
+from math import log
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,6 @@ SHAPES: dict[str, Callable[[Array], Array]] = {
     "power": lambda layer: np.log((layer + 1) / layer),
     "stretched": lambda layer: np.sqrt(layer + 1) - np.sqrt(layer),
 }
-BOUNDED = "bounded"
 OF_CHAINS = ("exponential", "power")  # without a skip: c^l off a critical point, a power of the layer at it
 EVIDENCE = 2.0  # difference in T ln(residual) from which another law is preferred: 2.7 times as likely
 FEWEST = 10  # increments; of two that are random one in five would look like a power law
@@ -63,18 +62,6 @@ def exponent(name: str, rising: Array, first: int) -> float | None:
         return None
     shape = _shape(name, rising, first)
     return float(rising @ shape / (shape @ shape))
-
-
-def log_over(name: str | None, k: float | None, log_c: float, depth: int, own: int) -> float | None:
-    """ln of what `depth` layers make of the gradient: c^L, L^k or exp(k sqrt L).
-
-    None of a bounded law for another depth than its `own`.
-    """
-    if name == BOUNDED and depth != own:
-        return None
-    if k is None:
-        return depth * log_c
-    return k * (log(depth) if name == "power" else sqrt(depth))
 
 
 def _shape(name: str, rising: Array, first: int) -> Array:

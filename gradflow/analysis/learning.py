@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gradflow.analysis.clipping import clipping_of
 from gradflow.analysis.flow import drawn, numbers
+from gradflow.analysis.history import ROWS
 from gradflow.analysis.intervals import Estimate, over_networks
 from gradflow.analysis.summary import Evaluation, TrainingResult, strict
 from gradflow.evaluation import EVALUATED, STEP
@@ -17,7 +18,6 @@ from gradflow.evaluation import EVALUATED, STEP
 Array = NDArray[Any]
 Recording = Mapping[str, Array]
 
-ROWS = 200
 ENDS = {"initial": 0, "final": -1}  # -> rows of the record
 TOLD = ("every", "samples_train", "samples_test", "of_train", "of_test", "majority_train", "majority_test")
 

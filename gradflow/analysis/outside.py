@@ -42,14 +42,16 @@ UNKNOWN = "the norms were recorded elsewhere, so the network is not known"
 class Norms:
     """Natural logs of norms, (rows, layers, networks) for each kind; layers are named from the input on.
 
-    `order` says how their order was found. `more` are other arrays for the recording, by layer (rows, layers,
-    networks) or not (rows, networks), and `about` what else is known of the network.
+    `order` says how their order was found, `source` is the path of their file. `more` are other arrays for
+    the recording, by layer (rows, layers, networks) or not (rows, networks), and `about` what else is known
+    of the network.
     """
 
     steps: tuple[int, ...]
     layers: tuple[str, ...]
     logs: Mapping[str, Array]
     order: str = ""
+    source: str = ""
     more: Mapping[str, Array] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
 

@@ -25,7 +25,7 @@ MIXED = "mixed"
 
 
 @dataclass(frozen=True)
-class Place:
+class PivotCell:
     """A cell: the value of its `runs`, their verdict, and theory's value."""
 
     runs: int = 0
@@ -43,7 +43,7 @@ class Pivot:
     value: str
     rows: tuple[Any, ...]
     columns: tuple[Any, ...]
-    cells: tuple[tuple[Place, ...], ...]
+    cells: tuple[tuple[PivotCell, ...], ...]
     over: tuple[str, ...] = ()  # the keys in which runs of one cell differ
 
     @property
@@ -96,15 +96,15 @@ def _values(rows: Sequence[Row], key: str) -> tuple[Any, ...]:
     return tuple(sorted(held.values(), key=comparable))
 
 
-def _place(rows: list[Row], value: str) -> Place:
+def _place(rows: list[Row], value: str) -> PivotCell:
     verdicts = {row["verdict"] for row in rows}
     verdict = None if not rows else verdicts.pop() if len(verdicts) == 1 else MIXED
     if value == "verdict":
-        return Place(len(rows), verdict, verdict)
+        return PivotCell(len(rows), verdict, verdict)
     kept = [row[value] for row in rows if row[value] is not None]
     theory = [row[PREDICTED[value]] for row in rows] if value in PREDICTED else []
     theory = [found for found in theory if found is not None]
-    return Place(len(rows), _mean(kept, value), verdict, _mean(theory, value))
+    return PivotCell(len(rows), _mean(kept, value), verdict, _mean(theory, value))
 
 
 def _mean(values: list[float], value: str) -> Number:

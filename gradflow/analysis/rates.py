@@ -37,7 +37,7 @@ def learning_rates(
     """
     blew_up = any(symptom.name == "non-finite" for symptom in symptoms)
     overshoots = any(symptom.name in OVERSHOOT and symptom.step > 0 for symptom in symptoms)
-    end, moved, lr = _end(record), _moved(record), config.training.optimizer.lr
+    end, moved, lr = _end(record), _moved(config, record), config.training.optimizer.lr
     fast = moved is not None and moved > FAST
     if overshoots and (blew_up or not (fast or end < LEARNT)):  # where updates are known, they tell how far
         words = f"the steps overshoot: a learning rate of {{lr:g}} takes them {SLOWER} times shorter"
@@ -72,9 +72,14 @@ def _is_unmoved(record: Record) -> bool:
     return len(loss) >= FEW_ROWS and float(loss[-quarter:].mean()) > UNMOVED * float(loss[:quarter].mean())
 
 
-def _moved(record: Record) -> float | None:
-    """The share of its weights by which an update changes the layer that moves most, over the first rows."""
-    ratio = record["update_ratio"][:FIRST_ROWS].mean(axis=2)
+def _moved(config: Config, record: Record) -> float | None:
+    """The share of its weights by which an update changes the layer that moves most, over the first rows.
+
+    Of an update with all of the learning rate, of which a schedule may have taken a part.
+    """
+    training, first = config.training, record["step"][:FIRST_ROWS].tolist()
+    shares = [training.schedule.share(int(step) + 1, training.steps) for step in first]
+    ratio = record["update_ratio"][:FIRST_ROWS].mean(axis=2) / np.array(shares)[:, None]
     ratio = ratio[np.isfinite(ratio).all(axis=1)]  # the last row has no update
     return float(ratio.mean(axis=0).max()) if len(ratio) else None
 

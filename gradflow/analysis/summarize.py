@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from math import ceil, log
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,13 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 Recording = Mapping[str, Array]
 
+NOTHING_ENTERS = (
+    "the read-out starts at zero, so that no gradient enters before the first update: set steps: 1 or more"
+)
+ALONG = (
+    "the read-out starts at zero: its first update is along the activations, so that the gradient which "
+    "enters is not independent of the weights below, as theory has it"
+)
 PER_LAYER = 3  # dimensions of an array that has layers
 
 
@@ -34,10 +42,12 @@ def summarize(config: Config, recording: Recording, info: Mapping[str, Any]) -> 
     """The Summary of a run: `info` is its run.json; `path` is the id until a reader knows where it lies."""
     final, analysis = final_row(recording), config.analysis
     theory = theory_beside(config, info["data"], recording)
-    flows = Flows(*(flow_at(recording, row, config, theory.law) for row in (0, final)))
+    entry = entry_row(recording, config)
+    flows = Flows(*(flow_at(recording, row, config, theory.law) for row in (entry, max(entry, final))))
     curves = curves_until(recording, recording["step"][final])
     rows = {name: array[: final + 1] for name, array in recording.items() if name not in curves}
     usable, evaluation = {**rows, **curves}, info.get("evaluation")
+    entered = {name: array[entry:] for name, array in rows.items()}
     chance = (evaluation or info["data"]).get("chance") if config.training.loss == "cross_entropy" else None
     epoch = ceil(info["data"]["samples"] / config.training.batch_size)
     symptoms = find_symptoms(usable, analysis, config.model.activation, info["outcome"], chance, epoch)
@@ -61,7 +71,7 @@ def summarize(config: Config, recording: Recording, info: Mapping[str, Any]) -> 
         ),
         symptoms=symptoms,
         advice=advise(config, info["data"], flows.initial, symptoms, usable),
-        history=history_of(usable, analysis.stable_decades, analysis.patience),
+        history=history_of(entered, analysis.stable_decades, analysis.patience),
         data=samples_of(info["data"], config.training.loss),
         evaluation=evaluation_of(curves_until(recording, recording["step"][-1]), evaluation),
     )
@@ -79,7 +89,18 @@ def flow_at(recording: Recording, row: int, config: Config, law: str | None = No
     """The flow at a row of the record; `law` is the one that theory names."""
     arrays = {name: array[row] for name, array in recording.items() if array.ndim == PER_LAYER}
     expected = CHAIN if is_chain(config) else Expected(law, rules=True)
-    return fit_flow(arrays, int(recording["step"][row]), config.analysis.stable_decades, expected)
+    flow = fit_flow(arrays, int(recording["step"][row]), config.analysis.stable_decades, expected)
+    if config.model.readout != "zeros" or flow.step:
+        return flow
+    return replace(flow, verdict="undetermined", reason=NOTHING_ENTERS, dead_networks=0)
+
+
+def entry_row(recording: Recording, config: Config) -> int:
+    """The first row whose gradient enters the hidden layers: row 0, unless the read-out starts at zero.
+
+    What is measured then is still the network as it was drawn, whose first update was the read-out's alone.
+    """
+    return min(1, len(recording["step"]) - 1) if config.model.readout == "zeros" else 0
 
 
 def is_chain(config: Config) -> bool:
@@ -97,6 +118,9 @@ def final_row(recording: Recording) -> int:
 def theory_beside(config: Config, data: Mapping[str, Any], recording: Recording) -> Theory:
     """The prediction, with the distance of the measured ln c from it, the finite-width shift included."""
     prediction = predicted(config, inputs_of(data))
+    if config.model.readout == "zeros":
+        theory = theory_of(prediction)
+        return replace(theory, reason="; ".join(filter(None, (theory.reason, ALONG))))
     first, expected = recording["log_delta_norm"][0], prediction.c_finite_width
     log_c = measure(first).log_c if (first < np.inf).all() else None  # an overflow has no c
     return theory_of(prediction, log_c.sigmas_from(log(expected)) if log_c and expected else None)

@@ -8,7 +8,7 @@ from typing import Any
 
 from gradflow.analysis.commands import command_for
 
-FORMAT = 1
+SUMMARY_FORMAT = 1
 
 Number = float | None  # None: not defined; the reason stands beside it
 Numbers = tuple[Number, ...]
@@ -122,9 +122,13 @@ class Theory:
     weight_factor: Number = None  # c = weight factor x slope factor
     slope_factor: Number = None
     factors: dict[str, Number] = field(default_factory=dict)  # as a Flow's
-    law: str | None = None
+    law: str | None = None  # of the gradient by depth: exponential | power | stretched | bounded
     log10_ratio: Number = None  # as a Flow's: over all transitions, those outside the fit included
     reason: str | None = None
+    settling: int | None = None  # the layer from which batch norm's c holds
+    correlation_star: Number = None  # what the cosine of two samples comes to
+    xi_c: Number = None  # layers in which it comes closer by a factor of e; None where it does not so
+    jacobian_variance: Number = None  # of the squared singular values of dz_L / dz_1, over their mean squared
 
 
 @dataclass(frozen=True)
@@ -276,7 +280,7 @@ class Summary:
 
     def document(self) -> dict[str, Any]:
         """The JSON document: plain values, numbers that are not finite as None."""
-        document: dict[str, Any] = strict({"format": FORMAT, **asdict(self)})
+        document: dict[str, Any] = strict({"format": SUMMARY_FORMAT, **asdict(self)})
         return document
 
     def at(self, path: str) -> Summary:

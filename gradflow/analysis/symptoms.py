@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.clipping import clipping_symptom
-from gradflow.analysis.flow import LN10
 from gradflow.analysis.sampling import BEFORE, sampling, sampling_of_logs
 from gradflow.analysis.saturation import bends_on_both_sides, ordinarily_saturated
 from gradflow.analysis.summary import Symptom, strict
 from gradflow.evaluation import STEP
 from gradflow.nn.activations import Activation
+from gradflow.units import LN10
 
 if TYPE_CHECKING:
     from gradflow.config.schema import Analysis

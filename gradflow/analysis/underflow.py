@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.analysis.flow import LN10, fit_flow
+from gradflow.analysis.flow import fit_flow
 from gradflow.analysis.summary import Flow
+from gradflow.units import LN10
 
 Array = NDArray[Any]
 

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from gradflow.analysis.intervals import exp_or_none, mean_increment
 from gradflow.analysis.summary import Flow, Symptom, Weakest
-from gradflow.analysis.verdict import verdict_of
+from gradflow.analysis.verdict import ROUNDING, verdict_of
 from gradflow.nn.parts.factors import OF_LAYER_ABOVE, factor_arrays
+from gradflow.units import LN10
 
 Array = NDArray[Any]
 
@@ -27,10 +28,8 @@ NORMAL = 1.4826  # standard deviations of a normal law in its median absolute de
 FALSE_ALARM = 0.001  # about the probability that one of a healthy network's factors stands out; 0.005 below 7
 TAIL = 1.3  # decay length of ln|w|, w normal, in such deviations
 FEW = 12  # factors up to which the deviation itself is uncertain: it enters as 1 + (FEW / T)^2
-ROUNDING = 1e-6  # of a factor in float32: the least spread
 EDGE_SHARE = 0.5  # of the decades of a verdict, that one factor has to take beyond the others
 RATIO_SHARE = 0.1  # of the ratio, that it has to make where it does not turn the verdict
-LN10 = log(10.0)
 
 
 def weakest(row: Mapping[str, Array], alive: Array, first: int, stable_decades: float) -> Weakest | None:

@@ -7,7 +7,7 @@ import sys
 
 from gradflow import interrupts, threads
 
-LONGEST = 200  # characters that are told of why a library cannot be loaded
+TOLD = 200  # characters that are told of why a library cannot be loaded
 
 
 def main() -> int:
@@ -60,7 +60,7 @@ def _tell(error: BaseException) -> int:
     """One line on stderr, made without any library."""
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__ or error
-    told = " ".join(f"{type(error).__name__}: {error}".split())[:LONGEST].rstrip(": ")
+    told = " ".join(f"{type(error).__name__}: {error}".split())[:TOLD].rstrip(": ")
     sys.stderr.write(f"error: a library cannot be loaded ({told}): is the memory enough (ulimit -v)?\n")
     return 1
 

@@ -81,7 +81,7 @@ def fit(
     """
     refuse_file(output)
     networks = read_networks(files, kind, order)
-    runs = {depth: fitted(norms, files[0], output, runs_dir) for depth, norms in networks.items()}
+    runs = {depth: fitted(norms, Path(norms.source), output, runs_dir) for depth, norms in networks.items()}
     if len(runs) > 1:
         show_depths(networks, runs, json)
     else:

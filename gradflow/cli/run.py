@@ -14,10 +14,10 @@ from gradflow.cli.show import print_run
 from gradflow.config import Config, load_config
 from gradflow.config.memory import size
 from gradflow.errors import InputError, Problem
+from gradflow.execution.execute import execute
 from gradflow.report.numbers import duration
 from gradflow.report.pages import report_text
 from gradflow.store import Run
-from gradflow.store.execute import execute
 
 DIVERGED = 3
 

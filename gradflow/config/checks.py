@@ -11,8 +11,10 @@ from gradflow.config.overrides import settled
 from gradflow.config.schema import Config
 from gradflow.data import Data
 from gradflow.errors import Problem
+from gradflow.nn.blocks import Residual
 from gradflow.nn.initializers import Constant
 from gradflow.nn.losses import LOSSES
+from gradflow.nn.schedules import Cosine
 from gradflow.yaml_events import KeyPath
 
 AXES = 20  # of a sweep: two values on each are a million points
@@ -22,9 +24,11 @@ NOT_SWEPT = ("name", "sweep", "analysis")  # they do not change what is computed
 def against_data(config: Config, data: Data) -> Iterator[tuple[str, str]]:
     """(key, message) of each thing in a complete config that does not fit its data or this machine."""
     yield from _loss(config, data)
-    yield from _width(config, data)
+    yield from _norm(config, data)
     yield from _constants(config)
-    yield from _memory(config, data)
+    yield from _schedule(config)
+    misfits = list(_width(config, data))
+    yield from misfits or _memory(config, data)
 
 
 def of_sweep(draft: Draft) -> Iterator[Problem]:
@@ -54,19 +58,45 @@ def _loss(config: Config, data: Data) -> Iterator[tuple[str, str]]:
 
 
 def _width(config: Config, data: Data) -> Iterator[tuple[str, str]]:
-    if config.model.readout == "none" and config.model.width != data.outputs:
+    model = config.model
+    widths = model.width if isinstance(model.width, tuple) else (model.width,)
+    if isinstance(model.width, tuple) and len(widths) != model.depth:
+        message = f"should hold {model.depth} numbers, one for each hidden layer of model.depth"
+        yield "model.width", f"{message}, not {len(widths)}"
+    elif model.readout == "none" and widths[-1] != data.outputs:
         message = f"should be {data.outputs}, the size of the target, because readout is none"
-        yield "model.width", f"{message}, not {config.model.width}"
+        yield "model.width", f"{message}, not {widths[-1]}"
+    if isinstance(model.block, Residual) and len(set(widths)) > 1:
+        message = (
+            "should be one number, for a residual block adds its input to its output: or set block: plain"
+        )
+        yield "model.width", f"{message}, not {list(widths)}"
+
+
+def _norm(config: Config, data: Data) -> Iterator[tuple[str, str]]:
+    if config.model.norm.mixes and min(config.training.batch_size, data.samples) < 2:
+        if data.samples > 1:
+            message = "should be at least 2 for batch norm, as one sample has no variance: or set norm: layer"
+            yield "training.batch_size", message
+        else:
+            yield "model.norm", "should be layer, rms or none, as the data has one sample, without a variance"
 
 
 def _constants(config: Config) -> Iterator[tuple[str, str]]:
     model = config.model
     if not (isinstance(model.init, Constant) and isinstance(model.init.value, tuple)):
         return
-    matrices, given = model.depth + (model.readout == "linear"), len(model.init.value)
+    matrices, given = model.depth + (model.readout != "none"), len(model.init.value)
     if given != matrices:
-        layers = "hidden layer, then the read-out" if model.readout == "linear" else "hidden layer"
+        layers = "hidden layer, then the read-out" if model.readout != "none" else "hidden layer"
         yield "model.init.value", f"should hold {matrices} numbers, one for each {layers}, not {given}"
+
+
+def _schedule(config: Config) -> Iterator[tuple[str, str]]:
+    schedule, steps = config.training.schedule, config.training.steps
+    if isinstance(schedule, Cosine) and 0 < steps <= schedule.warmup:
+        message = f"should be below training.steps, which is {steps}: the cosine takes the updates after it"
+        yield "training.schedule.warmup", f"{message}, not {schedule.warmup}"
 
 
 def _memory(config: Config, data: Data) -> Iterator[tuple[str, str]]:
@@ -74,7 +104,7 @@ def _memory(config: Config, data: Data) -> Iterator[tuple[str, str]]:
     if needed <= present:
         return
     model = config.model
-    sizes = {"seeds": config.seeds, "model.depth": model.depth, "model.width": model.width}
+    sizes = {"seeds": config.seeds, "model.depth": model.depth, "model.width": model.widest}
     key = max(sizes, key=sizes.__getitem__)
     if 2 * config.record_bytes > needed and config.training.steps > sizes[key]:
         key = "training.steps"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from pydantic import GetCoreSchemaHandler
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, SchemaValidator, core_schema
 
 AUTO, MOST = "auto", 10**9
 UNFIT = "unfit"  # the type of errors whose message the value is added to
@@ -50,13 +50,17 @@ class AutoOr:
         return core_schema.no_info_plain_validator_function(_auto_or_count)
 
 
-class Planned(OneOf):
-    """The field is one of the names as text; anything else is promised for later."""
+class OrListOf:
+    """The field is one value, or a list of as many as one likes; a message about one speaks of one."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.custom_error_schema(
-            core_schema.literal_schema(self.names), "planned", custom_error_message="not yet: planned"
-        )
+        one = handler.generate_schema(get_args(source)[0])
+        several = SchemaValidator(core_schema.tuple_variable_schema(one, min_length=1, strict=True))
+
+        def validated(value: Any, alone: core_schema.ValidatorFunctionWrapHandler) -> Any:
+            return several.validate_python(value, strict=True) if isinstance(value, tuple) else alone(value)
+
+        return core_schema.no_info_wrap_validator_function(validated, one)
 
 
 def _entry(cls: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:

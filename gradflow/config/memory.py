@@ -19,7 +19,7 @@ def memory_bytes(plan: Plan) -> int:
     Record: float64.
     """
     model, dtype = plan.model.sized(seeds=min(plan.seeds, stack_size(plan.model))), np.dtype(plan.dtype)
-    kept = plan.seeds * (1 + plan.optimizer.slots) * model.shape.parameters * dtype.itemsize
+    kept = plan.seeds * (1 + plan.optimizer.slots) * model.parameters * dtype.itemsize
     passes = layout_bytes(layout(model, dtype, plan.clip_norm is not None))
     return kept + passes + record_bytes(plan)
 

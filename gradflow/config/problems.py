@@ -101,7 +101,9 @@ def _message(draft: Draft, path: KeyPath, details: list[ErrorDetails]) -> str:
     kind, value, context = first["type"], first["input"], first.get("ctx", {})
     if kind in WANTED:
         typed = draft.place(path)[0] == COMMAND_LINE
-        return _wrong_type(value, [one["type"] for one in details], typed)
+        named_values = [one["ctx"]["expected"] for one in details if one["type"] == "literal_error"]
+        kinds = [one["type"] for one in details if one["type"] in WANTED]
+        return _wrong_type(value, kinds, [name.strip("'") for name in named_values], typed)
     if kind in BOUNDS:
         words, limit = BOUNDS[kind]
         return f"should be {words} {_short(context[limit])}, not {named(value)}"
@@ -125,10 +127,10 @@ def _short(limit: float) -> str:
     return f"{limit:g}" if isinstance(limit, float) else str(limit)
 
 
-def _wrong_type(value: Any, kinds: list[str], typed: bool) -> str:
+def _wrong_type(value: Any, kinds: list[str], names: list[str], typed: bool) -> str:
     if "float_type" in kinds:
         kinds = [kind for kind in kinds if kind != "int_type"]
-    wanted = " or ".join(WANTED[kind] for kind in kinds)
+    wanted = " or ".join([*(WANTED[kind] for kind in kinds), *names])
     return f"should be {wanted}, not {named(value)}{_hint(value, kinds[0], typed)}"
 
 

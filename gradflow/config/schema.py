@@ -14,17 +14,19 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from gradflow.config.biases import BIASES, Bias, Zeros
-from gradflow.config.choices import AUTO, UNFIT, AutoOr, Choice, OneOf, Planned
+from gradflow.config.choices import AUTO, UNFIT, AutoOr, Choice, OneOf, OrListOf
 from gradflow.data import DATASETS, Dataset
 from gradflow.data.digits import Digits
 from gradflow.formats import ADDED
 from gradflow.nn.activations import ACTIVATIONS, Activation
-from gradflow.nn.blocks import BLOCKS
+from gradflow.nn.blocks import BLOCKS, Plain
 from gradflow.nn.initializers import ALIASES, INITIALIZERS, Initializer
 from gradflow.nn.losses import LOSSES
 from gradflow.nn.model import Model as Network
+from gradflow.nn.norms import NO_NORM, NORMS, AnyNorm
 from gradflow.nn.optimizers import OPTIMIZERS, Optimizer, Sgd
 from gradflow.nn.parameters import Shape
+from gradflow.nn.schedules import SCHEDULES, ConstantRate, Schedule
 from gradflow.training import Plan, Settings, record_bytes
 
 SLUG = 'at most 100 letters, digits, ".", "_" and "-", a letter or a digit first'
@@ -74,33 +76,44 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class Model(Section):
+class ModelKeys(Section):
     """The network."""
 
     depth: Positive
-    width: Positive
+    width: Annotated[Positive | tuple[Positive, ...], OrListOf()]
     activation: Annotated[Activation, Choice(ACTIVATIONS)]
     init: Annotated[Initializer, Choice(INITIALIZERS, ALIASES)]
     bias: Annotated[Bias, Choice(BIASES)] = Zeros()
-    readout: Annotated[str, OneOf(("linear", "none"))] = "linear"
-    block: Annotated[str, Planned(BLOCKS)] = "plain"
-    norm: Annotated[str, Planned(("none",))] = "none"
+    readout: Annotated[str, OneOf(("linear", "zeros", "none"))] = "linear"
+    block: Annotated[Plain, Choice(BLOCKS)] = Plain()
+    norm: Annotated[AnyNorm, Choice(NORMS)] = NO_NORM
+
+    @property
+    def widest(self) -> int:
+        """The width of the widest hidden layer."""
+        return max(self.width) if isinstance(self.width, tuple) else self.width
+
+    def widths_of(self, depth: int) -> tuple[int, ...]:
+        """Of so many hidden layers, the last width again where there are more than are listed."""
+        widths = self.width if isinstance(self.width, tuple) else (self.width,)
+        return (*widths[:depth], *widths[-1:] * (depth - len(widths)))
 
 
-class Schedule(Section):
+class TrainingKeys(Section):
     """The training."""
 
     steps: Annotated[int, Ge(0), Lt(LARGEST)] = 100
     batch_size: Count = 128
     loss: Annotated[str, OneOf(LOSSES)] = Field(default="")  # until the data is known, whose kind decides
     optimizer: Annotated[Optimizer, Choice(OPTIMIZERS)] = Sgd()
+    schedule: Annotated[Schedule, Choice(SCHEDULES)] = Field(default=ConstantRate(), json_schema_extra=ADDED)
     clip_norm: Annotated[float, Gt(0)] | None = None
     dtype: Annotated[str, OneOf(("float32", "float64"))] = "float32"
     # steps from one evaluation to the next
     evaluate: Annotated[int | str, AutoOr()] = Field(default=AUTO, json_schema_extra=ADDED)
 
 
-class Record(Section):
+class RecordingKeys(Section):
     """What is kept of the steps."""
 
     every: Count = 1
@@ -128,10 +141,10 @@ class Config(Section):
     name: Annotated[str, AfterValidator(_slug)]
     seed: Annotated[int, Ge(0), Lt(2**63)] = 0
     seeds: Positive = 4
-    model: Model
+    model: ModelKeys
     data: Annotated[Dataset, Choice(DATASETS)] = Digits()
-    training: Schedule = Schedule()
-    recording: Record = Record()
+    training: TrainingKeys = TrainingKeys()
+    recording: RecordingKeys = RecordingKeys()
     analysis: Analysis = Analysis()
     sweep: Annotated[dict[str, Annotated[tuple[Any, ...], MinLen(1)]], MinLen(1)] | None = None
 
@@ -163,10 +176,11 @@ class Config(Section):
     def network(self, data: Sizes) -> Network:
         """One network, before it is drawn, on data of these sizes."""
         model, batch = self.model, min(self.training.batch_size, data.samples)
-        readout, loss = model.readout == "linear", LOSSES[self.training.loss]()
+        readout, loss = model.readout != "none", LOSSES[self.training.loss]()
         shape = Shape(data.features, model.width, model.depth, data.outputs, batch, readout)
-        block = BLOCKS[model.block]()
-        return Network(shape, model.activation, loss, model.init, model.bias.value, block)
+        zeros = model.readout == "zeros"
+        bias = model.bias.value
+        return Network(shape, model.activation, loss, model.init, bias, model.block, model.norm, zeros)
 
     def plan(self, data: Sizes) -> Plan:
         """What training needs of the config and of the sizes of its data."""
@@ -190,14 +204,20 @@ class Config(Section):
             seeds=self.seeds,
             every=self.recording.every,
             evaluate=training.evaluate if isinstance(training.evaluate, int) else None,
+            schedule=training.schedule,
         )
 
 
 def _plain(value: Any, keep: Callable[[Any, str], bool] = lambda owner, key: True) -> Any:
-    """Plain YAML values of the keys that `keep` (of the section or entry, and the key) keeps."""
+    """Plain YAML values of the keys that `keep` (of the section or entry, and the key) keeps.
+
+    An entry that is `bare` is its name: so it was written when its key knew no other.
+    """
     if isinstance(value, Section):
         keys: Iterable[str] = type(value).model_fields
         return {key: _plain(getattr(value, key), keep) for key in keys if keep(value, key)}
+    if getattr(value, "bare", False):
+        return value.name
     if is_dataclass(value):
         keys = ("name", *(field.name for field in fields(value)))
         return {key: _plain(getattr(value, key), keep) for key in keys if keep(value, key)}

@@ -22,7 +22,7 @@ Seed = Annotated[int, Ge(0), Lt(2**63)]
 TestFraction = Annotated[float, Ge(0.0), Lt(1.0)]
 
 MEMORY = 450_000_000  # bytes that loading may take: with the interpreter, a process stays below 512 MB
-LARGEST = 1e150  # the square of anything below is a float64, so q_0 and a squared error are finite
+LARGEST_VALUE = 1e150  # the square of anything below is a float64, so q_0 and a squared error are finite
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,5 +185,5 @@ def _rows(array: Array, mask: NDArray[np.bool_]) -> Matrix:
 
 
 def _require_squares(array: Matrix) -> None:
-    if array.size and not max(array.max(), -array.min()) <= LARGEST:  # `not <=`, so that nan is caught
-        raise refused(f"values beyond {LARGEST:g} have no square in float64: rescale them", "data")
+    if array.size and not max(array.max(), -array.min()) <= LARGEST_VALUE:  # `not <=`, so that nan is caught
+        raise refused(f"values beyond {LARGEST_VALUE:g} have no square in float64: rescale them", "data")

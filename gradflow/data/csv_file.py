@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from gradflow.data.base import Array, Data, Dataset, Seed, TestFraction, prepare
-from gradflow.data.csv_table import Form, Table, read
+from gradflow.data.csv_table import CsvTable, Form, read
 from gradflow.data.csv_targets import decode, decode_test
 from gradflow.data.files import require_unchanged
 from gradflow.data.targets import Task
@@ -81,7 +81,7 @@ class Csv(Dataset):
         )
 
 
-def _require_no_index(table: Table) -> None:
+def _require_no_index(table: CsvTable) -> None:
     """Refuse a column that is called an index and in which no two rows have the same whole number."""
     for column, name in enumerate(table.names[i] for i in table.kept):
         if _INDEX.fullmatch(name) and _counts(table.x[:, column]):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 DECIMALS = {"point": ".", "comma": ","}
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "space": " ", "pipe": "|"}
 
-_NAMED = 8  # columns of a file that an error names
+NAMED = 8  # columns of a file that an error names
 
 
 def read_header(rows: Iterator[tuple[int, list[str]]], source: str, dropped: Collection[str]) -> list[str]:
@@ -48,7 +48,7 @@ def other_delimiter(text: str, wanted: str = "") -> str:
 
 def listed(names: list[str]) -> str:
     """The first of a file's columns."""
-    return ", ".join([repr(name[:40]) for name in names[:_NAMED]] + ["..."] * (len(names) > _NAMED))
+    return ", ".join([repr(name[:40]) for name in names[:NAMED]] + ["..."] * (len(names) > NAMED))
 
 
 def _one_column(name: str) -> str:

@@ -31,11 +31,11 @@ class Form:
     delimiter: str = "comma"
     decimal: str = "point"
     drop: Sequence[str] = ()
-    like: Table | None = None
+    like: CsvTable | None = None
 
 
 @dataclass
-class Table:
+class CsvTable:
     """What has been read so far: features row by row, the target's cells as text, and what was wrong."""
 
     source: str
@@ -101,7 +101,7 @@ def not_a_number(cell: str) -> str:
     return f"{cell[:40]!r} is not a number{_remedy(cell)}: correct it, or set data.task: classification"
 
 
-def read(path: Path, key: str, form: Form) -> tuple[Table, str]:
+def read(path: Path, key: str, form: Form) -> tuple[CsvTable, str]:
     """The table of the file that a key names, and the sha256 of its bytes."""
     digest, source = sha256(), str(path)
     with open_regular(path, key) as file:
@@ -121,7 +121,7 @@ def read(path: Path, key: str, form: Form) -> tuple[Table, str]:
     return table, digest.hexdigest()
 
 
-def _table(names: list[str], source: str, form: Form) -> Table:
+def _table(names: list[str], source: str, form: Form) -> CsvTable:
     target = _column(names, form.target, source, "data.target")
     if form.target in form.drop:
         raise refused(f"holds the target {form.target!r}: keep it", "data.drop")
@@ -133,7 +133,7 @@ def _table(names: list[str], source: str, form: Form) -> Table:
         kept = _in_order(names, kept, source, form.like)
     if not kept:
         raise refused("leaves no feature beside the target: drop fewer columns", "data.drop")
-    return Table(
+    return CsvTable(
         source,
         names,
         target,
@@ -151,7 +151,7 @@ def _column(names: list[str], name: str, source: str, key: str) -> int:
     return names.index(name)
 
 
-def _in_order(names: list[str], kept: list[int], source: str, like: Table) -> list[int]:
+def _in_order(names: list[str], kept: list[int], source: str, like: CsvTable) -> list[int]:
     """The kept columns in the order of another file's, which has the same."""
     found, wanted = [names[i] for i in kept], [like.names[i] for i in like.kept]
     if odd := sorted({*found} ^ {*wanted}):

@@ -10,7 +10,7 @@ import numpy as np
 
 from gradflow.data import cells
 from gradflow.data.base import Array, Matrix, one_hot
-from gradflow.data.csv_table import SHOWN, Table, not_a_number
+from gradflow.data.csv_table import SHOWN, CsvTable, not_a_number
 from gradflow.data.targets import FEW, REPEATS, Task, decide, usual_task
 from gradflow.errors import InputError, Problem, refused
 
@@ -19,7 +19,7 @@ EXACT = 2.0**53  # beyond it a float64 does not hold every whole number
 Values = list[float | None]
 
 
-def decode(table: Table, stated: Task | None, resolved: bool) -> tuple[Labels | None, Matrix]:
+def decode(table: CsvTable, stated: Task | None, resolved: bool) -> tuple[Labels | None, Matrix]:
     """(the labels of the classes, or None for values; y (samples, outputs)).
 
     A `resolved` config states no task where format 1 found the right one by its own rule.
@@ -32,7 +32,7 @@ def decode(table: Table, stated: Task | None, resolved: bool) -> tuple[Labels | 
     return None, _column(table, values)
 
 
-def decode_test(test: Table, labels: Labels | None) -> Matrix:
+def decode_test(test: CsvTable, labels: Labels | None) -> Matrix:
     """y of the held-out file, whose classes must be among those of the training file."""
     _require_present(test, labels.position if labels else ())
     values = [cells.number(cell, test.decimal) for cell in test.targets]
@@ -44,7 +44,7 @@ def decode_test(test: Table, labels: Labels | None) -> Matrix:
 class Labels:
     """The classes of a target, sorted: numbers by value, text by character."""
 
-    def __init__(self, table: Table, values: Values) -> None:
+    def __init__(self, table: CsvTable, values: Values) -> None:
         self.numeric = None not in values
         self.source = table.source
         found: list[Any] = sorted(set(values if self.numeric else table.targets))
@@ -55,7 +55,7 @@ class Labels:
             raise refused(message, _name(table), table.source)
         self.position = {label: index for index, label in enumerate(found)}
 
-    def codes(self, table: Table, values: Values) -> Array:
+    def codes(self, table: CsvTable, values: Values) -> Array:
         """The number of each row's class."""
         labels: list[Any] = values if self.numeric else table.targets
         unseen = [row for row, label in enumerate(labels) if label not in self.position]
@@ -63,7 +63,7 @@ class Labels:
         return np.array([self.position[label] for label in labels])
 
 
-def _task(table: Table, values: Values, resolved: bool) -> Task:
+def _task(table: CsvTable, values: Values, resolved: bool) -> Task:
     if None in values:
         _require_text(table, values)
         return "classification"
@@ -82,7 +82,7 @@ def _first_rule(numbers: Array) -> Task:
     return "classification" if len(distinct) <= max(2, min(FEW, len(numbers) // REPEATS)) else "regression"
 
 
-def _require_different(labels: list[str], table: Table) -> None:
+def _require_different(labels: list[str], table: CsvTable) -> None:
     """Refuse classes as text of which two are one number (3 and 3.0) or one word (yes and Yes)."""
     seen: dict[float | str, str] = {}
     for label in labels:
@@ -94,7 +94,7 @@ def _require_different(labels: list[str], table: Table) -> None:
             raise refused(message, _name(table), table.source)
 
 
-def _require_present(table: Table, known: Iterable[object] = ()) -> None:
+def _require_present(table: CsvTable, known: Iterable[object] = ()) -> None:
     """Refuse a dash as a missing value, unless it is a known class or there is a plus beside it."""
     if "-" in (found := {*table.targets}) and "+" not in found and "-" not in known:
         for row, cell in enumerate(table.targets):
@@ -103,7 +103,7 @@ def _require_present(table: Table, known: Iterable[object] = ()) -> None:
         table.raise_any()
 
 
-def _require_text(table: Table, values: Values) -> None:
+def _require_text(table: CsvTable, values: Values) -> None:
     """Refuse, by line, targets that mix text and numbers, or that write numbers in another way."""
     rows = [row for row, value in enumerate(values) if value is None]
     if len(rows) == len(values):
@@ -117,7 +117,7 @@ def _require_text(table: Table, values: Values) -> None:
         raise refused(f"{message}, so they are no classes: set classification if they are", "data.task")
 
 
-def _require_no_units(table: Table) -> None:
+def _require_no_units(table: CsvTable) -> None:
     """Refuse numbers with a unit (12.5 kg) that would be values without it."""
     found = {cell: cells.measured(cell) for cell in {*table.targets}}
     if None in found.values():
@@ -127,17 +127,17 @@ def _require_no_units(table: Table) -> None:
         raise refused(f"{message}: leave the unit out, or set classification", "data.task")
 
 
-def _column(table: Table, values: Values) -> Matrix:
+def _column(table: CsvTable, values: Values) -> Matrix:
     _raise(table, [row for row, value in enumerate(values) if value is None], not_a_number)
     return np.array(values, dtype=np.float64)[:, None]
 
 
-def _raise(table: Table, rows: list[int], message: Any) -> None:
+def _raise(table: CsvTable, rows: list[int], message: Any) -> None:
     """InputError for the first rows, whose cells `message` describes; nothing for none."""
     if rows:
         places = ((table.targets[row], table.lines[row]) for row in rows[:SHOWN])
         raise InputError(*(Problem(message(cell), _name(table), table.source, line) for cell, line in places))
 
 
-def _name(table: Table) -> str:
+def _name(table: CsvTable) -> str:
     return table.names[table.target]

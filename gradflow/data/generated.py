@@ -34,7 +34,7 @@ def _normal(seed: int, index: int, *shape: int) -> Matrix:
 
 
 @dataclass(frozen=True)
-class Gaussian(Dataset):
+class GaussianSamples(Dataset):
     """x ~ N(0, 1), as drawn; the label is the argmax of a random linear map of x, so it can be learnt."""
 
     name = "gaussian"

@@ -16,7 +16,7 @@ from gradflow.formats import ADDED
 if TYPE_CHECKING:
     from pathlib import Path
 
-Row = tuple[float, ...]
+Sample = tuple[float, ...]
 LARGEST = 10**18  # label that a 64-bit integer holds, far beyond any number of classes
 
 
@@ -29,8 +29,8 @@ class Inline(Dataset):
     """
 
     name = "inline"
-    x: tuple[Row, ...]
-    y: tuple[int | float | Row, ...]
+    x: tuple[Sample, ...]
+    y: tuple[int | float | Sample, ...]
     standardize: bool = True
     classes: Annotated[int, Ge(2), Le(10**6)] | None = None
     task: Task | None = field(default=None, metadata=ADDED)
@@ -70,7 +70,7 @@ class Inline(Dataset):
         return one_hot(y.astype(np.int64), classes, "data.y")
 
 
-def _targets(y: tuple[int | float | Row, ...]) -> Matrix:
+def _targets(y: tuple[int | float | Sample, ...]) -> Matrix:
     """y as (samples,), or as (samples, outputs) of more than one output."""
     rows = tuple(target if isinstance(target, tuple) else (target,) for target in y)
     if len({isinstance(target, tuple) for target in y}) > 1:
@@ -79,7 +79,7 @@ def _targets(y: tuple[int | float | Row, ...]) -> Matrix:
     return found[:, 0] if found.shape[1] == 1 else found
 
 
-def _matrix(rows: tuple[Row, ...], key: str) -> Matrix:
+def _matrix(rows: tuple[Sample, ...], key: str) -> Matrix:
     if not rows or not rows[0]:
         raise refused("must hold at least one sample of at least one number: [[1.5]]", key)
     for number, row in enumerate(rows, start=1):

@@ -20,6 +20,7 @@ from gradflow.data.base import (
     prepare,
     require_memory,
 )
+from gradflow.data.csv_header import listed
 from gradflow.data.files import open_regular, require_unchanged
 from gradflow.data.targets import Task, classes_of, decide
 from gradflow.errors import did_you_mean, refused
@@ -28,8 +29,6 @@ from gradflow.formats import ADDED
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-_NAMED = 8  # arrays of a file that an error names
 
 
 @dataclass(frozen=True)
@@ -93,9 +92,8 @@ def _header(archive: Archive, name: str, key: str, source: str) -> Header:
     """What an array declares; refused if it cannot be samples or targets."""
     held = archive.names
     if name not in held:
-        there = ", ".join(repr(one[:40]) for one in held[:_NAMED]) + ", ..." * (len(held) > _NAMED)
         hint = did_you_mean(name, held)
-        raise refused(f"{source} holds no array {name!r}: it holds {there or 'none'}{hint}", key)
+        raise refused(f"{source} holds no array {name!r}: it holds {listed(held) or 'none'}{hint}", key)
     header = archive.header(name)
     if header.dtype.kind not in "biuf" or header.dtype.itemsize > 8:
         remedy = "save numbers of at most 64 bits (labels as integers)"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 _READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-_CHUNK = 1 << 20
+_PIECE = 1 << 20
 _PLAIN = frozenset((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))  # bzip2 and lzma inflate without bound
 
 
@@ -86,7 +86,7 @@ def read_array(file: BinaryIO, most: int) -> Array:
     flat = np.empty(prod(header.shape), header.dtype)
     filled = 0
     while filled < header.size:
-        content = file.read(min(_CHUNK, header.size - filled))
+        content = file.read(min(_PIECE, header.size - filled))
         if not content:
             raise ValueError("cut short")
         flat.view(np.uint8)[filled : filled + len(content)] = np.frombuffer(content, np.uint8)

@@ -6,7 +6,8 @@ leave a float's range, or a part may have lost digits, `exact` does the networks
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,76 +15,128 @@ from numpy.typing import NDArray
 from gradflow.nn import exact
 from gradflow.nn.correlation import mean_cosine
 from gradflow.nn.elementwise import Work, least, most
-from gradflow.nn.memory import Memory
-from gradflow.nn.parts.base import Span
+from gradflow.nn.memory import Group, Memory
+from gradflow.nn.parts.base import LOSSY, Span
 from gradflow.nn.scaled import Scaled
 
 Array = NDArray[Any]
 
 
-class Chunk:
-    """Layers lo, lo + 1, ..., counted from 0, of S networks with the tensors p, a layer each."""
+class Held(NamedTuple):
+    """What S networks hold of layers: their matrices, and of each part its own tensors and its statistics."""
 
-    def __init__(self, lo: int, p: list[Array], memory: Memory) -> None:
-        hi = lo + len(p)
-        self.lo, self.hi, self.memory, self.tally = lo, hi, memory, memory.tally
-        self.range, self.parts = memory.range, memory.model.parts
-        self.homogeneous = memory.model.homogeneous
+    p: list[Array]
+    own: Sequence[Array | None]
+    statistics: Sequence[Array | None]
+
+
+class Chunk:
+    """Layers of a group, counted from 0; `below` is the chunk under this one.
+
+    In evaluation, `frozen`, the statistics are used that training has kept.
+    """
+
+    def __init__(
+        self,
+        layers: range,
+        group: Group,
+        held: Held,
+        memory: Memory,
+        below: Chunk | None,
+        frozen: bool = False,
+    ) -> None:
+        self.lo, self.hi, self.group, self.memory, self.tally = (
+            layers.start,
+            layers.stop,
+            group,
+            memory,
+            memory.tally,
+        )
+        self.model, self.range = memory.model, memory.range
+        self.parts, self.homogeneous = self.model.kinds(self.lo), self.model.homogeneous
         self.lossy = [j for j, part in enumerate(self.parts) if part.lossy]
         self.central = True  # the norms of the last pass were in the range that needs no scaling
-        self.span = self._span(p)
+        self.remade = np.zeros(memory.shape.seeds, np.bool_)  # networks whose values the exact path has made
+        self.span = self._span(held, below, frozen)
         self.quick = [part.bind(j, self.span) for j, part in enumerate(self.parts)]
+        self.watched = [quick for quick, part in zip(self.quick, self.parts, strict=True) if part.rest(1, 1)]
+        count = self.hi - self.lo
         self.forward_calls = [
-            call for i in range(hi - lo) for quick in self.quick for call in quick.forward_calls(i)
+            call for i in range(count) for quick in self.quick for call in quick.forward_calls(i)
         ]
         calls = [
             call
-            for i in range(hi - lo - 1, -1, -1)
+            for i in range(count - 1, -1, -1)
             for quick in reversed(self.quick)
             for call in quick.backward_calls(i)
         ]
         # the last, which makes the delta of the layer below the chunk, waits until the norms are known
-        self.backward_calls, self.leave = (calls[:-1], calls[-1:]) if lo else (calls, [])
+        self.backward_calls, self.leave = (calls[:-1], calls[-1:]) if self.lo else (calls, [])
         self._bind_sums()
+        self._bind_skip(below)
 
-    def _span(self, p: list[Array]) -> Span:
-        memory, lo, hi = self.memory, self.lo, self.hi
-        k, w, arrays = hi - lo, memory.shape.width, memory.arrays
-        early, last = any(part.early for part in self.parts), memory.deltas[-1]
-        kept = [(v, part.keeps) for v, part in zip(memory.values, self.parts, strict=False)]
-        inner = [v[lo:hi] if keeps else v[:k] for v, keeps in kept]
+    def _span(self, held: Held, below: Chunk | None, frozen: bool) -> Span:
+        memory, group, lo, hi = self.memory, self.group, self.lo, self.hi
+        own, model = slice(lo - group.layers.start, hi - group.layers.start), self.model
+        skip, streams = memory.arrays.get("skip"), memory.arrays.get("streams")
         return Span(
-            p=p,
+            p=held.p,
             inputs=[memory.a[i - 1] if i else memory.x.swapaxes(1, 2) for i in range(lo, hi)],
-            values=(*inner, memory.a[lo:hi, :, :w]),
-            deltas=(memory.d[lo:hi] if early else memory.d[:k], *(v[:k] for v in memory.deltas)),
-            below=last[memory.chunk - 1] if lo else None,
-            work=Work(memory.work.kept[:k], memory.work.zeros),
-            marks=arrays["marks"][:k],
+            values=tuple(group.of(name, own) for name in memory.places.values),
+            deltas=tuple(group.of(name, own) for name in memory.places.deltas),
+            below=None if below is None else below.top,
+            work=Work(group.kept[: hi - lo], group.zeros),
+            marks=group.marks[: hi - lo],
             ones=memory.ones,
             saturated=self.tally.saturated[lo:hi],
             dead=self.tally.dead[lo:hi],
+            own=held.own,
+            rests=[rest if rest is None else rest[own] for rest in group.rests],
+            statistics=held.statistics,
+            stream=None if streams is None or lo == 0 else streams[lo // group.chunk],
+            skip=skip if hi < memory.shape.depth else None,
+            fork=model.fork or 0,
+            join=model.join or 0,
+            spare=group.spare,
+            momentum=memory.momentum,
+            frozen=frozen,
         )
 
     def _bind_sums(self) -> None:
         """Views for what is summed over all layers in one call."""
         memory, lo, hi, m = self.memory, self.lo, self.hi, len(self.parts)
         k, s, w, b = self.span.values[0].shape
-        self.z_flat = self.span.values[0].reshape(k, s, w * b)
-        self.a_flat = memory.a.reshape(-1, s, (w + 1) * b)[lo:hi, :, : w * b]
+        first = self.group.layers.start
+        self.z_flat = self.span.values[self.model.stream].reshape(k, s, w * b)
+        self.a_flat = self.group.a.reshape(-1, s, (w + 1) * b)[lo - first : hi - first, :, : w * b]
         self.units, self.row = memory.ones[: w * b], memory.ones[:w].reshape(1, w)
         sums = self.tally.sums
         self.a1, self.a2, self.z2 = (sums[name][lo:hi] for name in ("a1", "a2", "z2"))
-        self.boundaries = slice(*map(memory.model.boundary, (lo, hi)))
+        self.boundaries = slice(*map(self.model.boundary, (lo, hi)))
         norms = self.tally.norms[self.boundaries]
         self.all_norms = norms.reshape(-1)
         self.norms = [norms[j::m] for j in range(m)]  # behind each part
         self.top, self.scratch = self.span.deltas[-1][k - 1], self.span.work.kept
         below = [*self.parts[1:], self.parts[0]] * k  # of each boundary, the part behind it
-        self.flat, self.lossy_parts = (
-            np.array([[getattr(part, name)] for part in below]) for name in ("flat", "lossy")
-        )
-        self.squared = list(zip(self.span.deltas, self.norms, strict=True))
+        self.flat = np.array([[part.flat] for part in below])
+        deltas = self.span.deltas
+        shared = [j for j in range(m - 1) if self.parts[j + 1].uniform]
+        self.squared = [(deltas[j], self.norms[j]) for j in range(m) if j not in shared]
+        self.shared = [
+            (self.quick[j + 1].share_norms, (self.norms[j + 1], self.norms[j])) for j in reversed(shared)
+        ]
+
+    def _bind_skip(self, below: Chunk | None) -> None:
+        """Copies of the stream that goes up beside this chunk, and of the delta that goes down."""
+        memory, join = self.memory, self.span.join
+        self.skip = memory.arrays.get("skip") if below is not None else None
+        self.leave += [] if self.skip is None else [(np.copyto, (self.skip, self.span.deltas[join][0]))]
+        self.hand_on: tuple[Array, Array] | None = None
+        if self.model.fork is not None and self.hi < memory.shape.depth:
+            above = memory.arrays["streams"][self.hi // self.group.chunk]
+            self.hand_on = above, self.span.values[self.model.fork][-1]
+        self.stored = [0, *(j for j, own in enumerate(self.span.own) if own is not None), join]
+        self.layer_parts = [self.model.parts_of(layer) for layer in range(self.lo, self.hi)]
 
     def forward(self, record: bool) -> None:
         """The values of every layer, and the slopes where they need z."""
@@ -99,10 +152,14 @@ class Chunk:
             np.vecdot(self.z_flat, self.z_flat, out=self.z2)
             if not self.range.central(self.z2):
                 self._mend_values()
+        if self.watched:
+            self._remake_values()
         if self.tally.correlates:
-            self.tally.correlation[self.lo : self.hi] = mean_cosine(self.span.values[0])
+            self.tally.correlation[self.lo : self.hi] = mean_cosine(self.span.values[self.model.stream])
         for quick in self.quick:
             quick.settle_forward(record)
+        if self.hand_on is not None:
+            np.copyto(*self.hand_on)
 
     def backward(self, record: bool) -> None:
         """The deltas of every layer and their squared norms, from the last one's that is in place."""
@@ -113,31 +170,53 @@ class Chunk:
         for delta, norms in self.squared:
             np.multiply(delta, delta, out=self.scratch)
             np.matmul(self.row, self.scratch, out=norms)
+        for function, arguments in self.shared:
+            function(*arguments)
         if self.tally.scaled:
             self.tally.exponents[self.boundaries] = self.memory.entry_exponent
-            self.memory.delta_exponent[self.lo : self.hi] = self.memory.entry_exponent
         self._check_norms()
 
     def enter_below(self) -> None:
         """The delta of the layer below, where it is looked for, before this chunk's tensors change."""
         for function, arguments in self.leave:
             function(*arguments)
-        if (not self.central or self.tally.scaled) and self.span.below is not None:
-            exact.enter(self.span.below, self.norms[0][0], self.memory.delta_exponent[self.lo], self.memory)
+        below, join = self.span.below, self.span.join
+        if (not self.central or self.tally.scaled) and below is not None:
+            first = self.boundaries.start
+            exponents = self.tally.exponents[first], self.tally.exponents[first + join]
+            exact.enter(below, self.skip, self.norms[join][0], exponents, self.memory)
 
     def _check_norms(self) -> None:
         """Have the chunk done again unless every squared norm surely has all its digits."""
         low, high = least(self.all_norms), most(self.all_norms)
         self.central = low >= self.range.low and high <= self.range.high
         held = low > self.range.tiny and high < self.range.huge
-        if not held or not (not self.lossy or low > exact.LOSSY * high or self._precise()):
+        alike = low > LOSSY * high
+        precise = all(
+            (alike and self.quick[j].by_norms) or np.logical_and.reduce(self._precise(j), None)
+            for j in self.lossy
+        )
+        if not held or not precise or self._forced():
             self._mend_deltas()
 
-    def _precise(self) -> bool:
-        """Whether no lossy part took most of a sample's delta away in any layer."""
-        return all(
-            np.logical_and.reduce(self.norms[j - 1] >= exact.LOSSY * self.norms[j], None) for j in self.lossy
+    def _precise(self, j: int) -> Array:
+        """Where lossy part j did not take most of a sample's delta away."""
+        return self.quick[j].precise(self.norms[j - 1], self.norms[j])
+
+    def _forced(self) -> bool:
+        """Whether this form cannot hold: exponents differ, or the values are not its own."""
+        memory = self.memory
+        if not (self.watched or self.model.join is not None):
+            return False
+        return bool(self.remade.any()) or (
+            memory.tally.scaled and not all(map(self._one_exponent, range(memory.shape.seeds)))
         )
+
+    def _one_exponent(self, seed: int) -> bool:
+        """Whether what comes down beside each other has one exponent: branch and skip, or all samples."""
+        entry, skip = self.memory.entry_exponent[seed], self.memory.skip_exponent[seed]
+        alone = self.span.skip is None or bool((entry == skip).all())
+        return alone and (not self.model.mixes or bool((entry == entry[0, 0]).all()))
 
     def _places(self, seed: int) -> list[exact.Place]:
         span = self.span
@@ -145,32 +224,60 @@ class Chunk:
             exact.Place(
                 self.lo + i,
                 seed,
-                self.parts,
-                span.p[i][seed],
+                parts,
+                [
+                    span.p[i][seed]
+                    if own is None or not part.rows
+                    else own[i - (len(span.p) - len(own)), seed]
+                    for part, own in zip(parts, span.own, strict=True)
+                ],
                 span.inputs[i][seed],
                 [value[i, seed] for value in span.values],
-                span.deltas[0][i, seed],
+                [delta[i, seed] for delta in span.deltas],
+                self.stored,
             )
-            for i in range(self.hi - self.lo)
+            for i, parts in enumerate(self.layer_parts)
         ]
+
+    def _stream(self, seed: int) -> Array | None:
+        return None if self.span.stream is None else self.span.stream[seed]
 
     def _mend_values(self) -> None:
         """What the forward pass could not hold, or what has drifted, one network at a time."""
         for seed in range(self.memory.shape.seeds):
             squares = self.z2[:, seed]
             if not self.range.holds(squares):
-                for place in self._places(seed):
-                    (exact.forward if self.homogeneous else exact.sum_values)(place, self.memory)
+                if self.homogeneous:
+                    exact.forward(self._places(seed), self._stream(seed), self.memory)
+                else:
+                    for place in self._places(seed):
+                        exact.sum_values(place, self.memory)
             elif self.homogeneous and not self.range.central(squares[-1:]):
                 exact.scale_output(self._places(seed)[-1], self.memory)
+
+    def _remake_values(self) -> None:
+        """The values of each network that a part's quick form could not hold."""
+        held = [quick.held() for quick in self.watched]
+        self.remade[:] = ~np.logical_and.reduce([each for each in held if each is not None] or [~self.remade])
+        for seed in map(int, np.flatnonzero(self.remade)):
+            exact.forward(self._places(seed), self._stream(seed), self.memory)
 
     def _mend_deltas(self) -> None:
         """The deltas of each network whose norms cannot be trusted, unless what enters is not finite."""
         for seed in range(self.memory.shape.seeds):
             if np.isfinite(self.top[seed]).all() and not self._trustworthy(seed):
                 top = Scaled(self.top[seed].astype(np.float64), self.memory.entry_exponent[seed])
-                exact.backward(self._places(seed), top, self.memory)
+                exact.backward(self._places(seed), top, self._stream(seed), self._skip(seed), self.memory)
+
+    def _skip(self, seed: int) -> Scaled | None:
+        if self.span.skip is None:
+            return None
+        return Scaled(self.span.skip[seed].astype(np.float64), self.memory.skip_exponent[seed])
 
     def _trustworthy(self, seed: int) -> bool:
         norms = self.tally.norms[self.boundaries.start : self.boundaries.stop + 1, seed, 0]
-        return exact.trustworthy(norms[:-1], norms[1:], self.flat, self.lossy_parts, self.range)
+        if self.remade[seed] or not self._one_exponent(seed):
+            return False
+        if not all(self._precise(j)[:, seed].all() for j in self.lossy):
+            return False
+        return exact.trustworthy(norms[:-1], norms[1:], self.flat, self.range)

@@ -18,44 +18,67 @@ from gradflow.nn.scaled import Range, Scaled, power_of_two, shared_exponent
 
 Array = NDArray[Any]
 
-LOSSY = 1e-6  # ||delta_x||^2 / ||delta_y||^2 below which a lossy part has lost digits
+NEAR = 2**5  # exponents of a stream and a branch that differ by less can be made one in any dtype
 
 
 class Place(NamedTuple):
-    """A layer of one network: its parts, its tensor, its input as it is held, and where the rest is held."""
+    """A layer of one network: its parts, their tensors, its input as it is held, where the rest is held."""
 
     layer: int
     seed: int
     parts: Sequence[Part]
-    p: Array
+    tensors: Sequence[Array]  # of each part, its own; where it has none, the layer's
     x: Array
     values: Sequence[Array]  # behind each part
-    delta: Array  # behind the first
+    deltas: Sequence[Array]
+    stored: Sequence[int]  # the parts behind which the delta is asked for later
 
 
-def forward(place: Place, memory: Memory) -> None:
-    """The values of a homogeneous layer, its output scaled to its largest entry."""
-    layer, seed, x = place.layer, place.seed, place.x
-    for part, held in zip(place.parts, place.values, strict=True):
-        held[...] = x = part.value(place.p, x)
-    sum_values(place, memory)
-    memory.carry(slice(layer, layer + 1), seed, int(memory.exponent[layer, seed]))
-    scale_output(place, memory)
+def through(place: Place, stream: Array | None) -> tuple[list[Array], Array | None]:
+    """What enters each part and what leaves the last; the stream for the layer above."""
+    xs, above = [place.x], None
+    for part, p in zip(place.parts, place.tensors, strict=True):
+        y = part.value(p, xs[-1])
+        if part.joins and stream is not None:
+            y = y + stream
+        if part.forks:
+            above = y
+        xs.append(y)
+    return xs, above
+
+
+def forward(places: Sequence[Place], stream: Array | None, memory: Memory) -> None:
+    """The values of layers that follow each other; of homogeneous ones, scaled to their outputs' largest."""
+    fork = memory.model.fork
+    for place in places:
+        xs, stream = through(place, stream)
+        for held, y in zip(place.values, xs[1:], strict=True):
+            held[...] = y
+        sum_values(place, memory)
+        if memory.model.homogeneous:
+            memory.carry(
+                slice(place.layer, place.layer + 1), place.seed, int(memory.exponent[place.layer, place.seed])
+            )
+            scale_output(place, memory)
+        if fork is not None:
+            stream = place.values[fork]
 
 
 def sum_values(place: Place, memory: Memory) -> None:
     """The sums of the record, in float64."""
-    memory.tally.sum_values(place.layer, place.seed, place.values[0], place.values[-1])
+    memory.tally.sum_values(place.layer, place.seed, place.values[memory.model.stream], place.values[-1])
 
 
 def scale_output(place: Place, memory: Memory) -> None:
-    """Store a layer's output as a 2^-k with its largest entry near 1."""
+    """Store a layer's output as a 2^-k with its largest entry near 1, and so the stream that goes past it."""
     a, layer, seed = place.values[-1], place.layer, place.seed
-    largest = float(np.abs(a).max())
+    held = [a] if memory.model.fork is None else [a, place.values[memory.model.fork]]
+    largest = max(float(np.abs(v).max()) for v in held)
     if not np.isfinite(largest):
         return
     k = int(np.frexp(largest)[1])
-    np.ldexp(a, -k, out=a)
+    for v in held:
+        np.ldexp(v, -k, out=v)
     exponent = int(memory.exponent[layer + 1, seed]) + k if largest else 0
     memory.carry(slice(layer, layer + 1), seed, exponent)
 
@@ -70,49 +93,84 @@ def start(memory: Memory) -> None:
 
 def carry(exponent: Array, memory: Memory) -> None:
     """The output's delta carries this exponent."""
-    memory.tally.out_exponent[...] = memory.entry_exponent[...] = memory.delta_exponent[-1] = exponent
+    memory.tally.out_exponent[...] = memory.entry_exponent[...] = exponent
     memory.tally.scaled = True
 
 
-def backward(places: Sequence[Place], delta: Scaled, memory: Memory) -> None:
-    """The deltas behind every part of layers that follow each other, from that behind the last one."""
+def backward(
+    places: Sequence[Place], delta: Scaled, stream: Array | None, skip: Scaled | None, memory: Memory
+) -> None:
+    """The deltas behind every part of layers that follow each other, from that behind the last one.
+
+    `stream` is what the first of them joins, `skip` the delta that comes down beside the last.
+    """
     memory.tally.scaled = True
-    for place in reversed(places):
-        xs = [place.x]
-        for part in place.parts[:-1]:
-            xs.append(part.value(place.p, xs[-1]))
+    entering = _entering(places, stream, memory)
+    for place, xs in zip(reversed(places), reversed(entering), strict=True):
         for j in range(len(place.parts) - 1, -1, -1):
-            delta = delta.normalized()
+            delta = delta.unified() if memory.model.mixes else delta.normalized()
             memory.tally.keep(memory.model.boundary(place.layer, j), place.seed, delta)
-            if j == 0:
-                place.delta[...] = delta.v
-                memory.delta_exponent[place.layer, place.seed] = delta.exponent
+            if j in place.stored:
+                place.deltas[j][...] = delta.v
+            part, joined = place.parts[j], delta
             if place is not places[0] or j:
-                delta = place.parts[j].back(place.p, xs[j], delta)
+                delta = part.back(place.tensors[j], xs[j], delta)
+            if part.forks and skip is not None:
+                delta = delta.plus(skip)
+            if part.joins:
+                skip = joined
 
 
-def trustworthy(lower: Array, upper: Array, flat: Array, lossy: Array, bounds: Range) -> bool:
-    """Whether squared norms below parts, (parts, B), are in range or 0 for a reason, with all their digits.
+def _entering(places: Sequence[Place], stream: Array | None, memory: Memory) -> list[list[Array]]:
+    """What enters each part of each place, made again from the layers' outputs."""
+    entering = []
+    for place in places:
+        xs, above = through(place, stream)
+        entering.append(xs)
+        low, high = memory.exponent[place.layer : place.layer + 2, place.seed]
+        stream = above if above is None or low == high else np.ldexp(above, low - high)
+    return entering
 
-    `upper` are those above the parts; of which `flat` and `lossy`, (parts, 1), say what they are.
+
+def trustworthy(lower: Array, upper: Array, flat: Array, bounds: Range) -> bool:
+    """Whether squared norms below parts, (parts, B), are in range or 0 for a reason.
+
+    `upper` are those above the parts, of which `flat`, (parts, 1), says whether they may leave nothing.
     """
     held = (lower > bounds.tiny) & (lower < bounds.huge)
     meant = (lower == 0) & ((upper == 0) | flat & (upper > bounds.tiny))
-    return bool((held | meant).all()) and not bool((lossy & (lower < LOSSY * upper)).any())
+    return bool((held | meant).all())
 
 
-def enter(delta: Array, squares: Array, exponent: Array, memory: Memory) -> None:
-    """Bring the delta (S, n, B) that goes below a chunk near 1, for each network whose norms have drifted.
+def enter(
+    delta: Array, skip: Array | None, squares: Array, exponents: tuple[Array, Array], memory: Memory
+) -> None:
+    """Bring what goes below a chunk near 1, for each network whose norms have drifted.
 
-    `squares` (S, 1, B) are the last squared norms of the chunk, `exponent` what its deltas carry.
+    That is the delta (S, n, B) of the branch and, where there is one, that which goes past it, `skip`, with
+    their exponents (S, 1, B); `squares` (S, 1, B) are the squared norms of the latter, or of the first.
     """
     if memory.tally.scaled:
-        memory.entry_exponent[...] = exponent
+        memory.entry_exponent[...] = memory.skip_exponent[...] = exponents[0]
+        if skip is not None:
+            _share_exponent(delta, exponents, memory)
     if memory.range.central(squares):
         return
     for seed in range(memory.shape.seeds):
         if not memory.range.central(squares[seed]):
-            k = shared_exponent(np.sqrt(squares[seed]))
-            np.multiply(delta[seed], power_of_two(-k, delta.dtype), out=delta[seed])
+            k = shared_exponent(np.sqrt(squares[seed]), memory.model.mixes)
+            power = power_of_two(-k, delta.dtype)
+            for v in (delta,) if skip is None else (delta, skip):
+                np.multiply(v[seed], power, out=v[seed])
             memory.entry_exponent[seed] += k
+            memory.skip_exponent[seed] += k
             memory.tally.scaled = True
+
+
+def _share_exponent(delta: Array, exponents: tuple[Array, Array], memory: Memory) -> None:
+    """Give the branch's delta the exponents of the other, where they are near enough."""
+    branch, skip = exponents
+    shift = np.where(np.abs(branch - skip) < NEAR, branch - skip, 0)
+    np.multiply(delta, power_of_two(shift, delta.dtype), out=delta)
+    memory.entry_exponent[...] = branch - shift
+    memory.skip_exponent[...] = skip

@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 
 from gradflow.errors import InputError, Problem
 from gradflow.nn.activations import Activation
-from gradflow.nn.complex_step import Directions, Reference, norm, ratio
+from gradflow.nn.complex_step import Directions, Key, Reference, norm, ratio
 from gradflow.nn.memory import Memory
 from gradflow.nn.model import Model
 from gradflow.nn.network import Network
 from gradflow.nn.optimizers import Optimizer, Scale
-from gradflow.nn.parts.dense import bias, weights
 from gradflow.streams import Purpose, stream
 
 Array = NDArray[Any]
 
 BOUND, SLOPE_BOUND = 1e-12, 1e-8  # of a gradient's norm; of the steepest slope, by central differences
+MIXED_BOUND = 1e-10  # where all samples of a batch share in a rounding error of one: units that hardly vary
 ENTRIES = 500  # networks of up to so many parameters are checked entry by entry
 FLOPS = 1e10  # of all reference passes, which decides how many there are
 CALL = 30_000  # flops that a layer's calls take the time of
@@ -78,7 +78,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class _Gradient(Optimizer):
+class _Keep(Optimizer):
     """No descent: keeps the batch's sum before its power of two, and the gradient as an update gets it."""
 
     name = "gradient"
@@ -100,9 +100,9 @@ def check(model: Model, x: Array, y: Array, seed: int = 0) -> Check:
     """
     model = replace(model, shape=replace(model.shape, batch=len(x), seeds=1))
     memory = Memory(model, np.float64)
-    network = Network(memory, _Gradient(1.0))
+    network = Network(memory, _Keep(1.0))
     model.draw(network.parameters, range(seed, seed + 1))
-    drawn = [p[0].copy() for p in network.parameters]
+    drawn = _drawn(network)
     memory.x[0, :, :-1], memory.y[0] = x, y
     with np.errstate(all="ignore"):
         network.forward(record=True)
@@ -117,9 +117,10 @@ def check(model: Model, x: Array, y: Array, seed: int = 0) -> Check:
         slope_error=slope_error(model.activation) if model.activation.borrowed_step else None,
         layers=tensors,
         reference_passes=reference.passes,
-        parameters=model.shape.parameters,
+        parameters=model.parameters,
         forward_seconds=forward,
         backward_seconds=backward,
+        bound=MIXED_BOUND if model.mixes else BOUND,
     )
 
 
@@ -132,52 +133,70 @@ def slope_error(activation: Activation) -> float:
 
 
 @dataclass(frozen=True)
-class _Tensors:
-    """A layer's gradient of the mean loss: its rows times 2^exponent, `exponents` being W's and b's."""
+class _Gradient:
+    """Of one tensor, for the mean loss: its rows times 2^exponent, of the rows of each of `kinds`."""
 
     rows: Array
-    exponents: tuple[int, int]
+    kinds: tuple[tuple[str, slice], ...]
+    exponents: tuple[int, ...]
 
-    def scaled(self, rows: slice, which: int, unit: int) -> Array:
-        """The rows of W or b in units of 2^unit."""
-        part: Array = np.ldexp(self.rows[rows], self.exponents[which] - unit)
+    def scaled(self, which: int, unit: int) -> Array:
+        """The rows of one kind in units of 2^unit."""
+        part: Array = np.ldexp(self.rows[self.kinds[which][1]], self.exponents[which] - unit)
         return part
 
 
-def _gradients(network: Network) -> list[_Tensors]:
+def _drawn(network: Network) -> list[list[Array]]:
+    """Of each layer, the tensors of its parts: a part's own or, where it has none, the layer's."""
+    parts, p = network.model.layers, network.parameters
+    drawn = [[own[0].copy()] * len(of) for own, of in zip(p, parts, strict=True)]
+    for owner, tensors in zip(p.owners, p.own, strict=True):
+        for layer, tensor in zip(owner.layers, tensors, strict=True):
+            drawn[layer][owner.part] = tensor[0].copy()
+    return drawn
+
+
+def _gradients(network: Network) -> dict[Key, _Gradient]:
     """As an update gets them, or, where those have left float64, with their exponents."""
-    summed, used = network.state
-    exponents = np.concatenate([run.exponent[:, :, 0] for run in network.all_runs], axis=1)
-    exponents *= network.memory.scaled
-    return [
-        _Tensors(update[0], (0, 0))
-        if _holds(update[0])
-        else _Tensors(total[0] / network.shape.batch, (int(weights), int(bias)))
-        for total, update, (weights, bias) in zip(summed, used, exponents.T, strict=True)
-    ]
+    found = {}
+    for run in network.all_runs:
+        exponents = run.exponent.reshape(-1, *run.p.shape[:2])[:, :, 0] * network.memory.scaled
+        for i, layer in enumerate(range(run.layers.start, run.layers.stop)):
+            total, used = (state[i, 0] for state in run.state)
+            held = all(_holds(used[rows]) for _, rows in run.kinds)
+            own = [int(e) for e in np.broadcast_to(exponents[:, i], len(run.kinds))]
+            found[layer, run.place] = _Gradient(
+                used if held else total / network.shape.batch,
+                run.kinds,
+                (0,) * len(own) if held else tuple(own),
+            )
+    return dict(sorted(found.items()))
 
 
 def _holds(gradient: Array) -> bool:
-    """Whether W's and b's part, each, have their digits in float64."""
-    largest = [float(np.abs(part).max()) for part in (weights(gradient), bias(gradient))]
-    return all(HELD < each < inf for each in largest)
+    """Whether it has its digits in float64."""
+    return HELD < float(np.abs(gradient).max()) < inf
 
 
-def _check_tensors(reference: Reference, gradients: list[_Tensors], seed: int) -> Iterator[TensorCheck]:
+def _check_tensors(reference: Reference, gradients: dict[Key, _Gradient], seed: int) -> Iterator[TensorCheck]:
     """Each tensor on its own; in networks too large for that, runs of layers share their directions."""
-    total = sum(p.size for p in reference.parameters)
-    passes = max(8, int(FLOPS / (4 * total * reference.y.shape[1] + CALL * len(gradients))))
-    together = -(-2 * len(gradients) // passes)
-    count = min(PASSES, max(1, passes // (2 * len(gradients))))
-    for first in range(0, len(gradients), together):
-        run = range(first, min(first + together, len(gradients)))
-        for which, (kind, rows) in enumerate((("W", slice(None, -1)), ("b", slice(-1, None)))):
-            unit = max(gradients[layer].exponents[which] for layer in run)
-            g = {layer: gradients[layer].scaled(rows, which, unit) for layer in run}
-            directions = _entries(g) if total <= ENTRIES else _random(g, count, seed)
-            error = _relative_error(reference, g, rows, unit, directions, 1 if total <= ENTRIES else count)
-            for layer in run:
-                yield TensorCheck(layer + 1, kind, error)
+    total = sum(g.rows.size for g in gradients.values())
+    tensors = sum(len(g.kinds) for g in gradients.values())
+    passes = max(8, int(FLOPS / (4 * total * reference.y.shape[1] + CALL * tensors // 2)))
+    together = -(-tensors // passes)
+    count = min(PASSES, max(1, passes // tensors))
+    for part in sorted({part for _, part in gradients}):
+        keys = [key for key in gradients if key[1] == part]
+        for run in (keys[first : first + together] for first in range(0, len(keys), together)):
+            for which, (kind, rows) in enumerate(gradients[run[0]].kinds):
+                unit = max(gradients[key].exponents[which] for key in run)
+                g = {key: gradients[key].scaled(which, unit) for key in run}
+                directions = _entries(g) if total <= ENTRIES else _random(g, count, seed)
+                error = _relative_error(
+                    reference, g, rows, unit, directions, 1 if total <= ENTRIES else count
+                )
+                for layer, _ in run:
+                    yield TensorCheck(layer + 1, kind, error)
 
 
 def _relative_error(
@@ -195,13 +214,13 @@ def _relative_error(
     """
     errors, limits = [], []
     for direction in directions:
-        padded = {layer: np.zeros_like(reference.parameters[layer]) for layer in g}
-        for layer, v in direction.items():
-            padded[layer][rows] = v
-        along = sum(float(np.vdot(g[layer], v)) for layer, v in direction.items())
+        padded = {(layer, part): np.zeros_like(reference.tensors[layer][part]) for layer, part in g}
+        for key, v in direction.items():
+            padded[key][rows] = v
+        along = sum(float(np.vdot(g[key], v)) for key, v in direction.items())
         derivative, limit = reference.derivative(padded, unit)
         errors.append(derivative - along)
-        limits.append(limit)
+        limits.append(max(limit, reference.size(padded, unit)))
     error, limit, own = hypot(*errors), hypot(*limits), hypot(*(norm(part) for part in g.values()))
     if not isfinite(error) or not isfinite(limit):
         message = "the gradients leave float64, so that there is nothing to compare with: check fewer layers"
@@ -211,18 +230,18 @@ def _relative_error(
 
 def _entries(g: Directions) -> Iterator[Directions]:
     """One direction an entry: the summed squares are those of the whole difference."""
-    for layer, part in g.items():
+    for key, part in g.items():
         for place in np.ndindex(part.shape):
             v = np.zeros_like(part)
             v[place] = 1
-            yield {layer: v}
+            yield {key: v}
 
 
 def _random(g: Directions, count: int, seed: int) -> Iterator[Directions]:
     """Gaussian directions v: E (d . v)^2 = |d|^2 for any difference d."""
-    rng = stream(seed, Purpose.DIRECTIONS, min(g))
+    rng = stream(seed, Purpose.DIRECTIONS, min(g)[0])
     for _ in range(count):
-        yield {layer: rng.standard_normal(part.shape) for layer, part in g.items()}
+        yield {key: rng.standard_normal(part.shape) for key, part in g.items()}
 
 
 def _seconds(network: Network) -> tuple[float, float]:

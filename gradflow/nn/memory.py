@@ -1,27 +1,32 @@
 """Every array that a training step touches, allocated once, from what the parts of a model keep.
 
-Per layer and contiguous, so that a layer is one matrix and a chunk of layers is one stacked array:
+Per layer and contiguous, so that a layer is one matrix and a chunk of layers is one stacked array. Layers
+that follow each other with one width are a group; of each group, with n layers in a chunk:
 
     A  (L, S, W + 1, B)   outputs of layers; the last row is 1, or 2^-e where a layer carries the exponent e
-    D  (L | n, S, W, B)   deltas at z, over slopes: all layers' if a part settles these on the way forward
-    Z  (n, S, W, B)       scratch of one chunk of n layers: z going forward, u = W delta going back; more such
-                          arrays stand behind further parts of a layer
-    K  (n, S, W, B)       more of it: what a part keeps for its slope going forward, squares going back
+    V  (L | n, S, W, B)   the value behind each part but the last: all layers' if the way back reads it
+    D  (L | n, S, W, B)   the delta behind each part, over slopes: all layers' if a part settles these on the
+                          way forward; that which enters a layer stands where a V of a chunk has served
+    R  (L, S, ...)        what else a part keeps for its way back
     G  (n | L, S, W+1, W) gradients of one chunk, a run of layers each; of all layers when clipped together
+
+Scratch of one chunk is shared by the groups.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.nn.elementwise import Work
 from gradflow.nn.model import Model
 from gradflow.nn.parameters import Shape, aligned
+from gradflow.nn.parts.base import Part
 from gradflow.nn.parts.dense import tensor_shape
+from gradflow.nn.parts.norms import MOMENTUM
 from gradflow.nn.scaled import RANGES, power_of_two
 from gradflow.nn.tally import Tally
 
@@ -29,53 +34,117 @@ Array = NDArray[Any]
 Layout = dict[str, tuple[tuple[int, ...], Any]]  # the shape and dtype of every array
 
 CHUNK_BYTES = 3 << 18  # what a chunk of layers may take of a second-level cache and a bit of the third
-UNTOUCHED = {"exponents", "delta_exponent"}  # zeros, whose pages take no memory while nothing is scaled
+UNTOUCHED = {"exponents"}  # zeros, whose pages take no memory while nothing is scaled
 CHUNK_LAYERS = 16  # a norm may change by 10^15 within a chunk before float32 squares give out
 
 
-def chunk_layers(shape: Shape, dtype: Any) -> int:
-    """How many layers are worked on at once: as many of one network as stay in a core's cache.
+def chunk_layers(layers: range, shape: Shape, dtype: Any) -> int:
+    """How many layers of a group are worked on at once: as many of one network as stay in a core's cache.
 
     It does not depend on the seeds: where norms leave the range, a chunk is the unit that is done again.
     """
-    layer = shape.width * (2 * shape.batch + shape.width) * np.dtype(dtype).itemsize
-    return int(max(1, min(shape.depth, CHUNK_LAYERS, CHUNK_BYTES // layer)))
+    width = shape.units(layers.start)
+    layer = width * (2 * shape.batch + width) * np.dtype(dtype).itemsize
+    return int(max(1, min(layers.stop - layers.start, CHUNK_LAYERS, CHUNK_BYTES // layer)))
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the values and deltas of a layer's parts stand: part j's in array `values[j]` and `deltas[j]`.
+
+    An array is named after the first part whose it is; those in `kept` are of all layers.
+    """
+
+    values: tuple[str, ...]
+    deltas: tuple[str, ...]
+    kept: frozenset[str]
+
+    @classmethod
+    def of(cls, parts: tuple[Part, ...]) -> Places:
+        """The fewest arrays: parts share one where they may, and what enters a layer has another's."""
+        last, values, deltas = len(parts) - 1, ["value.0"], [f"delta.{len(parts) - 1}"]
+        for j in range(1, last):
+            values.append(values[-1] if parts[j].in_place else f"value.{j}")
+        values.append("a")
+        for j in range(last, 0, -1):
+            deltas.insert(0, deltas[0] if parts[j].passes else f"delta.{j - 1}")
+        kept = {values[j] for j in range(last) if parts[j].keeps or parts[j + 1].reads}
+        spare = next((name for name in values if name not in {*kept, "a"}), None)
+        deltas = [spare if spare and name == f"delta.{last}" else name for name in deltas]
+        kept |= {deltas[j - 1] for j in range(1, last + 1) if parts[j].early}
+        return cls(tuple(values), tuple(deltas), frozenset(kept))
+
+    @property
+    def arrays(self) -> list[str]:
+        """Of each group, beside its outputs."""
+        return [name for name in dict.fromkeys([*self.values, *self.deltas]) if name != "a"]
 
 
 def layout(model: Model, dtype: Any, keep_gradients: bool = False) -> Layout:
-    """The arrays of a pass over a model, and of the record's look at it."""
-    shape, n = model.shape, chunk_layers(model.shape, dtype)
-    layers, s, w, b = shape.depth, shape.seeds, shape.width, shape.batch
-    early = any(part.early for part in model.parts)
+    """The arrays of a pass over a model, and of the record's look at it; scratch is flat."""
+    shape = model.shape
+    s, b, widest = shape.seeds, shape.batch, shape.widest
     shapes: dict[str, tuple[int, ...]] = {
         "x": (s, b, shape.features + 1),
         "y": (s, b, shape.outputs),
-        "a": (layers, s, w + 1, b),
-        "d": (layers if early else n, s, w, b),
-        **{name: (layers if keeps else n, s, w, b) for name, keeps in _between(model).items()},
-        "kept": (n, s, w, b),
-        "zeros": (s, w, b) if model.activation.compares else (s, 1, 1),
+        "zeros": (s * widest * b if model.activation.compares else s,),
+        **_beside(model, dtype),
         "out": (s, shape.outputs, b),
         "delta_out": (s, shape.outputs, b),
-        "ones": (max(w * b, shape.outputs),),
+        "ones": (max(widest * b, shape.outputs),),
         "norms": (model.boundaries, s, 1, b),
         "logs": (model.boundaries, s, 1, b),
     }
+    sizes = []
+    for number, layers in enumerate(shape.groups):
+        sizes.append(chunk_layers(layers, shape, dtype))
+        shapes |= _of_group(model, number, layers)
+    cells = (
+        s * b * max((n * shape.units(g.start) for n, g in zip(sizes, shape.groups, strict=True)), default=0)
+    )
+    shapes |= dict.fromkeys(_scratch(model), (cells,))
     for number, run in enumerate(shape.runs):
         count, size = run.stop - run.start, tensor_shape(*shape.fan(run.start))
+        n = next((n for n, g in zip(sizes, shape.groups, strict=True) if run.start in g), 1)
         shapes[gradient(number)] = count if keep_gradients else min(count, n), s, *size
-    exponents = {"exponents": (model.boundaries, s, 1, b), "delta_exponent": (layers + 1, s, 1, b)}
     return {
         **{name: (size, dtype) for name, size in shapes.items()},
-        **{name: (size, np.int64) for name, size in exponents.items()},
-        "marks": ((n, s, w, b), np.bool_),
+        "exponents": ((model.boundaries, s, 1, b), np.int64),
+        "marks": ((cells,), np.bool_),
     }
 
 
-def _between(model: Model) -> dict[str, bool]:
-    """Values behind parts but the last, deltas behind all but two; whether all layers keep theirs."""
-    inner = {f"value.{j}": part.keeps for j, part in enumerate(model.parts[:-1])}
-    return inner | {f"delta.{j}": False for j in range(2, len(model.parts))}
+def _of_group(model: Model, number: int, layers: range) -> dict[str, tuple[int, ...]]:
+    """The arrays of a group that are not scratch."""
+    shape, count = model.shape, layers.stop - layers.start
+    w, places = shape.units(layers.start), Places.of(model.parts)
+    kept = {f"{name}/{number}": (count, shape.seeds, w, shape.batch) for name in sorted(places.kept)}
+    rests = {
+        f"rest.{j}/{number}": (count, shape.seeds, *size)
+        for j, part in enumerate(model.kinds(layers.start))
+        if (size := part.rest(w, shape.batch))
+    }
+    return {f"a/{number}": (count, shape.seeds, w + 1, shape.batch), **kept, **rests}
+
+
+def _scratch(model: Model) -> list[str]:
+    """The arrays of one chunk."""
+    places = Places.of(model.parts)
+    return ["kept", *(name for name in places.arrays if name not in places.kept)]
+
+
+def _beside(model: Model, dtype: Any) -> dict[str, tuple[int, ...]]:
+    """What skips need, the stream that enters each chunk and the delta beside it, and scratch for norms."""
+    shape, found = model.shape, {}
+    layer = shape.seeds, shape.widest, shape.batch
+    if model.fork is not None:
+        found = {
+            "streams": (-(-shape.depth // chunk_layers(shape.groups[0], shape, dtype)), *layer),
+            "skip": layer,
+        }
+    if any(part.rest(1, 1) for part in model.parts):
+        found["spare"] = (prod(layer),)
+    return found
 
 
 def gradient(run: int) -> str:
@@ -88,31 +157,67 @@ def layout_bytes(arrays: Layout) -> int:
     return sum(prod(shape) * np.dtype(dtype).itemsize for shape, dtype in arrays.values())
 
 
+class Group:
+    """The arrays of layers of one width; `chunk` of them are worked on at once."""
+
+    def __init__(self, number: int, layers: range, memory: Memory) -> None:
+        self.layers, self.width, self.places = layers, memory.shape.units(layers.start), memory.places
+        self.chunk = chunk_layers(layers, memory.shape, memory.dtype)
+        shape, arrays = memory.shape, memory.arrays
+        layer = shape.seeds, self.width, shape.batch
+        size = self.chunk, *layer
+        self.a = arrays[f"a/{number}"]
+        self.arrays = {
+            name: arrays[f"{name}/{number}"]
+            if name in self.places.kept
+            else arrays[name][: prod(size)].reshape(size)
+            for name in self.places.arrays
+        }
+        scratch, zeros = (
+            (arrays[name][: prod(size)].reshape(size) for name in ("kept", "marks")),
+            arrays["zeros"],
+        )
+        self.kept, self.marks = scratch
+        compares = memory.model.activation.compares
+        self.zeros = zeros[: prod(layer)].reshape(layer) if compares else zeros.reshape(-1, 1, 1)
+        self.spare = arrays["spare"][: prod(layer)].reshape(layer) if "spare" in arrays else None
+        self.rests = [arrays.get(f"rest.{j}/{number}") for j in range(len(self.places.values))]
+
+    def of(self, name: str, layers: slice) -> Array:
+        """An array's part for a chunk of layers, which are counted from the group's first."""
+        if name == "a":
+            return self.a[layers, :, : self.width]
+        return self.arrays[name][layers if name in self.places.kept else slice(layers.stop - layers.start)]
+
+
 class Memory:
     """The working memory of one pass; networks that are trained in turn share it."""
 
     def __init__(self, model: Model, dtype: Any, keep_gradients: bool = False) -> None:
         self.model, self.shape, self.dtype = model, model.shape, np.dtype(dtype)
-        self.range, self.chunk = RANGES[self.dtype], chunk_layers(self.shape, dtype)
+        self.range, self.places = RANGES[self.dtype], Places.of(model.parts)
         self.keeps_gradients = keep_gradients
         self.arrays = {
             name: np.zeros(shape, kind) if name in UNTOUCHED else aligned(shape, kind)
             for name, (shape, kind) in layout(model, self.dtype, keep_gradients).items()
         }
-        self.x, self.y, self.a, self.d = (self.arrays[name] for name in "xyad")
-        between, inner = [self.arrays[name] for name in _between(model)], len(model.parts) - 1
-        self.values, self.deltas = between[:inner], [between[0], *between[inner:]]  # of a chunk, see above
+        self.groups = [Group(number, layers, self) for number, layers in enumerate(self.shape.groups)]
+        self.a = [a for group in self.groups for a in group.a]  # of each layer (S, W + 1, B)
+        self.x, self.y = (self.arrays[name] for name in "xy")
         self.out, self.delta_out, self.ones = (self.arrays[name] for name in ("out", "delta_out", "ones"))
-        self.work = Work(self.arrays["kept"], self.arrays["zeros"])
-        self.x[:, :, -1] = self.a[:, :, -1] = 1
+        self.x[:, :, -1] = 1
+        self._set_rows()
         self.ones.fill(1)
-        self.work.zeros.fill(0)
-        self.delta_exponent = self.arrays["delta_exponent"]  # of the deltas that each layer's gradient is of
-        self.entry_exponent = np.zeros_like(self.delta_exponent[0])  # of the delta that enters a chunk
+        self.arrays["zeros"].fill(0)
+        self.tally = Tally(self.shape, self.arrays["norms"], self.arrays["exponents"])
+        # of the deltas that each layer's gradient is of; then of that which enters a chunk
+        self.delta_exponent = self.tally.exponents[:: len(model.parts)]
+        self.entry_exponent = np.zeros_like(self.delta_exponent[0])
+        self.skip_exponent = np.zeros_like(self.entry_exponent)  # of that which goes past its last branch
         self.exponent = np.zeros(self.delta_exponent.shape[:2], np.int64)  # of each layer's input
+        self.momentum = np.array(MOMENTUM)  # of statistics that parts keep from pass to pass
         self.forward_scaled = False
         self.largest = float(np.finfo(self.dtype).max) / 4  # row of ones: its bias is 0, but 0 * inf is nan
-        self.tally = Tally(self.shape, self.arrays["norms"], self.arrays["exponents"])
 
     @property
     def scaled(self) -> bool:
@@ -124,8 +229,8 @@ class Memory:
         scaled = self.scaled
         self.tally.forget(scaled)
         if scaled:
-            self.a[:, :, -1] = 1
-            for exponents in (self.exponent, self.delta_exponent, self.entry_exponent):
+            self._set_rows()
+            for exponents in (self.exponent, self.entry_exponent, self.skip_exponent):
                 exponents.fill(0)
             self.forward_scaled = False
 
@@ -133,4 +238,10 @@ class Memory:
         """The output of `layers` is a 2^-exponent, and so is its row of ones, which the bias meets."""
         self.exponent[1:][layers, seed] = exponent
         self.forward_scaled = True
-        self.a[layers, seed, -1] = min(float(power_of_two(-exponent, np.float64)), self.largest)
+        one = min(float(power_of_two(-exponent, np.float64)), self.largest)
+        for a in self.a[layers]:
+            a[seed, -1] = one
+
+    def _set_rows(self) -> None:
+        for group in self.groups:
+            group.a[:, :, -1] = 1

@@ -2,36 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.nn import exact
-from gradflow.nn.chunk import Chunk
+from gradflow.nn.chunk import Chunk, Held
 from gradflow.nn.memory import Memory, gradient
 from gradflow.nn.optimizers import Optimizer
-from gradflow.nn.parameters import Parameters
+from gradflow.nn.parameters import Parameters, aligned
 from gradflow.nn.parts.base import Call, Span
 from gradflow.nn.parts.dense import Dense
-from gradflow.nn.updates import Run, Tensors, update_clipped
+from gradflow.nn.updates import LayerRun, OwnRun, Tensors, update_clipped
 
 Array = NDArray[Any]
 
 
 class Forward:
-    """The pass forward of S networks, over as many samples as `memory` is made for."""
+    """The pass forward of S networks, over as many samples as `memory` is made for.
 
-    def __init__(self, p: Parameters, memory: Memory) -> None:
+    `statistics` are of each part, (L, S, 2, n), or None; in evaluation, `frozen`, they are used, not changed.
+    """
+
+    def __init__(
+        self, p: Parameters, memory: Memory, statistics: Sequence[Array | None] = (), frozen: bool = False
+    ) -> None:
         self.memory, shape = memory, memory.shape
-        layers = list(p)
-        edges = [*range(0, shape.depth, memory.chunk), shape.depth]
-        self.chunks = [Chunk(lo, layers[lo:hi], memory) for lo, hi in pairwise(edges)]
+        layers, parts = list(p), range(len(memory.model.parts))
+        self.chunks: list[Chunk] = []
+        for group in memory.groups:
+            for lo in range(group.layers.start, group.layers.stop, group.chunk):
+                own = range(lo, min(lo + group.chunk, group.layers.stop))
+                kept = [
+                    each if each is None else each[own.start : own.stop, :, :, : group.width]
+                    for each in statistics
+                ]
+                held = Held(layers[own.start : own.stop], [p.own_of(j, own) for j in parts], kept)
+                below = self.chunks[-1] if self.chunks else None
+                self.chunks.append(Chunk(own, group, held, memory, below, frozen))
         self.targets = memory.y.swapaxes(1, 2)
-        self.outputs = memory.out if shape.readout else memory.a[-1, :, :-1]
+        self.outputs = memory.out if shape.readout else memory.a[-1][:, :-1]
         self.readout: list[Call] = []  # of the pass forward
         self.start: list[Call] = [(np.copyto, (self.chunks[-1].top, memory.delta_out))]  # of the pass back
         if shape.readout:
@@ -62,67 +75,131 @@ class Network:
     """S networks with their optimizer state; `memory` may be shared with networks that are trained in turn.
 
     A step is `forward(record)`, then `backward`, on the minibatch that stands in `memory.x` and `memory.y`.
+    Update t is made with `share(t)` of the optimizer's lr; that of the last one is kept in `rule`.
     """
 
-    def __init__(self, memory: Memory, optimizer: Optimizer, clip_norm: float | None = None) -> None:
+    def __init__(
+        self,
+        memory: Memory,
+        optimizer: Optimizer,
+        clip_norm: float | None = None,
+        share: Callable[[int], float] = lambda t: 1.0,
+    ) -> None:
         self.model, self.shape, self.memory = memory.model, memory.shape, memory
         self.optimizer, self.clip_norm, self.updates = optimizer, clip_norm, 0
+        self.share, self.rule = share, optimizer
         self.log_share = np.zeros(self.shape.seeds)  # ln of the share of the gradient in the last update
-        self.parameters = Parameters(self.shape, memory.dtype)
-        self.state = tuple(Parameters(self.shape, memory.dtype) for _ in range(optimizer.slots))
+        own = self.model.own
+        self.parameters = Parameters(self.shape, memory.dtype, own)
+        self.state = tuple(Parameters(self.shape, memory.dtype, own) for _ in range(optimizer.slots))
+        self.statistics = self._statistics()
+        self.forget_statistics()
         self.forward = self.through(memory)
         self.chunks = self.forward.chunks
         depth = self.shape.depth
-        self.runs = [
-            list(self._runs(range(chunk.lo, chunk.hi), chunk.span.deltas[0])) for chunk in self.chunks
-        ]
-        self.readout = list(self._runs(range(depth, depth + 1), memory.delta_out[None]))
+        self.runs = [list(self._runs(c.lo, c.hi, c.span.deltas[0])) for c in self.chunks]
+        self.own_runs = [list(self._own_runs(chunk)) for chunk in self.chunks]
+        self.readout = list(self._runs(depth, depth + 1, memory.delta_out[None]))
         self.row = memory.ones[: self.shape.outputs].reshape(1, -1)
 
-    def through(self, memory: Memory) -> Forward:
+    def through(self, memory: Memory, frozen: bool = False) -> Forward:
         """The pass forward of these networks through another memory, or through their own."""
-        return Forward(self.parameters, memory)
+        return Forward(self.parameters, memory, self.statistics, frozen)
+
+    def _statistics(self) -> list[Array | None]:
+        """Of each part that mixes: mean and variance of every unit, (L, S, 2, n), for evaluation."""
+        shape, found = self.shape, list[Array | None]()
+        for part in self.model.parts:
+            kept = (
+                aligned((shape.depth, shape.seeds, 2, shape.widest), self.memory.dtype)
+                if part.mixes
+                else None
+            )
+            found.append(kept)
+        return found
+
+    def settle_statistics(self, batches: Iterable[Array]) -> None:
+        """Those of batches x (B, features), each as heavy as any other."""
+        momentum = self.memory.momentum
+        kept = float(momentum)
+        for number, x in enumerate(batches):
+            momentum[...] = 1 / (number + 1)
+            self.memory.x[:, :, :-1] = x
+            self.forward(record=False)
+        momentum[...] = kept
+
+    def forget_statistics(self) -> None:
+        """As they are before the first batch: mean 0, variance 1."""
+        for kept in self.statistics:
+            if kept is not None:
+                kept[:, :, 0], kept[:, :, 1] = 0, 1
 
     @property
     def flat(self) -> list[Array]:
-        """The parameters and the optimizer's state as flat arrays: all that one step hands to the next."""
-        return [self.parameters.flat, *(slot.flat for slot in self.state)]
+        """Parameters, optimizer state and statistics as flat arrays: all that a step hands to the next."""
+        kept = [each.reshape(-1) for each in self.statistics if each is not None]
+        return [self.parameters.flat, *(slot.flat for slot in self.state), *kept]
 
     @property
-    def all_runs(self) -> list[Run]:
-        """From the input to the read-out."""
-        return [run for runs in [*self.runs, self.readout] for run in runs]
+    def all_runs(self) -> list[LayerRun | OwnRun]:
+        """From the input to the read-out, then those of parts with tensors of their own."""
+        own = [run for runs in self.own_runs for run in runs]
+        return [*(run for runs in self.runs for run in runs), *self.readout, *own]
 
-    def _runs(self, layers: range, delta: Array) -> Iterator[Run]:
+    def _runs(self, start: int, stop: int, delta: Array) -> Iterator[LayerRun]:
         """Those of the parameters' runs that lie within these layers, whose deltas are given."""
         memory = self.memory
         for number, run in enumerate(self.shape.runs):
-            lo, hi = max(run.start, layers.start), min(run.stop, layers.stop)
+            lo, hi = max(run.start, start), min(run.stop, stop)
             if lo < hi:
                 own = slice(lo - run.start, hi - run.start)
                 g = memory.arrays[gradient(number)]
                 g = g[own] if memory.keeps_gradients else g[: hi - lo]
                 state = tuple(slot.runs[number][own] for slot in self.state)
                 tensors = Tensors(self.parameters.runs[number][own], g, state)
-                inputs = memory.a[lo - 1 : hi - 1] if lo else memory.x.swapaxes(1, 2)[None]
-                yield Run(
-                    tensors, inputs, delta[lo - layers.start : hi - layers.start], slice(lo, hi), memory
+                yield LayerRun(
+                    tensors, self._inputs(lo, hi), delta[lo - start : hi - start], slice(lo, hi), memory
                 )
+
+    def _inputs(self, lo: int, hi: int) -> Array:
+        """What enters layers of one fan-in, (k, S, fan_in + 1, B)."""
+        memory = self.memory
+        if lo == 0:
+            return memory.x.swapaxes(1, 2)[None]
+        group = next(group for group in memory.groups if lo - 1 in group.layers)
+        return group.a[lo - 1 - group.layers.start : hi - 1 - group.layers.start]
+
+    def _own_runs(self, chunk: Chunk) -> Iterator[OwnRun]:
+        """Of the parts of a chunk's layers that have tensors of their own."""
+        for j, p in enumerate(chunk.span.own):
+            if p is not None:
+                layers = range(chunk.hi - len(p), chunk.hi)
+                states = [slot.own_of(j, layers) for slot in self.state]
+                tensors = Tensors(p, np.empty_like(p), tuple(state for state in states if state is not None))
+                values, deltas = chunk.span.values[j - 1][-len(p) :], chunk.span.deltas[j][-len(p) :]
+                yield OwnRun(chunk.parts[j], j, tensors, values, deltas, layers, self.memory)
 
     def backward(self, record: bool, update: bool = True) -> None:
         """Loss, deltas and gradients of the last `forward`'s minibatch; with `update`, one optimizer step."""
         self._loss()
-        self.updates += update
+        if update:
+            self.updates += 1
+            share, rule = self.share(self.updates), self.optimizer
+            self.rule = rule if share == 1 else replace(rule, lr=share * rule.lr)
         for function, arguments in self.forward.start:
             function(*arguments)
         self._finish(self.readout, record, update)
-        for chunk, runs in zip(reversed(self.chunks), reversed(self.runs), strict=True):
+        for number in range(len(self.chunks) - 1, -1, -1):
+            chunk, own = self.chunks[number], self.own_runs[number]
             chunk.backward(record)
+            for run in own:  # from deltas in whose place that of the chunk below will stand
+                run.gradient()
             chunk.enter_below()
-            self._finish(runs, record, update)
+            self._finish(self.runs[number], record, update)
+            self._update(own, record, update)
         if self.clip_norm is not None and update:
-            share = update_clipped(self.all_runs, self.optimizer, self.updates, self.clip_norm, record)
-            self.log_share = share
+            runs = self.all_runs
+            self.log_share = update_clipped(runs, self.rule, self.updates, self.clip_norm, record)
 
     def _loss(self) -> None:
         memory, tally, ahead = self.memory, self.memory.tally, self.forward
@@ -137,8 +214,11 @@ class Network:
             exact.start(memory)
             np.matmul(self.row, np.square(memory.delta_out), out=tally.out_norm)
 
-    def _finish(self, runs: list[Run], record: bool, update: bool) -> None:
+    def _finish(self, runs: Sequence[LayerRun], record: bool, update: bool) -> None:
         for run in runs:
             run.gradient(record)
-            if update and self.clip_norm is None:
-                run.update(self.optimizer, self.updates, self.log_share, record)
+        self._update(runs, record, update)
+
+    def _update(self, runs: Sequence[LayerRun | OwnRun], record: bool, update: bool) -> None:
+        for run in runs if update and self.clip_norm is None else ():
+            run.update(self.rule, self.updates, self.log_share, record)

@@ -7,6 +7,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Le
 
+from gradflow.nn.parts.base import Part
+from gradflow.nn.parts.norms import Affine, Normalize
+
 Place = Literal["before", "after"]
 
 
@@ -19,9 +22,21 @@ class Norm:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
     name: ClassVar[str]
+    bare: ClassVar[bool] = False  # written by its name alone
+    centred: ClassVar[bool] = True  # m is a mean, not 0
+    mixes: ClassVar[bool] = False  # over the samples of a batch, not over the units of a sample
     place: Place = "before"
     eps: Annotated[float, Ge(0), Le(1)] = 1e-5
     affine: bool = False
+
+    @property
+    def before(self) -> bool:
+        """Whether it stands before the activation."""
+        return self.place == "before"
+
+    def parts(self, units: int) -> tuple[Part, ...]:
+        """What it is made of."""
+        return Normalize(self.eps, self.centred, self.mixes, units), *[Affine(units)] * self.affine
 
 
 @dataclass(frozen=True)
@@ -36,6 +51,7 @@ class RmsNorm(Norm):
     """m = 0 and v is the mean of z^2 over a sample's units (Zhang & Sennrich 2019)."""
 
     name = "rms"
+    centred = False
 
 
 @dataclass(frozen=True)
@@ -43,6 +59,24 @@ class BatchNorm(Norm):
     """m and v are a unit's mean and variance over the B samples of a batch (Ioffe & Szegedy 2015)."""
 
     name = "batch"
+    mixes = True
 
 
-NORMS: dict[str, type[Norm]] = {cls.name: cls for cls in (LayerNorm, RmsNorm, BatchNorm)}
+@dataclass(frozen=True)
+class NoNorm:
+    """Nothing is normalized."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
+    name: ClassVar[str] = "none"
+    bare: ClassVar[bool] = True
+    mixes: ClassVar[bool] = False
+    before: ClassVar[bool] = True
+
+    def parts(self, units: int) -> tuple[Part, ...]:
+        """None."""
+        return ()
+
+
+NO_NORM = NoNorm()
+AnyNorm = Norm | NoNorm
+NORMS: dict[str, type[AnyNorm]] = {cls.name: cls for cls in (NoNorm, LayerNorm, RmsNorm, BatchNorm)}

@@ -6,13 +6,15 @@ are extreme), so that the scale folds into a rate where it can. State arrays hav
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import sqrt
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Ge, Gt, Lt
 from numpy.typing import NDArray
+
+from gradflow.formats import ADDED
 
 Array = NDArray[Any]
 Scale = float | Array  # of the gradient: 2^exponent / B, one number or one per layer and seed
@@ -46,12 +48,16 @@ class Optimizer:
 
 @dataclass(frozen=True)
 class Sgd(Optimizer):
-    """lr g; with momentum v <- m v + g, lr v, or lr (g + m v) with Nesterov's (Sutskever et al. 2013)."""
+    """lr g; with momentum v <- m v + g, lr v, or lr (g + m v) with Nesterov's (Sutskever et al. 2013).
+
+    `weight_decay` is added to g first, times the parameter, a bias too, as torch.optim.SGD does.
+    """
 
     name = "sgd"
     lr: Positive = 0.01
     momentum: Share = 0.0
     nesterov: bool = False
+    weight_decay: Decay = field(default=0.0, metadata=ADDED)
 
     @property
     def slots(self) -> int:
@@ -59,21 +65,21 @@ class Sgd(Optimizer):
 
     @property
     def proportional(self) -> bool:
-        return not self.momentum
+        return not (self.momentum or self.weight_decay)
 
     def step(self, g: Array, p: Array, state: tuple[Array, ...], t: int, scale: Scale) -> None:
-        if not self.momentum:
+        if self.proportional:
             np.multiply(g, self.lr * scale, out=g)
             return
-        (velocity,) = state
         np.multiply(g, scale, out=g)
+        if self.weight_decay:
+            np.add(g, self.weight_decay * p, out=g)
+        np.multiply(self._pushed(g, *state) if self.momentum else g, self.lr, out=g)
+
+    def _pushed(self, g: Array, velocity: Array) -> Array:
         np.multiply(velocity, self.momentum, out=velocity)
         np.add(velocity, g, out=velocity)
-        if self.nesterov:
-            np.add(g, self.momentum * velocity, out=g)
-            np.multiply(g, self.lr, out=g)
-        else:
-            np.multiply(velocity, self.lr, out=g)
+        return np.add(g, self.momentum * velocity, out=g) if self.nesterov else velocity
 
 
 @dataclass(frozen=True)

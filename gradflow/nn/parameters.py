@@ -5,9 +5,9 @@ Layer l of S networks is one array (S, fan_in + 1, fan_out), of which `parts.den
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, groupby
 from math import prod
 from typing import Any
 
@@ -27,7 +27,7 @@ class Shape:
     """The sizes of S networks trained side by side."""
 
     features: int
-    width: int
+    width: int | tuple[int, ...]  # of every hidden layer, or of each
     depth: int
     outputs: int
     batch: int
@@ -39,9 +39,24 @@ class Shape:
         """Weights and biases of one network; of any depth at once, like `runs`."""
         return sum((run.stop - run.start) * cells(*self.fan(run.start)) for run in self.runs)
 
+    def units(self, layer: int) -> int:
+        """The width of a hidden layer."""
+        return self.width if isinstance(self.width, int) else self.width[layer]
+
+    @property
+    def widest(self) -> int:
+        """The width of the widest."""
+        return self.width if isinstance(self.width, int) else max(self.width)
+
+    @property
+    def column(self) -> int | Array:
+        """The width of all hidden layers, or of each in a column, for arrays of (layers, S)."""
+        return self.width if isinstance(self.width, int) else np.array(self.width)[:, None]
+
     def fan(self, layer: int) -> tuple[int, int]:
         """(fan_in, fan_out) of a layer's matrix."""
-        return self.width if layer else self.features, self.width if layer < self.depth else self.outputs
+        fan_in = self.units(layer - 1) if layer else self.features
+        return fan_in, self.units(layer) if layer < self.depth else self.outputs
 
     @property
     def fans(self) -> list[tuple[int, int]]:
@@ -49,28 +64,61 @@ class Shape:
         return [self.fan(layer) for layer in range(self.depth + self.readout)]
 
     @property
+    def groups(self) -> list[range]:
+        """The hidden layers that follow each other with one width."""
+        return _alike(range(self.depth), None if isinstance(self.width, int) else self.units)
+
+    @property
     def runs(self) -> list[range]:
         """The layers that follow each other with tensors of one shape.
 
         The first, whose input is the data, and the read-out, which the record leaves out, stand alone.
         """
-        hidden = [range(1, self.depth)] if self.depth > 1 else []
+        hidden = _alike(range(1, self.depth), None if isinstance(self.width, int) else self.fan)
         return [range(1), *hidden, *[range(self.depth, self.depth + 1)] * self.readout]
 
 
-class Parameters:
-    """`runs` are views of one flat buffer: of each of the shape's (k, S, fan_in + 1, fan_out)."""
+def _alike(layers: range, key: Callable[[int], Any] | None) -> list[range]:
+    """The runs of layers of one key; all at once where there is none."""
+    if key is None:
+        return [layers] if layers else []
+    runs = [list(run) for _, run in groupby(layers, key)]
+    return [range(run[0], run[-1] + 1) for run in runs]
 
-    def __init__(self, shape: Shape, dtype: Any) -> None:
-        self.shape = shape
-        self.flat = aligned((shape.seeds * shape.parameters,), dtype)
+
+@dataclass(frozen=True)
+class Own:
+    """The tensors that a part of a layer has of its own: which part, in which layers, (rows, columns)."""
+
+    part: int
+    layers: range
+    size: tuple[int, int]
+    start: tuple[float, ...]  # the value of each row at initialization
+
+    @property
+    def cells(self) -> int:
+        """The numbers in all of them."""
+        return (self.layers.stop - self.layers.start) * prod(self.size)
+
+
+class Parameters:
+    """`runs` are views of one flat buffer: of each of the shape's (k, S, fan_in + 1, fan_out).
+
+    Behind them stand those of `own`, (k, S, rows, columns) of each.
+    """
+
+    def __init__(self, shape: Shape, dtype: Any, own: Sequence[Own] = ()) -> None:
+        self.shape, self.owners = shape, own
+        self.flat = aligned((shape.seeds * (shape.parameters + sum(each.cells for each in own)),), dtype)
         self.flat.fill(0)
-        self.runs: list[Array] = []
-        stop = 0
-        for layers in shape.runs:
-            size = (len(layers), shape.seeds, *tensor_shape(*shape.fan(layers.start)))
-            start, stop = stop, stop + prod(size)
-            self.runs.append(self.flat[start:stop].reshape(size))
+        sizes = [(layers, tensor_shape(*shape.fan(layers.start))) for layers in shape.runs]
+        views, stop = [], 0
+        for layers, size in [*sizes, *((each.layers, each.size) for each in own)]:
+            full = len(layers), shape.seeds, *size
+            start, stop = stop, stop + prod(full)
+            views.append(self.flat[start:stop].reshape(full))
+        self.runs: list[Array] = views[: len(sizes)]
+        self.own: list[Array] = views[len(sizes) :]
 
     def __iter__(self) -> Iterator[Array]:
         """Each layer's (S, fan_in + 1, fan_out), from the input to the read-out."""
@@ -83,6 +131,16 @@ class Parameters:
                 weights(p)[network] = init.draw(stream(seed, Purpose.WEIGHTS, layer), *fans, layer)
                 drawn = init.draw_bias(stream(seed, Purpose.BIASES, layer), *fans)
                 bias_of(p)[network] = bias if drawn is None else drawn
+        for owner, tensors in zip(self.owners, self.own, strict=True):
+            tensors[...] = np.array(owner.start)[:, None]
+
+    def own_of(self, part: int, layers: range) -> Array | None:
+        """The own tensors (k, S, rows, columns) of a part of these layers, whose first may have none."""
+        for owner, tensors in zip(self.owners, self.own, strict=True):
+            lo, hi = max(owner.layers.start, layers.start), min(owner.layers.stop, layers.stop)
+            if owner.part == part and lo < hi:
+                return tensors[lo - owner.layers.start : hi - owner.layers.start]
+        return None
 
 
 def aligned(shape: tuple[int, ...], dtype: Any) -> Array:

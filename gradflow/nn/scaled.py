@@ -54,6 +54,20 @@ class Scaled(NamedTuple):
         k = shared_exponent(np.abs(self.v).max(axis=0, keepdims=True))
         return Scaled(np.ldexp(self.v, -k), self.exponent + k)
 
+    def unified(self) -> Scaled:
+        """The same with one exponent for all samples, and the largest entry near 1."""
+        v, top = self.normalized().aligned()
+        return Scaled(v, np.full_like(self.exponent, top))
+
+    def plus(self, other: Scaled) -> Scaled:
+        """The sum, sample by sample in units of the larger one's exponent; what is 0 has none."""
+        exponents = [np.where((s.v == 0).all(axis=0), SMALLEST, s.exponent) for s in (self, other)]
+        top = np.maximum(*exponents)
+        shifted = [
+            np.ldexp(s.v, np.maximum(e - top, -5000)) for s, e in zip((self, other), exponents, strict=True)
+        ]
+        return Scaled(shifted[0] + shifted[1], np.where(top == SMALLEST, 0, top))
+
     def times(self, m: Array, powers: Array | None) -> Scaled:
         """Times m 2^powers, entry by entry, with exponents by which each sample's largest is a float."""
         v = self.v * m
@@ -89,17 +103,18 @@ def square_and_exponent(v: Array) -> tuple[float, int]:
     return square_sum(np.ldexp(v, -k)), k
 
 
-def shared_exponent(magnitudes: Array) -> Array:
+def shared_exponent(magnitudes: Array, always: bool = False) -> Array:
     """The k that brings magnitudes (..., B) below 1: one for all samples of a network where they are alike.
 
-    Samples more than 2^16 below the largest get a k of their own; those at 0 or not finite the shared one.
+    Samples more than 2^16 below the largest get a k of their own, unless one is to be shared `always`; those
+    at 0 or not finite the shared one.
     """
     usable = (magnitudes > 0) & np.isfinite(magnitudes)
     k = np.frexp(np.where(usable, magnitudes, 1))[1].astype(np.int64)
     lowest = np.iinfo(np.int64).min
     top = np.where(usable, k, lowest).max(axis=-1, keepdims=True)
     top = np.where(top == lowest, 0, top)
-    return np.where(usable & (top - k > _SPREAD), k, top)
+    return np.where(usable & (top - k > _SPREAD) & (not always), k, top)
 
 
 def power_of_two(exponent: Array | int, dtype: Any) -> Array:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from gradflow.nn.elementwise import least
 from gradflow.nn.memory import Memory
 from gradflow.nn.optimizers import Optimizer
-from gradflow.nn.parts.dense import bias, bias_gradient, gradient_call, weights
+from gradflow.nn.parts.base import Part
+from gradflow.nn.parts.dense import KINDS, bias, bias_gradient, gradient_call, weights
 from gradflow.nn.scaled import Scaled, power_of_two
 from gradflow.nn.tally import SQUARES
 
@@ -29,11 +30,13 @@ class Tensors:
     state: tuple[Array, ...]
 
 
-class Run:
+class LayerRun:
     """k layers of one shape: `inputs` (k, S, fan_in + 1, B), `delta` (k, S, fan_out, B).
 
     `layers` counts them from 0, the read-out as L; the record holds hidden layers only.
     """
+
+    place, kinds = 0, KINDS  # of which part they are, and the names of their rows
 
     def __init__(self, tensors: Tensors, inputs: Array, delta: Array, layers: slice, memory: Memory) -> None:
         self.p, self.g, self.state = tensors.p, tensors.g, tensors.state
@@ -138,8 +141,54 @@ class Run:
         return used
 
 
+class OwnRun:
+    """k layers of a part that has tensors of its own, from what enters it and its delta, (k, S, n, B)."""
+
+    def __init__(
+        self, part: Part, place: int, tensors: Tensors, x: Array, delta: Array, layers: range, memory: Memory
+    ) -> None:
+        self.part, self.place, self.layers, self.memory = part, place, layers, memory
+        self.kinds = tuple((name, slice(row, row + 1)) for row, name in enumerate(part.rows))
+        self.p, self.g, self.state = tensors.p, tensors.g, tensors.state
+        self.x, self.delta = x, delta
+        m, own = len(memory.model.parts), slice(layers.start, layers.stop)
+        self.delta_exponent = memory.tally.exponents[place::m][own]
+        self.input_exponent = memory.exponent[own]
+        self.exponent = np.zeros(self.p.shape[:2], np.int64)
+
+    def gradient(self) -> None:
+        """The sum over the batch of dLoss/dp; of scaled deltas in units of the largest sample's."""
+        if not self.memory.scaled:
+            self.g[...] = self.part.gradient(self.p, self.x, self.delta)
+            return
+        for i, seed in np.ndindex(self.exponent.shape):
+            delta, top = Scaled(self.delta[i, seed], self.delta_exponent[i, seed]).aligned()
+            self.g[i, seed] = self.part.gradient(self.p[i, seed], self.x[i, seed], delta)
+            self.exponent[i, seed] = top + int(self.input_exponent[i, seed])
+
+    def update(self, optimizer: Optimizer, t: int, log_share: Array, record: bool) -> None:
+        """As those of a layer's matrix."""
+        optimizer.step(self.g, self.p, self.state, t, self.scale(log_share))
+        np.subtract(self.p, self.g, out=self.p)
+
+    def scale(self, log_share: Array) -> Array:
+        """2^exponent share / B, (k, S, 1, 1)."""
+        log2 = log_share / np.log(2.0) - np.log2(self.memory.shape.batch) + self.exponent * self.memory.scaled
+        scale: Array = np.exp2(log2)[..., None, None].astype(self.g.dtype)
+        return scale
+
+    def log_square(self) -> Array:
+        """ln of the squared norm of all gradients, for each network (S,)."""
+        with np.errstate(divide="ignore"):
+            logs = np.log((self.g.astype(np.float64) ** 2).sum(axis=(2, 3)))
+        total: Array = np.logaddexp.reduce(
+            logs + 2 * np.log(2.0) * self.exponent * self.memory.scaled, axis=0
+        )
+        return total
+
+
 def update_clipped(
-    runs: Sequence[Run], optimizer: Optimizer, t: int, clip_norm: float, record: bool
+    runs: Sequence[LayerRun | OwnRun], optimizer: Optimizer, t: int, clip_norm: float, record: bool
 ) -> Array:
     """Update once all gradients are there, whose joint norm decides the share; return its ln, (S,)."""
     batch = runs[0].memory.shape.batch

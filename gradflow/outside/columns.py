@@ -115,10 +115,12 @@ def _of_metric(title: str, source: str, line: int | None) -> Named | None:
 
 def _matches(title: str) -> Iterator[re.Match[str]]:
     """How a title can be read, the surest first."""
-    after = _AFTER(title)
+    after, before = _AFTER(title), _BEFORE(title)
+    if before and before["of"]:
+        yield before
     if after and not _says_nothing(after["name"]):
         yield after
-    if before := _BEFORE(title):
+    if before:
         yield before
     if after and after["sep"] == "/":
         yield after
@@ -131,7 +133,8 @@ def _kind(parts: dict[str, str], layer: str) -> str | None:
     of = (parts.get("of") or "").lower().rstrip("s")
     if of in _KINDS:
         return _KINDS[of]
-    return "weight" if of and (parts.get("p") or parts["sep"] == "/") and is_parameter(layer) else None
+    by_logger = "p" not in parts or parts["p"]  # wandb's names have no type of norm, Lightning's have
+    return "weight" if of and by_logger and is_parameter(layer) else None
 
 
 def _is_statistic(name: str) -> bool:

@@ -9,7 +9,7 @@ from io import BytesIO
 from gradflow.errors import InputError, refused
 from gradflow.files.csv_rows import read_rows
 from gradflow.outside.found import Found
-from gradflow.outside.table import Row, Table
+from gradflow.outside.table import NormsTable, Row
 
 COMMA = ","
 DELIMITERS = COMMA, ";", "\t"
@@ -24,7 +24,7 @@ def csv_norms(content: bytes, source: str) -> Iterator[Found]:
     rows = read_rows(BytesIO(content), source, delimiter)
     line, titles = next(rows, (1, []))
     titles = [title.strip() for title in titles]
-    return Table(source, titles, _cells(rows, titles, source, delimiter != COMMA), line).norms()
+    return NormsTable(source, titles, _cells(rows, titles, source, delimiter != COMMA), line).norms()
 
 
 def _columns(content: bytes, delimiter: str) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 from gradflow.errors import InputError, MissingExtra, refused
 from gradflow.outside.columns import PANEL
 from gradflow.outside.found import Found
-from gradflow.outside.table import Row, Table
+from gradflow.outside.table import NormsTable, Row
 
 HEAD, TAIL = 12, 4  # bytes of a record before and after its content
 FIRST = b"brain.Event:"  # of the first record, in its first bytes
@@ -34,7 +34,7 @@ def event_norms(files: Sequence[tuple[str, bytes]], source: str) -> Iterator[Fou
     for run, content in files:
         rows += [(None, _cells(run, *scalar)) for scalar in _scalars(content, source)]
     titles = dict.fromkeys(title for _, cells in rows for title in cells)
-    return Table(source, list(titles), rows).norms()
+    return NormsTable(source, list(titles), rows).norms()
 
 
 def _cells(run: str, step: int, tag: str, value: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from gradflow.errors import refused
 from gradflow.outside.found import Found
 from gradflow.outside.names import SHOWN
-from gradflow.outside.table import NEEDS, Table
+from gradflow.outside.table import NEEDS, NormsTable
 
 HISTORY = "log_history"  # of trainer_state.json, as transformers' Trainer writes it
 DEEPEST = 8  # objects in one another
@@ -40,7 +40,7 @@ def json_norms(content: bytes, source: str) -> Iterator[Found]:
         raise refused(f"{min(histograms)[:SHOWN]} {words}", source=source)
     if histograms:
         rows = [(line, {t: cell for t, cell in cells.items() if t not in histograms}) for line, cells in rows]
-    return Table(source, [title for title in titles if title not in histograms], rows).norms()
+    return NormsTable(source, [title for title in titles if title not in histograms], rows).norms()
 
 
 class _Refused(Exception):
@@ -82,7 +82,7 @@ def _listed(document: Any) -> list[Any]:
 def _parsed(text: str) -> Any:
     """The value of a text, its numbers as they are written. JSONDecodeError or _Refused if it has none."""
     try:
-        return json.loads(text, parse_float=str, parse_int=str, object_pairs_hook=_single)
+        return json.loads(text, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_single)
     except RecursionError:
         raise _Refused("objects lie too deep in one another: write an object a line") from None
 

@@ -13,6 +13,7 @@ Parts = tuple[int | str, ...]
 LONGEST = 200  # characters of a name
 SHOWN = 40  # characters of a text of the file that an error shows
 _PART = re.compile(r"[^\W\d_]*[123][dD](?![^\W_])|[0-9]{1,18}|[^\W\d_]+")  # conv2d is one word
+_SURROGATE = re.compile("[\ud800-\udfff]").search  # half a character, which no file can hold
 _WHOLE = re.compile(r"-?\d{1,18}(\.\d{0,18})?([eE][+-]?\d{1,2})?", re.ASCII).fullmatch
 _COPY = re.compile(r"(.+?)(_|[ :-]+|_duplicated_| ?\()\d+\)?").fullmatch
 
@@ -59,7 +60,7 @@ def require_layers(names: Sequence[str]) -> None:
     parts = {name: parts_of(name) for name in names}
     shared = set.intersection(*map(set, parts.values())) if len(known) > 1 else set()
     for name in names:
-        if not parts[name] or len(name) > LONGEST:
+        if not parts[name] or len(name) > LONGEST or _SURROGATE(name):
             raise InputError(f"the layer {name[:SHOWN]!r} needs a short name with a letter or a digit")
         _require_once(name, known)
         _require_layer(name, {part for part in parts[name] if part not in shared}, known)

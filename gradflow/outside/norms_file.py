@@ -179,7 +179,7 @@ def _assembled(cells: dict[str, Cells], stated: str | None, source: str, sure: b
     logs = {
         kind: _cube(held, steps, order.places, seeds, f"{source}: {kind}") for kind, held in cells.items()
     }
-    return Norms(tuple(steps), order.layers, logs, order.told)
+    return Norms(tuple(steps), order.layers, logs, order.told, source)
 
 
 def _order(names: list[str], stated: str | None, source: str, sure: bool) -> Order:

@@ -18,9 +18,10 @@ from gradflow.outside.names import SHOWN
 
 Arrays = dict[str, NDArray[Any]]
 
-LARGEST = 100_000_000  # bytes of the arrays
+INFLATED = 100_000_000  # bytes of the arrays
 FREE, SWOLLEN = 10**6, 64  # a small file may hold so many bytes, and so many times its own
 DENSE = 4  # numbers to a byte of the file, beyond a tenth of FREE
+BESIDE = ("step", "seed", "kind", "depth")  # an array for each layer; one may be called layer
 _OWN = {array: kind for kind, array in KINDS.items()}
 
 
@@ -54,7 +55,7 @@ def _kind_of(arrays: Arrays) -> str | None:
 def _of_layers(arrays: Arrays, source: str) -> Iterator[Found]:
     """An array a layer: (), (steps,) or (steps, seeds), which `step` numbers."""
     step, kind = arrays.get("step"), _kind_of(arrays)
-    layers = {name: array for name, array in arrays.items() if name not in COLUMNS}
+    layers = {name: array for name, array in arrays.items() if name not in BESIDE}
     columns = norm_columns(list(layers), source) or [Named(n, n, False, None, False) for n in layers]
     shapes = {layers[column.title].shape for column in columns}
     numbers = all(layers[column.title].dtype.kind in "fiu" for column in columns)
@@ -134,8 +135,8 @@ def _arrays(content: bytes, source: str) -> Arrays:
 
 def _require_bounds(declared: int, size: int, source: str) -> None:
     """Refuse what inflates without bound, before anything is read."""
-    if declared > LARGEST:
-        raise refused(f"holds more than {LARGEST // 10**6} MB", source=source)
+    if declared > INFLATED:
+        raise refused(f"holds more than {INFLATED // 10**6} MB", source=source)
     if declared > FREE + SWOLLEN * size:
         raise _swollen(source)
 

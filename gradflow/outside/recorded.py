@@ -65,7 +65,7 @@ def norms_of(head: Mapping[str, Any], networks: Sequence[Sequence[Mapping[str, A
             )
     delta = _by_layer(table, "delta", len(layers))
     about = {key: head[key] for key in ABOUT if head.get(key)}
-    return Norms(tuple(steps), layers, {"delta": delta}, head["told"], more, about)
+    return Norms(tuple(steps), layers, {"delta": delta}, head["told"], more=more, about=about)
 
 
 def publish(claimed: Claim) -> Run:

@@ -15,6 +15,7 @@ from gradflow.store.arrays import describe, write_arrays
 from gradflow.store.info import DataInfo, Info, OutcomeInfo, Recorded, Times, now
 from gradflow.store.names import CONFIG, FORMAT, RECORDING, REPORT, is_id
 from gradflow.store.partial import Claim, claim
+from gradflow.store.result import versions
 from gradflow.store.run import Run, open_run
 from gradflow.store.save import write_documents
 from gradflow.store.writing import disk_errors, write_file, write_text
@@ -56,8 +57,6 @@ def run_of(norms: Norms, name: str, source: Path, runs: Path | None = None, dige
 
     Its digest is that of what it holds, unless the record had one from its first row on.
     """
-    from gradflow.store.train import versions
-
     started, clock = now(), perf_counter()
     recording, config = (
         norms.recording(),

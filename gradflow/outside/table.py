@@ -42,7 +42,7 @@ NO_DEPTH = (
 
 
 @dataclass(frozen=True)
-class Table:
+class NormsTable:
     """Rows under titles; `line` is that of the titles."""
 
     source: str
@@ -104,14 +104,18 @@ class Table:
 
     def _wide(self, roles: Mapping[str, str], columns: Sequence[Named]) -> Iterator[Found]:
         titles = {column.title for column in columns}
-        gaps, depths = _Gaps(self, titles | set(roles.values())), _depths(columns)
+        gaps, depths, unseen = _Gaps(self, titles | set(roles.values())), _depths(columns), set(titles)
         for line, cells in self.rows:
             found = [(column, text) for column in columns if (text := cells.get(column.title, ""))]
             if found or not titles.isdisjoint(cells):  # an object of JSON need not have them
                 gaps.take(line, cells, bool(found))
             for column, text in found:
+                unseen.discard(column.title)
                 yield self._found(roles, cells, line, column, text, depths.get(column.run, ""))
         gaps.end()
+        if unseen:
+            words = "is empty in all rows: write nan where it is no number, else remove it"
+            raise self._wrong(f"the column {min(unseen)[:SHOWN]!r} {words}", self.line)
 
     def _found(
         self, roles: Mapping[str, str], cells: Mapping[str, str], line: int | None, column: Named, text: str,
@@ -142,7 +146,7 @@ def _depths(columns: Sequence[Named]) -> dict[str, str]:
     return {} if alike else {run: str(len(held)) for run, held in layers.items()}
 
 
-def _untagged(table: Table, roles: Mapping[str, str]) -> Table:
+def _untagged(table: NormsTable, roles: Mapping[str, str]) -> NormsTable:
     """A row a scalar as a wide table."""
     tag, value = roles["tag"], roles["value"]
     rows = [
@@ -154,7 +158,7 @@ def _untagged(table: Table, roles: Mapping[str, str]) -> Table:
         if cells.get(tag)
     ]
     titles = dict.fromkeys(title for _, cells in rows for title in cells)
-    return Table(table.source, list(titles), rows)
+    return NormsTable(table.source, list(titles), rows)
 
 
 @dataclass
@@ -164,7 +168,7 @@ class _Gaps:
     A row counts as one of the norms' if it has a cell in a column that rows with norms fill.
     """
 
-    table: Table
+    table: NormsTable
     known: set[str]
     beside: set[str] = field(default_factory=set)
     longest: int = 0

@@ -7,7 +7,7 @@ from typing import Any
 
 from gradflow.analysis.compare import Comparison, Row
 from gradflow.analysis.differences import RECORDED, Flat
-from gradflow.analysis.pivot import PREDICTED, VALUES, Pivot, Place
+from gradflow.analysis.pivot import PREDICTED, VALUES, Pivot, PivotCell
 from gradflow.report.columns import BORDERLINE, Filled, filled, fitting, hidden_note, importance, table_of
 from gradflow.report.learning import older_note
 from gradflow.report.numbers import NONE, count, counted, decades, number, scalar
@@ -68,7 +68,7 @@ def _pivot_notes(found: Pivot, theory: bool) -> list[Block]:
     return [Sentence(note, "note") for note in notes]
 
 
-def _cell(place: Place, value: str, theory: bool) -> Cell:
+def _cell(place: PivotCell, value: str, theory: bool) -> Cell:
     if not place.runs:
         return ""
     shown = _value(place.value, value)

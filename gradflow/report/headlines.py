@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from math import inf, log
 
-from gradflow.analysis.laws import BOUNDED, log_over
+from gradflow.analysis.extrapolation import BOUNDED, log_over
 from gradflow.analysis.summary import Evaluation, Flow, TrainingResult, Weakest
 from gradflow.report.numbers import count, factor, norm, number, power, spread, with_error
+from gradflow.units import LN10
 
 LEARNT = 0.1  # of what a guess without the inputs leaves to learn
 
@@ -108,7 +109,7 @@ def power_of(flow: Flow, depth: int) -> str:
         return power(-inf)
     name = flow.law if flow.law == BOUNDED else None if flow.law_exponent is None else flow.law
     found = log_over(name, flow.law_exponent, log(flow.c), depth, flow.transitions + 1)
-    return power(None if found is None else found / log(10))
+    return power(None if found is None else found / LN10)
 
 
 def law_of(flow: Flow, depth: str) -> str:

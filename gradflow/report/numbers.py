@@ -108,7 +108,7 @@ def cosine(value: float | None) -> str:
     if value is None or not isfinite(value):
         return NONE
     off = max(1 - abs(value), 10.0**-6)
-    decimals = max(3, 1 - floor(log10(off)))
+    decimals = max(3, 1 - floor(log10(off) + 1e-9))  # 1 - 0.999 is a bit less than 0.001
     return f"{round(value, decimals) + 0.0:.{decimals}f}"
 
 

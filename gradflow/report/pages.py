@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isfinite, log, log10
+from math import isfinite, log10
 from typing import TYPE_CHECKING, Any
 
 from gradflow.analysis.summary import Flow, Summary, TrainingResult
 from gradflow.report import headlines, learning, markdown, sentences
-from gradflow.report.numbers import cosine, count, counted, factor, half_width, number, power
+from gradflow.report.factor_pages import factors, powers
+from gradflow.report.numbers import cosine, count, counted, number, power
 from gradflow.report.page import (
-    Bars,
     Block,
     Chart,
     Column,
@@ -25,6 +25,7 @@ from gradflow.report.page import (
     Strip,
     Table,
 )  # fmt: skip
+from gradflow.units import LN10
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
     Recording = Mapping[str, NDArray[np.float64]]
 
-LN10 = log(10.0)
 NORMS = (("delta", "log10_delta"), ("dL/dW", "log10_weight_grad"), ("dL/db", "log10_bias_grad"))
 HEAT = (48, 240)  # layers and steps that a heat map keeps
 QUIET = 0.25  # decades around the median that always count as level
@@ -45,7 +45,8 @@ def run_page(summary: Summary, recording: Recording | None = None, saved: bool =
     """
     blocks: list[Block] = [*_verdicts(summary), _facts(summary)]
     if summary.flow.initial.c is not None:
-        blocks += [*_factors(summary), *_powers(summary)]
+        measured = flows(summary)
+        blocks += [*factors(measured, summary.theory), *powers(measured)]
     blocks += [*_norms(summary)]
     blocks += learning.course(summary)
     if recording:
@@ -115,65 +116,6 @@ def _facts(summary: Summary) -> Facts:
     *facts, networks = sentences.what_was_run(summary)
     evaluated = learning.what_was_evaluated(summary.evaluation)
     return Facts((*facts, *([("evaluated", evaluated)] if evaluated else []), networks))
-
-
-def _factors(summary: Summary) -> list[Block]:
-    """c = weights x slopes x ..: measured at both ends of training, theory's three values between."""
-    theory, measured = summary.theory, flows(summary)
-    initial = measured[0]
-    error = half_width(initial.c, initial.c_low, initial.c_high)
-    names = sentences.known_factors(*measured)
-    rows = [_measured(initial, names)]
-    if theory.c is not None:
-        factors, none = [number(theory.factors.get(name), error) for name in names], ("",) * len(names)
-        rows += [
-            ("theory, this width", number(theory.c_finite_width, error), *none),
-            ("theory, infinite width", number(theory.c, error), *factors),
-            ("theory, infinite depth", number(theory.c_asymptotic, error), *none),
-        ]
-    rows += [_measured(flow, names) for flow in measured[1:]]
-    columns = Column("", False), Column("c"), *map(Column, names)
-    interval = f", ± 95% ({initial.interval})" if initial.interval else ""
-    title = f", layers {initial.layers[0]} to {initial.layers[1]}{interval}"
-    product = f" = {' x '.join(names)}" if names and sentences.is_product(initial) else ""
-    return [Heading(f"c{product}{title}"), Table(columns, tuple(rows)), *_bars(initial)]
-
-
-def _measured(flow: Flow, names: list[str]) -> tuple[str, ...]:
-    """c with its interval, and the factors of these names."""
-    error = half_width(flow.c, flow.c_low, flow.c_high)
-    c = factor(flow.c, flow.c_low, flow.c_high)
-    alive = f", {headlines.alive_of(flow)}" if flow.dead_networks else ""
-    return (
-        f"step {count(flow.step)}{alive}",
-        c,
-        *(number(flow.factors.get(name), error) for name in names),
-    )
-
-
-def _bars(flow: Flow) -> list[Block]:
-    """The factors around 1, where all that the network has are known."""
-    factors = {name: flow.factors[name] for name in sentences.known_factors(flow)}
-    if not factors or not all(factors.values()):
-        return []
-    return [Bars(tuple((name, log10(value), number(value)) for name, value in factors.items() if value))]
-
-
-def _powers(summary: Summary) -> list[Block]:
-    """c^L, or what the law has in its place, for the depth of the run and a few others."""
-    measured = [flow for flow in flows(summary) if flow.c]
-    depths = [int(depth) for depth in measured[0].c_power_depth] if measured else []
-    columns = [Column("L =", False), *(Column(count(depth)) for depth in depths), Column("e-fold")]
-    rows = []
-    for flow in measured:
-        powers = (headlines.power_of(flow, depth) for depth in depths)
-        laws = "" if flow.law_exponent is None else f", {headlines.law_of(flow, 'L')}"
-        rows.append((f"step {count(flow.step)}{laws}", *powers, number(flow.efold_layers)))
-    title = "c^L, and the layers that make a factor of e"
-    if any(flow.law_exponent is not None for flow in measured):  # such layers are no more the same at any l
-        title = "What L layers make of the gradient, by the law"
-        columns, rows = columns[:-1], [row[:-1] for row in rows]
-    return [Heading(title), Table(tuple(columns), tuple(rows))] if rows else []
 
 
 def _norms(summary: Summary) -> list[Block]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from math import inf, log, log10
+from math import inf, log, log10, prod
 from typing import Any
 
 from gradflow.analysis.differences import RECORDED
-from gradflow.analysis.laws import BOUNDED
+from gradflow.analysis.extrapolation import BOUNDED
 from gradflow.analysis.summary import Advice, Flip, Flow, Samples, Summary, Symptom, Theory
 from gradflow.analysis.verdict import unstable_depth
 from gradflow.report.numbers import (
@@ -92,7 +92,8 @@ def _borderline(flow: Flow, stable_decades: float) -> str:
 
 def _too_deep(flow: Flow, stable_decades: float) -> str:
     depth = unstable_depth(flow, stable_decades) if flow.verdict == "stable" else None
-    return "" if depth is None else f"At this c it would not be stable from depth {count(depth)} on."
+    by = "At this c" if flow.law_exponent is None else "By this law"
+    return "" if depth is None else f"{by} it would not be stable from depth {count(depth)} on."
 
 
 def theory_sentence(theory: Theory, flow: Flow, trained: bool) -> str:
@@ -132,10 +133,21 @@ def cause_sentence(flow: Flow, activation: str) -> str:
     if len(factors) < len(known_factors(flow)) or not factors:
         return ""
     error = half_width(flow.c, flow.c_low, flow.c_high)
-    words = ", ".join(f"{_passes(name, activation)} {number(one, error)}" for name, one in factors.items())
-    if not is_product(flow):
-        return f"Where a branch passes anything, {words}."
+    told = [
+        f"{_passes(name, activation)} {number(one, error)}" for name, one in factors.items() if name != SKIP
+    ]
+    words = ", ".join(told)
+    if SKIP in factors:
+        return _branch(flow, factors, words)
     return f"{words[0].upper()}{words[1:]}{_blame(flow, factors)}."
+
+
+def _branch(flow: Flow, factors: dict[str, float], words: str) -> str:
+    """What a branch passes: the skip passes all, so that its own factor only says how little that is."""
+    passed = prod(value for name, value in factors.items() if name != SKIP)
+    where = "" if is_product(flow) else "where a branch passes anything, "
+    said = f"{where}{words}: a branch passes {number(passed)} beside the skip, which passes all"
+    return f"{said[0].upper()}{said[1:]}."
 
 
 def known_factors(*flows: Flow) -> list[str]:
@@ -209,25 +221,53 @@ def advice_sentence(advice: Advice) -> str:
     return f"{advice.lever}: {advice.message}{then}"
 
 
+SPELT_OUT = 8  # widths of a network that are named one by one
+READOUTS = {"linear": " + read-out", "zeros": " + read-out that starts at zero", "none": ""}
+
+
 def what_was_run(summary: Summary) -> tuple[tuple[str, str], ...]:
     """Network, data and training in a few words each."""
     config = summary.config
     if config["data"]["name"] == RECORDED:
         return _what_was_recorded(config)
     model, training = config["model"], config["training"]
-    layers = counted(model["depth"], "hidden layer") + (" + read-out" if model["readout"] == "linear" else "")
+    layers = counted(model["depth"], "hidden layer") + READOUTS[model["readout"]]
     first, seeds = config["seed"], config["seeds"]
     networks = (
         f"seed {first}" if seeds == 1 else f"{count(seeds)} networks, seeds {first} to {first + seeds - 1}"
     )
     return (
-        ("network", f"{layers}, width {count(model['width'])}, {entry(model['activation'])}"),
+        ("network", f"{layers}, {_width(model['width'])}, {', '.join(_layer(model))}"),
         ("init", f"{entry(model['init'])}; bias {entry(model['bias'])}"),
         ("data", _data(config["data"], summary.data)),
         ("training", f"{counted(training['steps'], 'step')} of {entry(training['optimizer'])}, "
                      f"batch {count(training['batch_size'])}, {training['loss']}, {training['dtype']}"),
         ("networks", networks),
     )  # fmt: skip
+
+
+def _width(width: int | list[int]) -> str:
+    """width 128; widths 256, 128, 64; of many the first, the last, the least and the most."""
+    if isinstance(width, int):
+        return f"width {count(width)}"
+    if len(width) <= SPELT_OUT:
+        return f"widths {', '.join(map(count, width))}"
+    ends, within = (width[0], width[-1]), (min(width), max(width))
+    return "widths {} to {}, between {} and {}".format(*map(count, (*ends, *within)))
+
+
+def _layer(model: dict[str, Any]) -> list[str]:
+    """What a layer is made of: tanh, residual (scale 0.3, trained), layer norm after."""
+    block, norm = ({"name": found} if isinstance(found, str) else found
+                   for found in (model.get("block", "plain"), model.get("norm", "none")))  # fmt: skip
+    words = [entry(model["activation"])]
+    if block["name"] != "plain":
+        trained = ", trained" if block.get("train_scale") else ""
+        words.append(f"{block['name']} (scale {scalar(block['scale'])}{trained})")
+    if norm["name"] != "none":
+        affine = ", affine" if norm.get("affine") else ""
+        words.append(f"{norm['name']} norm {norm.get('place', 'before')}{affine}")
+    return words
 
 
 def _data(config: dict[str, Any], data: Samples | None) -> str:

@@ -14,13 +14,12 @@ if TYPE_CHECKING:
 
 Values = Mapping[str, Any]
 
-DEPTH = "model.depth"
 LAW = ("depths", "weight_grad", "delta", "c_inside", "c_theory", "reason")  # what a law says
 
 
 def axes_of(summaries: Sequence[Summary]) -> list[str]:
     """The keys that differ, the depth first."""
-    return sorted(keys_apart(summaries), key=lambda key: key != DEPTH)
+    return sorted(keys_apart(summaries), key=lambda key: key != "model.depth")
 
 
 def in_order(runs: Sequence[Run]) -> list[Run]:

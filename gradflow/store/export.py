@@ -55,7 +55,7 @@ def layers_table(runs: Sequence[Run], rows: str) -> Columns:
     names = (*names, *_watched(recorded, (*names, *LATER_PER_NETWORK, "step")))
     parts = [_layers(run, rows, {key: config.get(key) for key in keys}, names)
              for run, config in zip(recorded, configs, strict=True)]  # fmt: skip
-    return _stacked(parts, (*OWN, *keys, *names, *LATER_PER_NETWORK))
+    return _joined(parts, (*OWN, *keys, *names, *LATER_PER_NETWORK))
 
 
 def evaluations_table(runs: Sequence[Run]) -> Columns:
@@ -65,7 +65,7 @@ def evaluations_table(runs: Sequence[Run]) -> Columns:
     keys = [key for key in split(configs)[1] if key not in OWN]
     parts = [_evaluations(run, {key: config.get(key) for key in keys})
              for run, config in zip(evaluated, configs, strict=True)]  # fmt: skip
-    return _stacked(parts, ("run", "step", "seed", *keys, *EVALUATED))
+    return _joined(parts, ("run", "step", "seed", *keys, *EVALUATED))
 
 
 def _evaluations(run: Run, told: Flat) -> dict[str, NDArray[Any]]:
@@ -81,7 +81,7 @@ def _evaluations(run: Run, told: Flat) -> dict[str, NDArray[Any]]:
     }
 
 
-def _stacked(parts: Sequence[dict[str, NDArray[Any]]], names: Sequence[str]) -> Columns:
+def _joined(parts: Sequence[dict[str, NDArray[Any]]], names: Sequence[str]) -> Columns:
     return {name: np.concatenate([part[name] for part in parts]) if parts else [] for name in names}
 
 

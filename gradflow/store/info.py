@@ -104,8 +104,7 @@ class _Ordered(TypedDict, total=False):
 class _Norms(_Ordered):
     """`order`, how the layers' order was found, is missing from runs of older versions.
 
-    A training that was watched tells its model, its depth axis, the class of its blocks, and what theory
-    expects.
+    A training that was watched tells its model, its depth axis, its blocks' class and what theory expects.
     """
 
     name: Literal["recorded"]
@@ -114,7 +113,7 @@ class _Norms(_Ordered):
     layers: list[str]
 
 
-class _Training(TypedDict):
+class _Steps(TypedDict):
     steps: Whole
 
 
@@ -129,19 +128,21 @@ class Recorded(TypedDict):
     seeds: Whole
     model: _Model
     data: _Norms
-    training: _Training
+    training: _Steps
     analysis: _Analysis
 
 
 class _Optional(TypedDict, total=False):
     recorded: Recorded
     evaluation: EvaluationInfo
+    delta: Literal["batch"]
 
 
 class Info(_Optional):
     """The document. A failed run has a `reason`, no arrays and maybe no data; a recorded one's data is 0.
 
-    `evaluation` is missing where nothing was evaluated, as from runs of older versions.
+    `evaluation` is missing where nothing was evaluated, as from runs of older versions; `delta` where it is a
+    sample's: with batch norm `log_delta_norm` is ln of the root mean square of the batch's.
     """
 
     format: Literal[1]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from socket import socket as Socket
 
 PATIENCE = 60.0  # seconds that one waits for what takes another a moment, such as to publish
-AGAIN = 0.01  # seconds from one try to the next
+RETRY = 0.01  # seconds from one try to the next
 NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK}  # from a disk that has none
 
 _held: set[int] = set()  # descriptors of this process
@@ -237,7 +237,7 @@ def _keep_address(descriptor: int) -> None:
             kept.close()
             if error.errno != errno.EADDRINUSE:
                 return
-            time.sleep(AGAIN)
+            time.sleep(RETRY)
         else:
             _addresses[descriptor] = kept
             return
@@ -254,7 +254,7 @@ def _flock(descriptor: int, path: Path) -> bool:
             if time.monotonic() > end:
                 message = f"another process has kept it locked for {PATIENCE:g} s: end that one"
                 raise RunError(str(Problem(message, source=str(path)))) from None
-            time.sleep(AGAIN)
+            time.sleep(RETRY)
         except OSError:  # ENOLCK, ENOSYS, EOPNOTSUPP: a disk without locks
             return False
 

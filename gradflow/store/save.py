@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gradflow.config import Config
-    from gradflow.store.train import Result
+    from gradflow.store.result import Result
 
     Render = Callable[[Run], str]
 
@@ -103,6 +103,8 @@ def publish(claimed: Claim, config: Config, result: Result, render: Render | Non
     )
     if result.evaluation is not None:
         info["evaluation"] = result.evaluation
+    if result.delta is not None:
+        info["delta"] = result.delta
     for array in result.recording.values():
         array.setflags(write=False)
     summary = result.summary or build_summary(claimed.target, config, result.recording, info)

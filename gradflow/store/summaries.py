@@ -85,7 +85,7 @@ class _Named(TypedDict):
 
 class _Network(TypedDict):
     depth: Whole
-    width: Whole
+    width: Whole | list[Whole]
     activation: _Named
     init: _Named
     bias: _Named
@@ -174,7 +174,8 @@ def _is_sound(summary: Summary, info: Info) -> bool:
     tables = [history, *(_columns(flow.profile) for flow in flows)]
     fitted = all(flow.c is None or len(flow.layers) == 2 for flow in flows)
     even = all(len(set(map(len, table.values()))) == 1 for table in tables)
-    bounded = all(is_bounded(advice.set) for advice in summary.advice)
+    mappings = (*(advice.set for advice in summary.advice), *(flow.factors for flow in flows))
+    bounded = all(map(is_bounded, mappings))
     positive = not _has_negative(summary)
     curves = _are_curves(vars(summary.evaluation))
     return known and fitted and even and bounded and positive and curves and _is_in_the_network(flows, config)
@@ -184,7 +185,9 @@ def _has_negative(summary: Summary) -> bool:
     parts = (*vars(summary.flow).values(), summary.theory)
     history = summary.history
     factors = [getattr(part, name, None) for part in parts for name in FACTORS]
-    return any(c is not None and c < 0 for c in (*factors, *history.c, *history.c_low, *history.c_high))
+    named = [value for part in parts for value in part.factors.values()]
+    columns = *history.c, *history.c_low, *history.c_high
+    return any(c is not None and c < 0 for c in (*factors, *named, *columns))
 
 
 def _columns(profile: Profile) -> dict[str, Sequence[Any]]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from msgspec import Meta, ValidationError, convert, defstruct
 from msgspec.json import Decoder
 
-DEEPEST = 50  # levels of a value of any kind, as in a config
+LEVELS = 50  # levels of a value of any kind, as in a config
 MOST = 1000  # keys of a mapping, and of all mappings in a value of any kind
 UNREADABLE = (ValueError, RecursionError)  # what a decoder raises; msgspec's errors are ValueErrors
 
@@ -36,7 +36,7 @@ def conforms(value: Any, hint: Any) -> bool:
 def is_bounded(value: Any) -> bool:
     """Whether a value of any kind is no deeper than a config, and has no more keys than could be shown."""
     level, keys = [value], 0
-    for _ in range(DEEPEST):
+    for _ in range(LEVELS):
         found: list[Any] = []
         for held in level:
             if type(held) is dict:

@@ -19,14 +19,14 @@ from time import monotonic
 from gradflow.config.load import load_data
 from gradflow.config.memory import physical_memory, size
 from gradflow.errors import GradflowError, InputError, Problem, RunError, named
+from gradflow.execution.checkpoint import Checkpoint
 from gradflow.store import Index, Run, open_run
 from gradflow.store.catalog import touch
-from gradflow.store.checkpoint import Checkpoint
 from gradflow.store.partial import Claim, claim
+from gradflow.store.result import Result, failed, versions
 from gradflow.store.save import copy, finished_at, save
 from gradflow.store.sweeps import WHOLE, open_sweep, require_sweep
-from gradflow.store.train import Result, failed, versions
-from gradflow.sweeps.executors import EXECUTORS, Place, Pool, finished_future
+from gradflow.sweeps.executors import EXECUTORS, Backend, Pool, finished_future
 from gradflow.sweeps.outcome import Ended, Event, Started, ended
 from gradflow.sweeps.points import Point, Sweep
 from gradflow.sweeps.worker import late
@@ -49,7 +49,7 @@ class Options:
     retry_failed: bool = False
     fail_fast: bool = False
 
-    def place(self, points: Sequence[Point]) -> Place:
+    def place(self, points: Sequence[Point]) -> Backend:
         """Where points are computed, by no more workers than the memory holds of the largest one."""
         fitting = physical_memory() // max(point.cost.memory for point in points)
         workers = min(self.workers or cores(), fitting)
@@ -79,7 +79,7 @@ def run_sweep(
         touch(folder)
 
 
-def _reach(place: Place, sweep: Sweep, runs: Path, points: Sequence[Point], options: Options) -> None:
+def _reach(place: Backend, sweep: Sweep, runs: Path, points: Sequence[Point], options: Options) -> None:
     """RunError, before anything is written, if a new sweep has points to compute and nobody computes them."""
     if place.address is None or (runs / sweep.id).exists():
         return
@@ -99,7 +99,7 @@ def share(sweep: Sweep, options: Options) -> tuple[Point, ...]:
 
 
 class _Driver:
-    def __init__(self, folder: Path, options: Options, place: Place, render: Render | None) -> None:
+    def __init__(self, folder: Path, options: Options, place: Backend, render: Render | None) -> None:
         self.folder, self.options, self.place, self.render = folder, options, place, render
         self.running: dict[Future[Result], tuple[Point, float]] = {}
         self.deaths: Counter[int] = Counter()

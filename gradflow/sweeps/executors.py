@@ -52,7 +52,7 @@ class Pool:
 
 
 @dataclass(frozen=True)
-class Place:
+class Backend:
     """A way to compute points: `workers` processes, or those of the scheduler at `address`.
 
     A worker ends itself after `timeout` seconds at a point; one that cannot, as a stopped one, is killed.
@@ -77,7 +77,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Serial(Place):
+class Serial(Backend):
     """One point after the other in this process, which keeps a checkpoint of each."""
 
     name = "serial"
@@ -89,7 +89,7 @@ class Serial(Place):
 
 
 @dataclass(frozen=True)
-class Processes(Place):
+class Processes(Backend):
     """Worker processes of this machine, each with one BLAS thread."""
 
     name = "processes"
@@ -104,7 +104,7 @@ class Processes(Place):
 
 
 @dataclass(frozen=True)
-class Dask(Place):
+class Dask(Backend):
     """The workers of a dask scheduler, or of one started here; data and results go through it.
 
     The scheduler itself gives the point of a dead worker to another, as often as its `allowed-failures` says.
@@ -209,4 +209,4 @@ def _connected(client: Any, scheduler: Any) -> Any:
         raise RunError(str(Problem(message, source=str(scheduler)))) from None
 
 
-EXECUTORS: dict[str, type[Place]] = {cls.name: cls for cls in (Serial, Processes, Dask)}
+EXECUTORS: dict[str, type[Backend]] = {cls.name: cls for cls in (Serial, Processes, Dask)}

@@ -26,7 +26,7 @@ from gradflow.errors import InputError, Problem
 from gradflow.training import record_bytes
 from gradflow.yaml_file import COMMAND_LINE, SHOWN, Document, on_one_line
 
-FORMAT = 1
+SWEEP_FORMAT = 1
 SECTION = ("sweep",)
 
 
@@ -87,7 +87,7 @@ class Sweep:
     def document(self) -> dict[str, Any]:
         """sweep.json: plain values that depend on the config alone."""
         points = [{"id": point.id, "values": point.values} for point in self.points]
-        document = {"format": FORMAT, "id": self.id, "digest": self.digest, "name": self.name}
+        document = {"format": SWEEP_FORMAT, "id": self.id, "digest": self.digest, "name": self.name}
         beside = {"beside": self.beside} if self.beside else {}
         plain: dict[str, Any] = strict({**document, "axes": self.axes, **beside, "points": points})
         return plain

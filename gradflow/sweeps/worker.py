@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from gradflow.data import Data
-    from gradflow.store.checkpoint import Checkpoint
-    from gradflow.store.train import Result
+    from gradflow.execution.checkpoint import Checkpoint
+    from gradflow.store.result import Result
 
 PR_SET_PDEATHSIG = 1
 WATCHED = 0.5  # seconds between two looks at the parent
@@ -59,7 +59,8 @@ def compute(
     from gradflow.analysis.summarize import summarize
     from gradflow.config import config_from_plain
     from gradflow.errors import named
-    from gradflow.store.train import failed, train
+    from gradflow.execution.train import train
+    from gradflow.store.result import failed
 
     start = perf_counter()
 

@@ -10,7 +10,7 @@ import pytest
 from gradflow.analysis.depth_law import FirstLayer, depth_law, first_layer
 from gradflow.analysis.summarize import summarize
 from gradflow.config import Config, parse_config
-from gradflow.store.train import train
+from gradflow.execution.train import train
 from gradflow.yaml_file import parse
 
 DEPTHS = (5, 10, 20, 40)

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gradflow.analysis.flow import LN10, fit_flow, window
+from gradflow.analysis.flow import fit_flow, window
 from gradflow.analysis.laws import law
 from gradflow.analysis.verdict import unstable_depth, verdict_of
+from gradflow.report import sentences
+from gradflow.units import LN10
 
 Array = NDArray[np.float64]
 
@@ -230,3 +232,69 @@ def test_the_profile_has_seven_digits_and_c_has_all() -> None:
     assert all(float(f"{factor:.7g}") == factor > 0 for factor in factors)
     assert flow.c is not None
     assert flow.c != float(f"{flow.c:.7g}")
+
+
+def blocks(depth: int = 30, networks: int = 3) -> dict[str, Array]:
+    """A record whose increments are those of a stream and whose factors are known where branches pass."""
+    logs = {
+        f"log_{name}_factor": 0.1 * np.random.default_rng(seed).standard_normal((depth, networks))
+        for seed, name in enumerate(("weight", "slope", "norm", "skip"))
+    }
+    rising = sum(logs.values())[:-1]
+    log_delta = np.vstack([np.cumsum(rising[::-1], axis=0)[::-1], np.zeros((1, networks))])
+    return {"log_delta_norm": log_delta, **logs}
+
+
+def test_all_factors_of_a_block_multiply_to_c_in_the_order_of_pages() -> None:
+    flow = fit_flow(blocks(), 0)
+    assert list(flow.factors) == ["weights", "slopes", "norm", "skip"]
+    assert np.prod([*flow.factors.values()]) == pytest.approx(flow.c, rel=1e-12)
+
+
+def test_factors_that_are_nan_are_left_out_and_c_is_the_streams() -> None:
+    whole, row = fit_flow(blocks(), 0), blocks()
+    for name in ("log_weight_factor", "log_slope_factor", "log_norm_factor", "log_skip_factor"):
+        row[name][10:14, 1] = np.nan
+    flow = fit_flow(row, 0)
+    assert (flow.c, flow.verdict, flow.dead_networks) == (whole.c, whole.verdict, 0)
+    kept = row["log_skip_factor"][5:29]
+    assert flow.factors["skip"] == pytest.approx(np.exp(kept[~np.isnan(kept)].mean()), rel=1e-12)
+    assert all(value is not None for value in flow.profile.factors["skip"])
+    assert not sentences.is_product(flow)
+    assert sentences.cause_sentence(flow, "tanh").startswith(
+        "Where a branch passes anything, the weights pass"
+    )
+
+
+def test_a_branch_that_passes_nothing_anywhere_has_no_factors_and_still_a_c() -> None:
+    row = blocks()
+    silent = {name: np.full_like(row[name], np.nan) for name in row if name.endswith("_factor")}
+    flow = fit_flow(row | silent, 0)
+    assert flow.c == fit_flow(row, 0).c
+    assert set(flow.factors.values()) == {None}
+    assert sentences.known_factors(flow) == []
+    assert sentences.cause_sentence(flow, "tanh") == ""
+
+
+def test_the_growth_of_the_signal_is_that_of_its_root_mean_square() -> None:
+    q = 4.0 ** np.arange(20)[:, None] * np.array([[1.0, 3.0]])
+    flow = fit_flow({**row(walk(0.9, 20, 2)), "q": q}, 0)
+    assert flow.log10_growth == pytest.approx(19 * np.log10(2), rel=1e-12)
+    said = sentences.forward_sentence(flow, block=True)
+    assert said == "|z| grows by 5.7 decades over the depth."
+    assert sentences.forward_sentence(flow, block=False) == ""
+
+
+@pytest.mark.parametrize("q", [0.0, np.inf, np.nan])
+def test_a_signal_without_a_size_has_no_growth(q: float) -> None:
+    values = np.ones((20, 2))
+    values[-1] = q
+    assert fit_flow({**row(walk(0.9, 20, 2)), "q": values}, 0).log10_growth is None
+
+
+def test_the_profile_tells_the_cosines_and_the_sentence_their_ends() -> None:
+    cosines = 1 - np.logspace(0, -5, 40)[:, None] * np.ones((1, 2))
+    flow = fit_flow({**row(walk(0.9, 40, 2)), "correlation": cosines}, 0)
+    assert flow.profile.correlation[0] == 0
+    said = sentences.forward_sentence(flow, block=False)
+    assert said == "After 40 layers the samples' cosine is 0.999990, at layer 1 0.000."

@@ -21,7 +21,7 @@ def record(moved: float, end: float) -> dict[str, Any]:
     ratio[-1] = np.nan
     loss = 2 * np.linspace(1, end, ROWS)[:, None] * np.ones(NETWORKS)
     loss[-ROWS // 4 :] = 2 * end
-    return {"loss": loss, "update_ratio": ratio}
+    return {"step": np.arange(ROWS), "loss": loss, "update_ratio": ratio}
 
 
 def rate(lr: float, moved: float, end: float, *symptoms: Symptom) -> float | None:
@@ -87,3 +87,15 @@ def test_short_steps_of_a_short_run_or_of_weights_that_pass_nothing_are_no_fault
 def test_a_run_without_updates_has_no_rate_to_change() -> None:
     alone = {name: array[-1:] for name, array in record(1.0, 1.0).items()}
     assert list(learning_rates(config(), (), alone)) == []
+
+
+@pytest.mark.parametrize("steps", [20, 1000])
+def test_the_updates_of_a_warm_up_count_as_if_made_with_the_whole_rate(steps: int) -> None:
+    warming = record(0.01, 1.0)
+    warming["update_ratio"] *= np.minimum(1, np.arange(1, ROWS + 1) / steps)[:, None, None]
+    (constant,) = learning_rates(config("lr=0.1"), (), {**record(0.3, 1.0)})
+    assert list(learning_rates(config("schedule=warmup", f"schedule.steps={steps}"), (), warming)) == []
+    warming["update_ratio"] *= 30
+    scheduled = config("lr=0.1", "schedule=warmup", f"schedule.steps={steps}")
+    (advised,) = learning_rates(scheduled, (), warming)
+    assert advised.set == constant.set

@@ -428,3 +428,22 @@ def test_thresholds_are_those_of_the_config() -> None:
     record = healthy()
     record["loss"][30] *= 8
     assert symptoms(record, spike_factor=20.0) == []
+
+
+def test_branches_that_start_at_zero_have_no_dw_by_design() -> None:
+    """At scale 0 no matrix but the stem's gets a gradient; then all do, in proportion to their scales."""
+    record = healthy()
+    grown = np.minimum(np.arange(ROWS) / 50, 1)[:, None, None]
+    record["update_ratio"] = 1e-3 * grown * np.ones((1, LAYERS, NETWORKS))
+    record["update_ratio"][:, 0] = 1e-3
+    record["update_ratio"][-1] = np.nan
+    assert symptoms(record) == []
+
+
+@pytest.mark.parametrize("layers", [4, 8, 50])
+def test_matrices_that_never_move_while_scales_do_are_not_frozen(layers: int) -> None:
+    record = healthy()
+    record["update_ratio"] = np.zeros((ROWS, layers, NETWORKS))
+    record["update_ratio"][:, 0] = 1e-3
+    record["update_ratio"][-1] = np.nan
+    assert symptoms(record) == []

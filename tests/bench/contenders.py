@@ -73,7 +73,7 @@ def engine(case: Case, record: bool = True) -> Built:
         network.forward(record)
         network.backward(record)
         if record:
-            recorder.row(row, network.log_share)
+            recorder.row(row, network.log_share, network.rule.lr)
             row += 1
             if row == rows:
                 recorder.flush(rows)
@@ -83,7 +83,7 @@ def engine(case: Case, record: bool = True) -> Built:
         return step, []
     network.forward(record)
     network.backward(record)
-    recorder.row(0, network.log_share)
+    recorder.row(0, network.log_share, network.rule.lr)
     block = recorder.flush(1)
     return step, [float(v) for name in ("weight_grad", "delta") for v in block[f"log_{name}_norm"][0, :, 0]]
 

@@ -52,7 +52,8 @@ def test_no_two_keys_that_every_config_has_end_alike() -> None:
 
 def test_the_choices_are_found_by_walking_the_schema() -> None:
     assert [dotted(path) for path in CHOICES] == [
-        "model.activation", "model.init", "model.bias", "data", "training.optimizer",
+        "model.activation", "model.init", "model.bias", "model.block", "model.norm",
+        "data", "training.optimizer", "training.schedule",
     ]  # fmt: skip
 
 

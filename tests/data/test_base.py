@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from gradflow.data.base import LARGEST, MEMORY, one_hot, prepare, require_memory, standardize_in_place
+from gradflow.data.base import LARGEST_VALUE, MEMORY, one_hot, prepare, require_memory, standardize_in_place
 from gradflow.errors import InputError
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -53,9 +53,9 @@ def test_a_test_sample_beyond_float64_after_standardising_is_refused() -> None:
 
 
 def test_values_without_a_square_are_refused_unless_standardised_away() -> None:
-    x, y = np.array([[1.0], [2 * LARGEST]]), np.eye(2)
+    x, y = np.array([[1.0], [2 * LARGEST_VALUE]]), np.eye(2)
     assert prepare(x, y, classes=True, standardize=True).q_0 == pytest.approx(1)
-    for bad in (2 * LARGEST, -2 * LARGEST, np.inf, np.nan):
+    for bad in (2 * LARGEST_VALUE, -2 * LARGEST_VALUE, np.inf, np.nan):
         with pytest.raises(InputError, match="no square in float64"):
             prepare(np.array([[1.0], [bad]]), y, classes=True, standardize=False)
 

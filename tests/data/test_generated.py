@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gradflow.data import DATASETS
-from gradflow.data.generated import Gaussian, Spirals, Teacher
+from gradflow.data.generated import GaussianSamples, Spirals, Teacher
 from gradflow.errors import InputError
 
 HERE = Path()
@@ -18,29 +18,29 @@ def linear_accuracy(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def test_gaussian_inputs_are_standard_normal_and_not_standardised_again() -> None:
-    data = Gaussian(samples=4096).load(HERE)
+    data = GaussianSamples(samples=4096).load(HERE)
     assert data.q_0 == pytest.approx(1, abs=4 * np.sqrt(2 / data.x.size))
     assert data.q_0 != 1
     assert np.abs(data.x.mean(axis=0)).max() > 1e-3
 
 
 def test_gaussian_labels_can_be_learnt_by_a_linear_map() -> None:
-    data = Gaussian(samples=4000, features=8, classes=4).load(HERE)
+    data = GaussianSamples(samples=4000, features=8, classes=4).load(HERE)
     assert linear_accuracy(data.x, data.y) > 0.85
 
 
 def test_one_gaussian_sample_is_enough_to_study_initialization() -> None:
-    assert Gaussian(samples=1).load(HERE).y.shape == (1, 10)
+    assert GaussianSamples(samples=1).load(HERE).y.shape == (1, 10)
 
 
-@pytest.mark.parametrize("cls", [Gaussian, Teacher])
-def test_more_samples_extend_the_same_inputs(cls: type[Gaussian] | type[Teacher]) -> None:
+@pytest.mark.parametrize("cls", [GaussianSamples, Teacher])
+def test_more_samples_extend_the_same_inputs(cls: type[GaussianSamples] | type[Teacher]) -> None:
     few, many = cls(samples=10).load(HERE), cls(samples=20).load(HERE)
     np.testing.assert_array_equal(few.x, many.x[:10])
 
 
 def test_more_gaussian_samples_keep_the_labels_of_the_first() -> None:
-    few, many = Gaussian(samples=10).load(HERE), Gaussian(samples=20).load(HERE)
+    few, many = GaussianSamples(samples=10).load(HERE), GaussianSamples(samples=20).load(HERE)
     np.testing.assert_array_equal(few.y, many.y[:10])
 
 

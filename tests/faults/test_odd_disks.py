@@ -16,8 +16,8 @@ import pytest
 
 from gradflow.config import parse_config
 from gradflow.errors import RunError
+from gradflow.execution.execute import execute
 from gradflow.store import locks
-from gradflow.store.execute import execute
 from gradflow.store.owners import LEASE
 from gradflow.store.partial import claim
 from gradflow.yaml_file import parse

@@ -18,11 +18,15 @@ from gradflow.nn.initializers import (
     TorchDefault,
     XavierNormal,
 )  # fmt: skip
+from tests.meanfield.networks import model_of
 
 
-def predicted(activation: Any, init: Any, depth: int = 50, width: int = 128, **changed: Any) -> Prediction:
-    sizes = {"features": width, "outputs": 10, "readout": True, "q_0": 1.0, "first": 1 + min(5, depth // 4)}
-    return predict(activation, init, depth=depth, width=width, **(sizes | changed))
+def predicted(
+    activation: Any, init: Any, depth: int = 50, width: int = 128, *, features: int | None = None,
+    q_0: float = 1.0, first: int | None = None, bias: float = 0.0, **changed: Any,
+) -> Prediction:  # fmt: skip
+    model = model_of(activation, init, (features or width, *[width] * depth), bias, **changed)
+    return predict(model, q_0, first=first or 1 + min(5, depth // 4))
 
 
 @pytest.mark.parametrize(
@@ -89,31 +93,25 @@ def test_a_relu_that_overflows_still_has_its_c() -> None:
     assert prediction.log10_gradient[0] == pytest.approx(2999 * log10(3 / sqrt(2)), rel=1e-10)
 
 
-@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+HELD = [name for name, cls in ACTIVATIONS.items() if cls.bounded_slope]  # whose q never runs away
+
+
+@pytest.mark.parametrize("name", sorted(HELD))
 @pytest.mark.parametrize(
     "init", ["xavier_normal", "he_uniform", "lecun_normal", "orthogonal", "torch_default"]
 )
 def test_weight_factor_times_slope_factor_is_c_and_layers_agree_with_the_whole(name: str, init: str) -> None:
     prediction = predicted(ACTIVATIONS[name](), INITIALIZERS[init](), depth=12, features=30, q_0=0.6)
     assert prediction.c is not None
-    assert prediction.weight_factor is not None
-    assert prediction.slope_factor is not None
-    assert prediction.weight_factor * prediction.slope_factor == pytest.approx(prediction.c, rel=1e-12)
-    per_layer = (prediction.weight_factors * prediction.slope_factors)[:-1]
-    np.testing.assert_allclose(per_layer**2, prediction.chi_layers, rtol=1e-12)
+    weights, slopes = (prediction.factors[name] for name in ("weights", "slopes"))
+    assert weights * slopes == pytest.approx(prediction.c, rel=1e-12)
     first = 1 + 12 // 4
-    assert np.exp(np.log(per_layer[first - 1 :]).mean()) == pytest.approx(prediction.c, rel=1e-12)
-    np.testing.assert_allclose(-np.diff(prediction.log10_gradient), np.log10(per_layer), atol=1e-12)
-    sizes = [
-        len(a) for a in (prediction.q, prediction.slope_factors, prediction.log10_gradient, prediction.shifts)
-    ]
-    assert sizes == [12, 12, 12, 11]
-
-
-def test_the_last_weight_factor_is_the_read_outs() -> None:
-    prediction = predicted(Tanh(), XavierNormal(), depth=3, width=90, outputs=10)
-    assert prediction.weight_factors[-1] == pytest.approx(sqrt(90 * 2 / 100), rel=1e-12)
-    assert predicted(Tanh(), XavierNormal(), depth=3, readout=False).weight_factors[-1] == 1
+    assert np.exp(np.log(prediction.chi_layers[first - 1 :]).mean() / 2) == pytest.approx(
+        prediction.c, rel=1e-12
+    )
+    per_layer = np.log10(prediction.chi_layers) / 2
+    np.testing.assert_allclose(-np.diff(prediction.log10_gradient), per_layer, atol=1e-12)
+    assert [len(a) for a in (prediction.q, prediction.log10_gradient, prediction.shifts)] == [12, 12, 11]
 
 
 @pytest.mark.parametrize(
@@ -142,7 +140,9 @@ def test_constant_weights_and_narrow_layers_are_not_predicted() -> None:
     assert narrow.reason == "mean field needs wide layers (a width of 16 or more)"
     for prediction in (constant, narrow):
         assert {
-            value for key, value in vars(prediction).items() if key != "reason" and np.ndim(value) == 0
+            value
+            for key, value in vars(prediction).items()
+            if key not in ("reason", "factors") and np.ndim(value) == 0
         } == {None}
         assert len(prediction.q) == 0
     assert predicted(Tanh(), XavierNormal(), width=16).c is not None
@@ -157,7 +157,7 @@ def test_one_layer_has_an_asymptote_but_no_c() -> None:
     assert len(prediction.q) == 1
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("name", HELD)
 def test_a_constant_bias_beyond_the_integrals_is_a_reason_at_once(name: str) -> None:
     activation, edge = ACTIVATIONS[name](), 1e2 if name == "sin" else 8e11
     for bias in (10 * edge, -1e100, 1e300):
@@ -186,3 +186,23 @@ def test_where_no_gradient_passes_c_is_zero_with_the_reason() -> None:
 def test_a_constant_bias_shifts_z_and_is_part_of_q() -> None:
     prediction = predicted(Linear(), Orthogonal(), depth=4, bias=0.5)
     np.testing.assert_allclose(prediction.q, [1.25, 1.5, 1.75, 2.0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("sigma_w", [0.5, 1.3])
+def test_an_activation_whose_slopes_have_no_end_has_no_c_where_q_runs_away(sigma_w: float) -> None:
+    found = predict(
+        ACTIVATIONS["squared_relu"](), Gaussian(sigma_w), depth=30, width=64, features=64, outputs=3,
+        readout=True, q_0=1.0, first=6,
+    )  # fmt: skip
+    assert found.c is None
+    assert "q runs away" in str(found.reason)
+
+
+def test_an_activation_whose_slopes_have_no_end_has_its_c_while_q_is_held() -> None:
+    """E phi'^2 = 2 v and E phi^2 = 3/2 v^2, so that v = 2/3 stays at sigma_w = 1, where chi is 4/3."""
+    found = predict(
+        ACTIVATIONS["squared_relu"](), Gaussian(1.0), depth=4, width=64, features=64, outputs=3,
+        readout=True, q_0=2 / 3, first=1,
+    )  # fmt: skip
+    np.testing.assert_allclose(found.q, 2 / 3, rtol=1e-9)
+    np.testing.assert_allclose(found.chi_layers, 4 / 3, rtol=1e-9)

@@ -23,7 +23,7 @@ from gradflow.nn.parts.activate import Activate
 from gradflow.nn.parts.base import Call, Part, Quick, Span
 from gradflow.nn.parts.dense import Dense
 from gradflow.nn.scaled import Scaled
-from gradflow.nn.updates import Run
+from gradflow.nn.updates import LayerRun
 
 Array = np.ndarray[Any, Any]
 NAMES = sorted(ACTIVATIONS)
@@ -96,14 +96,14 @@ def test_a_deep_wide_network_passes_by_random_directions(activation: Activation,
 
 def test_a_vanished_gradient_is_checked_against_its_own_norm(monkeypatch: pytest.MonkeyPatch) -> None:
     assert checked(Tanh(), depth=40, init=Gaussian(0.2)).passed  # layer 1 has 1e-28 of the gradient
-    real = Run.gradient
+    real = LayerRun.gradient
 
-    def wrong(run: Run, record: bool) -> None:
+    def wrong(run: LayerRun, record: bool) -> None:
         real(run, record)
         if run.layers == slice(0, 1):
             run.g *= 1 + 1e-9
 
-    monkeypatch.setattr(Run, "gradient", wrong)
+    monkeypatch.setattr(LayerRun, "gradient", wrong)
     found = checked(Tanh(), depth=40, init=Gaussian(0.2))
     assert not found.passed
     assert [(t.layer, t.parameter) for t in found.layers if t.relative_error > 1e-12] == [(1, "W"), (1, "b")]
@@ -142,13 +142,13 @@ def test_gradients_beyond_float64_are_checked_too(
     monkeypatch.setattr(gradcheck, "FLOPS", 1e9)  # fewer directions, of more layers each
     deep = partial(checked, activation, depth, width, Gaussian(sigma_w), CrossEntropy())
     assert deep().passed
-    real = Run.gradient
+    real = LayerRun.gradient
 
-    def wrong(run: Run, record: bool) -> None:
+    def wrong(run: LayerRun, record: bool) -> None:
         real(run, record)
         run.g *= 1 + 1e-9
 
-    monkeypatch.setattr(Run, "gradient", wrong)
+    monkeypatch.setattr(LayerRun, "gradient", wrong)
     assert not deep().passed
 
 
@@ -208,7 +208,7 @@ def transposed_weight(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def missing_one_over_n(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Run, "scale", lambda run, log_share: 1.0)
+    monkeypatch.setattr(LayerRun, "scale", lambda run, log_share: 1.0)
 
 
 def slope_of_the_layer_above(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,22 +221,22 @@ def slope_of_the_layer_above(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def gradient_of_the_wrong_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = Run.__init__
+    real = LayerRun.__init__
 
-    def wrong(self: Run, tensors: Any, inputs: Array, *rest: Any) -> None:
+    def wrong(self: LayerRun, tensors: Any, inputs: Array, *rest: Any) -> None:
         real(self, tensors, np.roll(inputs, 1, axis=0), *rest)
 
-    monkeypatch.setattr(Run, "__init__", wrong)
+    monkeypatch.setattr(LayerRun, "__init__", wrong)
 
 
 def forgotten_bias_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = Run.gradient
+    real = LayerRun.gradient
 
-    def wrong(run: Run, record: bool) -> None:
+    def wrong(run: LayerRun, record: bool) -> None:
         real(run, record)
         run.g[:, :, -1] = 0
 
-    monkeypatch.setattr(Run, "gradient", wrong)
+    monkeypatch.setattr(LayerRun, "gradient", wrong)
 
 
 def mse_without_its_two(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,7 +285,8 @@ def forward_without_bias(monkeypatch: pytest.MonkeyPatch) -> None:
     real = Chunk.forward
 
     def wrong(self: Chunk, record: bool) -> None:
-        self.memory.a[:, :, -1] = 0
+        for a in self.memory.a:
+            a[:, -1] = 0
         real(self, record)
 
     monkeypatch.setattr(Chunk, "forward", wrong)
@@ -305,8 +306,10 @@ def test_a_planted_bug_is_caught(plant: Any, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def wrong_scale(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = Run.scale
-    monkeypatch.setattr(Run, "scale", lambda run, share: real(run, share) * (2 if run.memory.scaled else 1))
+    real = LayerRun.scale
+    monkeypatch.setattr(
+        LayerRun, "scale", lambda run, share: real(run, share) * (2 if run.memory.scaled else 1)
+    )
 
 
 def wrong_way_back(cls: type[Part]) -> Any:

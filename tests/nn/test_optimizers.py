@@ -12,7 +12,8 @@ from tests import oracle
 
 Array = np.ndarray[Any, Any]
 RULES: list[Optimizer] = [
-    Sgd(0.3), Sgd(0.3, 0.9), Sgd(0.3, 0.9, True), Adam(0.1), Adam(0.1, 0.5, 0.8, 1e-3, 0.2),
+    Sgd(0.3), Sgd(0.3, 0.9), Sgd(0.3, 0.9, True), Sgd(0.3, weight_decay=0.2), Sgd(0.3, 0.9, True, 0.2),
+    Adam(0.1), Adam(0.1, 0.5, 0.8, 1e-3, 0.2),
     Adam(0.1, 0.0, 0.0), AdamW(0.1), AdamW(0.1, weight_decay=0.2), RmsProp(0.1), RmsProp(0.1, 0.5, 1e-2),
 ]  # fmt: skip
 each = pytest.mark.parametrize("rule", RULES, ids=repr)
@@ -67,3 +68,20 @@ def test_no_gradient_moves_nothing_but_what_decays() -> None:
         np.testing.assert_array_equal(followed(cls(lr=0.1), np.zeros((3, 4)), 1.0)[-1], np.linspace(-1, 1, 4))
     decayed = followed(AdamW(0.1, weight_decay=0.5), np.zeros((1, 4)), 1.0)[0]
     np.testing.assert_allclose(decayed, np.linspace(-1, 1, 4) * (1 - 0.1 * 0.5))
+    decayed = followed(Sgd(0.1, weight_decay=0.5), np.zeros((1, 4)), 1.0)[0]
+    np.testing.assert_allclose(decayed, np.linspace(-1, 1, 4) * (1 - 0.1 * 0.5))
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_the_weight_decay_of_sgd_is_pytorchs(momentum: float, nesterov: bool) -> None:
+    torch = pytest.importorskip("torch")
+    gradients = np.random.default_rng(3).standard_normal((20, 7))
+    p = torch.linspace(-1, 1, 7, dtype=torch.float64, requires_grad=True)
+    keys = {"momentum": momentum, "nesterov": nesterov and momentum > 0, "weight_decay": 0.3}
+    theirs, path = torch.optim.SGD([p], lr=0.1, **keys), []
+    for gradient in gradients:
+        p.grad = torch.tensor(gradient)
+        theirs.step()
+        path.append(p.detach().numpy().copy())
+    np.testing.assert_allclose(followed(Sgd(0.1, **keys), gradients, 1.0), path, rtol=1e-12, atol=1e-14)

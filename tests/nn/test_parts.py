@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gradflow.nn.activations import ACTIVATIONS, Activation, Relu, Tanh
-from gradflow.nn.blocks import Plain
+from gradflow.nn.blocks import Hidden, Plain
 from gradflow.nn.elementwise import Work
 from gradflow.nn.gradcheck import check
 from gradflow.nn.initializers import Gaussian
@@ -83,7 +83,7 @@ def span(p: Array, x: Array, activation: Activation, delta: Array) -> Span:
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_quick_forms_compute_what_the_parts_say(name: str) -> None:
     p, x, delta = drawn()
-    parts = Plain().parts(ACTIVATIONS[name](), N)
+    parts = Plain().parts(Hidden(ACTIVATIONS[name](), N))
     bound = span(p, x, ACTIVATIONS[name](), delta)
     quick = [part.bind(j, bound) for j, part in enumerate(parts)]
 
@@ -162,8 +162,8 @@ class Amplified(Plain):
 
     gain: float = 1.0
 
-    def parts(self, activation: Activation, units: int) -> tuple[Part, ...]:
-        return (*super().parts(activation, units), Gain(self.gain))
+    def parts(self, layer: Hidden) -> tuple[Part, ...]:
+        return (*super().parts(layer), Gain(self.gain))
 
 
 def amplified(activation: Activation, gain: float, sigma_w: float, depth: int) -> Model:
@@ -187,10 +187,15 @@ def test_a_block_with_a_new_part_has_the_gradient_of_the_complex_step(
     assert found.passed, found
 
 
+def halved(self: QuickGain, i: int) -> list[Call]:
+    below, above = self.span.delta[self.place - 1][i], self.span.delta[self.place][i]
+    return [(np.multiply, (above, self.gain / 2, below))]
+
+
 def test_a_bug_of_a_new_part_is_caught_on_either_path(monkeypatch: pytest.MonkeyPatch) -> None:
     quick, exact = (amplified(Tanh(), gain, 1.2, 40) for gain in (0.7, 1e-9))
     with monkeypatch.context() as patch:
-        patch.setattr(QuickGain, "backward_calls", lambda self, i: [])
+        patch.setattr(QuickGain, "backward_calls", halved)
         assert not check(quick, *batch()).passed
     monkeypatch.setattr(Gain, "vjp", lambda self, p, x, delta: delta)
     assert check(quick, *batch()).passed
@@ -209,7 +214,7 @@ def test_a_new_factor_is_recorded_by_its_name_and_factors_add(gain: float, dtype
     with np.errstate(all="ignore"):
         network.forward(record=True)
         network.backward(record=True)
-        recorder.row(0, network.log_share)
+        recorder.row(0, network.log_share, network.rule.lr)
         row: dict[str, Any] = recorder.flush(1)
     np.testing.assert_allclose(row["log_gain_factor"], np.log(gain), rtol=1e-5)
     total = sum(row[f"log_{name}_factor"] for name in ("weight", "slope", "gain"))

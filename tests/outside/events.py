@@ -5,8 +5,8 @@ from struct import pack
 from typing import Any
 
 from tensorboardX.proto.event_pb2 import Event
+from tensorboardX.proto.summary_pb2 import Summary
 from tensorboardX.record_writer import masked_crc32c
-from tensorboardX.summary import scalar as summary_of
 
 
 def event(**fields: Any) -> Any:
@@ -14,7 +14,7 @@ def event(**fields: Any) -> Any:
 
 
 def scalar(step: int, tag: str, value: float) -> Any:
-    return event(step=step, summary=summary_of(tag, value))
+    return event(step=step, summary=Summary(value=[Summary.Value(tag=tag, simple_value=value)]))
 
 
 def record(content: bytes) -> bytes:

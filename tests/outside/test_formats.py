@@ -321,6 +321,10 @@ REFUSED: dict[str, tuple[str, Any, str]] = {
     "commas and points": ("a.csv", "step;layer;norm\n0;1;1,5\n0;2;2.5\n", "a.csv:2: numbers have a comma"),
     "norms that stop": ("a.csv", csv_text([*wide("norm_{}", x=1), {"step": 30, "x": 1}]), ":5: the norms are empty"),
     "a step without norms": ("a.csv", csv_text(wide("norm_{}")) + "," * DEPTH + "30\n", ":5: the norms are empty"),
+    "a column of nothing": ("a.csv", "step,norm_1,norm_2\n0,1,\n1,1,\n", "the column 'norm_2' is empty in all rows"),
+    "a key of nothing": ("a.jsonl", lines([{"step": 0, "norm_1": None, "norm_2": 1}]), "the column 'norm_1' is empty"),
+    "a total in a group": (
+        "a.csv", csv_text(wide("log_delta_norm/{}", **{"log_delta_norm/grad_norm": 3.0})), "grad_norm is no layer"),
     "a hole": ("a.csv", "step,norm_1,norm_2\n0,1,1\n1,,1\n", "step 1, layer 1, seed 0 is missing: write nan"),
     "a depth that is none": ("a.csv", "depth,step,layer,norm\n10,0,a,1\n10,0,b,1\n20,0,a,1\n20,0,b,1\n", "let depth be the number"),
     "gzip cut short": ("a.csv.gz", gzip.compress(csv_text(long()).encode())[:-5], "is a damaged gzip file"),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gradflow.store.execute import execute
+from gradflow.execution.execute import execute
 from gradflow.store.info import load_info
 from gradflow.store.summaries import load_summary
 from tests.promises.calls import gradflow

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from gradflow.errors import RunError
+from gradflow.execution.execute import execute
 from gradflow.report.pages import report_text
 from gradflow.store import open_run
-from gradflow.store.execute import execute
 from gradflow.store.rows import read_row
 from tests.promises.calls import gradflow
 from tests.small import NET

@@ -10,11 +10,11 @@ import pytest
 
 from gradflow.analysis.compare import compare
 from gradflow.errors import RunError
+from gradflow.execution.execute import execute
 from gradflow.outside import read_norms, save_norms
 from gradflow.report.compare_pages import compare_page
 from gradflow.report.pages import report_text
 from gradflow.store import open_run
-from gradflow.store.execute import execute
 from gradflow.store.rows import read_row
 from tests.store.seals import document_of, seal
 from tests.store.small import small

@@ -1,6 +1,11 @@
 """Files of norms that are small and ask for much: a line each, in 5 s and half a gigabyte."""
 
+# ruff: noqa: E501 - rows of tables
+
+import gzip
 import io
+import json
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +13,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tensorboardX.record_writer import masked_crc32c
 
+from tests.outside.events import event_file, record, scalar
 from tests.promises.calls import CPU_SECONDS, gradflow, in_half_a_gigabyte
 
 SMALL = 100_000  # bytes
@@ -69,6 +76,65 @@ ARCHIVES = {
     "compressed norms": (archive(zipfile.ZIP_DEFLATED, norm=lambda: np.ones((100, 1000))), None),
     "plain norms": (archive(zipfile.ZIP_STORED, norm=lambda: np.ones((12, 1000))), None),
 }
+
+
+def lines_of(*rows: Any) -> bytes:
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+def members(text: bytes, times: int) -> bytes:
+    return gzip.compress(text, mtime=0) * times
+
+
+GIANT = record(b"\x1a\x0dbrain.Event:2") + struct.pack("<QI", 2**62, masked_crc32c(struct.pack("<Q", 2**62)))
+EVENTS = event_file([scalar(0, f"norm_{i}", 1.0) for i in range(1000)])
+FILES: dict[str, tuple[str, bytes, str | None]] = {  # the name of a file, its content, and what is said of it
+    "lists in lists": ("a.json", b"[" * 90_000, ": objects lie too deep in one another"),
+    "lists in lists that end": ("a.json", b"[" * 45_000 + b"]" * 45_000, ": objects lie too deep"),
+    "objects in objects": ("a.json", b'{"a":' * 18_000 + b"1" + b"}" * 9_000, ": objects lie too deep"),
+    "a few too many": ("a.json", b'{"norm_1":' * 12 + b"1" + b"}" * 12, ": objects lie too deep"),
+    "an integer of many digits": ("a.json", b'{"norm_1": ' + b"9" * 90_000 + b', "norm_2": 1}', None),
+    "a key of many letters": ("a.jsonl", lines_of({"norm_" + "a" * 90_000: 1}), "needs a short name"),
+    "a key many times": ("a.json", b"{" + b'"norm_1": 1,' * 8000 + b'"b": 1}', "are called 'norm_1'"),
+    "a key a line": ("a.jsonl", lines_of(*({f"norm_{i}": 1} for i in range(5500))), None),
+    "a key and a step a line": ("a.jsonl", lines_of(*({"step": i, f"norm_{i}": 1} for i in range(3000))), " is missing"),
+    "a long list": ("a.json", b'{"norms": [' + b"1," * 45_000 + b"1]}", None),
+    "lists of lists": ("a.json", b'{"norms": [' + b"[1]," * 20_000 + b"1]}", "holds more than the norm of each layer"),
+    "objects that are none": ("a.jsonl", b"[1]\n" * 22_000, "where an object should be"),
+    "half a character": ("a.json", b'{"norm_\\ud800a": 1, "norm_b": 1}', "needs a short name"),
+    "not UTF-8": ("a.json", b'{"norm_\xff": 1}', "is no JSON in UTF-8"),
+    "a gzip bomb": ("a.csv.gz", gzip.compress(b"0" * 90_000_000), "holds far more than its size tells"),
+    "a bomb of members": ("a.gz", members(b"\n" * 10**6, 90), "holds far more than its size tells"),
+    "many members": ("a.csv.gz", members(HEAD.encode(), 1) + members(b"", 4500) + members(b"0,1,1\n0,2,1\n", 1), None),
+    "gzip in gzip": ("a.gz", gzip.compress(gzip.compress(b"0" * 10**6)), "is gzipped twice"),
+    "a gzipped bomb of an archive": (
+        "a.gz", gzip.compress(archive(zipfile.ZIP_DEFLATED, norm=lambda: np.ones((80, 100_000)))()), SWOLLEN),
+    "zeros after gzip": ("a.gz", gzip.compress(HEAD.encode()) + bytes(90_000), "holds no norms"),
+    "a record of 2^62 bytes": ("a.events", GIANT, ": needs columns step, layer and norm"),
+    "event files of many tags": ("a.events", EVENTS, None),
+    "an event in which a byte is turned": ("a.events", EVENTS[:5000] + b"\xff" + EVENTS[5001:], "is damaged: copy the event"),
+    "events that are none": ("a.events", record(b"\x1a\x0dbrain.Event:2") + record(b"\xff" * 90_000), "record 2 is damaged"),
+    "an npy that declares too much": (
+        "a.npy", b"\x93NUMPY\x01\x00\x76\x00" + b"{'descr': '<f8', 'fortran_order': False, 'shape': (10000000000,), }".ljust(117) + b"\n",
+        "is not a readable npy file"),
+    "an npy whose header is Python": (
+        "a.npy", b"\x93NUMPY\x01\x00\x76\x00" + (b"(" * 100).ljust(117) + b"\n", "is not a readable npy file"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_of_another_form_is_fitted_or_refused_by_a_line(tmp_path: Path, name: str) -> None:
+    file, content, said = FILES[name]
+    (tmp_path / file).write_bytes(content)
+    holds(tmp_path, file, said)
+
+
+def test_files_of_other_forms_take_half_a_gigabyte_at_most(tmp_path: Path) -> None:
+    names = {f"{i}-{file}": content for i, (file, content, _) in enumerate(FILES.values())}
+    for name, content in names.items():
+        (tmp_path / name).write_bytes(content)
+    found = in_half_a_gigabyte(tmp_path, list(names), ["fit", "--kind", "delta"])
+    assert found == {name: 2 if said else 0 for name, (_, _, said) in zip(names, FILES.values(), strict=True)}
 
 
 @pytest.mark.parametrize("name", TEXTS)

@@ -1,5 +1,9 @@
 """Files of recorded norms whose truth is known: no wrong order, c or verdict, whatever names and form."""
 
+import gzip
+import json
+import re
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +18,7 @@ from gradflow.analysis.outside import summarize_outside
 from gradflow.analysis.summary import Flow
 from gradflow.errors import InputError
 from gradflow.outside import read_norms
+from tests.outside.events import scalar, write_events
 
 Random = np.random.Generator
 Array = Any
@@ -157,7 +162,10 @@ def drawn(rng: Random) -> Case:
     stranger = str(rng.choice(STRANGERS)) if rng.random() < 0.1 else None
     if stranger is None and rng.random() < 0.03 and style in ("prefixed", "numbers"):
         stranger = f"{names[0]}.1"  # as a reader calls a second column of a name
-    return Case(style, order, str(rng.choice(list(FORMS))), names, listed, norms, dead, stranger)
+    form = str(rng.choice(list(FORMS)))
+    if form == "sparse" and style in ("plain", "against words"):
+        form = "wide"  # which sorts the titles: nothing would tell their order
+    return Case(style, order, form, names, listed, norms, dead, stranger)
 
 
 def norms_of(rng: Random, depth: int) -> tuple[Array, bool]:
@@ -252,6 +260,86 @@ def labels(case: Case, names: list[str], rng: Random) -> Array:
     return np.char.encode(names, "utf-8") if rng.random() < 0.3 else np.array(names)
 
 
+def records(case: Case, is_log: bool, title: str) -> list[dict[str, Any]]:
+    """A row for each step and seed, a key for each layer; {} of the title is the layer."""
+    names, norms = strange(case)
+    at = values(norms, is_log)
+    return [
+        {"step": i, "seed": k, "loss": 2.3,
+         **{title.format(name): float(at[i, j, k]) for j, name in enumerate(names)}}
+        for i, k in np.ndindex(len(at), at.shape[2])
+    ]  # fmt: skip
+
+
+def json_lines(case: Case, path: Path, rng: Random) -> None:
+    """Wide, nested, long, or a value a line."""
+    how, is_log = rng.integers(4), bool(rng.random() < 0.5)
+    title = "log_norm/{}" if is_log else str(rng.choice(["grad_norm/{}", "norm_{}", "{}/grad_norm"]))
+    rows = records(case, is_log, title)
+    if how == 1:
+        rows = [{k: row[k] for k in ("step", "seed", "loss")} | {"log_norm" if is_log else "norm": {
+            name: row[title.format(name)] for name in strange(case)[0]}} for row in rows]  # fmt: skip
+    elif how == 2:
+        rows = [{"step": row["step"], "seed": row["seed"], "layer": name,
+                 "log_norm" if is_log else "grad_norm": row[title.format(name)]}
+                for row in rows for name in strange(case)[0]]  # fmt: skip
+    elif how == 3:
+        rows = [{"step": row["step"], "seed": row["seed"], key: value} for row in rows
+                for key, value in row.items() if key not in ("step", "seed")]  # fmt: skip
+    text = json.dumps(rows) if rng.random() < 0.2 else "".join(json.dumps(row) + "\n" for row in rows)
+    path.write_text(text, encoding="utf-8")
+
+
+def sparse_csv(case: Case, path: Path, rng: Random) -> None:
+    """As Lightning's CSVLogger: sorted titles, and rows of validation without norms."""
+    rows = records(case, False, "train/grad_norm/{}")
+    rows += [{"step": row["step"], "epoch": 0, "val_loss": 1.5} for row in rows]
+    titles = sorted(set().union(*rows))
+    lines = [titles, *([str(row.get(title, "")) for title in titles] for row in rows)]
+    path.write_text("\n".join(map(",".join, lines)), encoding="utf-8")
+
+
+def panel_csv(case: Case, path: Path, rng: Random) -> None:
+    """As wandb's panels export it: a run a network, and __MIN and __MAX beside each column."""
+    names, norms = strange(case)
+    at = [(j, k) for k in range(norms.shape[2]) for j in range(len(names))]
+    titles = [f"run-{k} - grad_norm/{names[j]}{end}" for j, k in at for end in ("", "__MIN", "__MAX")]
+    lines = ["Step," + ",".join(f'"{title}"' for title in titles)]
+    lines += [
+        f"{i}," + ",".join(repr(float(of_step[j, k])) for j, k in at for _ in range(3))
+        for i, of_step in enumerate(norms)
+    ]
+    path.write_text("\n".join(lines), encoding="utf-8")
+
+
+def decimal_commas(case: Case, path: Path, rng: Random) -> None:
+    """Capitals, parted by semicolons or tabs."""
+    names, norms = strange(case)
+    lines = [["Step", "Layer", "Seed", "Norm"]]
+    for i, k in np.ndindex(len(norms), norms.shape[2]):
+        for j, name in enumerate(names):
+            shown = name.replace(".", ",") if re.fullmatch(r"[\d.e+]+", name) else name
+            lines.append([str(i), shown, str(k), repr(float(norms[i, j, k])).replace(".", ",")])
+    path.write_text("\n".join(map(str(rng.choice([";", "\t"])).join, lines)), encoding="utf-8")
+
+
+def event_files(case: Case, path: Path, rng: Random) -> None:
+    """A run a network; logs, since events hold float32."""
+    names, norms = strange(case)
+    shutil.rmtree(path, ignore_errors=True)
+    logs = values(norms, True)
+    for k in range(norms.shape[2]):
+        found = [scalar(i, "loss", 2.3) for i in range(len(norms))]
+        found += [scalar(i, f"log_delta_norm/{name}", float(logs[i, j, k]))
+                  for i in range(len(norms)) for j, name in enumerate(names)]  # fmt: skip
+        write_events(path / f"run{k}", found)
+
+
+def keyed_npz(case: Case, path: Path, rng: Random) -> None:
+    names, norms = strange(case)
+    np.savez(path, step=np.arange(len(norms)), **{name: norms[:, j] for j, name in enumerate(names)})
+
+
 FORMS: dict[str, Callable[[Case, Path, Random], None]] = {
     "long": long_csv(False),
     "long logs": long_csv(True),
@@ -259,6 +347,12 @@ FORMS: dict[str, Callable[[Case, Path, Random], None]] = {
     "wide logs": wide_csv(True),
     "npz": cube_npz,
     "long npz": long_npz,
+    "keyed npz": keyed_npz,
+    "json lines": json_lines,
+    "sparse": sparse_csv,
+    "panel": panel_csv,
+    "decimal commas": decimal_commas,
+    "events": event_files,
 }
 
 
@@ -279,25 +373,28 @@ def expected(norms: Array, dead: bool) -> tuple[str, float | None]:
     return ("vanishing" if decades < -1 else "exploding" if decades > 1 else "stable"), c
 
 
-def is_right(flow: Flow, norms: Array, dead: bool) -> bool:
+def is_right(flow: Flow, norms: Array, dead: bool, rel: float) -> bool:
     verdict, c = expected(norms, dead)
-    return flow.verdict == verdict and (flow.c == c if c is None else flow.c == pytest.approx(c, rel=1e-6))
+    return flow.verdict == verdict and (flow.c == c if c is None else flow.c == pytest.approx(c, rel=rel))
 
 
 def outcome(case: Case, folder: Path, rng: Random) -> str:
-    path = folder / ("norms.npz" if "npz" in case.form else "norms.csv")
+    path = folder / ("norms.npz" if "npz" in case.form else case.form)
     FORMS[case.form](case, path, rng)
+    if path.is_file() and rng.random() < 0.2:
+        path.write_bytes(gzip.compress(path.read_bytes()))
     try:
         norms = read_norms(path, "delta")
     except InputError as refused:
         named = case.stranger is None or case.stranger in str(refused)
         return "refused" if named and not case.sure else f"refused: {refused}"
     flow = summarize_outside("x", norms.config("x", "x"), norms.recording()).flow
+    rel = 1e-4 if case.form == "events" else 1e-6
     right = list(norms.layers) == case.shown and case.stranger is None
     right = (
         right
-        and is_right(flow.initial, case.norms[0], case.dead)
-        and is_right(flow.final, case.norms[-1], case.dead)
+        and is_right(flow.initial, case.norms[0], case.dead, rel)
+        and is_right(flow.final, case.norms[-1], case.dead, rel)
     )
     return (
         "right"
@@ -315,6 +412,8 @@ def test_files_of_a_known_truth_are_read_right_or_refused(thorough: bool, tmp_pa
         assert result in ("right", "refused"), f"case {number}, {case}: {result}"
         found[result] += 1
         found[f"{case.style}: {result}"] += 1
+        found[f"{case.form}: {result}"] += 1
     print(dict(found))
     assert found["right"] > 3 * found["refused"]
     assert all(found[f"{style}: right"] for style in STYLES if style != "against words")
+    assert all(found[f"{form}: right"] for form in FORMS)

@@ -116,7 +116,7 @@ def hostile() -> Summary:
         path=HOSTILE,
         name=HOSTILE,
         config={**config(), "data": {"name": "csv", "path": HOSTILE}},
-        flow=Flows(flow(reason=HOSTILE), flow(step=100, reason=HOSTILE)),
+        flow=Flows(flow(reason=HOSTILE, factors={HOSTILE: 0.7}), flow(step=100, reason=HOSTILE)),
         theory=Theory(reason=HOSTILE),
         training=TrainingResult(100, 2.0, diverged_step=3, diverged_reason=HOSTILE),
         symptoms=(Symptom(HOSTILE, 1, 1, 1.0, 1.0, HOSTILE),),

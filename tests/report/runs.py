@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from gradflow.config import load_config
+from gradflow.execution.execute import execute
 from gradflow.store import Run
-from gradflow.store.execute import execute
 
 Spec = dict[str, Any]
 

@@ -55,7 +55,7 @@ def test_a_report_says_the_verdict_the_config_and_how_to_compute_it_again(run: R
     seen = words(visible(text))
     for said in (run.id, run.summary.flow.initial.verdict, "gradflow run study.yaml", "batch_size: 32"):
         assert said in seen
-    assert len(re.findall("<figure data-chart=", text)) == 8
+    assert len(re.findall("<figure data-chart=", text)) == 9
 
 
 def test_every_report_says_the_numbers_of_the_summary(run: Run, text: str) -> None:

@@ -22,7 +22,7 @@ from gradflow.report.learning import training_sentence
 from gradflow.report.page import Chart, Heat, Page, Sentence, Table
 from gradflow.report.pages import layers_page, run_page
 from gradflow.report.terminal import Look
-from tests.report.examples import flow, hostile, profile, summary
+from tests.report.examples import config, flow, hostile, profile, summary
 
 PIPE = Look(wrap=False)
 
@@ -314,3 +314,36 @@ def test_an_overflow_has_no_distance_from_theory() -> None:
     made = flow(c=None, c_low=None, c_high=None, verdict="overflow", reason="the norms are not finite")
     said = sentences.theory_sentence(Theory(c=0.9, c_finite_width=0.9, sigmas=1.6), made, False)
     assert said == "Theory expects 0.900 at this depth and width."
+
+
+@pytest.mark.parametrize(
+    ("block", "norm", "words"),
+    [
+        ("plain", "none", "relu"),
+        ({"name": "residual", "scale": 1.0, "train_scale": False}, "none", "relu, residual (scale 1.0)"),
+        ({"name": "residual", "scale": 0.0, "train_scale": True}, "none",
+         "relu, residual (scale 0.0, trained)"),
+        ({"name": "residual", "scale": "1/sqrt(depth)", "train_scale": False},
+         {"name": "layer", "place": "after", "eps": 1e-5, "affine": True},
+         "relu, residual (scale 1/sqrt(depth)), layer norm after, affine"),
+        ("plain", "batch", "relu, batch norm before"),
+    ],
+)  # fmt: skip
+def test_the_network_is_told_with_its_block_and_norm(block: Any, norm: Any, words: str) -> None:
+    told = dict(sentences.what_was_run(summary(config=config(block=block, norm=norm))))
+    assert told["network"] == f"51 hidden layers + read-out, width 128, {words}"
+
+
+def test_a_factor_far_from_c_has_three_digits_and_not_those_of_c() -> None:
+    factors = {"weights": 0.00511, "slopes": 0.69659, "skip": 280.75247}
+    made = flow(0.99996, c_low=0.99991, c_high=1.00001, factors=factors)
+    page = markdown.render(run_page(summary(flow=Flows(made, made))))
+    assert "| 0.00511 | 0.69659 | 281 |" in page
+
+
+def test_a_law_stands_where_c_to_the_depth_would() -> None:
+    made = flow(1.02, verdict="exploding", law="power", law_exponent=0.5)
+    page = markdown.render(run_page(summary(flow=Flows(made, made))))
+    assert "## What L layers make of the gradient, by the law" in page
+    assert "| step 0, L^0.500 | 3.2 | 4.5 | 7.1 | 7.1 | 10 |" in page
+    assert "e-fold" not in page

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from gradflow.execution.execute import execute
 from gradflow.report.charts import document, draw, run_charts
 from gradflow.report.charts.looks import LEFT
 from gradflow.report.charts.picture import picture
 from gradflow.store import Run, open_run
-from gradflow.store.execute import execute
 from tests.report.runs import rows_of
 from tests.store.older import make_older
 from tests.store.small import small

@@ -19,7 +19,7 @@ training: {steps: 6, batch_size: 8}
 """
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
-    ["pytest", "gradflow.store.execute", "gradflow.analysis.summarize", "tests.store.small"]
+    ["pytest", "gradflow.execution.execute", "gradflow.analysis.summarize", "tests.store.small"]
 )
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from gradflow.execution.execute import execute
 from gradflow.store import open_run
 from gradflow.store.carry import carry
-from gradflow.store.execute import execute
 from gradflow.store.names import OWN
 from gradflow.store.partial import claim
 from gradflow.store.run import Run
@@ -151,7 +151,7 @@ PREAMBLE = """
 import os
 from pathlib import Path
 from gradflow.errors import GradflowError
-from gradflow.store.execute import execute
+from gradflow.execution.execute import execute
 from tests.store.small import small
 runs = Path({runs!r})
 """

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from gradflow.errors import RunError
+from gradflow.execution.execute import execute
 from gradflow.store import Entry, Index, entry_at, scan
-from gradflow.store.execute import execute
 from tests.store.small import small
 
 SWEEP = "zoo-0123abcd"

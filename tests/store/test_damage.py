@@ -14,10 +14,10 @@ import pytest
 
 from gradflow.analysis.summary import Samples
 from gradflow.errors import RunError
+from gradflow.execution.execute import execute
 from gradflow.recording import Recording
 from gradflow.store import Run, open_run, scan
 from gradflow.store.arrays import describe, write_arrays
-from gradflow.store.execute import execute
 from gradflow.store.names import LARGEST
 from gradflow.store.writing import write_file
 from tests.archives import archive, npy

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from gradflow.errors import InputError, MissingExtra
+from gradflow.execution.execute import execute
 from gradflow.report.csv_text import csv_text
 from gradflow.store import Run
-from gradflow.store.execute import execute
 from gradflow.store.export import (
     chosen,
     json_text,

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from gradflow.errors import RunError
+from gradflow.execution.execute import execute
 from gradflow.store import open_run, scan
-from gradflow.store.execute import execute
 from gradflow.store.partial import claim
 from tests.programs import nobody
 from tests.store.small import barrier, names, queue, running, small, start
@@ -150,7 +150,7 @@ def test_an_ordinary_user_reads_what_only_root_may_write(open_folder: Path) -> N
 from pathlib import Path
 from gradflow.errors import InputError, RunError
 from gradflow.store import write_output
-from gradflow.store.execute import execute
+from gradflow.execution.execute import execute
 from tests.store.small import small
 runs = Path({str(runs)!r})
 run = execute(small(), runs)

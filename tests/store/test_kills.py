@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gradflow.execution.execute import execute
 from gradflow.store import open_run, scan
-from gradflow.store.execute import execute
 from gradflow.store.partial import claim
 from tests.faults.commands import finished, group_ends, started
 from tests.small import NET

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from gradflow.store.execute import execute
+from gradflow.execution.execute import execute
 from tests.store.small import small
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from gradflow.analysis.compare import compare
 from gradflow.errors import RunError
+from gradflow.execution.execute import execute
 from gradflow.report.charts import run_charts
 from gradflow.report.compare_pages import compare_page
 from gradflow.report.listing import line_of, ls_page
@@ -16,7 +17,6 @@ from gradflow.report.pages import report_text
 from gradflow.report.several import several
 from gradflow.report.sweep_pages import sweep_page
 from gradflow.store import Run, open_run, scan
-from gradflow.store.execute import execute
 from gradflow.store.export import evaluations_table, layers_table
 from gradflow.store.rows import read_row, read_rows
 from tests.store.older import make_older

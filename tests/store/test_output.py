@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from gradflow.errors import InputError
+from gradflow.execution.execute import execute
 from gradflow.store import write_output
-from gradflow.store.execute import execute
 from gradflow.store.marks import SUFFIXES, is_marked, marked
 from gradflow.store.names import OWN
 from tests.programs import nobody

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gradflow.errors import RunError
-from gradflow.store.execute import execute
+from gradflow.execution.execute import execute
 from gradflow.store.partial import claim, unfinished
 from tests.store.small import names, small
 

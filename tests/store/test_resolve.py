@@ -6,8 +6,8 @@ import pytest
 
 import gradflow
 from gradflow.errors import InputError, RunError
+from gradflow.execution.execute import execute
 from gradflow.store import resolve
-from gradflow.store.execute import execute
 from gradflow.store.partial import claim
 from tests.store.small import small
 from tests.store.test_catalog import SWEEP, run_at

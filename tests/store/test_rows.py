@@ -8,8 +8,8 @@ import pytest
 
 from gradflow.analysis.compare import row_of
 from gradflow.errors import InputError
+from gradflow.execution.execute import execute
 from gradflow.store import Entry, Run, open_run, scan
-from gradflow.store.execute import execute
 from gradflow.store.rows import read_row, read_rows, rows_of
 from tests.store.seals import document_of, seal
 from tests.store.small import small

@@ -9,13 +9,13 @@ from typing import Any, cast
 import pytest
 
 from gradflow.errors import RunError
+from gradflow.execution.execute import execute
+from gradflow.execution.train import train
 from gradflow.store import open_run
-from gradflow.store.execute import execute
 from gradflow.store.info import Versions
 from gradflow.store.rows import read_row
 from gradflow.store.save import save
 from gradflow.store.seal import read_sealed, sealed, stamp_of
-from gradflow.store.train import train
 from tests.store.small import names, running, small
 
 

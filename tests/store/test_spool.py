@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from gradflow.errors import RunError
+from gradflow.execution.execute import execute
 from gradflow.store import spool
-from gradflow.store.execute import execute
 from tests.store.small import names, small
 
 MB = 1 << 20

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from gradflow.errors import RunError
+from gradflow.execution.execute import execute
 from gradflow.store import scan
-from gradflow.store.execute import execute
 from gradflow.store.sweeps import load_sweep, open_sweep
 from tests.store.small import names, queue, running, small
 

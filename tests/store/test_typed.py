@@ -5,7 +5,7 @@ from typing import Any, Literal, TypedDict
 import pytest
 from msgspec import convert
 
-from gradflow.store.typed import DEEPEST, MOST, UNREADABLE, conforms, is_bounded, whole
+from gradflow.store.typed import LEVELS, MOST, UNREADABLE, conforms, is_bounded, whole
 
 BIG = 10**400
 
@@ -96,7 +96,7 @@ def nested(levels: int) -> Any:
 
 
 def test_a_value_of_any_kind_has_bounds() -> None:
-    assert is_bounded(nested(DEEPEST - 1))
-    assert not is_bounded(nested(DEEPEST + 1))
+    assert is_bounded(nested(LEVELS - 1))
+    assert not is_bounded(nested(LEVELS + 1))
     assert is_bounded({str(i): i for i in range(MOST)})
     assert not is_bounded([{str(i): i} for i in range(MOST + 1)])

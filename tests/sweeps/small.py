@@ -13,7 +13,7 @@ import numpy as np
 
 from gradflow.data import Data
 from gradflow.store import open_run
-from gradflow.store.train import Result
+from gradflow.store.result import Result
 from gradflow.sweeps.driver import Options, run_sweep
 from gradflow.sweeps.executors import Pool, Processes
 from gradflow.sweeps.outcome import Ended

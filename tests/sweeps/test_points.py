@@ -10,7 +10,7 @@ import pytest
 
 from gradflow.analysis.commands import sweep_command, written
 from gradflow.config import axes, parse_config
-from gradflow.data.generated import Gaussian
+from gradflow.data.generated import GaussianSamples
 from gradflow.errors import InputError
 from gradflow.store.save import config_text
 from gradflow.store.sweeps import swept_axes
@@ -222,9 +222,9 @@ def test_two_points_that_are_the_same_run_are_refused() -> None:
 
 
 def test_a_data_set_is_loaded_once_for_all_points(monkeypatch: pytest.MonkeyPatch) -> None:
-    loaded: list[Gaussian] = []
-    load = Gaussian.load
-    monkeypatch.setattr(Gaussian, "load", lambda self, base: loaded.append(self) or load(self, base))
+    loaded: list[GaussianSamples] = []
+    load = GaussianSamples.load
+    monkeypatch.setattr(GaussianSamples, "load", lambda self, base: loaded.append(self) or load(self, base))
     small("depth=range(2,12)", "data.samples=32,64")
     assert sorted(dataset.samples for dataset in loaded) == [32, 64]
 

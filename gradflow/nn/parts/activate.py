@@ -93,7 +93,7 @@ class _QuickActivate(Quick):
         if not self.phi.from_output:
             self.phi.quick_derivative(self.z, self.a, self.span.work, self.d)
             if record:
-                self._count_slopes(np.abs(self.d, out=self.z) if self.phi.signed else self.d)
+                self._count_slopes(np.abs(self.d, out=self.span.work.kept) if self.phi.signed else self.d)
 
     def open_backward(self, record: bool) -> None:
         if self.phi.from_output:

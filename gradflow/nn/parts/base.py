@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -16,12 +16,16 @@ from gradflow.nn.scaled import Scaled
 Array = NDArray[Any]
 Call = tuple[Callable[..., Any], tuple[Any, ...]]  # a function with its arguments: made once, run every step
 
+LOSSY = 1e-6  # ||delta_x||^2 / ||delta_y||^2 below which a lossy part has lost digits
+
 
 @dataclass(frozen=True)
 class Part:
     """One link of the chain: y = value(x), and delta_x = vjp(delta_y), which is linear in delta_y.
 
-    Pure functions of one network: x is (n, B), real or complex, p the tensor of the layer that it stands in.
+    Pure functions of one network: x is (n, B), real or complex, p the part's own tensor, whose `rows` have
+    names; of a dense part, that of the layer. Two parts make a skip: what enters the one that `forks` is the
+    stream, which is added to the value of the one that `joins` in the layer above, and so are their deltas.
     """
 
     factor: ClassVar[str]  # the name of ||delta_x|| / ||delta_y|| in the record
@@ -29,8 +33,26 @@ class Part:
     lossy: ClassVar[bool] = False  # the quick form may lose digits where little of a delta is left
     flat: ClassVar[bool] = False  # a delta of 0 may be left of one that is not
     homogeneous: ClassVar[bool] = True  # value(2^k x) = 2^k value(x), biases scaled too
+    mixes: ClassVar[bool] = False  # a sample's value depends on the others
     early: ClassVar[bool] = False  # the quick form settles slopes on the way forward: all layers keep theirs
     keeps: ClassVar[bool] = False  # it reads its value on the way back: all layers keep theirs
+    reads: ClassVar[bool] = False  # it reads what enters it then
+    in_place: ClassVar[bool] = False  # its value stands where what enters it does
+    uniform: ClassVar[bool] = False  # its vjp is delta times one number
+    passes: ClassVar[bool] = False  # its vjp is delta, which stays where it is
+    forks: ClassVar[bool] = False
+    joins: ClassVar[bool] = False
+    rows: ClassVar[tuple[str, ...]] = ()  # of its own tensor, if it has one
+    start: ClassVar[tuple[float, ...]] = ()  # their values at initialization
+
+    @property
+    def columns(self) -> int:
+        """Of its own tensor."""
+        return 1
+
+    def rest(self, units: int, batch: int) -> tuple[int, int] | None:
+        """The shape of what else the quick form keeps of a layer for its way back."""
+        return None
 
     def value(self, p: Array, x: Array) -> Array:
         """y; complex with an x or p that is, for the complex step."""
@@ -38,6 +60,10 @@ class Part:
 
     def vjp(self, p: Array, x: Array, delta: Array) -> Array:
         """dLoss/dx of delta = dLoss/dy."""
+        raise NotImplementedError(self.factor)
+
+    def gradient(self, p: Array, x: Array, delta: Array) -> Array:
+        """dLoss/dp (.., rows, columns), the sum over the batch, of x and delta (.., n, B)."""
         raise NotImplementedError(self.factor)
 
     def back(self, p: Array, x: Array, delta: Scaled) -> Scaled:
@@ -67,6 +93,16 @@ class Span:
     ones: Array
     saturated: Array  # (k, S): units x samples that are
     dead: Array  # (k, S): units that are
+    own: Sequence[Array | None] = ()  # of each part, (k, S, rows, columns)
+    rests: Sequence[Array | None] = ()  # what else a part keeps, of each
+    statistics: Sequence[Array | None] = ()  # of each part that keeps some from pass to pass, (k, S, 2, n)
+    stream: Array | None = None  # (S, n, B) that the first layer joins; None where that is the stem
+    skip: Array | None = None  # (S, n, B) that comes down beside the last layer; None at the top
+    fork: int = 0  # the part that forks
+    join: int = 0  # the part that joins
+    spare: Array | None = None  # (S, n, B) of scratch, for parts that ask for `rest`
+    momentum: Array | None = None  # of the statistics
+    frozen: bool = False  # statistics are those that were kept, as in evaluation
 
     @property
     def single(self) -> bool:
@@ -107,8 +143,22 @@ class Quick:
         """What makes the delta of the part below from that of this part, in layer i of the span."""
         return []
 
+    def share_norms(self, above: Array, below: Array) -> None:
+        """Of a `uniform` part: the squared norms (k, S, 1, B) below it from those above."""
+
     def settle_forward(self, record: bool) -> None:
         """After the calls forward of all layers."""
 
+    def held(self) -> Array | None:
+        """Of each network (S,), whether the values of all layers have their digits; None: ask the sums."""
+        return None
+
     def open_backward(self, record: bool) -> None:
         """Before the calls backward of all layers."""
+
+    by_norms: ClassVar[bool] = True  # whether precise follows from the extremes of all norms
+
+    def precise(self, lower: Array, upper: Array) -> Array:
+        """Where a lossy part kept its digits, from squared norms below and above it, (k, S, 1, B)."""
+        kept: Array = lower >= LOSSY * upper
+        return kept

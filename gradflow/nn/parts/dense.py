@@ -9,6 +9,8 @@ import numpy as np
 
 from gradflow.nn.parts.base import Array, Call, Part, Quick, Span
 
+KINDS = (("W", slice(None, -1)), ("b", slice(-1, None)))  # the rows of p
+
 
 @dataclass(frozen=True)
 class Dense(Part):

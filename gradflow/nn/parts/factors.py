@@ -8,8 +8,15 @@ from typing import Any
 from gradflow.nn.parts.activate import Activate
 from gradflow.nn.parts.base import Part
 from gradflow.nn.parts.dense import Dense
+from gradflow.nn.parts.norms import Normalize
+from gradflow.nn.parts.skip import Fork
 
-PARTS: tuple[type[Part], ...] = (Dense, Activate)  # in the order in which pages show their factors
+PARTS: tuple[type[Part], ...] = (
+    Dense,
+    Activate,
+    Normalize,
+    Fork,
+)  # in the order in which pages show their factors
 LABELS = {part.factor: part.label for part in PARTS}
 OF_LAYER_ABOVE = {Dense.label}  # between layers l and l + 1 stands the tensor of l + 1; the others are of l
 FIRST_NAMES = {"weight_factor": Dense.label, "slope_factor": Activate.label}  # in documents

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.analysis.flow import LN10
 from gradflow.analysis.intervals import mean_of_known
 from gradflow.nn.parts.factors import factor_arrays
 from gradflow.report.charts import looks
 from gradflow.report.charts.plot import Drawn, Plot, Row, Scale, cut, in_logs, level, tip, titled, x
 from gradflow.report.charts.study import Study, spread
 from gradflow.report.numbers import count
+from gradflow.units import LN10
 
 Array = NDArray[Any]
 
@@ -102,7 +102,7 @@ def _over_layers(
     first, scale = quantities[0], _scale(quantities[0], rows, [*core, *theory])
     if theory and alone:
         names |= {EXPECTED: looks.THEORY}
-    plot = Plot(rows, x("layer", "layer"), first.title, names, scale)
+    plot = Plot(rows, x("layer", "layer"), first.title, names, scale, whole=True)
     what = [tip("part", "what")] if len(parts) > 1 else []
     tips = [tip("line"), *what, tip("layer"), tip("value", first.title, first.form)]
     told = [tip("line"), tip("layer"), tip("value", f"theory, {first.title}", first.form)]

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.analysis.flow import LN10
 from gradflow.analysis.intervals import t_quantile
 from gradflow.analysis.summary import Summary
 from gradflow.report.labels import labels
+from gradflow.units import LN10
 
 if TYPE_CHECKING:
     from gradflow.meanfield import Prediction

@@ -8,11 +8,12 @@ import pytest
 
 from gradflow.config import load_config
 from gradflow.errors import InputError, RunError
+from gradflow.execution import execute as execute_module
+from gradflow.execution.execute import execute, find
+from gradflow.execution.train import train
 from gradflow.store import Run, open_run
-from gradflow.store import execute as execute_module
-from gradflow.store.execute import execute, find
+from gradflow.store.result import failed
 from gradflow.store.save import copy, save
-from gradflow.store.train import failed, train
 from gradflow.training import Progress, Training
 from tests.oracle import PER_LAYER
 from tests.store.small import names, small

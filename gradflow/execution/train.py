@@ -2,57 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow import threads
 from gradflow.interrupts import held_back, is_waiting, raise_waiting
-from gradflow.store.info import DataInfo, EvaluationInfo, OutcomeInfo, Status, Times, Versions, now
+from gradflow.store.info import DataInfo, EvaluationInfo, OutcomeInfo, Times, now
+from gradflow.store.result import Result, versions
 from gradflow.store.spool import forget
 from gradflow.training import Training
-from gradflow.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gradflow.analysis.summary import Summary
     from gradflow.config import Config
     from gradflow.data import Data
-    from gradflow.recording import Recording
-    from gradflow.store.checkpoint import Checkpoint
+    from gradflow.execution.checkpoint import Checkpoint
     from gradflow.training import Progress
-
-
-@dataclass(frozen=True)
-class Result:
-    """All that a run directory keeps of a run, but its config. Can be pickled.
-
-    A failed one has a `reason`, no recording, and maybe no data. A worker makes the `summary` too, which may
-    take longer than the training; without one it is made when the run is saved.
-    """
-
-    recording: Recording
-    outcome: OutcomeInfo
-    data: DataInfo | None
-    times: Times
-    versions: Versions
-    reason: str | None = None
-    summary: Summary | None = None
-    evaluation: EvaluationInfo | None = None
-
-    @property
-    def status(self) -> Status:
-        """completed, diverged or failed."""
-        if self.reason is not None:
-            return "failed"
-        return "completed" if self.outcome["diverged_step"] is None else "diverged"
 
 
 def train(
@@ -94,27 +64,8 @@ def train(
     )
     evaluation = EvaluationInfo(**asdict(training.evaluated))  # type: ignore[typeddict-item]
     facts = _facts(config, data)
-    return Result(training.recording, outcome, facts, times, versions(), evaluation=evaluation)
-
-
-def failed(reason: str) -> Result:
-    """The result of a run that gave none."""
-    outcome = OutcomeInfo(accuracy_final=None, diverged_step=None, diverged_reason=None)
-    times = Times(started=now(), finished=now(), seconds=0.0)
-    return Result({}, outcome, None, times, versions(), reason)
-
-
-def versions() -> Versions:
-    """What computes in this process."""
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    set_to = (os.environ.get(name, "") for name in threads.VARIABLES)
-    number = next(filter(re.compile("[0-9]{1,6}").fullmatch, set_to), None)  # more would be a slip
-    return Versions(
-        gradflow=__version__,
-        numpy=np.__version__,
-        blas=f"{blas['name']} {blas.get('version', '')}".strip(),
-        threads=int(number) if number else os.cpu_count() or 1,
-    )
+    delta: Literal["batch"] | None = "batch" if config.model.norm.mixes else None
+    return Result(training.recording, outcome, facts, times, versions(), evaluation=evaluation, delta=delta)
 
 
 def _facts(config: Config, data: Data) -> DataInfo:

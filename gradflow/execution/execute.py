@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from gradflow.config.memory import size
 from gradflow.errors import Problem, RunError
+from gradflow.execution.checkpoint import SECONDS, Checkpoint
+from gradflow.execution.train import train
 from gradflow.store.carry import require_movable
 from gradflow.store.catalog import Index, touch
-from gradflow.store.checkpoint import SECONDS, Checkpoint
 from gradflow.store.partial import Claim, claim
+from gradflow.store.result import versions
 from gradflow.store.save import config_text, finished_at, publish, publish_copy
 from gradflow.store.spool import is_large, room
-from gradflow.store.train import train, versions
 from gradflow.store.writing import remove
 
 if TYPE_CHECKING:

@@ -9,18 +9,20 @@ import pytest
 
 from gradflow import interrupts
 from gradflow.config import Config
+from gradflow.execution import execute as execute_module
+from gradflow.execution.checkpoint import Checkpoint
+from gradflow.execution.execute import execute
+from gradflow.execution.train import train
 from gradflow.interrupts import Interrupted
-from gradflow.store import execute as execute_module
-from gradflow.store.checkpoint import Checkpoint
-from gradflow.store.execute import execute
 from gradflow.store.partial import claim
-from gradflow.store.train import train, versions
+from gradflow.store.result import versions
 from gradflow.training import Training
 from tests.store.small import names, small
 
 OPTIMIZERS = [
     "{name: sgd, lr: 0.1}",
     "{name: sgd, lr: 0.1, momentum: 0.9, nesterov: true}",
+    "{name: sgd, lr: 0.1, weight_decay: 0.1}",
     "{name: adam, lr: 0.01}",
     "{name: adamw, weight_decay: 0.1}",
     "{name: rmsprop}",
@@ -31,7 +33,7 @@ BLOCK = Training._block
 @pytest.fixture(autouse=True)
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gradflow.training.BLOCK_ROWS", 4)
-    monkeypatch.setattr("gradflow.store.checkpoint.SHARE", float("inf"))
+    monkeypatch.setattr("gradflow.execution.checkpoint.SHARE", float("inf"))
 
 
 def long(*overrides: str) -> Config:
@@ -50,7 +52,16 @@ def require_equal(found: dict[str, Any], expected: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("others", [(), ("width=40", "dtype=float64"), ("clip_norm=0.1", "every=7")])
+@pytest.mark.parametrize(
+    "others",
+    [
+        (),
+        ("width=40", "dtype=float64"),
+        ("clip_norm=0.1", "every=7"),
+        ("schedule=cosine", "schedule.warmup=6"),
+        ("schedule=warmup", "schedule.steps=19"),
+    ],
+)
 def test_a_training_that_goes_on_from_a_state_gives_the_same_bits(
     optimizer: str, others: tuple[str, ...]
 ) -> None:

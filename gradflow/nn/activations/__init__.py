@@ -1,0 +1,35 @@
+"""Activations phi as a table of frozen classes; a file of them ends with the tuple of those it adds."""
+
+from gradflow.nn.activations.base import Activation
+from gradflow.nn.activations.exponential import EXPONENTIAL, Celu, Elu, Selu
+from gradflow.nn.activations.piecewise import (
+    PIECEWISE,
+    HardSigmoid,
+    HardSwish,
+    HardTanh,
+    LeakyRelu,
+    Relu,
+    Relu6,
+    SquaredRelu,
+)
+from gradflow.nn.activations.smooth import (
+    SMOOTH,
+    Erf,
+    Gelu,
+    Linear,
+    Mish,
+    Sigmoid,
+    Silu,
+    Sin,
+    Softplus,
+    Softsign,
+    Tanh,
+)
+
+__all__ = [
+    "ACTIVATIONS", "Activation", "Celu", "Elu", "Erf", "Gelu", "HardSigmoid", "HardSwish", "HardTanh",
+    "LeakyRelu", "Linear", "Mish", "Relu", "Relu6", "Selu", "Sigmoid", "Silu", "Sin", "Softplus", "Softsign",
+    "SquaredRelu", "Tanh",
+]  # fmt: skip
+
+ACTIVATIONS: dict[str, type[Activation]] = {cls.name: cls for cls in (*SMOOTH, *PIECEWISE, *EXPONENTIAL)}
