@@ -16,7 +16,7 @@ from gradflow.torch.axis import Axis
 from gradflow.torch.calls import bare
 
 GROUPS = ("attention", "mlp", "norm", "embedding", "other")
-SEEN = 1 << 16  # entries of a parameter, evenly spread, whose update is looked at
+SEEN = 1 << 13  # entries of a parameter, evenly spread, whose update is looked at
 _ATTENTION = re.compile(r"attn|attention", re.IGNORECASE)
 _NORM = re.compile(r"norm|(^|\.)(ln|bn)(_|\d|\.|$)", re.IGNORECASE)
 _EMBEDDING = re.compile(r"embed|(^|\.)(wte|wpe)(\.|$)", re.IGNORECASE)
