@@ -24,13 +24,13 @@ from gradflow.nn.model import Model
 from gradflow.nn.network import Network
 from gradflow.nn.optimizers import Optimizer
 from gradflow.nn.parameters import Shape
-from gradflow.nn.schedules import Constant, Schedule
+from gradflow.nn.schedules import ConstantRate, Schedule
 from gradflow.recording import Record, Recorder, Recording, first_bad_row, per_layer, reason
 from gradflow.streams import Purpose, stream
 
 Array = NDArray[Any]
 
-CONSTANT = Constant()
+CONSTANT = ConstantRate()
 STACKED_WIDTH = 32  # networks up to this width are trained in stacks; wider ones in turn
 STACKED_SEEDS = 8  # of so many at most: more gain nothing, and leave the cache
 BLOCK_ROWS, BLOCK_FLOPS = 64, 2e9  # a block ends at whichever comes first

@@ -24,7 +24,7 @@ FLOORS: list[set[str]] = [  # from the ground up; rooms of one floor do not see 
     {"store"},
     {"execution"},
     {"outside", "report", "sweeps"},
-    {"cli"},
+    {"cli", "torch"},
     {"", "__main__"},
 ]
 FLOOR = {room: height for height, floor in enumerate(FLOORS) for room in floor}
@@ -87,6 +87,9 @@ def test_no_imports_go_round_in_a_circle_by_types_either() -> None:
         ("altair", {"report"}),
         ("dask", {"sweeps"}),
         ("distributed", {"sweeps"}),
+        ("torch", {"torch"}),
+        ("transformers", {"torch"}),
+        ("lightning", {"torch"}),
     ],
 )
 def test_a_library_is_known_in_its_rooms_only(library: str, homes: set[str]) -> None:

@@ -14,7 +14,7 @@ from gradflow.nn.activations import ACTIVATIONS, Linear, Relu, Sigmoid, Tanh
 from gradflow.nn.initializers import Gaussian, HeNormal, Orthogonal, XavierNormal
 from gradflow.nn.losses import CrossEntropy, Mse
 from gradflow.nn.optimizers import Adam, AdamW, RmsProp, Sgd
-from gradflow.nn.schedules import Constant, Cosine, Schedule, Warmup
+from gradflow.nn.schedules import ConstantRate, Cosine, Schedule, Warmup
 from gradflow.recording import Recording
 from gradflow.training import STACKED_WIDTH, Batches, Training
 from tests import oracle, small
@@ -65,7 +65,7 @@ def test_every_array_is_the_oracles_for_every_schedule(
     plan, data = small.plan(optimizer=rule, schedule=schedule, clip_norm=clip_norm, steps=9), small.data()
     found = trained(plan, data).recording
     assert_agrees(found, oracle.train(plan, data))
-    assert not same_bits(found, trained(replace(plan, schedule=Constant()), data).recording)
+    assert not same_bits(found, trained(replace(plan, schedule=ConstantRate()), data).recording)
 
 
 SHAPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

@@ -7,23 +7,24 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from math import ceil, inf, log2, sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.analysis.architecture import architecture
 from gradflow.analysis.clipping import unclipped
 from gradflow.analysis.rates import learning_rates
 from gradflow.analysis.scales import NAME as DATA_SCALE
 from gradflow.analysis.scales import can_standardize, far_scales, starts_far_off
 from gradflow.analysis.summary import Advice, Flow, Symptom
-from gradflow.analysis.theorist import WIDEST_SPREAD, Theorist, rounded
-from gradflow.formats import ADDED
+from gradflow.analysis.theorist import WIDEST_SPREAD, Theorist, plain, rounded, settings
 from gradflow.meanfield.critical import critical_sigma_w
 from gradflow.meanfield.expectations import Moments
-from gradflow.meanfield.prediction import ROUNDING, SMALLEST_WIDTH
+from gradflow.meanfield.plain import PlainField
+from gradflow.meanfield.prediction import ROUNDING
 from gradflow.nn.activations import ACTIVATIONS
 from gradflow.nn.initializers import Gaussian, Initializer, Orthogonal
 from gradflow.units import LN10
@@ -69,18 +70,12 @@ def advise(
 def _drawn(theorist: Theorist, flow: Flow, *, rescaled: bool, far_off: bool) -> tuple[Advice, ...]:
     """Advice on the network as drawn; on its weights alone where its outputs are `far_off` their targets."""
     found: tuple[Advice, ...] = ()
-    if flow.verdict in UNSTABLE and _predictable(theorist):
+    if flow.verdict in UNSTABLE and theorist.predictable:
         found = tuple(_network(theorist, rescaled))
     if not far_off or rescaled:
         return found
     weights = tuple(one for one in found if one.lever == "initialization")
     return weights or found or tuple(_smaller(theorist))
-
-
-def _predictable(theorist: Theorist) -> bool:
-    model = theorist.config.model
-    wide = model.init.law is not None and model.widest >= SMALLEST_WIDTH
-    return wide and model.activation.bounded_slope and Moments(model.activation, model.bias.value).in_reach
 
 
 def _data(
@@ -103,19 +98,21 @@ def _with(first: tuple[Advice, ...], advice: Advice) -> Advice:
 def _network(theorist: Theorist, rescaled: bool) -> Iterator[Advice]:
     """The levers of theory; none where data of scale 1 alone make the network stable."""
     if not (rescaled and abs(theorist.expect().ratio) < theorist.edge):
-        for lever in (_initialization, _activation, _depth):
+        for lever in (_initialization, architecture, _activation, _depth):
             yield from lever(theorist)
 
 
 def _smaller(theorist: Theorist) -> Iterator[Advice]:
     """Weights that keep the gradient at z of variance 1, where the first outputs are beyond all bounds."""
     model = theorist.config.model
+    if not isinstance(theorist.expect().network, PlainField):
+        return  # whose outputs' size the weights do not make
     with np.errstate(over="ignore"):  # slopes beyond float64: no weights are small enough
         sigma_w = float(critical_sigma_w(Moments(model.activation), 0.0))
     own = sqrt(model.widest * model.init.variance(model.widest, model.widest)) if model.init.law else inf
     if 0 < sigma_w < SMALLER * own:
         init = Gaussian(sigma_w=rounded(sigma_w))
-        words = f"the outputs at step 0 are far beyond the targets: draw smaller weights, {_settings(init)}"
+        words = f"the outputs at step 0 are far beyond the targets: draw smaller weights, {settings(init)}"
         yield Advice("initialization", {"model.init": plain(init)}, None, None, init.torch(), words)
 
 
@@ -124,24 +121,24 @@ def _initialization(theorist: Theorist) -> Iterator[Advice]:
     init = _steady_init(theorist)
     if init is None:
         return
-    settings: dict[str, Any] = {}
+    changes: dict[str, Any] = {}
     words = ""
     if theorist.expect(init).spread > theorist.edge:
         wider = _wider(theorist, init)
         if wider is None:
             return
         theorist, init = wider
-        settings["model.width"] = theorist.config.model.widest
+        changes["model.width"] = theorist.config.model.widest
         words = (
             f"make the layers {theorist.config.model.widest} wide, so that single networks are stable, and "
         )
     outlook = theorist.expect(init)
-    settings["model.init"] = plain(init)
-    words += f"draw the weights so that the first layer's gradient equals the last's: {_settings(init)}"
+    changes["model.init"] = plain(init)
+    words += f"draw the weights so that the first layer's gradient equals the last's: {settings(init)}"
     if not theorist.is_steady(init):
         words += f"; single networks still differ by 10^{outlook.spread:.1f}: make the layers wider"
     words += _depth_looked_at(theorist)
-    yield Advice("initialization", settings, outlook.c(), None, init.torch(), words)
+    yield Advice("initialization", changes, outlook.c(), None, init.torch(), words)
 
 
 def _wider(theorist: Theorist, init: Initializer) -> tuple[Theorist, Initializer] | None:
@@ -206,9 +203,9 @@ def _other_activation(theorist: Theorist) -> Iterator[Advice]:
     if init is None or theorist.config.model.activation == tanh:
         return
     outlook = theorist.expect(init, tanh)
-    words = f"the slopes of tanh pass {outlook.slope:.3g} a layer with {_settings(init)}"
-    settings = {"model.activation": "tanh", "model.init": plain(init)}
-    yield Advice("activation", settings, outlook.c(), None, init.torch(), words)
+    words = f"the slopes of tanh pass {outlook.slope:.3g} a layer with {settings(init)}"
+    changes = {"model.activation": "tanh", "model.init": plain(init)}
+    yield Advice("activation", changes, outlook.c(), None, init.torch(), words)
 
 
 def _depth(theorist: Theorist) -> Iterator[Advice]:
@@ -224,22 +221,3 @@ def _depth(theorist: Theorist) -> Iterator[Advice]:
     if -6 < log_chi < -ROUNDING:
         words += f"; signals reach about 6 xi = {-6 / log_chi:.0f} layers deep"
     yield Advice("depth", {"model.depth": depth}, outlook.c(depth), None, None, words)
-
-
-def plain(init: Initializer) -> dict[str, Any]:
-    """An init as the config writes it."""
-    return {"name": init.name, **_written(init)}
-
-
-def _settings(init: Initializer) -> str:
-    values = (
-        f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"
-        for key, value in _written(init).items()
-    )
-    return f"{init.name} with {', '.join(values)}"
-
-
-def _written(init: Initializer) -> dict[str, Any]:
-    """Its keys but those added since, while they say no more than their default."""
-    values = {each: getattr(init, each.name) for each in fields(init)}
-    return {each.name: v for each, v in values.items() if each.metadata != ADDED or v != each.default}

@@ -7,7 +7,7 @@ all layers whatever c is (Glorot & Bengio 2010, eq. 14).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from gradflow.analysis.history import history_of, row_verdicts
 from gradflow.analysis.laws import Expected
 from gradflow.analysis.summary import Flow, Flows, Summary, Theory, TrainingResult
 from gradflow.analysis.underflow import edge_of, of_underflow, smallest_of
+from gradflow.analysis.watched import watched_advice, watched_symptoms
 from gradflow.analysis.weakest import weakest_symptom
 from gradflow.nn.parts.factors import LABELS
 from gradflow.recording import per_layer
@@ -41,7 +42,9 @@ UNKNOWN = "the norms were recorded elsewhere, so the network is not known"
 class Norms:
     """Natural logs of norms, (rows, layers, networks) for each kind; layers are named from the input on.
 
-    `order` says how their order was found, `source` is the path of their file.
+    `order` says how their order was found, `source` is the path of their file. `more` are other arrays for
+    the recording, by layer (rows, layers, networks) or not (rows, networks), and `about` what else is known
+    of the network.
     """
 
     steps: tuple[int, ...]
@@ -49,6 +52,8 @@ class Norms:
     logs: Mapping[str, Array]
     order: str = ""
     source: str = ""
+    more: Mapping[str, Array] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def networks(self) -> int:
@@ -60,7 +65,7 @@ class Norms:
         shape = len(self.steps), len(self.layers), self.networks
         arrays = {"step": np.array(self.steps, float), "loss": np.full(shape[::2], np.nan)}
         arrays |= {name: np.full(shape, np.nan) for name in per_layer(LABELS)}
-        return arrays | {KINDS[kind]: logs for kind, logs in self.logs.items()}
+        return arrays | dict(self.more) | {KINDS[kind]: logs for kind, logs in self.logs.items()}
 
     def config(self, name: str, source: str) -> dict[str, Any]:
         """What is known of the network, where a run has its config."""
@@ -70,7 +75,14 @@ class Norms:
             "name": name,
             "seeds": self.networks,
             "model": {"depth": len(self.layers)},
-            "data": {"name": RECORDED, "path": source, "kind": kind, "layers": list(self.layers), **order},
+            "data": {
+                "name": RECORDED,
+                "path": source,
+                "kind": kind,
+                "layers": list(self.layers),
+                **order,
+                **self.about,
+            },
             "training": {"steps": self.steps[-1]},
             "analysis": {"stable_decades": STABLE_DECADES},
         }
@@ -93,7 +105,10 @@ def summarize_outside(id: str, config: dict[str, Any], recording: Mapping[str, A
         status="completed" if start is None else "diverged",
         config=config,
         flow=Flows(first, last),
-        theory=Theory(reason=UNKNOWN),
+        theory=Theory(
+            c=config["data"].get("expected_c"),
+            reason=None if "expected_c" in config["data"] else config["data"].get("expected", UNKNOWN),
+        ),
         training=TrainingResult(
             config["training"]["steps"],
             diverged_step=None if start is None else lost.steps[start],
@@ -101,7 +116,8 @@ def summarize_outside(id: str, config: dict[str, Any], recording: Mapping[str, A
             if start is None
             else f"the {kind} norms are not finite: {lost.where(start)}",
         ),
-        symptoms=weakest_symptom((first, last)),
+        symptoms=(*weakest_symptom((first, last)), *watched_symptoms(recording)),
+        advice=watched_advice(first, config["data"]),
         history=history_of(recording, STABLE_DECADES, PATIENCE, _verdicts(log_delta)),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import isfinite, log
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.flow import window
-from gradflow.analysis.summary import Number, Theory, strict
-from gradflow.meanfield import Prediction, critical_point, phase_table, predict
-from gradflow.meanfield.expectations import tabulated
-from gradflow.meanfield.prediction import DEAD, ROUNDING, SMALLEST_WIDTH, UNBOUNDED, phase
-from gradflow.nn.activations import Activation
+from gradflow.analysis.summary import Theory, strict
+from gradflow.meanfield import Prediction, mean_field, phase_table, predict, unpredicted
+from gradflow.meanfield.prediction import DEAD, ROUNDING, UNBOUNDED, late, phase
 from gradflow.nn.initializers import Gaussian
-from gradflow.nn.parts.activate import Activate
-from gradflow.nn.parts.dense import Dense
+from gradflow.nn.model import Model
 
 if TYPE_CHECKING:
     from gradflow.config import Config
@@ -26,113 +23,133 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 
+SAMPLES = 128  # whose pairs stand for all
+
+
 @dataclass(frozen=True)
 class Inputs:
-    """What theory needs of the data: n_0, the size of the target, and the mean square q_0."""
+    """What theory needs of the data: n_0, the size of the target, how many samples, the mean square q_0.
+
+    `cosines` are those of pairs of inputs, None where they are not known.
+    """
 
     features: int
     outputs: int
+    samples: int
     q_0: float
+    cosines: Array | None = field(default=None, compare=False)
 
 
 def inputs_of(data: Mapping[str, Any]) -> Inputs:
     """The inputs that `data` of a run.json tells."""
-    return Inputs(data["features"], data["outputs"], data["q_0"])
+    return Inputs(data["features"], data["outputs"], data["samples"], data["q_0"])
+
+
+def cosines(x: Array) -> Array:
+    """The cosines of all pairs of the first samples of x (samples, features) that have a direction."""
+    some = x[:SAMPLES]
+    norms = np.linalg.norm(some, axis=1)
+    unit = some[norms > 0] / norms[norms > 0][:, None]
+    return np.asarray((unit @ unit.T)[np.triu_indices(len(unit), 1)])
 
 
 def predicted(config: Config, inputs: Inputs) -> Prediction:
     """The prediction for a config on such data, over the layers that a fit would take."""
-    model = config.model
+    model, first = config.network(inputs), window(config.model.depth)[0]
     return predict(
-        model.activation,
-        model.init,
-        depth=model.depth,
-        width=model.widest,
-        features=inputs.features,
-        outputs=inputs.outputs,
-        readout=model.readout != "none",
-        q_0=inputs.q_0,
-        bias=model.bias.value,
-        first=window(model.depth)[0],
+        model,
+        inputs.q_0,
+        first=first,
+        cosine=inputs.cosines if inputs.cosines is not None and inputs.cosines.size else None,
     )
 
 
 def theory_of(prediction: Prediction, sigmas: float | None = None) -> Theory:
     """The part of a prediction that a summary keeps, and how far a measured ln c is from it."""
-    names = Theory.__dataclass_fields__.keys() & Prediction.__dataclass_fields__.keys()
-    theory = Theory(**{name: getattr(prediction, name) for name in names}, sigmas=sigmas)
-    return replace(theory, factors=theory.factors or _factors(theory.weight_factor, theory.slope_factor))
-
-
-def _factors(weights: Number, slopes: Number) -> dict[str, Number]:
-    """Those of a plain chain, by name; {} where nothing is predicted."""
-    return {} if weights is None else {Dense.label: weights, Activate.label: slopes}
+    names = Theory.__dataclass_fields__.keys() & Prediction.__dataclass_fields__.keys() - {"factors"}
+    kept = {name: getattr(prediction, name) for name in names}
+    return Theory(**kept, **named_factors(prediction.factors), sigmas=sigmas)
 
 
 def layers_of(prediction: Prediction) -> list[dict[str, Any]]:
-    """q, chi (from layer l + 1 to l) and log10 of ||delta_l|| / ||delta_L|| by layer; [] without theory."""
-    if not prediction.q.size:
-        return []
-    chi = [*prediction.chi_layers.tolist(), None]
-    rows = zip(prediction.q.tolist(), chi, prediction.log10_gradient.tolist(), strict=True)
-    return [
-        strict({"layer": layer, "q": q, "chi": chi, "log10_gradient": gradient})
-        for layer, (q, chi, gradient) in enumerate(rows, start=1)
-    ]
+    """q, chi (from layer l + 1 to l), log10 of ||delta_l|| / ||delta_L|| and, of known inputs, rho by layer.
+
+    [] without theory.
+    """
+    depth = len(prediction.q)
+    columns = {
+        "layer": range(1, depth + 1),
+        "q": prediction.q.tolist(),
+        "chi": [*prediction.chi_layers.tolist(), None],
+        "log10_gradient": prediction.log10_gradient.tolist(),
+    }
+    if len(prediction.correlation):
+        columns["correlation"] = prediction.correlation.tolist()
+    return [strict(dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=depth > 0)]
 
 
 def theories(configs: Sequence[Config], inputs: Sequence[Inputs]) -> list[Theory]:
     """Theory for each config on its inputs: Gaussian inits of one network in a table, others one by one."""
     found: dict[int, Theory] = {}
-    groups: dict[tuple[Activation, int, int, float], list[int]] = {}
+    groups: dict[tuple[Model, float], list[int]] = {}
     for number, (config, given) in enumerate(zip(configs, inputs, strict=True)):
-        model = config.model
-        tabular = isinstance(model.init, Gaussian) and given.features == model.widest >= SMALLEST_WIDTH
-        tabular = tabular and model.activation.bounded_slope
-        if tabular and model.depth > 1:
-            groups.setdefault((model.activation, model.depth, model.widest, given.q_0), []).append(number)
+        model = config.network(given)
+        tabular = isinstance(model.init, Gaussian) and model.activation.bounded_slope
+        if tabular and model.shape.depth > 1 and unpredicted(model) is None:
+            groups.setdefault((replace(model, init=Gaussian()), given.q_0), []).append(number)
         else:
             found[number] = theory_of(predicted(config, given))
-    for (activation, depth, width, q_0), numbers in groups.items():
+    for (model, q_0), numbers in groups.items():
         inits = [init for number in numbers if isinstance(init := configs[number].model.init, Gaussian)]
-        found.update(zip(numbers, _tabled(activation, inits, depth, width, q_0), strict=True))
+        found.update(zip(numbers, _tabled(model, q_0, inits), strict=True))
     return [found[number] for number in range(len(configs))]
 
 
-def _tabled(
-    activation: Activation, inits: Sequence[Gaussian], depth: int, width: int, q_0: float
-) -> list[Theory]:
+def _tabled(model: Model, q_0: float, inits: Sequence[Gaussian]) -> list[Theory]:
     sigma_w, sigma_b = np.array([(init.sigma_w, init.sigma_b) for init in inits]).T
-    first = window(depth)[0]
-    table = phase_table(activation, sigma_w, sigma_b, depth=depth, width=width, q_0=q_0, first=first)
-    names = (
-        "c", "c_finite_width", "log10_ratio", "c_asymptotic", "chi", "chi_parallel", "q_star",
-        "critical_sigma_w",
-    )  # fmt: skip
-    columns = [getattr(table, name).tolist() for name in names]
-    moments = tabulated(activation)
+    first = window(model.shape.depth)[0]
+    table = vars(phase_table(model, sigma_w, sigma_b, q_0=q_0, first=first))
+    factors = table.pop("factors")
+    rows = zip(*(column.tolist() for column in table.values()), strict=True)
+    network = mean_field(model, q_0)
     return [
         _theory_at(
-            dict(zip(names, row, strict=True)), init.sigma_w, critical_point(moments, init.sigma_b).reason
+            dict(zip(table, row, strict=True)),
+            {name: float(values[k]) for name, values in factors.items()},
+            network.critical(init.sigma_b).reason,
+            late(network, first),
         )
-        for init, row in zip(inits, zip(*columns, strict=True), strict=True)
+        for k, (init, row) in enumerate(zip(inits, rows, strict=True))
     ]
 
 
-def _theory_at(row: dict[str, float], sigma_w: float, no_critical_point: str | None) -> Theory:
+def _theory_at(
+    row: dict[str, Any], factors: dict[str, float], no_critical_point: str | None, settling: str | None
+) -> Theory:
     """One point of a table, with the reason of what it has not."""
     log_chi = log(row["chi"]) if row["chi"] > 0 else -np.inf
-    kept: dict[str, Any] = {name: value if isfinite(value) else None for name, value in row.items()}
-    dead = row["c"] == 0
-    if dead:
+    kept: dict[str, Any] = {
+        name: None if isinstance(value, float) and not isfinite(value) else value
+        for name, value in row.items()
+    }
+    if row["c"] == 0:
         kept["c_finite_width"] = None
-    else:  # Var W = sigma_w^2 / n, so that the weights pass sigma_w from a layer to one as wide
-        kept |= {"weight_factor": sigma_w, "slope_factor": row["c"] / sigma_w}
-        kept["factors"] = _factors(sigma_w, row["c"] / sigma_w)
-    reasons = DEAD if dead else "", UNBOUNDED if kept["q_star"] is None else "", no_critical_point
+    reasons = (
+        DEAD if row["c"] == 0 else "",
+        UNBOUNDED if kept["q_star"] is None else "",
+        no_critical_point,
+        settling,
+    )
     return Theory(
         **kept,
+        **named_factors({} if row["c"] == 0 else factors),
         xi=-1 / log_chi if abs(log_chi) > ROUNDING else None,
         phase=phase(log_chi),
         reason="; ".join(filter(None, reasons)) or None,
     )
+
+
+def named_factors(factors: Mapping[str, float]) -> dict[str, Any]:
+    """The factors as a document holds them: weights and slopes by themselves too."""
+    kept = {name: value for name, value in factors.items() if isfinite(value) and value > 0}
+    return {"factors": kept, "weight_factor": kept.get("weights"), "slope_factor": kept.get("slopes")}

@@ -122,9 +122,13 @@ class Theory:
     weight_factor: Number = None  # c = weight factor x slope factor
     slope_factor: Number = None
     factors: dict[str, Number] = field(default_factory=dict)  # as a Flow's
-    law: str | None = None
+    law: str | None = None  # of the gradient by depth: exponential | power | stretched | bounded
     log10_ratio: Number = None  # as a Flow's: over all transitions, those outside the fit included
     reason: str | None = None
+    settling: int | None = None  # the layer from which batch norm's c holds
+    correlation_star: Number = None  # what the cosine of two samples comes to
+    xi_c: Number = None  # layers in which it comes closer by a factor of e; None where it does not so
+    jacobian_variance: Number = None  # of the squared singular values of dz_L / dz_1, over their mean squared
 
 
 @dataclass(frozen=True)
@@ -281,6 +285,8 @@ class Summary:
 
     def at(self, path: str) -> Summary:
         """The same summary, found at `path`: its commands start from the config there."""
+        if "watched" in self.config["data"]:  # a model of its own, which no config here could run
+            return replace(self, path=path)
         advice = tuple(replace(one, command=command_for(path, one.set)) for one in self.advice)
         return replace(self, path=path, advice=advice)
 

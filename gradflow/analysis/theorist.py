@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from math import exp, sqrt
 from typing import TYPE_CHECKING, Any
@@ -12,11 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.flow import window
-from gradflow.meanfield import MeanField, balance, half_stable
+from gradflow.analysis.predictions import inputs_of
+from gradflow.formats import ADDED
+from gradflow.meanfield import MeanField, balance, half_stable, mean_field, unpredicted
 from gradflow.meanfield.expectations import tabulated
-from gradflow.meanfield.fluctuations import ratio_variance
+from gradflow.meanfield.plain import PlainField
 from gradflow.nn.activations import Activation
 from gradflow.nn.initializers import Initializer
+from gradflow.nn.model import Model
 from gradflow.units import LN10
 
 if TYPE_CHECKING:
@@ -53,8 +56,8 @@ class Outlook:
 
     @cached_property
     def spread(self) -> float:
-        """Standard deviation of that log10 from one network to the next, for one sample."""
-        return sqrt(ratio_variance(self.network, 1)) / (2 * LN10)
+        """Standard deviation of that log10 between networks, for one sample; 0 where it is not known."""
+        return sqrt(np.nan_to_num(self.network.ratio_variance(1))) / (2 * LN10)
 
     @property
     def profile_range(self) -> float:
@@ -64,15 +67,12 @@ class Outlook:
 
     def first(self, depth: int) -> Outlook:
         """The outlook of the first `depth` layers alone."""
-        gain, bias = (rows[: depth + 1] for rows in (self.network.log_gain, self.network.log_bias))
-        return Outlook(
-            replace(self.network, widths=self.network.widths[:depth], log_gain=gain, log_bias=bias)
-        )
+        return Outlook(self.network.until(depth))
 
     @property
     def slope(self) -> float:
         """The slope factor that the layers' mean comes to."""
-        return exp(float(np.log(self.network.slope_square[:-1]).mean()) / 2)
+        return exp(float(self.network.log_factors["slopes"].mean()))
 
     def c(self, depth: int | None = None) -> float:
         """c over the fitted layers of the first `depth` layers, all if None."""
@@ -86,6 +86,7 @@ class Theorist:
 
     config: Config
     data: Mapping[str, Any]
+    other: Model | None = None  # than the config's network
     _outlooks: dict[Any, Outlook] = field(default_factory=dict)
 
     @property
@@ -98,19 +99,31 @@ class Theorist:
         model = self.config.model.model_copy(update={"width": width})
         return Theorist(self.config.model_copy(update={"model": model}), self.data)
 
+    @cached_property
+    def model(self) -> Model:
+        """The network that is looked at."""
+        return self.other or self.config.network(inputs_of(self.data))
+
+    @property
+    def predictable(self) -> bool:
+        """Whether theory has a law of it from which no network runs away."""
+        return unpredicted(self.model) is None and self.model.activation.bounded_slope
+
+    def changed(self, init: Initializer | None = None, activation: Activation | None = None) -> Model:
+        """The network with this init or activation instead of its own."""
+        model = self.model
+        return replace(model, init=init or model.init, activation=activation or model.activation)
+
     def expect(self, init: Initializer | None = None, activation: Activation | None = None) -> Outlook:
         """The outlook with this init or activation instead of the config's."""
-        model = self.config.model
-        chosen = activation or model.activation, init or model.init
-        if chosen not in self._outlooks:
-            self._outlooks[chosen] = self._expect(*chosen)
-        return self._outlooks[chosen]
+        model = self.changed(init, activation)
+        if model not in self._outlooks:
+            self._outlooks[model] = self._expect(model)
+        return self._outlooks[model]
 
-    def _expect(self, activation: Activation, init: Initializer) -> Outlook:
-        model = self.config.model
-        sizes = (self.data["features"], *model.widths_of(self.depth))
-        network = MeanField.of(activation, init, sizes, self.data["q_0"], model.bias.value)
-        return Outlook(replace(network, moments=tabulated(activation, network.moments.mean)))
+    def _expect(self, model: Model) -> Outlook:
+        network = mean_field(model, self.data["q_0"]).until(self.depth)
+        return Outlook(replace(network, moments=tabulated(model.activation, network.moments.mean)))
 
     def is_steady(self, init: Initializer | None = None) -> bool:
         """Whether single networks come near the ratio that is expected."""
@@ -135,10 +148,12 @@ class Theorist:
         return self.settles(init, activation) or self.expect(init, activation).spread <= SETTLED_SPREAD
 
     def settles(self, init: Initializer | None = None, activation: Activation | None = None) -> bool:
-        """Whether q surely settles, from the biases alone."""
-        model = self.config.model
-        half = half_stable(activation or model.activation)
-        bias_variance = (init or model.init).bias_variance(model.widest) or 0.0
+        """Whether q surely settles: with a skip or a norm, or from the biases alone."""
+        model = self.changed(init, activation)
+        if not isinstance(self.expect(init, activation).network, PlainField):
+            return True
+        half = half_stable(model.activation)
+        bias_variance = model.init.bias_variance(model.sizes[-1]) or 0.0
         return half is None or sqrt(bias_variance) >= SETTLING * half.sigma_b
 
     def room(self, depth: int) -> float:
@@ -148,11 +163,7 @@ class Theorist:
 
     def balanced(self, scheme: Initializer, activation: Activation | None = None) -> Initializer | None:
         """A scheme at the scale where the whole ratio is expected to be 1, and to be so of every layer."""
-        model = self.config.model
-        found = balance(
-            activation or model.activation, scheme, depth=self.depth, width=model.widest,
-            features=self.data["features"], q_0=self.data["q_0"], bias=model.bias.value, first=1,
-        )  # fmt: skip
+        found = balance(self.changed(scheme, activation), self.data["q_0"], first=1, depth=self.depth)
         init = None if found is None else scaled(found, 1.0)
         return init if init is not None and self.is_flat(init, activation) else None
 
@@ -166,3 +177,23 @@ def scaled(init: Initializer, factor: float) -> Initializer:
 def rounded(value: float) -> float:
     """A float of at most six significant digits, short to type."""
     return float(f"{value:.{DIGITS}g}")
+
+
+def plain(init: Initializer) -> dict[str, Any]:
+    """An init as the config writes it."""
+    return {"name": init.name, **_written(init)}
+
+
+def settings(init: Initializer) -> str:
+    """An init in words."""
+    values = (
+        f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in _written(init).items()
+    )
+    return f"{init.name} with {', '.join(values)}"
+
+
+def _written(init: Initializer) -> dict[str, Any]:
+    """Its keys but those added since, while they say no more than their default."""
+    values = {each: getattr(init, each.name) for each in fields(init)}
+    return {each.name: v for each, v in values.items() if each.metadata != ADDED or v != each.default}

@@ -15,7 +15,20 @@ Overrides = Annotated[
 Reference = Annotated[
     str, typer.Argument(metavar="RUN", help="A path, an id or the start of one, or @1 for the latest run.")
 ]
-RunsDir = Annotated[Path, typer.Option("--runs-dir", help="The folder of the runs.")]
+
+
+def recovered(runs: Path) -> Path:
+    """The folder of runs, after what killed trainings recorded there has become runs."""
+    from gradflow.store.stream import left
+
+    if left(runs):
+        from gradflow.outside.recorded import recover
+
+        recover(runs)
+    return runs
+
+
+RunsDir = Annotated[Path, typer.Option("--runs-dir", help="The folder of the runs.", callback=recovered)]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of the report.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")]
 Force = Annotated[

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from gradflow import yaml_file
-from gradflow.analysis.predictions import Inputs, layers_of, predicted, theories, theory_of
+from gradflow.analysis.predictions import Inputs, cosines, layers_of, predicted, theories, theory_of
 from gradflow.analysis.summary import strict
 from gradflow.cli.options import Json
 from gradflow.cli.output import emit, emit_document, emit_page, noting
@@ -34,6 +34,7 @@ Words = Annotated[
 ]
 NO_FILE = {"name": "theory", "model": {"depth": 50, "width": 256, "init": "gaussian"}}
 SOURCE = "command line"
+UNSAID = ("plain", "none")  # a block and a norm that go without saying
 
 
 def theory(words: Words, json: Json = False, csv: Csv = False) -> None:
@@ -103,10 +104,10 @@ def _inputs(configs: Sequence[Config], q_0: float | None) -> list[Inputs]:
     @cache
     def of(dataset: Any) -> Inputs:
         data = load_data(dataset)
-        return Inputs(data.features, data.outputs, data.q_0)
+        return Inputs(data.features, data.outputs, data.samples, data.q_0, cosines(data.x))
 
     if q_0 is not None:
-        return [Inputs(config.model.widest, 10, q_0) for config in configs]
+        return [Inputs(config.model.widest, 10, config.training.batch_size, q_0) for config in configs]
     return [of(config.data) for config in configs]
 
 
@@ -121,6 +122,7 @@ def _emit_point(config: Config, inputs: Inputs, json: bool, csv: bool) -> None:
         sizes = f"{model['depth']} hidden layers, width {model['width']}"
         words = [
             ("network", f"{sizes}, {entry(model['activation'])}"),
+            *((key, entry(model[key])) for key in ("block", "norm") if entry(model[key]) not in UNSAID),
             ("init", entry(model["init"])),
             ("input", f"q_0 = {inputs.q_0:.4g}"),
         ]

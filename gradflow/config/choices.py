@@ -58,7 +58,7 @@ class OrListOf:
         several = SchemaValidator(core_schema.tuple_variable_schema(one, min_length=1, strict=True))
 
         def validated(value: Any, alone: core_schema.ValidatorFunctionWrapHandler) -> Any:
-            return several.validate_python(value) if isinstance(value, tuple) else alone(value)
+            return several.validate_python(value, strict=True) if isinstance(value, tuple) else alone(value)
 
         return core_schema.no_info_wrap_validator_function(validated, one)
 

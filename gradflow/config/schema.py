@@ -26,7 +26,7 @@ from gradflow.nn.model import Model as Network
 from gradflow.nn.norms import NO_NORM, NORMS, AnyNorm
 from gradflow.nn.optimizers import OPTIMIZERS, Optimizer, Sgd
 from gradflow.nn.parameters import Shape
-from gradflow.nn.schedules import SCHEDULES, Constant, Schedule
+from gradflow.nn.schedules import SCHEDULES, ConstantRate, Schedule
 from gradflow.training import Plan, Settings, record_bytes
 
 SLUG = 'at most 100 letters, digits, ".", "_" and "-", a letter or a digit first'
@@ -106,7 +106,7 @@ class TrainingKeys(Section):
     batch_size: Count = 128
     loss: Annotated[str, OneOf(LOSSES)] = Field(default="")  # until the data is known, whose kind decides
     optimizer: Annotated[Optimizer, Choice(OPTIMIZERS)] = Sgd()
-    schedule: Annotated[Schedule, Choice(SCHEDULES)] = Field(default=Constant(), json_schema_extra=ADDED)
+    schedule: Annotated[Schedule, Choice(SCHEDULES)] = Field(default=ConstantRate(), json_schema_extra=ADDED)
     clip_norm: Annotated[float, Gt(0)] | None = None
     dtype: Annotated[str, OneOf(("float32", "float64"))] = "float32"
     # steps from one evaluation to the next

@@ -4,10 +4,12 @@ from gradflow.meanfield.balance import balance, gains, with_sigma_w
 from gradflow.meanfield.critical import Critical, HalfStable, critical_point, half_stable
 from gradflow.meanfield.expectations import Moments
 from gradflow.meanfield.field import MeanField
+from gradflow.meanfield.networks import SMALLEST_WIDTH, mean_field, unpredicted
 from gradflow.meanfield.phases import PhaseTable, phase_table
 from gradflow.meanfield.prediction import Prediction, predict
 
 __all__ = [
-    "Critical", "HalfStable", "MeanField", "Moments", "PhaseTable", "Prediction",
-    "balance", "critical_point", "gains", "half_stable", "phase_table", "predict", "with_sigma_w",
+    "SMALLEST_WIDTH", "Critical", "HalfStable", "MeanField", "Moments", "PhaseTable", "Prediction",
+    "balance", "critical_point", "gains", "half_stable", "mean_field", "phase_table", "predict",
+    "unpredicted", "with_sigma_w",
 ]  # fmt: skip

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import exp, log, sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.meanfield.field import MeanField
+from gradflow.meanfield.networks import mean_field, unpredicted
 from gradflow.meanfield.roots import Curve
-from gradflow.nn.activations import Activation
 from gradflow.nn.initializers import INITIALIZERS, Initializer
+from gradflow.nn.model import Model
 
 Array = NDArray[Any]
 
@@ -21,19 +22,21 @@ ROUNDS = ((201, 25), (101, 100), (101, 100), (11, 10))
 
 
 def balance(
-    activation: Activation, init: Initializer, *, depth: int, width: int, features: int, q_0: float,
-    bias: float = 0.0, first: int, finite_width: bool = True,
-) -> Initializer | None:  # fmt: skip
-    """`init` with the gain (or sigma_w) that makes c over layers first..depth 1, the first that does.
+    model: Model, q_0: float, *, first: int, depth: int | None = None, finite_width: bool = True
+) -> Initializer | None:
+    """The model's init with the gain (or sigma_w) that makes c over layers first..depth 1, the first such.
 
-    With first = 1 the whole ratio ||delta_1|| / ||delta_L|| becomes 1. `finite_width` counts the shift too.
+    With first = 1 the whole ratio ||delta_1|| / ||delta_L|| becomes 1. `finite_width` counts the shift too;
+    `depth` leaves out the layers above it.
     None where the scheme has no gain, no gain does it, there is no transition, or q would stand on an edge
     from which any network runs away.
     """
-    unit = with_sigma_w(init, 1.0, width, width)
-    if unit is None or depth <= first or not activation.bounded_slope:
+    fans = model.sizes[-1], model.sizes[-1]
+    unit = with_sigma_w(model.init, 1.0, *fans)
+    depth = depth or model.shape.depth
+    if unit is None or depth <= first or unpredicted(model) or not model.activation.bounded_slope:
         return None
-    network = MeanField.of(activation, unit, (features, *[width] * depth), q_0, bias)
+    network = mean_field(replace(model, init=unit), q_0).until(depth)
 
     def log_c(factors: Array) -> Array:
         networks = network.scaled(factors)
@@ -45,7 +48,7 @@ def balance(
         if rise is None:
             return None
         low, high, share = rise
-    return with_sigma_w(init, exp(low + share * (high - low)), width, width)
+    return with_sigma_w(model.init, exp(low + share * (high - low)), *fans)
 
 
 def _first_rise(curve: Curve, points: Array, part: int) -> tuple[float, float, float] | None:

@@ -7,7 +7,6 @@ throughout, because q leaves a float's range in deep networks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from math import exp, log, pi, sqrt
@@ -17,10 +16,10 @@ import numpy as np
 from numpy.polynomial.chebyshev import chebpts1, chebval, chebvander
 from numpy.typing import ArrayLike, NDArray
 
+from gradflow.meanfield.integrands import SIGNED, Integrand, covariance, slope_fourth, slope_square, square
 from gradflow.nn.activations import Activation
 
 Array = NDArray[Any]
-Integrand = Callable[[Activation, Array, Array], Array]  # of (phi, z, Z)
 
 REACH = 12.0  # |Z| of the integral: the Gaussian is 5e-32 there
 LOWEST, HIGHEST = -55, 55  # ln v of the integrals, 1e-24 to 1e24; beyond, moments are powers of v
@@ -28,6 +27,8 @@ OSCILLATING_HIGHEST = 10  # ln v at which an oscillation has long averaged out
 PANEL = 1.5  # widest panel in Z
 NEAR, STRETCH = 8.0, 2.0  # panels in z: of width 2 to |z| = 8, then each end is twice the one before
 WAVE = 4.0  # panels in z of an activation that oscillates for ever
+TERMS = 32  # of a Hermite series
+FEW = 16  # ln v at a time whose series are made
 CHUNK = 1 << 17  # integrand values at a time
 PART = 1 << 12  # interpolated values at a time: their coefficients fit a core's cache
 DEGREE = 20  # of an interpolant in ln v over one e-fold of v: error below 1e-14
@@ -45,41 +46,6 @@ def log_or_minus_inf(x: ArrayLike) -> Array:
     """Natural log with ln 0 = -inf and no warning."""
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(x))
-
-
-def square(phi: Activation, z: Array, _: Array) -> Array:
-    """phi^2."""
-    return phi.phi(z) ** 2
-
-
-def slope_square(phi: Activation, z: Array, _: Array) -> Array:
-    """phi'^2."""
-    return phi.derivative(z) ** 2
-
-
-def slope_fourth(phi: Activation, z: Array, _: Array) -> Array:
-    """phi'^4."""
-    return phi.derivative(z) ** 4
-
-
-def fourth(phi: Activation, z: Array, _: Array) -> Array:
-    """phi^4."""
-    return phi.phi(z) ** 4
-
-
-def mixed(phi: Activation, z: Array, _: Array) -> Array:
-    """phi^2 phi'^2."""
-    return (phi.phi(z) * phi.derivative(z)) ** 2
-
-
-def slope_tilt(phi: Activation, z: Array, unit: Array) -> Array:
-    """phi'^2 Z^2: by Stein's lemma d ln E phi'^2 / d ln v = (E phi'^2 Z^2 / E phi'^2 - 1) / 2."""
-    return (phi.derivative(z) * unit) ** 2
-
-
-def covariance(phi: Activation, z: Array, unit: Array) -> Array:
-    """phi phi' Z, whose mean is sqrt(v) d E phi^2 / dv."""
-    return phi.phi(z) * phi.derivative(z) * unit
 
 
 @dataclass(frozen=True)
@@ -100,6 +66,21 @@ class Moments:
             result[start:stop] = self._integrals(integrand, points[start:stop])
             start = stop
         return result[index].reshape(log_v.shape)
+
+    def series(self, integrand: Integrand, log_v: Array) -> Array:
+        """E f He_j(Z) / sqrt(j!) for j = 0..TERMS, the Hermite series of an integrand f (TERMS + 1, ...)."""
+        points, index = np.unique(self.clip(log_v), return_inverse=True)
+        return self._series(integrand, points)[:, index].reshape(TERMS + 1, *log_v.shape)
+
+    def _series(self, integrand: Integrand, points: Array) -> Array:
+        result = np.empty((TERMS + 1, points.size))
+        for k in range(0, points.size, FEW):
+            unit, values, weight = self._weighed(integrand, points[k : k + FEW])
+            before, polynomial = np.zeros_like(unit), values * weight
+            for j in range(TERMS + 1):
+                result[j, k : k + FEW] = polynomial.sum(axis=(1, 2))
+                before, polynomial = polynomial, (unit * polynomial - sqrt(j) * before) / sqrt(j + 1)
+        return result / sqrt(2 * pi)
 
     def log_square(self, log_v: Array) -> Array:
         """ln E phi^2, at any ln v: outside the range of the integrals it goes on as a power of v."""
@@ -175,6 +156,11 @@ class Moments:
         return list(zip(ends.tolist(), values.tolist(), growths.tolist(), strict=True))
 
     def _integrals(self, integrand: Integrand, log_v: Array) -> Array:
+        _, values, weight = self._weighed(integrand, log_v)
+        return np.asarray(np.einsum("qpg,qpg->q", values, weight) / sqrt(2 * pi))
+
+    def _weighed(self, integrand: Integrand, log_v: Array) -> tuple[Array, Array, Array]:
+        """Z, an integrand and the weights at the points of the integrals (ln v, panels, nodes)."""
         scale = np.exp(log_v / 2)[:, None]
         marks = self._marks(float(log_v.max()))
         fixed = np.broadcast_to(_UNIT_MARKS, (len(log_v), len(_UNIT_MARKS)))
@@ -183,8 +169,7 @@ class Moments:
         half = np.diff(ends, axis=1)[:, :, None] / 2
         unit = ends[:, :-1, None] + half * (1 + _NODES)
         weight = half * _WEIGHTS * np.exp(-unit * unit / 2)
-        values = integrand(self.activation, self.mean + scale[:, :, None] * unit, unit)
-        return np.asarray(np.einsum("qpg,qpg->q", values, weight) / sqrt(2 * pi))
+        return unit, integrand(self.activation, self.mean + scale[:, :, None] * unit, unit), weight
 
     def _marks(self, log_v: float) -> Array:
         """The z where panels end, as far as they are reached at this ln v."""
@@ -207,10 +192,26 @@ class TabulatedMoments(Moments):
     """
 
     _tables: dict[Integrand, _Quadrature] = field(default_factory=dict, compare=False, repr=False)
+    _pieces: dict[tuple[Integrand, int], Array] = field(default_factory=dict, compare=False, repr=False)
+
+    def _series(self, integrand: Integrand, points: Array) -> Array:
+        """By an interpolant of each coefficient on [k, k + 1) of ln v, where that has many points."""
+        result = np.empty((TERMS + 1, points.size))
+        pieces = np.floor(points).astype(np.intp)
+        for k in set(pieces.tolist()):
+            here = pieces == k
+            if (integrand, k) not in self._pieces:
+                if here.sum() <= DEGREE:
+                    result[:, here] = super()._series(integrand, points[here])
+                    continue
+                values = super()._series(integrand, k + (_CHEBYSHEV + 1) / 2)
+                self._pieces[integrand, k] = _TO_COEFFICIENTS @ values.T
+            result[:, here] = chebval(2 * (points[here] - k) - 1, self._pieces[integrand, k])
+        return result
 
     def expectation(self, integrand: Integrand, log_v: Array) -> Array:
         """E of an integrand at ln v, by a Chebyshev interpolant on each [k, k + 1) of ln v."""
-        if self.mean and integrand is covariance:  # of both signs, so that it has no logarithm
+        if self.mean and integrand in SIGNED:  # no logarithm
             return super().expectation(integrand, log_v)
         log_v = self.clip(log_v)
         flat, result = log_v.ravel(), np.empty(log_v.size)

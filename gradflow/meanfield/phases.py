@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.meanfield.critical import critical_point
-from gradflow.meanfield.expectations import Moments, log_or_minus_inf, tabulated
+from gradflow.meanfield.correlation import limit
+from gradflow.meanfield.expectations import log_or_minus_inf, tabulated
 from gradflow.meanfield.field import MeanField
-from gradflow.nn.activations import Activation
+from gradflow.meanfield.networks import mean_field
+from gradflow.nn.initializers import Gaussian
+from gradflow.nn.model import Model
 
 Array = NDArray[Any]
 
@@ -28,42 +30,49 @@ class PhaseTable:
     chi_parallel: Array
     q_star: Array
     critical_sigma_w: Array  # nan where no critical point attracts
+    law: Array  # names
+    correlation_star: Array
+    xi_c: Array  # nan where the approach is no exponential
+    factors: dict[str, Array]  # over the fitted layers, by name
 
 
-def phase_table(
-    activation: Activation,
-    sigma_w: Array,
-    sigma_b: Array,
-    *,
-    depth: int,
-    width: int,
-    q_0: float = 1.0,
-    first: int,
-) -> PhaseTable:
-    """Predictions for Gaussian weights with Var W = sigma_w^2 / fan_in and Var b = sigma_b^2.
+@np.errstate(divide="ignore", invalid="ignore")  # where no gradient passes, moments are 0
+def phase_table(model: Model, sigma_w: Array, sigma_b: Array, *, q_0: float = 1.0, first: int) -> PhaseTable:
+    """Predictions for a model with weights of Var W = sigma_w^2 / fan_in and Var b = sigma_b^2, Gaussian.
 
     sigma_w and sigma_b broadcast: sigma_w[:, None] and sigma_b[None, :] make the table of their product. c is
     nan if first..depth has no transition.
     """
     sigma_w, sigma_b = np.broadcast_arrays(np.asarray(sigma_w, float), np.asarray(sigma_b, float))
-    log_gain, log_bias = (
-        np.broadcast_to(log_or_minus_inf(sigma.ravel() ** 2), (depth + 1, sigma.size))
-        for sigma in (sigma_w, sigma_b)
+    network = mean_field(replace(model, init=Gaussian()), q_0)
+    depth, shape = model.shape.depth, (model.shape.depth + 1, sigma_w.size)
+    network = replace(
+        network,
+        moments=tabulated(model.activation, network.moments.mean),
+        log_gain=np.broadcast_to(2 * log_or_minus_inf(sigma_w.ravel()), shape),
+        log_bias=np.broadcast_to(2 * log_or_minus_inf(sigma_b.ravel()), shape),
     )
-    moments = tabulated(activation)
-    network = MeanField(moments, "gaussian", np.full(depth, width), log_gain, log_bias, log_or_minus_inf(q_0))
     c, finite = _c(network, first) if depth > first else (np.full(sigma_w.size, np.nan),) * 2
-    end = network.asymptote
-    columns = (
-        c, finite, network.log10_ratio, np.exp(end.log_chi / 2), np.exp(end.log_chi), end.chi_parallel,
-        end.q_star, _critical(moments, sigma_b.ravel()),
-    )  # fmt: skip
-    return PhaseTable(*(column.reshape(sigma_w.shape) for column in columns))
+    end, alike = network.asymptote, limit(network)
+    log_factors = {name: rows[first - 1 :] for name, rows in network.log_factors.items()}
+    columns = {
+        "c": c, "c_finite_width": finite, "log10_ratio": network.log10_ratio,
+        "c_asymptotic": np.exp(end.log_chi / 2), "chi": np.exp(end.log_chi), "chi_parallel": end.chi_parallel,
+        "q_star": end.q_star, "critical_sigma_w": _critical(network, sigma_b.ravel()), "law": network.laws,
+        "correlation_star": alike.star, "xi_c": alike.xi,
+    }  # fmt: skip
+    factors = {name: _means(rows).reshape(sigma_w.shape) for name, rows in log_factors.items()}
+    return PhaseTable(**{name: x.reshape(sigma_w.shape) for name, x in columns.items()}, factors=factors)
 
 
-def _critical(moments: Moments, sigma_b: Array) -> Array:
+def _means(rows: Array) -> Array:
+    """Geometric means over layers; nan of none."""
+    return np.exp(rows.mean(axis=0)) if len(rows) else np.full(rows.shape[1:], np.nan)
+
+
+def _critical(network: MeanField, sigma_b: Array) -> Array:
     different, index = np.unique(sigma_b, return_inverse=True)
-    found = [critical_point(moments, float(sigma)).sigma_w for sigma in different]
+    found = [network.critical(float(sigma)).sigma_w for sigma in different]
     return np.array([np.nan if sigma_w is None else sigma_w for sigma_w in found])[index]
 
 

@@ -9,24 +9,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.meanfield.critical import critical_point
+from gradflow.meanfield.correlation import correlations, limit
 from gradflow.meanfield.field import MeanField
-from gradflow.meanfield.fluctuations import ratio_variance
-from gradflow.nn.activations import Activation
-from gradflow.nn.initializers import Initializer
+from gradflow.meanfield.networks import mean_field, unpredicted
+from gradflow.nn.model import Model
 from gradflow.units import LN10
 
 Array = NDArray[Any]
 
-SMALLEST_WIDTH = 16
 CRITICAL = 1e-3  # |ln chi| below which a phase is called critical
 ROUNDING = 1e-12  # |ln chi| below which xi is infinite
-CONSTANT = "constant weights are not random: theory predicts random networks only"
-NARROW = f"mean field needs wide layers (a width of {SMALLEST_WIDTH} or more)"
-SHIFTED = "the constant bias is so large that it alone decides: theory's integrals do not reach so far"
+FIRST_ORDER = 20  # n over Var(s^2) / mean^2, above which the spectrum's first order in 1 / n holds
 SHALLOW = "c needs two hidden layers: there is no step between layers"
 DEAD = "no gradient is expected to pass: the weights are 0, or the slope wherever z falls"
 RUNAWAY = "q runs away, ever faster from layer to layer, and slopes with it: there is no c"
+SETTLES = "batch norm's c holds {}, when samples have come to be equally alike"
 UNBOUNDED = "q grows without bound: there is no q_star, and chi is its limit at large q"
 
 
@@ -51,8 +48,12 @@ class Prediction:
     xi: float | None = None  # -1 / ln chi, in layers: negative where gradients grow, None where chi = 1
     phase: str | None = None  # ordered | critical | chaotic
     critical_sigma_w: float | None = None
-    weight_factor: float | None = None  # geometric means over the fitted layers: weight x slope = c
-    slope_factor: float | None = None
+    factors: dict[str, float] = field(default_factory=dict)  # geometric means of the fitted layers, by name
+    law: str | None = None  # of g by depth: exponential | power | stretched | bounded
+    settling: int | None = None  # the layer from which the law holds, where it takes some to settle
+    xi_c: float | None = None  # layers in which the cosine of two samples comes closer to its limit by e
+    correlation_star: float | None = None  # that limit
+    jacobian_variance: float | None = None  # Var(s^2) / mean^2 of dz_L / dz_1
     shift: float | None = None  # mean of -own / (4 n) over the fitted layers
     log_sd: float | None = None
     log10_ratio: float | None = None  # of ||delta_1|| / ||delta_L|| over all transitions, the shift included
@@ -61,41 +62,39 @@ class Prediction:
     q: Array = field(default_factory=_none)  # E z^2 (L,)
     chi_layers: Array = field(default_factory=_none)  # E g_l^2 / g_{l+1}^2 (L - 1,)
     shifts: Array = field(default_factory=_none)  # -own / (4 n) (L - 1,); nan where no gradient passes
-    weight_factors: Array = field(default_factory=_none)  # (L,); the last is the read-out's
-    slope_factors: Array = field(default_factory=_none)  # (L,)
+    correlation: Array = field(default_factory=_none)  # mean cosine of z between samples (L,)
     log10_gradient: Array = field(default_factory=_none)  # log10 ||delta_l|| / ||delta_L||, no shifts (L,)
 
 
-def predict(
-    activation: Activation, init: Initializer, *, depth: int, width: int, features: int, outputs: int,
-    readout: bool, q_0: float, bias: float = 0.0, first: int,
-) -> Prediction:  # fmt: skip
-    """The prediction for `depth` hidden layers, first..depth of them fitted; q_0 is the mean square input."""
-    if init.law is None:
-        return Prediction(reason=CONSTANT)
-    if width < SMALLEST_WIDTH:
-        return Prediction(reason=NARROW)
-    network = MeanField.of(activation, init, (features, *[width] * depth), q_0, bias)
-    if not network.moments.in_reach:
-        return Prediction(reason=SHIFTED)
-    if not activation.bounded_slope and not network.moments.is_held(network.log_v):
+def predict(model: Model, q_0: float, *, first: int, cosine: float | Array | None = None) -> Prediction:
+    """The prediction for a model on inputs of mean square q_0, layers `first` to the last of it fitted.
+
+    `cosine` is that of pairs of inputs, one mean or an array of them.
+    """
+    reason = unpredicted(model)
+    if reason is not None:
+        return Prediction(reason=reason)
+    network = mean_field(model, q_0)
+    if not model.activation.bounded_slope and not network.moments.is_held(network.seen):
         return Prediction(reason=RUNAWAY)
-    out = sqrt(width * init.variance(width, outputs)) if readout else 1.0
-    parts = [_layers(network, out), _window(network, first), _asymptote(network), _critical(network)]
+    with np.errstate(divide="ignore", invalid="ignore"):  # where no gradient passes, moments are 0
+        parts = [
+            _layers(network, cosine), _window(network, first), _asymptote(network), _critical(network),
+            _settling(network, first), _spectrum(network),
+        ]  # fmt: skip
     reasons = [part.pop("reason") for part in parts if "reason" in part]
     merged = {key: value for part in parts for key, value in part.items()}
     return Prediction(**merged, reason="; ".join(reasons) or None)
 
 
-def _layers(network: MeanField, out: float) -> dict[str, Any]:
-    """What is predicted layer by layer; `out` is the weight factor of the read-out."""
+def _layers(network: MeanField, cosine: float | Array | None) -> dict[str, Any]:
+    """What is predicted layer by layer."""
     log_chi = network.log_chi
     return {
         "q": network.q,
         "chi_layers": np.exp(log_chi),
         "shifts": network.shifts,
-        "weight_factors": np.append(np.exp(network.log_gain[1:-1] / 2), out),
-        "slope_factors": np.sqrt(network.slope_square),
+        "correlation": _none() if cosine is None else correlations(network, cosine),
         "log10_gradient": np.append(np.cumsum(log_chi[::-1])[::-1], 0.0) / (2 * LN10),
     }
 
@@ -108,17 +107,21 @@ def _window(network: MeanField, first: int) -> dict[str, Any]:
     log_c, shift = float(network.log_c(first)), float(network.shift(first))
     if not isfinite(log_c + network.shifts.sum()):
         return {"c": exp(log_c), "reason": DEAD}
-    log_weight = float(network.log_gain[first:-1].mean()) / 2
+    log_factors = {name: float(rows[first - 1 :].mean()) for name, rows in network.log_factors.items()}
     return {
         "c": exp(log_c),
         "c_finite_width": exp(log_c + shift),
-        "weight_factor": exp(log_weight),
-        "slope_factor": exp(log_c - log_weight),
+        "factors": {name: exp(value) for name, value in log_factors.items() if isfinite(value)},
         "shift": shift,
-        "log_sd": sqrt(ratio_variance(network, first)) / (2 * transitions),
+        "log_sd": _root(network.ratio_variance(first), 2 * transitions),
         "log10_ratio": float(network.log10_ratio),
-        "log10_ratio_sd": sqrt(ratio_variance(network, 1)) / (2 * LN10),
+        "log10_ratio_sd": _root(network.ratio_variance(1), 2 * LN10),
     }
+
+
+def _root(variance: float, divisor: float) -> float | None:
+    """A standard deviation; None where the variance is not known."""
+    return sqrt(variance) / divisor if isfinite(variance) else None
 
 
 def _asymptote(network: MeanField) -> dict[str, Any]:
@@ -131,16 +134,48 @@ def _asymptote(network: MeanField) -> dict[str, Any]:
         "chi_parallel": float(end.chi_parallel[0]),
         "xi": -1 / log_chi if abs(log_chi) > ROUNDING else None,
         "phase": phase(log_chi),
-    }
+        "law": str(network.laws[0]),
+    } | _alike(network)
     if end.log_v[0] == inf:
         return found | {"reason": UNBOUNDED}
     return found | {"q_star": float(end.q_star[0]) + network.moments.mean**2}
 
 
+def _alike(network: MeanField) -> dict[str, Any]:
+    """Where the cosine of two samples goes, and how fast."""
+    end = limit(network)
+    star, xi = (None if np.isnan(value[0]) else float(value[0]) for value in (end.star, end.xi))
+    return {"correlation_star": star, "xi_c": xi}
+
+
 def _critical(network: MeanField) -> dict[str, Any]:
-    point = critical_point(network.moments, exp(float(network.log_bias[-1]) / 2))
+    point = network.critical(exp(float(network.log_bias[-1]) / 2))
     found: dict[str, Any] = {"critical_sigma_w": point.sigma_w}
     return found if point.reason is None else found | {"reason": point.reason}
+
+
+def _settling(network: MeanField, first: int) -> dict[str, Any]:
+    """The layer from which the law holds, and a word where it is behind the first one fitted."""
+    layers = network.settling
+    if layers <= 1:
+        return {}
+    found: dict[str, Any] = {"settling": int(layers) + 1 if isfinite(layers) else None}
+    reason = late(network, first)
+    return found if reason is None else found | {"reason": reason}
+
+
+def late(network: MeanField, first: int) -> str | None:
+    """A word where the law does not yet hold in layer `first`."""
+    layers = network.settling
+    words = f"from layer {layers + 1:.0f} on" if isfinite(layers) else "nowhere"
+    return SETTLES.format(words) if layers >= first > 0 and layers > 1 else None
+
+
+def _spectrum(network: MeanField) -> dict[str, Any]:
+    """Var(s^2) / mean^2, to first order in 1 / n."""
+    total, widths = float(network.spectra.sum()), network.widths
+    within = len(widths) > 1 and (widths == widths[0]).all() and total < widths[0] / FIRST_ORDER
+    return {"jacobian_variance": total} if within else {}
 
 
 def phase(log_chi: float) -> str:

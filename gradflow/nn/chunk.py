@@ -120,9 +120,11 @@ class Chunk:
         below = [*self.parts[1:], self.parts[0]] * k  # of each boundary, the part behind it
         self.flat = np.array([[part.flat] for part in below])
         deltas = self.span.deltas
-        passed = [j for j in range(m - 1) if deltas[j] is deltas[j + 1]]
-        self.squared = [(deltas[j], self.norms[j]) for j in range(m) if j not in passed]
-        self.copied = [(self.norms[j], self.norms[j + 1]) for j in reversed(passed)]
+        shared = [j for j in range(m - 1) if self.parts[j + 1].uniform]
+        self.squared = [(deltas[j], self.norms[j]) for j in range(m) if j not in shared]
+        self.shared = [
+            (self.quick[j + 1].share_norms, (self.norms[j + 1], self.norms[j])) for j in reversed(shared)
+        ]
 
     def _bind_skip(self, below: Chunk | None) -> None:
         """Copies of the stream that goes up beside this chunk, and of the delta that goes down."""
@@ -168,8 +170,8 @@ class Chunk:
         for delta, norms in self.squared:
             np.multiply(delta, delta, out=self.scratch)
             np.matmul(self.row, self.scratch, out=norms)
-        for norms, above in self.copied:
-            np.copyto(norms, above)
+        for function, arguments in self.shared:
+            function(*arguments)
         if self.tally.scaled:
             self.tally.exponents[self.boundaries] = self.memory.entry_exponent
         self._check_norms()

@@ -21,6 +21,7 @@ Array = NDArray[Any]
 Key = tuple[int, int]  # of a tensor: its layer, and the number of the part whose it is
 Directions = dict[Key, Array]
 
+LIMIT = 5000  # of an exponent: no float64 has it
 STEP = 1e-20  # h: its square is nothing to any float64
 NEAR = 1e-100, 1e6  # so large may what is multiplied by h become, and so small
 
@@ -70,7 +71,7 @@ class Reference:
             norms, exponents = self.tally.norms[boundary, 0, 0], self.tally.exponents[boundary, 0, 0]
             top = int(exponents.max())
             delta = sqrt(float((norms * np.exp2(2.0 * (exponents - top))).sum())) / self.y.shape[1]
-            total += float(np.ldexp(delta * norm(moved), exponent + top - unit))
+            total += float(np.ldexp(delta * norm(moved), _held(exponent + top - unit)))
         return total
 
     def derivative(self, directions: Directions, unit: int) -> tuple[float, float]:
@@ -99,7 +100,7 @@ class Reference:
             tangents = [v.imag / STEP for v in (out, stream) if v is not None]
             tangents, exponent = _near_one(tangents, exponent)
         loss = self.loss.value(self.outputs + 1j * STEP * tangents[0], self.y).mean().imag / STEP
-        found = np.ldexp([loss, self.delta_norm * norm(tangents[0])], exponent - unit)
+        found = np.ldexp([loss, self.delta_norm * norm(tangents[0])], _held(exponent - unit))
         return float(found[0]), float(found[1])
 
     def forward_error(self, loss: float) -> float:
@@ -183,8 +184,13 @@ def _near_one(tangents: list[Array], exponent: int) -> tuple[list[Array], int]:
 def _common(*terms: tuple[list[Array], int]) -> tuple[list[Array], list[Array], int]:
     """Lists of v 2^exponent with one exponent, that of the largest of which any is not 0."""
     top = max((exponent for vs, exponent in terms if any(v.any() for v in vs)), default=0)
-    first, second = ([np.ldexp(v, exponent - top) for v in vs] for vs, exponent in terms)
+    first, second = ([np.ldexp(v, _held(exponent - top)) for v in vs] for vs, exponent in terms)
     return first, second, top
+
+
+def _held(exponent: int) -> int:
+    """An exponent within what ldexp takes: beyond, all is 0 or inf anyway."""
+    return max(-LIMIT, min(LIMIT, exponent))
 
 
 def norm(v: Array) -> float:

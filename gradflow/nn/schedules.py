@@ -27,7 +27,7 @@ class Schedule:
 
 
 @dataclass(frozen=True)
-class Constant(Schedule):
+class ConstantRate(Schedule):
     """lr in every update."""
 
     name = "constant"
@@ -66,4 +66,4 @@ class Cosine(Schedule):
         return self.final + (1 - self.final) * (1 + cos(pi * way)) / 2
 
 
-SCHEDULES: dict[str, type[Schedule]] = {cls.name: cls for cls in (Constant, Warmup, Cosine)}
+SCHEDULES: dict[str, type[Schedule]] = {cls.name: cls for cls in (ConstantRate, Warmup, Cosine)}

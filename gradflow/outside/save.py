@@ -14,7 +14,7 @@ from gradflow.errors import InputError, Problem
 from gradflow.store.arrays import describe, write_arrays
 from gradflow.store.info import DataInfo, Info, OutcomeInfo, Recorded, Times, now
 from gradflow.store.names import CONFIG, FORMAT, RECORDING, REPORT, is_id
-from gradflow.store.partial import claim
+from gradflow.store.partial import Claim, claim
 from gradflow.store.result import versions
 from gradflow.store.run import Run, open_run
 from gradflow.store.save import write_documents
@@ -36,25 +36,35 @@ def save_norms(
     with claim(runs, run.id) as claimed:
         if claimed.target.exists():
             return open_run(claimed.target)
-        report = render(run) if render else None
-        with disk_errors(run.path):
-            folder = claimed.stage()
-            write_text(folder / CONFIG, yaml_file.dump(run.info["recorded"]))
-            write_file(folder / RECORDING, lambda file: write_arrays(file, run.recording))
-            if report is not None:
-                write_text(folder / REPORT, report)
-            write_documents(folder, run)
-            claimed.publish()
+        publish_norms(claimed, run, render(run) if render else None)
     return run
 
 
-def run_of(norms: Norms, name: str, source: Path, runs: Path | None = None) -> Run:
-    """The run of norms, which will stand in `runs` or stays in its file. InputError for a bad name."""
+def publish_norms(claimed: Claim, run: Run, report: str | None = None) -> None:
+    """Write the run of norms under a claim and show it."""
+    with disk_errors(run.path):
+        folder = claimed.stage()
+        write_text(folder / CONFIG, yaml_file.dump(run.info["recorded"]))
+        write_file(folder / RECORDING, lambda file: write_arrays(file, run.recording))
+        if report is not None:
+            write_text(folder / REPORT, report)
+        write_documents(folder, run)
+        claimed.publish()
+
+
+def run_of(norms: Norms, name: str, source: Path, runs: Path | None = None, digest: str | None = None) -> Run:
+    """The run of norms, which will stand in `runs` or stays in its file. InputError for a bad name.
+
+    Its digest is that of what it holds, unless the record had one from its first row on.
+    """
     started, clock = now(), perf_counter()
-    recording, config = norms.recording(), norms.config(name, str(source.absolute()))
+    recording, config = (
+        norms.recording(),
+        norms.config(name, str(source if norms.about else source.absolute())),
+    )
     arrays = describe(recording)
     content = [norms.steps, norms.layers, sorted(norms.logs), arrays]
-    digest = sha256(dumps(content).encode()).hexdigest()
+    digest = digest or sha256(dumps(content).encode()).hexdigest()
     id = f"{name}-{digest[:8]}"
     if not is_id(id):
         message = 'a run is named by letters, digits, ".", "_" and "-", a letter or a digit first'

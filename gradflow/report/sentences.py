@@ -221,6 +221,7 @@ def advice_sentence(advice: Advice) -> str:
     return f"{advice.lever}: {advice.message}{then}"
 
 
+SPELT_OUT = 8  # widths of a network that are named one by one
 READOUTS = {"linear": " + read-out", "zeros": " + read-out that starts at zero", "none": ""}
 
 
@@ -236,13 +237,23 @@ def what_was_run(summary: Summary) -> tuple[tuple[str, str], ...]:
         f"seed {first}" if seeds == 1 else f"{count(seeds)} networks, seeds {first} to {first + seeds - 1}"
     )
     return (
-        ("network", f"{layers}, width {count(model['width'])}, {', '.join(_layer(model))}"),
+        ("network", f"{layers}, {_width(model['width'])}, {', '.join(_layer(model))}"),
         ("init", f"{entry(model['init'])}; bias {entry(model['bias'])}"),
         ("data", _data(config["data"], summary.data)),
         ("training", f"{counted(training['steps'], 'step')} of {entry(training['optimizer'])}, "
                      f"batch {count(training['batch_size'])}, {training['loss']}, {training['dtype']}"),
         ("networks", networks),
     )  # fmt: skip
+
+
+def _width(width: int | list[int]) -> str:
+    """width 128; widths 256, 128, 64; of many the first, the last, the least and the most."""
+    if isinstance(width, int):
+        return f"width {count(width)}"
+    if len(width) <= SPELT_OUT:
+        return f"widths {', '.join(map(count, width))}"
+    ends, within = (width[0], width[-1]), (min(width), max(width))
+    return "widths {} to {}, between {} and {}".format(*map(count, (*ends, *within)))
 
 
 def _layer(model: dict[str, Any]) -> list[str]:
@@ -282,7 +293,8 @@ def _what_was_recorded(config: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     networks = f"{counted(config['seeds'], 'network')}"
     few = layers if len(layers) <= MOST_NAMES else [*layers[:4], "...", *layers[-3:]]
     order = (("order", f"{data['order']}: {', '.join(few)}"),) if "order" in data else ()
-    recorded = f"{data['kind']} norms in {data['path']}"
+    place = "of" if "watched" in data else "in"  # the model that was watched, or the file that was read
+    recorded = f"{data['kind']} norms {place} {data['path']}"
     return ("recorded", recorded), ("layers", named), *order, ("networks", networks)
 
 

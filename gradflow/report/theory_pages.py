@@ -26,6 +26,11 @@ from gradflow.report.sentences import narrow_sentence
 WIDE = 12  # columns from which a map has a sign a point instead of a number
 SIGNS = {"vanishing": "-", "stable": "o", "exploding": "+", "undetermined": "?"}
 CRITICAL = "*"
+LAWS = {  # but exponential, which goes without saying
+    "power": "power: the gradient goes as l^-a, so that c depends on the depth",
+    "stretched": "stretched: the gradient goes as exp(-k sqrt l), so that c depends on the depth",
+    "bounded": "bounded: the whole ratio stays within a limit at any depth",
+}
 SHOWN = (("finite depth", "c"), ("this width", "c_finite_width"), ("infinite depth", "c_asymptotic"))
 
 
@@ -73,13 +78,33 @@ def _facts(theory: Theory) -> tuple[tuple[str, str], ...]:
     factors = " x ".join(f"{label} {number(value)}" for label, value in theory.factors.items())
     return (
         ("c", c),
-        ("factors", factors),
+        *((("law", LAWS[theory.law]),) if theory.law in LAWS else ()),
+        ("factors", factors or NONE),
         ("q*", number(theory.q_star)),
         ("chi", f"{number(theory.chi)}; chi_parallel {number(theory.chi_parallel)}"),
         ("xi", _scale(theory.xi)),
         ("phase", theory.phase or NONE),
         ("critical", f"sigma_w = {number(theory.critical_sigma_w)}"),
+        *_alike(theory),
+        *_spectrum(theory),
     )
+
+
+def _alike(theory: Theory) -> tuple[tuple[str, str], ...]:
+    """Where the cosine of two samples goes."""
+    if theory.correlation_star is None:
+        return ()
+    words = f"rho* = {number(theory.correlation_star)} between two samples"
+    if theory.xi_c is not None:
+        words += f", approached by a factor of e in xi_c = {number(theory.xi_c)} layers"
+    return (("correlation", words),)
+
+
+def _spectrum(theory: Theory) -> tuple[tuple[str, str], ...]:
+    """How far the singular values of the Jacobian lie apart."""
+    if theory.jacobian_variance is None:
+        return ()
+    return (("Jacobian", f"Var(s^2) / mean^2 = {number(theory.jacobian_variance)} of dz_L / dz_1"),)
 
 
 def _scale(xi: float | None) -> str:
@@ -95,8 +120,16 @@ def _scale(xi: float | None) -> str:
 def _by_layer(layers: Sequence[Mapping[str, Any]]) -> list[Block]:
     if len(layers) < 2:
         return []
-    x, y = [tuple(row[key] for row in layers) for key in ("layer", "log10_gradient")]
     title = "Expected gradient norm ||delta_l|| / ||delta_L|| by layer"
+    blocks = _line_of(layers, "log10_gradient", title)
+    if "correlation" in layers[0]:
+        blocks += _line_of(layers, "correlation", "Expected mean cosine of z between samples by layer")
+    return blocks
+
+
+def _line_of(layers: Sequence[Mapping[str, Any]], key: str, title: str) -> list[Block]:
+    """A column of the layers as a chart."""
+    x, y = [tuple(row[name] for row in layers) for name in ("layer", key)]
     return [Heading(title), Chart(title, "layer", tuple(map(float, x)), (Series("theory", y, dashed=True),))]
 
 

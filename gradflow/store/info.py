@@ -94,10 +94,18 @@ class _Model(TypedDict):
 
 class _Ordered(TypedDict, total=False):
     order: str
+    axis: str
+    block: str
+    expected: str
+    expected_c: float
+    watched: str
 
 
 class _Norms(_Ordered):
-    """`order`, how the layers' order was found, is missing from runs of older versions."""
+    """`order`, how the layers' order was found, is missing from runs of older versions.
+
+    A training that was watched tells its model, its depth axis, its blocks' class and what theory expects.
+    """
 
     name: Literal["recorded"]
     path: str

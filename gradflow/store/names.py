@@ -12,7 +12,8 @@ SUMMARY = "summary.json"
 REPORT = "report.md"
 OWN = (CONFIG, RECORDING, SUMMARY, REPORT, RUN)  # all that gradflow writes into a run's folder
 SWEEP = "sweep.json"  # of a sweep's directory
-PARTIAL = ".partial"  # what is not finished: ID-PID, ID-old, ID-checkpoint and ID.lock
+PARTIAL = ".partial"  # what is not finished: ID-PID, ID-old, ID-checkpoint, ID-rows and ID.lock
+ROWS = "-rows"  # ends the name of a record that grows
 
 FORMAT: Final = 1
 LARGEST = 16_000_000  # bytes of a JSON document

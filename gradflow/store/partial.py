@@ -4,6 +4,7 @@ ID.lock         who works on the id; free once its process has gone (ID.I-of-N.l
 ID-PID-HOST     the run being written; of the host a checksum, since two may give the same number
 ID-old          the run whose place another one takes, until what a user put into it is carried over
 ID-checkpoint   how far an interrupted run has come; kept until it is finished
+ID-rows         the record of a training elsewhere, which grows; kept until it is published
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from gradflow.interrupts import held_back
 from gradflow.store import locks
 from gradflow.store.carry import carry, discard, free, is_folder, require_movable
 from gradflow.store.info import load_info
-from gradflow.store.names import ID, PARTIAL
+from gradflow.store.names import ID, PARTIAL, ROWS
 from gradflow.store.owners import is_free
 from gradflow.store.writing import remove, sync
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_LEFT = re.compile(rf"({ID.pattern})-(\d+(?:-[0-9a-f]{{8}})?|old|checkpoint)")
+_LEFT = re.compile(rf"({ID.pattern})-(\d+(?:-[0-9a-f]{{8}})?|old|checkpoint|rows)")
 _LOCK = re.compile(rf"({ID.pattern})\.lock")
 _SHARD = re.compile(rf"({ID.pattern})\.\d+-of-\d+\.lock")
 
@@ -89,6 +90,7 @@ class Claim:
                 sync(self.partial)
                 discard(self.old)
             remove(self.checkpoint)
+            remove(self.partial / f"{self.id}{ROWS}")
 
     def recover(self) -> None:
         """Bring back what a process that was killed has left of a run that stood here before."""
@@ -206,7 +208,7 @@ def _clear(path: Path, kind: str, target: Path) -> None:
     if kind == "old":
         with suppress(OSError):  # it stays until its own run is written again
             _put_back(path, target)
-    elif kind != "checkpoint" or _is_finished(target):
+    elif kind not in ("checkpoint", "rows") or _is_finished(target):
         remove(path)
 
 

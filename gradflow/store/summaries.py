@@ -85,7 +85,7 @@ class _Named(TypedDict):
 
 class _Network(TypedDict):
     depth: Whole
-    width: Whole
+    width: Whole | list[Whole]
     activation: _Named
     init: _Named
     bias: _Named

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gradflow.store.execute import execute
 
 from gradflow.analysis.clipping import NAME, clipping_of, clipping_symptom
+from gradflow.execution.execute import execute
 from gradflow.report.markdown import render
 from gradflow.report.pages import run_page
 from gradflow.store import Run

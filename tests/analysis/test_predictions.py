@@ -12,7 +12,7 @@ from gradflow.config import Config, parse_config
 from gradflow.yaml_file import parse
 
 NET = "model: {depth: 30, width: 64, activation: tanh, init: gaussian}"
-INPUTS = Inputs(64, 10, 1.0)
+INPUTS = Inputs(64, 10, 128, 1.0)
 
 
 def config(*overrides: str) -> Config:
@@ -37,7 +37,7 @@ def test_a_table_says_what_single_points_say() -> None:
 def test_each_point_has_theory_on_its_own_inputs() -> None:
     configs, inputs = (
         [config(), config("width=128"), config()],
-        [INPUTS, Inputs(128, 10, 4.0), Inputs(2, 10, 2.0)],
+        [INPUTS, Inputs(128, 10, 128, 4.0), Inputs(2, 10, 128, 2.0)],
     )
     found = theories(configs, inputs)
     for one, given, tabled in zip(configs, inputs, found, strict=True):
@@ -66,7 +66,7 @@ def test_points_without_a_table_keep_their_place() -> None:
 )
 def test_the_ratio_has_the_first_layers_that_c_leaves_out(change: tuple[str, ...], q_0: float) -> None:
     one = config(*change)
-    found = theory_of(predicted(one, Inputs(64, 10, q_0)))
+    found = theory_of(predicted(one, Inputs(64, 10, 128, q_0)))
     assert found.c_finite_width is not None
     assert found.log10_ratio is not None
     assert found.log10_ratio < -1 < (one.model.depth - 1) * log10(found.c_finite_width)
@@ -88,7 +88,7 @@ def test_an_overflow_has_no_distance_from_what_theory_expects(bad: float | None,
     log_delta = np.arange(30.0)[:, None] * np.array([0.04, 0.05, 0.06])
     if bad is not None:
         log_delta[4, 0] = bad
-    data = {"features": 64, "outputs": 10, "q_0": 1.0}
+    data = {"features": 64, "outputs": 10, "samples": 128, "q_0": 1.0}
     found = theory_beside(config("sigma_w=1.2"), data, {"log_delta_norm": log_delta[None]})
     assert found.c is not None
     assert (found.sigmas is not None) == known

@@ -1,12 +1,45 @@
 """Random networks written out in a few lines, to hold theory against: one sample, a random delta above."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.meanfield import MeanField, mean_field
 from gradflow.nn.activations import Activation
 from gradflow.nn.initializers import Initializer
+from gradflow.nn.losses import Mse
+from gradflow.nn.model import Model
+from gradflow.nn.parameters import Shape
+
+
+@dataclass(frozen=True)
+class Sized(Model):
+    """A model of any layer sizes n_0..n_L."""
+
+    given: tuple[int, ...] = ()
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return self.given
+
+
+def model_of(
+    activation: Activation, init: Initializer, sizes: tuple[int, ...], bias: float = 0.0, *,
+    outputs: int = 10, readout: bool = True, batch: int = 64, **blocks: Any,
+) -> Model:  # fmt: skip
+    """A model of layer sizes n_0..n_L; `blocks` are its block and norm."""
+    shape = Shape(sizes[0], sizes[-1], len(sizes) - 1, outputs, batch, readout)
+    return Sized(shape, activation, Mse(), init, bias, given=sizes, **blocks)
+
+
+def field_of(
+    activation: Activation, init: Initializer, sizes: tuple[int, ...], q_0: float = 1.0, bias: float = 0.0,
+    **changes: Any,
+) -> MeanField:  # fmt: skip
+    """The theory of such a model."""
+    return mean_field(model_of(activation, init, sizes, bias, **changes), q_0)
 
 
 def log_increments(

@@ -6,29 +6,23 @@ import pytest
 
 from gradflow.meanfield.balance import balance, gains, with_sigma_w
 from gradflow.meanfield.prediction import Prediction, predict
-from gradflow.nn.activations import ACTIVATIONS, Relu, Tanh
+from gradflow.nn.activations import ACTIVATIONS
 from gradflow.nn.initializers import INITIALIZERS, Constant, Gaussian, Initializer, TorchDefault, XavierNormal
+from gradflow.nn.model import Model
+from tests.meanfield.networks import model_of
+
+
+def network(name: str, init: Initializer) -> Model:
+    return model_of(ACTIVATIONS[name](), init, (20, *[128] * 40))
 
 
 def predicted(name: str, init: Initializer, first: int) -> Prediction:
-    return predict(
-        ACTIVATIONS[name](),
-        init,
-        depth=40,
-        width=128,
-        features=20,
-        outputs=10,
-        readout=True,
-        q_0=0.9,
-        first=first,
-    )
+    return predict(network(name, init), 0.9, first=first)
 
 
 @pytest.mark.parametrize("name", sorted(ACTIVATIONS))
 def test_a_balanced_network_neither_shrinks_nor_grows_its_gradients(name: str) -> None:
-    balanced = balance(
-        ACTIVATIONS[name](), XavierNormal(), depth=40, width=128, features=20, q_0=0.9, first=1
-    )
+    balanced = balance(network(name, XavierNormal()), 0.9, first=1)
     if not ACTIVATIONS[name].bounded_slope:
         assert balanced is None
         return
@@ -40,16 +34,14 @@ def test_a_balanced_network_neither_shrinks_nor_grows_its_gradients(name: str) -
 
 
 def test_the_shift_of_a_finite_width_can_be_left_out() -> None:
-    balanced = balance(
-        Relu(), XavierNormal(), depth=40, width=128, features=20, q_0=0.9, first=6, finite_width=False
-    )
+    balanced = balance(network("relu", XavierNormal()), 0.9, first=6, finite_width=False)
     assert isinstance(balanced, XavierNormal)
     assert balanced.gain == pytest.approx(sqrt(2), rel=1e-10)
 
 
 def test_the_window_alone_can_be_balanced_and_biases_are_kept() -> None:
     init = Gaussian(sigma_w=3.0, sigma_b=0.3)
-    balanced = balance(Tanh(), init, depth=40, width=128, features=20, q_0=0.9, first=6)
+    balanced = balance(network("tanh", init), 0.9, first=6)
     assert isinstance(balanced, Gaussian)
     assert balanced.sigma_b == 0.3
     prediction = predicted("tanh", balanced, 6)
@@ -59,12 +51,12 @@ def test_the_window_alone_can_be_balanced_and_biases_are_kept() -> None:
 
 @pytest.mark.parametrize("init", [TorchDefault(), Constant(value=0.5)])
 def test_a_scheme_without_a_gain_cannot_be_balanced(init: Initializer) -> None:
-    assert balance(Tanh(), init, depth=9, width=32, features=32, q_0=1.0, first=1) is None
+    assert balance(network("tanh", init), 1.0, first=1) is None
     assert with_sigma_w(init, 1.0, 32, 32) is None
 
 
 def test_a_single_layer_has_nothing_to_balance() -> None:
-    assert balance(Tanh(), XavierNormal(), depth=1, width=32, features=32, q_0=1.0, first=1) is None
+    assert balance(model_of(ACTIVATIONS["tanh"](), XavierNormal(), (32, 32)), 1.0, first=1) is None
 
 
 @pytest.mark.parametrize(("fan_in", "fan_out"), [(64, 64), (100, 20), (20, 100)])

@@ -6,18 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradflow.meanfield.expectations import (
-    Moments,
-    TabulatedMoments,
+from gradflow.meanfield.expectations import Moments, TabulatedMoments, settles, tabulated
+from gradflow.meanfield.integrands import (
     covariance,
     fourth,
     mixed,
-    settles,
     slope_fourth,
     slope_square,
     slope_tilt,
     square,
-    tabulated,
 )
 from gradflow.nn.activations import ACTIVATIONS, Activation, Elu, Erf, HardTanh, LeakyRelu, Relu, Sin
 

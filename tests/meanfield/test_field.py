@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from gradflow.meanfield.expectations import log_or_minus_inf, tabulated
-from gradflow.meanfield.field import MeanField, own, trajectory
+from gradflow.meanfield.field import MeanField, own
+from gradflow.meanfield.plain import PlainField, trajectory
 from gradflow.nn.activations import ACTIVATIONS, Activation, Linear, Relu, Tanh
 from gradflow.nn.initializers import (
     INITIALIZERS,
@@ -18,11 +19,11 @@ from gradflow.nn.initializers import (
     Orthogonal,
     XavierNormal,
 )  # fmt: skip
-from tests.meanfield.networks import log_increments
+from tests.meanfield.networks import field_of, log_increments
 
 
 def field(activation: Activation, init: Initializer, *sizes: int, q_0: float = 1.0) -> MeanField:
-    return MeanField.of(activation, init, sizes, q_0)
+    return field_of(activation, init, sizes, q_0)
 
 
 def test_the_length_map_and_chi_of_erf_equal_their_closed_forms_layer_by_layer() -> None:
@@ -55,9 +56,9 @@ def test_layers_of_any_size_count_with_their_own_fans() -> None:
 
 
 def test_torch_default_draws_its_own_bias_and_a_constant_bias_is_for_the_others() -> None:
-    torch = MeanField.of(Linear(), INITIALIZERS["torch_default"](), (50, 20), 2.0, bias=0.5)
+    torch = field_of(Linear(), INITIALIZERS["torch_default"](), (50, 20), 2.0, bias=0.5)
     assert torch.q[0] == pytest.approx(2 / 3 + 1 / 150, rel=1e-12)
-    lecun = MeanField.of(Linear(), LecunNormal(), (50, 20, 20), 2.0, bias=0.5)
+    lecun = field_of(Linear(), LecunNormal(), (50, 20, 20), 2.0, bias=0.5)
     np.testing.assert_allclose(lecun.q, [2.25, 2.5], rtol=1e-12)
 
 
@@ -145,7 +146,8 @@ def test_a_trajectory_that_is_cut_short_ends_where_a_whole_one_does(
 
 
 def test_moments_along_layers_are_those_of_every_layer() -> None:
-    network = MeanField.of(Tanh(), Gaussian(sigma_w=1.2, sigma_b=0.2), (30, *[50] * 60), 1.3)
+    network = field_of(Tanh(), Gaussian(sigma_w=1.2, sigma_b=0.2), (30, *[50] * 60), 1.3)
     many = network.scaled(np.linspace(-1, 1, 7))
     for one in (network, many):
+        assert isinstance(one, PlainField)
         np.testing.assert_allclose(one.slope_square, one.moments.slope_square(one.log_v), rtol=1e-13)

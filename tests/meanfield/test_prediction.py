@@ -18,11 +18,15 @@ from gradflow.nn.initializers import (
     TorchDefault,
     XavierNormal,
 )  # fmt: skip
+from tests.meanfield.networks import model_of
 
 
-def predicted(activation: Any, init: Any, depth: int = 50, width: int = 128, **changed: Any) -> Prediction:
-    sizes = {"features": width, "outputs": 10, "readout": True, "q_0": 1.0, "first": 1 + min(5, depth // 4)}
-    return predict(activation, init, depth=depth, width=width, **(sizes | changed))
+def predicted(
+    activation: Any, init: Any, depth: int = 50, width: int = 128, *, features: int | None = None,
+    q_0: float = 1.0, first: int | None = None, bias: float = 0.0, **changed: Any,
+) -> Prediction:  # fmt: skip
+    model = model_of(activation, init, (features or width, *[width] * depth), bias, **changed)
+    return predict(model, q_0, first=first or 1 + min(5, depth // 4))
 
 
 @pytest.mark.parametrize(
@@ -99,24 +103,15 @@ HELD = [name for name, cls in ACTIVATIONS.items() if cls.bounded_slope]  # whose
 def test_weight_factor_times_slope_factor_is_c_and_layers_agree_with_the_whole(name: str, init: str) -> None:
     prediction = predicted(ACTIVATIONS[name](), INITIALIZERS[init](), depth=12, features=30, q_0=0.6)
     assert prediction.c is not None
-    assert prediction.weight_factor is not None
-    assert prediction.slope_factor is not None
-    assert prediction.weight_factor * prediction.slope_factor == pytest.approx(prediction.c, rel=1e-12)
-    per_layer = (prediction.weight_factors * prediction.slope_factors)[:-1]
-    np.testing.assert_allclose(per_layer**2, prediction.chi_layers, rtol=1e-12)
+    weights, slopes = (prediction.factors[name] for name in ("weights", "slopes"))
+    assert weights * slopes == pytest.approx(prediction.c, rel=1e-12)
     first = 1 + 12 // 4
-    assert np.exp(np.log(per_layer[first - 1 :]).mean()) == pytest.approx(prediction.c, rel=1e-12)
-    np.testing.assert_allclose(-np.diff(prediction.log10_gradient), np.log10(per_layer), atol=1e-12)
-    sizes = [
-        len(a) for a in (prediction.q, prediction.slope_factors, prediction.log10_gradient, prediction.shifts)
-    ]
-    assert sizes == [12, 12, 12, 11]
-
-
-def test_the_last_weight_factor_is_the_read_outs() -> None:
-    prediction = predicted(Tanh(), XavierNormal(), depth=3, width=90, outputs=10)
-    assert prediction.weight_factors[-1] == pytest.approx(sqrt(90 * 2 / 100), rel=1e-12)
-    assert predicted(Tanh(), XavierNormal(), depth=3, readout=False).weight_factors[-1] == 1
+    assert np.exp(np.log(prediction.chi_layers[first - 1 :]).mean() / 2) == pytest.approx(
+        prediction.c, rel=1e-12
+    )
+    per_layer = np.log10(prediction.chi_layers) / 2
+    np.testing.assert_allclose(-np.diff(prediction.log10_gradient), per_layer, atol=1e-12)
+    assert [len(a) for a in (prediction.q, prediction.log10_gradient, prediction.shifts)] == [12, 12, 11]
 
 
 @pytest.mark.parametrize(
@@ -145,7 +140,9 @@ def test_constant_weights_and_narrow_layers_are_not_predicted() -> None:
     assert narrow.reason == "mean field needs wide layers (a width of 16 or more)"
     for prediction in (constant, narrow):
         assert {
-            value for key, value in vars(prediction).items() if key != "reason" and np.ndim(value) == 0
+            value
+            for key, value in vars(prediction).items()
+            if key not in ("reason", "factors") and np.ndim(value) == 0
         } == {None}
         assert len(prediction.q) == 0
     assert predicted(Tanh(), XavierNormal(), width=16).c is not None

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradflow.nn.schedules import SCHEDULES, Constant, Cosine, Schedule, Warmup
+from gradflow.nn.schedules import SCHEDULES, ConstantRate, Cosine, Schedule, Warmup
 
-ALL = [Constant(), Warmup(7), Warmup(1), Warmup(500), Cosine(), Cosine(5, 0.1), Cosine(0, 0.3), Cosine(29)]
+WARMUPS = [Warmup(steps) for steps in (7, 1, 500)]
+ALL = [ConstantRate(), *WARMUPS, Cosine(), Cosine(5, 0.1), Cosine(0, 0.3), Cosine(29)]
 
 
 def shares(schedule: Schedule, steps: int) -> list[float]:

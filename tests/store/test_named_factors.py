@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gradflow.store.execute import execute
 
 from gradflow.analysis.depth_law import first_layer
 from gradflow.analysis.summary import Flow
+from gradflow.execution.execute import execute
 from gradflow.nn.blocks import Plain
 from gradflow.nn.parts.base import Part
 from gradflow.nn.parts.factors import factor_arrays, in_order

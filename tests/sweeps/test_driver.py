@@ -198,7 +198,7 @@ def test_a_damaged_point_is_computed_again(sweep: Sweep, tmp_path: Path, undistu
     run(sweep, tmp_path)
     recording = tmp_path / sweep.id / sweep.points[2].id / "recording.npz"
     data = bytearray(recording.read_bytes())
-    data[len(data) // 2] ^= 1
+    data[data.index(b"\x93NUMPY") + 130] ^= 1  # behind the header of an array; the archive's own is not ours
     recording.write_bytes(data)
     (tmp_path / sweep.id / sweep.points[0].id / "run.json").write_text("{")
     assert computed(run(sweep, tmp_path)) == [2, 4]

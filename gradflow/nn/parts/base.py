@@ -38,6 +38,7 @@ class Part:
     keeps: ClassVar[bool] = False  # it reads its value on the way back: all layers keep theirs
     reads: ClassVar[bool] = False  # it reads what enters it then
     in_place: ClassVar[bool] = False  # its value stands where what enters it does
+    uniform: ClassVar[bool] = False  # its vjp is delta times one number
     passes: ClassVar[bool] = False  # its vjp is delta, which stays where it is
     forks: ClassVar[bool] = False
     joins: ClassVar[bool] = False
@@ -141,6 +142,9 @@ class Quick:
     def backward_calls(self, i: int) -> list[Call]:
         """What makes the delta of the part below from that of this part, in layer i of the span."""
         return []
+
+    def share_norms(self, above: Array, below: Array) -> None:
+        """Of a `uniform` part: the squared norms (k, S, 1, B) below it from those above."""
 
     def settle_forward(self, record: bool) -> None:
         """After the calls forward of all layers."""

@@ -33,7 +33,7 @@ class Join(Part):
     """s x, to which the stream is added; s may be trained."""
 
     factor, label = "weight", "weights"
-    joins = True
+    joins = uniform = True
     scale: float = 1.0
     trained: bool = False
 
@@ -126,6 +126,12 @@ class _QuickJoin(Quick):
         if i == 0 and self.span.stream is None:
             return [(np.copyto, (self.below[i], self.delta[i]))]
         return [(np.multiply, (self.delta[i], self._s(i), self.below[i]))]
+
+    def share_norms(self, above: Array, below: Array) -> None:
+        own, stem = self.span.own[self.place], int(self.span.stream is None)
+        square: Array | float = self.part.scale**2 if own is None else np.square(own)
+        np.multiply(above[stem:], square, out=below[stem:])
+        below[:stem] = above[:stem]  # the stem has no s
 
     def _s(self, i: int) -> Array:
         own = self.span.own[self.place]

@@ -102,7 +102,7 @@ def _over_layers(
     first, scale = quantities[0], _scale(quantities[0], rows, [*core, *theory])
     if theory and alone:
         names |= {EXPECTED: looks.THEORY}
-    plot = Plot(rows, x("layer", "layer"), first.title, names, scale)
+    plot = Plot(rows, x("layer", "layer"), first.title, names, scale, whole=True)
     what = [tip("part", "what")] if len(parts) > 1 else []
     tips = [tip("line"), *what, tip("layer"), tip("value", first.title, first.form)]
     told = [tip("line"), tip("layer"), tip("value", f"theory, {first.title}", first.form)]

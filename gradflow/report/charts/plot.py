@@ -71,6 +71,7 @@ class Plot:
     names: Mapping[str, str] = field(default_factory=dict)  # line -> colour
     scale: Scale = field(default_factory=dict)
     colour: alt.Color | None = None  # where it is not that of the lines
+    whole: bool = False  # a line along the rim is drawn in its whole width
 
     @cached_property
     def base(self) -> alt.Chart:
@@ -80,14 +81,19 @@ class Plot:
         return base
 
     @property
-    def clip(self) -> bool:
-        """Whether the axis is cut."""
+    def cut(self) -> bool:
+        """Whether something lies beyond the axis."""
         return "domain" in self.scale
+
+    @property
+    def clip(self) -> dict[str, Any]:
+        """Whether lines end at the axes; else a page that zooms ends them there."""
+        return {"clip": self.cut} if self.whole else {}
 
     @property
     def notes(self) -> list[str]:
         """What must be said of the axes."""
-        return ["the axis is cut: more lies beyond"] if self.clip else []
+        return ["the axis is cut: more lies beyond"] if self.cut else []
 
     def up(self, name: str) -> alt.Y:
         """The vertical axis, for a column of the rows."""
@@ -97,7 +103,7 @@ class Plot:
         """An area from `low` to `high`, where any row has them."""
         if not any(row["low"] is not None and isfinite(row["low"]) for row in self.rows):
             return []
-        area = self.base.mark_area(opacity=0.2, clip=self.clip).encode(y=self.up("low"), y2="high")
+        area = self.base.mark_area(opacity=0.2, **self.clip).encode(y=self.up("low"), y2="high")
         return [area.encode(detail="part:N") if "part" in self.rows[0] else area]
 
     def bars(self, opacity: float = 0.6) -> Drawn:
@@ -107,7 +113,7 @@ class Plot:
 
     def line(self, parts: Sequence[str] = (), name: str = "value", width: float = 2) -> Drawn:
         """A line through the rows of each name, dashed by their parts if there are several."""
-        mark = self.base.mark_line(strokeWidth=width, clip=self.clip)
+        mark = self.base.mark_line(strokeWidth=width, **self.clip)
         line: Drawn = mark.encode(y=self.up(name), **strokes(self.names, parts))
         return line
 
@@ -118,7 +124,7 @@ class Plot:
         """
         base = self.base.transform_filter(where) if where else self.base
         rim: dict[str, Any] = {"stroke": "transparent", "strokeWidth": 10}
-        mark = base.mark_point(filled=True, size=size, opacity=1, clip=self.clip, **rim)
+        mark = base.mark_point(filled=True, size=size, opacity=1, clip=self.cut, **rim)
         dots: Drawn = mark.encode(tooltip=list(tips), **shapes(self.names))
         return dots
 

@@ -78,7 +78,7 @@ def course(studies: Sequence[Study]) -> Drawn | None:
     ]
     if len(_known(rows)) < 2:
         return None
-    plot = _plot(studies, rows, "c", _course_scale(rows))
+    plot = _plot(studies, rows, "c", _course_scale(rows), whole=True)
     ends = tip("low", "95% from", looks.NUMBER), tip("high", "95% to", looks.NUMBER)
     dots = plot.dots(DOT, _tips(studies, tip("step"), tip("value", "c", looks.NUMBER), *ends))
     notes = ["band: 95% interval", "grey line: c = 1", *plot.notes]
@@ -157,11 +157,11 @@ def _parts(studies: Sequence[Study], rows: list[Row]) -> list[str]:
     return [part for part in parts if part in (parts[0], MINIBATCH)] if looks.are_many(studies) else parts
 
 
-def _plot(studies: Sequence[Study], rows: list[Row], title: str, scale: Scale) -> Plot:
+def _plot(studies: Sequence[Study], rows: list[Row], title: str, scale: Scale, whole: bool = False) -> Plot:
     """A line a run over steps."""
     labels = [study.label for study in studies]
     names = looks.of_runs(labels) if len(studies) > 1 else {labels[0]: looks.FIRST}
-    return Plot(rows, x("step", "step"), title, names, scale)
+    return Plot(rows, x("step", "step"), title, names, scale, whole=whole)
 
 
 def _tips(studies: Sequence[Study], *tips: alt.Tooltip) -> list[alt.Tooltip]:

@@ -1,0 +1,152 @@
+"""Batch norm: the samples of a batch couple, and delta is of all of them together.
+
+ln g is ln of the root mean square over the batch. The law is that of samples alike in their correlations,
+which a deep network makes of any: they settle by (E phi')^2 / Var phi a layer. No shift of the width is
+known; up to B = width / 8 none is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from math import ceil, inf, log
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.meanfield.critical import Critical
+from gradflow.meanfield.expectations import log_or_minus_inf
+from gradflow.meanfield.field import MeanField
+from gradflow.meanfield.integrands import slope, value
+from gradflow.meanfield.local import Local
+from gradflow.meanfield.normed import NormAfter, NormBefore
+from gradflow.meanfield.skip import PostNorm, PreNorm, ResidualField
+from gradflow.meanfield.sphere import BatchMoments, batch_moments
+
+Array = NDArray[Any]
+
+ROUNDING = 1e-9  # of a rate: linear networks never settle
+LEFT = 0.02  # of the first correlations' deviation, when they count as settled
+
+
+class Coupled(MeanField):
+    """What batch norm changes in a law: the moments over a batch, and what is not known."""
+
+    def _entering(self, log_bias: Array) -> Array:
+        """Nothing: all samples have the same."""
+        return np.full_like(log_bias, -inf)
+
+    def _log_passed(self, seen: Array) -> Array:
+        """ln of the variance of phi over samples."""
+        return log_or_minus_inf(self._batch(lambda at: at.variance, seen))
+
+    def _log_slopes(self, seen: Array) -> Array:
+        """ln E phi'^2 over a batch."""
+        return log_or_minus_inf(self._batch(lambda at: at.slope_square, seen))
+
+    def _log_back(self, seen: Array) -> Array:
+        """ln of what slopes and norm pass down, but for the variance that it divides by."""
+        return log_or_minus_inf(self._batch(lambda at: at.back, seen))
+
+    def _batch(self, moment: Callable[[BatchMoments], float], seen: Array) -> Array:
+        """A moment at ln of the variances that phi sees, any shape."""
+        phi, samples = self.moments.activation, self.samples
+        points, index = np.unique(np.round(seen, 9), return_inverse=True)
+        found = [moment(batch_moments(phi, samples, float(log_v))) for log_v in points]
+        return np.array(found)[index].reshape(np.shape(seen))
+
+    def _log_square(self, seen: Array) -> Array:
+        """ln E phi^2."""
+        return log_or_minus_inf(self._batch(lambda at: at.square, seen))
+
+    def _image(self, cosine: Array, local: Local) -> tuple[Array, Array]:
+        """E phi phi' / E phi^2 of two samples, whatever the cosine below."""
+        share = self._batch(lambda at: at.common / at.square, local.log_v).ravel()
+        return share + 0 * cosine, 0 * cosine
+
+    @cached_property
+    def shifts(self) -> Array:
+        """None is known."""
+        return np.zeros_like(self.log_chi)
+
+    @cached_property
+    def variances(self) -> Array:
+        """Not known."""
+        return np.full_like(self.log_chi, np.nan)
+
+    @cached_property
+    def spectra(self) -> Array:
+        """There is no Jacobian of one sample."""
+        return np.full_like(self.log_chi, np.nan)
+
+    def ratio_variance(self, first: int) -> float:
+        """Not known."""
+        return float("nan")
+
+    def critical(self, sigma_b: float) -> Critical:
+        """None: c depends on neither sigma_w nor sigma_b."""
+        return Critical()
+
+    @property
+    def settling(self) -> float:
+        """Of a chain: 2% of what correlations deviate is left, at (E phi')^2 / Var phi a layer."""
+        if isinstance(self, ResidualField):
+            return 1
+        at = Local(self.moments, np.zeros(1))
+        rate = float((at.mean(slope) ** 2 / (at.p2 - at.mean(value) ** 2))[0])
+        if not 0 < rate < 1 - ROUNDING:
+            return inf if rate else 1
+        return ceil(log(LEFT) / log(rate))
+
+
+class BatchBefore(Coupled, NormBefore):
+    """z' = W phi(N(z)) + b: v is the variance over samples, which b does not enter."""
+
+    @property
+    def q(self) -> Array:
+        """E z^2: what all samples have in common too."""
+        above = np.logaddexp(self.log_gain[1:-1] + self._log_square(self.seen[:-1]), self.log_bias[1:-1])
+        first = np.logaddexp(self.log_gain[0] + self.log_q_0, self.log_bias[0])
+        return np.asarray(np.exp(np.concatenate([first[None], above])) + self.moments.mean**2)
+
+
+class BatchAfter(Coupled, NormAfter):
+    """z' = W N(phi(z)) + b, for large batches."""
+
+    _log_slopes = MeanField._log_slopes
+    _log_square = NormAfter._log_square
+
+    def _image(self, cosine: Array, local: Local) -> tuple[Array, Array]:
+        """0: what samples have in common is subtracted."""
+        return 0 * cosine, 0 * cosine
+
+
+class BatchPreNorm(Coupled, PreNorm):
+    """z' = z + s (W phi(N(z)) + b): v is the variance over samples."""
+
+    @property
+    def q(self) -> Array:
+        """E z^2: what all samples have in common too."""
+        branch = np.logaddexp(self.log_gain[1:-1] + self._log_square(self.seen[:-1]), self.log_bias[1:-1])
+        first = np.logaddexp(self.log_gain[0] + self.log_q_0, self.log_bias[0])
+        rows = np.concatenate([first[None], 2 * self.log_scale + branch])
+        with np.errstate(over="ignore"):
+            return np.asarray(np.exp(np.logaddexp.accumulate(rows, axis=0)))
+
+    @property
+    def kept(self) -> Array:
+        """q over the q above (L - 1, ...)."""
+        return self.q[:-1] / self.q[1:]
+
+
+class BatchPostNorm(Coupled, PostNorm):
+    """z' = N(z + s (W phi(z) + b)): every two samples have the same cosine."""
+
+    def first_cosine(self, cosine: Array) -> Array:
+        """That of points of a sphere, less their mean."""
+        return np.full_like(cosine, -1 / (self.samples - 1))
+
+    def added_cosine(self, row: int, cosine: Array, local: Local) -> tuple[Array, Array]:
+        """The same."""
+        return self.first_cosine(cosine), 0 * cosine

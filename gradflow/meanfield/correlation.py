@@ -1,0 +1,83 @@
+"""How alike two samples are, layer by layer: the map of their cosine, where it leads, and how fast.
+
+rho' = (s_w^2 E phi phi + s_b^2) / q', of a residual stream (q rho + s^2 (s_w^2 E phi phi + s_b^2)) / q'
+(Poole et al. 2016; Schoenholz et al. 2017). One map serves all blocks: what W and b add has a cosine, and the
+stream keeps a share of the q above. One pair of samples in one network scatters by about 0.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.meanfield.expectations import HIGHEST, LOWEST
+from gradflow.meanfield.field import MeanField
+from gradflow.meanfield.integrands import value
+from gradflow.meanfield.local import Local
+
+Array = NDArray[Any]
+
+ROUNDS = 80  # of Newton's iteration, which comes to a double root by a half or two thirds each
+IDENTITY = 1e-9  # |f(rho) - rho| below which every cosine stays what it is
+TINY = 1e-12
+DOUBLE = 1e-6  # a double root is found to half the digits
+STEADY = 1e-6  # of a slope below 1, from which on the approach is no exponential
+
+
+@dataclass(frozen=True, eq=False)
+class Limit:
+    """The cosine that deep layers come to, and the layers in which the way to it shrinks by e; nan: none."""
+
+    star: Array
+    xi: Array
+
+
+def correlations(network: MeanField, cosine: float | Array) -> Array:
+    """The mean cosine of z between samples in layers 1..L (L,), from those of pairs of inputs.
+
+    The network is a single one; `cosine` is one number or an array of them.
+    """
+    rho = network.first_cosine(np.atleast_1d(np.asarray(cosine, dtype=float)))
+    means = [rho.mean()]
+    network.local.series(value)  # of all layers at once
+    for k, kept in enumerate(network.kept):
+        rho = kept * rho + (1 - kept) * network.added_cosine(k + 1, rho, network.local.row(k))[0]
+        means.append(rho.mean())
+    return np.array(means)
+
+
+def limit(network: MeanField) -> Limit:
+    """The fixed point that attracts the cosine from below, as of samples that start unlike, (1,) or (N,).
+
+    Where q decays to 0 phi is linear, and every cosine stays what it is.
+    """
+    end = np.atleast_1d(network.asymptote.log_v)
+    seen = network.looks_like(np.clip(end, LOWEST, HIGHEST))
+    local = Local(network.moments, seen[None])
+
+    def added(rho: Array) -> tuple[Array, Array]:
+        return network.added_cosine(-1, rho, local)
+
+    star = _smallest_root(added, np.zeros_like(end))
+    half = np.full_like(end, 0.5)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        star[np.isneginf(end) | (np.abs(added(half)[0] - half) + added(0 * half)[0] < IDENTITY)] = np.nan
+        kept = network.kept[-1] if len(network.kept) else 0.0
+        slope = kept + (1 - kept) * added(np.nan_to_num(star))[1]
+        approached = (slope > 0) & (slope < 1 - STEADY) & (network.laws == "exponential")
+        xi = np.where(approached & ~np.isnan(star), -1 / np.log(slope), np.nan)
+    return Limit(star, xi)
+
+
+def _smallest_root(f: Callable[[Array], tuple[Array, Array]], rho: Array) -> Array:
+    """The smallest rho >= 0 with f(rho) = rho: f is convex and f(1) = 1, so that Newton comes from below."""
+    for _ in range(ROUNDS):
+        image, slope = f(rho)
+        short = image - rho
+        step = np.where((short > 0) & (slope < 1), short / np.maximum(1 - slope, TINY), 0.0)
+        rho = np.clip(rho + step, 0, 1)
+    return np.where(rho > 1 - DOUBLE, 1.0, rho)

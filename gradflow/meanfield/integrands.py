@@ -1,0 +1,134 @@
+"""What is averaged over z = mean + sqrt(v) Z: functions of (phi, z, Z), arrays of one shape.
+
+Tilts by Z^2 and curves by Z^4 - 6 Z^2 + 3 are derivatives in v by Stein's lemma: of any f,
+d E f / dv = E f (Z^2 - 1) / (2 v) and d^2 E f / dv^2 = E f (Z^4 - 6 Z^2 + 3) / (4 v^2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.nn.activations import Activation
+
+Array = NDArray[Any]
+Integrand = Callable[[Activation, Array, Array], Array]
+
+
+def value(phi: Activation, z: Array, _: Array) -> Array:
+    """phi."""
+    return phi.phi(z)
+
+
+def square(phi: Activation, z: Array, _: Array) -> Array:
+    """phi^2."""
+    return phi.phi(z) ** 2
+
+
+def fourth(phi: Activation, z: Array, _: Array) -> Array:
+    """phi^4."""
+    return phi.phi(z) ** 4
+
+
+def slope(phi: Activation, z: Array, _: Array) -> Array:
+    """phi'."""
+    return phi.derivative(z)
+
+
+def slope_square(phi: Activation, z: Array, _: Array) -> Array:
+    """phi'^2."""
+    return phi.derivative(z) ** 2
+
+
+def slope_fourth(phi: Activation, z: Array, _: Array) -> Array:
+    """phi'^4."""
+    return phi.derivative(z) ** 4
+
+
+def mixed(phi: Activation, z: Array, _: Array) -> Array:
+    """phi^2 phi'^2."""
+    return (phi.phi(z) * phi.derivative(z)) ** 2
+
+
+def product(phi: Activation, z: Array, _: Array) -> Array:
+    """phi phi'."""
+    return phi.phi(z) * phi.derivative(z)
+
+
+def covariance(phi: Activation, z: Array, unit: Array) -> Array:
+    """phi phi' Z, whose mean is sqrt(v) d E phi^2 / dv."""
+    return phi.phi(z) * phi.derivative(z) * unit
+
+
+def square_tilt(phi: Activation, z: Array, unit: Array) -> Array:
+    """phi^2 Z^2."""
+    return (phi.phi(z) * unit) ** 2
+
+
+def slope_tilt(phi: Activation, z: Array, unit: Array) -> Array:
+    """phi'^2 Z^2."""
+    return (phi.derivative(z) * unit) ** 2
+
+
+def square_lean(phi: Activation, z: Array, unit: Array) -> Array:
+    """phi^2 Z."""
+    return phi.phi(z) ** 2 * unit
+
+
+def slope_lean(phi: Activation, z: Array, unit: Array) -> Array:
+    """phi'^2 Z."""
+    return phi.derivative(z) ** 2 * unit
+
+
+def square_curve(phi: Activation, z: Array, unit: Array) -> Array:
+    """phi^2 (Z^4 - 6 Z^2 + 3)."""
+    return phi.phi(z) ** 2 * _curve(unit)
+
+
+def slope_curve(phi: Activation, z: Array, unit: Array) -> Array:
+    """phi'^2 (Z^4 - 6 Z^2 + 3)."""
+    return phi.derivative(z) ** 2 * _curve(unit)
+
+
+def rise(phi: Activation, z: Array, _: Array) -> Array:
+    """phi - phi(0): a variance made of it loses no digits where phi is nearly constant."""
+    return np.asarray(phi.phi(z) - phi.phi(np.zeros(())))
+
+
+def rise_square(phi: Activation, z: Array, unit: Array) -> Array:
+    """(phi - phi(0))^2."""
+    return rise(phi, z, unit) ** 2
+
+
+def rise_cube(phi: Activation, z: Array, unit: Array) -> Array:
+    """(phi - phi(0))^3."""
+    return rise(phi, z, unit) ** 3
+
+
+def rise_fourth(phi: Activation, z: Array, unit: Array) -> Array:
+    """(phi - phi(0))^4."""
+    return rise(phi, z, unit) ** 4
+
+
+def rise_slope(phi: Activation, z: Array, unit: Array) -> Array:
+    """(phi - phi(0)) phi'^2."""
+    return np.asarray(rise(phi, z, unit) * phi.derivative(z) ** 2)
+
+
+def rise_mixed(phi: Activation, z: Array, unit: Array) -> Array:
+    """(phi - phi(0))^2 phi'^2."""
+    return (rise(phi, z, unit) * phi.derivative(z)) ** 2
+
+
+def _curve(unit: Array) -> Array:
+    squared = unit * unit
+    return np.asarray(squared * squared - 6 * squared + 3)
+
+
+SIGNED = {  # they have no logarithm
+    value, slope, product, covariance, square_lean, slope_lean, square_curve, slope_curve,
+    rise, rise_cube, rise_slope,
+}  # fmt: skip

@@ -1,0 +1,172 @@
+"""Layer and rms norm in plain blocks: z' = W phi(N(z)) + b (before), z' = W N(phi(z)) + b (after).
+
+In mean field both norms divide by a number: layer norm subtracts a mean that is 0 of z, E phi of phi(z).
+The shifts are of first order in 1 / n, derived for v = 1: eps is taken into account in q and chi alone.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from math import sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.meanfield import integrands as of
+from gradflow.meanfield.critical import Critical
+from gradflow.meanfield.expectations import Moments, log_or_minus_inf
+from gradflow.meanfield.field import MeanField
+from gradflow.meanfield.fixed_points import Asymptote
+from gradflow.meanfield.local import Local
+from gradflow.meanfield.series import overlap
+
+Array = NDArray[Any]
+
+SETTLED = 3  # layers from any v to the limit
+
+
+class Normed(MeanField):
+    """What the laws of the norms have in common: q forgets the layers below, so that all layers are alike."""
+
+    @property
+    def asymptote(self) -> Asymptote:
+        """The layers after the last: they are alike from the second or third on."""
+        rows = [np.atleast_1d(array[-1]) for array in (self.log_v, self.log_gain, self.log_bias)]
+        for _ in range(SETTLED):
+            rows[0] = self._above(*rows)
+        log_chi = 2 * sum(self._factors(*rows).values())
+        return Asymptote(rows[0], np.asarray(log_chi), np.zeros_like(rows[0]))
+
+    def _factors(self, log_v: Array, log_gain: Array, log_bias: Array) -> dict[str, Array]:
+        """ln of the factors of a transition from layers of this v."""
+        raise NotImplementedError
+
+    @cached_property
+    def log_factors(self) -> dict[str, Array]:
+        """What passes weights, slopes and norm."""
+        return self._factors(self.log_v[:-1], self.log_gain[1:-1], self.log_bias[1:-1])
+
+    @cached_property
+    def spectra(self) -> Array:
+        """As of a plain network: a norm takes out one or two directions of n."""
+        return np.asarray(self.local.mu2 / self.local.mu1**2 - (self.drawn == "orthogonal"))
+
+    @property
+    def extra(self) -> float:
+        """1 for what orthogonal weights do not spread."""
+        return float(self.drawn == "orthogonal")
+
+    @cached_property
+    def share(self) -> Array:
+        """t: what the weights have in the q above (L - 1, ...)."""
+        return np.asarray(-np.expm1(np.minimum(self.log_bias[1:-1] - self.log_v[1:], 0)))
+
+
+class NormBefore(Normed):
+    """z' = W phi(N(z)) + b."""
+
+    def _above(self, log_v: Array, log_gain: Array, log_bias: Array) -> Array:
+        passed = self._log_passed(self.looks_like(log_v))
+        return np.asarray(np.logaddexp(log_gain + passed, self._entering(log_bias)))
+
+    def critical(self, sigma_b: float) -> Critical:
+        """At (sigma_b / sigma_w)^2 = mu1 - p2; with no bias, c is the same for all sigma_w."""
+        excess = lever(self.moments)
+        return Critical(sigma_b / sqrt(excess)) if sigma_b > 0 and excess > 0 else Critical()
+
+    def looks_like(self, log_v: Array) -> Array:
+        """ln of the variance of N(z)."""
+        return np.asarray(log_v - np.logaddexp(log_v, log_or_minus_inf(self.eps)))
+
+    def _factors(self, log_v: Array, log_gain: Array, log_bias: Array) -> dict[str, Array]:
+        seen, divisor = self.looks_like(log_v), np.logaddexp(log_v, log_or_minus_inf(self.eps))
+        slopes = self._log_slopes(seen)
+        norm = self._log_back(seen) - slopes - divisor
+        return {"weights": log_gain / 2, "slopes": slopes / 2, "norm": norm / 2}
+
+    @cached_property
+    def shifts(self) -> Array:
+        """Of a delta that lies across z, and a u = W delta that lies across a."""
+        at, t, mu1, p2 = self.local, self.share, self.local.mu1, self.local.p2
+        double = -at.slope_curve / (4 * mu1) - self._lost / mu1 - at.mu2 / mu1**2
+        double += t * at.square_curve / (4 * p2) + (2.0 if self.centred else 1.0)
+        double += (t / p2) ** 2 * at.square_spread(self.centred) / 2
+        double -= at.slope_spread(self.centred) / (2 * mu1**2)
+        return np.asarray((double + self.extra) / (2 * self.units))
+
+    @property
+    def _lost(self) -> Array:
+        """n times what the norm's projections take of ||delta||^2, times mu1."""
+        at, mean = self.local, 0.0 * self.local.mu1
+        if self.centred:
+            mean = at.mean(of.product) ** 2
+        lost = at.slope_tilt + self.share * (at.mixed - at.w**2 - mean) / at.p2
+        return np.asarray(lost + at.mu1 * self.centred)
+
+    @cached_property
+    def variances(self) -> Array:
+        """Weights, and slopes against the norm."""
+        at = self.local
+        total = 2 * at.mu2 / at.mu1**2 + 2 + at.difference_spread(self.share, self.centred)
+        return np.asarray((total - 4 * self.extra) / self.units)
+
+
+class NormAfter(Normed):
+    """z' = W N(phi(z)) + b."""
+
+    def _above(self, log_v: Array, log_gain: Array, log_bias: Array) -> Array:
+        return np.asarray(np.logaddexp(log_gain + self._log_square(log_v), self._entering(log_bias)))
+
+    def _factors(self, log_v: Array, log_gain: Array, log_bias: Array) -> dict[str, Array]:
+        at = Local(self.moments, log_v)
+        log_square = log_or_minus_inf(_about_mean(at, self.centred)[0])
+        return {
+            "weights": log_gain / 2,
+            "norm": -np.logaddexp(log_square, log_or_minus_inf(self.eps)) / 2,
+            "slopes": self._log_slopes(log_v) / 2,
+        }
+
+    @cached_property
+    def shifts(self) -> Array:
+        """Of a delta that the norm brings across N(phi(z)) before the slopes see it."""
+        at, mu1 = self.local, self.local.mu1
+        square, fourth, mixed = _about_mean(at, self.centred)
+        double = -mixed / (square * mu1) - (3 * at.mu2 / mu1**2 - 1) / 2 + (fourth / square**2 - 1) / 2
+        return np.asarray((double + self.extra) / (2 * self.units))
+
+    @cached_property
+    def variances(self) -> Array:
+        """Weights, and slopes against the norm."""
+        at, mu1 = self.local, self.local.mu1
+        square, fourth, mixed = _about_mean(at, self.centred)
+        spread = at.mu2 / mu1**2 + fourth / square**2 - 2 * mixed / (mu1 * square)
+        return np.asarray((2 * at.mu2 / mu1**2 + spread - 2 * self.extra) / self.units)
+
+    def _image(self, cosine: Array, local: Local) -> tuple[Array, Array]:
+        """Cov(phi, phi) / Var phi, of layer norm."""
+        value, slope = overlap(cosine, local)
+        if not self.centred:
+            return value, slope
+        mean, p2 = local.mean(of.value).ravel() ** 2, local.p2.ravel()
+        return (value * p2 - mean) / (p2 - mean), slope * p2 / (p2 - mean)
+
+    def _log_square(self, seen: Array) -> Array:
+        """Nearly ln 1."""
+        log_square = np.log(_about_mean(Local(self.moments, np.asarray(seen)[None]), self.centred)[0][0])
+        return np.asarray(log_square - np.logaddexp(log_square, log_or_minus_inf(self.eps)))
+
+
+def _about_mean(local: Local, centred: bool) -> tuple[Array, Array, Array]:
+    """E f^2, E f^4 and E phi'^2 f^2 of f = phi, or of f = phi - E phi."""
+    if not centred:
+        return local.p2, local.mean(of.fourth), local.mixed
+    m, square, cube, fourth = (local.mean(f) for f in (of.rise, of.rise_square, of.rise_cube, of.rise_fourth))
+    mixed = local.mean(of.rise_mixed) - 2 * m * local.mean(of.rise_slope) + m**2 * local.mu1
+    return square - m**2, fourth - 4 * m * cube + 6 * m**2 * square - 3 * m**4, mixed
+
+
+def lever(moments: Moments) -> float:
+    """mu1 - p2 at q = 1: the (sigma_b / sigma_w)^2 that makes c 1 under a norm before phi, if positive."""
+    at = Local(moments, np.zeros(1))
+    return float((at.mu1 - at.p2)[0])

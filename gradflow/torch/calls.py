@@ -1,0 +1,178 @@
+"""The module calls of a recorded step: which node made each tensor that enters or leaves a module.
+
+Hooks are on the modules only while a step is recorded. Calls inside a backward pass, in which checkpointed
+activations are computed again, and those where gradients are off are passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from torch.autograd.graph import Node
+
+WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
+RECURRENT = (nn.RNN, nn.LSTM, nn.GRU)
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A tensor that needs a gradient: the node that made it, which of the node's outputs it is, its size."""
+
+    node: Node
+    output: int
+    shape: tuple[int, ...]
+    mean_square: Tensor  # of the forward value, 0-d
+
+
+@dataclass(eq=False)
+class Call:
+    """A call of a module: its tensors that need a gradient, by their place among the arguments or results."""
+
+    module: nn.Module
+    parent: Call | None
+    inputs: dict[int, Edge]
+    outputs: dict[int, Edge] = field(default_factory=dict)
+    calls: int = 0  # of modules inside it
+
+    @property
+    def weighs(self) -> bool:
+        """Whether its module has parameters of its own and calls no other."""
+        return self.calls == 0 and any(True for _ in self.module.parameters())
+
+    def above(self) -> Iterator[Call]:
+        """It and the calls that it is part of, from the inside out."""
+        call: Call | None = self
+        while call is not None:
+            yield call
+            call = call.parent
+
+    @property
+    def nodes(self) -> set[Node]:
+        """What made its tensors."""
+        return {edge.node for edges in (self.inputs, self.outputs) for edge in edges.values()}
+
+
+class Tracer:
+    """Records every call of every module of a model; `ended` is told of each that is part of no other."""
+
+    def __init__(self, model: nn.Module, samples: Samples, ended: Callable[[Call], None]) -> None:
+        self.model, self.samples, self.ended = model, samples, ended
+        self.calls: list[Call] = []
+        self.open: list[Call] = []
+        self.hooks: list[Any] = []
+
+    def start(self) -> None:
+        """Put the hooks on."""
+        for module in self.model.modules():
+            self.hooks += [
+                module.register_forward_pre_hook(self._before, with_kwargs=True),
+                module.register_forward_hook(self._after, with_kwargs=True, always_call=True),
+            ]
+
+    def stop(self) -> None:
+        """Take the hooks away, and forget the calls."""
+        for hook in self.hooks:
+            hook.remove()
+        self.hooks.clear()
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of the calls, and with them of their graph."""
+        self.calls, self.open = [], []
+
+    def _before(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        if in_backward():
+            return
+        inputs = self._edges((*args, *kwargs.values()))
+        parent = self.open[-1] if self.open else None
+        self.open.append(Call(module, parent, inputs))
+        for call in self.open[:-1]:
+            call.calls += 1
+        self.calls.append(self.open[-1])
+
+    def _after(self, module: nn.Module, args: Any, kwargs: Any, outputs: Any) -> None:
+        if in_backward() or not self.open:
+            return
+        call = self.open.pop()
+        call.outputs = self._edges(outputs)
+        if not self.open and call.outputs:
+            self.ended(call)
+
+    def _edges(self, values: Any) -> dict[int, Edge]:
+        """The tensors that need a gradient, by their place."""
+        found = {}
+        for place, tensor in enumerate(flat(values)):
+            if tensor is not None and tensor.grad_fn is not None:
+                square = self.samples.mean_square(tensor)
+                found[place] = Edge(tensor.grad_fn, tensor.output_nr, tuple(tensor.shape), square)
+        return found
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Which samples are looked at: the first `most` along `axis`."""
+
+    axis: int
+    most: int | None
+
+    def of(self, tensor: Tensor) -> Tensor:
+        """(samples, values of one), detached."""
+        held = tensor.detach() if tensor.dim() else tensor.detach().reshape(1)
+        axis = self.axis if held.dim() > self.axis else 0
+        if self.most is not None:
+            held = held.narrow(axis, 0, min(self.most, held.shape[axis]))
+        return held.movedim(axis, 0).flatten(1) if held.dim() > 1 else held.reshape(-1, 1)
+
+    def count(self, shape: tuple[int, ...]) -> int:
+        """How many samples the batch has."""
+        return shape[self.axis if len(shape) > self.axis else 0] if shape else 1
+
+    def mean_square(self, tensor: Tensor) -> Tensor:
+        """Mean square of the forward value, a 0-d float32 or float64."""
+        held = self.of(tensor)
+        held = held if held.dtype == torch.float64 else held.float()
+        return held.square().mean()
+
+
+def flat(values: Any) -> Iterator[Tensor | None]:
+    """The tensors of arguments or results, in a fixed order; None stands for what is none."""
+    if isinstance(values, Tensor):
+        yield values
+    elif isinstance(values, Mapping):
+        yield from flat(tuple(values.values()))
+    elif isinstance(values, list | tuple):
+        for value in values:
+            yield from flat(value)
+    else:
+        yield None
+
+
+def in_backward() -> bool:
+    """Whether a backward pass is running in this thread."""
+    return bool(torch._C._current_graph_task_id() != -1)
+
+
+def names_of(model: nn.Module) -> dict[nn.Module, str]:
+    """Each module's name, without the words that DDP, compile and checkpointing put into it."""
+    return {module: bare(name) or "the model" for name, module in model.named_modules()}
+
+
+def kind_of(module: nn.Module) -> str:
+    """The name of a module's class, as it was before FSDP2."""
+    return type(module).__name__.removeprefix("FSDP")
+
+
+def bare(name: str) -> str:
+    """A qualified name without what wraps the model."""
+    return ".".join(part for part in name.split(".") if part not in WRAPPERS)
+
+
+def sinks(calls: Iterable[Call]) -> list[Node]:
+    """The nodes of what the outermost calls gave."""
+    return [edge.node for call in calls if call.parent is None for edge in call.outputs.values()]

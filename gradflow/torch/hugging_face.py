@@ -1,0 +1,42 @@
+"""`HFFlow`: `watch` as a callback of transformers' Trainer."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from gradflow.errors import InputError
+from gradflow.torch.watch import Flow, watch
+
+try:
+    TrainerCallback: Any = import_module("transformers").TrainerCallback
+except ImportError:
+    raise InputError("HFFlow needs transformers: pip install transformers") from None
+
+
+class HFFlow(TrainerCallback):  # type: ignore[misc]  # whose class is known when it runs
+    """Records a training of transformers': Trainer(..., callbacks=[HFFlow(every=50)]).
+
+    Takes what `watch` takes, but the model, which the Trainer knows. Steps are the Trainer's optimizer steps,
+    whatever it accumulates; dW is as it stands before the optimizer, clipped by max_grad_norm. `flow` holds
+    what was found.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings
+        self.flow: Flow | None = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **rest: Any) -> None:
+        """Begin; a training that goes on from a checkpoint goes on with its steps."""
+        scaler = getattr(rest.get("optimizer"), "scaler", None)
+        self.flow = watch(model, scaler=scaler, **self.settings).start(state.global_step)
+
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+        """Record the step."""
+        if self.flow is not None:
+            self.flow.step(state.global_step)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+        """Publish what was recorded."""
+        if self.flow is not None:
+            self.flow.close()

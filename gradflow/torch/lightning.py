@@ -1,0 +1,51 @@
+"""`LightningFlow`: `watch` as a callback of a Lightning Trainer."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from gradflow.errors import InputError
+from gradflow.torch.watch import Flow, watch
+
+HOMES = {"lightning": "lightning.pytorch", "pytorch_lightning": "pytorch_lightning"}
+FOUND = next((home for package, home in HOMES.items() if find_spec(package)), None)
+if FOUND is None:
+    raise InputError("LightningFlow needs Lightning: pip install lightning")
+Callback: Any = import_module(FOUND).Callback
+
+
+class LightningFlow(Callback):  # type: ignore[misc]  # whose class is known when it runs
+    """Records a training of Lightning's: Trainer(callbacks=[LightningFlow(every=50)]).
+
+    Takes what `watch` takes, but the model and its scaler, which the Trainer knows. Steps are the Trainer's
+    optimizer steps, whatever it accumulates; dW is as it stands before the optimizer, clipped if the Trainer
+    clips. `flow` holds what was found.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings
+        self.flow: Flow | None = None
+
+    def on_train_start(self, trainer: Any, module: Any) -> None:
+        """Begin; a training that goes on from a checkpoint goes on with its steps."""
+        scaler = getattr(trainer.precision_plugin, "scaler", None)
+        self.flow = watch(module, scaler=scaler, **self.settings).start(trainer.global_step)
+
+    def on_before_optimizer_step(self, trainer: Any, module: Any, optimizer: Any) -> None:
+        """Record the step, with the loss that Lightning logs."""
+        if self.flow is not None:
+            self.flow.step(trainer.global_step)
+
+    def on_train_end(self, trainer: Any, module: Any) -> None:
+        """Publish what was recorded."""
+        self._close()
+
+    def on_exception(self, trainer: Any, module: Any, exception: BaseException) -> None:
+        """Publish what was recorded until then."""
+        self._close()
+
+    def _close(self) -> None:
+        if self.flow is not None:
+            self.flow.close()

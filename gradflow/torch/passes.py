@@ -1,0 +1,148 @@
+"""What one pass through a model leaves: ln ||delta|| of each sample at each point, as its gradients come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gradflow.errors import RunError
+from gradflow.torch.axis import Axis, Point
+from gradflow.torch.calls import Samples
+
+KEPT = 64 << 20  # bytes of gradients that are kept, for a second backward pass through the same graph
+
+
+class Pass:
+    """The points of one pass, the last block's output after them, filled from the loss on by `arrive`."""
+
+    def __init__(self, axis: Axis, samples: Samples, scaler: Any = None) -> None:
+        self.axis, self.samples, self.scaler = axis, samples, scaler
+        self.points: list[Point] = [*axis.points, *([axis.top] if axis.top else [])]
+        self.squares: list[Tensor | None] = [None] * len(self.points)
+        self.kept: dict[tuple[int, int], Tensor] = {}
+        self.logs: dict[tuple[int, int], Tensor] = {}
+        self.added: dict[int, Tensor] = {}
+        self.batch, self.scale, self.bytes = 0, 1.0, 0
+        self.last: int | None = None
+        self.dtypes: set[torch.dtype] = set()
+
+    @property
+    def reached(self) -> bool:
+        """Whether any gradient came."""
+        return bool(self.logs)
+
+    def arrive(self, number: int, place: int, gradient: Tensor) -> None:
+        """Take the gradient of a tensor of point `number`: what a second backward brings is added to it."""
+        if not self.logs and self.scaler is not None:
+            self.scale = float(self.scaler.get_scale())
+        key, held = (number, place), self.samples.of(gradient)
+        self.batch = self.samples.count(tuple(gradient.shape))
+        if key in self.logs:
+            held = held + self._before(key)
+        self._keep(key, held)
+        self.logs[key] = log_norms(held)
+        self.dtypes.add(held.dtype)
+        if self.axis.residual and number + 1 < len(self.points):
+            self._add(number, held)
+
+    def _before(self, key: tuple[int, int]) -> Tensor:
+        if key not in self.kept:
+            words = "two backward passes went through one call of {}, too large to be kept: add their losses"
+            raise RunError(words.format(self.points[key[0]].name))
+        return self.kept[key]
+
+    def _keep(self, key: tuple[int, int], held: Tensor) -> None:
+        """A copy, for as long as they are few; else until the next one has come."""
+        if self.bytes > KEPT and self.last is not None:
+            self.kept = {one: each for one, each in self.kept.items() if one[0] == self.last}
+        self.last = key[0]
+        self.bytes += held.numel() * held.element_size()
+        self.kept[key] = held.clone()
+
+    def _add(self, number: int, held: Tensor) -> None:
+        """||dL/dh_in - dL/dh_out|| / ||dL/dh_out||, where the block leaves the shape as it is."""
+        above = next((each for (one, _), each in self.kept.items() if one == number + 1), None)
+        if above is not None and above.shape == held.shape:
+            change = log_norms(held - above) - log_norms(above)
+            self.added[number] = change.exp().nanmean()
+
+    def logs_of(self, number: int) -> Tensor | None:
+        """ln of the norm of each sample (samples,), all tensors of a point together; None if none came."""
+        found = [logs for (one, _), logs in self.logs.items() if one == number]
+        if len(found) > 1:
+            return torch.logsumexp(2 * torch.stack(found), 0) / 2
+        return found[0] if found else None
+
+
+def log_norms(gradients: Tensor) -> Tensor:
+    """ln of the norm of each sample (samples, values), exact where squares would underflow; -inf of zeros."""
+    if gradients.dtype != torch.float64 and gradients.device.type != "mps":
+        squared: Tensor = torch.linalg.vector_norm(gradients, dim=1, dtype=torch.float64)
+        return squared.log()
+    wide = gradients if gradients.dtype == torch.float64 else gradients.float()
+    largest = wide.abs().amax(dim=1, keepdim=True)
+    usable = (largest > 0) & largest.isfinite()
+    scaled = wide / torch.where(usable, largest, torch.ones_like(largest))
+    logs: Tensor = largest.squeeze(1).log() + scaled.norm(dim=1).log()
+    return torch.where(usable.squeeze(1), logs, largest.squeeze(1).log())
+
+
+def complete(passes: Sequence[Pass], step: int) -> list[Pass]:
+    """The passes that a gradient came to. RunError if none, or if it stopped at a point, with the cause."""
+    reached = [each for each in passes if each.reached]
+    if not reached:
+        raise RunError(f"no gradient came to the model at step {step}: call step() after backward()")
+    for each in reached:
+        for number in range(len(each.axis.points)):
+            if each.logs_of(number) is None:
+                raise RunError(f"no gradient reaches {each.points[number].name}: {UNUSED}")
+    return reached
+
+
+UNUSED = "the loss does not depend on it, which is unused or detached"
+
+
+def measured(passes: Sequence[Pass]) -> dict[str, Any]:
+    """Of (points,) each: `delta`, mean over samples of ln ||delta|| of the per-sample loss, `branch`, `q`.
+
+    The loss is a mean over all samples of all passes, so each sample's own gradient is that many times as
+    large. A sample whose delta is 0 somewhere is left out, and counted in `lost`.
+    """
+    points = len(passes[0].axis.points)
+    batch = sum(each.batch for each in passes)
+    scaled = [torch.stack([_given(each, one) for one in range(points)]) - _log(each.scale) for each in passes]
+    logs = torch.cat(scaled, dim=1).cpu().double() + _log(batch)  # (points, samples)
+    alive = (logs != -torch.inf).all(dim=0)
+    means = logs[:, alive].mean(dim=1) if alive.any() else logs.amax(dim=1)
+    return {
+        "delta": means.tolist(),
+        "branch": [_mean([each.added.get(one) for each in passes]) for one in range(points)],
+        "q": [_mean([each.squares[one] for each in passes]) for one in range(points)],
+        "zero": (logs == -torch.inf).sum(dim=1).tolist(),
+        "lost": int((~alive).sum()),
+        "batch": batch,
+        "samples": logs.shape[1],
+        "backwards": len(passes),
+        "loss_scale": passes[-1].scale,
+        "half": any(dtype == torch.float16 for each in passes for dtype in each.dtypes),
+    }
+
+
+def _given(each: Pass, number: int) -> Tensor:
+    logs = each.logs_of(number)
+    assert logs is not None
+    return logs
+
+
+def _log(value: float) -> float:
+    from math import log
+
+    return log(value)
+
+
+def _mean(values: Sequence[Tensor | None]) -> float:
+    found = [value.double() if value.device.type != "mps" else value for value in values if value is not None]
+    return float(torch.stack(found).mean()) if found else float("nan")

@@ -1,0 +1,104 @@
+"""`probe`: c at initialization, over copies of a model that are initialized anew; nothing is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from gradflow.errors import InputError
+from gradflow.outside.recorded import norms_of, plain
+from gradflow.outside.save import run_of, save_norms
+from gradflow.torch.calls import bare
+from gradflow.torch.taps import Chosen
+from gradflow.torch.watch import Flow, watch
+
+if TYPE_CHECKING:
+    from gradflow.store.run import Run
+
+Reset = Callable[[nn.Module], object]
+RESETS = ("reset_parameters", "_reset_parameters")
+
+
+def probe(
+    model: nn.Module,
+    loss_fn: Callable[..., torch.Tensor] | None,
+    batch: Any,
+    *,
+    seeds: int = 4,
+    seed: int = 0,
+    axis: Chosen = "auto",
+    samples: int | None = None,
+    batch_dim: int = 0,
+    reset: Reset | None = None,
+    save: str | Path | None = None,
+) -> Run:
+    """The run of one forward and backward pass of `seeds` copies, each initialized with a seed of its own.
+
+    `batch` is (inputs, targets), and the loss loss_fn(model(inputs), targets); of a mapping it is
+    loss_fn(model(**batch)), or without a loss_fn the output's `loss`. Modules are initialized by their
+    `reset_parameters`, models of transformers by their own rule, anything else by `reset(model)`. The model
+    itself is left as it is. InputError for a module that nothing initializes; it is named.
+    """
+    flows = []
+    for number in range(seed, seed + seeds):
+        copy = deepcopy(model)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(number)
+            (reset or initialize)(copy)
+            flows.append(_passed(copy, loss_fn, batch, axis, samples, batch_dim))
+    return _run(flows, type(model).__name__, None if save is None else Path(save))
+
+
+def initialize(model: nn.Module) -> None:
+    """Draw every parameter anew."""
+    rule: Any = getattr(model, "init_weights", None)
+    if callable(rule):  # of transformers and timm; the former passes over what it has marked
+        for held in (*model.modules(), *model.parameters()):
+            held.__dict__.pop("_is_hf_initialized", None)
+        rule()
+        return
+    for name, module in model.named_modules():
+        found = next((getattr(module, each) for each in RESETS if hasattr(module, each)), None)
+        if callable(found):
+            found()
+        elif next(module.parameters(recurse=False), None) is not None:
+            what = f"{bare(name) or 'the model'} ({type(module).__name__})"
+            words = f"probe: nothing initializes {what}: give it a method reset_parameters"
+            raise InputError(f"{words}, or probe a function, reset=...")
+
+
+def _passed(
+    model: nn.Module, loss_fn: Any, batch: Any, axis: Chosen, samples: int | None, batch_dim: int
+) -> Flow:
+    settings: dict[str, Any] = {"axis": axis, "samples": samples, "batch_dim": batch_dim, "quiet": True}
+    with watch(model, **settings, what=("delta", "branch", "dw")) as flow:
+        loss = _loss(model, loss_fn, batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        flow.step(loss=loss)
+    return flow
+
+
+def _loss(model: nn.Module, loss_fn: Any, batch: Any) -> torch.Tensor:
+    if isinstance(batch, Mapping):
+        output = model(**batch)
+        found: torch.Tensor = output.loss if loss_fn is None else loss_fn(output)
+        return found
+    if loss_fn is None:
+        raise InputError("probe: without a loss_fn the batch is a mapping, as models of transformers take")
+    inputs, targets = batch
+    loss: torch.Tensor = loss_fn(model(inputs), targets)
+    return loss
+
+
+def _run(flows: list[Flow], name: str, save: Path | None) -> Run:
+    head = flows[0].head()
+    norms = norms_of(head, [plain(flow.rows) for flow in flows])
+    source = Path(head["source"].replace("watch", "probe"))
+    if save is None:
+        return run_of(norms, name, source)
+    return save_norms(save.parent if save.parent != Path() else Path("runs"), save.name, norms, source)

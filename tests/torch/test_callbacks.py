@@ -1,0 +1,78 @@
+"""`watch` inside the trainers of Lightning and transformers."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gradflow import load
+from tests.torch.models import CASES, torch
+from tests.torch.test_mechanics import X, loss_of, stack
+
+import gradflow.torch as gft  # isort: skip
+
+STEPS = 6
+
+
+@pytest.mark.filterwarnings("ignore")  # of Lightning
+def test_lightning_records_every_other_step(tmp_path: Path) -> None:
+    lightning = pytest.importorskip("lightning.pytorch", reason="needs Lightning: pip install lightning")
+
+    class Module(lightning.LightningModule):  # type: ignore[name-defined,misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = stack()
+
+        def training_step(self, batch: Any) -> Any:
+            return loss_of(self.model, batch)
+
+        def validation_step(self, batch: Any) -> Any:
+            return loss_of(self.model, batch)
+
+        def configure_optimizers(self) -> Any:
+            return torch.optim.SGD(self.parameters(), lr=0.01)
+
+    callback = gft.LightningFlow(every=2, save=tmp_path / "lit", quiet=True)
+    data = torch.utils.data.DataLoader(X.repeat(2 * STEPS, 1), batch_size=8)
+    trainer = lightning.Trainer(
+        max_steps=STEPS, accumulate_grad_batches=2, callbacks=[callback], logger=False, accelerator="cpu",
+        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+        gradient_clip_val=0.01, val_check_interval=4,
+    )  # fmt: skip
+    trainer.fit(Module(), data, data)
+    run = load(callback.flow.run.path)
+    assert list(run["step"]) == [0, 2, 4]
+    assert set(run["backwards"][:, 0]) == {2.0}
+    assert run.summary.config["data"]["layers"][0] == "model.blocks.0"
+
+
+@pytest.mark.filterwarnings("ignore")  # of transformers
+def test_the_trainer_of_transformers_records_its_steps(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers", reason="needs transformers: pip install transformers")
+    pytest.importorskip("accelerate", reason="needs accelerate: pip install accelerate")
+    case = CASES["gpt-2"]()
+    callback = gft.HFFlow(every=3, save=tmp_path / "hf", quiet=True)
+    rows = [{"input_ids": row, "labels": row} for row in case.inputs.repeat(8, 1)]
+    arguments = transformers.TrainingArguments(
+        output_dir=str(tmp_path / "out"), max_steps=STEPS, per_device_train_batch_size=4, report_to=[],
+        gradient_accumulation_steps=2, save_strategy="no", use_cpu=True, disable_tqdm=True,
+    )  # fmt: skip
+    transformers.Trainer(case.model, arguments, train_dataset=rows, callbacks=[callback]).train()
+    run = load(callback.flow.run.path)
+    assert list(run["step"]) == [0, 3]
+    assert set(run["backwards"][:, 0]) == {2.0}
+    assert all(map(math.isfinite, run["log_delta_norm"].flat))
+
+
+def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    from gradflow.errors import InputError
+
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    monkeypatch.delitem(sys.modules, "gradflow.torch.hugging_face", raising=False)
+    with pytest.raises(InputError, match="HFFlow needs transformers: pip install transformers"):
+        _ = gft.HFFlow

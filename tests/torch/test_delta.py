@@ -1,0 +1,70 @@
+"""delta at every point of the axis, against autograd of one sample at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.torch.models import BATCH, CASES, torch
+
+from gradflow.torch import watch  # isort: skip
+from gradflow.torch.calls import flat  # isort: skip
+
+BOUND = {torch.float32: 1e-5, torch.float64: 1e-12}
+
+
+def tensors_at(axis: Any, run: Any) -> list[Any]:
+    """The tensors of each point in one forward pass that `run` makes, with their gradients kept."""
+    found: list[Any] = []
+    hooks = []
+    for module, side in dict.fromkeys((point.module, point.side) for point in axis.points):
+        places = iter([point.places for point in axis.points if point.module is module])
+
+        def keep(values: Any, places: Any = places) -> None:
+            tensors = list(flat(values))
+            found.append([tensors[place] for place in next(places)])
+            for tensor in found[-1]:
+                tensor.retain_grad()
+
+        if side == "input":
+            hook = module.register_forward_pre_hook(
+                lambda m, a, k, keep=keep: keep((*a, *k.values())), with_kwargs=True
+            )
+        else:
+            hook = module.register_forward_hook(lambda m, a, out, keep=keep: keep(out))
+        hooks.append(hook)
+    run()
+    for hook in hooks:
+        hook.remove()
+    return found
+
+
+def deltas(case: Any, axis: Any) -> Any:
+    """Mean over samples of ln ||dL/dh|| of the sample's own loss, (points,)."""
+    logs = []
+    for number in range(BATCH):
+        tensors = tensors_at(axis, lambda n=number: case.loss(case.model, case.sample(n)).backward())
+        norms = [torch.cat([tensor.grad.flatten() for tensor in point]).double().norm() for point in tensors]
+        logs.append(torch.stack(norms).log())
+    return torch.stack(logs).mean(dim=0)
+
+
+@pytest.mark.parametrize("dtype", BOUND, ids=str)
+@pytest.mark.parametrize("name", CASES)
+def test_delta_is_that_of_one_sample_at_a_time(name: str, dtype: Any) -> None:
+    torch.manual_seed(0)
+    case = CASES[name]()
+    case.model.to(dtype)
+    if case.inputs.is_floating_point():
+        case.inputs = case.inputs.to(dtype)
+    with watch(case.model, quiet=True) as flow:
+        for _ in range(2):  # found in the whole graph, then tapped at its points alone
+            case.loss(case.model, case.inputs).backward()
+            flow.step()
+    assert flow.axis is not None
+    assert (flow.axis.block, len(flow.axis.points)) == (case.block, case.points)
+    expected = deltas(case, flow.axis)
+    for row in flow.rows:
+        worst = float((torch.tensor(row["delta"], dtype=torch.float64) - expected).abs().max())
+        assert worst <= BOUND[dtype], worst

@@ -1,0 +1,436 @@
+"""What trainings do to gradients: each gives the number that it should, or an error that names the cause."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradflow.errors import GradflowError
+from tests.torch.models import Residual, Sequence, Shared, nn, torch
+
+from gradflow.torch import watch  # isort: skip
+
+DEPTH, WIDTH = 5, 12
+X = torch.randn(8, WIDTH, generator=torch.Generator().manual_seed(1))
+
+
+def loss_of(model: Any, x: Any = X) -> Any:
+    return model(x).square().mean()
+
+
+class Block(nn.Module):
+    """A block that may keep no activations."""
+
+    def __init__(self, width: int = WIDTH, reentrant: bool | None = None) -> None:
+        super().__init__()
+        self.norm, self.linear, self.reentrant = nn.LayerNorm(width), nn.Linear(width, width), reentrant
+
+    def branch(self, x: Any) -> Any:
+        return x + torch.tanh(self.linear(self.norm(x)))
+
+    def forward(self, x: Any) -> Any:
+        if self.reentrant is None:
+            return self.branch(x)
+        return torch.utils.checkpoint.checkpoint(self.branch, x, use_reentrant=self.reentrant)
+
+
+def stack(reentrant: bool | None = None, seed: int = 0) -> Any:
+    torch.manual_seed(seed)
+    blocks = [Block(reentrant=reentrant) for _ in range(DEPTH)]
+    return Sequence(nn.Linear(WIDTH, WIDTH), blocks, nn.Linear(WIDTH, 3))
+
+
+def recorded(model: Any, *losses: Any, steps: int = 2, **settings: Any) -> Any:
+    """The flow of a model after `steps` steps, each of the backward passes of these losses."""
+    flow = watch(model, quiet=True, **settings).start()
+    for _ in range(steps):
+        for loss in losses or (loss_of,):
+            loss(model).backward()
+        flow.step()
+        model.zero_grad()
+    flow.close()
+    return flow
+
+
+def delta(flow: Any, row: int = -1) -> Any:
+    return np.array(flow.rows[row]["delta"])
+
+
+REFERENCE = delta(recorded(stack(), samples=None))
+
+
+@pytest.mark.parametrize("row", [0, 1], ids=["the step that finds the axis", "a later step"])
+@pytest.mark.parametrize(
+    "losses",
+    [
+        [lambda model: loss_of(model, X[:4]) / 2, lambda model: loss_of(model, X[4:]) / 2],
+        [lambda model: (loss_of(model, X[:4]) + loss_of(model, X[4:])) / 2],
+        [lambda model: loss_of(model, X[:2]) / 4, lambda model: loss_of(model, X[2:]) * 3 / 4],
+    ],
+    ids=["accumulation", "two passes in one backward", "batches of two sizes"],
+)
+def test_all_samples_between_two_steps_are_one_batch(losses: list[Any], row: int) -> None:
+    assert delta(recorded(stack(), *losses, samples=None), row) == pytest.approx(REFERENCE, abs=1e-5)
+
+
+@pytest.mark.parametrize("row", [0, 1])
+def test_two_backward_passes_through_one_graph_add_up(row: int) -> None:
+    def twice(model: Any) -> Any:
+        output = model(X).square().mean()
+        (output / 4).backward(retain_graph=True)
+        return output * 3 / 4
+
+    assert delta(recorded(stack(), twice, samples=None), row) == pytest.approx(REFERENCE, abs=1e-5)
+
+
+@pytest.mark.parametrize("unscaled", [False, True], ids=["scaled", "unscaled before"])
+def test_the_scale_of_a_grad_scaler_is_divided_out(unscaled: bool) -> None:
+    plain = recorded(stack(), samples=None)
+    model = stack()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**14)
+    with watch(model, scaler=scaler, samples=None, quiet=True) as flow:
+        scaler.scale(loss_of(model)).backward()
+        if unscaled:
+            scaler.unscale_(optimizer)
+        flow.step()
+    assert delta(flow) == pytest.approx(REFERENCE, abs=1e-5)
+    assert flow.rows[0]["dw"] == pytest.approx(plain.rows[0]["dw"], abs=1e-5)
+    assert flow.rows[0]["loss_scale"] == 2.0**14
+
+
+@pytest.mark.parametrize("row", [0, 1])
+def test_bfloat16_autocast_is_right_to_its_digits(row: int) -> None:
+    def loss(model: Any) -> Any:
+        with torch.autocast("cpu", torch.bfloat16):
+            return loss_of(model)
+
+    assert delta(recorded(stack(), loss, samples=None), row) == pytest.approx(REFERENCE, abs=0.05)
+
+
+@pytest.mark.parametrize("row", [0, 1])
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_activations_that_are_computed_again_count_once(reentrant: bool, row: int) -> None:
+    flow = recorded(stack(reentrant), samples=None)
+    assert delta(flow, row) == pytest.approx(REFERENCE, abs=1e-5)
+    assert flow.rows[row]["backwards"] == 1
+
+
+def test_a_compiled_model_is_recorded_as_it_was_written() -> None:
+    model = torch.compile(stack(), backend="eager")
+    loss_of(model).backward()  # it is compiled here
+    model.zero_grad()
+    flow = recorded(model, samples=None)
+    assert delta(flow, 0) == pytest.approx(REFERENCE, abs=1e-5)
+    assert delta(flow, 1) == pytest.approx(REFERENCE, abs=1e-5)
+    assert flow.axis.names[0] == "blocks.0"
+
+
+def test_the_axis_starts_where_a_gradient_is_needed() -> None:
+    model = stack()
+    for module in (model.stem, model.blocks[0], model.blocks[1]):
+        module.requires_grad_(False)
+    flow = recorded(model, samples=None)
+    assert flow.axis.names == ("blocks.3", "blocks.4")
+    assert delta(flow) == pytest.approx(REFERENCE[3:], abs=1e-5)
+
+
+def test_a_model_that_is_wholly_frozen_is_refused() -> None:
+    model = stack().requires_grad_(False)
+    flow = watch(model, quiet=True).start()
+    loss_of(model)
+    with pytest.raises(GradflowError, match="no gradient came to the model at step 0"):
+        flow.step()
+
+
+class LowRank(nn.Module):
+    """A frozen Linear and a trained correction that starts at 0."""
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__()
+        self.layer = layer.requires_grad_(False)
+        self.down, self.up = nn.Linear(WIDTH, 2, bias=False), nn.Linear(2, WIDTH, bias=False)
+        nn.init.zeros_(self.up.weight)
+
+    def forward(self, x: Any) -> Any:
+        return self.layer(x) + self.up(self.down(x))
+
+
+def test_corrections_that_start_at_zero_do_not_make_a_network_dead() -> None:
+    model = stack()
+    for block in model.blocks:
+        block.norm.requires_grad_(False)
+        block.linear = LowRank(block.linear)
+    flow = recorded(model, samples=None)
+    assert delta(flow) == pytest.approx(REFERENCE, abs=1e-5)
+    assert flow.flow.verdict == "stable"
+
+
+def test_branches_that_start_at_zero_are_gated_and_not_dead() -> None:
+    torch.manual_seed(0)
+    linears = [nn.Linear(WIDTH, WIDTH) for _ in range(DEPTH)]
+    for linear in linears:
+        nn.init.zeros_(linear.weight)
+    model = Sequence(nn.Linear(WIDTH, WIDTH), [Residual(linear) for linear in linears], nn.Linear(WIDTH, 3))
+    flow = recorded(model)
+    assert flow.rows[0]["branch"] == [0.0] * DEPTH
+    assert (flow.flow.verdict, flow.c) == ("stable", 1.0)
+
+
+def test_tied_weights_close_no_short_way() -> None:
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embed = nn.Embedding(10, WIDTH)
+            self.blocks = nn.ModuleList([Block() for _ in range(DEPTH)])
+
+        def forward(self, x: Any) -> Any:
+            z = self.embed(x)
+            for block in self.blocks:
+                z = block(z)
+            return z @ self.embed.weight.T
+
+    flow = recorded(Tied(), lambda model: model(torch.arange(8) % 10).square().mean())
+    assert flow.axis.names == tuple(f"blocks.{i}" for i in range(DEPTH))
+    assert list(flow.rows[0]["dw"]) == ["mlp", "norm", "embedding"]
+
+
+def test_batches_may_change_their_size() -> None:
+    model = stack()
+    with watch(model, samples=None, quiet=True) as flow:
+        for batch in (8, 3, 8, 1):
+            loss_of(model, X[:batch]).backward()
+            flow.step()
+    assert [row["batch"] for row in flow.rows] == [8, 3, 8, 1]
+    assert delta(flow, 2) == pytest.approx(REFERENCE, abs=1e-5)
+
+
+def test_the_first_samples_stand_for_the_batch() -> None:
+    alone = recorded(stack(), lambda model: loss_of(model, X[:3]), samples=None)
+    assert delta(recorded(stack(), samples=3)) == pytest.approx(delta(alone), abs=1e-5)
+
+
+def test_the_axis_of_the_batch_may_be_another_one() -> None:
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(WIDTH, 2, 16, 0.0)
+    model = nn.TransformerEncoder(layer, 3, enable_nested_tensor=False)
+    model = nn.Sequential(nn.Linear(WIDTH, WIDTH), model)
+    x = torch.randn(7, 4, WIDTH)
+    both = recorded(model, lambda model: loss_of(model, x), batch_dim=1)
+    one = [recorded(model, lambda m, i=i: loss_of(m, x[:, i : i + 1]), batch_dim=1) for i in range(4)]
+    assert delta(both) == pytest.approx(np.mean([delta(flow) for flow in one], axis=0), abs=1e-5)
+
+
+@pytest.mark.parametrize("with_gradients", [False, True], ids=["no_grad", "without a backward pass"])
+def test_passes_that_evaluate_are_passed_over(with_gradients: bool) -> None:
+    model = stack()
+    with watch(model, samples=None, quiet=True) as flow:
+        for _ in range(3):
+            with torch.set_grad_enabled(with_gradients):
+                loss_of(model, X[:2])
+            loss_of(model).backward()
+            with torch.set_grad_enabled(with_gradients):
+                loss_of(model, X[:2])
+            flow.step()
+    assert [row["backwards"] for row in flow.rows] == [1, 1, 1]
+    assert delta(flow) == pytest.approx(REFERENCE, abs=1e-5)
+
+
+def test_a_step_whose_gradients_are_nan_is_in_the_verdict(tmp_path: Path) -> None:
+    model = stack()
+    with watch(model, quiet=True, save=tmp_path / "lost") as flow:
+        for scale in (1.0, math.nan):
+            (loss_of(model) * scale).backward()
+            flow.step()
+    assert flow.flow.verdict == "overflow"
+    assert flow.run.summary.flow.initial.verdict == "stable"
+    assert flow.run.summary.training.diverged_step == 1
+
+
+def test_a_step_before_any_backward_pass_is_refused() -> None:
+    model = stack()
+    flow = watch(model, quiet=True).start()
+    with pytest.raises(GradflowError, match=r"call step\(\) after backward\(\)"):
+        flow.step()
+
+
+def test_blocks_that_are_skipped_leave_their_step_out_with_a_note(capsys: Any) -> None:
+    model = stack()
+    with watch(model) as flow:
+        for skipped in (None, 2, None):
+            for i, block in enumerate(model.blocks):
+                block.forward = (lambda x: x) if i == skipped else block.branch
+            kept = list(model.blocks)
+            model.blocks = nn.ModuleList([b for i, b in enumerate(kept) if i != skipped])
+            loss_of(model).backward()
+            flow.step()
+            model.blocks = nn.ModuleList(kept)
+    assert [row["step"] for row in flow.rows] == [0, 2]
+    assert "step 1 is left out: another block than blocks.2 came in its place" in capsys.readouterr().err
+
+
+def test_gradients_that_are_gone_are_told() -> None:
+    model = stack()
+    flow = watch(model, quiet=True).start()
+    loss_of(model).backward()
+    model.zero_grad()
+    with pytest.raises(
+        GradflowError, match=r"no parameter has a gradient: call step\(\) before zero_grad\(\)"
+    ):
+        flow.step()
+
+
+def test_an_activation_that_overwrites_its_input_changes_nothing() -> None:
+    def net(inplace: bool) -> Any:
+        torch.manual_seed(0)
+        layers = [each for _ in range(5) for each in (nn.Linear(WIDTH, WIDTH), nn.ReLU(inplace=inplace))]
+        return nn.Sequential(*layers, nn.Linear(WIDTH, 3))
+
+    one, other = (recorded(net(inplace)) for inplace in (False, True))
+    for row in (0, 1):
+        assert delta(one, row) == pytest.approx(delta(other, row), abs=1e-6)
+
+
+def test_a_model_may_be_called_in_pieces() -> None:
+    def loss(model: Any) -> Any:
+        z = model.stem(X)
+        for block in model.blocks:
+            z = block(z)
+        return model.head(z).square().mean()
+
+    assert delta(recorded(stack(), loss, samples=None)) == pytest.approx(REFERENCE, abs=1e-5)
+
+
+@pytest.mark.parametrize("both", [False, True], ids=["one in the loss", "both in the loss"])
+def test_heads_side_by_side_share_the_chain_below_them(both: bool) -> None:
+    class Heads(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.trunk, self.other = stack(), nn.Linear(WIDTH, 2)
+
+        def forward(self, x: Any) -> Any:
+            z = self.trunk.stem(x)
+            for block in self.trunk.blocks:
+                z = block(z)
+            return {"one": self.trunk.head(z), "two": self.other(z)}
+
+    def loss(model: Any) -> Any:
+        output = model(X)
+        return output["one"].square().mean() + (output["two"].square().mean() if both else 0)
+
+    assert len(recorded(Heads(), loss).axis.names) == DEPTH
+
+
+class Fork(nn.Module):
+    """A small U-Net: the way down and the way up are tied at every level."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = nn.ModuleList([nn.Conv1d(1 if i == 0 else 4, 4, 3, padding=1) for i in range(4)])
+        self.up = nn.ModuleList([nn.Conv1d(8, 4, 3, padding=1) for _ in range(3)])
+        self.out = nn.Conv1d(4, 1, 1)
+
+    def forward(self, x: Any) -> Any:
+        kept = []
+        for conv in self.down:
+            x = torch.relu(conv(x))
+            kept.append(x)
+        for conv, level in zip(self.up, reversed(kept[:-1]), strict=True):
+            x = torch.relu(conv(torch.cat([x, level], dim=1)))
+        return self.out(x)
+
+
+def test_where_there_is_no_chain_the_segments_are_listed() -> None:
+    model = Fork()
+    flow = watch(model, quiet=True).start()
+    loss_of(model, torch.randn(4, 1, 8)).backward()
+    with pytest.raises(GradflowError, match=r"no chain.*outputs of down\.0, up\.2, out alone.*axis=\["):
+        flow.step()
+
+
+def test_modules_of_a_branch_may_be_named() -> None:
+    flow = recorded(Fork(), lambda model: loss_of(model, X[:, None]), axis=["down.0", "down.1", "down.3"])
+    assert flow.axis.names == ("down.0", "down.1", "down.3")
+
+
+@pytest.mark.parametrize(
+    ("axis", "told"),
+    [
+        ("depth", "axis 'depth': there are auto, blocks, modules, time"),
+        (["blocks.0", "blocks.9"], "the model has no module 'blocks.9'"),
+        ("time", "no module is called twice"),
+    ],
+)
+def test_an_axis_that_cannot_be_is_refused(axis: Any, told: str) -> None:
+    model = stack()
+    flow = watch(model, axis=axis, quiet=True).start()
+    loss_of(model).backward()
+    with pytest.raises(GradflowError, match=told.replace("[", r"\[")):
+        flow.step()
+
+
+def test_a_fused_recurrent_module_says_what_cannot_be_seen() -> None:
+    model = nn.Sequential(nn.Linear(4, 8), nn.LSTM(8, 8, batch_first=True))
+    flow = watch(model, axis="time", quiet=True).start()
+    model(torch.randn(3, 6, 4))[0].square().mean().backward()
+    with pytest.raises(GradflowError, match=r"1 \(LSTM\) is one call over all steps.*nn\.LSTMCell in a loop"):
+        flow.step()
+
+
+def test_every_call_of_a_shared_module_is_a_point() -> None:
+    flow = recorded(Shared(), lambda model: loss_of(model, torch.randn(8, 30)))
+    assert flow.axis.names[:3] == ("enter", "again[0]", "again[1]")
+    assert 0.5 < flow.c < 0.65
+
+
+def hooks_of(model: Any) -> int:
+    return sum(
+        len(getattr(module, name))
+        for module in model.modules()
+        for name in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    )
+
+
+def test_no_hook_is_left_between_recorded_steps() -> None:
+    model = stack()
+    counted = []
+    with watch(model, every=3, quiet=True) as flow:
+        for _ in range(7):
+            counted.append(hooks_of(model))
+            loss_of(model).backward()
+            flow.step()
+    assert [count > 0 for count in counted] == [True, False, False, True, False, False, True]
+    assert hooks_of(model) == 0
+    assert [row["step"] for row in flow.rows] == [0, 3, 6]
+
+
+def test_dw_and_update_are_those_of_the_parameters() -> None:
+    model = stack()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with watch(model, quiet=True) as flow:
+        loss_of(model).backward()
+        norms = [torch.cat([b.linear.weight.grad.flatten(), b.linear.bias.grad]) for b in model.blocks]
+        weights = [torch.cat([b.linear.weight.flatten(), b.linear.bias]) for b in model.blocks]
+        expected = torch.cat(norms).norm().item()
+        ratio = 0.1 * expected / torch.cat(weights).norm().item()
+        flow.step()
+        optimizer.step()
+    assert math.exp(flow.rows[0]["dw"]["mlp"]) == pytest.approx(expected, rel=1e-5)
+    assert flow.rows[0]["update"]["mlp"] == pytest.approx(ratio, rel=1e-4)
+    assert list(flow.rows[0]["dw"]) == ["mlp", "norm", "other"]
+
+
+TOGETHER = Path(__file__).with_name("together.py")
+
+
+def test_of_processes_that_train_together_the_first_writes(tmp_path: Path) -> None:
+    command = [sys.executable, str(TOGETHER), str(tmp_path)]
+    both = [subprocess.Popen([*command, str(rank)], stderr=subprocess.PIPE, text=True) for rank in (0, 1)]
+    errors = [process.communicate(timeout=120)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], errors

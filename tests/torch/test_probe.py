@@ -1,0 +1,108 @@
+"""c at initialization over copies of a model, beside what theory expects."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gradflow.errors import InputError
+from tests.torch.models import CASES, Shared, encoder, nn, torch
+from tests.torch.test_mechanics import WIDTH, stack
+
+from gradflow.torch import probe  # isort: skip
+
+BATCH = torch.randn(16, 128), torch.randint(0, 10, (16,))
+
+
+def plain(activation: Any, depth: int = 20) -> Any:
+    layers = [module for _ in range(depth) for module in (nn.Linear(128, 128), activation())]
+    return nn.Sequential(*layers, nn.Linear(128, 10))
+
+
+@pytest.mark.parametrize("activation", [nn.Tanh, nn.ReLU, nn.SiLU, nn.GELU])
+def test_a_plain_chain_has_the_c_that_theory_expects(activation: Any) -> None:
+    run = probe(plain(activation), nn.CrossEntropyLoss(), BATCH, seeds=6)
+    flow, expected = run.summary.flow.initial, run.summary.theory.c
+    error = math.log(flow.c_high / flow.c_low) / 2
+    assert error < 0.05
+    assert abs(math.log(flow.c / expected)) < error + 0.01  # a mean of logs is below the log of a mean
+    assert (flow.interval, flow.networks) == ("t over seeds", 6)
+
+
+def test_weights_scaled_as_advised_bring_c_near_one() -> None:
+    def scaled(model: Any) -> None:
+        torch.manual_seed(3)
+        for module in model:
+            if isinstance(module, nn.Linear):
+                module.reset_parameters()
+                module.weight.data.mul_(float(advice.torch.rpartition("(")[2][:-1]))
+
+    loss = nn.CrossEntropyLoss()
+    (advice,) = probe(plain(nn.ReLU), loss, BATCH, seeds=2).summary.advice
+    assert probe(plain(nn.ReLU), loss, BATCH, seeds=2, reset=scaled).summary.flow.initial.c == pytest.approx(
+        1, abs=0.1
+    )
+
+
+def test_the_model_itself_is_left_as_it_is() -> None:
+    model = plain(nn.Tanh, 3)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    torch.manual_seed(5)
+    first = torch.rand(1)
+    torch.manual_seed(5)
+    probe(model, nn.CrossEntropyLoss(), BATCH, seeds=2)
+    assert torch.equal(torch.rand(1), first)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_the_same_seeds_give_the_same_run() -> None:
+    one, other = (probe(plain(nn.Tanh, 4), nn.CrossEntropyLoss(), BATCH, seeds=2) for _ in range(2))
+    assert one.id == other.id
+    assert one["log_delta_norm"].shape == (1, 4, 2)
+    assert (one["log_delta_norm"][..., 0] != one["log_delta_norm"][..., 1]).all()
+
+
+def test_a_module_that_nothing_initializes_is_named() -> None:
+    model = stack()
+    model.blocks[1].gain = nn.Parameter(torch.ones(WIDTH))
+    data = torch.randn(4, WIDTH), torch.randint(0, 3, (4,))
+    with pytest.raises(InputError, match=r"nothing initializes blocks\.1 \(Block\).*reset=\.\.\."):
+        probe(model, nn.CrossEntropyLoss(), data)
+
+    def reset(model: Any) -> None:
+        for parameter in model.parameters():
+            nn.init.normal_(parameter, std=0.1)
+
+    assert probe(model, nn.CrossEntropyLoss(), data, reset=reset, seeds=2).summary.flow.initial.c
+
+
+@pytest.mark.parametrize(
+    ("model", "inputs", "words"),
+    [
+        (lambda: encoder(True).model, (4, 6, 8), "pre-norm blocks: their norms follow a power"),
+        (lambda: encoder(False).model, (4, 6, 8), "post-norm blocks: their norms follow c^L"),
+        (Shared, (4, 30), "over time theory needs to know how the inputs come"),
+    ],
+    ids=["pre-norm", "post-norm", "over time"],
+)  # fmt: skip
+def test_blocks_have_the_law_that_theory_knows(model: Any, inputs: Any, words: str) -> None:
+    run = probe(model(), lambda z, y: z.square().mean(), (torch.randn(inputs), None), seeds=2)
+    assert run.summary.theory.c is None
+    assert run.summary.theory.reason.startswith(words)
+
+
+@pytest.mark.parametrize("name", ["gpt-2", "llama", "bert", "vit"])
+def test_models_of_transformers_are_initialized_by_their_own_rule(name: str, tmp_path: Path) -> None:
+    case = CASES[name]()
+    key = "pixel_values" if case.inputs.is_floating_point() else "input_ids"
+    batch = {key: case.inputs}
+    run = probe(case.model, lambda out: out.logits.square().mean(), batch, seeds=3, save=tmp_path / "p")
+    assert run["log_delta_norm"].shape == (1, 4, 3)
+    assert len(set(run["log_delta_norm"][0, 0])) == 3
+    assert (tmp_path / run.id / "summary.json").exists()
+    kind = "post-norm" if name == "bert" else "pre-norm"
+    assert run.summary.theory.reason.startswith(kind)

@@ -1,0 +1,198 @@
+"""What is saved: a run like any other, whole after a kill, and one that goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradflow import load
+from tests.cli.test_app import environment
+from tests.torch.models import torch
+from tests.torch.test_mechanics import DEPTH, delta, loss_of, stack
+
+from gradflow.torch import watch  # isort: skip
+
+LOOP = """
+import sys, os
+import torch
+from tests.torch.test_mechanics import loss_of, stack
+from gradflow.torch import watch
+
+for number in range(int(sys.argv[2])):  # forks share what was imported
+    if os.fork():
+        os.wait()
+        continue
+    model = stack()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    with watch(model, save=f"{sys.argv[1]}/run{number}", quiet=True) as flow:
+        while True:
+            loss_of(model).backward()
+            flow.step()
+            print(number, flow.steps - 1, os.getpid(), flush=True)
+            optimizer.step()
+            optimizer.zero_grad()
+"""
+
+
+def gradflow(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gradflow", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=60)
+
+
+def trained(path: Path, steps: int = 3, **settings: Any) -> Any:
+    model = stack()
+    with watch(model, save=path, quiet=True, **settings) as flow:
+        for _ in range(steps):
+            loss_of(model).backward()
+            flow.step(loss=loss_of(model))
+    return flow
+
+
+def test_a_recording_is_a_run_for_every_command(tmp_path: Path) -> None:
+    flow = trained(tmp_path / "runs" / "mine")
+    shown = gradflow(tmp_path, "show", "mine", "--json")
+    assert shown.returncode == 0, shown.stderr
+    summary = json.loads(shown.stdout)
+    data = summary["config"]["data"]
+    assert data["layers"] == [f"blocks.{i}" for i in range(DEPTH)]
+    assert (data["axis"], data["block"], data["watched"]) == ("auto", "Block", "Sequence")
+    assert summary["flow"]["final"]["c"] == pytest.approx(flow.c)
+    text = gradflow(tmp_path, "show", "mine").stdout
+    assert "delta norms of Sequence, by gradflow.torch.watch" in text
+    assert "5 Block inputs (residual stream)" in text
+    assert "pre-norm blocks: their norms follow a power of the block" in text
+    assert "mine-" in gradflow(tmp_path, "ls").stdout
+    assert gradflow(tmp_path, "compare", "mine", "mine").returncode == 0
+    for command in (["report", "mine", "-o", "r.md"], ["export", "mine", "-o", "rows.csv"]):
+        assert gradflow(tmp_path, *command).returncode == 0
+    header = (tmp_path / "rows.csv").read_text().splitlines()[0]
+    assert {"branch_ratio", "log_dw_mlp", "update_norm", "lost_samples"} <= set(header.split(","))
+
+
+def test_a_recording_holds_the_named_columns(tmp_path: Path) -> None:
+    flow = trained(tmp_path / "mine", steps=3)
+    run = load(flow.run.path)
+    assert run["log_delta_norm"][:, :, 0] == pytest.approx(np.array([row["delta"] for row in flow.rows]))
+    assert run["branch_ratio"].shape == (3, DEPTH, 1)
+    assert np.isfinite(run["q"]).all()
+    assert run["loss"].shape == run["log_dw_mlp"].shape == run["update_norm"].shape == (3, 1)
+    assert np.array_equal(run["update_mlp"][:, 0], [0, 0, 0])
+    assert list(run["lost_samples"][:, 0]) == [0, 0, 0]
+    assert list(flow.table()[0])[:6] == [
+        "step", "layer", "name", "log_delta_norm", "branch_ratio", "stream_rms",
+    ]  # fmt: skip
+
+
+def test_an_error_in_the_training_loses_no_row(tmp_path: Path) -> None:
+    model = stack()
+    flow = watch(model, save=tmp_path / "mine", quiet=True)
+
+    def train() -> None:
+        with flow:
+            loss_of(model).backward()
+            flow.step()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        train()
+    assert list(load(flow.run.path)["step"]) == [0]
+
+
+def test_a_run_of_no_row_is_not_saved(tmp_path: Path) -> None:
+    with watch(stack(), save=tmp_path / "runs" / "mine", quiet=True):
+        pass
+    assert not (tmp_path / "runs").exists()
+
+
+KILLS, FEW = 20, 4  # of them with --thorough, and always
+Killed = tuple[Path, dict[int, int]]
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Killed:
+    """Trainings that were killed, and the last step that each had said to have recorded."""
+    random.seed(0)
+    kills = KILLS if request.config.getoption("--thorough") else FEW
+    folder = tmp_path_factory.mktemp("killed") / "runs"
+    said: dict[int, int] = {}
+    command = [sys.executable, "-c", LOOP, str(folder), str(kills)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]) as loop:
+        assert loop.stdout is not None
+        ends = [random.randrange(1, 12) for _ in range(kills)]
+        for line in loop.stdout:
+            number, step, process = map(int, line.split())
+            said[number] = step
+            if step == ends[number]:
+                time.sleep(random.uniform(0, 0.01))
+                os.kill(process, 9)
+    return folder, said
+
+
+def copied(killed: Killed, to: Path) -> int:
+    """What the last of them left, in a folder of its own; the last step that it had said."""
+    number = max(killed[1])
+    (to / ".partial").mkdir(parents=True)
+    for left in (killed[0] / ".partial").glob(f"run{number}-*-rows"):
+        shutil.copy(left, to / ".partial")
+    return killed[1][number]
+
+
+def test_no_row_is_lost_by_a_kill_at_any_moment(killed: Killed, tmp_path: Path) -> None:
+    shutil.copytree(killed[0], tmp_path / "runs")
+    said = killed[1]
+    assert len(said) in (KILLS, FEW)
+    assert gradflow(tmp_path, "ls").returncode == 0  # whatever reads the folder publishes them
+    for number, step in said.items():
+        steps = load(f"run{number}", tmp_path / "runs")["step"]
+        assert list(steps[: step + 1]) == list(range(step + 1))
+    assert not (tmp_path / "runs" / ".partial").exists()
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_recording_that_was_killed_goes_on_if_it_may(resume: bool, killed: Killed, tmp_path: Path) -> None:
+    step = copied(killed, tmp_path)
+    before = [path.name for path in (tmp_path / ".partial").glob("*-rows")]
+    flow = trained(tmp_path / f"run{max(killed[1])}", steps=2, resume=resume)
+    steps = list(load(flow.run.path)["step"])
+    if resume:
+        assert steps[: step + 1] == list(range(step + 1))
+        assert steps[-2:] == [len(steps) - 2, len(steps) - 1]
+        assert [f"{flow.run.id}-rows"] == before
+    else:
+        assert steps == [0, 1]
+        assert list(load(before[0].removesuffix("-rows"), tmp_path)["step"])[: step + 1] == [*range(step + 1)]
+
+
+def test_going_back_to_a_checkpoint_replaces_the_steps_after_it(killed: Killed, tmp_path: Path) -> None:
+    copied(killed, tmp_path)
+    model = stack()
+    flow = watch(model, save=tmp_path / f"run{max(killed[1])}", quiet=True).start(0)
+    for number in (0, 1):
+        loss_of(model).backward()
+        flow.step(number)
+    flow.close()
+    run = load(flow.run.path)
+    assert list(run["step"]) == [0, 1]
+    assert run["log_delta_norm"][1, :, 0] == pytest.approx(delta(flow), abs=1e-9)
+
+
+def test_an_idle_step_costs_a_counter(tmp_path: Path) -> None:
+    model = stack()
+    with watch(model, every=10**9, what=("delta",), quiet=True) as flow:
+        loss_of(model).backward()
+        flow.step()
+        start = time.perf_counter()
+        for _ in range(10_000):
+            flow.step()
+        assert (time.perf_counter() - start) / 10_000 < 1e-4
+    assert torch.get_num_threads() == 1

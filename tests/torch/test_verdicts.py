@@ -1,0 +1,72 @@
+"""Networks whose registered layers are no chain: the verdict is that of their stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.torch.models import CASES, Residual, Sequence, Shared, nn, torch
+
+from gradflow.torch import watch  # isort: skip
+
+
+def flow_of(model: Any, x: Any) -> Any:
+    with watch(model, quiet=True) as flow:
+        output = model(x)
+        getattr(output, "logits", output).square().mean().backward()
+        flow.step()
+    return flow.flow
+
+
+def head_first() -> Any:
+    layers = [nn.Linear(30 if i == 0 else 64, 64) for i in range(8)]
+    blocks = [module for layer in layers for module in (layer, nn.Tanh())]
+    return Sequence(nn.Identity(), blocks, nn.Linear(64, 10))
+
+
+def frozen_first() -> Any:
+    model = nn.Sequential(nn.Linear(30, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 64),
+                          nn.Tanh(), nn.Linear(64, 10))  # fmt: skip
+    model[0].requires_grad_(False)
+    return model
+
+
+def scaled_branches(depth: int, scale: float) -> Any:
+    branches = [nn.Sequential(nn.LayerNorm(32), nn.Linear(32, 32), nn.GELU()) for _ in range(depth)]
+    return Sequence(nn.Linear(30, 32), [Residual(b, scale, 32) for b in branches], nn.Linear(32, 10))
+
+
+def exploding() -> Any:
+    blocks = [Residual(nn.Sequential(nn.Linear(32, 32), nn.ReLU())) for _ in range(24)]
+    for block in blocks:
+        nn.init.kaiming_normal_(block.branch[0].weight)
+    return Sequence(nn.Linear(30, 32), blocks, nn.Linear(32, 10))
+
+
+NETWORKS: dict[str, tuple[Callable[[], Any], str, tuple[float, float]]] = {
+    "a read-out that is registered first": (head_first, "vanishing", (-2.6, -1.2)),
+    "one Linear used twenty times": (Shared, "vanishing", (-6, -3)),
+    "a frozen first layer": (frozen_first, "stable", (-0.5, 0)),
+    "LayerScale of 1e-6": (lambda: scaled_branches(24, 1e-6), "stable", (-0.01, 0.01)),
+    "relu branches without a norm": (exploding, "exploding", (1.5, 6)),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_verdict_is_that_of_the_stream(name: str) -> None:
+    torch.manual_seed(0)
+    model, verdict, (low, high) = NETWORKS[name]
+    flow = flow_of(model(), torch.randn(16, 30))
+    assert flow.verdict == verdict
+    assert low <= flow.log10_ratio <= high
+
+
+@pytest.mark.parametrize("name", ["resnet, zero-init", "encoder, post-norm", "gpt-2", "llama", "bert", "vit"])
+def test_blocks_that_carry_a_stream_are_stable(name: str) -> None:
+    torch.manual_seed(0)
+    case = CASES[name]()
+    flow = flow_of(case.model, case.inputs)
+    assert flow.verdict == "stable"
+    assert abs(flow.log10_ratio) < 0.9
