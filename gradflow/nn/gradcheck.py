@@ -220,7 +220,8 @@ def _relative_error(
         along = sum(float(np.vdot(g[key], v)) for key, v in direction.items())
         derivative, limit = reference.derivative(padded, unit)
         errors.append(derivative - along)
-        limits.append(max(limit, reference.size(padded, unit)))
+        size = reference.size(padded, unit)
+        limits.append(max(limit, size) if isfinite(size) else limit)
     error, limit, own = hypot(*errors), hypot(*limits), hypot(*(norm(part) for part in g.values()))
     if not isfinite(error) or not isfinite(limit):
         message = "the gradients leave float64, so that there is nothing to compare with: check fewer layers"
