@@ -7,10 +7,14 @@ from typing import Any
 
 from gradflow.report.columns import (
     BORDERLINE,
+    FIRST_LOSS,
+    GROWTH,
+    GROWTH_NOTE,
     Filled,
     dead_cell,
     fitting,
     hidden_note,
+    moves_forward,
     table_of,
     verdict_cell,
 )
@@ -58,6 +62,7 @@ def sweep_page(document: Fields, room: int | None = None) -> Page:
     points = told_apart(document["points"], axes)
     marked = any(point["borderline"] for point in points)
     notes = [Sentence(BORDERLINE, "note")] if marked else []
+    notes += [Sentence(GROWTH_NOTE, "note")] if moves_forward(axes) else []
     older = sum(point["status"] == "completed" and not point["evaluations"] for point in points)
     notes += [Sentence(older_note(older), "note")] if older else []
     saved, law = Facts((("saved in", document["path"]),)), document["depth_law"]
@@ -92,9 +97,17 @@ def _table(points: Sequence[Fields], axes: Sequence[str]) -> Table:
         *([Column("dead")] if deadly else []),
         Column("c"),
         Column("log10 ratio"),
+        *([Column(GROWTH), Column(FIRST_LOSS)] if moves_forward(axes) else []),
         Column("final loss"),
     )
-    rows = ((*([p["run"]] if named else []), *_values(p, axes), *_outcome(p, deadly)) for p in points)
+    rows = (
+        (
+            *([p["run"]] if named else []),
+            *_values(p, axes),
+            *_outcome(p, len(columns) - named - len(axes), deadly, moves_forward(axes)),
+        )
+        for p in points
+    )
     return Table(columns, tuple(rows))
 
 
@@ -129,22 +142,26 @@ def _values(point: Fields, axes: Sequence[str]) -> tuple[str, ...]:
 
 
 def _value(value: Any) -> str:
-    """A value of an axis in words: depth 3, init gaussian (sigma_w 1.5) of a mapping that is no choice."""
+    """A value of an axis in words: depth 3, init gaussian (sigma_w 1.5), norm layer before."""
     if not isinstance(value, dict):
         return scalar(value)
+    if value.keys() == {"name", "place"}:
+        return f"{value['name']} {value['place']}"
     if "name" in value:
         return entry(value)
     return ", ".join(f"{key} {_value(inner)}" for key, inner in value.items()) or "{}"
 
 
-def _outcome(point: Fields, deadly: bool) -> tuple[Cell, ...]:
+def _outcome(point: Fields, cells: int, deadly: bool, forward: bool) -> tuple[Cell, ...]:
     """Its cells from the verdict on; `deadly`: one tells how many networks are dead."""
     if point["status"] == "failed":
-        return Toned("failed", "warning"), *[""] * (4 if deadly else 3)
+        return Toned("failed", "warning"), *[""] * (cells - 1)
     loss = Toned("diverged", "overflow") if point["status"] == "diverged" else number(point["loss_final"])
     c = factor(point["c"], point["c_low"], point["c_high"])
     dead = [dead_cell(point["dead_networks"], point["networks"])] if deadly else []
-    return verdict_cell(point["verdict"], point["borderline"]), *dead, c, decades(point["log10_ratio"]), loss
+    way_up = (decades(point["log10_growth"]), number(point["loss_initial"])) if forward else ()
+    verdict = verdict_cell(point["verdict"], point["borderline"])
+    return verdict, *dead, c, decades(point["log10_ratio"]), *way_up, loss
 
 
 def _reasons(points: Sequence[Fields], axes: Sequence[str]) -> list[Block]:
