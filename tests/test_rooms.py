@@ -99,6 +99,15 @@ def test_a_library_is_known_in_its_rooms_only(library: str, homes: set[str]) -> 
             assert any(place == home or place.startswith(f"{home}.") for home in homes), place
 
 
+def test_blocks_and_norms_are_known_by_name_to_tables_and_to_advice_alone() -> None:
+    """The others read parts and boundaries, so that a new block or norm is one class."""
+    homes = {"nn.blocks", "nn.norms", "nn.model", "config.schema", "analysis.architecture"}
+    named = {"Plain", "Residual", "LayerNorm", "RmsNorm", "BatchNorm", "NoNorm"}
+    for path in FILES:
+        found = {module.rpartition(".")[2] for module in imports_of(path) if ".nn." in module} & named
+        assert not found or name_of(path).removeprefix("gradflow.") in homes, f"{name_of(path)}: {found}"
+
+
 def test_only_store_data_and_yaml_file_open_files() -> None:
     for path in FILES:
         calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]

@@ -21,6 +21,7 @@ from gradflow.analysis.summary import Flow, Flows, Samples, Summary, Theory
 from gradflow.analysis.symptoms import find_symptoms
 from gradflow.analysis.weakest import weakest_symptom
 from gradflow.nn.losses import LOSSES
+from gradflow.nn.parts.factors import is_chain
 
 if TYPE_CHECKING:
     from gradflow.config import Config
@@ -88,7 +89,7 @@ def samples_of(data: Mapping[str, Any], loss: str) -> Samples:
 def flow_at(recording: Readings, row: int, config: Config, law: str | None = None) -> Flow:
     """The flow at a row of the record; `law` is the one that theory names."""
     arrays = {name: array[row] for name, array in recording.items() if array.ndim == PER_LAYER}
-    expected = CHAIN if is_chain(config) else Expected(law, rules=True)
+    expected = CHAIN if is_chain(recording) else Expected(law, rules=True)
     flow = fit_flow(arrays, int(recording["step"][row]), config.analysis.stable_decades, expected)
     if config.model.readout != "zeros" or flow.step:
         return flow
@@ -101,12 +102,6 @@ def entry_row(recording: Readings, config: Config) -> int:
     What is measured then is still the network as it was drawn, whose first update was the read-out's alone.
     """
     return min(1, len(recording["step"]) - 1) if config.model.readout == "zeros" else 0
-
-
-def is_chain(config: Config) -> bool:
-    """Whether layers stand on each other alone, without a skip or a norm."""
-    model = config.plain()["model"]
-    return (model["block"], model["norm"]) == ("plain", "none")
 
 
 def final_row(recording: Readings) -> int:

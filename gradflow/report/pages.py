@@ -76,7 +76,7 @@ def _verdicts(summary: Summary) -> list[Block]:
         sentences.measured_sentence(initial, edge),
         headlines.weakest_sentence(initial),
         sentences.cause_sentence(initial, model.get("activation", {}).get("name", "")),
-        sentences.forward_sentence(initial, model.get("block", "plain") != "plain"),
+        sentences.forward_sentence(initial),
         sentences.theory_sentence(summary.theory, initial, bool(after)),
     ]
     blocks: list[Block] = [Sentence(headlines.verdict_sentence(initial), initial.verdict)]
