@@ -16,9 +16,9 @@ from torch import nn
 from gradflow.errors import InputError, RunError
 from gradflow.outside.recorded import norms_of, plain
 from gradflow.outside.save import run_of
-from gradflow.torch.axis import Axis
-from gradflow.torch.calls import Samples
-from gradflow.torch.expected import Expected
+from gradflow.torch.axis import DepthAxis
+from gradflow.torch.calls import BatchPart
+from gradflow.torch.expected import ExpectedLaw
 from gradflow.torch.groups import Updates, gradient_squares, groups_of, is_sharded, log_norms
 from gradflow.torch.passes import complete, measured
 from gradflow.torch.saving import Saved
@@ -48,7 +48,7 @@ def watch(
     seed: int = 0,
     resume: bool = True,
     quiet: bool = False,
-) -> Flow:
+) -> WatchedFlow:
     """Record the gradient flow of a model, every so many steps:
 
         with watch(model, every=50, save="runs/mine") as flow:
@@ -70,36 +70,36 @@ def watch(
     if every < 1:
         raise InputError(f"watch: every={every}: record every 1st step at most")
     saved = None if save is None else Saved(Path(save), resume, seed)
-    chosen = Settings(axis, every, Samples(batch_dim, samples), frozenset(what), reduce, quiet)
-    return Flow(model, chosen, scaler, saved)
+    chosen = WatchSettings(axis, every, BatchPart(batch_dim, samples), frozenset(what), reduce, quiet)
+    return WatchedFlow(model, chosen, scaler, saved)
 
 
-class Settings:
+class WatchSettings:
     """What `watch` was asked for."""
 
     def __init__(
-        self, axis: Chosen, every: int, samples: Samples, what: frozenset[str], reduce: str, quiet: bool
+        self, axis: Chosen, every: int, samples: BatchPart, what: frozenset[str], reduce: str, quiet: bool
     ) -> None:
         self.axis, self.every, self.samples = axis, every, samples
         self.what, self.reduce, self.quiet = what, reduce, quiet
 
 
-class Flow:
+class WatchedFlow:
     """A recording in progress, and what it has found: `c`, `report()`, `table()`."""
 
-    def __init__(self, model: nn.Module, settings: Settings, scaler: Any, saved: Saved | None) -> None:
+    def __init__(self, model: nn.Module, settings: WatchSettings, scaler: Any, saved: Saved | None) -> None:
         self.model, self.settings, self.scaler, self.saved = model, settings, scaler, saved
-        self.axis: Axis | None = None
+        self.axis: DepthAxis | None = None
         self.rows: list[dict[str, Any]] = []
         self.steps = 0
         self.run: Run | None = None  # where it was saved, once it is closed
         self._taps: Search | Taps | None = None
         self._updates: Updates | None = None
         self._eager: Any = None
-        self._expected = Expected()
+        self._expected = ExpectedLaw()
         self._open = False
 
-    def __enter__(self) -> Flow:
+    def __enter__(self) -> WatchedFlow:
         return self.start()
 
     def __exit__(
@@ -107,7 +107,7 @@ class Flow:
     ) -> None:
         self.close()
 
-    def start(self, number: int | None = None) -> Flow:
+    def start(self, number: int | None = None) -> WatchedFlow:
         """Begin, as `with` does, at step `number` if it is known."""
         self._open = True
         if self.saved is not None and self._writes:
