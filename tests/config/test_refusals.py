@@ -145,7 +145,7 @@ UNKNOWN = [
     (LINES.replace("tanh", "[tanh]"), 4, "model.activation", "not a list"),
     (LINES.replace("he_normal", "kaiming_norml"), 5, "model.init", "did you mean kaiming_normal?"),
     (LINES + "  bias: ones", 6, "model.bias", 'should be one of zeros, constant, not the text "ones"'),
-    (LINES + "  readout: relu", 6, "model.readout", "should be one of linear, zeros, none, not the"),
+    (LINES + "  readout: relu", 6, "model.readout", 'of linear, zeros, none, not the text "relu"'),
     (LINES + "  readout: null", 6, "model.readout", "should be one of linear, zeros, none, not null"),
     (MODEL + "data: digit", 2, "data", "did you mean digits?"),
     (MODEL + "training: {optimizer: sdg}", 2, "training.optimizer", "did you mean sgd?"),
