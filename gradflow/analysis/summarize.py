@@ -21,12 +21,13 @@ from gradflow.analysis.summary import Flow, Flows, Samples, Summary, Theory
 from gradflow.analysis.symptoms import find_symptoms
 from gradflow.analysis.weakest import weakest_symptom
 from gradflow.nn.losses import LOSSES
+from gradflow.nn.parts.factors import is_chain
 
 if TYPE_CHECKING:
     from gradflow.config import Config
 
 Array = NDArray[Any]
-Recording = Mapping[str, Array]
+Readings = Mapping[str, Array]
 
 NOTHING_ENTERS = (
     "the read-out starts at zero, so that no gradient enters before the first update: set steps: 1 or more"
@@ -38,7 +39,7 @@ ALONG = (
 PER_LAYER = 3  # dimensions of an array that has layers
 
 
-def summarize(config: Config, recording: Recording, info: Mapping[str, Any]) -> Summary:
+def summarize(config: Config, recording: Readings, info: Mapping[str, Any]) -> Summary:
     """The Summary of a run: `info` is its run.json; `path` is the id until a reader knows where it lies."""
     final, analysis = final_row(recording), config.analysis
     theory = theory_beside(config, info["data"], recording)
@@ -85,17 +86,17 @@ def samples_of(data: Mapping[str, Any], loss: str) -> Samples:
     return Samples(**sizes, held_out=data.get("samples_test"), task=data.get("task", told))
 
 
-def flow_at(recording: Recording, row: int, config: Config, law: str | None = None) -> Flow:
+def flow_at(recording: Readings, row: int, config: Config, law: str | None = None) -> Flow:
     """The flow at a row of the record; `law` is the one that theory names."""
     arrays = {name: array[row] for name, array in recording.items() if array.ndim == PER_LAYER}
-    expected = CHAIN if is_chain(config) else Expected(law, rules=True)
+    expected = CHAIN if is_chain(recording) else Expected(law, rules=True)
     flow = fit_flow(arrays, int(recording["step"][row]), config.analysis.stable_decades, expected)
     if config.model.readout != "zeros" or flow.step:
         return flow
     return replace(flow, verdict="undetermined", reason=NOTHING_ENTERS, dead_networks=0)
 
 
-def entry_row(recording: Recording, config: Config) -> int:
+def entry_row(recording: Readings, config: Config) -> int:
     """The first row whose gradient enters the hidden layers: row 0, unless the read-out starts at zero.
 
     What is measured then is still the network as it was drawn, whose first update was the read-out's alone.
@@ -103,19 +104,13 @@ def entry_row(recording: Recording, config: Config) -> int:
     return min(1, len(recording["step"]) - 1) if config.model.readout == "zeros" else 0
 
 
-def is_chain(config: Config) -> bool:
-    """Whether layers stand on each other alone, without a skip or a norm."""
-    model = config.plain()["model"]
-    return (model["block"], model["norm"]) == ("plain", "none")
-
-
-def final_row(recording: Recording) -> int:
+def final_row(recording: Readings) -> int:
     """The last row whose delta norms are all finite or 0; row 0 if there is none."""
     usable = (recording["log_delta_norm"] < np.inf).all(axis=(1, 2))
     return int(np.flatnonzero(usable)[-1]) if usable.any() else 0
 
 
-def theory_beside(config: Config, data: Mapping[str, Any], recording: Recording) -> Theory:
+def theory_beside(config: Config, data: Mapping[str, Any], recording: Readings) -> Theory:
     """The prediction, with the distance of the measured ln c from it, the finite-width shift included."""
     prediction = predicted(config, inputs_of(data))
     if config.model.readout == "zeros":

@@ -56,7 +56,7 @@ class LazyGroup(TyperGroup):
 def loaded(name: str) -> Any:
     """The command of this name, from the function of its name in the module of its name."""
     alone = typer.Typer(**STYLE)
-    function = getattr(import_module(f"gradflow.cli.{name}"), name)
+    function = getattr(import_module(f"gradflow.cli.commands.{name}"), name)
     alone.command(name, cls=LightCommand if name in LIGHT else None)(function)
     return typer.main.get_command(alone)
 

@@ -188,10 +188,10 @@ def _blame(flow: Flow, factors: dict[str, float]) -> str:
     return f": the {BLAMED.get(found[0], found[0])} {are} to blame"
 
 
-def forward_sentence(flow: Flow, block: bool) -> str:
-    """What becomes of the signal on its way up: its size, in a `block`, and how alike samples get."""
+def forward_sentence(flow: Flow) -> str:
+    """What becomes of the signal on its way up: its size, on a stream, and how alike samples get."""
     words = []
-    if block and flow.log10_growth is not None:
+    if SKIP in flow.factors and flow.log10_growth is not None:
         verb = "grows" if flow.log10_growth >= 0 else "shrinks"
         words.append(f"|z| {verb} by {abs(flow.log10_growth):.1f} decades over the depth")
     alike = [cosine(value) for value in flow.profile.correlation if value is not None]
@@ -262,8 +262,9 @@ def _layer(model: dict[str, Any]) -> list[str]:
                    for found in (model.get("block", "plain"), model.get("norm", "none")))  # fmt: skip
     words = [entry(model["activation"])]
     if block["name"] != "plain":
-        trained = ", trained" if block.get("train_scale") else ""
-        words.append(f"{block['name']} (scale {scalar(block['scale'])}{trained})")
+        keys = [f"{key} {scalar(block[key])}" for key in block if key not in ("name", "train_scale")]
+        keys += ["trained"] if block.get("train_scale") else []
+        words.append(f"{block['name']} ({', '.join(keys)})" if keys else block["name"])
     if norm["name"] != "none":
         affine = ", affine" if norm.get("affine") else ""
         words.append(f"{norm['name']} norm {norm.get('place', 'before')}{affine}")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from torch import nn
 
 from gradflow.errors import InputError
-from gradflow.torch.calls import RECURRENT, Call, Edge, kind_of
+from gradflow.torch.calls import RECURRENT, Call, Origin, kind_of
 from gradflow.torch.graph import Graph
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ SHOWN = 12  # segments that are listed
 
 
 @dataclass(frozen=True)
-class Point:
+class AxisPoint:
     """A place on the axis: tensors that enter or leave the `number`-th call of a module."""
 
     name: str
@@ -39,11 +39,11 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Axis:
+class DepthAxis:
     """The points from the input on, the last block's own output (`top`), and what is said of them."""
 
-    points: tuple[Point, ...]
-    top: Point | None
+    points: tuple[AxisPoint, ...]
+    top: AxisPoint | None
     block: str
     axis: str
     told: str
@@ -69,9 +69,9 @@ class Scene:
     cuts: frozenset[Node]
     names: Mapping[nn.Module, str]
 
-    def points(self, calls: Sequence[Call], side: Side) -> list[tuple[Call, Point]]:
+    def points(self, calls: Sequence[Call], side: Side) -> list[tuple[Call, AxisPoint]]:
         """The calls of which a tensor on this side lies on the chain, each tensor once."""
-        found: dict[Node, tuple[Call, Point]] = {}
+        found: dict[Node, tuple[Call, AxisPoint]] = {}
         for call in calls:
             places = self._on_chain(_edges(call, side))
             if places:
@@ -79,7 +79,7 @@ class Scene:
                 found.setdefault(node, (call, self.point(call, side, places)))
         return list(found.values())
 
-    def _on_chain(self, edges: Mapping[int, Edge]) -> tuple[int, ...]:
+    def _on_chain(self, edges: Mapping[int, Origin]) -> tuple[int, ...]:
         for place, edge in edges.items():
             if edge.node in self.cuts:
                 return (place,)
@@ -88,11 +88,11 @@ class Scene:
             return tuple(edges)
         return ()
 
-    def point(self, call: Call, side: Side, places: tuple[int, ...]) -> Point:
+    def point(self, call: Call, side: Side, places: tuple[int, ...]) -> AxisPoint:
         """The point of some of a call's tensors."""
         same = [other for other in self.calls if other.module is call.module]
         number, name = same.index(call), self.names.get(call.module, "a module")
-        return Point(f"{name}[{number}]" if len(same) > 1 else name, call.module, number, side, places)
+        return AxisPoint(f"{name}[{number}]" if len(same) > 1 else name, call.module, number, side, places)
 
     @property
     def leaves(self) -> list[Call]:
@@ -108,13 +108,13 @@ class Candidate:
 
     block: str
     side: Side
-    points: tuple[tuple[Call, Point], ...]
+    points: tuple[tuple[Call, AxisPoint], ...]
     holds: bool
     covers: float
     share: float
 
 
-def choose(scene: Scene, axis: str | Sequence[str | nn.Module]) -> Axis:
+def choose(scene: Scene, axis: str | Sequence[str | nn.Module]) -> DepthAxis:
     """The axis of a pass. InputError if there is no chain, or for a name that is none."""
     if not isinstance(axis, str):
         return _named(scene, axis)
@@ -133,7 +133,7 @@ def choose(scene: Scene, axis: str | Sequence[str | nn.Module]) -> Axis:
     return _axis(scene, best, axis)
 
 
-def _axis(scene: Scene, best: Candidate, axis: str) -> Axis:
+def _axis(scene: Scene, best: Candidate, axis: str) -> DepthAxis:
     points = tuple(point for _, point in best.points)
     last = best.points[-1][0]
     top = _top(scene, last) if best.side == "input" else None
@@ -142,10 +142,10 @@ def _axis(scene: Scene, best: Candidate, axis: str) -> Axis:
     aside = round(len(points) / best.share) - len(points)
     if aside > (best.side == "output"):
         words += f"; {aside} other calls of {best.block} are not between all of the loss and the input"
-    return Axis(points, top, best.block, axis, f"{words}; what comes before and after is left out")
+    return DepthAxis(points, top, best.block, axis, f"{words}; what comes before and after is left out")
 
 
-def _top(scene: Scene, call: Call) -> Point | None:
+def _top(scene: Scene, call: Call) -> AxisPoint | None:
     """The output of the last block, if all of the gradient passes there too."""
     found = scene.points([call], "output")
     return found[0][1] if found else None
@@ -178,7 +178,7 @@ def _of_leaves(scene: Scene, kind: str, calls: Sequence[Call], leaves: Sequence[
 
 
 def _candidate(
-    kind: str, side: Side, points: Sequence[tuple[Call, Point]], calls: Sequence[Call],
+    kind: str, side: Side, points: Sequence[tuple[Call, AxisPoint]], calls: Sequence[Call],
     leaves: Sequence[Call],
 ) -> Candidate:  # fmt: skip
     held = {id(call) for call, _ in points}
@@ -187,17 +187,17 @@ def _candidate(
     return Candidate(kind, side, tuple(points), holds, inside / len(leaves), len(points) / len(calls))
 
 
-def _modules(scene: Scene) -> Axis:
+def _modules(scene: Scene) -> DepthAxis:
     """The outputs of all modules with parameters that stand on the chain, without the read-out."""
     found = scene.points(scene.leaves[:-1], "output")
     if len(found) < FEWEST:
         raise InputError(_no_chain(scene))
     points = tuple(point for _, point in found)
     told = f"{len(points)} outputs of modules with parameters; the read-out is left out"
-    return Axis(points, None, "modules", "modules", told)
+    return DepthAxis(points, None, "modules", "modules", told)
 
 
-def _over_time(scene: Scene) -> Axis:
+def _over_time(scene: Scene) -> DepthAxis:
     """The outputs of the module that is called most often, whether or not the loss enters between them."""
     fused = [call for call in scene.calls if isinstance(call.module, RECURRENT)]
     calls = max(_by_module(scene.leaves), key=len, default=[])
@@ -208,7 +208,7 @@ def _over_time(scene: Scene) -> Axis:
     entering = any(not scene.points([call], "output") for call in calls)
     told = f"{len(points)} calls of {name} ({kind}) over time"
     told += "; the loss or the input enters between them too" if entering else ""
-    return Axis(points, None, kind, "time", told)
+    return DepthAxis(points, None, kind, "time", told)
 
 
 def _by_module(calls: Sequence[Call]) -> list[list[Call]]:
@@ -224,7 +224,7 @@ def _not_seen(call: Call, scene: Scene) -> str:
     )
 
 
-def _named(scene: Scene, chosen: Sequence[str | nn.Module]) -> Axis:
+def _named(scene: Scene, chosen: Sequence[str | nn.Module]) -> DepthAxis:
     known = {name: module for module, name in scene.names.items()}
     modules = []
     for one in chosen:
@@ -240,10 +240,10 @@ def _named(scene: Scene, chosen: Sequence[str | nn.Module]) -> Axis:
     if len(points) < FEWEST:
         raise InputError("axis: name two modules at least")
     kinds = dict.fromkeys(kind_of(point.module) for point in points)
-    return Axis(points, None, "/".join(kinds), "names", f"{len(points)} modules as named")
+    return DepthAxis(points, None, "/".join(kinds), "names", f"{len(points)} modules as named")
 
 
-def _named_point(scene: Scene, call: Call) -> Point:
+def _named_point(scene: Scene, call: Call) -> AxisPoint:
     """The output of a layer, the input of a block; of several tensors the one on the chain, or the first."""
     side: Side = "output" if call.calls == 0 else "input"
     edges = _edges(call, side)
@@ -256,7 +256,7 @@ def _named_point(scene: Scene, call: Call) -> Point:
     return found[0][1] if found else scene.point(call, side, (next(iter(edges)),))
 
 
-def _edges(call: Call, side: Side) -> Mapping[int, Edge]:
+def _edges(call: Call, side: Side) -> Mapping[int, Origin]:
     return call.inputs if side == "input" else call.outputs
 
 

@@ -21,7 +21,7 @@ RECURRENT = (nn.RNN, nn.LSTM, nn.GRU)
 
 
 @dataclass(frozen=True)
-class Edge:
+class Origin:
     """A tensor that needs a gradient: the node that made it, which of the node's outputs it is, its size."""
 
     node: Node
@@ -36,8 +36,8 @@ class Call:
 
     module: nn.Module
     parent: Call | None
-    inputs: dict[int, Edge]
-    outputs: dict[int, Edge] = field(default_factory=dict)
+    inputs: dict[int, Origin]
+    outputs: dict[int, Origin] = field(default_factory=dict)
     calls: int = 0  # of modules inside it
 
     @property
@@ -61,7 +61,7 @@ class Call:
 class Tracer:
     """Records every call of every module of a model; `ended` is told of each that is part of no other."""
 
-    def __init__(self, model: nn.Module, samples: Samples, ended: Callable[[Call], None]) -> None:
+    def __init__(self, model: nn.Module, samples: BatchPart, ended: Callable[[Call], None]) -> None:
         self.model, self.samples, self.ended = model, samples, ended
         self.calls: list[Call] = []
         self.open: list[Call] = []
@@ -104,18 +104,18 @@ class Tracer:
         if not self.open and call.outputs:
             self.ended(call)
 
-    def _edges(self, values: Any) -> dict[int, Edge]:
+    def _edges(self, values: Any) -> dict[int, Origin]:
         """The tensors that need a gradient, by their place."""
         found = {}
         for place, tensor in enumerate(flat(values)):
             if tensor is not None and tensor.grad_fn is not None:
                 square = self.samples.mean_square(tensor)
-                found[place] = Edge(tensor.grad_fn, tensor.output_nr, tuple(tensor.shape), square)
+                found[place] = Origin(tensor.grad_fn, tensor.output_nr, tuple(tensor.shape), square)
         return found
 
 
 @dataclass(frozen=True)
-class Samples:
+class BatchPart:
     """Which samples are looked at: the first `most` along `axis`."""
 
     axis: int

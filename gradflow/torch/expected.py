@@ -23,7 +23,7 @@ from gradflow.nn.activations import ACTIVATIONS
 if TYPE_CHECKING:
     from torch.autograd.graph import Node
 
-    from gradflow.torch.axis import Axis, Scene
+    from gradflow.torch.axis import DepthAxis, Scene
     from gradflow.torch.calls import Call
 
 NODES = {  # of autograd -> the activation
@@ -47,20 +47,20 @@ TIME = "over time theory needs to know how the inputs come, which it does not"
 
 
 @dataclass(frozen=True)
-class Expected:
+class ExpectedLaw:
     """The c of a plain chain, or in words the law of blocks, or why there is none."""
 
     c: float | None = None
     words: str = ""
 
 
-def expected_of(scene: Scene, axis: Axis, mean_squares: Sequence[float]) -> Expected:
+def expected_of(scene: Scene, axis: DepthAxis, mean_squares: Sequence[float]) -> ExpectedLaw:
     """What theory expects at the points of an axis, whose tensors have these mean squares."""
     if len({point.module for point in axis.points}) < len(axis.points):
-        return Expected(words=TIME)
+        return ExpectedLaw(words=TIME)
     calls = [_call_of(scene, point.module) for point in axis.points]
     if axis.residual:
-        return Expected(words=_law(scene, calls))
+        return ExpectedLaw(words=_law(scene, calls))
     return _plain(scene, calls, mean_squares)
 
 
@@ -80,14 +80,14 @@ def _law(scene: Scene, calls: Sequence[Call]) -> str:
     return PRE if 2 * pre > len(streams) else BARE
 
 
-def _plain(scene: Scene, calls: Sequence[Call], mean_squares: Sequence[float]) -> Expected:
+def _plain(scene: Scene, calls: Sequence[Call], mean_squares: Sequence[float]) -> ExpectedLaw:
     names = {_activation(scene, call) for call in calls}
     name = names.pop() if len(names) == 1 else None
     if name is None:
-        return Expected(words="the layers do not pass one activation each that theory knows")
+        return ExpectedLaw(words="the layers do not pass one activation each that theory knows")
     linear = [call.module for call in calls if isinstance(call.module, nn.Linear)]
     if len(linear) < len(calls):
-        return Expected(words="theory knows chains of Linear modules, not of convolutions or cells")
+        return ExpectedLaw(words="theory knows chains of Linear modules, not of convolutions or cells")
     weights = [module.weight for module in linear[1:]]  # of the layer above each but the last
     moments = tabulated(ACTIVATIONS[name]())
     logs = []
@@ -96,7 +96,7 @@ def _plain(scene: Scene, calls: Sequence[Call], mean_squares: Sequence[float]) -
         slope = float(moments.slope_square(np.asarray(log(q)))) if q > 0 else 0.0
         logs.append(log(gain * slope) / 2 if gain * slope > 0 else -np.inf)
     first = window(len(calls))[0]
-    return Expected(exp(float(np.mean(logs[first - 1 :]))) if len(logs) >= first else None)
+    return ExpectedLaw(exp(float(np.mean(logs[first - 1 :]))) if len(logs) >= first else None)
 
 
 def _activation(scene: Scene, call: Call) -> str | None:

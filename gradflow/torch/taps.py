@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from gradflow.errors import GradflowError, InputError
-from gradflow.torch.axis import Axis, Scene, choose
-from gradflow.torch.calls import Call, Edge, Samples, Tracer, flat, in_backward, names_of, sinks
-from gradflow.torch.expected import Expected, expected_of
+from gradflow.torch.axis import DepthAxis, Scene, choose
+from gradflow.torch.calls import BatchPart, Call, Origin, Tracer, flat, in_backward, names_of, sinks
+from gradflow.torch.expected import ExpectedLaw, expected_of
 from gradflow.torch.graph import Graph, apart, graph_of
 from gradflow.torch.passes import Pass
 
@@ -27,11 +27,11 @@ Chosen = str | Sequence[str | nn.Module]
 class Search:
     """The first recorded step: traces every call and, when a backward pass begins, finds the axis."""
 
-    def __init__(self, model: nn.Module, chosen: Chosen, samples: Samples, scaler: Any) -> None:
+    def __init__(self, model: nn.Module, chosen: Chosen, samples: BatchPart, scaler: Any) -> None:
         self.names, self.chosen, self.samples, self.scaler = names_of(model), chosen, samples, scaler
         self.tracer = Tracer(model, samples, self._ended)
-        self.axis: Axis | None = None
-        self.expected = Expected()
+        self.axis: DepthAxis | None = None
+        self.expected = ExpectedLaw()
         self.passes: list[Pass] = []
         self.problem: GradflowError | None = None
         self.strange: str | None = None
@@ -102,7 +102,7 @@ class Search:
 class Taps:
     """A later recorded step: hooks on the modules of the axis alone."""
 
-    def __init__(self, axis: Axis, samples: Samples, scaler: Any) -> None:
+    def __init__(self, axis: DepthAxis, samples: BatchPart, scaler: Any) -> None:
         self.axis, self.samples, self.scaler = axis, samples, scaler
         self.passes: list[Pass] = []
         self.problem: GradflowError | None = None
@@ -155,11 +155,11 @@ class Taps:
                 self.strange = f"{one.points[number].name} got no tensor that needs a gradient"
                 return
             one.squares[number] = self.samples.mean_square(tensor)
-            edge = Edge(tensor.grad_fn, tensor.output_nr, (), tensor)
+            edge = Origin(tensor.grad_fn, tensor.output_nr, (), tensor)
             tap(one, number, place, edge)
 
 
-def tap(one: Pass, number: int, place: int, edge: Edge) -> None:
+def tap(one: Pass, number: int, place: int, edge: Origin) -> None:
     """Have the gradient of a tensor told to a pass when it comes."""
 
     def came(gradients: tuple[Tensor, ...]) -> None:
