@@ -1,56 +1,33 @@
-"""gradflow jacobian: the singular values of dz_L / dz_1 at initialization."""
+"""The singular values of a config's or a run's networks, as a page, a document or a histogram."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-import typer
 
 from gradflow.analysis.jacobian import Jacobian, summarize_spectra
-from gradflow.cli.options import RUNS, Json, Overrides, Quiet, Replace, RunsDir
-from gradflow.cli.output import emit_document, emit_page, note, noting
-from gradflow.cli.plot import require_picture
+from gradflow.cli.output import emit_document, emit_page
+from gradflow.cli.report import write
 from gradflow.config import load_config
 from gradflow.config.load import load_data
 from gradflow.report.jacobian_pages import jacobian_page
-from gradflow.store import load_one, write_output
+from gradflow.store import load_one
 from gradflow.trace import spectra
 
-Study = Annotated[str, typer.Argument(metavar="CONFIG|RUN", help="A YAML file, or a run as in `show`.")]
-Picture = Annotated[
-    Path | None, typer.Option("--output", "-o", metavar="FILE", help="A histogram: .svg, .pdf or .png.")
-]
+INCHES = 5.0  # of the histogram, as of `plot`
 
 
-def jacobian(
-    study: Study, overrides: Overrides = None, output: Picture = None, json: Json = False,
-    force: Replace = False, runs_dir: RunsDir = RUNS, quiet: Quiet = False,
-) -> None:  # fmt: skip
-    """Measure the singular values of dz_L / dz_1 at initialization, beside theory's.
-
-    All networks of the config are drawn; seeds=10 makes the interval narrower. Nothing is trained or saved.
-
-    \b
-    Examples:
-      gradflow jacobian configs/orthogonal.yaml seeds=10
-      gradflow jacobian @1 -o spectrum.svg
-    """
-    if output is not None:
-        require_picture(output)
-    config = load_config(_path_of(study, runs_dir), overrides or (), noting(quiet))
+def measured(
+    study: str, overrides: Sequence[str], runs: Path, tell: Callable[[str], None]
+) -> tuple[str, Jacobian]:
+    """The name of a config, or of a run's, and what its networks have."""
+    config = load_config(_path_of(study, runs), overrides, tell)
     data = load_data(config.data)
     plan = config.plan(data)
     q_0 = float(np.mean(np.square(data.x[0], dtype=np.float64)))
-    found = summarize_spectra(plan.model, q_0, spectra(plan, data))
-    if output is not None:
-        write_output(output, drawn(config.name, found, output), mark=True, force=force)
-        note(f"wrote {output}", quiet)
-    if json:
-        emit_document(found.document())
-    else:
-        emit_page(jacobian_page(config.name, found))
+    return config.name, summarize_spectra(plan.model, q_0, spectra(plan, data))
 
 
 def _path_of(study: str, runs: Path) -> Path:
@@ -61,9 +38,17 @@ def _path_of(study: str, runs: Path) -> Path:
     return load_one(study, runs).path / "config.yaml"
 
 
-def drawn(name: str, found: Jacobian, output: Path) -> bytes:
-    """The bytes of the histogram."""
+def draw(name: str, found: Jacobian, output: Path, force: bool, quiet: bool) -> None:
+    """Write the histogram."""
     from gradflow.report.charts import picture  # of an extra, without which there is --help
     from gradflow.report.charts.spectrum import histogram
 
-    return picture(histogram(name, found), output.suffix, 5.0)
+    write(output, picture(histogram(name, found), output.suffix, INCHES), force, quiet)
+
+
+def show(name: str, found: Jacobian, json: bool) -> None:
+    """Print what was measured."""
+    if json:
+        emit_document(found.document())
+    else:
+        emit_page(jacobian_page(name, found))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from gradflow.analysis.intervals import Estimate
     from gradflow.analysis.jacobian import Jacobian
 
-ROUNDING = 1e-12  # of what is 0
+NOTHING = 1e-12  # of what is 0
 TITLE = "Singular values of dz_L / dz_1 over their root mean square: share by size"
 
 
@@ -44,13 +44,13 @@ def _moments(found: Jacobian) -> Table:
 def _shown(value: Estimate | None) -> str:
     if value is None:
         return NONE
-    return with_error(value.mean, value.low, value.high) if abs(value.mean) > ROUNDING else "0"
+    return with_error(value.mean, value.low, value.high) if abs(value.mean) > NOTHING else "0"
 
 
 def _expected(value: float | None, beside: Estimate | None) -> str:
     """With the digits of what was measured."""
     error = None if beside is None else half_width(beside.mean, beside.low, beside.high)
-    return number(value, error if error and error > ROUNDING else None)
+    return number(value, error if error and error > NOTHING else None)
 
 
 def _theory(found: Jacobian) -> list[Block]:

@@ -1,12 +1,12 @@
 """The spectrum's moments over networks beside theory's, and why there is none."""
 
-from math import inf, log, nan
+from math import inf, log, nan, sqrt
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gradflow.analysis.jacobian import BROAD, ROUNDING, UNEVEN, Jacobian, expected, summarize_spectra
+from gradflow.analysis.jacobian import BROAD, EQUAL, UNEVEN, Jacobian, expected, summarize_spectra
 from gradflow.config.load import load_data, parse_config
 from gradflow.nn.jacobian import Spectrum
 from gradflow.nn.model import Model
@@ -22,9 +22,9 @@ PLAIN = "depth: 3, width: 256, activation: relu, init: he_normal"
 
 
 def spectra(*variances: float) -> list[Spectrum]:
-    """Of two values each, 1 +- sd."""
-    roots = [variance**0.5 for variance in variances]
-    return [Spectrum(np.array([1 + r, 1 - r]), log(100.0)) for r in roots]
+    """Of ten values each, nine of which are equal: 1 - d and 1 + 9 d."""
+    steps = [sqrt(variance / 9) for variance in variances]
+    return [Spectrum(np.array([1 + 9 * d, *[1 - d] * 9]), log(100.0)) for d in steps]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_moments_are_means_over_networks_with_their_intervals() -> None:
     assert found.log10_mean is not None
     assert found.variance.mean == pytest.approx(4.0)
     assert (found.variance.high or 0) - 4.0 == pytest.approx(4.30265 * 0.2 / 3**0.5, rel=1e-5)
-    assert found.largest.mean == pytest.approx(np.mean(1 + np.sqrt([3.8, 4.0, 4.2])))
+    assert found.largest.mean == pytest.approx(1 + 3 * np.mean(np.sqrt([3.8, 4.0, 4.2])))
     assert found.log10_mean.mean == pytest.approx(2)
     assert found.sigmas == pytest.approx(0, abs=1e-6)
 
@@ -85,7 +85,7 @@ def test_a_variance_beside_theorys_has_its_distance() -> None:
 def test_equal_to_rounding_is_equal_however_narrow_the_interval() -> None:
     model = model_of("depth: 9, width: 256, activation: linear, init: orthogonal")
     assert summarize_spectra(model, 1.0, spectra(1e-30, 2e-30)).sigmas == 0
-    assert summarize_spectra(model, 1.0, spectra(10 * ROUNDING, 11 * ROUNDING)).sigmas != 0
+    assert summarize_spectra(model, 1.0, spectra(10 * EQUAL, 11 * EQUAL)).sigmas != 0
 
 
 def test_networks_that_pass_nothing_are_counted_and_left_out() -> None:
@@ -107,4 +107,4 @@ def test_the_histogram_holds_every_singular_value() -> None:
     found = summarized(0.25, 0.25)
     assert sum(found.share) == pytest.approx(1)
     assert (found.edges[0], found.edges[-1]) == (0, 2)
-    assert [share for share in found.share if share] == [0.5, 0.5]  # of sqrt(1.5) and sqrt(0.5)
+    assert [share for share in found.share if share] == [0.9, 0.1]

@@ -50,7 +50,7 @@ def test_the_histogram_goes_to_a_picture(folder: Path) -> None:
         (["net.yaml", "norm=batch"], "model.norm: batch norm"),
         (["net.yaml", "depth=1"], "model.depth: dz_L / dz_1 needs two hidden layers"),
         (["net.yaml", "-o", "x.txt"], "a figure ends in .svg"),
-        (["nothing"], "nothing is no run"),
+        (["nothing"], "error: there are no runs in runs"),
         (["none.yaml"], "none.yaml"),
     ],
 )
