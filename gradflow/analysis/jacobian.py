@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from gradflow.nn.model import Model
 
 BINS = 40
-ROUNDING = 1e-9  # of a variance over mean^2, below which two are the same
+AS_ONE = 1e-9  # of a variance over mean^2, below which two are the same
 BLOCKED = "nothing passes from layer 1 to layer L"
 BROAD = f"theory is of first order in 1 / width: it holds where the variance is below width / {FIRST_ORDER}"
 UNEVEN = "theory has the spectrum of layers of one width"
 
 
 @dataclass(frozen=True)
-class Expected:
+class ExpectedSpectrum:
     """What theory expects of the same sample: log10 of the mean, and Var(s^2) / mean^2."""
 
     log10_mean: Number = None
@@ -49,7 +49,7 @@ class Jacobian:
     log10_mean: Estimate | None
     variance: Estimate | None
     largest: Estimate | None
-    theory: Expected
+    theory: ExpectedSpectrum
     sigmas: Number  # of the measured variance from theory's, as a normal quantile
     edges: tuple[float, ...] = ()
     share: tuple[float, ...] = ()
@@ -92,15 +92,15 @@ def summarize_spectra(model: Model, q_0: float, spectra: Sequence[Spectrum]) -> 
     )
 
 
-def expected(model: Model, q_0: float) -> Expected:
+def expected(model: Model, q_0: float) -> ExpectedSpectrum:
     """Pennington et al. 2017, eq. 12: the variances over mean^2 of all transitions add up."""
     found = predict(model, q_0, first=1)
     if not len(found.log10_gradient):
-        return Expected(reason=found.reason)
+        return ExpectedSpectrum(reason=found.reason)
     if len(set(model.sizes[1:])) > 1:
-        return Expected(reason=UNEVEN)
+        return ExpectedSpectrum(reason=UNEVEN)
     mean, variance = 2 * float(found.log10_gradient[0]), found.jacobian_variance
-    return Expected(mean, variance and max(variance, 0.0), BROAD if variance is None else None)
+    return ExpectedSpectrum(mean, variance and max(variance, 0.0), BROAD if variance is None else None)
 
 
 def _mean(values: Sequence[float]) -> Estimate | None:
@@ -110,7 +110,7 @@ def _mean(values: Sequence[float]) -> Estimate | None:
 def _distance(variance: Estimate, expected: Number) -> Number:
     if expected is None:
         return None
-    return 0.0 if abs(variance.mean - expected) < ROUNDING else variance.sigmas_from(expected)
+    return 0.0 if abs(variance.mean - expected) < AS_ONE else variance.sigmas_from(expected)
 
 
 def _histogram(spectra: Sequence[Spectrum]) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -1,15 +1,13 @@
-"""gradflow jacobian: the singular values of dz_L / dz_1 at initialization."""
+"""The singular values of dz_L / dz_1 of a config, as a page, a document or a figure."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-import typer
 
 from gradflow.analysis.jacobian import Jacobian, summarize_spectra
-from gradflow.cli.options import RUNS, Json, Overrides, Quiet, Replace, RunsDir
 from gradflow.cli.output import emit_document, emit_page, note, noting
 from gradflow.cli.plot import require_picture
 from gradflow.config import load_config
@@ -18,28 +16,20 @@ from gradflow.report.jacobian_pages import jacobian_page
 from gradflow.store import load_one, write_output
 from gradflow.trace import spectra
 
-Study = Annotated[str, typer.Argument(metavar="CONFIG|RUN", help="A YAML file, or a run as in `show`.")]
-Picture = Annotated[
-    Path | None, typer.Option("--output", "-o", metavar="FILE", help="A histogram: .svg, .pdf or .png.")
-]
 
-
-def jacobian(
-    study: Study, overrides: Overrides = None, output: Picture = None, json: Json = False,
-    force: Replace = False, runs_dir: RunsDir = RUNS, quiet: Quiet = False,
+def measured(
+    study: str,
+    overrides: Sequence[str],
+    output: Path | None,
+    json: bool,
+    force: bool,
+    runs: Path,
+    quiet: bool,
 ) -> None:  # fmt: skip
-    """Measure the singular values of dz_L / dz_1 at initialization, beside theory's.
-
-    All networks of the config are drawn; seeds=10 makes the interval narrower. Nothing is trained or saved.
-
-    \b
-    Examples:
-      gradflow jacobian configs/orthogonal.yaml seeds=10
-      gradflow jacobian @1 -o spectrum.svg
-    """
+    """Measure, and print or draw what was found."""
     if output is not None:
         require_picture(output)
-    config = load_config(_path_of(study, runs_dir), overrides or (), noting(quiet))
+    config = load_config(_path_of(study, runs), overrides, noting(quiet))
     data = load_data(config.data)
     plan = config.plan(data)
     q_0 = float(np.mean(np.square(data.x[0], dtype=np.float64)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf, log
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from gradflow.nn.network import Network
 from gradflow.nn.optimizers import Sgd
 from gradflow.nn.scaled import Scaled
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 
 COUPLED = "batch norm makes every sample depend on the others: one sample has no Jacobian"
 SHALLOW = "dz_L / dz_1 needs two hidden layers"
