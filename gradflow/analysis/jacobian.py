@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gradflow.nn.model import Model
 
 BINS = 40
-AS_ONE = 1e-9  # of a variance over mean^2, below which two are the same
+EQUAL = 1e-9  # of a variance over mean^2, below which two are the same
 BLOCKED = "nothing passes from layer 1 to layer L"
 BROAD = f"theory is of first order in 1 / width: it holds where the variance is below width / {FIRST_ORDER}"
 UNEVEN = "theory has the spectrum of layers of one width"
@@ -110,7 +110,7 @@ def _mean(values: Sequence[float]) -> Estimate | None:
 def _distance(variance: Estimate, expected: Number) -> Number:
     if expected is None:
         return None
-    return 0.0 if abs(variance.mean - expected) < AS_ONE else variance.sigmas_from(expected)
+    return 0.0 if abs(variance.mean - expected) < EQUAL else variance.sigmas_from(expected)
 
 
 def _histogram(spectra: Sequence[Spectrum]) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from gradflow.report.numbers import NONE, count, counted, decades, number, with_error
+from gradflow.report.numbers import NONE, count, counted, half_width, number, with_error
 from gradflow.report.page import Block, Chart, Column, Page, Sentence, Series, Table
 
 if TYPE_CHECKING:
     from gradflow.analysis.intervals import Estimate
     from gradflow.analysis.jacobian import Jacobian
 
+NOTHING = 1e-12  # of what is 0
 TITLE = "Singular values of dz_L / dz_1 over their root mean square: share by size"
 
 
@@ -31,19 +32,25 @@ def jacobian_page(name: str, found: Jacobian) -> Page:
 
 
 def _moments(found: Jacobian) -> Table:
-    theory, mean = found.theory, found.log10_mean
-    expected = NONE if theory.log10_mean is None else decades(theory.log10_mean)
-    size = NONE if mean is None else f"{with_error(mean.mean, mean.low, mean.high)}"
+    theory = found.theory
     rows = (
-        ("log10 of mean s^2", size, expected),
-        ("Var s^2 / mean^2", _shown(found.variance), number(theory.variance)),
+        ("log10 of mean s^2", _shown(found.log10_mean), _expected(theory.log10_mean, found.log10_mean)),
+        ("Var s^2 / mean^2", _shown(found.variance), _expected(theory.variance, found.variance)),
         ("largest s^2 / mean", _shown(found.largest), ""),
     )
     return Table((Column("", False), Column("measured"), Column("theory")), rows)
 
 
 def _shown(value: Estimate | None) -> str:
-    return NONE if value is None else with_error(value.mean, value.low, value.high)
+    if value is None:
+        return NONE
+    return with_error(value.mean, value.low, value.high) if abs(value.mean) > NOTHING else "0"
+
+
+def _expected(value: float | None, beside: Estimate | None) -> str:
+    """With the digits of what was measured."""
+    error = None if beside is None else half_width(beside.mean, beside.low, beside.high)
+    return number(value, error if error and error > NOTHING else None)
 
 
 def _theory(found: Jacobian) -> list[Block]:

@@ -28,6 +28,13 @@ def jacobian(
       gradflow jacobian configs/orthogonal.yaml seeds=10
       gradflow jacobian @1 -o spectrum.svg
     """
-    from gradflow.cli.jacobian import measured
+    from gradflow.cli.jacobian import draw, measured, show
+    from gradflow.cli.output import noting
+    from gradflow.cli.plot import require_picture
 
-    measured(study, overrides or (), output, json, force, runs_dir, quiet)
+    if output is not None:
+        require_picture(output)
+    name, found = measured(study, overrides or (), runs_dir, noting(quiet))
+    if output is not None:
+        draw(name, found, output, force, quiet)
+    show(name, found, json)
