@@ -24,11 +24,13 @@ NOT_SWEPT = ("name", "sweep", "analysis")  # they do not change what is computed
 def against_data(config: Config, data: Data) -> Iterator[tuple[str, str]]:
     """(key, message) of each thing in a complete config that does not fit its data or this machine."""
     yield from _loss(config, data)
+    misfits = list(_width(config, data))
+    yield from misfits
     yield from _norm(config, data)
     yield from _constants(config)
     yield from _schedule(config)
-    misfits = list(_width(config, data))
-    yield from misfits or _memory(config, data)
+    if not misfits:
+        yield from _memory(config, data)
 
 
 def of_sweep(draft: Draft) -> Iterator[Problem]:

@@ -33,7 +33,7 @@ READERS: tuple[tuple[Callable[[bytes], bool], FormatReader], ...] = (
 
 def norms_of(path: Path) -> Iterator[Found]:
     """The norms of a file, or of a folder of event files. InputError if it cannot be read."""
-    if path.is_dir():
+    if os.path.isdir(path):  # which a name too long for a file is not
         return _norms_of_folder(path)
     content, source = unzipped(content_of(path), str(path)), str(path)
     return next(reader for knows, reader in READERS if knows(content))(content, source)

@@ -23,8 +23,9 @@ from gradflow.nn.activations import ACTIVATIONS
 if TYPE_CHECKING:
     from torch.autograd.graph import Node
 
-    from gradflow.torch.axis import DepthAxis, Scene
+    from gradflow.torch.axis import DepthAxis
     from gradflow.torch.calls import Call
+    from gradflow.torch.scene import Scene
 
 NODES = {  # of autograd -> the activation
     "Tanh": "tanh", "Sigmoid": "sigmoid", "Relu": "relu", "Gelu": "gelu", "Silu": "silu",
