@@ -7,18 +7,18 @@ the slopes do not change, and the scale of residual branches.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from math import log, sqrt
+from math import sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.summary import Advice, Flow, Symptom
+from gradflow.units import LN10
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 
 JUMP_DECADES = 3.0  # from one recorded step to the next, as a config's default
-LN10 = log(10.0)
 UNSTABLE = ("vanishing", "exploding")
 
 

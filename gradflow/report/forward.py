@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from gradflow.analysis.summary import Flow, Theory
 from gradflow.report.numbers import cosine, count, number
+from gradflow.report.sentences import SKIP
 
 
-def forward_sentence(flow: Flow, block: bool, theory: Theory | None = None) -> str:
-    """What becomes of the signal on its way up: its size, in a `block`, and how alike samples get.
+def forward_sentence(flow: Flow, theory: Theory | None = None) -> str:
+    """What becomes of the signal on its way up: its size, on a stream, and how alike samples get.
 
     With what `theory` expects of it, from the cosine that was measured at layer 1.
     """
     words = []
-    if block and flow.log10_growth is not None:
+    if SKIP in flow.factors and flow.log10_growth is not None:
         verb = "grows" if flow.log10_growth >= 0 else "shrinks"
         words.append(f"|z| {verb} by {abs(flow.log10_growth):.1f} decades over the depth")
     alike = [cosine(value) for value in flow.profile.correlation if value is not None]

@@ -261,8 +261,9 @@ def _layer(model: dict[str, Any]) -> list[str]:
                    for found in (model.get("block", "plain"), model.get("norm", "none")))  # fmt: skip
     words = [entry(model["activation"])]
     if block["name"] != "plain":
-        trained = ", trained" if block.get("train_scale") else ""
-        words.append(f"{block['name']} (scale {scalar(block['scale'])}{trained})")
+        keys = [f"{key} {scalar(block[key])}" for key in block if key not in ("name", "train_scale")]
+        keys += ["trained"] if block.get("train_scale") else []
+        words.append(f"{block['name']} ({', '.join(keys)})" if keys else block["name"])
     if norm["name"] != "none":
         affine = ", affine" if norm.get("affine") else ""
         words.append(f"{norm['name']} norm {norm.get('place', 'before')}{affine}")

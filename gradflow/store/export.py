@@ -52,6 +52,7 @@ def layers_table(runs: Sequence[Run], rows: str) -> Columns:
     configs = [row_of(run.summary).config for run in recorded]
     keys = [key for key in split(configs)[1] if key not in OWN]  # seed is that of the network
     names = per_layer(factors_of(name for run in recorded for name in run.recording))
+    names = (*names, *_watched(recorded, (*names, *LATER_PER_NETWORK, "step")))
     parts = [_layers(run, rows, {key: config.get(key) for key in keys}, names)
              for run, config in zip(recorded, configs, strict=True)]  # fmt: skip
     return _joined(parts, (*OWN, *keys, *names, *LATER_PER_NETWORK))
@@ -82,6 +83,12 @@ def _evaluations(run: Run, told: Flat) -> dict[str, NDArray[Any]]:
 
 def _joined(parts: Sequence[dict[str, NDArray[Any]]], names: Sequence[str]) -> Columns:
     return {name: np.concatenate([part[name] for part in parts]) if parts else [] for name in names}
+
+
+def _watched(runs: Sequence[Run], known: Sequence[str]) -> list[str]:
+    """The further columns of models that were watched, such as branch_ratio and log_dw_attention."""
+    watched = [run.recording for run in runs if "watched" in run.summary.config["data"]]
+    return [name for name in dict.fromkeys(name for each in watched for name in each) if name not in known]
 
 
 def _layers(run: Run, rows: str, told: Flat, names: Sequence[str]) -> dict[str, NDArray[Any]]:

@@ -13,13 +13,13 @@ except ImportError:
     raise MissingExtra("torch", "gradflow.torch") from None
 
 from gradflow.torch.probe import probe
-from gradflow.torch.watch import Flow, watch
+from gradflow.torch.watch import WatchedFlow, watch
 
 if TYPE_CHECKING:
     from gradflow.torch.hugging_face import HFFlow
     from gradflow.torch.lightning import LightningFlow
 
-__all__ = ["Flow", "HFFlow", "LightningFlow", "probe", "watch"]
+__all__ = ["HFFlow", "LightningFlow", "WatchedFlow", "probe", "watch"]
 
 _CALLBACKS = {"HFFlow": "hugging_face", "LightningFlow": "lightning"}  # loaded when they are asked for
 

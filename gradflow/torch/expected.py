@@ -23,8 +23,9 @@ from gradflow.nn.activations import ACTIVATIONS
 if TYPE_CHECKING:
     from torch.autograd.graph import Node
 
-    from gradflow.torch.axis import Axis, Scene
+    from gradflow.torch.axis import DepthAxis
     from gradflow.torch.calls import Call
+    from gradflow.torch.scene import Scene
 
 NODES = {  # of autograd -> the activation
     "Tanh": "tanh", "Sigmoid": "sigmoid", "Relu": "relu", "Gelu": "gelu", "Silu": "silu",
@@ -33,7 +34,8 @@ NODES = {  # of autograd -> the activation
 }  # fmt: skip
 PRE = (
     "pre-norm blocks: their norms follow a power of the block, not c^L, since the stream grows by what each "
-    "adds; for blocks of one matrix its exponent is 0.50 (relu) to 0.59 (tanh), for attention it is not known"
+    "adds; for blocks of one matrix its exponent is 0.50 (relu) to 0.59 (tanh), and it is smaller the more "
+    "tokens attention averages over"
 )
 POST = (
     "post-norm blocks: their norms follow c^L, with a c that depends on what the blocks hold, which theory "
@@ -43,24 +45,27 @@ BARE = (
     "blocks without norms: their norms follow c^L, with a c that depends on what the blocks hold and on the "
     "scale of their branches, which is not known"
 )
+LAWS = {PRE: "power", POST: "exponential", BARE: "exponential"}
 TIME = "over time theory needs to know how the inputs come, which it does not"
 
 
 @dataclass(frozen=True)
-class Expected:
-    """The c of a plain chain, or in words the law of blocks, or why there is none."""
+class ExpectedLaw:
+    """The c of a plain chain, or in words the `law` of blocks, or why there is none."""
 
     c: float | None = None
     words: str = ""
+    law: str = ""  # of LAWS
 
 
-def expected_of(scene: Scene, axis: Axis, mean_squares: Sequence[float]) -> Expected:
+def expected_of(scene: Scene, axis: DepthAxis, mean_squares: Sequence[float]) -> ExpectedLaw:
     """What theory expects at the points of an axis, whose tensors have these mean squares."""
     if len({point.module for point in axis.points}) < len(axis.points):
-        return Expected(words=TIME)
+        return ExpectedLaw(words=TIME)
     calls = [_call_of(scene, point.module) for point in axis.points]
     if axis.residual:
-        return Expected(words=_law(scene, calls))
+        words = _law(scene, calls)
+        return ExpectedLaw(words=words, law=LAWS[words])
     return _plain(scene, calls, mean_squares)
 
 
@@ -80,14 +85,14 @@ def _law(scene: Scene, calls: Sequence[Call]) -> str:
     return PRE if 2 * pre > len(streams) else BARE
 
 
-def _plain(scene: Scene, calls: Sequence[Call], mean_squares: Sequence[float]) -> Expected:
+def _plain(scene: Scene, calls: Sequence[Call], mean_squares: Sequence[float]) -> ExpectedLaw:
     names = {_activation(scene, call) for call in calls}
     name = names.pop() if len(names) == 1 else None
     if name is None:
-        return Expected(words="the layers do not pass one activation each that theory knows")
+        return ExpectedLaw(words="the layers do not pass one activation each that theory knows")
     linear = [call.module for call in calls if isinstance(call.module, nn.Linear)]
     if len(linear) < len(calls):
-        return Expected(words="theory knows chains of Linear modules, not of convolutions or cells")
+        return ExpectedLaw(words="theory knows chains of Linear modules, not of convolutions or cells")
     weights = [module.weight for module in linear[1:]]  # of the layer above each but the last
     moments = tabulated(ACTIVATIONS[name]())
     logs = []
@@ -96,7 +101,7 @@ def _plain(scene: Scene, calls: Sequence[Call], mean_squares: Sequence[float]) -
         slope = float(moments.slope_square(np.asarray(log(q)))) if q > 0 else 0.0
         logs.append(log(gain * slope) / 2 if gain * slope > 0 else -np.inf)
     first = window(len(calls))[0]
-    return Expected(exp(float(np.mean(logs[first - 1 :]))) if len(logs) >= first else None)
+    return ExpectedLaw(exp(float(np.mean(logs[first - 1 :]))) if len(logs) >= first else None)
 
 
 def _activation(scene: Scene, call: Call) -> str | None:

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from gradflow.errors import RunError
-from gradflow.torch.axis import Axis
+from gradflow.torch.axis import DepthAxis
 from gradflow.torch.calls import bare
 
 GROUPS = ("attention", "mlp", "norm", "embedding", "other")
-SEEN = 1 << 16  # entries of a parameter, evenly spread, whose update is looked at
+SEEN = 1 << 13  # entries of a parameter, evenly spread, whose update is looked at
 _ATTENTION = re.compile(r"attn|attention", re.IGNORECASE)
 _NORM = re.compile(r"norm|(^|\.)(ln|bn)(_|\d|\.|$)", re.IGNORECASE)
 _EMBEDDING = re.compile(r"embed|(^|\.)(wte|wpe)(\.|$)", re.IGNORECASE)
@@ -24,7 +24,7 @@ _EMBEDDING = re.compile(r"embed|(^|\.)(wte|wpe)(\.|$)", re.IGNORECASE)
 Groups = dict[str, list[nn.Parameter]]
 
 
-def groups_of(model: nn.Module, axis: Axis) -> Groups:
+def groups_of(model: nn.Module, axis: DepthAxis) -> Groups:
     """The parameters that are trained, each once, tied ones where they are met first."""
     blocks = {module: "" for point in axis.points for module in point.module.modules()}
     found: Groups = {}

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from gradflow.errors import InputError
-from gradflow.torch.watch import Flow, watch
+from gradflow.torch.watch import WatchedFlow, watch
 
 try:
     TrainerCallback: Any = import_module("transformers").TrainerCallback
@@ -24,7 +24,7 @@ class HFFlow(TrainerCallback):  # type: ignore[misc]  # whose class is known whe
 
     def __init__(self, **settings: Any) -> None:
         self.settings = settings
-        self.flow: Flow | None = None
+        self.flow: WatchedFlow | None = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **rest: Any) -> None:
         """Begin; a training that goes on from a checkpoint goes on with its steps."""

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from gradflow.errors import InputError
-from gradflow.torch.watch import Flow, watch
+from gradflow.torch.watch import WatchedFlow, watch
 
 HOMES = {"lightning": "lightning.pytorch", "pytorch_lightning": "pytorch_lightning"}
 FOUND = next((home for package, home in HOMES.items() if find_spec(package)), None)
@@ -26,7 +26,7 @@ class LightningFlow(Callback):  # type: ignore[misc]  # whose class is known whe
 
     def __init__(self, **settings: Any) -> None:
         self.settings = settings
-        self.flow: Flow | None = None
+        self.flow: WatchedFlow | None = None
 
     def on_train_start(self, trainer: Any, module: Any) -> None:
         """Begin; a training that goes on from a checkpoint goes on with its steps."""

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from gradflow.errors import RunError
-from gradflow.torch.axis import Axis, Point
-from gradflow.torch.calls import Samples
+from gradflow.torch.axis import DepthAxis
+from gradflow.torch.calls import BatchPart
+from gradflow.torch.scene import AxisPoint
 
 KEPT = 64 << 20  # bytes of gradients that are kept, for a second backward pass through the same graph
 
@@ -18,9 +19,9 @@ KEPT = 64 << 20  # bytes of gradients that are kept, for a second backward pass 
 class Pass:
     """The points of one pass, the last block's output after them, filled from the loss on by `arrive`."""
 
-    def __init__(self, axis: Axis, samples: Samples, scaler: Any = None) -> None:
+    def __init__(self, axis: DepthAxis, samples: BatchPart, scaler: Any = None) -> None:
         self.axis, self.samples, self.scaler = axis, samples, scaler
-        self.points: list[Point] = [*axis.points, *([axis.top] if axis.top else [])]
+        self.points: list[AxisPoint] = [*axis.points, *([axis.top] if axis.top else [])]
         self.squares: list[Tensor | None] = [None] * len(self.points)
         self.kept: dict[tuple[int, int], Tensor] = {}
         self.logs: dict[tuple[int, int], Tensor] = {}

@@ -14,8 +14,9 @@ from gradflow.errors import InputError
 from gradflow.outside.recorded import norms_of, plain
 from gradflow.outside.save import run_of, save_norms
 from gradflow.torch.calls import bare
+from gradflow.torch.saving import place_of
 from gradflow.torch.taps import Chosen
-from gradflow.torch.watch import Flow, watch
+from gradflow.torch.watch import WatchedFlow, watch
 
 if TYPE_CHECKING:
     from gradflow.store.run import Run
@@ -74,7 +75,7 @@ def initialize(model: nn.Module) -> None:
 
 def _passed(
     model: nn.Module, loss_fn: Any, batch: Any, axis: Chosen, samples: int | None, batch_dim: int
-) -> Flow:
+) -> WatchedFlow:
     settings: dict[str, Any] = {"axis": axis, "samples": samples, "batch_dim": batch_dim, "quiet": True}
     with watch(model, **settings, what=("delta", "branch", "dw")) as flow:
         loss = _loss(model, loss_fn, batch)
@@ -95,10 +96,10 @@ def _loss(model: nn.Module, loss_fn: Any, batch: Any) -> torch.Tensor:
     return loss
 
 
-def _run(flows: list[Flow], name: str, save: Path | None) -> Run:
+def _run(flows: list[WatchedFlow], name: str, save: Path | None) -> Run:
     head = flows[0].head()
     norms = norms_of(head, [plain(flow.rows) for flow in flows])
     source = Path(head["source"].replace("watch", "probe"))
     if save is None:
         return run_of(norms, name, source)
-    return save_norms(save.parent if save.parent != Path() else Path("runs"), save.name, norms, source)
+    return save_norms(*place_of(save), norms, source)

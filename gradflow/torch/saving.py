@@ -17,15 +17,13 @@ from gradflow.store.stream import Stream, left, read_stream
 if TYPE_CHECKING:
     from gradflow.store.run import Run
 
-RUNS = Path("runs")
-
 
 class Saved:
     """Where a recording is saved: `save` is a path, RUNS/NAME, or a name alone, for one in runs/."""
 
     def __init__(self, save: Path, resume: bool, seed: int) -> None:
-        self.runs = save.parent if save.parent != Path() else RUNS
-        self.name, self.resume, self.seed = save.name, resume, seed
+        self.runs, self.name = place_of(save)
+        self.resume, self.seed = resume, seed
         self.stream: Stream | None = None
         self.again: str | None = None  # the id of a recording that was killed, which may go on
         if not is_id(f"{self.name}-00000000"):
@@ -71,6 +69,11 @@ class Saved:
             run = publish(self.stream.claimed)
         say(f"saved as {run.path}: gradflow show {run.path}")
         return run
+
+
+def place_of(save: Path) -> tuple[Path, str]:
+    """The folder of runs and the name in it."""
+    return (save.parent if save.parent != Path() else Path("runs")), save.name
 
 
 def digest_of(head: dict[str, Any]) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from math import isfinite, nan, sqrt
+from math import isfinite, nan
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -14,14 +14,16 @@ import torch
 from torch import nn
 
 from gradflow.errors import InputError, RunError
-from gradflow.outside.recorded import BY_GROUP, BY_STEP, norms_of, plain
+from gradflow.outside.recorded import norms_of, plain
 from gradflow.outside.save import run_of
-from gradflow.torch.axis import Axis
-from gradflow.torch.calls import Samples
-from gradflow.torch.expected import Expected
+from gradflow.torch.axis import DepthAxis
+from gradflow.torch.calls import BatchPart
+from gradflow.torch.expected import ExpectedLaw
 from gradflow.torch.groups import Updates, gradient_squares, groups_of, is_sharded, log_norms
 from gradflow.torch.passes import complete, measured
 from gradflow.torch.saving import Saved
+from gradflow.torch.surroundings import eager, is_together, is_unscaled, rank
+from gradflow.torch.table import entries
 from gradflow.torch.taps import Chosen, Search, Taps
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ def watch(
     seed: int = 0,
     resume: bool = True,
     quiet: bool = False,
-) -> Flow:
+) -> WatchedFlow:
     """Record the gradient flow of a model, every so many steps:
 
         with watch(model, every=50, save="runs/mine") as flow:
@@ -68,36 +70,37 @@ def watch(
     if every < 1:
         raise InputError(f"watch: every={every}: record every 1st step at most")
     saved = None if save is None else Saved(Path(save), resume, seed)
-    chosen = Settings(axis, every, Samples(batch_dim, samples), frozenset(what), reduce, quiet)
-    return Flow(model, chosen, scaler, saved)
+    chosen = WatchSettings(axis, every, BatchPart(batch_dim, samples), frozenset(what), reduce, quiet)
+    return WatchedFlow(model, chosen, scaler, saved)
 
 
-class Settings:
+class WatchSettings:
     """What `watch` was asked for."""
 
     def __init__(
-        self, axis: Chosen, every: int, samples: Samples, what: frozenset[str], reduce: str, quiet: bool
+        self, axis: Chosen, every: int, samples: BatchPart, what: frozenset[str], reduce: str, quiet: bool
     ) -> None:
         self.axis, self.every, self.samples = axis, every, samples
         self.what, self.reduce, self.quiet = what, reduce, quiet
 
 
-class Flow:
+class WatchedFlow:
     """A recording in progress, and what it has found: `c`, `report()`, `table()`."""
 
-    def __init__(self, model: nn.Module, settings: Settings, scaler: Any, saved: Saved | None) -> None:
+    def __init__(self, model: nn.Module, settings: WatchSettings, scaler: Any, saved: Saved | None) -> None:
         self.model, self.settings, self.scaler, self.saved = model, settings, scaler, saved
-        self.axis: Axis | None = None
+        self.axis: DepthAxis | None = None
         self.rows: list[dict[str, Any]] = []
         self.steps = 0
         self.run: Run | None = None  # where it was saved, once it is closed
         self._taps: Search | Taps | None = None
         self._updates: Updates | None = None
         self._eager: Any = None
-        self._expected = Expected()
+        self._expected = ExpectedLaw()
+        self._silent: str | None = None  # the read-out, if it starts at zero
         self._open = False
 
-    def __enter__(self) -> Flow:
+    def __enter__(self) -> WatchedFlow:
         return self.start()
 
     def __exit__(
@@ -105,7 +108,7 @@ class Flow:
     ) -> None:
         self.close()
 
-    def start(self, number: int | None = None) -> Flow:
+    def start(self, number: int | None = None) -> WatchedFlow:
         """Begin, as `with` does, at step `number` if it is known."""
         self._open = True
         if self.saved is not None and self._writes:
@@ -161,7 +164,7 @@ class Flow:
     def table(self) -> list[dict[str, Any]]:
         """A row for each point of each recorded step, for pandas.DataFrame; norms are natural logs."""
         names = self.axis.names if self.axis else ()
-        return [entry for row in self.rows for entry in _entries(row, names)]
+        return [entry for row in self.rows for entry in entries(row, names)]
 
     @property
     def _run(self) -> Run:
@@ -183,6 +186,8 @@ class Flow:
             "told": self.axis.told,
             "expected": self._expected.words,
             "expected_c": self._expected.c,
+            "law": self._expected.law,
+            "silent": self._silent,
             "source": f"{type(self.model).__name__}, by gradflow.torch.watch",
         }
 
@@ -231,6 +236,7 @@ class Flow:
             assert isinstance(taps, Search)
             self.axis, self._expected = taps.axis, taps.expected
             self._say(f"axis: {passes[0].axis.told}")
+            self._silent = taps.silent()
         row = {"step": step, **measured(passes), "loss": _number(loss)}
         self._reduce(row)
         self._weights(row)
@@ -281,47 +287,6 @@ class Flow:
     def _say(self, text: str) -> None:
         if not self.settings.quiet and self._writes:
             print(f"gradflow: {text}", file=sys.stderr)
-
-
-def _entries(row: Mapping[str, Any], names: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """A step's rows of the table."""
-    of_step = {key: row.get(key) for key in BY_STEP}
-    for key, to in BY_GROUP.items():
-        of_step |= {f"{to}_{group}": value for group, value in row.get(key, {}).items()}
-    for i, name in enumerate(names):
-        yield {
-            "step": row["step"],
-            "layer": i + 1,
-            "name": name,
-            "log_delta_norm": row["delta"][i],
-            "branch_ratio": row["branch"][i],
-            "stream_rms": sqrt(row["q"][i]),
-            **of_step,
-        }
-
-
-def rank() -> int:
-    """This process's number among those that train together."""
-    return torch.distributed.get_rank() if is_together() else 0
-
-
-def is_together() -> bool:
-    """Whether several processes train together."""
-    return torch.distributed.is_available() and torch.distributed.is_initialized()
-
-
-def is_unscaled(scaler: Any) -> bool:
-    """Whether a GradScaler has taken its scale out of the gradients of the parameters."""
-    states = getattr(scaler, "_per_optimizer_states", {})
-    return any(state["stage"].name != "READY" for state in states.values())
-
-
-def eager() -> Any:
-    """Have compiled models run as they were written, where hooks see them; gives what ends that."""
-    if "torch._dynamo" not in sys.modules:  # nothing was compiled
-        return None
-    torch.compiler.set_stance("force_eager")
-    return lambda: torch.compiler.set_stance("default")
 
 
 def _number(loss: Any) -> float:

@@ -1,6 +1,6 @@
 """What `gradflow.torch.watch` adds to a step of a transformer, beside what others record.
 
-python -m tests.bench.torch_watch: medians of alternating rounds, as shares of the bare step.
+python -m tests.bench.torch_watch: the least of alternating rounds, as shares of the bare step.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import argparse
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from statistics import median
 from typing import Any
 
 import torch
@@ -95,7 +94,7 @@ CONTENDERS = {
 
 
 def measure(rounds: int) -> dict[str, float]:
-    """Seconds of a step of each, by the clock of the processor: the median of rounds taken in turn."""
+    """Seconds of a step of each, by the clock of the processor: the least of rounds taken in turn."""
     times: dict[str, list[float]] = {name: [] for name in CONTENDERS}
     with ExitStack() as stack:
         steps = {name: build(stack) for name, build in CONTENDERS.items()}
@@ -106,7 +105,7 @@ def measure(rounds: int) -> dict[str, float]:
                 start = time.process_time()
                 step()
                 times[name].append(time.process_time() - start)
-    return {name: median(values) for name, values in times.items()}
+    return {name: min(values) for name, values in times.items()}
 
 
 def main() -> None:

@@ -54,6 +54,19 @@ def test_layer_norm_after_phi_makes_every_activation_explode(name: str, c: float
     assert c_of(law(name, norm=BatchNorm("after", eps=0.0))) == pytest.approx(c, abs=6e-7)
 
 
+@pytest.mark.parametrize("sigma_w", [1e-3, 0.3, 0.577, 1.7, 40.0])
+@pytest.mark.parametrize(
+    ("norm", "c"), [(LayerNorm("after", eps=0.0), 1 / sqrt(1 - 1 / pi)), (RmsNorm("after", eps=0.0), 1)]
+)
+def test_a_norm_after_relu_has_one_c_for_weights_of_any_size(norm: Norm, c: float, sigma_w: float) -> None:
+    """Var relu(Z) = (1 - 1 / pi) / 2 scales with q, of which biases have their share."""
+    network = law("relu", Gaussian(sigma_w=sigma_w), norm=norm)
+    assert c_of(network) == pytest.approx(c, rel=1e-9)
+    assert exp(float(network.asymptote.log_chi[0]) / 2) == pytest.approx(c, rel=1e-9)
+    with_biases = law("relu", Gaussian(sigma_w=sigma_w, sigma_b=sigma_w / 2), norm=norm)
+    assert c_of(with_biases) == pytest.approx(c / sqrt(1.25), rel=1e-9)
+
+
 @pytest.mark.parametrize(
     ("norm", "c"),
     [

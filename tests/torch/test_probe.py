@@ -32,6 +32,21 @@ def test_a_plain_chain_has_the_c_that_theory_expects(activation: Any) -> None:
     assert (flow.interval, flow.networks) == ("t over seeds", 6)
 
 
+def test_weights_scaled_as_advised_bring_c_near_one() -> None:
+    def scaled(model: Any) -> None:
+        torch.manual_seed(3)
+        for module in model:
+            if isinstance(module, nn.Linear):
+                module.reset_parameters()
+                module.weight.data.mul_(float(advice.torch.rpartition("(")[2][:-1]))
+
+    loss = nn.CrossEntropyLoss()
+    (advice,) = probe(plain(nn.ReLU), loss, BATCH, seeds=2).summary.advice
+    assert probe(plain(nn.ReLU), loss, BATCH, seeds=2, reset=scaled).summary.flow.initial.c == pytest.approx(
+        1, abs=0.1
+    )
+
+
 def test_the_model_itself_is_left_as_it_is() -> None:
     model = plain(nn.Tanh, 3)
     before = {name: value.clone() for name, value in model.state_dict().items()}

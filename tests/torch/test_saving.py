@@ -75,6 +75,8 @@ def test_a_recording_is_a_run_for_every_command(tmp_path: Path) -> None:
     assert gradflow(tmp_path, "compare", "mine", "mine").returncode == 0
     for command in (["report", "mine", "-o", "r.md"], ["export", "mine", "-o", "rows.csv"]):
         assert gradflow(tmp_path, *command).returncode == 0
+    header = (tmp_path / "rows.csv").read_text().splitlines()[0]
+    assert {"branch_ratio", "log_dw_mlp", "update_norm", "lost_samples"} <= set(header.split(","))
 
 
 def test_a_recording_holds_the_named_columns(tmp_path: Path) -> None:

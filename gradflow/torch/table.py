@@ -1,0 +1,26 @@
+"""The rows of a recording as a table, an entry for each point of each step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import sqrt
+from typing import Any
+
+from gradflow.outside.recorded import BY_GROUP, BY_STEP
+
+
+def entries(row: Mapping[str, Any], names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """A step's rows of the table."""
+    of_step = {key: row.get(key) for key in BY_STEP}
+    for key, to in BY_GROUP.items():
+        of_step |= {f"{to}_{group}": value for group, value in row.get(key, {}).items()}
+    for i, name in enumerate(names):
+        yield {
+            "step": row["step"],
+            "layer": i + 1,
+            "name": name,
+            "log_delta_norm": row["delta"][i],
+            "branch_ratio": row["branch"][i],
+            "stream_rms": sqrt(row["q"][i]),
+            **of_step,
+        }
