@@ -25,7 +25,7 @@ from gradflow.analysis.weakest import weakest_symptom
 from gradflow.nn.parts.factors import LABELS
 from gradflow.recording import per_layer
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 
 KINDS = {"delta": "log_delta_norm", "weight": "log_weight_grad_norm"}  # -> its array in a recording
 STABLE_DECADES, PATIENCE = 1.0, 5  # a config's defaults

@@ -26,6 +26,7 @@ COMMANDS = {  # the first sentence of each, so that a list of them loads none
     "plot": "Draw a figure to .svg, .pdf or .png.",
     "theory": "Predict c, xi and the critical sigma_w by mean-field theory.",
     "check": "Check backpropagation against the complex step, in float64.",
+    "jacobian": "Measure the singular values of dz_L / dz_1 at initialization, beside theory's.",
     "fit": "Fit c to gradient norms that were recorded elsewhere.",
     "export": "Export runs as tidy tables.",
 }
@@ -55,7 +56,7 @@ class LazyGroup(TyperGroup):
 def loaded(name: str) -> Any:
     """The command of this name, from the function of its name in the module of its name."""
     alone = typer.Typer(**STYLE)
-    function = getattr(import_module(f"gradflow.cli.{name}"), name)
+    function = getattr(import_module(f"gradflow.cli.commands.{name}"), name)
     alone.command(name, cls=LightCommand if name in LIGHT else None)(function)
     return typer.main.get_command(alone)
 

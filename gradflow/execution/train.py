@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,16 +56,20 @@ def train(
                 progress(done)
             forget(training.recorded.values())
     times = Times(started=started, finished=now(), seconds=perf_counter() - clock)
+    evaluation = EvaluationInfo(**asdict(training.evaluated))  # type: ignore[typeddict-item]
+    return Result(
+        training.recording, _outcome(training), _facts(config, data), times, versions(),
+        evaluation=evaluation, delta="batch" if config.model.norm.mixes else None,
+    )  # fmt: skip
+
+
+def _outcome(training: Training) -> OutcomeInfo:
     ended = training.outcome
-    outcome = OutcomeInfo(
+    return OutcomeInfo(
         accuracy_final=ended.accuracy_final,
         diverged_step=ended.diverged_step,
         diverged_reason=ended.diverged_reason,
     )
-    evaluation = EvaluationInfo(**asdict(training.evaluated))  # type: ignore[typeddict-item]
-    facts = _facts(config, data)
-    delta: Literal["batch"] | None = "batch" if config.model.norm.mixes else None
-    return Result(training.recording, outcome, facts, times, versions(), evaluation=evaluation, delta=delta)
 
 
 def _facts(config: Config, data: Data) -> DataInfo:

@@ -24,7 +24,7 @@ from gradflow.store.stream import left, read_stream
 if TYPE_CHECKING:
     from gradflow.store.run import Run
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 
 BY_LAYER = {"branch": "branch_ratio", "q": "q", "zero": "zero_delta"}  # of a row -> in a recording
 BY_STEP = {
