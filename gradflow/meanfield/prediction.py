@@ -51,7 +51,7 @@ class Prediction:
     factors: dict[str, float] = field(default_factory=dict)  # geometric means of the fitted layers, by name
     law: str | None = None  # of g by depth: exponential | power | stretched | bounded
     settling: int | None = None  # the layer from which the law holds, where it takes some to settle
-    settles: bool = True  # whether it ever holds
+    settles: bool | None = None  # False where it never holds
     xi_c: float | None = None  # layers in which the cosine of two samples comes closer to its limit by e
     correlation_star: float | None = None  # that limit
     jacobian_variance: float | None = None  # Var(s^2) / mean^2 of dz_L / dz_1
@@ -68,7 +68,7 @@ class Prediction:
 
     def holds_by(self, depth: int) -> bool:
         """Whether the law holds over a transition of a network of this depth."""
-        return self.settles and (self.settling or 0) < depth
+        return self.settles is not False and (self.settling or 0) < depth
 
 
 def predict(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gradflow.analysis.summary import Flow, Summary, TrainingResult
 from gradflow.report import headlines, learning, markdown, sentences
 from gradflow.report.factor_pages import factors, powers
+from gradflow.report.forward import forward_sentence
 from gradflow.report.numbers import cosine, count, counted, number, power
 from gradflow.report.page import (
     Block,
@@ -76,7 +77,7 @@ def _verdicts(summary: Summary) -> list[Block]:
         sentences.measured_sentence(initial, edge),
         headlines.weakest_sentence(initial),
         sentences.cause_sentence(initial, model.get("activation", {}).get("name", "")),
-        sentences.forward_sentence(initial, summary.theory),
+        forward_sentence(initial, summary.theory),
         sentences.theory_sentence(summary.theory, initial, bool(after)),
     ]
     blocks: list[Block] = [Sentence(headlines.verdict_sentence(initial), initial.verdict)]

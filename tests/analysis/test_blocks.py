@@ -16,11 +16,11 @@ from gradflow.nn.norms import NO_NORM, LayerNorm, RmsNorm
 from gradflow.nn.parameters import Parameters
 from gradflow.report.charts import document, run_charts
 from gradflow.report.charts.layers import EXPECTED
+from gradflow.report.forward import forward_sentence
 from gradflow.report.markdown import render
 from gradflow.report.numbers import cosine
 from gradflow.report.page import Sentence, Table
 from gradflow.report.pages import layers_page, run_page
-from gradflow.report.sentences import forward_sentence
 from gradflow.store import Run
 from tests import oracle, small
 from tests.store.small import small as net
