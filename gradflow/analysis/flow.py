@@ -47,15 +47,18 @@ class Measured:
     alive: Array  # (networks,) whose delta reaches the first layer
 
 
-def measure(log_delta: Array) -> Measured:
-    """ln c and ln ||delta_1|| / ||delta_L|| of log norms (layers, networks), dead networks left out."""
+def measure(log_delta: Array, first: int = 0) -> Measured:
+    """ln c and ln ||delta_1|| / ||delta_L|| of log norms (layers, networks), dead networks left out.
+
+    c is over the window, or from the layer `first` on if that is deeper.
+    """
     alive: Array = np.asarray(np.isfinite(log_delta).all(axis=0))
     if not alive.any() or len(log_delta) < 2:
         return Measured(None, None, alive)
-    first, _ = window(len(log_delta))
+    start = max(window(len(log_delta))[0], first)
     rising = increments(log_delta[:, alive])
     ratio = mean_increment(rising).scaled(len(rising))
-    return Measured(mean_increment(rising[first - 1 :]), ratio, alive)
+    return Measured(mean_increment(rising[start - 1 :]), ratio, alive)
 
 
 def increments(log_delta: Array) -> Array:
@@ -207,6 +210,7 @@ def _profile(row: AtStep) -> Profile:
             **two_of(factors, (None,) * len(layers)),
             factors=factors,
             correlation=drawn(numbers(mean("correlation"))),
+            correlation_expected=(None,) * len(layers),
         )
 
 

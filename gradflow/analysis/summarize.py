@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.advice import advise
-from gradflow.analysis.flow import CHAIN, fit_flow, measure
+from gradflow.analysis.flow import CHAIN, drawn, fit_flow, measure, numbers
 from gradflow.analysis.history import history_of
+from gradflow.analysis.intervals import mean_of_known
 from gradflow.analysis.laws import Expected
 from gradflow.analysis.learning import curves_until, evaluation_of, training_result
 from gradflow.analysis.predictions import inputs_of, predicted, theory_of
@@ -25,6 +26,7 @@ from gradflow.nn.parts.factors import is_chain
 
 if TYPE_CHECKING:
     from gradflow.config import Config
+    from gradflow.meanfield import Prediction
 
 Array = NDArray[Any]
 Readings = Mapping[str, Array]
@@ -42,9 +44,11 @@ PER_LAYER = 3  # dimensions of an array that has layers
 def summarize(config: Config, recording: Readings, info: Mapping[str, Any]) -> Summary:
     """The Summary of a run: `info` is its run.json; `path` is the id until a reader knows where it lies."""
     final, analysis = final_row(recording), config.analysis
-    theory = theory_beside(config, info["data"], recording)
+    prediction = _predicted(config, info["data"], recording)
+    theory = _beside(prediction, config, recording)
     entry = entry_row(recording, config)
     flows = Flows(*(flow_at(recording, row, config, theory.law) for row in (entry, max(entry, final))))
+    flows = replace(flows, initial=_with_cosines(flows.initial, prediction))
     curves = curves_until(recording, recording["step"][final])
     rows = {name: array[: final + 1] for name, array in recording.items() if name not in curves}
     usable, evaluation = {**rows, **curves}, info.get("evaluation")
@@ -112,10 +116,31 @@ def final_row(recording: Readings) -> int:
 
 def theory_beside(config: Config, data: Mapping[str, Any], recording: Readings) -> Theory:
     """The prediction, with the distance of the measured ln c from it, the finite-width shift included."""
-    prediction = predicted(config, inputs_of(data))
+    return _beside(_predicted(config, data, recording), config, recording)
+
+
+def _predicted(config: Config, data: Mapping[str, Any], recording: Readings) -> Prediction:
+    """The prediction, its cosines from the mean one that was measured at layer 1 before any update."""
+    found = recording["correlation"][0, 0] if "correlation" in recording else np.empty(0)
+    measured = float(mean_of_known(found)) if np.isfinite(found).any() else None
+    return predicted(config, inputs_of(data), measured)
+
+
+def _beside(prediction: Prediction, config: Config, recording: Readings) -> Theory:
     if config.model.readout == "zeros":
         theory = theory_of(prediction)
         return replace(theory, reason="; ".join(filter(None, (theory.reason, ALONG))))
-    first, expected = recording["log_delta_norm"][0], prediction.c_finite_width
-    log_c = measure(first).log_c if (first < np.inf).all() else None  # an overflow has no c
-    return theory_of(prediction, log_c.sigmas_from(log(expected)) if log_c and expected else None)
+    start, expected = recording["log_delta_norm"][0], prediction.c_finite_width
+    if expected is None or not (start < np.inf).all() or not prediction.holds_by(len(start)):
+        return theory_of(prediction)  # an overflow has no c, nor has a batch norm that does not settle
+    log_c = measure(start, prediction.settling or 0).log_c
+    return theory_of(prediction, log_c.sigmas_from(log(expected)) if log_c else None)
+
+
+def _with_cosines(flow: Flow, prediction: Prediction) -> Flow:
+    """A flow before any update with what theory expects of its cosines."""
+    layers = np.array(flow.profile.layers, dtype=int) - 1
+    if flow.step or not len(prediction.correlation) or not len(layers):
+        return flow
+    expected = drawn(numbers(prediction.correlation[layers]))
+    return replace(flow, profile=replace(flow.profile, correlation_expected=expected))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,8 @@ class MeanField:
 
     log_gain = ln n_{l-1} Var W_l and log_bias = ln Var b_l have L + 1 rows: the last is any further layer.
     """
+
+    scalable: ClassVar[bool] = True  # whether the scale of the weights makes a difference to c
 
     moments: Moments
     drawn: Distribution | None  # the distribution of the weights

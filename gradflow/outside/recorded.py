@@ -32,7 +32,7 @@ BY_STEP = {
     "loss_scale": "loss_scale", "loss": "loss",
 }  # fmt: skip
 BY_GROUP = {"dw": "log_dw", "update": "update"}  # mappings of a row: an array for each of their keys
-ABOUT = ("axis", "block", "watched", "expected", "expected_c")  # of a head, kept in the run
+ABOUT = ("axis", "block", "watched", "expected", "expected_c", "law", "silent")  # of a head, kept in the run
 WORDS = {"inf": inf, "-inf": -inf}
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gradflow.analysis.summary import Flow, Summary, TrainingResult
 from gradflow.report import headlines, learning, markdown, sentences
 from gradflow.report.factor_pages import factors, powers
+from gradflow.report.forward import forward_sentence
 from gradflow.report.numbers import cosine, count, counted, number, power
 from gradflow.report.page import (
     Block,
@@ -51,7 +52,7 @@ def run_page(summary: Summary, recording: Readings | None = None, saved: bool = 
 
 
 def layers_page(summary: Summary) -> Page:
-    """Every layer of the profile at the first and last step: norms as powers of ten, factors, the cosine."""
+    """Every layer of the profile at the first and last step: norms as powers of ten, factors, cosines."""
     blocks: list[Block] = []
     for flow in flows(summary):
         blocks += [Heading(f"Step {count(flow.step)}"), _layers(flow)]
@@ -76,7 +77,7 @@ def _verdicts(summary: Summary) -> list[Block]:
         sentences.measured_sentence(initial, edge),
         headlines.weakest_sentence(initial),
         sentences.cause_sentence(initial, model.get("activation", {}).get("name", "")),
-        sentences.forward_sentence(initial),
+        forward_sentence(initial, summary.theory),
         sentences.theory_sentence(summary.theory, initial, bool(after)),
     ]
     blocks: list[Block] = [Sentence(headlines.verdict_sentence(initial), initial.verdict)]
@@ -172,6 +173,7 @@ def _layers(flow: Flow) -> Table:
         "dL/db": map(power, p.log10_bias_grad),
         **{label: map(number, values) for label, values in p.factors.items() if _is_known(values)},
         **({"cosine": map(cosine, p.correlation)} if _is_known(p.correlation) else {}),
+        **({"by theory": map(cosine, p.correlation_expected)} if _is_known(p.correlation_expected) else {}),
     }
     return Table(tuple(map(Column, columns)), tuple(zip(*columns.values(), strict=True)))
 

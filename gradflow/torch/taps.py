@@ -15,6 +15,7 @@ from gradflow.torch.backward import leave, listen
 from gradflow.torch.calls import BatchPart, Origin, Tracer, flat, in_backward, names_of, sinks
 from gradflow.torch.expected import ExpectedLaw, expected_of
 from gradflow.torch.graph import Graph, apart, graph_of
+from gradflow.torch.groups import squares
 from gradflow.torch.passes import Pass
 from gradflow.torch.scene import Scene
 
@@ -32,6 +33,7 @@ class Search:
         self.tracer = Tracer(model, samples)
         self.axis: DepthAxis | None = None
         self.expected = ExpectedLaw()
+        self.readout: nn.Module | None = None
         self.passes: list[Pass] = []
         self.problem: GradflowError | None = None
         self.strange: str | None = None
@@ -47,6 +49,14 @@ class Search:
         leave(self._begins)
         self.tracer.stop()
         self.tapped.clear()
+
+    def silent(self) -> str | None:
+        """The name of the read-out, if its weights are all 0, so that nothing enters below it yet."""
+        if self.readout is None:
+            return None
+        weights = [parameter for parameter in self.readout.parameters() if parameter.dim() > 1]
+        silent = bool(weights) and squares(weights) == 0
+        return self.names.get(self.readout) if silent else None
 
     def _begins(self, losses: Sequence[Node]) -> None:
         """Of a backward pass that begins with these losses: find the chain below them."""
@@ -94,8 +104,9 @@ class Search:
                     self.tapped[-1].append((point.name, edges[place].node))
                     tap(one, number, place, edges[place])
         if first:
-            squares = [math.nan if square is None else float(square) for square in one.squares]
-            self.expected = expected_of(scene, self.axis, squares)
+            values = [math.nan if square is None else float(square) for square in one.squares]
+            self.expected = expected_of(scene, self.axis, values)
+            self.readout = scene.leaves[-1].module if scene.leaves else None
 
 
 def _refuse_in_parts(tapped: Sequence[tuple[str, Node]], graph: Graph) -> None:

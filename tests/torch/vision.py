@@ -159,12 +159,40 @@ class Translator(nn.Module):
         return self.head(self.both(z, z[:, :4].detach()))
 
 
+class Taking(nn.Module):
+    """A block of an encoder, or of a decoder if it is given what the encoder made, as in T5."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.layer = nn.LayerNorm(8), nn.Linear(8, 8)
+
+    def forward(self, x: Any, memory: Any = None) -> Any:
+        x = x + torch.tanh(self.layer(self.norm(x)))
+        return x if memory is None else x * torch.sigmoid(memory)
+
+
+class OneClassInBoth(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.head = nn.Linear(8, 8), nn.Linear(8, CLASSES)
+        self.encoder, self.decoder = (nn.ModuleList(Taking() for _ in range(3)) for _ in range(2))
+
+    def forward(self, x: Any) -> Any:
+        memory, z = self.embed(x), x
+        for block in self.encoder:
+            memory = block(memory)
+        for block in self.decoder:
+            z = block(z, memory)
+        return self.head(z)
+
+
 FAMILIES: dict[str, Callable[[], Case]] = {
     "convnext": conv_next,
     "swin": swin,
     "mixer": mixer,
     "resnet of bottlenecks": lambda: bottlenecks(free=False),
     "nfnet": lambda: bottlenecks(free=True),
+    "one class in both": lambda: supervised(OneClassInBoth(), torch.randn(BATCH, 8), "Taking", 3),
     "encoder and decoder": lambda: supervised(
         Translator(), torch.randn(BATCH, 6, 8), "TransformerEncoderLayer", 4
     ),

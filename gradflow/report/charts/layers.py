@@ -61,8 +61,9 @@ def factors(studies: Sequence[Study]) -> Drawn | None:
 
 
 def correlation(studies: Sequence[Study]) -> Drawn | None:
-    """The mean cosine of two samples' pre-activations by layer."""
-    return _over_layers(studies, "How alike samples are: mean cosine of z by layer", [COSINE])
+    """The mean cosine of two samples' pre-activations by layer, and theory's line from that of layer 1."""
+    expected = [study.expected_correlation() for study in studies]
+    return _over_layers(studies, "How alike samples are: mean cosine of z by layer", [COSINE], expected)
 
 
 def squares(studies: Sequence[Study]) -> Drawn | None:
@@ -163,4 +164,5 @@ def _theory(studies: Sequence[Study], expected: Sequence[Array | None]) -> list[
         for study, values in zip(studies, expected, strict=False)
         if values is not None
         for layer, value in zip(study.layers, values, strict=True)
+        if np.isfinite(value)
     ]
