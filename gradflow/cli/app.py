@@ -16,7 +16,7 @@ from gradflow.errors import GradflowError, InputError
 from gradflow.version import __version__
 
 COMMANDS = {  # the first sentence of each, so that a list of them loads none
-    "new": "List the starter configs, or write one: to stdout, or a new file.",
+    "new": "List the starter configs, or write one: to stdout, or a file.",
     "run": "Train one config and report how its gradient flows.",
     "sweep": "Run a config for every combination of the values of its axes.",
     "compare": "Compare saved runs: what differs, c, the verdict, the loss.",
