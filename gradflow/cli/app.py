@@ -16,7 +16,7 @@ from gradflow.errors import GradflowError, InputError
 from gradflow.version import __version__
 
 COMMANDS = {  # the first sentence of each, so that a list of them loads none
-    "new": "List the starter configs, or write one: to stdout, or a new file.",
+    "new": "List the starter configs, or write one: to stdout, or a file.",
     "run": "Train one config and report how its gradient flows.",
     "sweep": "Run a config for every combination of the values of its axes.",
     "compare": "Compare saved runs: what differs, c, the verdict, the loss.",
@@ -26,7 +26,7 @@ COMMANDS = {  # the first sentence of each, so that a list of them loads none
     "plot": "Draw a figure to .svg, .pdf or .png.",
     "theory": "Predict c, xi and the critical sigma_w by mean-field theory.",
     "check": "Check backpropagation against the complex step, in float64.",
-    "jacobian": "Measure the singular values of dz_L / dz_1 at initialization, beside theory's.",
+    "jacobian": "Measure the singular values of dz_L / dz_1 beside theory's.",
     "fit": "Fit c to gradient norms that were recorded elsewhere.",
     "export": "Export runs as tidy tables.",
 }

@@ -22,7 +22,7 @@ IDS = [
     ("sweep-blocks", ["model.block=residual", "model.norm=layer"], "d0d4c0c4"),
     ("sweep-depth-init-relu", ["model.depth=10", "model.init=he_normal"], "0ec77aec"),
     ("sweep-depth-init-tanh", ["model.depth=10", "model.init=xavier_normal"], "8e7ed6cb"),
-    ("sweep-depth-layer-norm-silu", ["model.block=plain", "model.depth=4"], "280d686a"),
+    ("sweep-depth-layer-norm-silu", ["model.block=plain", "model.depth=4"], "40aeb67c"),
     ("sweep-lr-depth", ["model.depth=5", "training.optimizer.lr=0.01"], "8aa8dd50"),
     ("sweep-phase-tanh", ["model.init.sigma_b=0.0", "model.init.sigma_w=0.8"], "703afca9"),
     ("tanh-too-large", [], "ea655f1b"),

@@ -19,9 +19,9 @@ def jacobian(
     study: Study, overrides: Overrides = None, output: Picture = None, json: Json = False,
     force: Replace = False, runs_dir: RunsDir = RUNS, quiet: Quiet = False,
 ) -> None:  # fmt: skip
-    """Measure the singular values of dz_L / dz_1 at initialization, beside theory's.
+    """Measure the singular values of dz_L / dz_1 beside theory's.
 
-    All networks of the config are drawn; seeds=10 makes the interval narrower. Nothing is trained or saved.
+    All networks of the config are drawn, not trained; seeds=10 makes the interval narrower. Nothing is saved.
 
     \b
     Examples:

@@ -20,7 +20,7 @@ OutFile = Annotated[
 def new(
     template: Template = None, output: OutFile = None, force: Replace = False, quiet: Quiet = False
 ) -> None:
-    """List the starter configs, or write one: to stdout, or a new file.
+    """List the starter configs, or write one: to stdout, or a file.
 
     \b
     Examples:
