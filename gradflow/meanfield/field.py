@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from gradflow.meanfield.critical import Critical
 from gradflow.meanfield.expectations import Moments, log_or_minus_inf, tabulated
 from gradflow.meanfield.fixed_points import Asymptote
-from gradflow.meanfield.local import Local, along_layers
+from gradflow.meanfield.local import Local, along_layers, last_unlike
 from gradflow.meanfield.series import overlap
 from gradflow.nn.initializers import Distribution
 from gradflow.units import LN10
@@ -66,8 +66,12 @@ class MeanField:
         log_v = np.empty(np.broadcast_shapes(self.log_gain[:-1].shape, self.log_bias[:-1].shape))
         biases = self._entering(self.log_bias[0])
         log_v[0] = self._stem(np.logaddexp(self.log_gain[0] + self.log_q_0, biases))
+        last_other = max(last_unlike(self.log_gain[:-1]), last_unlike(self.log_bias[:-1]))
         for layer in range(1, len(log_v)):
             log_v[layer] = self._above(log_v[layer - 1], self.log_gain[layer], self.log_bias[layer])
+            if layer > last_other and np.array_equal(log_v[layer], log_v[layer - 1]):  # as of a norm, soon
+                log_v[layer:] = log_v[layer]
+                break
         return log_v
 
     def _stem(self, log_v: Array) -> Array:

@@ -84,6 +84,8 @@ def mean_field(model: Model, q_0: float) -> MeanField:
     """The theory of a model on inputs of mean square q_0, which must be one that has a law."""
     sizes = model.sizes
     fans = list(pairwise((*sizes, sizes[-1])))
+    gains = {(n, m): n * model.init.variance(n, m) for n, m in {*fans}}  # of very many layers there are few
+    biases = {n: model.init.bias_variance(n) or 0.0 for n, _ in gains}
     law, norm = law_of(model), _norm(model)
     assert law is not None, unpredicted(model)
     plain = law is PlainField
@@ -91,8 +93,8 @@ def mean_field(model: Model, q_0: float) -> MeanField:
         Moments(model.activation, _mean(model)) if plain else tabulated(model.activation, _mean(model)),
         model.init.law,
         np.array(sizes[1:]),
-        log_or_minus_inf([n * model.init.variance(n, m) for n, m in fans]),
-        log_or_minus_inf([model.init.bias_variance(n) or 0.0 for n, _ in fans]),
+        log_or_minus_inf([gains[fan] for fan in fans]),
+        log_or_minus_inf([biases[n] for n, _ in fans]),
         log_or_minus_inf(q_0),
         **_skip(model),
         centred=norm is not None and norm.centred,
