@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
-DEEPEST = 2000  # layers that theory is asked for, so that no advice takes longer than two seconds
+DEEPEST = 1000  # layers that theory is asked for, so that no advice takes longer than two seconds
 WIDEST_SPREAD = 0.5  # of the edge of stable, by which the whole ratio strays from one network to the next
 STEEPEST_END = 0.095  # |ln c| of the last transition, beyond which a ratio of 1 only balances two wrongs
 SETTLED_SPREAD = 0.4  # up to which the first order holds even where q does not settle (gelu, silu)
