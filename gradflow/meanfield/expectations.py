@@ -7,6 +7,7 @@ throughout, because q leaves a float's range in deep networks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from math import exp, log, pi, sqrt
@@ -16,7 +17,16 @@ import numpy as np
 from numpy.polynomial.chebyshev import chebpts1, chebval, chebvander
 from numpy.typing import ArrayLike, NDArray
 
-from gradflow.meanfield.integrands import SIGNED, Integrand, covariance, slope_fourth, slope_square, square
+from gradflow.meanfield.integrands import (
+    SIGNED,
+    TOGETHER,
+    Held,
+    Integrand,
+    covariance,
+    slope_fourth,
+    slope_square,
+    square,
+)
 from gradflow.nn.activations import Activation
 
 Array = NDArray[Any]
@@ -59,13 +69,21 @@ class Moments:
         """E of an integrand at ln v, which is clipped to the range where integrals are taken."""
         log_v = self.clip(log_v)
         points, index = np.unique(log_v, return_inverse=True)
-        result, start = np.empty(points.size), 0
+        return np.asarray(self._integrals((integrand,), points)[0, index].reshape(log_v.shape))
+
+    def _integrals(self, integrands: Sequence[Integrand], points: Array) -> Array:
+        """E of each integrand at each ln v, in rising order, (integrands, points): phi is evaluated once."""
+        result, start = np.empty((len(integrands), points.size)), 0
         while start < points.size:
             panels = len(self._marks(float(points[start]))) + len(_UNIT_MARKS)
             stop = start + max(1, CHUNK // (panels * len(_NODES)))
-            result[start:stop] = self._integrals(integrand, points[start:stop])
+            unit, z, weight = self._nodes(points[start:stop])
+            phi = Held(self.activation, z)
+            for row, integrand in zip(result, integrands, strict=True):
+                values = integrand(phi, z, unit)
+                row[start:stop] = np.einsum("qpg,qpg->q", values, weight) / sqrt(2 * pi)
             start = stop
-        return result[index].reshape(log_v.shape)
+        return result
 
     def series(self, integrand: Integrand, log_v: Array) -> Array:
         """E f He_j(Z) / sqrt(j!) for j = 0..TERMS, the Hermite series of an integrand f (TERMS + 1, ...)."""
@@ -75,8 +93,8 @@ class Moments:
     def _series(self, integrand: Integrand, points: Array) -> Array:
         result = np.empty((TERMS + 1, points.size))
         for k in range(0, points.size, FEW):
-            unit, values, weight = self._weighed(integrand, points[k : k + FEW])
-            before, polynomial = np.zeros_like(unit), values * weight
+            unit, z, weight = self._nodes(points[k : k + FEW])
+            before, polynomial = np.zeros_like(unit), integrand(self.activation, z, unit) * weight
             for j in range(TERMS + 1):
                 result[j, k : k + FEW] = polynomial.sum(axis=(1, 2))
                 before, polynomial = polynomial, (unit * polynomial - sqrt(j) * before) / sqrt(j + 1)
@@ -155,12 +173,8 @@ class Moments:
         values, growths = np.log(self.expectation(square, ends)), self.growth(ends)
         return list(zip(ends.tolist(), values.tolist(), growths.tolist(), strict=True))
 
-    def _integrals(self, integrand: Integrand, log_v: Array) -> Array:
-        _, values, weight = self._weighed(integrand, log_v)
-        return np.asarray(np.einsum("qpg,qpg->q", values, weight) / sqrt(2 * pi))
-
-    def _weighed(self, integrand: Integrand, log_v: Array) -> tuple[Array, Array, Array]:
-        """Z, an integrand and the weights at the points of the integrals (ln v, panels, nodes)."""
+    def _nodes(self, log_v: Array) -> tuple[Array, Array, Array]:
+        """Z, z and the weights at the points of the integrals (ln v, panels, nodes)."""
         scale = np.exp(log_v / 2)[:, None]
         marks = self._marks(float(log_v.max()))
         fixed = np.broadcast_to(_UNIT_MARKS, (len(log_v), len(_UNIT_MARKS)))
@@ -169,7 +183,7 @@ class Moments:
         half = np.diff(ends, axis=1)[:, :, None] / 2
         unit = ends[:, :-1, None] + half * (1 + _NODES)
         weight = half * _WEIGHTS * np.exp(-unit * unit / 2)
-        return unit, integrand(self.activation, self.mean + scale[:, :, None] * unit, unit), weight
+        return unit, self.mean + scale[:, :, None] * unit, weight
 
     def _marks(self, log_v: float) -> Array:
         """The z where panels end, as far as they are reached at this ln v."""
@@ -221,10 +235,10 @@ class TabulatedMoments(Moments):
         return result.reshape(log_v.shape)
 
     def _interpolated(self, integrand: Integrand, log_v: Array) -> Array:
-        table = self._tables.setdefault(integrand, _Quadrature.empty(self.highest - self.lowest))
+        table = self._table(integrand)
         pieces = np.minimum(log_v - self.lowest, self.highest - self.lowest - 1).astype(np.intp)
         for k in set(pieces[table.degrees[pieces] == UNMADE].tolist()):
-            self._make(table, integrand, k)
+            self._make(integrand, k)
         values = table.at(pieces, 2 * (log_v - self.lowest - pieces) - 1)
         if self.mean:
             values = np.exp(values)
@@ -233,12 +247,19 @@ class TabulatedMoments(Moments):
             values[rough] = super().expectation(integrand, log_v[rough])
         return values
 
-    def _make(self, table: _Quadrature, integrand: Integrand, k: int) -> None:
-        points = self.lowest + k + (_CHEBYSHEV + 1) / 2
-        moments = super().expectation(integrand, points)
-        if self.mean:
-            moments = log_or_minus_inf(moments)
-        table.make(k, moments, smooth=not self.mean)
+    def _table(self, integrand: Integrand) -> _Quadrature:
+        return self._tables.setdefault(integrand, _Quadrature.empty(self.highest - self.lowest))
+
+    def _make(self, integrand: Integrand, k: int) -> None:
+        """The piece of an integrand, and of those that are asked for with it."""
+        others = [one for one in TOGETHER if not (self.mean and one in SIGNED)]
+        together = others if integrand in others else [integrand]
+        missing = [one for one in together if self._table(one).degrees[k] == UNMADE]
+        found = self._integrals(missing, self.lowest + k + (_CHEBYSHEV + 1) / 2)
+        for one, moments in zip(missing, found, strict=True):
+            self._table(one).make(
+                k, log_or_minus_inf(moments) if self.mean else moments, smooth=not self.mean
+            )
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,29 +30,41 @@ def drift(network: MeanField) -> Array:
     """
     local, units = network.local, network.units
     share, passed_on, tilt = _transmission(network)
-    spread, mean = _moments_of_log_q(network, share, passed_on)
+    spread = _spread_of_log_q(network, share, passed_on)
+    calm = (spread < FIRST_ORDER).all(axis=0)
+    if not calm.any():  # so that what follows need not be integrated
+        return np.zeros_like(spread)
+    mean = _mean_of_log_q(network, share, passed_on, spread)
     curve = local.slope_curve / (4 * local.mu1)
     moved = mean * tilt + spread * (curve - tilt**2) / 2
     along = local.mixed / (local.p2 * local.mu1)
     if network.drawn == "orthogonal":  # z^2 itself does not fluctuate, and u has the norm of delta
         moved, along = moved + (tilt**2 - curve) / units, along - 1
     memory = _memory(network, share) / units
-    small = (spread < FIRST_ORDER).all(axis=0) & (np.abs(memory) < FIRST_ORDER).all(axis=0)
+    small = calm & (np.abs(memory) < FIRST_ORDER).all(axis=0)
     return np.where(small, moved + memory * along, 0.0)
 
 
-def _moments_of_log_q(network: MeanField, share: Array, passed_on: Array) -> tuple[Array, Array]:
-    """Variance and mean of q / E q - 1 in layers 1..L-1."""
+def _spread_of_log_q(network: MeanField, share: Array, passed_on: Array) -> Array:
+    """Variance of q / E q - 1 in layers 1..L-1."""
     local, units = network.local, network.units
     orthogonal = network.drawn == "orthogonal"
-    curve = local.square_curve / (8 * local.p2)
     fresh = local.mean(of.fourth) - local.p2**2 if not orthogonal else local.square_spread(centred=False)
     fresh = share**2 * fresh / (local.p2**2 * units)
-    spread, mean = np.zeros_like(curve), np.zeros_like(curve)
-    for k in range(len(curve) - 1):
+    spread: Array = np.zeros_like(fresh)
+    for k in range(len(spread) - 1):
         spread[k + 1] = passed_on[k] ** 2 * spread[k] + fresh[k]
+    return spread
+
+
+def _mean_of_log_q(network: MeanField, share: Array, passed_on: Array, spread: Array) -> Array:
+    """Mean of q / E q - 1 in layers 1..L-1, of which `spread` is the variance."""
+    orthogonal, units = network.drawn == "orthogonal", network.units
+    curve = network.local.square_curve / (8 * network.local.p2)
+    mean: Array = np.zeros_like(curve)
+    for k in range(len(curve) - 1):
         mean[k + 1] = passed_on[k] * mean[k] + share[k] * curve[k] * (spread[k] - 2 * orthogonal / units[k])
-    return spread, mean
+    return mean
 
 
 def _memory(network: MeanField, share: Array) -> Array:

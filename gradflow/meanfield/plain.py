@@ -17,7 +17,7 @@ from gradflow.meanfield.expectations import Moments, log_or_minus_inf
 from gradflow.meanfield.field import MeanField, own
 from gradflow.meanfield.fixed_points import Asymptote, asymptote
 from gradflow.meanfield.fluctuations import drift, ratio_variance
-from gradflow.meanfield.local import STEADY, along_layers, last_unlike
+from gradflow.meanfield.local import STEADY, last_unlike
 
 Array = NDArray[Any]
 
@@ -34,16 +34,11 @@ class PlainField(MeanField):
         return trajectory(self.moments, self.log_gain[:-1], self.log_bias[:-1], self.log_q_0)
 
     @cached_property
-    def slope_square(self) -> Array:
-        """E phi'(z)^2 (L, ...)."""
-        return along_layers(self.moments.slope_square, self.moments.clip(self.log_v))
-
-    @cached_property
     def log_factors(self) -> dict[str, Array]:
         """What passes weights and slopes."""
         return {
             "weights": self.log_gain[1:-1] / 2,
-            "slopes": log_or_minus_inf(self.slope_square[:-1]) / 2,
+            "slopes": log_or_minus_inf(self.local.mu1) / 2,
         }
 
     @cached_property

@@ -222,7 +222,7 @@ def _relative_error(
         along = sum(float(np.vdot(g[key], v)) for key, v in direction.items())
         derivative, limit = reference.derivative(padded, unit)
         errors.append(derivative - along)
-        size = reference.size(padded, unit)
+        size = reference.size(padded, unit) if reference.model.mixes else 0.0  # a bias before a batch norm
         limits.append(max(limit, size) if isfinite(size) else limit)
     error, limit, own = hypot(*errors), hypot(*limits), hypot(*(norm(part) for part in g.values()))
     if not isfinite(error) or not isfinite(limit):
