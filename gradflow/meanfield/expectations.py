@@ -20,8 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 from gradflow.meanfield.integrands import (
     SIGNED,
     TOGETHER,
-    Held,
     Integrand,
+    Memoized,
     covariance,
     slope_fourth,
     slope_square,
@@ -78,7 +78,7 @@ class Moments:
             panels = len(self._marks(float(points[start]))) + len(_UNIT_MARKS)
             stop = start + max(1, CHUNK // (panels * len(_NODES)))
             unit, z, weight = self._nodes(points[start:stop])
-            phi = Held(self.activation, z)
+            phi = Memoized(self.activation, z)
             for row, integrand in zip(result, integrands, strict=True):
                 values = integrand(phi, z, unit)
                 row[start:stop] = np.einsum("qpg,qpg->q", values, weight) / sqrt(2 * pi)

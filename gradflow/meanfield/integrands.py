@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
-class Evaluated(Protocol):
+class Differentiable(Protocol):
     """An activation, or what is known of one."""
 
     def phi(self, z: Array, /) -> Array: ...
     def derivative(self, z: Array, /) -> Array: ...
 
 
-class Held:
+class Memoized:
     """What integrands ask of an activation: what they ask at one z is evaluated once."""
 
-    def __init__(self, activation: Evaluated, z: Array) -> None:
+    def __init__(self, activation: Differentiable, z: Array) -> None:
         self._activation, self._z = activation, z
 
     def phi(self, z: Array, /) -> Array:
@@ -44,110 +44,110 @@ class Held:
         return self._activation.derivative(self._z)
 
 
-Integrand = Callable[[Evaluated, Array, Array], Array]
+Integrand = Callable[[Differentiable, Array, Array], Array]
 
 
-def value(phi: Evaluated, z: Array, _: Array) -> Array:
+def value(phi: Differentiable, z: Array, _: Array) -> Array:
     """phi."""
     return phi.phi(z)
 
 
-def square(phi: Evaluated, z: Array, _: Array) -> Array:
+def square(phi: Differentiable, z: Array, _: Array) -> Array:
     """phi^2."""
     return phi.phi(z) ** 2
 
 
-def fourth(phi: Evaluated, z: Array, _: Array) -> Array:
+def fourth(phi: Differentiable, z: Array, _: Array) -> Array:
     """phi^4."""
     return phi.phi(z) ** 4
 
 
-def slope(phi: Evaluated, z: Array, _: Array) -> Array:
+def slope(phi: Differentiable, z: Array, _: Array) -> Array:
     """phi'."""
     return phi.derivative(z)
 
 
-def slope_square(phi: Evaluated, z: Array, _: Array) -> Array:
+def slope_square(phi: Differentiable, z: Array, _: Array) -> Array:
     """phi'^2."""
     return phi.derivative(z) ** 2
 
 
-def slope_fourth(phi: Evaluated, z: Array, _: Array) -> Array:
+def slope_fourth(phi: Differentiable, z: Array, _: Array) -> Array:
     """phi'^4."""
     return phi.derivative(z) ** 4
 
 
-def mixed(phi: Evaluated, z: Array, _: Array) -> Array:
+def mixed(phi: Differentiable, z: Array, _: Array) -> Array:
     """phi^2 phi'^2."""
     return (phi.phi(z) * phi.derivative(z)) ** 2
 
 
-def product(phi: Evaluated, z: Array, _: Array) -> Array:
+def product(phi: Differentiable, z: Array, _: Array) -> Array:
     """phi phi'."""
     return phi.phi(z) * phi.derivative(z)
 
 
-def covariance(phi: Evaluated, z: Array, unit: Array) -> Array:
+def covariance(phi: Differentiable, z: Array, unit: Array) -> Array:
     """phi phi' Z, whose mean is sqrt(v) d E phi^2 / dv."""
     return phi.phi(z) * phi.derivative(z) * unit
 
 
-def square_tilt(phi: Evaluated, z: Array, unit: Array) -> Array:
+def square_tilt(phi: Differentiable, z: Array, unit: Array) -> Array:
     """phi^2 Z^2."""
     return (phi.phi(z) * unit) ** 2
 
 
-def slope_tilt(phi: Evaluated, z: Array, unit: Array) -> Array:
+def slope_tilt(phi: Differentiable, z: Array, unit: Array) -> Array:
     """phi'^2 Z^2."""
     return (phi.derivative(z) * unit) ** 2
 
 
-def square_lean(phi: Evaluated, z: Array, unit: Array) -> Array:
+def square_lean(phi: Differentiable, z: Array, unit: Array) -> Array:
     """phi^2 Z."""
     return phi.phi(z) ** 2 * unit
 
 
-def slope_lean(phi: Evaluated, z: Array, unit: Array) -> Array:
+def slope_lean(phi: Differentiable, z: Array, unit: Array) -> Array:
     """phi'^2 Z."""
     return phi.derivative(z) ** 2 * unit
 
 
-def square_curve(phi: Evaluated, z: Array, unit: Array) -> Array:
+def square_curve(phi: Differentiable, z: Array, unit: Array) -> Array:
     """phi^2 (Z^4 - 6 Z^2 + 3)."""
     return phi.phi(z) ** 2 * _curve(unit)
 
 
-def slope_curve(phi: Evaluated, z: Array, unit: Array) -> Array:
+def slope_curve(phi: Differentiable, z: Array, unit: Array) -> Array:
     """phi'^2 (Z^4 - 6 Z^2 + 3)."""
     return phi.derivative(z) ** 2 * _curve(unit)
 
 
-def rise(phi: Evaluated, z: Array, _: Array) -> Array:
+def rise(phi: Differentiable, z: Array, _: Array) -> Array:
     """phi - phi(0): a variance made of it loses no digits where phi is nearly constant."""
     return np.asarray(phi.phi(z) - phi.phi(np.zeros(())))
 
 
-def rise_square(phi: Evaluated, z: Array, unit: Array) -> Array:
+def rise_square(phi: Differentiable, z: Array, unit: Array) -> Array:
     """(phi - phi(0))^2."""
     return rise(phi, z, unit) ** 2
 
 
-def rise_cube(phi: Evaluated, z: Array, unit: Array) -> Array:
+def rise_cube(phi: Differentiable, z: Array, unit: Array) -> Array:
     """(phi - phi(0))^3."""
     return rise(phi, z, unit) ** 3
 
 
-def rise_fourth(phi: Evaluated, z: Array, unit: Array) -> Array:
+def rise_fourth(phi: Differentiable, z: Array, unit: Array) -> Array:
     """(phi - phi(0))^4."""
     return rise(phi, z, unit) ** 4
 
 
-def rise_slope(phi: Evaluated, z: Array, unit: Array) -> Array:
+def rise_slope(phi: Differentiable, z: Array, unit: Array) -> Array:
     """(phi - phi(0)) phi'^2."""
     return np.asarray(rise(phi, z, unit) * phi.derivative(z) ** 2)
 
 
-def rise_mixed(phi: Evaluated, z: Array, unit: Array) -> Array:
+def rise_mixed(phi: Differentiable, z: Array, unit: Array) -> Array:
     """(phi - phi(0))^2 phi'^2."""
     return (rise(phi, z, unit) * phi.derivative(z)) ** 2
 

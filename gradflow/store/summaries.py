@@ -90,7 +90,7 @@ class _Network(TypedDict):
     activation: _Named
     init: _Named
     bias: _Named
-    readout: str
+    readout: Literal["linear", "zeros", "none"]
 
 
 class _Taught(TypedDict):
@@ -170,16 +170,22 @@ def _is_sound(summary: Summary, info: Info) -> bool:
     """What types do not say: its config is one, tables are even, a c has its first and last layer, all stand
     in the network, and no factor between norms is negative."""
     config, flows = summary.config, (summary.flow.initial, summary.flow.final)
-    known = config == info["recorded"] if "recorded" in info else conforms(config, _Study)
     history = {name: column for name, column in vars(summary.history).items() if name != "flips"}
     tables = [history, *(_columns(flow.profile) for flow in flows)]
-    fitted = all(flow.c is None or len(flow.layers) == 2 for flow in flows)
-    even = all(len(set(map(len, table.values()))) == 1 for table in tables)
-    mappings = (*(advice.set for advice in summary.advice), *(flow.factors for flow in flows))
-    bounded = all(map(is_bounded, mappings))
-    positive = not _has_negative(summary)
-    curves = _are_curves(vars(summary.evaluation))
-    return known and fitted and even and bounded and positive and curves and _is_in_the_network(flows, config)
+    return (
+        (config == info["recorded"] if "recorded" in info else conforms(config, _Study))
+        and all(flow.c is None or len(flow.layers) == 2 for flow in flows)
+        and all(len(set(map(len, table.values()))) == 1 for table in tables)
+        and all(map(is_bounded, (*(advice.set for advice in summary.advice), *_mappings(flows))))
+        and all(depth.isdecimal() for flow in flows for depth in flow.c_power_depth)
+        and not _has_negative(summary)
+        and _are_curves(vars(summary.evaluation))
+        and _is_in_the_network(flows, config)
+    )
+
+
+def _mappings(flows: Sequence[Flow]) -> list[dict[str, float | None]]:
+    return [mapping for flow in flows for mapping in (flow.factors, flow.c_power_depth)]
 
 
 def _has_negative(summary: Summary) -> bool:

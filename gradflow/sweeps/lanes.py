@@ -103,8 +103,7 @@ class _Lane:
         if self._process is not None:
             self._process.kill()
             self._process.join()
-        if self._connection is not None:
-            self._connection.close()
+        # the connection closes itself when the last call that holds it has ended: the thread may be reading it
         self._process = self._connection = None
 
 

@@ -41,11 +41,9 @@ def jacobian_of(depth: int, model: str, seed: int) -> Jacobian:
 
 
 @pytest.fixture(scope="module")
-def found(request: pytest.FixtureRequest) -> list[Jacobian]:
-    """Of every point; of the first two only, unless thorough: a minute of one core."""
-    points = POINTS if request.config.getoption("--thorough") else POINTS[:2]
+def found() -> list[Jacobian]:
     # seeds of its own for each: equal ones draw equal numbers
-    return [jacobian_of(depth, model, 1000 * number) for number, (depth, model) in enumerate(points)]
+    return [jacobian_of(depth, model, 1000 * number) for number, (depth, model) in enumerate(POINTS)]
 
 
 def size(scores: Sequence[float | None]) -> float:

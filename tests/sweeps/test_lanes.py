@@ -96,7 +96,18 @@ def test_what_this_process_has_set_itself_stays(monkeypatch: pytest.MonkeyPatch)
         one.shutdown()
 
 
-def test_shutdown_without_waiting_ends_a_busy_worker_at_once(tmp_path: Path) -> None:
+@pytest.fixture
+def hurried() -> Iterator[None]:
+    """Threads take turns after each microsecond, so that what two of them share is met at any moment."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.parametrize("_", range(6))
+@pytest.mark.usefixtures("hurried")
+def test_shutdown_without_waiting_ends_a_busy_worker_at_once(tmp_path: Path, _: int) -> None:
     one = Lanes(1)
     running, waiting = one.submit(note_and_sleep, tmp_path / "a"), one.submit(os.getpid)
     pid = pid_of(tmp_path / "a")
