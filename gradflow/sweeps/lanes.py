@@ -103,7 +103,7 @@ class _Lane:
         if self._process is not None:
             self._process.kill()
             self._process.join()
-        # the connection closes itself when the last call that holds it has ended: the thread may be reading it
+        # the connection closes itself with the last call that holds it: the thread may be reading it now
         self._process = self._connection = None
 
 
