@@ -7,6 +7,7 @@ from math import isfinite
 from typing import Any
 
 from gradflow.analysis.commands import command_for
+from gradflow.analysis.trainable import Trainable
 
 SUMMARY_FORMAT = 1
 
@@ -128,6 +129,7 @@ class Theory:
     reason: str | None = None
     settling: int | None = None  # the layer from which batch norm's c holds
     correlation_star: Number = None  # what the cosine of two samples comes to
+    correlation_end: Number = None  # that in layer L
     xi_c: Number = None  # layers in which it comes closer by a factor of e; None where it does not so
     jacobian_variance: Number = None  # of the squared singular values of dz_L / dz_1, over their mean squared
 
@@ -278,6 +280,7 @@ class Summary:
     history: History = History()
     data: Samples | None = None  # of a run that failed, and of norms recorded elsewhere
     evaluation: Evaluation = Evaluation()
+    trainable: Trainable = field(default_factory=Trainable)
 
     def document(self) -> dict[str, Any]:
         """The JSON document: plain values, numbers that are not finite as None."""

@@ -25,6 +25,7 @@ from gradflow.report.page import (
     Strip,
     Table,
 )  # fmt: skip
+from gradflow.report.trainable import trainable_blocks
 
 if TYPE_CHECKING:
     from gradflow.analysis.learning import Readings
@@ -81,6 +82,7 @@ def _verdicts(summary: Summary) -> list[Block]:
         sentences.theory_sentence(summary.theory, initial, bool(after)),
     ]
     blocks: list[Block] = [Sentence(headlines.verdict_sentence(initial), initial.verdict)]
+    blocks += trainable_blocks(summary)
     blocks += [Sentence(text) for text in words if text]
     for flow in after:
         learnt = headlines.all_the_same(flow, summary.training, summary.evaluation)

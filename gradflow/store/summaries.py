@@ -80,6 +80,16 @@ class _Training(_Clipping):
     majority: float | None
 
 
+class _Trainable(TypedDict):
+    verdict: Literal["trainable", "untrainable", "unknown"]
+    score: float | None
+    correlation_depth: float | None
+
+
+class _Assessed(TypedDict, total=False):  # which older versions have not
+    trainable: _Trainable
+
+
 class _Named(TypedDict):
     name: str
 
@@ -116,7 +126,7 @@ class _Study(TypedDict):
     analysis: _Limits
 
 
-class Brief(TypedDict):
+class Brief(_Assessed):
     """What a row of a comparison needs of a summary.json."""
 
     format: Literal[1]

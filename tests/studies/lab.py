@@ -30,7 +30,7 @@ def at_initialization(text: str, *overrides: str) -> tuple[Flow, Theory]:
 def run(text: str, *overrides: str) -> tuple[Config, Recording, dict[str, Any]]:
     """The config of such a run, its record, and what of a run.json the analysis takes."""
     config = parse_config(parse(text, "study.yaml"), Path(), _in_turn(overrides))
-    data = _load(config.data)
+    data = load(config.data)
     training = Training(config.plan(data), data)
     for _ in training:
         pass
@@ -51,5 +51,5 @@ def _in_turn(overrides: tuple[str, ...]) -> list[str]:
 
 
 @cache
-def _load(dataset: Dataset) -> Data:
+def load(dataset: Dataset) -> Data:
     return dataset.load(Path())
