@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from gradflow.api.compared import Compared
+from gradflow.api.foreseen import Foreseen
 from gradflow.api.one_run import OneRun
-from gradflow.api.prediction import Prediction
-from gradflow.api.study import Study, document_of, overrides_of
+from gradflow.api.study import AnyConfig, document_of, overrides_of
 from gradflow.api.swept import Swept
 from gradflow.cli.compare import comparison
 from gradflow.cli.fit import runs_of
@@ -29,11 +29,11 @@ from gradflow.store.names import SWEEP
 from gradflow.sweeps.points import parse_sweep
 
 RUNS = "runs"
-Reference = str | PathLike[str]
+RunName = str | PathLike[str]
 
 
 def run(
-    config: Study, *, runs: Reference = RUNS, force: bool = False, quiet: bool = False, **overrides: Any
+    config: AnyConfig, *, runs: RunName = RUNS, force: bool = False, quiet: bool = False, **overrides: Any
 ) -> OneRun:
     """The run of a config, found finished in the folder `runs` or trained and saved there.
 
@@ -47,9 +47,9 @@ def run(
 
 
 def sweep(
-    config: Study,
+    config: AnyConfig,
     *,
-    runs: Reference = RUNS,
+    runs: RunName = RUNS,
     workers: int | None = None,
     executor: str | None = None,
     force: bool = False,
@@ -68,7 +68,7 @@ def sweep(
     return _swept(Path(runs) / study.id)
 
 
-def theory(config: Study | None = None, **overrides: Any) -> Prediction | list[Prediction]:
+def theory(config: AnyConfig | None = None, **overrides: Any) -> Foreseen | list[Foreseen]:
     """What mean-field theory expects at initialization: of one network, or of each where a value is a list.
 
     Without a config it is of 50 layers of 256 units, drawn from `init="gaussian"`; `q0` is the mean square of
@@ -77,17 +77,17 @@ def theory(config: Study | None = None, **overrides: Any) -> Prediction | list[P
     q_0 = overrides.pop("q0", 1.0) if config is None else None
     document, base = document_of(NO_FILE if config is None else config)
     axes, configs, inputs = crossed(document, base, overrides_of(overrides, crossed=True), q_0)
-    found = Prediction.of_all(axes, configs, inputs)
+    found = Foreseen.of_all(axes, configs, inputs)
     return found if axes else found[0]
 
 
 def fit(
-    files: Reference | Sequence[Reference],
+    files: RunName | Sequence[RunName],
     *,
     kind: str | None = None,
     order: str | None = None,
     name: str | None = None,
-    runs: Reference = RUNS,
+    runs: RunName = RUNS,
 ) -> OneRun | dict[int, OneRun]:
     """c and verdict of gradient norms that were recorded elsewhere; of several depths, the run of each.
 
@@ -100,14 +100,14 @@ def fit(
 
 
 def compare(
-    *references: Reference, runs: Reference = RUNS, sort: str | None = None, baseline: str | None = None
+    *references: RunName, runs: RunName = RUNS, sort: str | None = None, baseline: str | None = None
 ) -> Compared:
     """Saved runs side by side: all in `runs`, or those that are named, sweeps by all of their points."""
     named = [str(reference) for reference in references] or ["*"]
     return Compared(comparison(named, Path(runs), sort, baseline))
 
 
-def load(reference: Reference, runs: Reference = RUNS) -> OneRun | Swept:
+def load(reference: RunName, runs: RunName = RUNS) -> OneRun | Swept:
     """The saved run or sweep that a path, an id, a unique prefix or @1 (the latest) names.
 
     `run.summary` is what the reports say, `run.config` what was run, and `run["log_delta_norm"]` an array of

@@ -13,11 +13,11 @@ from gradflow.config.load import read_config
 from gradflow.errors import InputError, Problem
 from gradflow.yaml_file import Document
 
-Study = str | PathLike[str] | Mapping[str, Any] | Config
+AnyConfig = str | PathLike[str] | Mapping[str, Any] | Config
 SOURCE = "config"  # of a mapping, in errors
 
 
-def document_of(config: Study) -> tuple[Document, Path]:
+def document_of(config: AnyConfig) -> tuple[Document, Path]:
     """The document of a config, and the folder where its relative paths start."""
     if isinstance(config, str | PathLike):
         path = Path(config)

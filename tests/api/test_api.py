@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import gradflow
+from gradflow.api.foreseen import Foreseen
 from gradflow.api.one_run import OneRun
-from gradflow.api.prediction import Prediction
 from gradflow.api.study import overrides_of
 from gradflow.api.swept import Swept
 from gradflow.config.load import load_config
@@ -183,7 +183,7 @@ def test_a_comparison_has_the_rows_of_the_command(run: OneRun, swept: Swept, run
 
 def test_theory_is_of_one_network_or_of_each_of_a_table(tmp_path: Path) -> None:
     one = gradflow.theory(activation="tanh", sigma_w=1.5, q0=0.5)
-    assert isinstance(one, Prediction)
+    assert isinstance(one, Foreseen)
     done = typed(tmp_path, "theory", "activation=tanh", "sigma_w=1.5", "q0=0.5", "--json")
     document = json.loads(done.out)
     assert one.theory.c == document["theory"]["c"]
@@ -198,7 +198,7 @@ def test_theory_is_of_one_network_or_of_each_of_a_table(tmp_path: Path) -> None:
 
 def test_theory_of_a_config_takes_its_data(tmp_path: Path) -> None:
     mine = gradflow.theory(CONFIGS / "quickstart.yaml", depth=5)
-    assert isinstance(mine, Prediction)
+    assert isinstance(mine, Foreseen)
     done = typed(tmp_path, "theory", str(CONFIGS / "quickstart.yaml"), "depth=5", "--json")
     assert mine.theory.c_finite_width == json.loads(done.out)["theory"]["c_finite_width"]
 

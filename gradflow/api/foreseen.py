@@ -17,7 +17,7 @@ from gradflow.config import Config
 
 
 @dataclass(frozen=True, repr=False)
-class Prediction:
+class Foreseen:
     """Theory's expectation for `config`, the point of a table where `values` has a value for each axis."""
 
     config: Config
@@ -27,7 +27,7 @@ class Prediction:
     @classmethod
     def of_all(
         cls, axes: Mapping[str, Sequence[Any]], configs: Sequence[Config], inputs: Sequence[Inputs]
-    ) -> list[Prediction]:
+    ) -> list[Foreseen]:
         """One for each config, in the order of the axes crossed."""
         keys = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
         return [cls(*each) for each in zip(configs, inputs, keys, strict=True)]
