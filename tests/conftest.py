@@ -15,9 +15,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--thorough", action="store_true", help="all cases, more rounds of the tests of chance"
-    )
+    parser.addoption("--thorough", action="store_true", help="all cases, more rounds of the tests of chance")
     parser.addoption("--no-skips", action="store_true", help="a skipped test is a failure")
 
 
