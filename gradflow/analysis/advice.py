@@ -19,7 +19,7 @@ from gradflow.analysis.clipping import unclipped
 from gradflow.analysis.rates import learning_rates
 from gradflow.analysis.scales import NAME as DATA_SCALE
 from gradflow.analysis.scales import can_standardize, far_scales, starts_far_off
-from gradflow.analysis.summary import Advice, Flow, Symptom
+from gradflow.analysis.summary import NOT_MEASURED, Advice, CriticalRate, Flow, Symptom
 from gradflow.analysis.theorist import WIDEST_SPREAD, Theorist, plain, rounded, settings
 from gradflow.meanfield.critical import critical_sigma_w
 from gradflow.meanfield.expectations import Moments
@@ -47,6 +47,7 @@ def advise(
     flow: Flow,
     symptoms: Iterable[Symptom],
     record: Mapping[str, NDArray[Any]],
+    critical: CriticalRate = NOT_MEASURED,
 ) -> tuple[Advice, ...]:
     """The advice for a run whose flow at initialization is `flow`, the most useful lever first.
 
@@ -63,7 +64,7 @@ def advise(
     if first or (drawn and (far_off or flow.verdict == "exploding")):
         return advice
     passes = not drawn and config.model.readout != "zeros"
-    rates = tuple(learning_rates(config, symptoms, record, passes=passes))
+    rates = tuple(learning_rates(config, symptoms, record, critical, passes=passes))
     return (*advice, *unclipped(config, symptoms, record, rates))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.advice import advise
+from gradflow.analysis.critical import critical_of, told
 from gradflow.analysis.flow import CHAIN, fit_flow, measure
 from gradflow.analysis.history import history_of
 from gradflow.analysis.laws import Expected
@@ -53,7 +54,9 @@ def summarize(config: Config, recording: Recording, info: Mapping[str, Any]) -> 
     symptoms = find_symptoms(usable, analysis, config.model.activation, info["outcome"], chance, epoch)
     scale = scale_symptom(info["data"], symptoms)
     first = () if scale is None else (scale,)
+    critical = critical_of(info)
     symptoms = (*first, *weakest_symptom((flows.initial, flows.final)), *symptoms)
+    symptoms = told(symptoms, critical, config.training.optimizer.lr)
     return Summary(
         id=config.id,
         path=config.id,
@@ -70,10 +73,11 @@ def summarize(config: Config, recording: Recording, info: Mapping[str, Any]) -> 
             config.training.clip_norm is not None,
         ),
         symptoms=symptoms,
-        advice=advise(config, info["data"], flows.initial, symptoms, usable),
+        advice=advise(config, info["data"], flows.initial, symptoms, usable, critical),
         history=history_of(entered, analysis.stable_decades, analysis.patience),
         data=samples_of(info["data"], config.training.loss),
         evaluation=evaluation_of(curves_until(recording, recording["step"][-1]), evaluation),
+        critical_lr=critical,
     )
 
 

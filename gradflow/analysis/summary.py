@@ -172,6 +172,27 @@ class TrainingResult:
 
 
 @dataclass(frozen=True)
+class CriticalRate:
+    """The critical learning rate at both ends of a run: the median of its networks, and the lowest.
+
+    It is where the loss of the batch first comes back along `direction`; None where it was not measured or is
+    not defined, with the reason.
+    """
+
+    initial: Number = None
+    initial_lowest: Number = None
+    final: Number = None
+    final_lowest: Number = None
+    direction: str | None = None
+    networks: Numbers = ()  # at the start
+    networks_final: Numbers = ()
+    reason: str | None = "not recorded"
+
+
+NOT_MEASURED = CriticalRate()
+
+
+@dataclass(frozen=True)
 class Symptom:
     """Something that went wrong in training: where it was first seen, and the threshold that it crossed."""
 
@@ -277,6 +298,7 @@ class Summary:
     history: History = History()
     data: Samples | None = None  # of a run that failed, and of norms recorded elsewhere
     evaluation: Evaluation = Evaluation()
+    critical_lr: CriticalRate = NOT_MEASURED
 
     def document(self) -> dict[str, Any]:
         """The JSON document: plain values, numbers that are not finite as None."""

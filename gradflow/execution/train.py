@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.interrupts import held_back, is_waiting, raise_waiting
-from gradflow.store.info import DataInfo, EvaluationInfo, OutcomeInfo, Times, now
+from gradflow.store.info import CriticalInfo, DataInfo, EvaluationInfo, Measured, OutcomeInfo, Times, now
 from gradflow.store.result import Result, versions
 from gradflow.store.spool import forget
 from gradflow.training import Training
@@ -65,7 +65,16 @@ def train(
     evaluation = EvaluationInfo(**asdict(training.evaluated))  # type: ignore[typeddict-item]
     facts = _facts(config, data)
     delta: Literal["batch"] | None = "batch" if config.model.norm.mixes else None
-    return Result(training.recording, outcome, facts, times, versions(), evaluation=evaluation, delta=delta)
+    return Result(
+        training.recording,
+        outcome,
+        facts,
+        times,
+        versions(),
+        evaluation=evaluation,
+        delta=delta,
+        measured=Measured(critical_lr=CriticalInfo(**training.critical.document())),  # type: ignore[typeddict-item]
+    )
 
 
 def _facts(config: Config, data: Data) -> DataInfo:

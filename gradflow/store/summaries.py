@@ -79,6 +79,10 @@ class _Training(_Clipping):
     majority: float | None
 
 
+class _Critical(TypedDict):
+    initial: float | None
+
+
 class _Named(TypedDict):
     name: str
 
@@ -127,6 +131,7 @@ class Brief(TypedDict):
     flow: _Flows
     theory: _Theory
     training: _Training
+    critical_lr: _Critical
     symptoms: list[_Named]
 
 

@@ -11,6 +11,7 @@ from gradflow.analysis.rates import OVERSHOOT
 from gradflow.analysis.summary import Symptom, strict
 from gradflow.analysis.symptoms import find_symptoms
 from gradflow.config.schema import Analysis
+from gradflow.data.batches import Batches
 from gradflow.nn.activations import (
     Activation,
     Erf,
@@ -21,7 +22,6 @@ from gradflow.nn.activations import (
     Softsign,
     Tanh,
 )
-from gradflow.training import Batches
 
 ROWS, LAYERS, NETWORKS = 201, 8, 2
 EVERY = 10  # steps from one evaluation to the next
