@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from gradflow.analysis.architecture import architecture
 from gradflow.analysis.clipping import unclipped
+from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
 from gradflow.analysis.rates import learning_rates
 from gradflow.analysis.scales import NAME as DATA_SCALE
 from gradflow.analysis.scales import can_standardize, far_scales, starts_far_off
-from gradflow.analysis.summary import NOT_MEASURED, Advice, CriticalRate, Flow, Symptom
+from gradflow.analysis.summary import Advice, Flow, Symptom
 from gradflow.analysis.theorist import WIDEST_SPREAD, Theorist, plain, rounded, settings
 from gradflow.meanfield.critical import critical_sigma_w
 from gradflow.meanfield.expectations import Moments

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from gradflow.analysis.summary import CriticalRate, Number, Symptom
+from gradflow.analysis.critical_rate import CriticalRate
+from gradflow.analysis.summary import Number, Symptom
 
 OLDER = "an older version made it, which measured none: run its config again with --force"
 ABOVE, BELOW = 1.0, 0.1  # of the critical rate: what is told beside an overshoot, and beside a stall

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.critical import OVERSHOOTS, standing
-from gradflow.analysis.summary import NOT_MEASURED, Advice, CriticalRate, Symptom
+from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
+from gradflow.analysis.summary import Advice, Symptom
 from gradflow.analysis.theorist import rounded
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from math import isfinite
 from typing import Any
 
 from gradflow.analysis.commands import command_for
+from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
 
 SUMMARY_FORMAT = 1
 
@@ -169,27 +170,6 @@ class TrainingResult:
     majority: Number = None  # the share of the largest class in the samples of `accuracy_final`
     clipped_share: Number = None  # of the recorded updates with clip_norm; None without
     clip_share_median: Number = None  # of a clipped gradient, what was left of it
-
-
-@dataclass(frozen=True)
-class CriticalRate:
-    """The critical learning rate at both ends of a run: the median of its networks, and the lowest.
-
-    It is where the loss of the batch first comes back along `direction`; None where it was not measured or is
-    not defined, with the reason.
-    """
-
-    initial: Number = None
-    initial_lowest: Number = None
-    final: Number = None
-    final_lowest: Number = None
-    direction: str | None = None
-    networks: Numbers = ()  # at the start
-    networks_final: Numbers = ()
-    reason: str | None = "not recorded"
-
-
-NOT_MEASURED = CriticalRate()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.interrupts import held_back, is_waiting, raise_waiting
-from gradflow.store.info import CriticalInfo, DataInfo, EvaluationInfo, Measured, OutcomeInfo, Times, now
+from gradflow.store.info import CriticalInfo, DataInfo, EvaluationInfo, MeasuredInfo, OutcomeInfo, Times, now
 from gradflow.store.result import Result, versions
 from gradflow.store.spool import forget
 from gradflow.training import Training
@@ -56,12 +56,7 @@ def train(
                 progress(done)
             forget(training.recorded.values())
     times = Times(started=started, finished=now(), seconds=perf_counter() - clock)
-    ended = training.outcome
-    outcome = OutcomeInfo(
-        accuracy_final=ended.accuracy_final,
-        diverged_step=ended.diverged_step,
-        diverged_reason=ended.diverged_reason,
-    )
+    outcome = OutcomeInfo(**asdict(training.outcome))  # type: ignore[typeddict-item]
     evaluation = EvaluationInfo(**asdict(training.evaluated))  # type: ignore[typeddict-item]
     facts = _facts(config, data)
     delta: Literal["batch"] | None = "batch" if config.model.norm.mixes else None
@@ -73,7 +68,7 @@ def train(
         versions(),
         evaluation=evaluation,
         delta=delta,
-        measured=Measured(critical_lr=CriticalInfo(**training.critical.document())),  # type: ignore[typeddict-item]
+        measured=MeasuredInfo(critical_lr=CriticalInfo(**training.critical.document())),  # type: ignore[typeddict-item]
     )
 
 

@@ -101,7 +101,7 @@ class CriticalInfo(TypedDict):
     reason: str | None
 
 
-class Measured(TypedDict):
+class MeasuredInfo(TypedDict):
     """What was measured from the weights and gradients themselves, beside the recording."""
 
     critical_lr: CriticalInfo
@@ -155,7 +155,7 @@ class _Optional(TypedDict, total=False):
     recorded: Recorded
     evaluation: EvaluationInfo
     delta: Literal["batch"]
-    measured: Measured
+    measured: MeasuredInfo
 
 
 class Info(_Optional):

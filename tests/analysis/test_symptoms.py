@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradflow.analysis.rates import OVERSHOOT
+from gradflow.analysis.critical import OVERSHOOTS
 from gradflow.analysis.summary import Symptom, strict
 from gradflow.analysis.symptoms import find_symptoms
 from gradflow.config.schema import Analysis
@@ -261,7 +261,7 @@ def test_batches_that_differ_are_no_overshoot(batch: int, rare: bool) -> None:
         order = Batches(seed, 200, batch)
         record = healthy()
         record["loss"] = np.array([[each[order.indices(t)].mean()] for t in range(ROWS)])
-        found += [one.name for one in symptoms(record, epoch=ceil(200 / batch)) if one.name in OVERSHOOT]
+        found += [one.name for one in symptoms(record, epoch=ceil(200 / batch)) if one.name in OVERSHOOTS]
     assert len(found) <= 1
 
 
