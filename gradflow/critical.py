@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.nn.critical_rate import Line, critical_rates, direction, lines_of
+from gradflow.nn.critical_rate import Descent, critical_rates, direction, lines_of
 from gradflow.nn.model import Model
 from gradflow.nn.network import Network
 from gradflow.nn.optimizers import Optimizer
@@ -54,7 +54,7 @@ class CriticalRates:
         """If it is due after t updates, measure networks, the `place` of all, on the batch in memory."""
         if t in self.rows:
             memory = network.memory
-            line = Line(
+            line = Descent(
                 network.model,
                 self.optimizer,
                 self.clip_norm,

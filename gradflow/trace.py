@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from gradflow.data import Data
 from gradflow.data.batches import Batches
 from gradflow.nn.gradcheck import Check, check
+from gradflow.nn.jacobian import Spectrum, spectrum
 from gradflow.nn.memory import Memory
 from gradflow.nn.network import Network
 from gradflow.nn.parts.base import Part
@@ -105,6 +106,12 @@ def check_gradients(plan: Plan, data: Data) -> Check:
     """Backpropagation through the network of `plan.seed`, as drawn, against the complex step."""
     rows = _first_batch(plan, data)[:CHECKED]
     return check(plan.model, data.x[rows], data.y[rows], plan.seed)
+
+
+def spectra(plan: Plan, data: Data) -> tuple[Spectrum, ...]:
+    """The singular values of dz_L / dz_1 at training sample 0, of each of the plan's networks as drawn."""
+    seeds = range(plan.seed, plan.seed + plan.seeds)
+    return tuple(spectrum(plan.model, data.x[0], seed) for seed in seeds)
 
 
 def _log10_out(tally: Tally) -> float:

@@ -32,7 +32,7 @@ from gradflow.recording import Record, Recorder, Recording, first_bad_row, per_l
 Array = NDArray[Any]
 
 CONSTANT = ConstantRate()
-STACKED_WIDTH = 32  # networks up to this width are trained in stacks; wider ones in turn
+STACKED_WIDTH = 32  # networks up to this width are trained side by side, as a stack
 STACKED_SEEDS = 8  # of so many at most: more gain nothing, and leave the cache
 BLOCK_ROWS, BLOCK_FLOPS = 64, 2e9  # a block ends at whichever comes first
 

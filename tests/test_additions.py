@@ -71,13 +71,55 @@ class Halving(Schedule):
 
 SCHEDULES[Halving.name] = Halving
 """
+GAIN = """
+@dataclass(frozen=True)
+class Gain(Part):
+    factor = label = "gain"
+    gain: float
+
+    def value(self, p, x):
+        return self.gain * x
+
+    def vjp(self, p, x, delta):
+        return self.gain * delta
+
+    def bind(self, place, span):
+        return QuickGain(self.gain, place, span)
+
+
+class QuickGain(Quick):
+    def __init__(self, gain, place, span):
+        self.gain, self.place, self.span = gain, place, span
+
+    def forward_calls(self, i):
+        x, y = self.span.value[self.place - 1][i], self.span.value[self.place][i]
+        return [(np.multiply, (x, self.gain, y))]
+
+    def backward_calls(self, i):
+        below, above = self.span.delta[self.place - 1][i], self.span.delta[self.place][i]
+        return [(np.multiply, (above, self.gain, below))]
+
+
+@dataclass(frozen=True)
+class Amplified(Plain):
+    name = "amplified"
+    bare = False
+    gain: float = 0.9
+
+    def parts(self, layer):
+        return (*super().parts(layer), Gain(self.gain))
+
+BLOCKS[Amplified.name] = Amplified
+"""
 BEFORE = """
 import sys
 from dataclasses import dataclass
 import numpy as np
 from gradflow.nn.activations import ACTIVATIONS, Activation
+from gradflow.nn.blocks import BLOCKS, Plain
 from gradflow.nn.initializers import INITIALIZERS, Initializer
 from gradflow.nn.optimizers import OPTIMIZERS, Optimizer
+from gradflow.nn.parts.base import Part, Quick
 from gradflow.nn.schedules import SCHEDULES, Schedule
 """
 AFTER = """
@@ -96,6 +138,7 @@ ADDITIONS = {
     "optimizer": (SIGN, ["optimizer=sign_descent"], "sign_descent"),
     "initializer": (TWO_POINT, ["init=two_point"], "two_point"),
     "schedule": (HALVING, ["schedule=halving", "schedule.every=1"], "halving"),
+    "part": (GAIN, ["block=amplified", "block.gain=0.8"], "amplified"),
 }
 
 
@@ -122,13 +165,20 @@ def test_every_command_takes_a_choice_that_was_put_into_its_table(
 ) -> None:
     command, overrides, name = added
     theory = json.loads(command("theory", "net.yaml", *overrides, "--json"))["theory"]
-    assert theory["c"] > 0
+    if name == "amplified":
+        assert theory["c"] is None
+        assert theory["reason"] == "block amplified has parts of which theory has no law"
+    else:
+        assert theory["c"] > 0
     assert json.loads(command("check", "net.yaml", *overrides, "--json"))["passed"]
     run = json.loads(command("run", "net.yaml", *overrides, "--json"))
     assert run["status"] == "completed"
     assert name in json.dumps(run["config"])
     assert run["flow"]["initial"]["c"] > 0
     assert name in command("show", "@1", "--json")
+    if name == "amplified":
+        assert run["flow"]["initial"]["factors"]["gain"] == pytest.approx(0.8, rel=1e-6)
+        assert "tanh, amplified (gain 0.8)" in command("show", "@1")
     assert command("show", "@1").startswith("added-")
     command("report", "@1", "-o", "added.html")
     if name == "two_point":  # halves the gradient: what draws it the same in PyTorch is its own line

@@ -13,6 +13,7 @@ from gradflow.cli.app import app
 from gradflow.config import parse_config
 from gradflow.data import DATASETS
 from gradflow.nn.activations import ACTIVATIONS
+from gradflow.nn.blocks import BLOCKS
 from gradflow.nn.initializers import INITIALIZERS
 from gradflow.nn.losses import LOSSES
 from gradflow.nn.optimizers import OPTIMIZERS
@@ -22,8 +23,8 @@ from gradflow.yaml_file import parse
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 REQUIRED = ["depth=50", "width=128", "activation=tanh", "init=xavier_normal"]
-BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.startswith("gradflow ")]
+SHELL = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+COMMANDS = [line for block in SHELL for line in block.splitlines() if line.startswith("gradflow ")]
 EXAMPLES = re.findall(r"^    \$ gradflow (.*)\n((?:    .*\n)+)", README, re.MULTILINE)
 LINKS = re.findall(r"[^!]\[[^]]*\]\(([^)]+)\)", README)
 PICTURES = re.findall(r"!\[.*?\]\((\S+\.svg)\)", README)
@@ -82,7 +83,7 @@ def test_its_commands_make_its_pictures(ran: Path, picture: str) -> None:
 
 
 def test_its_two_commands_set_up_and_test() -> None:
-    setup, test = (block.strip() for block in BLOCKS[:2])
+    setup, test = (block.strip() for block in SHELL[:2])
     assert setup.endswith("gradflow run configs/quickstart.yaml")
     assert test in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
@@ -92,6 +93,7 @@ def test_its_two_commands_set_up_and_test() -> None:
     [
         ("model.activation", ACTIVATIONS),
         ("model.init", INITIALIZERS),
+        ("model.block", BLOCKS),
         ("data", DATASETS),
         ("training.optimizer", OPTIMIZERS),
         ("training.schedule", SCHEDULES),

@@ -211,8 +211,13 @@ def _other_activation(theorist: Theorist) -> Iterator[Advice]:
 
 
 def _depth(theorist: Theorist) -> Iterator[Advice]:
-    """The largest depth that theory expects to be surely stable, with everything else as it is."""
+    """The largest depth that theory expects to be surely stable, with everything else as it is.
+
+    None where the law holds from some layer on alone: a batch norm's first layers explode faster.
+    """
     outlook, edge = theorist.expect(), theorist.edge
+    if outlook.network.settling > 1:
+        return
     reach = np.maximum.accumulate(np.abs(np.cumsum(outlook.steps))) / LN10  # of 2, 3, .. layers
     within = range(2, 2 + int((reach < edge).sum()))
     depth = 1 + bisect_left(within, True, key=lambda depth: bool(reach[depth - 2] >= theorist.room(depth)))

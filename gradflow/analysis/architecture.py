@@ -14,8 +14,9 @@ from typing import Any, Literal
 from gradflow.analysis.summary import Advice
 from gradflow.analysis.theorist import WIDEST_SPREAD, Theorist, plain, rounded, settings
 from gradflow.meanfield.expectations import Moments
-from gradflow.meanfield.networks import normed_by
+from gradflow.meanfield.networks import law_of
 from gradflow.meanfield.normed import lever
+from gradflow.meanfield.plain import PlainField
 from gradflow.nn.blocks import Residual
 from gradflow.nn.initializers import Gaussian
 from gradflow.nn.model import Model
@@ -35,7 +36,7 @@ def architecture(theorist: Theorist) -> Iterator[Advice]:
 def _norm(theorist: Theorist) -> Iterator[Advice]:
     """Layer norm before phi, with the biases that it takes."""
     model = theorist.model
-    if normed_by(model) != "none" or isinstance(model.block, Residual):
+    if law_of(model) is not PlainField:
         return
     normed = replace(theorist, other=replace(model, norm=LayerNorm(), bias=0.0), _outlooks={})
     excess = lever(Moments(model.activation))

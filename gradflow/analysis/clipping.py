@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gradflow.config import Config
 
 Array = NDArray[Any]
-Record = Mapping[str, Array]
+Readings = Mapping[str, Array]
 
 ARRAY = "clip_share"
 NAME = "gradient-clipped"
@@ -23,7 +23,7 @@ FEWEST = 5  # updates that tell a habit
 RARE = 0.9  # quantile of the gradients' norms that is advised as clip_norm
 
 
-def clipping_of(record: Record) -> tuple[Number, Number]:
+def clipping_of(record: Readings) -> tuple[Number, Number]:
     """The share of the recorded updates that were clipped, and the median share of these that was left.
 
     The last row of a record has no update. None where nobody recorded it, or where nothing was clipped.
@@ -35,7 +35,7 @@ def clipping_of(record: Record) -> tuple[Number, Number]:
     return cut.size / left.size, float(np.median(cut)) if cut.size else None
 
 
-def clipping_symptom(record: Record, limit: float) -> Symptom | None:
+def clipping_symptom(record: Readings, limit: float) -> Symptom | None:
     """That nearly every gradient is clipped: the length of a step is then set by clip_norm alone."""
     share, median = clipping_of(record)
     if share is None or share < limit or median is None or _left(record).size < FEWEST:
@@ -49,7 +49,7 @@ def clipping_symptom(record: Record, limit: float) -> Symptom | None:
 
 
 def unclipped(
-    config: Config, symptoms: Iterable[Symptom], record: Record, rates: tuple[Advice, ...]
+    config: Config, symptoms: Iterable[Symptom], record: Readings, rates: tuple[Advice, ...]
 ) -> tuple[Advice, ...]:
     """The advice on learning `rates`, or on clip_norm where it sets how long steps are, unless too long."""
     optimizer, clip_norm = config.training.optimizer, config.training.clip_norm
@@ -70,7 +70,7 @@ def _short(value: float) -> float:
     return float(f"{value:.1e}")
 
 
-def _left(record: Record) -> Array:
+def _left(record: Readings) -> Array:
     """What was left of each gradient, of all updates and networks; [] of runs of older versions."""
     shares = record.get(ARRAY, np.empty(0))
     return np.asarray(shares[np.isfinite(shares) & (shares > 0)])

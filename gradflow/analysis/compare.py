@@ -31,6 +31,7 @@ RESULTS = {  # a row's name for it -> where it stands in a Summary
     "saturated": "flow.initial.saturated",
     "log10_growth": "flow.initial.log10_growth",
     "symptoms": "symptoms",
+    "loss_initial": "training.loss_initial",
     "loss_final": "training.loss_final",
     "loss_final_low": "training.loss_final_low",
     "loss_final_high": "training.loss_final_high",

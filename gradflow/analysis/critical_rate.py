@@ -9,7 +9,7 @@ Rate = float | None
 
 @dataclass(frozen=True)
 class CriticalRate:
-    """The critical learning rate at both ends of a run: the (geometric) median of its networks, and the lowest.
+    """The critical learning rate at both ends of a run: its networks' (geometric) median and the lowest.
 
     It is where the loss of the batch first comes back along `direction`; None where it was not measured or is
     not defined, with the reason.

@@ -24,7 +24,7 @@ from gradflow.nn.parts.factors import factor_arrays, two_of
 from gradflow.units import LN10
 
 Array = NDArray[Any]
-Row = Mapping[str, Array]  # arrays of the record at one step, each (layers, networks)
+AtStep = Mapping[str, Array]  # arrays of the record at one step, each (layers, networks)
 
 PROFILE_LAYERS = 200
 DRAWN_DIGITS = 7  # of what is there to be drawn, decimals of logs: more would double summary.json for nothing
@@ -47,15 +47,18 @@ class Measured:
     alive: Array  # (networks,) whose delta reaches the first layer
 
 
-def measure(log_delta: Array) -> Measured:
-    """ln c and ln ||delta_1|| / ||delta_L|| of log norms (layers, networks), dead networks left out."""
+def measure(log_delta: Array, first: int = 0) -> Measured:
+    """ln c and ln ||delta_1|| / ||delta_L|| of log norms (layers, networks), dead networks left out.
+
+    c is over the window, or from the layer `first` on if that is deeper.
+    """
     alive: Array = np.asarray(np.isfinite(log_delta).all(axis=0))
     if not alive.any() or len(log_delta) < 2:
         return Measured(None, None, alive)
-    first, _ = window(len(log_delta))
+    start = max(window(len(log_delta))[0], first)
     rising = increments(log_delta[:, alive])
     ratio = mean_increment(rising).scaled(len(rising))
-    return Measured(mean_increment(rising[first - 1 :]), ratio, alive)
+    return Measured(mean_increment(rising[start - 1 :]), ratio, alive)
 
 
 def increments(log_delta: Array) -> Array:
@@ -63,7 +66,7 @@ def increments(log_delta: Array) -> Array:
     return -np.diff(log_delta, axis=0)
 
 
-def fit_flow(row: Row, step: int, stable_decades: float = 1.0, expected: Expected = CHAIN) -> Flow:
+def fit_flow(row: AtStep, step: int, stable_decades: float = 1.0, expected: Expected = CHAIN) -> Flow:
     """The Flow of one row; `row` has `log_delta_norm`, and what else it has goes into factors and profile.
 
     `expected` is what is known of its law.
@@ -85,7 +88,7 @@ def fit_flow(row: Row, step: int, stable_decades: float = 1.0, expected: Expecte
     return replace(found, verdict="dead", borderline=False) if are_most(dead_networks, networks) else found
 
 
-def _blank(row: Row, step: int) -> Flow:
+def _blank(row: AtStep, step: int) -> Flow:
     """What is known of a flow whether or not it has a c."""
     log_delta = row["log_delta_norm"]
     depth, networks = log_delta.shape
@@ -118,7 +121,7 @@ def _left_out(dead: int, networks: int) -> str:
     return f"{dead} of {networks} networks {'is' if dead == 1 else 'are'} dead and left out"
 
 
-def _saturated(row: Row) -> Number:
+def _saturated(row: AtStep) -> Number:
     """The share of saturated unit x sample, mean over networks, in the layer that has most of them."""
     if "saturated" not in row:
         return None
@@ -126,7 +129,7 @@ def _saturated(row: Row) -> Number:
     return share if np.isfinite(share) else None
 
 
-def _growth(row: Row) -> Number:
+def _growth(row: AtStep) -> Number:
     """log10 of |z_L| / |z_1|, root mean squares, mean over networks."""
     if "q" not in row:
         return None
@@ -136,7 +139,7 @@ def _growth(row: Row) -> Number:
 
 
 def _with_c(
-    flow: Flow, row: Row, measured: Measured, log_c: Estimate, log_ratio: Estimate,
+    flow: Flow, row: AtStep, measured: Measured, log_c: Estimate, log_ratio: Estimate,
     stable_decades: float, expected: Expected,
 ) -> Flow:  # fmt: skip
     decades = log_ratio.scaled(1 / LN10)
@@ -182,7 +185,7 @@ def _factor(logs: Array, flow: Flow, alive: Array) -> Number:
     return None if isnan(mean) else exp_or_none(mean)
 
 
-def _profile(row: Row) -> Profile:
+def _profile(row: AtStep) -> Profile:
     """Means over networks, without the dead ones unless all are, of at most 200 layers."""
     log_delta = row["log_delta_norm"]
     depth, alive = len(log_delta), np.isfinite(log_delta).all(axis=0)
@@ -207,6 +210,7 @@ def _profile(row: Row) -> Profile:
             **two_of(factors, (None,) * len(layers)),
             factors=factors,
             correlation=drawn(numbers(mean("correlation"))),
+            correlation_expected=(None,) * len(layers),
         )
 
 

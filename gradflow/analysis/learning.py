@@ -16,13 +16,13 @@ from gradflow.analysis.summary import Evaluation, TrainingResult, strict
 from gradflow.evaluation import EVALUATED, STEP
 
 Array = NDArray[Any]
-Recording = Mapping[str, Array]
+Readings = Mapping[str, Array]
 
 ENDS = {"initial": 0, "final": -1}  # -> rows of the record
 TOLD = ("every", "samples_train", "samples_test", "of_train", "of_test", "majority_train", "majority_test")
 
 
-def curves_until(recording: Recording, step: float) -> dict[str, Array]:
+def curves_until(recording: Readings, step: float) -> dict[str, Array]:
     """The arrays of the evaluations up to a step; {} of a run without any, as of older versions."""
     if STEP not in recording:
         return {}
@@ -44,7 +44,7 @@ def evaluation_of(curves: Mapping[str, Array], info: Mapping[str, Any] | None) -
 
 
 def training_result(
-    recording: Recording,
+    recording: Readings,
     steps: int,
     outcome: Mapping[str, Any],
     info: Mapping[str, Any] | None,
@@ -68,7 +68,7 @@ def training_result(
     )
 
 
-def _loss(part: str, name: str, recording: Recording) -> dict[str, Any]:
+def _loss(part: str, name: str, recording: Readings) -> dict[str, Any]:
     """The loss over the samples of a part at both ends, with t intervals."""
     found: dict[str, Any] = {}
     for end, row in ENDS.items():
@@ -79,14 +79,14 @@ def _loss(part: str, name: str, recording: Recording) -> dict[str, Any]:
     return found
 
 
-def _ends(recording: Recording) -> dict[str, Any]:
+def _ends(recording: Readings) -> dict[str, Any]:
     """Accuracies and R2 at both ends, means over networks; R2 of targets that are all the same is None."""
     names = [name for name in EVALUATED if not name.startswith("loss")]
     found = {f"{name}_{end}": _end(recording, name, row) for name in names for end, row in ENDS.items()}
     return {name: strict(end.mean) if end else None for name, end in found.items()}
 
 
-def _end(recording: Recording, name: str, row: int) -> Estimate | None:
+def _end(recording: Readings, name: str, row: int) -> Estimate | None:
     """A quantity at the first (0) or the last (-1) row of the record, if that row was evaluated."""
     curves = curves_until(recording, recording["step"][-1])
     if name not in curves or curves[STEP][row] != recording["step"][row]:

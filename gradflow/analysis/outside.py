@@ -6,7 +6,7 @@ all layers whatever c is (Glorot & Bengio 2010, eq. 14).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,7 +25,7 @@ from gradflow.analysis.weakest import weakest_symptom
 from gradflow.nn.parts.factors import LABELS
 from gradflow.recording import per_layer
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 
 KINDS = {"delta": "log_delta_norm", "weight": "log_weight_grad_norm"}  # -> its array in a recording
 STABLE_DECADES, PATIENCE = 1.0, 5  # a config's defaults
@@ -34,6 +34,10 @@ NO_C = (
     "equal in all layers whatever c is (Glorot & Bengio 2010, eq. 14). Record delta norms (gradflow new "
     "torch-recorder), or give the logs of networks of several depths: gradflow fit A.csv B.csv. The same in "
     "one go: gradflow sweep CONFIG depth=10,20,50"
+)
+SILENT = (
+    "the read-out {silent} starts at zero, so that no gradient enters before its first update: record a "
+    "later step"
 )
 UNKNOWN = "the norms were recorded elsewhere, so the network is not known"
 
@@ -96,7 +100,8 @@ def summarize_outside(id: str, config: dict[str, Any], recording: Mapping[str, A
     kind, log_delta = config["data"]["kind"], recording["log_delta_norm"]
     names = config["data"]["layers"]
     lost = Lost.of(recording["step"], recording[KINDS[kind]], kind, names)
-    first, last = (lost.told(_flow(recording, row, kind, names), row) for row in (0, len(log_delta) - 1))
+    data = config["data"]
+    first, last = (lost.told(_flow(recording, row, data), row) for row in (0, len(log_delta) - 1))
     start = lost.start
     return Summary(
         id=id,
@@ -182,11 +187,14 @@ class Lost:
         return replace(flow, reason="; ".join(filter(None, (flow.reason, words))))
 
 
-def _flow(recording: Mapping[str, Array], row: int, kind: str, names: Sequence[str]) -> Flow:
-    arrays = {name: recording[name][row] for name in KINDS.values()}
-    flow = fit_flow(arrays, int(recording["step"][row]), STABLE_DECADES, Expected())
-    if kind != "delta":
+def _flow(recording: Mapping[str, Array], row: int, data: Mapping[str, Any]) -> Flow:
+    arrays, names = {name: recording[name][row] for name in KINDS.values()}, data["layers"]
+    expected = Expected(rules="law" in data)  # theory knows what law it can be
+    flow = fit_flow(arrays, int(recording["step"][row]), STABLE_DECADES, expected)
+    if data["kind"] != "delta":
         return replace(flow, verdict="undetermined", reason=NO_C, dead_networks=None)
+    if row == 0 and flow.verdict == "dead" and "silent" in data:
+        return replace(flow, verdict="undetermined", reason=SILENT.format(**data), dead_networks=0)
     if flow.weakest:
         flow = replace(flow, weakest=replace(flow.weakest, name=names[flow.weakest.layer - 1]))
     return of_underflow(

@@ -53,14 +53,18 @@ def cosines(x: Array) -> Array:
     return np.asarray((unit @ unit.T)[np.triu_indices(len(unit), 1)])
 
 
-def predicted(config: Config, inputs: Inputs) -> Prediction:
-    """The prediction for a config on such data, over the layers that a fit would take."""
+def predicted(config: Config, inputs: Inputs, cosine_1: float | None = None) -> Prediction:
+    """The prediction for a config on such data, over the layers that a fit would take.
+
+    `cosine_1` is the mean cosine of z_1 between samples, where it was measured.
+    """
     model, first = config.network(inputs), window(config.model.depth)[0]
     return predict(
         model,
         inputs.q_0,
         first=first,
         cosine=inputs.cosines if inputs.cosines is not None and inputs.cosines.size else None,
+        cosine_1=cosine_1,
     )
 
 
@@ -117,7 +121,7 @@ def _tabled(model: Model, q_0: float, inits: Sequence[Gaussian]) -> list[Theory]
             dict(zip(table, row, strict=True)),
             {name: float(values[k]) for name, values in factors.items()},
             network.critical(init.sigma_b).reason,
-            late(network, first),
+            late(mean_field(replace(model, init=init), q_0), first),
         )
         for k, (init, row) in enumerate(zip(inits, rows, strict=True))
     ]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gradflow.nn.optimizers import Optimizer
 
 Array = NDArray[Any]
-Record = Mapping[str, Array]
+Readings = Mapping[str, Array]
 
 SLOWER = 10  # by how much a learning rate that overshoots is divided where no critical one explains it
 SHARES, SHARE = {"sgd": 0.25}, 0.125  # of the critical learning rate, that networks learn most at
@@ -35,7 +35,7 @@ FEW_ROWS = 12  # below, no run can be blamed for a loss that has not fallen
 def learning_rates(
     config: Config,
     symptoms: Iterable[Symptom],
-    record: Record,
+    record: Readings,
     critical: CriticalRate = NOT_MEASURED,
     *,
     passes: bool = True,
@@ -88,21 +88,21 @@ def _advice(lr: float, words: str) -> Advice:
     return Advice("optimizer", {"training.optimizer.lr": lr}, None, None, None, words.format(lr=lr))
 
 
-def _end(record: Record) -> float:
+def _end(record: Readings) -> float:
     """The mean loss of the last quarter of the rows, in parts of the first."""
     loss = record["loss"].mean(axis=1)
     with np.errstate(all="ignore"):
         return float(loss[-max(1, len(loss) // 4) :].mean() / loss[0])
 
 
-def _is_unmoved(record: Record) -> bool:
+def _is_unmoved(record: Readings) -> bool:
     """Whether the loss of the last quarter of the rows is that of the first, whose batches differ too."""
     loss = record["loss"].mean(axis=1)
     quarter = max(1, len(loss) // 4)
     return len(loss) >= FEW_ROWS and float(loss[-quarter:].mean()) > UNMOVED * float(loss[:quarter].mean())
 
 
-def _moved(config: Config, record: Record) -> float | None:
+def _moved(config: Config, record: Readings) -> float | None:
     """The share of its weights by which an update changes the layer that moves most, over the first rows.
 
     Of an update with all of the learning rate, of which a schedule may have taken a part.

@@ -12,22 +12,25 @@ from numpy.typing import NDArray
 
 from gradflow.analysis.advice import advise
 from gradflow.analysis.critical import critical_of, told
-from gradflow.analysis.flow import CHAIN, fit_flow, measure
+from gradflow.analysis.flow import CHAIN, drawn, fit_flow, measure, numbers
 from gradflow.analysis.history import history_of
+from gradflow.analysis.intervals import mean_of_known
 from gradflow.analysis.laws import Expected
 from gradflow.analysis.learning import curves_until, evaluation_of, training_result
 from gradflow.analysis.predictions import inputs_of, predicted, theory_of
 from gradflow.analysis.scales import scale_symptom
-from gradflow.analysis.summary import Flow, Flows, Samples, Summary, Theory
+from gradflow.analysis.summary import Flow, Flows, Samples, Summary, Symptom, Theory
 from gradflow.analysis.symptoms import find_symptoms
 from gradflow.analysis.weakest import weakest_symptom
 from gradflow.nn.losses import LOSSES
+from gradflow.nn.parts.factors import is_chain
 
 if TYPE_CHECKING:
     from gradflow.config import Config
+    from gradflow.meanfield import Prediction
 
 Array = NDArray[Any]
-Recording = Mapping[str, Array]
+Readings = Mapping[str, Array]
 
 NOTHING_ENTERS = (
     "the read-out starts at zero, so that no gradient enters before the first update: set steps: 1 or more"
@@ -39,24 +42,24 @@ ALONG = (
 PER_LAYER = 3  # dimensions of an array that has layers
 
 
-def summarize(config: Config, recording: Recording, info: Mapping[str, Any]) -> Summary:
+def summarize(config: Config, recording: Readings, info: Mapping[str, Any]) -> Summary:
     """The Summary of a run: `info` is its run.json; `path` is the id until a reader knows where it lies."""
     final, analysis = final_row(recording), config.analysis
-    theory = theory_beside(config, info["data"], recording)
+    prediction = _predicted(config, info["data"], recording)
+    theory = _beside(prediction, config, recording)
     entry = entry_row(recording, config)
     flows = Flows(*(flow_at(recording, row, config, theory.law) for row in (entry, max(entry, final))))
+    flows = replace(flows, initial=_with_cosines(flows.initial, prediction))
     curves = curves_until(recording, recording["step"][final])
     rows = {name: array[: final + 1] for name, array in recording.items() if name not in curves}
     usable, evaluation = {**rows, **curves}, info.get("evaluation")
     entered = {name: array[entry:] for name, array in rows.items()}
-    chance = (evaluation or info["data"]).get("chance") if config.training.loss == "cross_entropy" else None
-    epoch = ceil(info["data"]["samples"] / config.training.batch_size)
-    symptoms = find_symptoms(usable, analysis, config.model.activation, info["outcome"], chance, epoch)
-    scale = scale_symptom(info["data"], symptoms)
-    first = () if scale is None else (scale,)
     critical = critical_of(info)
-    symptoms = (*first, *weakest_symptom((flows.initial, flows.final)), *symptoms)
-    symptoms = told(symptoms, critical, config.training.optimizer.lr)
+    found = _symptoms(config, usable, info)
+    scale = scale_symptom(info["data"], found)
+    first = () if scale is None else (scale,)
+    weakest = weakest_symptom((flows.initial, flows.final))
+    symptoms = (*first, *weakest, *told(found, critical, config.training.optimizer.lr))
     return Summary(
         id=config.id,
         path=config.id,
@@ -81,6 +84,15 @@ def summarize(config: Config, recording: Recording, info: Mapping[str, Any]) -> 
     )
 
 
+def _symptoms(config: Config, usable: Readings, info: Mapping[str, Any]) -> tuple[Symptom, ...]:
+    """Those of the record."""
+    told_of = info.get("evaluation") or info["data"]
+    chance = told_of.get("chance") if config.training.loss == "cross_entropy" else None
+    epoch = ceil(info["data"]["samples"] / config.training.batch_size)
+    activation = config.model.activation
+    return find_symptoms(usable, config.analysis, activation, info["outcome"], chance, epoch)
+
+
 def samples_of(data: Mapping[str, Any], loss: str) -> Samples:
     """What `data` of a run.json says of the samples; older ones tell the task by chance or loss."""
     classes = data["chance"] is not None if "chance" in data else LOSSES[loss].classes_only or None
@@ -89,17 +101,17 @@ def samples_of(data: Mapping[str, Any], loss: str) -> Samples:
     return Samples(**sizes, held_out=data.get("samples_test"), task=data.get("task", told))
 
 
-def flow_at(recording: Recording, row: int, config: Config, law: str | None = None) -> Flow:
+def flow_at(recording: Readings, row: int, config: Config, law: str | None = None) -> Flow:
     """The flow at a row of the record; `law` is the one that theory names."""
     arrays = {name: array[row] for name, array in recording.items() if array.ndim == PER_LAYER}
-    expected = CHAIN if is_chain(config) else Expected(law, rules=True)
+    expected = CHAIN if is_chain(recording) else Expected(law, rules=True)
     flow = fit_flow(arrays, int(recording["step"][row]), config.analysis.stable_decades, expected)
     if config.model.readout != "zeros" or flow.step:
         return flow
     return replace(flow, verdict="undetermined", reason=NOTHING_ENTERS, dead_networks=0)
 
 
-def entry_row(recording: Recording, config: Config) -> int:
+def entry_row(recording: Readings, config: Config) -> int:
     """The first row whose gradient enters the hidden layers: row 0, unless the read-out starts at zero.
 
     What is measured then is still the network as it was drawn, whose first update was the read-out's alone.
@@ -107,24 +119,39 @@ def entry_row(recording: Recording, config: Config) -> int:
     return min(1, len(recording["step"]) - 1) if config.model.readout == "zeros" else 0
 
 
-def is_chain(config: Config) -> bool:
-    """Whether layers stand on each other alone, without a skip or a norm."""
-    model = config.plain()["model"]
-    return (model["block"], model["norm"]) == ("plain", "none")
-
-
-def final_row(recording: Recording) -> int:
+def final_row(recording: Readings) -> int:
     """The last row whose delta norms are all finite or 0; row 0 if there is none."""
     usable = (recording["log_delta_norm"] < np.inf).all(axis=(1, 2))
     return int(np.flatnonzero(usable)[-1]) if usable.any() else 0
 
 
-def theory_beside(config: Config, data: Mapping[str, Any], recording: Recording) -> Theory:
+def theory_beside(config: Config, data: Mapping[str, Any], recording: Readings) -> Theory:
     """The prediction, with the distance of the measured ln c from it, the finite-width shift included."""
-    prediction = predicted(config, inputs_of(data))
+    return _beside(_predicted(config, data, recording), config, recording)
+
+
+def _predicted(config: Config, data: Mapping[str, Any], recording: Readings) -> Prediction:
+    """The prediction, its cosines from the mean one that was measured at layer 1 before any update."""
+    found = recording["correlation"][0, 0] if "correlation" in recording else np.empty(0)
+    measured = float(mean_of_known(found)) if np.isfinite(found).any() else None
+    return predicted(config, inputs_of(data), measured)
+
+
+def _beside(prediction: Prediction, config: Config, recording: Readings) -> Theory:
     if config.model.readout == "zeros":
         theory = theory_of(prediction)
         return replace(theory, reason="; ".join(filter(None, (theory.reason, ALONG))))
-    first, expected = recording["log_delta_norm"][0], prediction.c_finite_width
-    log_c = measure(first).log_c if (first < np.inf).all() else None  # an overflow has no c
-    return theory_of(prediction, log_c.sigmas_from(log(expected)) if log_c and expected else None)
+    start, expected = recording["log_delta_norm"][0], prediction.c_finite_width
+    if expected is None or not (start < np.inf).all() or not prediction.holds_by(len(start)):
+        return theory_of(prediction)  # an overflow has no c, nor has a batch norm that does not settle
+    log_c = measure(start, prediction.settling or 0).log_c
+    return theory_of(prediction, log_c.sigmas_from(log(expected)) if log_c else None)
+
+
+def _with_cosines(flow: Flow, prediction: Prediction) -> Flow:
+    """A flow before any update with what theory expects of its cosines."""
+    layers = np.array(flow.profile.layers, dtype=int) - 1
+    if flow.step or not len(prediction.correlation) or not len(layers):
+        return flow
+    expected = drawn(numbers(prediction.correlation[layers]))
+    return replace(flow, profile=replace(flow.profile, correlation_expected=expected))

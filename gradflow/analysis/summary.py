@@ -27,6 +27,7 @@ class Profile:
     slope_factor: Numbers = ()
     factors: dict[str, Numbers] = field(default_factory=dict)  # all of them, as a Flow's
     correlation: Numbers = ()  # mean cosine of z over pairs of samples; None where it was not taken
+    correlation_expected: Numbers = ()  # by theory, from that of layer 1; None after the first update
 
 
 @dataclass(frozen=True)

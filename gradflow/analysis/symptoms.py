@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from gradflow.config.schema import Analysis
 
 Array = NDArray[Any]
-Record = Mapping[str, Array]
-Look = Callable[[Record, "Analysis", "Circumstances"], "Symptom | None"]
+Readings = Mapping[str, Array]
+Finder = Callable[[Readings, "Analysis", "Circumstances"], "Symptom | None"]
 
 FEW_LAYERS = 4  # below, there are no early layers to compare with later ones
 CONVERGED = 0.1  # of the first loss: one that is below has learnt what there is
@@ -47,7 +47,7 @@ class Circumstances:
 
 
 def find_symptoms(
-    record: Record,
+    record: Readings,
     thresholds: Analysis,
     activation: Activation,
     outcome: Mapping[str, Any],
@@ -66,7 +66,7 @@ def find_symptoms(
     return tuple(symptom for symptom in (*found, _non_finite(outcome)) if symptom is not None)
 
 
-def _frozen(record: Record, thresholds: Analysis, _: Circumstances) -> Symptom | None:
+def _frozen(record: Readings, thresholds: Analysis, _: Circumstances) -> Symptom | None:
     """Early layers whose weights hardly move while the later ones' do."""
     ratio = record["update_ratio"].mean(axis=2)[:-1]  # the last row has no update
     quarter = ratio.shape[1] // 4
@@ -82,7 +82,7 @@ def _frozen(record: Record, thresholds: Analysis, _: Circumstances) -> Symptom |
     return _symptom("frozen-layers", record, row, layer, share[row], thresholds.frozen_ratio, message)
 
 
-def _stalled(record: Record, thresholds: Analysis, _: Circumstances) -> Symptom | None:
+def _stalled(record: Readings, thresholds: Analysis, _: Circumstances) -> Symptom | None:
     """A loss that has stopped falling, far from fitted, and stays so to the end."""
     (step, loss), span = _curve(record, thresholds), thresholds.stall_steps
     if step[-1] < 2 * span or not np.isfinite(loss).all():
@@ -99,7 +99,7 @@ def _stalled(record: Record, thresholds: Analysis, _: Circumstances) -> Symptom 
     return _symptom("loss-stalled", {"step": step}, int(ends[first]), None, found, limit, message)
 
 
-def _at_chance(record: Record, thresholds: Analysis, chance: float) -> Symptom | None:
+def _at_chance(record: Readings, thresholds: Analysis, chance: float) -> Symptom | None:
     """A loss that has come to be that of guessing, and stays so to the end, for a span at least.
 
     One that falls by `stall_share` a span, as it should, is on its way through chance. What is below chance,
@@ -123,7 +123,7 @@ def _at_chance(record: Record, thresholds: Analysis, chance: float) -> Symptom |
     return _symptom("loss-at-chance", {"step": step[tail]}, 0, None, mean, chance, message)
 
 
-def _curve(record: Record, thresholds: Analysis) -> tuple[Array, Array]:
+def _curve(record: Readings, thresholds: Analysis) -> tuple[Array, Array]:
     """Steps and losses (evals,) over the evaluated training samples, means over networks.
 
     Of a run of an older version, whose minibatches alone are known, the means of theirs over spans of steps.
@@ -145,7 +145,7 @@ def _apart(step: Array, span: int) -> Array:
     return np.array(rows[::-1])
 
 
-def _spike(record: Record, thresholds: Analysis, run: Circumstances) -> Symptom | None:
+def _spike(record: Readings, thresholds: Analysis, run: Circumstances) -> Symptom | None:
     """A loss that jumps far above the steps before: the learning rate overshoots."""
     loss = _loss(record)
     if len(loss) < 2:
@@ -162,7 +162,7 @@ def _spike(record: Record, thresholds: Analysis, run: Circumstances) -> Symptom 
     return _symptom("loss-spiking", record, row, None, factor[row], thresholds.spike_factor, message)
 
 
-def _swinging(record: Record, thresholds: Analysis, run: Circumstances) -> Symptom | None:
+def _swinging(record: Readings, thresholds: Analysis, run: Circumstances) -> Symptom | None:
     """A loss that goes up and down step by step by a large share of itself."""
     loss = _loss(record)
     changes = np.diff(loss)
@@ -196,7 +196,7 @@ def _first_beyondsampling(loss: Array, factors: Array, patience: int, epoch: int
     return None
 
 
-def _jump(record: Record, thresholds: Analysis, run: Circumstances) -> Symptom | None:
+def _jump(record: Readings, thresholds: Analysis, run: Circumstances) -> Symptom | None:
     """A layer's gradient that changes by decades from one row to the next, beyond what batches make of it.
 
     Of the networks that have one in both rows: a gradient that dies is told by the units that die.
@@ -221,7 +221,7 @@ def _mean_of_finite(values: Array) -> Array:
     return np.asarray(np.where(finite, values, 0).sum(axis=1) / finite.sum(axis=1))
 
 
-def _saturated(record: Record, thresholds: Analysis, run: Circumstances) -> Symptom | None:
+def _saturated(record: Readings, thresholds: Analysis, run: Circumstances) -> Symptom | None:
     """Units whose slope has all but gone, where the activation bends on both sides."""
     ordinary, limit = ordinarily_saturated(run.activation), thresholds.saturated_share
     if ordinary > HALF_LINEAR:
@@ -237,7 +237,7 @@ def _saturated(record: Record, thresholds: Analysis, run: Circumstances) -> Symp
     return _symptom("saturated-units", record, row, layer + 1, share[row, layer], limit, message)
 
 
-def _dead(record: Record, thresholds: Analysis, run: Circumstances) -> Symptom | None:
+def _dead(record: Readings, thresholds: Analysis, run: Circumstances) -> Symptom | None:
     """Units that have come to pass no gradient on any sample: on none of the batches that hold them all."""
     share = record["dead"].mean(axis=2)
     grown = share - share[0]
@@ -251,7 +251,7 @@ def _dead(record: Record, thresholds: Analysis, run: Circumstances) -> Symptom |
     return _symptom("dead-units", record, row, layer + 1, share[row, layer], limit, message)
 
 
-def _clipped(record: Record, thresholds: Analysis, _: Circumstances) -> Symptom | None:
+def _clipped(record: Readings, thresholds: Analysis, _: Circumstances) -> Symptom | None:
     return clipping_symptom(record, thresholds.clipped_share)
 
 
@@ -261,11 +261,11 @@ def _non_finite(outcome: Mapping[str, Any]) -> Symptom | None:
     return None if step is None else Symptom("non-finite", step, None, None, None, message)
 
 
-LOOKS: tuple[Look, ...] = (_frozen, _stalled, _spike, _swinging, _jump, _saturated, _dead, _clipped)
+LOOKS: tuple[Finder, ...] = (_frozen, _stalled, _spike, _swinging, _jump, _saturated, _dead, _clipped)
 
 
 def _symptom(
-    name: str, record: Record, row: int, layer: int | None, value: float, threshold: float, message: str
+    name: str, record: Readings, row: int, layer: int | None, value: float, threshold: float, message: str
 ) -> Symptom:
     return Symptom(
         name, int(record["step"][row]), layer, strict(float(value)), strict(float(threshold)), message
@@ -277,7 +277,7 @@ def _gap(step: Array) -> int:
     return int(np.diff(step).max(initial=1))
 
 
-def _loss(record: Record) -> Array:
+def _loss(record: Readings) -> Array:
     mean: Array = record["loss"].mean(axis=1)
     return mean
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from gradflow.analysis.summary import Advice, Flow, Symptom
 from gradflow.units import LN10
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 
 JUMP_DECADES = 3.0  # from one recorded step to the next, as a config's default
 UNSTABLE = ("vanishing", "exploding")

@@ -16,7 +16,7 @@ from gradflow.errors import GradflowError, InputError
 from gradflow.version import __version__
 
 COMMANDS = {  # the first sentence of each, so that a list of them loads none
-    "new": "List the starter configs, or write one: to stdout, or a new file.",
+    "new": "List the starter configs, or write one: to stdout, or a file.",
     "run": "Train one config and report how its gradient flows.",
     "sweep": "Run a config for every combination of the values of its axes.",
     "compare": "Compare saved runs: what differs, c, the verdict, the loss.",
@@ -26,6 +26,7 @@ COMMANDS = {  # the first sentence of each, so that a list of them loads none
     "plot": "Draw a figure to .svg, .pdf or .png.",
     "theory": "Predict c, xi and the critical sigma_w by mean-field theory.",
     "check": "Check backpropagation against the complex step, in float64.",
+    "jacobian": "Measure the singular values of dz_L / dz_1 beside theory's.",
     "fit": "Fit c to gradient norms that were recorded elsewhere.",
     "export": "Export runs as tidy tables.",
 }
@@ -55,7 +56,7 @@ class LazyGroup(TyperGroup):
 def loaded(name: str) -> Any:
     """The command of this name, from the function of its name in the module of its name."""
     alone = typer.Typer(**STYLE)
-    function = getattr(import_module(f"gradflow.cli.{name}"), name)
+    function = getattr(import_module(f"gradflow.cli.commands.{name}"), name)
     alone.command(name, cls=LightCommand if name in LIGHT else None)(function)
     return typer.main.get_command(alone)
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from gradflow.analysis.compare import Comparison, Row
 from gradflow.analysis.compare import compare as compared
 from gradflow.analysis.expression import parse_condition
 from gradflow.analysis.pivot import PREDICTED, pivot
-from gradflow.cli.options import RUNS, Json, Quiet, RunsDir
 from gradflow.cli.output import note
-from gradflow.cli.tables import Csv, Md, emit_table, refuse_unused, warn
+from gradflow.cli.tables import emit_table, refuse_unused
 from gradflow.errors import InputError
 from gradflow.store.rows import rows_of
 
@@ -21,71 +18,6 @@ if TYPE_CHECKING:
     from gradflow.report.page import Page
 
 FULFILLED = 3
-
-References = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="RUN|SWEEP", help="Paths, ids or their starts, @1, globs; all runs if none."),
-]
-Sort = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Order by a column or key; -NAME turns it round.")
-]
-Top = Annotated[
-    int | None, typer.Option(metavar="N", help="The first N; by the final loss, unless --sort is given.")
-]
-Columns = Annotated[
-    str | None, typer.Option(metavar="A,B", help="These columns: run, any key, any name of --json.")
-]
-All = Annotated[bool, typer.Option("--all", help="Every column, however wide.")]
-Baseline = Annotated[
-    str | None, typer.Option(metavar="RUN", help="Losses over this run's instead of the best.")
-]
-Pivot = Annotated[
-    tuple[str, str] | None, typer.Option(metavar="ROW COL", help="A map over two keys, such as depth init.")
-]
-Value = Annotated[
-    str | None, typer.Option(help="What the map shows: c (the default), log10_ratio, verdict or loss_final.")
-]
-Theory = Annotated[bool, typer.Option("--theory", help="Theory's value beside each of the map.")]
-FailIf = Annotated[
-    str | None,
-    typer.Option(
-        metavar="EXPR",
-        help="Exit code 3 if a row fulfils it: 'abs(log10_ratio) > 2', 'dead_networks > 0', "
-        "\"'stalled' in symptoms\". A row in which a value is missing does not fulfil it.",
-    ),
-]
-
-
-def compare(
-    references: References = None, runs_dir: RunsDir = RUNS, sort: Sort = None, top: Top = None,
-    columns: Columns = None, everything: All = False, baseline: Baseline = None, pivot: Pivot = None,
-    value: Value = None, theory: Theory = False, fail_if: FailIf = None, json: Json = False, csv: Csv = False,
-    md: Md = False, quiet: Quiet = False,
-) -> None:  # fmt: skip
-    """Compare saved runs: what differs, c, the verdict, the loss.
-
-    c and the verdict are those at initialization, the loss is the final one, over training samples.
-
-    \b
-    Examples:
-      gradflow compare
-      gradflow compare 'tanh-*' --sort loss_final --top 10
-      gradflow compare depth-init-relu --pivot depth init --value c --theory
-    """
-    refuse_unused_of(pivot, sort, top, columns, everything, baseline, value, theory, json, csv)
-    found = comparison(references or ["*"], runs_dir, sort or ("loss_final" if top else None), baseline)
-    warn(found.damaged, quiet)
-    failing, undecided = fulfilled(found, fail_if)
-    if pivot:
-        print_pivot(found, pivot, value or "c", theory, json, csv, md)
-    else:
-        print_rows(found, columns, everything, top, json, csv, md)
-    if undecided:
-        note(f"{undecided} of {len(found.rows)} runs lack a value that {fail_if} needs", quiet)
-    if failing:
-        words = f"{len(failing)} of {len(found.rows)} runs fulfil {fail_if}, the first is {failing[0]['id']}"
-        note(words, quiet)
-        raise typer.Exit(FULFILLED)
 
 
 def refuse_unused_of(
@@ -121,6 +53,17 @@ def fulfilled(found: Comparison, condition: str | None) -> tuple[list[Row], int]
         return [], 0
     holds = [*map(parse_condition(condition, found.names()), found.rows)]
     return [row for row, held in zip(found.rows, holds, strict=True) if held], holds.count(None)
+
+
+def note_fulfilled(
+    condition: str | None, found: Comparison, failing: list[Row], undecided: int, quiet: bool
+) -> None:
+    """How many rows lack what a condition needs, and how many fulfil it."""
+    if undecided:
+        note(f"{undecided} of {len(found.rows)} runs lack a value that {condition} needs", quiet)
+    if failing:
+        first = f"the first is {failing[0]['id']}"
+        note(f"{len(failing)} of {len(found.rows)} runs fulfil {condition}, {first}", quiet)
 
 
 def print_rows(

@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from gradflow.cli.options import RUNS, Quiet, Replace, RunsDir
-from gradflow.cli.output import note
-from gradflow.cli.report import References, named_runs
-from gradflow.cli.tables import refuse_unused
+from gradflow.cli.report import named_runs
 from gradflow.errors import InputError, did_you_mean
 from gradflow.report.csv_text import csv_text
 from gradflow.store import Run, require_output, write_output
@@ -30,62 +24,23 @@ from gradflow.store.export import (
 FORMATS = ("csv", "json", "parquet", "tensorboard")
 TABLES = ("runs", "layers", "evaluations")
 
-Output = Annotated[
-    Path,
-    typer.Option(
-        "--output", "-o", metavar="FILE|DIR", help="A folder for all tables, or a file for one of them."
-    ),
-]
-To = Annotated[
-    str | None,
-    typer.Option(metavar="FORMAT", help="csv, json, parquet or tensorboard; else by the file's name."),
-]
-Rows = Annotated[
-    str | None, typer.Option(help="Rows of the record: first,last (the default), first, last or all.")
-]
-OneTable = Annotated[
-    str | None,
-    typer.Option(
-        "--table", help="The table of a csv or parquet file: layers (the default), runs or evaluations."
-    ),
-]
-
-
-def export(
-    references: References, output: Output, to: To = None, rows: Rows = None, table: OneTable = None,
-    force: Replace = False, runs_dir: RunsDir = RUNS, quiet: Quiet = False,
-) -> None:  # fmt: skip
-    """Export runs as tidy tables.
-
-    There are three: runs, a line a run with its config; layers, a line for each row, seed and layer; and
-    evaluations, a line for each evaluation and seed, both with the keys in which the runs differ. A file
-    that is there already is replaced with --force alone.
-
-    \b
-    Examples:
-      gradflow export @1 -o norms.csv
-      gradflow export 'tanh-*' -o tables --to parquet --rows all
-      gradflow export @1 -o events --to tensorboard
-    """
-    form = known("--to", to or output.suffix[1:] or "csv", FORMATS)
-    which = known("--table", table or "layers", TABLES)
-    if form in ("json", "tensorboard") or not output.suffix:
-        refuse_unused("only a csv or parquet file holds one table", table=table)
-    elif which == "runs":
-        refuse_unused("the table of runs has no rows of the record", rows=rows)
-    runs = named_runs(references, runs_dir)
-    if form == "tensorboard":
-        to_tensorboard(output, runs, rows or "all", force)
-    else:
-        to_tables(output, runs, rows or "first,last", form, which, force)
-    note(f"wrote {output}", quiet)
-
 
 def known(option: str, word: str, words: tuple[str, ...]) -> str:
     """The word. InputError if it is none of the words."""
     if word not in words:
         raise InputError(f"{option} {word}: there are {', '.join(words)}{did_you_mean(word, words)}")
     return word
+
+
+def export_runs(
+    references: list[str], runs_dir: Path, output: Path, rows: str | None, form: str, table: str, force: bool
+) -> None:
+    """The named runs in one of FORMATS."""
+    runs = named_runs(references, runs_dir)
+    if form == "tensorboard":
+        to_tensorboard(output, runs, rows or "all", force)
+    else:
+        to_tables(output, runs, rows or "first,last", form, table, force)
 
 
 def to_tensorboard(output: Path, runs: list[Run], rows: str, force: bool) -> None:

@@ -6,37 +6,14 @@ import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from gradflow.analysis.outside import Norms, law_across
-from gradflow.cli.options import RUNS, Json, Quiet, RunsDir
 from gradflow.cli.output import emit_document, emit_page, note
 from gradflow.errors import InputError, Problem
 from gradflow.outside import read_networks, run_of, save_norms
 from gradflow.report.depth_pages import depth_document, depth_page
 from gradflow.report.pages import report_text, run_page
 from gradflow.store import Run
-
-NormsFiles = Annotated[
-    list[Path],
-    typer.Argument(metavar="FILE", help="Logs of norms by layer; several are networks of several depths."),
-]
-Kind = Annotated[
-    str | None, typer.Option(metavar="delta|weight", help="What the norms are of, if the file does not say.")
-]
-OrderOption = Annotated[
-    str | None,
-    typer.Option(
-        "--order", metavar="file|backward",
-        help="The file has the layers from the input on, or from the output on.",
-    ),
-]  # fmt: skip
-Name = Annotated[
-    str | None, typer.Option("--output", "-o", metavar="NAME", help="Save them as a run of this name.")
-]
-
 
 WRITERS = {  # what writes a file of this suffix
     **dict.fromkeys(("html", "md"), "report"),
@@ -45,49 +22,26 @@ WRITERS = {  # what writes a file of this suffix
 }
 
 
-def fit(
-    files: NormsFiles, kind: Kind = None, order: OrderOption = None, output: Name = None,
-    runs_dir: RunsDir = RUNS, json: Json = False, quiet: Quiet = False,
-) -> None:  # fmt: skip
-    """Fit c to gradient norms that were recorded elsewhere.
-
-    \b
-    FILE has the columns step, layer, norm (or log_norm), or a column for each
-    layer. It may be
-      CSV by commas, semicolons, tabs: step,layer,norm or norm_fc1,norm_fc2
-      JSON lines: {"step": 0, "layer": "fc1", "norm": 0.1}
-        or {"step": 0, "grad_norm/fc1": 0.1, "grad_norm/fc2": 0.2}
-      a TensorBoard event file or folder: tags grad_norm/fc1, grad_norm/fc2
-      Lightning's metrics.csv: grad_2.0_norm/fc1.weight, as grad_norm() logs
-      a panel's CSV of wandb or trackio, and wandb's history in JSON lines:
-        RUN - gradients/fc1.weight
-      NPY of (steps, layers); NPZ of norm, layer and step, or an array a layer
-    and any of these gzipped.
-
-    Layers are ordered from the input on by the numbers in their names (fc10
-    after fc9), else as the file has them; the report says how. What is no
-    layer, such as a total, is refused by name.
-
-    Most logs hold norms of dLoss/dW, which give no c inside one network: give
-    those of several depths, a file each or told apart by a column depth.
-
-    \b
-    Examples:
-      gradflow new torch-recorder -o recorder.py
-      gradflow fit norms.csv --kind delta
-      gradflow fit norms.csv -o resnet && gradflow compare 'resnet-*'
-      gradflow fit deep10.jsonl deep20.jsonl deep50.jsonl --kind weight
-      gradflow fit runs/exp1 --kind weight
-    """
-    refuse_file(output)
+def runs_of(
+    files: list[Path], kind: str | None, order: str | None, name: str | None, folder: Path
+) -> tuple[Mapping[int, Norms], Mapping[int, Run]]:
+    """The norms and the run of each depth, saved if they have a name."""
     networks = read_networks(files, kind, order)
-    runs = {depth: fitted(norms, Path(norms.source), output, runs_dir) for depth, norms in networks.items()}
+    return networks, {
+        depth: fitted(norms, Path(norms.source), name, folder) for depth, norms in networks.items()
+    }
+
+
+def show(
+    networks: Mapping[int, Norms], runs: Mapping[int, Run], saved: bool, json: bool, quiet: bool
+) -> None:
+    """What was found, and where it was saved."""
     if len(runs) > 1:
         show_depths(networks, runs, json)
     else:
         (norms,), (run,) = networks.values(), runs.values()
-        show_one(norms, run, output is not None, json)
-    for run in runs.values() if output else ():
+        show_one(norms, run, saved, json)
+    for run in runs.values() if saved else ():
         note(f"saved as {run.id}: compare it with gradflow compare", quiet)
 
 

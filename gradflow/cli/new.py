@@ -4,39 +4,22 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from gradflow.cli.options import Quiet, Replace
 from gradflow.cli.output import emit, emit_page, note
 from gradflow.report.page import Column, Command, Page, Table
 from gradflow.starters import is_script, starter_for, starter_names, starter_purpose, starter_text
 from gradflow.store import write_output
 
-Template = Annotated[str | None, typer.Argument(metavar="TEMPLATE", help="The name of a starter config.")]
-OutFile = Annotated[
-    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it to a new file.")
-]
+
+def print_starter(name: str) -> None:
+    """A starter's text."""
+    emit(starter_text(name))
 
 
-def new(
-    template: Template = None, output: OutFile = None, force: Replace = False, quiet: Quiet = False
-) -> None:
-    """List the starter configs, or write one: to stdout, or a new file.
-
-    \b
-    Examples:
-      gradflow new
-      gradflow new quickstart -o quickstart.yaml
-    """
-    if template is None:
-        emit_page(starters_page())
-    elif output is None:
-        emit(starter_text(template))
-    else:
-        write_output(output, starter_for(template, output), force=force)
-        note(f"next: {next_step(template, output)}", quiet)
+def write_starter(name: str, output: Path, force: bool, quiet: bool) -> None:
+    """A new file of a starter, and what to do with it."""
+    write_output(output, starter_for(name, output), force=force)
+    note(f"next: {next_step(name, output)}", quiet)
 
 
 def next_step(template: str, output: Path) -> str:
@@ -46,10 +29,9 @@ def next_step(template: str, output: Path) -> str:
     return shlex.join(["gradflow", "run", str(output)])
 
 
-def starters_page() -> Page:
+def print_starters() -> None:
     """A line for each starter config."""
     rows = tuple((name, starter_purpose(name)) for name in starter_names())
     columns = (Column("template", False), Column("what it studies", False))
-    return Page(
-        "Starter configs", (Table(columns, rows), Command("gradflow new quickstart -o quickstart.yaml"))
-    )
+    next = Command("gradflow new quickstart -o quickstart.yaml")
+    emit_page(Page("Starter configs", (Table(columns, rows), next)))

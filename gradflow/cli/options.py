@@ -39,4 +39,5 @@ Replace = Annotated[
 ]
 FailOnDiverged = Annotated[bool, typer.Option("--fail-on-diverged", help="Exit code 3 if training diverged.")]
 
+DIVERGED = 3  # the exit code, where it is asked for
 RUNS = Path("runs")

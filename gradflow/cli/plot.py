@@ -3,60 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from gradflow.cli.options import RUNS, Quiet, Replace, RunsDir
-from gradflow.cli.output import note
-from gradflow.cli.report import Output, References, named_runs
 from gradflow.cli.tables import refuse_unused
 from gradflow.errors import InputError, Problem, did_you_mean
 from gradflow.report.several import in_order
-from gradflow.store import Run, write_output
+from gradflow.store import Run
 
 if TYPE_CHECKING:
     from gradflow.report.charts import Drawn
 
 SUFFIXES = (".svg", ".pdf", ".png")
-Figure = Annotated[
-    str | None, typer.Option("--figure", help="flow (default), heatmap, factors, phase, depth-law, theory; "
-                            "also course (c over training), loss, accuracy (or R2), squares (q by layer), "
-                            "correlation (mean cosine of samples by layer), units and map.")
-]  # fmt: skip
-Across = Annotated[str | None, typer.Option("--x", metavar="KEY", help="Draw --value over this key.")]
-Up = Annotated[str | None, typer.Option("--y", metavar="KEY", help="With --x: a map over two keys.")]
-Value = Annotated[
-    str | None,
-    typer.Option(
-        "--value",
-        help="With --x: c (the default), log10_ratio, c_final, loss_final, loss_test_final or "
-        "accuracy_final.",
-    ),
-]
-Width = Annotated[float, typer.Option("--width", min=1, max=40, metavar="INCHES", help="Of the figure.")]
-
-
-def plot(
-    references: References, output: Output, figure: Figure = None, x: Across = None, y: Up = None,
-    value: Value = None, width: Width = 5.0, force: Replace = False, runs_dir: RunsDir = RUNS,
-    quiet: Quiet = False,
-) -> None:  # fmt: skip
-    """Draw a figure to .svg, .pdf or .png.
-
-    Several runs are overlaid, labelled by their names or else by what differs. A file that is there
-    already is replaced if gradflow wrote it and it was not changed since.
-
-    \b
-    Examples:
-      gradflow plot @1 -o flow.svg
-      gradflow plot @1 @2 -o factors.pdf --figure factors --width 3.3
-      gradflow plot depth-init -o map.svg --x depth --y init --value log10_ratio
-    """
-    require_picture(output)
-    runs = named_runs(references, runs_dir)
-    write_output(output, drawn(runs, output, figure, x, y, value, width), mark=True, force=force)
-    note(f"wrote {output}", quiet)
 
 
 def require_picture(output: Path) -> None:

@@ -3,40 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from gradflow.cli.options import RUNS, Quiet, Replace, RunsDir
 from gradflow.cli.output import note
 from gradflow.errors import InputError, RunError
 from gradflow.report.files import report_file
 from gradflow.store import Run, entry_at, resolve, write_output
 
-References = Annotated[
-    list[str],
-    typer.Argument(metavar="RUN", help="Paths, ids or their starts, @1, globs; of runs or sweeps."),
-]
-Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")]
 
-
-def report(
-    references: References, output: Output, force: Replace = False, runs_dir: RunsDir = RUNS,
-    quiet: Quiet = False,
-) -> None:  # fmt: skip
-    """Write the report of runs or sweeps, as HTML or markdown.
-
-    FILE.html is one page with charts that opens offline, FILE.md is text. A file that is there already is
-    replaced if gradflow wrote it and it was not changed since.
-
-    \b
-    Examples:
-      gradflow report @1 -o report.html
-      gradflow report quickstart -o report.md
-    """
-    content = report_file(named_runs(references, runs_dir), output)
+def write(output: Path, content: str | bytes, force: bool, quiet: bool) -> None:
+    """A marked file, and that it is there."""
     write_output(output, content, mark=True, force=force)
     note(f"wrote {output}", quiet)
+
+
+def reported(references: list[str], runs_dir: Path, output: Path) -> str:
+    """The named runs in the form that the name of a file asks for."""
+    return report_file(named_runs(references, runs_dir), output)
 
 
 def named_runs(references: list[str], runs_dir: Path) -> list[Run]:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from gradflow.cli.options import RUNS, ConfigFile, FailOnDiverged, Force, Json, Quiet, RunsDir
+from gradflow.cli.options import DIVERGED
 from gradflow.cli.output import note, noting
-from gradflow.cli.run import DIVERGED
 from gradflow.cli.sweep_progress import SweepProgress
-from gradflow.cli.tables import Csv, Md, emit_table, refuse_several, refuse_unused
+from gradflow.cli.tables import emit_table, refuse_unused
 from gradflow.errors import InputError, Problem, did_you_mean
 from gradflow.report.page import Page
 from gradflow.report.pages import report_text
@@ -25,63 +24,24 @@ from gradflow.sweeps.executors import EXECUTORS
 from gradflow.sweeps.outcome import Ended
 from gradflow.sweeps.points import Sweep, load_sweep
 
-Axes = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="KEY=V1,V2",
-        help="Keys to change, and those with several values to cross: depth=10,20 or depth=range(10,60,10) "
-        "(without its end), lr=linspace(0.1,0.5,5) (ends included), lr=logspace(-3,-1,3) (exponents of ten).",
-    ),
-]
-Workers = Annotated[
-    int | None, typer.Option("--workers", min=1, help="Processes; as many as cores if not given.")
-]
-Where = Annotated[str | None, typer.Option("--executor", help="processes (the default), serial or dask.")]
-DaskAddress = Annotated[
-    str | None, typer.Option("--dask-address", metavar="URL", help="A scheduler, such as tcp://host:8786.")
-]
-Shard = Annotated[
-    str, typer.Option("--shard", metavar="I/N", help="Every N-th point from the I-th on, for job arrays.")
-]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Print the points and what they will cost, and stop.")
-]
-Timeout = Annotated[
-    float | None, typer.Option("--timeout", min=0.001, metavar="SECONDS", help="For each point.")
-]
-RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Compute the failed points again.")]
-FailFast = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first point that fails.")]
+
+def study_of(config: Path, overrides: Sequence[str], quiet: bool) -> Sweep:
+    """The points of a config."""
+    return load_sweep(config, overrides, noting(quiet))
 
 
-def sweep(
-    config: ConfigFile, overrides: Axes = None, runs_dir: RunsDir = RUNS, workers: Workers = None,
-    executor: Where = None, dask_address: DaskAddress = None, shard: Shard = "1/1", dry_run: DryRun = False,
-    timeout: Timeout = None, retry_failed: RetryFailed = False, fail_fast: FailFast = False,
-    fail_on_diverged: FailOnDiverged = False, force: Force = False, json: Json = False, csv: Csv = False,
-    md: Md = False, quiet: Quiet = False,
-) -> None:  # fmt: skip
-    """Run a config for every combination of the values of its axes. What is finished is not computed again.
-
-    \b
-    Examples:
-      gradflow sweep configs/sweep-depth-init-relu.yaml
-      gradflow sweep configs/quickstart.yaml depth=10,20,50 init=xavier_normal,orthogonal --dry-run
-    """
-    refuse_several(json, csv, md)
+def options_of(
+    executor: str | None, workers: int | None, dask_address: str | None, shard: str,
+    timeout: float | None, force: bool, retry_failed: bool, fail_fast: bool,
+) -> Options:  # fmt: skip
+    """How the points are computed. InputError for what excludes another."""
     where = executor_named(executor or ("dask" if dask_address else "processes"))
     refuse_unused(
         f"--executor {where} asks no scheduler", dask_address=None if where == "dask" else dask_address
     )
     refuse_unused("--executor serial has none", workers=workers if where == "serial" else None)
     refuse_unused("the scheduler has its own", workers=workers if dask_address else None)
-    options = Options(where, workers, dask_address, shard_of(shard), timeout, force, retry_failed, fail_fast)
-    study = load_sweep(config, overrides or (), noting(quiet))
-    if dry_run:
-        print_plan(study, options, json, csv, md)
-    else:
-        document = computed(study, runs_dir, options, quiet)
-        print_result(document, json, csv, md)
-        end(document, fail_on_diverged)
+    return Options(where, workers, dask_address, shard_of(shard), timeout, force, retry_failed, fail_fast)
 
 
 def executor_named(name: str) -> str:

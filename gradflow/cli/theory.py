@@ -6,16 +6,12 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from gradflow import yaml_file
 from gradflow.analysis.predictions import Inputs, cosines, layers_of, predicted, theories, theory_of
 from gradflow.analysis.summary import strict
-from gradflow.cli.options import Json
 from gradflow.cli.output import emit, emit_document, emit_page, noting
-from gradflow.cli.tables import Csv, refuse_several
 from gradflow.config import Config
 from gradflow.config.axes import split
 from gradflow.config.load import load_data, parse_config, read_config
@@ -28,36 +24,12 @@ from gradflow.report.theory_pages import point_page, table_page
 from gradflow.sweeps.points import parse_sweep
 from gradflow.yaml_file import parse_value
 
-Words = Annotated[
-    list[str],
-    typer.Argument(metavar="CONFIG|KEY=VALUE", help="A config, and keys with one value or more."),
-]
 NO_FILE = {"name": "theory", "model": {"depth": 50, "width": 256, "init": "gaussian"}}
 SOURCE = "command line"
 UNSAID = ("plain", "none")  # a block and a norm that go without saying
 
 
-def theory(words: Words, json: Json = False, csv: Csv = False) -> None:
-    """Predict c, xi and the critical sigma_w by mean-field theory.
-
-    Nothing is trained. Without a CONFIG: activation, sigma_w, sigma_b, depth (50), width (256), q0 (1).
-    Lists make a table.
-
-    \b
-    Examples:
-      gradflow theory configs/quickstart.yaml
-      gradflow theory activation=tanh sigma_w=1.5 sigma_b=0.05 depth=100
-      gradflow theory activation=tanh 'sigma_w=linspace(0.5,3,26)' sigma_b=0,0.1,0.3
-    """
-    refuse_several(json, csv, md=False)
-    axes, configs, inputs = _points(words)
-    if axes:
-        _emit_table(axes, configs, inputs, json, csv)
-    else:
-        _emit_point(configs[0], inputs[0], json, csv)
-
-
-def _points(words: Sequence[str]) -> tuple[Mapping[str, Sequence[Any]], list[Config], list[Inputs]]:
+def points(words: Sequence[str]) -> tuple[Mapping[str, Sequence[Any]], list[Config], list[Inputs]]:
     """The axes, the config of every point, and what theory needs of its data."""
     refuse_spaces(words)
     from_file = "=" not in words[0]
@@ -111,7 +83,7 @@ def _inputs(configs: Sequence[Config], q_0: float | None) -> list[Inputs]:
     return [of(config.data) for config in configs]
 
 
-def _emit_point(config: Config, inputs: Inputs, json: bool, csv: bool) -> None:
+def emit_point(config: Config, inputs: Inputs, json: bool, csv: bool) -> None:
     prediction = predicted(config, inputs)
     found, layers, model = theory_of(prediction), layers_of(prediction), config.plain()["model"]
     if json:
@@ -129,7 +101,7 @@ def _emit_point(config: Config, inputs: Inputs, json: bool, csv: bool) -> None:
         emit_page(point_page(found, layers, words, config.analysis.stable_decades))
 
 
-def _emit_table(
+def emit_table(
     axes: Mapping[str, Sequence[Any]], configs: list[Config], inputs: list[Inputs], json: bool, csv: bool
 ) -> None:
     found = theories(configs, inputs)

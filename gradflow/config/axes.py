@@ -11,7 +11,7 @@ from math import ceil, prod
 from typing import Any
 
 from gradflow.config.checks import NOT_SWEPT
-from gradflow.config.draft import Draft, Origin, own
+from gradflow.config.draft import Draft, SourceLine, own
 from gradflow.config.keys import find, override_key
 from gradflow.config.overrides import Setting, contradiction, settled
 from gradflow.errors import InputError, Problem
@@ -39,7 +39,7 @@ class Axis:
 
     path: KeyPath
     values: tuple[Any, ...]
-    places: tuple[Origin, ...]
+    places: tuple[SourceLine, ...]
 
     @property
     def key(self) -> str:

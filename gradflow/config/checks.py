@@ -11,7 +11,7 @@ from gradflow.config.overrides import settled
 from gradflow.config.schema import Config
 from gradflow.data import Data
 from gradflow.errors import Problem
-from gradflow.nn.blocks import Residual
+from gradflow.nn.blocks import Hidden
 from gradflow.nn.initializers import Constant
 from gradflow.nn.losses import LOSSES
 from gradflow.nn.schedules import Cosine
@@ -24,11 +24,13 @@ NOT_SWEPT = ("name", "sweep", "analysis")  # they do not change what is computed
 def against_data(config: Config, data: Data) -> Iterator[tuple[str, str]]:
     """(key, message) of each thing in a complete config that does not fit its data or this machine."""
     yield from _loss(config, data)
+    misfits = list(_width(config, data))
+    yield from misfits
     yield from _norm(config, data)
     yield from _constants(config)
     yield from _schedule(config)
-    misfits = list(_width(config, data))
-    yield from misfits or _memory(config, data)
+    if not misfits:
+        yield from _memory(config, data)
 
 
 def of_sweep(draft: Draft) -> Iterator[Problem]:
@@ -66,11 +68,11 @@ def _width(config: Config, data: Data) -> Iterator[tuple[str, str]]:
     elif model.readout == "none" and widths[-1] != data.outputs:
         message = f"should be {data.outputs}, the size of the target, because readout is none"
         yield "model.width", f"{message}, not {widths[-1]}"
-    if isinstance(model.block, Residual) and len(set(widths)) > 1:
-        message = (
-            "should be one number, for a residual block adds its input to its output: or set block: plain"
-        )
-        yield "model.width", f"{message}, not {list(widths)}"
+    parts = model.block.parts(Hidden(model.activation, widths[0], model.norm, model.depth))
+    if any(part.joins for part in parts) and len(set(widths)) > 1:
+        added = f"a {model.block.name} block adds its input to its output"
+        message = f"should be one number, for {added}: or set block: plain, not {list(widths)}"
+        yield "model.width", message
 
 
 def _norm(config: Config, data: Data) -> Iterator[tuple[str, str]]:

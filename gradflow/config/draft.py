@@ -10,21 +10,21 @@ from gradflow.errors import Problem
 from gradflow.yaml_events import KeyPath, dotted
 from gradflow.yaml_file import COMMAND_LINE, Document
 
-Origin = tuple[str, int | None]  # source and line
+SourceLine = tuple[str, int | None]  # source and line
 
 
 class Draft:
     """The values of a file, lists as tuples, and the place of each by its path."""
 
-    def __init__(self, value: Any, places: Mapping[KeyPath, Origin]) -> None:
+    def __init__(self, value: Any, places: Mapping[KeyPath, SourceLine]) -> None:
         self.value = {} if value is None else own(value)
-        self.places: dict[KeyPath, Origin] = {(): ("", None), **places}
+        self.places: dict[KeyPath, SourceLine] = {(): ("", None), **places}
         self.left_out: list[str] = []  # a sentence for each mapping that lost values to one that replaced it
 
     @classmethod
     def of(cls, document: Document) -> Draft:
         """A draft of what a file holds."""
-        places: dict[KeyPath, Origin] = {(): (document.source, None)}
+        places: dict[KeyPath, SourceLine] = {(): (document.source, None)}
         places |= {path: (document.source, line) for path, line in document.lines.items()}
         return cls(document.value, places)
 
@@ -34,7 +34,7 @@ class Draft:
             path = path[:-1]
         return path
 
-    def place(self, path: KeyPath) -> Origin:
+    def place(self, path: KeyPath) -> SourceLine:
         """Where a value was written; of a missing one, where the mapping was that lacks it."""
         return self.places[self.written(path)]
 
@@ -53,7 +53,7 @@ class Draft:
         """A draft that may be changed for itself."""
         return Draft(self.value, self.places)
 
-    def override(self, path: KeyPath, value: Any, place: Origin = (COMMAND_LINE, None)) -> None:
+    def override(self, path: KeyPath, value: Any, place: SourceLine = (COMMAND_LINE, None)) -> None:
         """Replace the value of a path by one that was written at `place`.
 
         A key of a choice makes a mapping of the name that stands there, or of the default's; `name` replaces

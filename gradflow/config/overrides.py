@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
-from gradflow.config.draft import Draft, Origin, own
+from gradflow.config.draft import Draft, SourceLine, own
 from gradflow.config.keys import CHOICES, FIELDS, override_key
 from gradflow.errors import InputError, Problem
 from gradflow.yaml_events import KeyPath, dotted, one_line
@@ -30,7 +30,7 @@ class Setting:
 
     path: KeyPath
     value: Any
-    place: Origin = (COMMAND_LINE, None)
+    place: SourceLine = (COMMAND_LINE, None)
 
 
 _TOLD = ((), ("sweep",))  # an empty file loses nothing, and sweep=null says what it does
@@ -134,7 +134,7 @@ def _conflict(path: KeyPath, one: Setting, other: Setting) -> Problem:
     return contradiction(path, _shown(one), _shown(other), place)
 
 
-def contradiction(path: KeyPath, one: str, other: str, place: Origin = (COMMAND_LINE, None)) -> Problem:
+def contradiction(path: KeyPath, one: str, other: str, place: SourceLine = (COMMAND_LINE, None)) -> Problem:
     """What is wrong with two overrides of which one would wipe out the other."""
     return Problem(f"{one} and {other} cannot both hold: leave one out", dotted(path), *place)
 

@@ -37,7 +37,7 @@ PATHS = ("path", "test_path")  # keys of data that name a file, which counts by 
 
 LARGEST = 2**53  # from here on a record, which is float64, could not tell a step from the next
 
-Positive = Annotated[int, Ge(1)]
+AtLeastOne = Annotated[int, Ge(1)]
 Count = Annotated[int, Ge(1), Lt(LARGEST)]  # of what takes no memory that would bound it
 
 
@@ -81,8 +81,8 @@ class Section(BaseModel):
 class ModelKeys(Section):
     """The network."""
 
-    depth: Positive
-    width: Annotated[Positive | tuple[Positive, ...], OrListOf()]
+    depth: AtLeastOne
+    width: Annotated[AtLeastOne | tuple[AtLeastOne, ...], OrListOf()]
     activation: Annotated[Activation, Choice(ACTIVATIONS)]
     init: Annotated[Initializer, Choice(INITIALIZERS, ALIASES)]
     bias: Annotated[Bias, Choice(BIASES)] = Zeros()
@@ -144,7 +144,7 @@ class Config(Section):
 
     name: Annotated[str, AfterValidator(_slug)]
     seed: Annotated[int, Ge(0), Lt(2**63)] = 0
-    seeds: Positive = 4
+    seeds: AtLeastOne = 4
     model: ModelKeys
     data: Annotated[Dataset, Choice(DATASETS)] = Digits()
     training: TrainingKeys = TrainingKeys()

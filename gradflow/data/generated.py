@@ -25,7 +25,7 @@ from gradflow.streams import Purpose, stream
 if TYPE_CHECKING:
     from pathlib import Path
 
-Count = Annotated[int, Ge(1), Le(10**9)]
+Size = Annotated[int, Ge(1), Le(10**9)]
 _X, _MAP, _NOISE = range(3)  # stream indices; a map of depth d takes _MAP from one stream, layer after layer
 
 
@@ -38,8 +38,8 @@ class GaussianSamples(Dataset):
     """x ~ N(0, 1), as drawn; the label is the argmax of a random linear map of x, so it can be learnt."""
 
     name = "gaussian"
-    samples: Count = 1024
-    features: Count = 64
+    samples: Size = 1024
+    features: Size = 64
     classes: Annotated[int, Ge(2), Le(10**6)] = 10
     test_fraction: TestFraction = 0.0
     seed: Seed = 0
@@ -68,8 +68,8 @@ class Teacher(Dataset):
 
     name = "teacher"
     samples: Annotated[int, Ge(2), Le(10**9)] = 1024  # one target alone cannot be standardised
-    features: Count = 64
-    outputs: Count = 1
+    features: Size = 64
+    outputs: Size = 1
     width: Annotated[int, Ge(1), Le(4096)] = 64
     depth: Annotated[int, Ge(1), Le(100)] = 2
     noise: Annotated[float, Ge(0.0), Le(1e6)] = 0.0
@@ -102,7 +102,7 @@ class Spirals(Dataset):
     """
 
     name = "spirals"
-    samples: Count = 1024
+    samples: Size = 1024
     classes: Annotated[int, Ge(2), Le(10**6)] = 2
     turns: Annotated[float, Ge(0.0), Le(1e6)] = 1.0
     noise: Annotated[float, Ge(0.0), Le(1e6)] = 0.1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,19 +56,21 @@ def train(
                 progress(done)
             forget(training.recorded.values())
     times = Times(started=started, finished=now(), seconds=perf_counter() - clock)
-    outcome = OutcomeInfo(**asdict(training.outcome))  # type: ignore[typeddict-item]
     evaluation = EvaluationInfo(**asdict(training.evaluated))  # type: ignore[typeddict-item]
-    facts = _facts(config, data)
-    delta: Literal["batch"] | None = "batch" if config.model.norm.mixes else None
+    measured = MeasuredInfo(critical_lr=CriticalInfo(**training.critical.document()))  # type: ignore[typeddict-item]
     return Result(
-        training.recording,
-        outcome,
-        facts,
-        times,
-        versions(),
-        evaluation=evaluation,
-        delta=delta,
-        measured=MeasuredInfo(critical_lr=CriticalInfo(**training.critical.document())),  # type: ignore[typeddict-item]
+        training.recording, _outcome(training), _facts(config, data), times, versions(),
+        evaluation=evaluation, delta="batch" if config.model.norm.mixes else None,
+        measured=measured,
+    )  # fmt: skip
+
+
+def _outcome(training: Training) -> OutcomeInfo:
+    ended = training.outcome
+    return OutcomeInfo(
+        accuracy_final=ended.accuracy_final,
+        diverged_step=ended.diverged_step,
+        diverged_reason=ended.diverged_reason,
     )
 
 

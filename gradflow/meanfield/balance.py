@@ -28,8 +28,8 @@ def balance(
 
     With first = 1 the whole ratio ||delta_1|| / ||delta_L|| becomes 1. `finite_width` counts the shift too;
     `depth` leaves out the layers above it.
-    None where the scheme has no gain, no gain does it, there is no transition, or q would stand on an edge
-    from which any network runs away.
+    None where the scheme has no gain, no gain does it or makes a difference, there is no transition, or q
+    would stand on an edge from which any network runs away.
     """
     fans = model.sizes[-1], model.sizes[-1]
     unit = with_sigma_w(model.init, 1.0, *fans)
@@ -37,6 +37,8 @@ def balance(
     if unit is None or depth <= first or unpredicted(model) or not model.activation.bounded_slope:
         return None
     network = mean_field(replace(model, init=unit), q_0).until(depth)
+    if not network.scalable:
+        return None
 
     def log_c(factors: Array) -> Array:
         networks = network.scaled(factors)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 from math import ceil, inf, log
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from gradflow.meanfield.field import MeanField
 from gradflow.meanfield.integrands import slope, value
 from gradflow.meanfield.local import Local
 from gradflow.meanfield.normed import NormAfter, NormBefore
-from gradflow.meanfield.skip import PostNorm, PreNorm, ResidualField
+from gradflow.meanfield.skip import PostNorm, PreNorm
 from gradflow.meanfield.sphere import BatchMoments, batch_moments
 
 Array = NDArray[Any]
@@ -90,18 +90,23 @@ class Coupled(MeanField):
 
     @property
     def settling(self) -> float:
-        """Of a chain: 2% of what correlations deviate is left, at (E phi')^2 / Var phi a layer."""
-        if isinstance(self, ResidualField):
-            return 1
-        at = Local(self.moments, np.zeros(1))
-        rate = float((at.mean(slope) ** 2 / (at.p2 - at.mean(value) ** 2))[0])
+        """2% of what correlations deviate is left, at (E phi')^2 / Var phi a layer."""
+        rate = self._forgetting()
         if not 0 < rate < 1 - ROUNDING:
             return inf if rate else 1
         return ceil(log(LEFT) / log(rate))
 
+    def _forgetting(self, weight: float = inf) -> float:
+        """By what a layer multiplies the deviations; in a stream, to which a branch adds with a `weight`."""
+        at = Local(self.moments, np.zeros(1))
+        kept, variance = float(at.mean(slope)[0]) ** 2, float((at.p2 - at.mean(value) ** 2)[0])
+        return kept / variance if weight == inf else (1 + weight * kept) / (1 + weight * variance)
+
 
 class BatchBefore(Coupled, NormBefore):
     """z' = W phi(N(z)) + b: v is the variance over samples, which b does not enter."""
+
+    scalable: ClassVar[bool] = False
 
     @property
     def q(self) -> Array:
@@ -123,7 +128,14 @@ class BatchAfter(Coupled, NormAfter):
 
 
 class BatchPreNorm(Coupled, PreNorm):
-    """z' = z + s (W phi(N(z)) + b): v is the variance over samples."""
+    """z' = z + s (W phi(N(z)) + b): v is the variance over samples, of which each block adds its share."""
+
+    scalable: ClassVar[bool] = False
+
+    @property
+    def settling(self) -> float:
+        """The law is not one of samples that have come to be alike: it is a power from the first layer on."""
+        return 1
 
     @property
     def q(self) -> Array:
@@ -142,6 +154,14 @@ class BatchPreNorm(Coupled, PreNorm):
 
 class BatchPostNorm(Coupled, PostNorm):
     """z' = N(z + s (W phi(z) + b)): every two samples have the same cosine."""
+
+    @property
+    def settling(self) -> float:
+        """As of a chain, but slower: the stream goes on. The smaller the branch, the less it matters."""
+        if self.by_depth or self.log_scale == -inf:
+            return 1
+        rate = self._forgetting(float(np.exp(2 * self.log_scale + self.log_gain[-1])))
+        return ceil(log(LEFT) / log(rate)) if rate < 1 - ROUNDING else inf
 
     def first_cosine(self, cosine: Array) -> Array:
         """That of points of a sphere, less their mean."""

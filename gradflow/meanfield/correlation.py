@@ -24,6 +24,7 @@ Array = NDArray[Any]
 ROUNDS = 80  # of Newton's iteration, which comes to a double root by a half or two thirds each
 IDENTITY = 1e-9  # |f(rho) - rho| below which every cosine stays what it is
 TINY = 1e-12
+FOLLOWED = 1000  # layers that are mapped, one after the other
 DOUBLE = 1e-6  # a double root is found to half the digits
 STEADY = 1e-6  # of a slope below 1, from which on the approach is no exponential
 
@@ -41,13 +42,20 @@ def correlations(network: MeanField, cosine: float | Array) -> Array:
 
     The network is a single one; `cosine` is one number or an array of them.
     """
-    rho = network.first_cosine(np.atleast_1d(np.asarray(cosine, dtype=float)))
-    means = [rho.mean()]
-    network.local.series(value)  # of all layers at once
-    for k, kept in enumerate(network.kept):
-        rho = kept * rho + (1 - kept) * network.added_cosine(k + 1, rho, network.local.row(k))[0]
-        means.append(rho.mean())
-    return np.array(means)
+    return from_first(network, network.first_cosine(np.asarray(cosine, dtype=float)))
+
+
+def from_first(network: MeanField, cosine: float | Array) -> Array:
+    """The same from the cosines of z_1; nan beyond the first FOLLOWED layers, which take half a second."""
+    rho = np.atleast_1d(np.asarray(cosine, dtype=float))
+    means = np.full(len(network.log_v), np.nan)
+    means[0] = rho.mean()
+    local = Local(network.moments, network.seen[:-1][: FOLLOWED - 1])
+    local.series(value)  # of all layers at once
+    for k, kept in enumerate(network.kept[: FOLLOWED - 1]):
+        rho = kept * rho + (1 - kept) * network.added_cosine(k + 1, rho, local.row(k))[0]
+        means[k + 1] = rho.mean()
+    return means
 
 
 def limit(network: MeanField) -> Limit:

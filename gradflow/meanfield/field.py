@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from gradflow.meanfield.critical import Critical
 from gradflow.meanfield.expectations import Moments, log_or_minus_inf, tabulated
 from gradflow.meanfield.fixed_points import Asymptote
-from gradflow.meanfield.local import Local, along_layers
+from gradflow.meanfield.local import Local, along_layers, last_unlike
 from gradflow.meanfield.series import overlap
-from gradflow.nn.initializers import Law
+from gradflow.nn.initializers import Distribution
 from gradflow.units import LN10
 
 Array = NDArray[Any]
@@ -32,8 +32,10 @@ class MeanField:
     log_gain = ln n_{l-1} Var W_l and log_bias = ln Var b_l have L + 1 rows: the last is any further layer.
     """
 
+    scalable: ClassVar[bool] = True  # whether the scale of the weights makes a difference to c
+
     moments: Moments
-    drawn: Law | None  # the distribution of the weights
+    drawn: Distribution | None  # the distribution of the weights
     widths: Array  # n_1..n_L
     log_gain: Array
     log_bias: Array
@@ -64,8 +66,12 @@ class MeanField:
         log_v = np.empty(np.broadcast_shapes(self.log_gain[:-1].shape, self.log_bias[:-1].shape))
         biases = self._entering(self.log_bias[0])
         log_v[0] = self._stem(np.logaddexp(self.log_gain[0] + self.log_q_0, biases))
+        last_other = max(last_unlike(self.log_gain[:-1]), last_unlike(self.log_bias[:-1]))
         for layer in range(1, len(log_v)):
             log_v[layer] = self._above(log_v[layer - 1], self.log_gain[layer], self.log_bias[layer])
+            if layer > last_other and np.array_equal(log_v[layer], log_v[layer - 1]):  # as of a norm, soon
+                log_v[layer:] = log_v[layer]
+                break
         return log_v
 
     def _stem(self, log_v: Array) -> Array:
@@ -211,7 +217,7 @@ class MeanField:
         return np.asarray(self.widths[:-1].reshape(-1, *[1] * (self.log_gain.ndim - 1)))
 
 
-def own(drawn: Law | None, second: Array, fourth: Array) -> Array:
+def own(drawn: Distribution | None, second: Array, fourth: Array) -> Array:
     """n Var ln(g_l^2 / g_{l+1}^2), from E phi'^2 and E phi'^4 (for relu Hanin & Nica 2020, thm. 1).
 
     g_l^2 = sum of phi'_i^2 u_i^2 over units, u = W delta. Gaussian u: 3 mu_2 / mu_1^2 - 1; orthogonal W fixes

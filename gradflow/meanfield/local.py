@@ -28,6 +28,12 @@ def along_layers(moment: Callable[[Array], Array], log_v: Array) -> Array:
     return np.asarray(moment(rows.T[new.T])[count - 1].reshape(log_v.shape))
 
 
+def last_unlike(rows: Array) -> int:
+    """The last row that differs from the row at the end; -1 if none does."""
+    others = np.flatnonzero((rows != rows[-1]).reshape(len(rows), -1).any(axis=1))
+    return int(others[-1]) if len(others) else -1
+
+
 @dataclass(frozen=True, eq=False)
 class Local:
     """Moments at ln v (layers, ...), each integrated when it is first asked for; Z is standard normal."""

@@ -1,4 +1,4 @@
-"""Which law a model follows: one class a block and norm, or the reason why theory has none."""
+"""Which law a model follows, by the parts of its layers, or the reason why theory has none."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ from gradflow.meanfield.normed import NormAfter, NormBefore
 from gradflow.meanfield.plain import PlainField
 from gradflow.meanfield.skip import PostNorm, PreNorm, ResidualField
 from gradflow.meanfield.sphere import LEAST as SMALLEST_BATCH
-from gradflow.nn.blocks import Residual
 from gradflow.nn.model import Model
-from gradflow.nn.norms import NoNorm
+from gradflow.nn.parts.activate import Activate
+from gradflow.nn.parts.base import Part
+from gradflow.nn.parts.dense import Dense
+from gradflow.nn.parts.norms import Affine, Normalize
+from gradflow.nn.parts.skip import Fork, Join
 
 Array = NDArray[Any]
 
@@ -34,24 +37,26 @@ ADDING_UP = (
     "a constant bias adds up along a residual stream or moves what rms divides: theory has no law of it"
 )
 
-BY_SAMPLE: dict[tuple[bool, str | None], type[MeanField]] = {  # by residual, and the place of a norm
-    (False, None): PlainField,
-    (False, "before"): NormBefore,
-    (False, "after"): NormAfter,
-    (True, None): ResidualField,
-    (True, "before"): PreNorm,
-    (True, "after"): PostNorm,
+LAWS: dict[tuple[type[Part], ...], tuple[type[MeanField], type[MeanField]]] = {  # by sample, and by batch
+    (Dense, Activate): (PlainField, PlainField),
+    (Dense, Normalize, Activate): (NormBefore, BatchBefore),
+    (Dense, Activate, Normalize): (NormAfter, BatchAfter),
+    (Dense, Join, Fork, Activate): (ResidualField, ResidualField),
+    (Dense, Join, Fork, Normalize, Activate): (PreNorm, BatchPreNorm),
+    (Dense, Join, Normalize, Fork, Activate): (PostNorm, BatchPostNorm),
 }
-BY_BATCH: dict[tuple[bool, str | None], type[MeanField]] = {
-    (False, "before"): BatchBefore,
-    (False, "after"): BatchAfter,
-    (True, "before"): BatchPreNorm,
-    (True, "after"): BatchPostNorm,
-}
+
+
+def law_of(model: Model) -> type[MeanField] | None:
+    """The law of what its layers are made of; None if theory has none."""
+    laws = LAWS.get(_kinds(model))
+    return laws and laws[model.mixes]
 
 
 def unpredicted(model: Model) -> str | None:
     """Why theory has no law of a model; None if it has one."""
+    if law_of(model) is None:
+        return f"block {model.block.name} has parts of which theory has no law"
     if model.init.law is None:
         return CONSTANT
     if min(model.sizes[1:]) < SMALLEST_WIDTH:
@@ -60,14 +65,14 @@ def unpredicted(model: Model) -> str | None:
         return ADDING_UP
     if not Moments(model.activation, _mean(model)).in_reach:
         return SHIFTED
-    return _unfit_batch(model) if normed_by(model) == "batch" else None
+    return _unfit_batch(model) if model.mixes else None
 
 
 def _unfit_batch(model: Model) -> str | None:
     """Why batch norm is not predicted."""
     if model.shape.batch < SMALLEST_BATCH:
         return FEW_SAMPLES
-    if _place(model) == "after" and not isinstance(model.block, Residual):
+    if law_of(model) is BatchAfter:
         if model.shape.batch < LARGE_BATCH:
             return SMALL_BATCH
         if model.init.bias_variance(model.sizes[-1]):
@@ -79,40 +84,41 @@ def mean_field(model: Model, q_0: float) -> MeanField:
     """The theory of a model on inputs of mean square q_0, which must be one that has a law."""
     sizes = model.sizes
     fans = list(pairwise((*sizes, sizes[-1])))
-    residual, coupled = isinstance(model.block, Residual), normed_by(model) == "batch"
-    law = (BY_BATCH if coupled else BY_SAMPLE)[residual, _place(model)]
+    gains = {(n, m): n * model.init.variance(n, m) for n, m in {*fans}}  # of very many layers there are few
+    biases = {n: model.init.bias_variance(n) or 0.0 for n, _ in gains}
+    law, norm = law_of(model), _norm(model)
+    assert law is not None, unpredicted(model)
     plain = law is PlainField
     return law(
         Moments(model.activation, _mean(model)) if plain else tabulated(model.activation, _mean(model)),
         model.init.law,
         np.array(sizes[1:]),
-        log_or_minus_inf([n * model.init.variance(n, m) for n, m in fans]),
-        log_or_minus_inf([model.init.bias_variance(n) or 0.0 for n, _ in fans]),
+        log_or_minus_inf([gains[fan] for fan in fans]),
+        log_or_minus_inf([biases[n] for n, _ in fans]),
         log_or_minus_inf(q_0),
-        **_block(model),
-        centred=normed_by(model) in ("layer", "batch"),
-        eps=0.0 if isinstance(model.norm, NoNorm) else model.norm.eps,
-        samples=model.shape.batch if coupled else 0,
+        **_skip(model),
+        centred=norm is not None and norm.centred,
+        eps=norm.eps if norm else 0.0,
+        samples=model.shape.batch if model.mixes else 0,
     )
 
 
-def normed_by(model: Model) -> str:
-    """The name of the norm; none."""
-    return model.norm.name
+def _kinds(model: Model) -> tuple[type[Part], ...]:
+    """Of what a layer is made; a gamma and beta are 1 and 0 as a network is drawn."""
+    return tuple(type(part) for part in model.parts if not isinstance(part, Affine))
 
 
-def _block(model: Model) -> dict[str, Any]:
-    """What a residual block adds."""
-    if not isinstance(model.block, Residual):
+def _norm(model: Model) -> Normalize | None:
+    """The norm of a layer, if it has one."""
+    return next((part for part in model.parts if isinstance(part, Normalize)), None)
+
+
+def _skip(model: Model) -> dict[str, Any]:
+    """What a skip adds: ln of the scale of its branch, and whether that falls with the depth."""
+    join = next((part for part in model.parts if isinstance(part, Join)), None)
+    if join is None:
         return {}
-    scale = model.block.factor(model.shape.depth)
-    by_depth = isinstance(model.block.scale, str)
-    return {"log_scale": log(abs(scale)) if scale else -inf, "by_depth": by_depth}
-
-
-def _place(model: Model) -> str | None:
-    """Where the norm stands; None without one."""
-    return None if isinstance(model.norm, NoNorm) else model.norm.place
+    return {"log_scale": log(abs(join.scale)) if join.scale else -inf, "by_depth": model.block.by_depth}
 
 
 def _bias(model: Model) -> float:
@@ -120,12 +126,17 @@ def _bias(model: Model) -> float:
     return model.bias if model.init.bias_variance(model.sizes[0]) is None else 0.0
 
 
+def _is_subtracted(model: Model) -> bool:
+    """Whether the norm stands between a layer's weights and phi."""
+    return law_of(model) in (NormBefore, BatchBefore)
+
+
 def _takes_bias(model: Model) -> bool:
     """Whether a constant bias shifts every z alike, or is subtracted."""
-    return not isinstance(model.block, Residual) and (normed_by(model) != "rms" or _place(model) == "after")
+    norm = _norm(model)
+    return model.fork is None and not (_is_subtracted(model) and norm and not norm.centred)
 
 
 def _mean(model: Model) -> float:
     """The mean of what phi sees."""
-    subtracted = _place(model) == "before"
-    return 0.0 if subtracted else _bias(model)
+    return 0.0 if _is_subtracted(model) else _bias(model)

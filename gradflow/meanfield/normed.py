@@ -119,11 +119,9 @@ class NormAfter(Normed):
         return np.asarray(np.logaddexp(log_gain + self._log_square(log_v), self._entering(log_bias)))
 
     def _factors(self, log_v: Array, log_gain: Array, log_bias: Array) -> dict[str, Array]:
-        at = Local(self.moments, log_v)
-        log_square = log_or_minus_inf(_about_mean(at, self.centred)[0])
         return {
             "weights": log_gain / 2,
-            "norm": -np.logaddexp(log_square, log_or_minus_inf(self.eps)) / 2,
+            "norm": -np.logaddexp(self._log_spread(log_v), log_or_minus_inf(self.eps)) / 2,
             "slopes": self._log_slopes(log_v) / 2,
         }
 
@@ -153,8 +151,14 @@ class NormAfter(Normed):
 
     def _log_square(self, seen: Array) -> Array:
         """Nearly ln 1."""
-        log_square = np.log(_about_mean(Local(self.moments, np.asarray(seen)[None]), self.centred)[0][0])
-        return np.asarray(log_square - np.logaddexp(log_square, log_or_minus_inf(self.eps)))
+        spread = self._log_spread(np.asarray(seen)[None])[0]
+        return np.asarray(spread - np.logaddexp(spread, log_or_minus_inf(self.eps)))
+
+    def _log_spread(self, log_v: Array) -> Array:
+        """ln of what the norm divides by, at any ln v: beyond the integrals it goes as E phi^2 does."""
+        inside = self.moments.clip(log_v)
+        spread = log_or_minus_inf(_about_mean(Local(self.moments, inside), self.centred)[0])
+        return np.asarray(spread + self.moments.log_square(log_v) - self.moments.log_square(inside))
 
 
 def _about_mean(local: Local, centred: bool) -> tuple[Array, Array, Array]:

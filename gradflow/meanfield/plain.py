@@ -17,7 +17,7 @@ from gradflow.meanfield.expectations import Moments, log_or_minus_inf
 from gradflow.meanfield.field import MeanField, own
 from gradflow.meanfield.fixed_points import Asymptote, asymptote
 from gradflow.meanfield.fluctuations import drift, ratio_variance
-from gradflow.meanfield.local import STEADY, along_layers
+from gradflow.meanfield.local import STEADY, along_layers, last_unlike
 
 Array = NDArray[Any]
 
@@ -91,7 +91,7 @@ def trajectory(moments: Moments, log_gain: Array, log_bias: Array, log_q_0: Arra
     """
     log_v = np.empty(log_gain.shape)
     log_v[0] = np.logaddexp(log_gain[0] + log_q_0, log_bias[0])
-    last_other = max(_last_other(log_gain), _last_other(log_bias))  # from there on all layers are alike
+    last_other = max(last_unlike(log_gain), last_unlike(log_bias))  # from there on all layers are alike
     for layer in range(1, len(log_gain)):
         arriving = log_gain[layer] + moments.log_square(log_v[layer - 1])
         log_v[layer] = np.logaddexp(arriving, log_bias[layer])
@@ -121,9 +121,3 @@ def _settled_step(moments: Moments, rows: Array) -> Array | None:
 def _stays(moments: Moments, log_v: Array, step: Array) -> Array:
     """Whether v moves away from where E phi^2 is no power of it."""
     return np.asarray((step * log_v > 0) | moments.is_power(np.zeros(())))
-
-
-def _last_other(rows: Array) -> int:
-    """The last row that differs from the row at the end; -1 if none does."""
-    others = np.flatnonzero((rows != rows[-1]).reshape(len(rows), -1).any(axis=1))
-    return int(others[-1]) if len(others) else -1

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.meanfield.correlation import correlations, limit
+from gradflow.meanfield.correlation import correlations, from_first, limit
 from gradflow.meanfield.field import MeanField
 from gradflow.meanfield.networks import mean_field, unpredicted
 from gradflow.nn.model import Model
@@ -51,6 +51,7 @@ class Prediction:
     factors: dict[str, float] = field(default_factory=dict)  # geometric means of the fitted layers, by name
     law: str | None = None  # of g by depth: exponential | power | stretched | bounded
     settling: int | None = None  # the layer from which the law holds, where it takes some to settle
+    settles: bool | None = None  # False where it never holds
     xi_c: float | None = None  # layers in which the cosine of two samples comes closer to its limit by e
     correlation_star: float | None = None  # that limit
     jacobian_variance: float | None = None  # Var(s^2) / mean^2 of dz_L / dz_1
@@ -65,11 +66,22 @@ class Prediction:
     correlation: Array = field(default_factory=_none)  # mean cosine of z between samples (L,)
     log10_gradient: Array = field(default_factory=_none)  # log10 ||delta_l|| / ||delta_L||, no shifts (L,)
 
+    def holds_by(self, depth: int) -> bool:
+        """Whether the law holds over a transition of a network of this depth."""
+        return self.settles is not False and (self.settling or 0) < depth
 
-def predict(model: Model, q_0: float, *, first: int, cosine: float | Array | None = None) -> Prediction:
+
+def predict(
+    model: Model,
+    q_0: float,
+    *,
+    first: int,
+    cosine: float | Array | None = None,
+    cosine_1: float | None = None,
+) -> Prediction:
     """The prediction for a model on inputs of mean square q_0, layers `first` to the last of it fitted.
 
-    `cosine` is that of pairs of inputs, one mean or an array of them.
+    `cosine` is that of pairs of inputs, one mean or an array of them; `cosine_1`, where it is known, of z_1.
     """
     reason = unpredicted(model)
     if reason is not None:
@@ -78,8 +90,9 @@ def predict(model: Model, q_0: float, *, first: int, cosine: float | Array | Non
     if not model.activation.bounded_slope and not network.moments.is_held(network.seen):
         return Prediction(reason=RUNAWAY)
     with np.errstate(divide="ignore", invalid="ignore"):  # where no gradient passes, moments are 0
+        alike = _correlation(network, cosine, cosine_1)
         parts = [
-            _layers(network, cosine), _window(network, first), _asymptote(network), _critical(network),
+            _layers(network, alike), _window(network, first), _asymptote(network), _critical(network),
             _settling(network, first), _spectrum(network),
         ]  # fmt: skip
     reasons = [part.pop("reason") for part in parts if "reason" in part]
@@ -87,14 +100,21 @@ def predict(model: Model, q_0: float, *, first: int, cosine: float | Array | Non
     return Prediction(**merged, reason="; ".join(reasons) or None)
 
 
-def _layers(network: MeanField, cosine: float | Array | None) -> dict[str, Any]:
+def _correlation(network: MeanField, cosine: float | Array | None, cosine_1: float | None) -> Array:
+    """The mean cosine by layer, from what is known."""
+    if cosine_1 is not None:
+        return from_first(network, cosine_1)
+    return _none() if cosine is None else correlations(network, cosine)
+
+
+def _layers(network: MeanField, correlation: Array) -> dict[str, Any]:
     """What is predicted layer by layer."""
     log_chi = network.log_chi
     return {
         "q": network.q,
         "chi_layers": np.exp(log_chi),
         "shifts": network.shifts,
-        "correlation": _none() if cosine is None else correlations(network, cosine),
+        "correlation": correlation,
         "log10_gradient": np.append(np.cumsum(log_chi[::-1])[::-1], 0.0) / (2 * LN10),
     }
 
@@ -159,7 +179,7 @@ def _settling(network: MeanField, first: int) -> dict[str, Any]:
     layers = network.settling
     if layers <= 1:
         return {}
-    found: dict[str, Any] = {"settling": int(layers) + 1 if isfinite(layers) else None}
+    found: dict[str, Any] = {"settling": int(layers) + 1} if isfinite(layers) else {"settles": False}
     reason = late(network, first)
     return found if reason is None else found | {"reason": reason}
 

@@ -35,6 +35,11 @@ class Plain:
     name: ClassVar[str] = "plain"
     bare: ClassVar[bool] = True  # written by its name alone
 
+    @property
+    def by_depth(self) -> bool:
+        """Whether its parts are others in a deeper network."""
+        return False
+
     def parts(self, layer: Hidden) -> tuple[Part, ...]:
         """The parts of a layer from its input to its output, of equal number in all layers."""
         norm, phi = layer.norm.parts(layer.units), Activate(layer.activation)
@@ -52,6 +57,10 @@ class Residual(Plain):
     bare = False
     scale: Annotated[float, Ge(0), Le(LARGEST)] | Literal["1/sqrt(depth)"] = 1.0
     train_scale: bool = False
+
+    @property
+    def by_depth(self) -> bool:
+        return isinstance(self.scale, str)
 
     def factor(self, depth: int) -> float:
         """s at initialization."""

@@ -239,6 +239,11 @@ class Chunk:
             for i, parts in enumerate(self.layer_parts)
         ]
 
+    def linked(self, seed: int) -> list[tuple[exact.Place, list[Array]]]:
+        """The layers of a network with what enters each of their parts, after its pass forward."""
+        places = self._places(seed)
+        return [*zip(places, exact.entering(places, self._stream(seed), self.memory), strict=True)]
+
     def _stream(self, seed: int) -> Array | None:
         return None if self.span.stream is None else self.span.stream[seed]
 

@@ -18,8 +18,8 @@ from gradflow.nn.network import Network
 from gradflow.nn.parts.dense import bias
 
 Array = NDArray[Any]
-Key = tuple[int, int]  # of a tensor: its layer, and the number of the part whose it is
-Directions = dict[Key, Array]
+TensorKey = tuple[int, int]  # of a tensor: its layer, and the number of the part whose it is
+Directions = dict[TensorKey, Array]
 
 LIMIT = 5000  # of an exponent: no float64 has it
 STEP = 1e-20  # h: its square is nothing to any float64

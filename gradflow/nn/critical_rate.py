@@ -22,7 +22,7 @@ from gradflow.nn.updates import joint_log_share
 Array = NDArray[Any]
 
 
-class Line:
+class Descent:
     """The losses of S networks on a batch along the step that an optimizer makes first, in units of lr.
 
     They are copies, in the dtype of their flat parameters `p`; x is (S, B, features), y (S, B, outputs). With
@@ -95,7 +95,7 @@ def direction(optimizer: Optimizer, clip_norm: float | None) -> str:
     return gradient if optimizer.growth == 1 else f"velocity of the {gradient}"
 
 
-def critical_rates(line: Line) -> Array:
+def critical_rates(line: Descent) -> Array:
     """The critical learning rate of each network, (S,): the lowest return of its lines.
 
     0 where the loss falls at no step that the dtype resolves, inf where none that was tried brings it back,
@@ -111,7 +111,7 @@ def critical_rates(line: Line) -> Array:
     return np.asarray(rates)
 
 
-def _returns(line: Line) -> Array:
+def _returns(line: Descent) -> Array:
     """First returns and lowest points, (2, S)."""
     rounding = np.finfo(line.network.memory.dtype).eps * np.abs(line.start)
     lines = zip(line.start.tolist(), line.slope.tolist(), rounding.tolist(), strict=True)

@@ -6,7 +6,7 @@ an exponent per sample, and sums in float64. It runs rarely, so it is written to
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -105,15 +105,23 @@ def backward(
     `stream` is what the first of them joins, `skip` the delta that comes down beside the last.
     """
     memory.tally.scaled = True
-    entering = _entering(places, stream, memory)
-    for place, xs in zip(reversed(places), reversed(entering), strict=True):
+    linked = [*zip(places, entering(places, stream, memory), strict=True)]
+    for place, j, behind in down(linked, delta, skip, memory.model.mixes):
+        memory.tally.keep(memory.model.boundary(place.layer, j), place.seed, behind)
+        if j in place.stored:
+            place.deltas[j][...] = behind.v
+
+
+def down(
+    linked: Sequence[tuple[Place, list[Array]]], delta: Scaled, skip: Scaled | None, mixes: bool
+) -> Iterator[tuple[Place, int, Scaled]]:
+    """The delta behind every part of places with what enters their parts, from that behind the last one."""
+    for place, xs in reversed(linked):
         for j in range(len(place.parts) - 1, -1, -1):
-            delta = delta.unified() if memory.model.mixes else delta.normalized()
-            memory.tally.keep(memory.model.boundary(place.layer, j), place.seed, delta)
-            if j in place.stored:
-                place.deltas[j][...] = delta.v
+            delta = delta.unified() if mixes else delta.normalized()
+            yield place, j, delta
             part, joined = place.parts[j], delta
-            if place is not places[0] or j:
+            if place is not linked[0][0] or j:
                 delta = part.back(place.tensors[j], xs[j], delta)
             if part.forks and skip is not None:
                 delta = delta.plus(skip)
@@ -121,15 +129,15 @@ def backward(
                 skip = joined
 
 
-def _entering(places: Sequence[Place], stream: Array | None, memory: Memory) -> list[list[Array]]:
+def entering(places: Sequence[Place], stream: Array | None, memory: Memory) -> list[list[Array]]:
     """What enters each part of each place, made again from the layers' outputs."""
-    entering = []
+    found = []
     for place in places:
         xs, above = through(place, stream)
-        entering.append(xs)
+        found.append(xs)
         low, high = memory.exponent[place.layer : place.layer + 2, place.seed]
         stream = above if above is None or low == high else np.ldexp(above, low - high)
-    return entering
+    return found
 
 
 def trustworthy(lower: Array, upper: Array, flat: Array, bounds: Range) -> bool:

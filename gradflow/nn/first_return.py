@@ -85,10 +85,10 @@ def _zero(a: _Chord, b: _Chord) -> float:
     return step if step > 0 else inf
 
 
-Search = Generator[float, float, Return]  # yields a step and is sent the loss there
+Looks = Generator[float, float, Return]  # yields a step and is sent the loss there
 
 
-def first_return(start: float, slope: float, rounding: float) -> Search:
+def first_return(start: float, slope: float, rounding: float) -> Looks:
     """Of a loss that falls from `start` by `slope` a step, and is known to its `rounding`."""
     if not (isfinite(start) and 0 < slope < inf):
         return Return(nan)
@@ -105,7 +105,7 @@ def first_return(start: float, slope: float, rounding: float) -> Search:
     return bracket.found()
 
 
-def side_by_side(searches: Sequence[Search], losses: Callable[[Array], Array]) -> list[Return]:
+def side_by_side(searches: Sequence[Looks], losses: Callable[[Array], Array]) -> list[Return]:
     """What searches find whose looks are taken together: the losses at S steps, 0 for those that are over."""
     found: dict[int, Return] = {}
     steps = np.zeros(len(searches))

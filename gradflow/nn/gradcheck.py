@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gradflow.errors import InputError, Problem
 from gradflow.nn.activations import Activation
-from gradflow.nn.complex_step import Directions, Key, Reference, norm, ratio
+from gradflow.nn.complex_step import Directions, Reference, TensorKey, norm, ratio
 from gradflow.nn.memory import Memory
 from gradflow.nn.model import Model
 from gradflow.nn.network import Network
@@ -156,7 +156,7 @@ def _drawn(network: Network) -> list[list[Array]]:
     return drawn
 
 
-def _gradients(network: Network) -> dict[Key, _Gradient]:
+def _gradients(network: Network) -> dict[TensorKey, _Gradient]:
     """As an update gets them, or, where those have left float64, with their exponents."""
     found = {}
     for run in network.all_runs:
@@ -178,7 +178,9 @@ def _holds(gradient: Array) -> bool:
     return HELD < float(np.abs(gradient).max()) < inf
 
 
-def _check_tensors(reference: Reference, gradients: dict[Key, _Gradient], seed: int) -> Iterator[TensorCheck]:
+def _check_tensors(
+    reference: Reference, gradients: dict[TensorKey, _Gradient], seed: int
+) -> Iterator[TensorCheck]:
     """Each tensor on its own; in networks too large for that, runs of layers share their directions."""
     total = sum(g.rows.size for g in gradients.values())
     tensors = sum(len(g.kinds) for g in gradients.values())

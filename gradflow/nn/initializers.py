@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gradflow.formats import ADDED
 
 Matrix = NDArray[np.float64]
-Law = Literal["gaussian", "uniform", "orthogonal"]
+Distribution = Literal["gaussian", "uniform", "orthogonal"]
 
 LARGEST = 1e150  # of a scale, so that its square is a float
 Gain = Annotated[float, Gt(0), Le(LARGEST)]
@@ -29,7 +29,7 @@ class Initializer:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
     name: ClassVar[str]
-    law: ClassVar[Law | None] = "gaussian"  # the distribution the theory knows; None: not random
+    law: ClassVar[Distribution | None] = "gaussian"  # the distribution the theory knows; None: not random
     scale_key: ClassVar[str | None] = None  # the field that all weights are proportional to
 
     def variance(self, fan_in: int, fan_out: int) -> float:
@@ -60,14 +60,16 @@ class Initializer:
         return None if variance is None else _draw(self.law, variance, rng, 1, fan_out)[0]
 
 
-def _draw(law: Law | None, variance: float, rng: np.random.Generator, fan_in: int, fan_out: int) -> Matrix:
+def _draw(
+    law: Distribution | None, variance: float, rng: np.random.Generator, fan_in: int, fan_out: int
+) -> Matrix:
     if law == "uniform":
         bound = sqrt(3 * variance)
         return rng.uniform(-bound, bound, (fan_in, fan_out))
     return sqrt(variance) * rng.standard_normal((fan_in, fan_out))
 
 
-def _torch(law: Law | None, gain: float, fan: str = "fan_in") -> str:
+def _torch(law: Distribution | None, gain: float, fan: str = "fan_in") -> str:
     """The line of Var W = gain^2 / fan."""
     if law == "uniform":
         bound = f"{gain:.4g} * (3 / {ROWS[fan]}) ** 0.5"

@@ -1,6 +1,6 @@
 """Every array that a training step touches, allocated once, from what the parts of a model keep.
 
-Per layer and contiguous, so that a layer is one matrix and a chunk of layers is one stacked array. Layers
+Per layer and contiguous, so that a layer is one matrix and a chunk of layers is one array. Layers
 that follow each other with one width are a group; of each group, with n layers in a chunk:
 
     A  (L, S, W + 1, B)   outputs of layers; the last row is 1, or 2^-e where a layer carries the exponent e

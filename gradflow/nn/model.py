@@ -9,6 +9,7 @@ delta_l stands behind part `stream` of layer l, where blocks follow each other.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from gradflow.nn.activations import Activation
 from gradflow.nn.blocks import Hidden, Plain
@@ -40,7 +41,7 @@ class Model:
         shape = self.shape
         return replace(self, shape=replace(shape, seeds=seeds or shape.seeds, batch=batch or shape.batch))
 
-    @property
+    @cached_property
     def sizes(self) -> tuple[int, ...]:
         """Units of the input and of each hidden layer, n_0..n_L."""
         return self.shape.features, *(self.shape.units(layer) for layer in range(self.shape.depth))

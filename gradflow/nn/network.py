@@ -14,7 +14,7 @@ from gradflow.nn.chunk import Chunk, Held
 from gradflow.nn.memory import Memory, gradient
 from gradflow.nn.optimizers import Optimizer
 from gradflow.nn.parameters import Parameters, aligned
-from gradflow.nn.parts.base import Call, Span
+from gradflow.nn.parts.base import BoundCall, Span
 from gradflow.nn.parts.dense import Dense
 from gradflow.nn.updates import LayerRun, OwnRun, Tensors, update_clipped
 
@@ -45,8 +45,8 @@ class Forward:
                 self.chunks.append(Chunk(own, group, held, memory, below, frozen))
         self.targets = memory.y.swapaxes(1, 2)
         self.outputs = memory.out if shape.readout else memory.a[-1][:, :-1]
-        self.readout: list[Call] = []  # of the pass forward
-        self.start: list[Call] = [(np.copyto, (self.chunks[-1].top, memory.delta_out))]  # of the pass back
+        self.readout: list[BoundCall] = []  # of the pass forward; and where that back starts
+        self.start: list[BoundCall] = [(np.copyto, (self.chunks[-1].top, memory.delta_out))]
         if shape.readout:
             dense = Dense(shape.outputs).bind(0, self._readout_span(layers[-1]))
             self.readout, self.start = dense.forward_calls(0), dense.backward_calls(0)

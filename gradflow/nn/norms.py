@@ -10,8 +10,6 @@ from annotated_types import Ge, Le
 from gradflow.nn.parts.base import Part
 from gradflow.nn.parts.norms import Affine, Normalize
 
-Place = Literal["before", "after"]
-
 
 @dataclass(frozen=True)
 class Norm:
@@ -25,7 +23,7 @@ class Norm:
     bare: ClassVar[bool] = False  # written by its name alone
     centred: ClassVar[bool] = True  # m is a mean, not 0
     mixes: ClassVar[bool] = False  # over the samples of a batch, not over the units of a sample
-    place: Place = "before"
+    place: Literal["before", "after"] = "before"
     eps: Annotated[float, Ge(0), Le(1)] = 1e-5
     affine: bool = False
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Le, Lt
 
-Count = Annotated[int, Ge(0), Lt(2**53)]
+Steps = Annotated[int, Ge(0), Lt(2**53)]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Cosine(Schedule):
     """
 
     name = "cosine"
-    warmup: Count = 0
+    warmup: Steps = 0
     final: Annotated[float, Ge(0), Le(1)] = 0.0
 
     def share(self, t: int, steps: int) -> float:

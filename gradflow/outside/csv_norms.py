@@ -9,7 +9,7 @@ from io import BytesIO
 from gradflow.errors import InputError, refused
 from gradflow.files.csv_rows import read_rows
 from gradflow.outside.found import Found
-from gradflow.outside.table import NormsTable, Row
+from gradflow.outside.table import NormsTable, TableRow
 
 COMMA = ","
 DELIMITERS = COMMA, ";", "\t"
@@ -37,7 +37,7 @@ def _columns(content: bytes, delimiter: str) -> int:
 
 def _cells(
     rows: Iterator[tuple[int, list[str]]], titles: Sequence[str], source: str, commas: bool
-) -> Iterator[Row]:
+) -> Iterator[TableRow]:
     """What stands under each title; with `commas`, those in numbers may be for points."""
     decimals = _Commas(source)
     for line, cells in rows:

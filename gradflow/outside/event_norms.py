@@ -15,7 +15,7 @@ from typing import Any
 from gradflow.errors import InputError, MissingExtra, refused
 from gradflow.outside.columns import PANEL
 from gradflow.outside.found import Found
-from gradflow.outside.table import NormsTable, Row
+from gradflow.outside.table import NormsTable, TableRow
 
 HEAD, TAIL = 12, 4  # bytes of a record before and after its content
 FIRST = b"brain.Event:"  # of the first record, in its first bytes
@@ -30,7 +30,7 @@ def is_events(content: bytes) -> bool:
 
 def event_norms(files: Sequence[tuple[str, bytes]], source: str) -> Iterator[Found]:
     """The norms of event files, (run, content) each, as a panel has them: a column for each run and tag."""
-    rows: list[Row] = []
+    rows: list[TableRow] = []
     for run, content in files:
         rows += [(None, _cells(run, *scalar)) for scalar in _scalars(content, source)]
     titles = dict.fromkeys(title for _, cells in rows for title in cells)

@@ -15,14 +15,14 @@ from gradflow.outside.found import Found
 from gradflow.outside.json_norms import json_norms
 from gradflow.outside.npz_norms import FREE, SWOLLEN, npy_norms, npz_norms
 
-Reader = Callable[[bytes, str], Iterator[Found]]
+FormatReader = Callable[[bytes, str], Iterator[Found]]
 
 LARGEST = 100_000_000  # bytes of a file, and of a folder's event files together
 MOST_FILES = 10_000  # of a folder, of whatever kind
 GZIP = b"\x1f\x8b"
 EVENTS = "tfevents"  # in the name of an event file
 METRICS = "metrics.csv"  # in the folder of Lightning's CSVLogger
-READERS: tuple[tuple[Callable[[bytes], bool], Reader], ...] = (
+READERS: tuple[tuple[Callable[[bytes], bool], FormatReader], ...] = (
     (lambda content: content.startswith(b"PK"), npz_norms),
     (lambda content: content.startswith(b"\x93NUMPY"), npy_norms),
     (is_events, lambda content, source: event_norms([("", content)], source)),
@@ -33,7 +33,7 @@ READERS: tuple[tuple[Callable[[bytes], bool], Reader], ...] = (
 
 def norms_of(path: Path) -> Iterator[Found]:
     """The norms of a file, or of a folder of event files. InputError if it cannot be read."""
-    if path.is_dir():
+    if os.path.isdir(path):  # which a name too long for a file is not
         return _norms_of_folder(path)
     content, source = unzipped(content_of(path), str(path)), str(path)
     return next(reader for knows, reader in READERS if knows(content))(content, source)

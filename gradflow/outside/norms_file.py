@@ -19,8 +19,8 @@ from gradflow.outside.found import Found
 from gradflow.outside.names import SHOWN, Unsure
 from gradflow.outside.order import STATED, Order, layer_order
 
-Key = tuple[int, str, str]  # step, layer, seed
-Cells = dict[Key, float]
+NormKey = tuple[int, str, str]  # step, layer, seed
+Cells = dict[NormKey, float]
 
 MOST = 5_000_000  # norms
 LAYERS_OFF = 2  # by so many a depth that a file tells may differ from its layers: a read-in, a read-out
@@ -216,7 +216,7 @@ def _in_order(names: list[str]) -> list[str]:
     return sorted(names, key=int) if all(map(_NUMBER, names)) else names
 
 
-def _told(key: Key) -> str:
+def _told(key: NormKey) -> str:
     return f"step {key[0]}, layer {key[1][:SHOWN]}, seed {key[2][:SHOWN]}"
 
 

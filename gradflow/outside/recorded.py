@@ -24,7 +24,7 @@ from gradflow.store.stream import left, read_stream
 if TYPE_CHECKING:
     from gradflow.store.run import Run
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 
 BY_LAYER = {"branch": "branch_ratio", "q": "q", "zero": "zero_delta"}  # of a row -> in a recording
 BY_STEP = {
@@ -32,7 +32,7 @@ BY_STEP = {
     "loss_scale": "loss_scale", "loss": "loss",
 }  # fmt: skip
 BY_GROUP = {"dw": "log_dw", "update": "update"}  # mappings of a row: an array for each of their keys
-ABOUT = ("axis", "block", "watched", "expected", "expected_c")  # of a head, kept in the run
+ABOUT = ("axis", "block", "watched", "expected", "expected_c", "law", "silent")  # of a head, kept in the run
 WORDS = {"inf": inf, "-inf": -inf}
 
 

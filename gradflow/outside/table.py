@@ -14,7 +14,7 @@ from gradflow.outside.columns import Named, norm_columns, of_whole_network
 from gradflow.outside.found import Found, log_of, whole
 from gradflow.outside.names import SHOWN, set_of
 
-Row = tuple[int | None, Mapping[str, str]]  # its line, and what stands under each title; "" is nothing
+TableRow = tuple[int | None, Mapping[str, str]]  # its line, and what stands under each title; "" is nothing
 
 ROLES = {  # what a column is, by the first of its names that is there
     "step": (
@@ -47,7 +47,7 @@ class NormsTable:
 
     source: str
     titles: Sequence[str]
-    rows: Iterable[Row]
+    rows: Iterable[TableRow]
     line: int | None = None
 
     def norms(self) -> Iterator[Found]:

@@ -26,7 +26,10 @@ FIRST = (
     "dead_networks",
     "c",
 )  # these, then the keys, then these, when there is not room for all
-THEN = ("loss_final", "log10_ratio", "gradient", "ratio")
+FORWARD = ("log10_growth", "loss_initial")  # what blocks and norms do to the way up
+THEN = ("loss_final", "log10_ratio", *FORWARD, "gradient", "ratio")
+GROWTH, FIRST_LOSS = "log10 growth", "first loss"
+GROWTH_NOTE = "log10 growth: of |z| from layer 1 to the last, at initialization"
 BORDERLINE = "?: borderline, the 95% interval of the ratio crosses an edge of stable"
 
 
@@ -71,7 +74,16 @@ def filled(found: Comparison, wanted: Sequence[str] | None, everything: bool) ->
     if wanted is None:
         keys = found.differing if everything else found.telling
         told = ["dead_networks"] if any(row["dead_networks"] for row in found.rows) else []
-        wanted = ["id", *keys, *told, *STANDARD, *(FURTHER if everything else ())]
+        forward = FORWARD if moves_forward(keys) else ()
+        wanted = [
+            "id",
+            *keys,
+            *told,
+            *STANDARD[:3],
+            *forward,
+            *STANDARD[3:],
+            *(FURTHER if everything else ()),
+        ]
     known = [*found.names(), *_CELLS]
     names = [full_name("id" if name == "run" else name, known) for name in wanted]
     titles = short_names(
@@ -79,6 +91,11 @@ def filled(found: Comparison, wanted: Sequence[str] | None, everything: bool) ->
     )
     scale = _scale([row.gradient for row in found.rows])
     return [_filled(found, name, titles.get(name, name), scale) for name in dict.fromkeys(names)]
+
+
+def moves_forward(keys: Sequence[str]) -> bool:
+    """Whether runs that differ in these keys differ in what becomes of z on its way up."""
+    return any(key.startswith(("model.block", "model.norm")) for key in keys)
 
 
 def fitting(
@@ -204,6 +221,7 @@ _CELLS: dict[str, tuple[Column, Callable[[Any], Cell]]] = {
     "c": (Column("c"), _c),
     "log10_ratio": (Column("log10 ratio"), lambda row: decades(row["log10_ratio"])),
     "gradient": (Column("gradient", False), _unreachable),
+    "loss_initial": (Column(FIRST_LOSS), lambda row: number(row["loss_initial"])),
     "loss_final": (Column("final loss"), _loss),
     "ratio": (Column("loss ratio", False), _unreachable),
     "c_theory": (Column("theory"), _theory),
@@ -214,7 +232,7 @@ _CELLS: dict[str, tuple[Column, Callable[[Any], Cell]]] = {
     "dead_networks": (Column("dead"), _dead),
     "dead_networks_final": (Column("final dead"), lambda row: _dead(row, "_final")),
     "saturated": (Column("saturated"), lambda row: percent(row["saturated"])),
-    "log10_growth": (Column("log10 |z| growth"), lambda row: decades(row["log10_growth"])),
+    "log10_growth": (Column(GROWTH), lambda row: decades(row["log10_growth"])),
     "clipped_share": (Column("clipped"), lambda row: percent(row["clipped_share"])),
     "saturated_final": (Column("final saturated"), lambda row: percent(row["saturated_final"])),
     "critical_lr": (Column("critical lr"), lambda row: number(row["critical_lr"])),

@@ -8,7 +8,16 @@ from typing import Any
 from gradflow.analysis.compare import Comparison, Row
 from gradflow.analysis.differences import RECORDED, Flat
 from gradflow.analysis.pivot import PREDICTED, VALUES, Pivot, PivotCell
-from gradflow.report.columns import BORDERLINE, Filled, filled, fitting, hidden_note, importance, table_of
+from gradflow.report.columns import (
+    BORDERLINE,
+    GROWTH_NOTE,
+    Filled,
+    filled,
+    fitting,
+    hidden_note,
+    importance,
+    table_of,
+)
 from gradflow.report.learning import older_note
 from gradflow.report.numbers import NONE, count, counted, decades, number, scalar
 from gradflow.report.page import Block, Cell, Column, Facts, Heading, Page, Sentence, Strip, Table, Toned
@@ -16,6 +25,7 @@ from gradflow.report.page import Block, Cell, Column, Facts, Heading, Page, Sent
 UNTOLD = ("analysis",)  # thresholds; they are in --json
 NOTES = {
     "gradient": "gradient: log ||delta||, layer 1 to L, relative to layer L; {span} decades from low to high",
+    "log10_growth": GROWTH_NOTE,
     "loss_final": "final loss: over training samples, the same ones for all networks",
     "ratio": "loss ratio: final loss over {base}; better or worse only where the 95% intervals part",
 }
@@ -115,8 +125,7 @@ def _notes(found: Comparison, chosen: Sequence[Filled], hidden: Sequence[str]) -
     shown = {one.name: one for one in chosen}
     if "gradient" in shown and isinstance(strip := shown["gradient"].cells[0], Strip):
         notes.append(NOTES["gradient"].format(span=number(strip.high - strip.low)))
-    if "loss_final" in shown:
-        notes.append(NOTES["loss_final"])
+    notes += [NOTES[name] for name in ("log10_growth", "loss_final") if name in shown]
     if "ratio" in shown:
         base = found.baseline["id"] if found.baseline else "the best one's"
         notes.append(NOTES["ratio"].format(base=base))

@@ -13,8 +13,8 @@ from gradflow.report.numbers import number, power
 from gradflow.report.page import Bars, Chart, Heat, Number, Numbers, Series, Strip
 from gradflow.report.palette import SERIES, diverging
 
-Span = tuple[str, str]
-Line = list[Span]
+Styled = tuple[str, str]
+Line = list[Styled]
 
 HEIGHT = 12  # rows of a chart and of a map
 STRIP = 24  # characters of a strip
@@ -183,7 +183,7 @@ def _braille(drawn: Chart, low: float, high: float, columns: int) -> list[Line]:
     return [[_dots(bit, own) for bit, own in zip(*row, strict=True)] for row in zip(bits, owner, strict=True)]
 
 
-def _dots(bits: int, series: int) -> Span:
+def _dots(bits: int, series: int) -> Styled:
     return (chr(0x2800 + bits), SERIES[series % 3]) if bits else (" ", "")
 
 
@@ -241,7 +241,7 @@ def _halves(pair: list[Numbers]) -> Line:
     return [_half(a, b) for a, b in zip(upper, lower, strict=True)]
 
 
-def _half(upper: Number, lower: Number) -> Span:
+def _half(upper: Number, lower: Number) -> Styled:
     if upper is None:
         return (" ", "") if lower is None else ("▄", diverging(lower))
     return ("▀", diverging(upper) + ("" if lower is None else f" on {diverging(lower)}"))

@@ -11,7 +11,7 @@ from gradflow.report import sentences
 from gradflow.report.numbers import count, counted, half_width, number, percent, with_error
 from gradflow.report.page import Block, Column, Heading, Numbers, Sentence, Strip, Table
 
-Line = tuple[str, str, Strip, str]
+StripRow = tuple[str, str, Strip, str]
 
 SAMPLES = {"train": "training samples", "test": "held-out samples"}
 NOT_EVALUATED = "an older version made it, which evaluated no loss: run its config again with --force"
@@ -131,7 +131,7 @@ def course(summary: Summary) -> list[Block]:
     return [Heading("Over training"), *tables, *flips] if tables or flips else []
 
 
-def _evaluated(summary: Summary) -> list[Line]:
+def _evaluated(summary: Summary) -> list[StripRow]:
     """What was evaluated, up to a step before the last of a run that diverged."""
     found = summary.evaluation
     train, test = (
@@ -153,7 +153,7 @@ def _line(
     values: Numbers,
     *errors: float | None,
     show: Callable[[float | None, float | None], str] = number,
-) -> list[Line]:
+) -> list[StripRow]:
     """A name, the first value, all of them as a strip, and the last; none where no value is known.
 
     `errors` are those of the first and of the last value, if they have any.
@@ -169,7 +169,7 @@ def _percent(share: float | None, _: float | None) -> str:
     return percent(share)
 
 
-def _over(steps: Sequence[int], lines: Sequence[Line]) -> list[Block]:
+def _over(steps: Sequence[int], lines: Sequence[StripRow]) -> list[Block]:
     if len(steps) < 2 or not lines:
         return []
     first, last = (f"step {count(step)}" for step in (steps[0], steps[-1]))

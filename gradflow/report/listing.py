@@ -14,7 +14,7 @@ from gradflow.report.numbers import NONE, age, count, decades, factor, number, s
 from gradflow.report.page import Cell, Column, Command, Page, Sentence, Toned
 from gradflow.store import Entry
 
-Line = dict[str, Any]
+RunLine = dict[str, Any]
 
 KEYS = {"depth": "model.depth", "activation": "model.activation", "init": "model.init"}
 TITLES = ("run", "status", *KEYS, "verdict", "c", "log10 ratio", "final loss", "age")
@@ -34,10 +34,10 @@ IMPORTANCE = (
 RESULTS = ("c", "c_low", "c_high", "log10_ratio", "verdict", "loss_final")
 
 
-def line_of(entry: Entry, rows: Sequence[Row]) -> Line:
+def line_of(entry: Entry, rows: Sequence[Row]) -> RunLine:
     """A run, or a sweep with its points' rows: a value is None where they differ, `borderline` if any is."""
     names = {row["name"] for row in rows}
-    line: Line = {
+    line: RunLine = {
         "id": entry.id,
         "path": str(entry.path),
         "name": names.pop() if len(names) == 1 else entry.id.rpartition("-")[0] or entry.id,
@@ -54,12 +54,12 @@ def line_of(entry: Entry, rows: Sequence[Row]) -> Line:
     return line
 
 
-def unfinished_line(path: Path, running: bool) -> Line:
+def unfinished_line(path: Path, running: bool) -> RunLine:
     """A run that is not there yet: a process works on it, or it was interrupted."""
     return {**line_of(Entry(path), ()), "status": "running" if running else "interrupted"}
 
 
-def ls_page(lines: Sequence[Line], folder: str, room: int | None = None) -> Page:
+def ls_page(lines: Sequence[RunLine], folder: str, room: int | None = None) -> Page:
     """A line a run or sweep, newest first, in at most `room` characters."""
     if not lines:
         words = f"There are no runs in {folder}. Make one:"
@@ -79,7 +79,7 @@ def ls_page(lines: Sequence[Line], folder: str, room: int | None = None) -> Page
     return Page(title, (table_of(chosen), *notes))
 
 
-def _cells(line: Line, now: datetime) -> tuple[Cell, ...]:
+def _cells(line: RunLine, now: datetime) -> tuple[Cell, ...]:
     finished = line["finished"]
     old = age((now - datetime.fromisoformat(finished)).total_seconds()) if finished else NONE
     keys = (_several(line["values"][name]) for name in KEYS)
@@ -88,18 +88,18 @@ def _cells(line: Line, now: datetime) -> tuple[Cell, ...]:
     return Path(line["path"]).name, _status(line), *keys, _verdict(line), *shown, old
 
 
-def _verdict(line: Line) -> Cell:
+def _verdict(line: RunLine) -> Cell:
     """The one that all have, or how many have which."""
     if line["verdict"]:
         return verdict_cell(line["verdict"], _is_marked(line))
     return ", ".join(f"{n} {name}" for name, n in line["verdicts"].items())
 
 
-def _is_marked(line: Line) -> bool:
+def _is_marked(line: RunLine) -> bool:
     return bool(line["verdict"] and line["borderline"])
 
 
-def _status(line: Line) -> Cell:
+def _status(line: RunLine) -> Cell:
     points = line["points"]
     if points is None:
         tone = {"failed": "warning", "interrupted": "warning", "diverged": "overflow"}.get(line["status"], "")
@@ -110,7 +110,7 @@ def _status(line: Line) -> Cell:
     return ", ".join([size, *words])
 
 
-def _is_unfinished(line: Line) -> bool:
+def _is_unfinished(line: RunLine) -> bool:
     """A run or a sweep of which something is missing, so that its status is what one looks for."""
     points: dict[str, int] | None = line["points"]
     if points is None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from math import isfinite, log10
 from typing import TYPE_CHECKING, Any
 
 from gradflow.analysis.summary import Flow, Summary, TrainingResult
 from gradflow.report import headlines, learning, markdown, sentences
 from gradflow.report.factor_pages import factors, powers
+from gradflow.report.forward import forward_sentence
 from gradflow.report.numbers import cosine, count, counted, number, power
 from gradflow.report.page import (
     Block,
@@ -25,20 +25,15 @@ from gradflow.report.page import (
     Strip,
     Table,
 )  # fmt: skip
-from gradflow.units import LN10
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Recording = Mapping[str, NDArray[np.float64]]
+    from gradflow.analysis.learning import Readings
 
 NORMS = (("delta", "log10_delta"), ("dL/dW", "log10_weight_grad"), ("dL/db", "log10_bias_grad"))
 HEAT = (48, 240)  # layers and steps that a heat map keeps
-QUIET = 0.25  # decades around the median that always count as level
 
 
-def run_page(summary: Summary, recording: Recording | None = None, saved: bool = True) -> Page:
+def run_page(summary: Summary, recording: Readings | None = None, saved: bool = True) -> Page:
     """The report of a run; the map over layers and steps needs the recording.
 
     What was recorded elsewhere may not be `saved`, and leaves out what nobody recorded.
@@ -57,7 +52,7 @@ def run_page(summary: Summary, recording: Recording | None = None, saved: bool =
 
 
 def layers_page(summary: Summary) -> Page:
-    """Every layer of the profile at the first and last step: norms as powers of ten, factors, the cosine."""
+    """Every layer of the profile at the first and last step: norms as powers of ten, factors, cosines."""
     blocks: list[Block] = []
     for flow in flows(summary):
         blocks += [Heading(f"Step {count(flow.step)}"), _layers(flow)]
@@ -82,7 +77,7 @@ def _verdicts(summary: Summary) -> list[Block]:
         sentences.measured_sentence(initial, edge),
         headlines.weakest_sentence(initial),
         sentences.cause_sentence(initial, model.get("activation", {}).get("name", "")),
-        sentences.forward_sentence(initial, model.get("block", "plain") != "plain"),
+        forward_sentence(initial, summary.theory),
         sentences.theory_sentence(summary.theory, initial, bool(after)),
     ]
     blocks: list[Block] = [Sentence(headlines.verdict_sentence(initial), initial.verdict)]
@@ -182,31 +177,22 @@ def _layers(flow: Flow) -> Table:
         "dL/db": map(power, p.log10_bias_grad),
         **{label: map(number, values) for label, values in p.factors.items() if _is_known(values)},
         **({"cosine": map(cosine, p.correlation)} if _is_known(p.correlation) else {}),
+        **({"by theory": map(cosine, p.correlation_expected)} if _is_known(p.correlation_expected) else {}),
     }
     return Table(tuple(map(Column, columns)), tuple(zip(*columns.values(), strict=True)))
 
 
-def _heat(recording: Recording) -> list[Block]:
-    import numpy as np
+def _heat(recording: Readings) -> list[Block]:
+    from gradflow.report.heat_cells import heat_cells  # loads NumPy
 
-    log_delta, steps = recording["log_delta_norm"], recording["step"]
-    if len(steps) < 2:
+    found = heat_cells(recording, *HEAT)
+    if found is None:
         return []
-    kept = [
-        np.unique(np.linspace(0, size - 1, min(size, most)).round().astype(int))
-        for size, most in zip(log_delta.shape[1::-1], HEAT, strict=True)
-    ]
-    with np.errstate(all="ignore"):
-        cells = log_delta[np.ix_(kept[1], kept[0])].mean(axis=2).T / LN10
-    finite = cells[np.isfinite(cells)]
-    if not finite.size:
-        return []
-    centre = float(np.median(finite))
-    reach = max(QUIET, float(np.quantile(np.abs(finite - centre), 0.98)))
     title = "||delta|| by layer and step, around its median"
-    rows = tuple(map(_plain, cells))
-    layers, span = (1, log_delta.shape[1]), (int(steps[0]), int(steps[-1]))
-    return [Heading(title), Heat(title, rows, layers, span, centre, reach)]
+    rows = tuple(map(_plain, found.values))
+    layers = (1, recording["log_delta_norm"].shape[1])
+    span = (found.steps[0], found.steps[-1])
+    return [Heading(title), Heat(title, rows, layers, span, found.centre, found.reach)]
 
 
 def _plain(values: Any) -> Numbers:

@@ -10,7 +10,6 @@ from gradflow.analysis.extrapolation import BOUNDED
 from gradflow.analysis.summary import Advice, Flip, Flow, Samples, Summary, Symptom, Theory
 from gradflow.analysis.verdict import unstable_depth
 from gradflow.report.numbers import (
-    cosine,
     count,
     counted,
     decades,
@@ -102,15 +101,29 @@ def theory_sentence(theory: Theory, flow: Flow, trained: bool) -> str:
         return f"Theory predicts no c here ({theory.reason or 'it does not cover this network'})."
     error, narrow = half_width(flow.c, flow.c_low, flow.c_high), narrow_sentence(theory)
     expected = theory.c if theory.c_finite_width is None else theory.c_finite_width
-    words = f"Theory expects {number(expected, error)} at this depth and width"
-    if flow.c is not None and abs(flow.c - expected) < EQUAL * expected:
+    settled = _settled(theory, flow)
+    where = f"from layer {settled} on, when batch norm has settled" if settled else "at this depth and width"
+    words = f"Theory expects {number(expected, error)} {where}"
+    of = (
+        "c of those layers at initialization is {} from it"
+        if settled
+        else "c at initialization is {} from it"
+    )
+    if flow.c is not None and not settled and abs(flow.c - expected) < EQUAL * expected:
         words += "; c at initialization equals it to six digits"
     elif flow.c is not None and theory.sigmas is not None:
-        off = number_of_sigmas(theory.sigmas, judged=not narrow)
-        words += f"; c at initialization is {off} from it"
+        words += f"; {of.format(number_of_sigmas(theory.sigmas, judged=not narrow))}"
+    elif theory.reason:
+        words += f" ({theory.reason})"
     words += f". {narrow}" if narrow else "."
     after = " After training the theory of initialization no longer applies." if trained else ""
     return f"{words}{after}"
+
+
+def _settled(theory: Theory, flow: Flow) -> str:
+    """The layer from which a batch norm's c holds, if that is behind the first one fitted; else ""."""
+    late = theory.settling is not None and flow.layers and theory.settling > flow.layers[0]
+    return count(theory.settling or 0) if late else ""
 
 
 def narrow_sentence(theory: Theory) -> str:
@@ -188,20 +201,6 @@ def _blame(flow: Flow, factors: dict[str, float]) -> str:
     return f": the {BLAMED.get(found[0], found[0])} {are} to blame"
 
 
-def forward_sentence(flow: Flow, block: bool) -> str:
-    """What becomes of the signal on its way up: its size, in a `block`, and how alike samples get."""
-    words = []
-    if block and flow.log10_growth is not None:
-        verb = "grows" if flow.log10_growth >= 0 else "shrinks"
-        words.append(f"|z| {verb} by {abs(flow.log10_growth):.1f} decades over the depth")
-    alike = [cosine(value) for value in flow.profile.correlation if value is not None]
-    if len(alike) > 1:
-        depth = count(flow.transitions + 1)
-        words.append(f"after {depth} layers the samples' cosine is {alike[-1]}, at layer 1 {alike[0]}")
-    said = "; ".join(words)
-    return f"{said[0].upper()}{said[1:]}." if said else ""
-
-
 def flip_sentence(flip: Flip) -> str:
     """When the verdict changed for good."""
     return f"From step {count(flip.step)} on {flip.after}: until then {flip.before}."
@@ -262,8 +261,9 @@ def _layer(model: dict[str, Any]) -> list[str]:
                    for found in (model.get("block", "plain"), model.get("norm", "none")))  # fmt: skip
     words = [entry(model["activation"])]
     if block["name"] != "plain":
-        trained = ", trained" if block.get("train_scale") else ""
-        words.append(f"{block['name']} (scale {scalar(block['scale'])}{trained})")
+        keys = [f"{key} {scalar(block[key])}" for key in block if key not in ("name", "train_scale")]
+        keys += ["trained"] if block.get("train_scale") else []
+        words.append(f"{block['name']} ({', '.join(keys)})" if keys else block["name"])
     if norm["name"] != "none":
         affine = ", affine" if norm.get("affine") else ""
         words.append(f"{norm['name']} norm {norm.get('place', 'before')}{affine}")

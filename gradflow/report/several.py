@@ -12,7 +12,6 @@ from gradflow.report.labels import keys_apart, names
 if TYPE_CHECKING:
     from gradflow.store import Run
 
-Values = Mapping[str, Any]
 
 LAW = ("depths", "weight_grad", "delta", "c_inside", "c_theory", "reason")  # what a law says
 
@@ -48,12 +47,12 @@ def several(name: str, path: str, runs: Sequence[Run], named: bool = False) -> d
     return {"id": name, "path": path, "axes": columns, "points": points, "depth_law": laws}
 
 
-def _values(config: Values, axes: Sequence[str]) -> dict[str, Any]:
+def _values(config: Mapping[str, Any], axes: Sequence[str]) -> dict[str, Any]:
     """The value of each axis; no text where a run has no such key."""
     return {axis: config.get(axis, "") for axis in axes}
 
 
-def _point(run: Run, values: Values) -> dict[str, Any]:
+def _point(run: Run, values: Mapping[str, Any]) -> dict[str, Any]:
     summary, flow = run.summary, run.summary.flow.initial
     return {
         "id": run.id, "path": str(run.path), "status": run.status, **values, "c": flow.c, "c_low": flow.c_low,
@@ -74,6 +73,6 @@ def depth_laws(runs: Sequence[Run]) -> list[dict[str, Any]]:
     )
 
 
-def shared_keys(law: Values) -> list[str]:
+def shared_keys(law: Mapping[str, Any]) -> list[str]:
     """The keys whose values the runs of a law share: all in which any runs differ, but the depth."""
     return [key for key in law if key not in LAW]

@@ -7,10 +7,14 @@ from typing import Any
 
 from gradflow.report.columns import (
     BORDERLINE,
+    FIRST_LOSS,
+    GROWTH,
+    GROWTH_NOTE,
     Filled,
     dead_cell,
     fitting,
     hidden_note,
+    moves_forward,
     table_of,
     verdict_cell,
 )
@@ -20,12 +24,12 @@ from gradflow.report.page import Block, Cell, Column, Command, Facts, Heading, P
 from gradflow.report.sentences import entry
 from gradflow.report.several import shared_keys
 
-Document = Mapping[str, Any]
+Fields = Mapping[str, Any]
 
 SHOWN = 40  # failures that are told one by one
 
 
-def plan_page(document: Document, room: int | None = None) -> Page:
+def plan_page(document: Fields, room: int | None = None) -> Page:
     """The points of a sweep and what each of them will cost, in lines of at most `room` characters."""
     from gradflow.config.memory import size
 
@@ -46,18 +50,19 @@ def plan_page(document: Document, room: int | None = None) -> Page:
     return Page(document["id"], (*_fitted(table, len(axes), room), Sentence(text)))
 
 
-def progress_page(title: str, points: Sequence[Document], axes: Sequence[str], room: int) -> Page:
+def progress_page(title: str, points: Sequence[Fields], axes: Sequence[str], room: int) -> Page:
     """How far a sweep is, and the points that ended last."""
     table = _table(told_apart(points, axes), axes)
     return Page(title, tuple(_fitted(table, len(axes), room)[:1]) if points else ())
 
 
-def sweep_page(document: Document, room: int | None = None) -> Page:
+def sweep_page(document: Fields, room: int | None = None) -> Page:
     """A line for each point of a sweep, why some failed, the depth laws, and how to sweep again."""
     axes = list(document["axes"])
     points = told_apart(document["points"], axes)
     marked = any(point["borderline"] for point in points)
     notes = [Sentence(BORDERLINE, "note")] if marked else []
+    notes += [Sentence(GROWTH_NOTE, "note")] if moves_forward(axes) else []
     older = sum(point["status"] == "completed" and not point["evaluations"] for point in points)
     notes += [Sentence(older_note(older), "note")] if older else []
     saved, law = Facts((("saved in", document["path"]),)), document["depth_law"]
@@ -82,7 +87,7 @@ def _fitted(table: Table, axes: int, room: int | None) -> list[Block]:
     return [table_of(chosen), Sentence(hidden_note(hidden, "--json has all"), "note")]
 
 
-def _table(points: Sequence[Document], axes: Sequence[str]) -> Table:
+def _table(points: Sequence[Fields], axes: Sequence[str]) -> Table:
     named = any("run" in point for point in points)
     deadly = any(point.get("dead_networks") for point in points)
     columns = (
@@ -92,13 +97,21 @@ def _table(points: Sequence[Document], axes: Sequence[str]) -> Table:
         *([Column("dead")] if deadly else []),
         Column("c"),
         Column("log10 ratio"),
+        *([Column(GROWTH), Column(FIRST_LOSS)] if moves_forward(axes) else []),
         Column("final loss"),
     )
-    rows = ((*([p["run"]] if named else []), *_values(p, axes), *_outcome(p, deadly)) for p in points)
+    rows = (
+        (
+            *([p["run"]] if named else []),
+            *_values(p, axes),
+            *_outcome(p, len(columns) - named - len(axes), deadly, moves_forward(axes)),
+        )
+        for p in points
+    )
     return Table(columns, tuple(rows))
 
 
-def _axes(axes: Sequence[str], points: Sequence[Document]) -> tuple[Column, ...]:
+def _axes(axes: Sequence[str], points: Sequence[Fields]) -> tuple[Column, ...]:
     """Columns named by the last part of a key, by two where that would leave two alike; names to the left."""
     last = [key.rpartition(".")[2] for key in axes]
     names = [
@@ -109,7 +122,7 @@ def _axes(axes: Sequence[str], points: Sequence[Document]) -> tuple[Column, ...]
     return tuple(Column(name, not is_text) for name, is_text in zip(names, named, strict=True))
 
 
-def told_apart(points: Sequence[Document], axes: Sequence[str]) -> list[Document]:
+def told_apart(points: Sequence[Fields], axes: Sequence[str]) -> list[Fields]:
     """The points, a mapping that is no choice without what it has in all of them."""
     apart = list(points)
     for key in axes:
@@ -124,30 +137,34 @@ def _differs(key: str, values: Sequence[dict[str, Any]]) -> bool:
     return len({repr(value.get(key)) for value in values}) > 1
 
 
-def _values(point: Document, axes: Sequence[str]) -> tuple[str, ...]:
+def _values(point: Fields, axes: Sequence[str]) -> tuple[str, ...]:
     return tuple(_value(point[key]) for key in axes)
 
 
 def _value(value: Any) -> str:
-    """A value of an axis in words: depth 3, init gaussian (sigma_w 1.5) of a mapping that is no choice."""
+    """A value of an axis in words: depth 3, init gaussian (sigma_w 1.5), norm layer before."""
     if not isinstance(value, dict):
         return scalar(value)
+    if value.keys() == {"name", "place"}:
+        return f"{value['name']} {value['place']}"
     if "name" in value:
         return entry(value)
     return ", ".join(f"{key} {_value(inner)}" for key, inner in value.items()) or "{}"
 
 
-def _outcome(point: Document, deadly: bool) -> tuple[Cell, ...]:
+def _outcome(point: Fields, cells: int, deadly: bool, forward: bool) -> tuple[Cell, ...]:
     """Its cells from the verdict on; `deadly`: one tells how many networks are dead."""
     if point["status"] == "failed":
-        return Toned("failed", "warning"), *[""] * (4 if deadly else 3)
+        return Toned("failed", "warning"), *[""] * (cells - 1)
     loss = Toned("diverged", "overflow") if point["status"] == "diverged" else number(point["loss_final"])
     c = factor(point["c"], point["c_low"], point["c_high"])
     dead = [dead_cell(point["dead_networks"], point["networks"])] if deadly else []
-    return verdict_cell(point["verdict"], point["borderline"]), *dead, c, decades(point["log10_ratio"]), loss
+    way_up = (decades(point["log10_growth"]), number(point["loss_initial"])) if forward else ()
+    verdict = verdict_cell(point["verdict"], point["borderline"])
+    return verdict, *dead, c, decades(point["log10_ratio"]), *way_up, loss
 
 
-def _reasons(points: Sequence[Document], axes: Sequence[str]) -> list[Block]:
+def _reasons(points: Sequence[Fields], axes: Sequence[str]) -> list[Block]:
     failed = [point for point in points if point["status"] == "failed"]
     if not failed:
         return []
@@ -156,14 +173,14 @@ def _reasons(points: Sequence[Document], axes: Sequence[str]) -> list[Block]:
     return [Heading("Failed"), Sentence(head, "warning"), *map(Sentence, told)]
 
 
-def _place(point: Document, axes: Sequence[str]) -> str:
+def _place(point: Fields, axes: Sequence[str]) -> str:
     return point.get("run") or (
         " ".join(f"{key}={value}" for key, value in zip(axes, _values(point, axes), strict=True))
         or point["id"]
     )
 
 
-def _laws(law: Document, room: int | None) -> list[Block]:
+def _laws(law: Fields, room: int | None) -> list[Block]:
     """c^L across networks for each combination of the other axes, beside c inside them and theory's."""
     groups = [
         group

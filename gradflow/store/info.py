@@ -117,6 +117,8 @@ class _Ordered(TypedDict, total=False):
     block: str
     expected: str
     expected_c: float
+    law: Literal["power", "exponential"]
+    silent: str
     watched: str
 
 

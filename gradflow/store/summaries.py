@@ -65,6 +65,7 @@ class _Theory(TypedDict):
 
 
 class _Training(_Clipping):
+    loss_initial: float | None
     loss_final: float | None
     loss_final_low: float | None
     loss_final_high: float | None

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from gradflow.store import Run
     from gradflow.sweeps.points import Point
 
-FLOW = ("c", "c_low", "c_high", "log10_ratio", "verdict", "borderline", "networks", "dead_networks")
+FLOW = (
+    "c", "c_low", "c_high", "log10_ratio", "log10_growth", "verdict", "borderline", "networks",
+    "dead_networks",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Ended:
     reused: bool
     reason: str | None
     flow: dict[str, Any]  # `FLOW`, at initialization
+    loss_initial: float | None
     loss_final: float | None
     evaluations: int
     first_layer: FirstLayer | None
@@ -38,9 +42,9 @@ class Ended:
     def document(self) -> dict[str, Any]:
         """The point in `sweep --json`: the value of each axis stands beside what came out."""
         standing = {"id": self.point.id, "path": self.path, "status": self.status}
-        found = {**self.flow, "loss_final": self.loss_final, "reason": self.reason}
-        found["evaluations"] = self.evaluations
-        return {**standing, **self.point.values, **found}
+        losses = {"loss_initial": self.loss_initial, "loss_final": self.loss_final}
+        found = {"reason": self.reason, "evaluations": self.evaluations}
+        return {**standing, **self.point.values, **self.flow, **losses, **found}
 
 
 Event = Started | Ended
@@ -57,6 +61,7 @@ def ended(point: Point, run: Run) -> Ended:
         reused=run.reused,
         reason=run.info["reason"] or summary.training.diverged_reason or initial.reason,
         flow={name: getattr(initial, name) for name in FLOW},
+        loss_initial=summary.training.loss_initial,
         loss_final=summary.training.loss_final,
         evaluations=summary.training.evaluations,
         first_layer=None if failed else first_layer(summary, run.recording),

@@ -6,36 +6,24 @@ one that holds a weight (Linear, a convolution, a cell) the outputs, without the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
 from gradflow.errors import InputError
-from gradflow.torch.calls import RECURRENT, Call, Origin, kind_of
-from gradflow.torch.graph import Graph
+from gradflow.torch.calls import RECURRENT, Call, kind_of, likeness
+from gradflow.torch.scene import AxisPoint, Scene, Side
 
 if TYPE_CHECKING:
     from torch.autograd.graph import Node
 
-Side = Literal["input", "output"]
 AXES = ("auto", "blocks", "modules", "time")
 FEWEST = 2  # points that make a chain
 SHARE = 3  # at least a third of the calls of a class stand on the chain, or it is none
 SHOWN = 12  # segments that are listed
-
-
-@dataclass(frozen=True)
-class AxisPoint:
-    """A place on the axis: tensors that enter or leave the `number`-th call of a module."""
-
-    name: str
-    module: nn.Module
-    number: int
-    side: Side
-    places: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -60,58 +48,32 @@ class DepthAxis:
 
 
 @dataclass(frozen=True)
-class Scene:
-    """One pass through a model: its calls in order, the graph, and the nodes that lie on every path."""
-
-    calls: Sequence[Call]
-    graph: Graph
-    target: Node
-    cuts: frozenset[Node]
-    names: Mapping[nn.Module, str]
-
-    def points(self, calls: Sequence[Call], side: Side) -> list[tuple[Call, AxisPoint]]:
-        """The calls of which a tensor on this side lies on the chain, each tensor once."""
-        found: dict[Node, tuple[Call, AxisPoint]] = {}
-        for call in calls:
-            places = self._on_chain(_edges(call, side))
-            if places:
-                node = _edges(call, side)[places[0]].node
-                found.setdefault(node, (call, self.point(call, side, places)))
-        return list(found.values())
-
-    def _on_chain(self, edges: Mapping[int, Origin]) -> tuple[int, ...]:
-        for place, edge in edges.items():
-            if edge.node in self.cuts:
-                return (place,)
-        nodes = {edge.node for edge in edges.values()}
-        if len(nodes) > 1 and self.graph.separates(nodes, self.target):  # the h and c of an LSTMCell
-            return tuple(edges)
-        return ()
-
-    def point(self, call: Call, side: Side, places: tuple[int, ...]) -> AxisPoint:
-        """The point of some of a call's tensors."""
-        same = [other for other in self.calls if other.module is call.module]
-        number, name = same.index(call), self.names.get(call.module, "a module")
-        return AxisPoint(f"{name}[{number}]" if len(same) > 1 else name, call.module, number, side, places)
-
-    @property
-    def leaves(self) -> list[Call]:
-        """The calls of modules with parameters that call no other."""
-        return [call for call in self.calls if call.weighs]
-
-
-@dataclass(frozen=True)
 class Candidate:
-    """The points that the calls of one class make, whether it `holds` other modules, the share of all layers
-    that lie within them, and the share of its calls that are on the chain.
+    """The points that the `calls` of one kind make, whether it `holds` other modules, and the share of all
+    layers that lie within the points' calls.
     """
 
-    block: str
+    calls: Sequence[Call]
     side: Side
     points: tuple[tuple[Call, AxisPoint], ...]
     holds: bool
     covers: float
-    share: float
+
+    @property
+    def block(self) -> str:
+        """The class."""
+        return kind_of(self.calls[0].module)
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether they are enough."""
+        return len(self.points) >= max(FEWEST, len(self.calls) / SHARE)
+
+    @property
+    def aside(self) -> list[Call]:
+        """The calls that are not on the chain."""
+        held = {id(call) for call, _ in self.points}
+        return [call for call in self.calls if id(call) not in held]
 
 
 def choose(scene: Scene, axis: str | Sequence[str | nn.Module]) -> DepthAxis:
@@ -125,12 +87,18 @@ def choose(scene: Scene, axis: str | Sequence[str | nn.Module]) -> DepthAxis:
     if axis == "modules":
         return _modules(scene)
     candidates = [found for found in _candidates(scene) if axis == "auto" or found.side == "input"]
-    chain = [found for found in candidates if len(found.points) >= FEWEST and found.share * SHARE >= 1]
+    chain = [found for found in candidates if found.is_chain]
     if not chain:
         raise InputError(_no_chain(scene))
-    whole = [found for found in chain if found.covers >= 0.5] or chain
+    whole = [found for found in chain if found.covers >= 0.5] or _widest(chain)
     best = max(whole, key=lambda found: (len(found.points), found.covers, found.holds))
     return _axis(scene, best, axis)
+
+
+def _widest(chain: Sequence[Candidate]) -> list[Candidate]:
+    """Those that reach through most of the layers, as the encoder of an encoder and decoder."""
+    most = max(found.covers for found in chain)
+    return [found for found in chain if found.covers == most]
 
 
 def _axis(scene: Scene, best: Candidate, axis: str) -> DepthAxis:
@@ -139,9 +107,11 @@ def _axis(scene: Scene, best: Candidate, axis: str) -> DepthAxis:
     top = _top(scene, last) if best.side == "input" else None
     words = f"{len(points)} {best.block} {best.side}s"
     words += " (residual stream)" if best.side == "input" else ""
-    aside = round(len(points) / best.share) - len(points)
-    if aside > (best.side == "output"):
-        words += f"; {aside} other calls of {best.block} are not between all of the loss and the input"
+    aside = [scene.name(call) for call in best.aside]
+    if len(aside) > (best.side == "output"):
+        words += (
+            f"; {len(aside)} others ({aside[0]} to {aside[-1]}) are not between all of the loss and the input"
+        )
     return DepthAxis(points, top, best.block, axis, f"{words}; what comes before and after is left out")
 
 
@@ -152,39 +122,48 @@ def _top(scene: Scene, call: Call) -> AxisPoint | None:
 
 
 def _candidates(scene: Scene) -> list[Candidate]:
-    """What each class of modules would make, in the order of their first calls."""
-    by_class: dict[str, list[Call]] = {}
+    """What each kind of modules would make, in the order of their first calls."""
+    kinds: dict[tuple[Any, ...], list[Call]] = {}
     for call in scene.calls:
-        by_class.setdefault(kind_of(call.module), []).append(call)
+        kinds.setdefault(likeness(call.module), []).append(call)
     leaves = scene.leaves
     found = []
-    for kind, calls in by_class.items():
+    for calls in kinds.values():
         if any(call.weighs for call in calls):
-            found += [_of_leaves(scene, kind, calls, leaves)]
+            found += [_of_leaves(scene, calls, leaves)]
         elif any(leaf in calls or any(up in calls for up in leaf.above()) for leaf in leaves):
-            points = scene.points(calls, "input")
-            found.append(_candidate(kind, "input", points, calls, leaves))
+            found.append(_candidate("input", scene.points(calls, "input", _shared(calls)), calls, leaves))
     return found
 
 
-def _of_leaves(scene: Scene, kind: str, calls: Sequence[Call], leaves: Sequence[Call]) -> Candidate:
+def _shared(calls: Sequence[Call]) -> frozenset[Node]:
+    """What several blocks side by side are given, such as an encoder's output: no stream that one enters."""
+    takers: dict[Node, list[Call]] = {}
+    for call in calls:
+        for node in {edge.node for edge in call.inputs.values()}:
+            if not any(up in takers.get(node, ()) for up in call.above()):
+                takers.setdefault(node, []).append(call)
+    return frozenset(node for node, found in takers.items() if len(found) > 1)
+
+
+def _of_leaves(scene: Scene, calls: Sequence[Call], leaves: Sequence[Call]) -> Candidate:
     """Their outputs, without that of the read-out; their inputs, where more of those are on the chain."""
     alone = sum(call.module is leaves[-1].module for call in leaves) == 1  # a read-out is a module of its own
     weighed = [call for call in calls if call.weighs and not (alone and call is leaves[-1])]
     outputs, inputs = scene.points(weighed, "output"), scene.points(weighed, "input")
     if len(inputs) > len(outputs):
-        return _candidate(kind, "input", inputs, calls, leaves)
-    return _candidate(kind, "output", outputs, calls, leaves)
+        return _candidate("input", inputs, calls, leaves)
+    return _candidate("output", outputs, calls, leaves)
 
 
 def _candidate(
-    kind: str, side: Side, points: Sequence[tuple[Call, AxisPoint]], calls: Sequence[Call],
+    side: Side, points: Sequence[tuple[Call, AxisPoint]], calls: Sequence[Call],
     leaves: Sequence[Call],
 ) -> Candidate:  # fmt: skip
     held = {id(call) for call, _ in points}
     inside = sum(any(id(up) in held for up in leaf.above()) for leaf in leaves)
     holds = any(call.calls for call in calls)
-    return Candidate(kind, side, tuple(points), holds, inside / len(leaves), len(points) / len(calls))
+    return Candidate(calls, side, tuple(points), holds, inside / len(leaves))
 
 
 def _modules(scene: Scene) -> DepthAxis:
@@ -204,7 +183,7 @@ def _over_time(scene: Scene) -> DepthAxis:
     if len(calls) < FEWEST:
         raise InputError(_not_seen(fused[0], scene) if fused else "axis time: no module is called twice")
     points = tuple(scene.point(call, "output", tuple(call.outputs)) for call in calls if call.outputs)
-    name, kind = scene.names.get(calls[0].module, "a module"), kind_of(calls[0].module)
+    name, kind = scene.name(calls[0]), kind_of(calls[0].module)
     entering = any(not scene.points([call], "output") for call in calls)
     told = f"{len(points)} calls of {name} ({kind}) over time"
     told += "; the loss or the input enters between them too" if entering else ""
@@ -219,7 +198,7 @@ def _by_module(calls: Sequence[Call]) -> list[list[Call]]:
 def _not_seen(call: Call, scene: Scene) -> str:
     kind = kind_of(call.module)
     return (
-        f"{scene.names.get(call.module, 'a module')} ({kind}) is one call over all steps of time, so what "
+        f"{scene.name(call)} ({kind}) is one call over all steps of time, so what "
         f"passes from step to step cannot be seen: use nn.{kind}Cell in a loop"
     )
 
@@ -240,13 +219,21 @@ def _named(scene: Scene, chosen: Sequence[str | nn.Module]) -> DepthAxis:
     if len(points) < FEWEST:
         raise InputError("axis: name two modules at least")
     kinds = dict.fromkeys(kind_of(point.module) for point in points)
-    return DepthAxis(points, None, "/".join(kinds), "names", f"{len(points)} modules as named")
+    partly = sum(not scene.points([call], _side(call)) for call in calls)
+    told = f"{len(points)} modules as named"
+    told += f"; a part of the gradient passes by {partly} of them" if partly else ""
+    return DepthAxis(points, None, "/".join(kinds), "names", told)
+
+
+def _side(call: Call) -> Side:
+    """The output of a layer, the input of a block."""
+    return "output" if call.calls == 0 else "input"
 
 
 def _named_point(scene: Scene, call: Call) -> AxisPoint:
-    """The output of a layer, the input of a block; of several tensors the one on the chain, or the first."""
-    side: Side = "output" if call.calls == 0 else "input"
-    edges = _edges(call, side)
+    """Of several tensors the one on the chain, or the first."""
+    side = _side(call)
+    edges = call.edges(side)
     if not edges:
         cause = "it gets no gradient: it is frozen, or called under torch.no_grad"
         raise InputError(
@@ -254,10 +241,6 @@ def _named_point(scene: Scene, call: Call) -> AxisPoint:
         )
     found = scene.points([call], side)
     return found[0][1] if found else scene.point(call, side, (next(iter(edges)),))
-
-
-def _edges(call: Call, side: Side) -> Mapping[int, Origin]:
-    return call.inputs if side == "input" else call.outputs
 
 
 def _no_chain(scene: Scene) -> str:

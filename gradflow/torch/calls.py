@@ -6,7 +6,7 @@ activations are computed again, and those where gradients are off are passed ove
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,10 @@ class Call:
             yield call
             call = call.parent
 
+    def edges(self, side: str) -> Mapping[int, Origin]:
+        """Its tensors on a side, "input" or "output"."""
+        return self.inputs if side == "input" else self.outputs
+
     @property
     def nodes(self) -> set[Node]:
         """What made its tensors."""
@@ -59,10 +63,10 @@ class Call:
 
 
 class Tracer:
-    """Records every call of every module of a model; `ended` is told of each that is part of no other."""
+    """Records every call of every module of a model."""
 
-    def __init__(self, model: nn.Module, samples: BatchPart, ended: Callable[[Call], None]) -> None:
-        self.model, self.samples, self.ended = model, samples, ended
+    def __init__(self, model: nn.Module, samples: BatchPart) -> None:
+        self.model, self.samples = model, samples
         self.calls: list[Call] = []
         self.open: list[Call] = []
         self.hooks: list[Any] = []
@@ -99,10 +103,7 @@ class Tracer:
     def _after(self, module: nn.Module, args: Any, kwargs: Any, outputs: Any) -> None:
         if in_backward() or not self.open:
             return
-        call = self.open.pop()
-        call.outputs = self._edges(outputs)
-        if not self.open and call.outputs:
-            self.ended(call)
+        self.open.pop().outputs = self._edges(outputs)
 
     def _edges(self, values: Any) -> dict[int, Origin]:
         """The tensors that need a gradient, by their place."""
@@ -166,6 +167,12 @@ def names_of(model: nn.Module) -> dict[nn.Module, str]:
 def kind_of(module: nn.Module) -> str:
     """The name of a module's class, as it was before FSDP2."""
     return type(module).__name__.removeprefix("FSDP")
+
+
+def likeness(module: nn.Module) -> tuple[Any, ...]:
+    """What modules of one kind have in common: their class, and of a Sequential what it holds."""
+    kind = kind_of(module)
+    return (kind, *map(likeness, module.children())) if kind == "Sequential" else (kind,)
 
 
 def bare(name: str) -> str:

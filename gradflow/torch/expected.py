@@ -23,8 +23,9 @@ from gradflow.nn.activations import ACTIVATIONS
 if TYPE_CHECKING:
     from torch.autograd.graph import Node
 
-    from gradflow.torch.axis import DepthAxis, Scene
+    from gradflow.torch.axis import DepthAxis
     from gradflow.torch.calls import Call
+    from gradflow.torch.scene import Scene
 
 NODES = {  # of autograd -> the activation
     "Tanh": "tanh", "Sigmoid": "sigmoid", "Relu": "relu", "Gelu": "gelu", "Silu": "silu",
@@ -33,7 +34,8 @@ NODES = {  # of autograd -> the activation
 }  # fmt: skip
 PRE = (
     "pre-norm blocks: their norms follow a power of the block, not c^L, since the stream grows by what each "
-    "adds; for blocks of one matrix its exponent is 0.50 (relu) to 0.59 (tanh), for attention it is not known"
+    "adds; for blocks of one matrix its exponent is 0.50 (relu) to 0.59 (tanh), and it is smaller the more "
+    "tokens attention averages over"
 )
 POST = (
     "post-norm blocks: their norms follow c^L, with a c that depends on what the blocks hold, which theory "
@@ -43,15 +45,17 @@ BARE = (
     "blocks without norms: their norms follow c^L, with a c that depends on what the blocks hold and on the "
     "scale of their branches, which is not known"
 )
+LAWS = {PRE: "power", POST: "exponential", BARE: "exponential"}
 TIME = "over time theory needs to know how the inputs come, which it does not"
 
 
 @dataclass(frozen=True)
 class ExpectedLaw:
-    """The c of a plain chain, or in words the law of blocks, or why there is none."""
+    """The c of a plain chain, or in words the `law` of blocks, or why there is none."""
 
     c: float | None = None
     words: str = ""
+    law: str = ""  # of LAWS
 
 
 def expected_of(scene: Scene, axis: DepthAxis, mean_squares: Sequence[float]) -> ExpectedLaw:
@@ -60,7 +64,8 @@ def expected_of(scene: Scene, axis: DepthAxis, mean_squares: Sequence[float]) ->
         return ExpectedLaw(words=TIME)
     calls = [_call_of(scene, point.module) for point in axis.points]
     if axis.residual:
-        return ExpectedLaw(words=_law(scene, calls))
+        words = _law(scene, calls)
+        return ExpectedLaw(words=words, law=LAWS[words])
     return _plain(scene, calls, mean_squares)
 
 

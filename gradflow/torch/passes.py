@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from gradflow.errors import RunError
-from gradflow.torch.axis import AxisPoint, DepthAxis
+from gradflow.torch.axis import DepthAxis
 from gradflow.torch.calls import BatchPart
+from gradflow.torch.scene import AxisPoint
 
 KEPT = 64 << 20  # bytes of gradients that are kept, for a second backward pass through the same graph
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor, nn
 
 from gradflow.errors import GradflowError, InputError
-from gradflow.torch.axis import DepthAxis, Scene, choose
-from gradflow.torch.calls import BatchPart, Call, Origin, Tracer, flat, in_backward, names_of, sinks
+from gradflow.torch.axis import DepthAxis, choose
+from gradflow.torch.backward import leave, listen
+from gradflow.torch.calls import BatchPart, Origin, Tracer, flat, in_backward, names_of, sinks
 from gradflow.torch.expected import ExpectedLaw, expected_of
 from gradflow.torch.graph import Graph, apart, graph_of
+from gradflow.torch.groups import squares
 from gradflow.torch.passes import Pass
+from gradflow.torch.scene import Scene
 
 if TYPE_CHECKING:
     from torch.autograd.graph import Node
@@ -25,78 +26,96 @@ Chosen = str | Sequence[str | nn.Module]
 
 
 class Search:
-    """The first recorded step: traces every call and, when a backward pass begins, finds the axis."""
+    """The first recorded step: traces every call, and finds the axis when a backward pass begins."""
 
     def __init__(self, model: nn.Module, chosen: Chosen, samples: BatchPart, scaler: Any) -> None:
         self.names, self.chosen, self.samples, self.scaler = names_of(model), chosen, samples, scaler
-        self.tracer = Tracer(model, samples, self._ended)
+        self.tracer = Tracer(model, samples)
         self.axis: DepthAxis | None = None
         self.expected = ExpectedLaw()
+        self.readout: nn.Module | None = None
         self.passes: list[Pass] = []
         self.problem: GradflowError | None = None
         self.strange: str | None = None
-        self.known: set[Node] = set()
+        self.tapped: list[list[tuple[str, Node]]] = []  # of each pass, the points in order
 
     def start(self) -> None:
         """Put the hooks on."""
         self.tracer.start()
+        listen(self._begins)
 
     def stop(self) -> None:
         """Take them away."""
+        leave(self._begins)
         self.tracer.stop()
-        self.known.clear()
+        self.tapped.clear()
 
-    def _ended(self, call: Call) -> None:
-        for edge in call.outputs.values():
-            edge.node.register_prehook(partial(self._begins, edge.node))
+    def silent(self) -> str | None:
+        """The name of the read-out, if its weights are all 0, so that nothing enters below it yet."""
+        if self.readout is None:
+            return None
+        weights = [parameter for parameter in self.readout.parameters() if parameter.dim() > 1]
+        silent = bool(weights) and squares(weights) == 0
+        return self.names.get(self.readout) if silent else None
 
-    def _begins(self, node: Node, gradients: tuple[Tensor, ...]) -> None:
-        """Of the backward pass that has come to the output of a module: find the chain below it."""
-        if node in self.known or self.problem is not None:
+    def _begins(self, losses: Sequence[Node]) -> None:
+        """Of a backward pass that begins with these losses: find the chain below them."""
+        if self.problem is not None:
             return
+        graph = graph_of(losses)
         try:
-            for scene in self._scenes():
-                self._tap(scene, node, gradients)
+            for tapped in self.tapped:
+                _refuse_in_parts(tapped, graph)
+            for scene in self._scenes(graph):
+                self._tap(scene)
         except GradflowError as error:
             self.problem = error
 
-    def _scenes(self) -> list[Scene]:
-        """One for each pass that this backward goes through."""
-        roots = [node for node in sinks(self.tracer.calls) if _is_run(node)]
-        self.known.update(roots)
-        graph = graph_of(roots)
-        inner = {lower for lowers in graph.below.values() for lower in lowers}
-        groups = apart(graph, [root for root in graph.roots if root not in inner])
-        found = [self._scene(graph_of(group)) for group in groups]
+    def _scenes(self, graph: Graph) -> list[Scene]:
+        """One for each pass through the model that the losses go back through."""
+        known = set(graph.order)
+        below = graph_of([node for node in sinks(self.tracer.calls) if node in known])
+        inner = {lower for lowers in below.below.values() for lower in lowers}
+        groups = apart(below, [root for root in below.roots if root not in inner])
+        found = [self._scene(graph, set(graph_of(group).order)) for group in groups]
         used = {id(call) for scene in found for call in scene.calls}
         self.tracer.calls = [call for call in self.tracer.calls if id(call) not in used]
         return found
 
-    def _scene(self, graph: Graph) -> Scene:
-        nodes = set(graph.order)
+    def _scene(self, graph: Graph, nodes: set[Node]) -> Scene:
+        """Of the pass that made these nodes."""
         calls = [call for call in self.tracer.calls if not nodes.isdisjoint([*call.above()][-1].nodes)]
-        target = graph.deepest({node for call in calls for node in call.nodes})
+        target = graph.deepest({node for call in calls for node in call.nodes} & nodes)
         if target is None:
             raise InputError("no gradient reaches any module: are all parameters frozen?")
         return Scene(calls, graph, target, frozenset(graph.cuts(target)), self.names)
 
-    def _tap(self, scene: Scene, begun: Node, gradients: tuple[Tensor, ...]) -> None:
+    def _tap(self, scene: Scene) -> None:
         first = self.axis is None
         self.axis = self.axis or choose(scene, self.chosen)
         one = Pass(self.axis, self.samples, self.scaler)
         self.passes.append(one)
+        self.tapped.append([])
         for number, point in enumerate(one.points):
-            same = [call for call in scene.calls if call.module is point.module]
-            for call in islice(same, point.number, point.number + 1):
-                edges = call.inputs if point.side == "input" else call.outputs
+            for call in islice(scene.alike(point.module, point.side), point.number, point.number + 1):
+                edges = call.edges(point.side)
                 for place in (place for place in point.places if place in edges):
                     one.squares[number] = edges[place].mean_square
+                    self.tapped[-1].append((point.name, edges[place].node))
                     tap(one, number, place, edges[place])
-                    if edges[place].node is begun:  # whose hooks are running already
-                        one.arrive(number, place, gradients[edges[place].output])
         if first:
-            squares = [math.nan if square is None else float(square) for square in one.squares]
-            self.expected = expected_of(scene, self.axis, squares)
+            values = [math.nan if square is None else float(square) for square in one.squares]
+            self.expected = expected_of(scene, self.axis, values)
+            self.readout = scene.leaves[-1].module if scene.leaves else None
+
+
+def _refuse_in_parts(tapped: Sequence[tuple[str, Node]], graph: Graph) -> None:
+    """InputError for a further loss that looks at the midst of a chain which was found for another."""
+    reached = set(graph.order)
+    met = [name for name, node in tapped if node in reached]
+    if met and len(met) < len(tapped):
+        words = f"a further backward() looks at the model's inside: it reaches {met[-1]}, not {tapped[-1][0]}"
+        raise InputError(f"{words}; add the losses and call backward() once: the axis is then right for both")
 
 
 class Taps:
@@ -104,16 +123,17 @@ class Taps:
 
     def __init__(self, axis: DepthAxis, samples: BatchPart, scaler: Any) -> None:
         self.axis, self.samples, self.scaler = axis, samples, scaler
+        self.points = [*axis.points, *([axis.top] if axis.top else [])]
         self.passes: list[Pass] = []
         self.problem: GradflowError | None = None
         self.strange: str | None = None
         self.next = 0
+        self.met: dict[tuple[nn.Module, str], int] = {}  # calls so far, of the module's in one pass
         self.hooks: list[Any] = []
 
     def start(self) -> None:
         """Put the hooks on."""
-        points = [*self.axis.points, *([self.axis.top] if self.axis.top else [])]
-        for module, side in dict.fromkeys((point.module, point.side) for point in points):
+        for module, side in dict.fromkeys((point.module, point.side) for point in self.points):
             if side == "input":
                 self.hooks.append(module.register_forward_pre_hook(self._enters, with_kwargs=True))
             else:
@@ -139,11 +159,14 @@ class Taps:
         tensors = list(flat(values))
         if not any(tensor is not None and tensor.grad_fn is not None for tensor in tensors):
             return
+        number = self.met[module, side] = self.met.get((module, side), -1) + 1
+        if not any(point.is_of(module, side, number) for point in self.points):
+            return
         if self.next == 0:
             self.passes.append(Pass(self.axis, self.samples, self.scaler))
         one = self.passes[-1]
         point = one.points[self.next]
-        if (point.module, point.side) != (module, side):
+        if not point.is_of(module, side, number):
             self.strange = f"another block than {point.name} came in its place"
             return
         self._tap(one, self.next, [tensors[place] for place in point.places if place < len(tensors)])
@@ -168,8 +191,3 @@ def tap(one: Pass, number: int, place: int, edge: Origin) -> None:
 
     output = edge.output
     edge.node.register_prehook(came)
-
-
-def _is_run(node: Node) -> bool:
-    """Whether the backward pass that is running comes to a node."""
-    return bool(torch._C._will_engine_execute_node(node))

@@ -97,6 +97,7 @@ class WatchedFlow:
         self._updates: Updates | None = None
         self._eager: Any = None
         self._expected = ExpectedLaw()
+        self._silent: str | None = None  # the read-out, if it starts at zero
         self._open = False
 
     def __enter__(self) -> WatchedFlow:
@@ -185,6 +186,8 @@ class WatchedFlow:
             "told": self.axis.told,
             "expected": self._expected.words,
             "expected_c": self._expected.c,
+            "law": self._expected.law,
+            "silent": self._silent,
             "source": f"{type(self.model).__name__}, by gradflow.torch.watch",
         }
 
@@ -233,6 +236,7 @@ class WatchedFlow:
             assert isinstance(taps, Search)
             self.axis, self._expected = taps.axis, taps.expected
             self._say(f"axis: {passes[0].axis.told}")
+            self._silent = taps.silent()
         row = {"step": step, **measured(passes), "loss": _number(loss)}
         self._reduce(row)
         self._weights(row)

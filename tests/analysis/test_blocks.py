@@ -14,8 +14,12 @@ from gradflow.nn.blocks import Plain, Residual
 from gradflow.nn.correlation import mean_cosine
 from gradflow.nn.norms import NO_NORM, LayerNorm, RmsNorm
 from gradflow.nn.parameters import Parameters
+from gradflow.report.charts import document, run_charts
+from gradflow.report.charts.layers import EXPECTED
+from gradflow.report.forward import forward_sentence
 from gradflow.report.markdown import render
-from gradflow.report.page import Table
+from gradflow.report.numbers import cosine
+from gradflow.report.page import Sentence, Table
 from gradflow.report.pages import layers_page, run_page
 from gradflow.store import Run
 from tests import oracle, small
@@ -82,7 +86,8 @@ def test_its_pages_say_so(rezero: Run) -> None:
     assert "beside the skip, which passes all" not in text
     assert "grows by 0.0 decades over the depth" in text
     first, last = (block for block in layers_page(rezero.summary).blocks if isinstance(block, Table))
-    assert "skip" not in [column.title for column in first.columns[:-1]] or first.rows[0][-2] == "-"
+    shown = dict(zip((column.title for column in first.columns), first.rows[0], strict=True))
+    assert shown.get("skip", "-") == "-"
     assert "skip" in [column.title for column in last.columns]
 
 
@@ -91,10 +96,43 @@ def test_its_pages_say_so(rezero: Run) -> None:
     [("model.block=residual",), ("model.block=residual", "model.norm=layer"), ("model.norm=batch",)],
 )
 def test_layers_of_any_block_fit_into_80_columns(overrides: tuple[str, ...], tmp_path: Path) -> None:
-    page = layers_page(run(tmp_path, "depth=8", *overrides).summary)
+    page = layers_page(run(tmp_path, "depth=8", "width=16", *overrides).summary)
     table = next(block for block in page.blocks if isinstance(block, Table))
     cells = [[column.title for column in table.columns], *table.rows]
     assert sum(max(len(str(cell)) for cell in column) + 2 for column in zip(*cells, strict=True)) <= 80
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (("sigma_w=1.3", "sigma_b=0.3"), "samples become alike, rho* = 1, over xi_c = 16.1 layers."),
+        (("sigma_w=2.5", "sigma_b=0.3"), "their cosine comes to rho* = "),
+        (
+            ("activation=relu", "block=residual", "norm=layer"),
+            "samples become alike, rho* = 1, ever more slowly.",
+        ),
+    ],
+)
+def test_the_cosine_that_theory_expects_stands_beside_the_measured_one(
+    overrides: tuple[str, ...], words: str, tmp_path: Path
+) -> None:
+    """In report, layers and chart: by the map from the mean cosine that was measured in layer 1."""
+    few = ("depth=20", "width=64", "steps=2", "init=gaussian", "features=64")
+    made = run(tmp_path, *few, *overrides)
+    before, after = (flow.profile for flow in (made.summary.flow.initial, made.summary.flow.final))
+    assert before.correlation_expected[0] == before.correlation[0]
+    np.testing.assert_allclose(before.correlation_expected, before.correlation, atol=0.15)
+    assert set(after.correlation_expected) == {None}
+    text = forward_sentence(made.summary.flow.initial, made.summary.theory)
+    assert text in " ".join(
+        block.text for block in run_page(made.summary).blocks if isinstance(block, Sentence)
+    )
+    assert f"(theory {cosine(before.correlation_expected[-1])}), at layer 1" in text
+    assert f"by theory {words}" in text
+    first, last = (block for block in layers_page(made.summary).blocks if isinstance(block, Table))
+    assert [column.title for column in first.columns[-2:]] == ["cosine", "by theory"]
+    assert "by theory" not in [column.title for column in last.columns]
+    assert EXPECTED in str(document(run_charts(made)["correlation"]))
 
 
 def forward(plan: Any, x: Array) -> list[Array]:

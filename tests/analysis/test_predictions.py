@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gradflow.analysis.predictions import Inputs, layers_of, predicted, theories, theory_of
+from gradflow.analysis.predictions import Inputs, inputs_of, layers_of, predicted, theories, theory_of
 from gradflow.analysis.summarize import theory_beside
 from gradflow.config import Config, parse_config
 from gradflow.yaml_file import parse
@@ -88,7 +88,36 @@ def test_an_overflow_has_no_distance_from_what_theory_expects(bad: float | None,
     log_delta = np.arange(30.0)[:, None] * np.array([0.04, 0.05, 0.06])
     if bad is not None:
         log_delta[4, 0] = bad
-    data = {"features": 64, "outputs": 10, "samples": 128, "q_0": 1.0}
-    found = theory_beside(config("sigma_w=1.2"), data, {"log_delta_norm": log_delta[None]})
+    found = theory_beside(config("sigma_w=1.2"), DATA, {"log_delta_norm": log_delta[None]})
     assert found.c is not None
     assert (found.sigmas is not None) == known
+
+
+DATA = {"features": 64, "outputs": 10, "samples": 128, "q_0": 1.0}
+
+
+def test_a_batch_norm_is_compared_over_the_layers_in_which_it_has_settled() -> None:
+    """Before that it explodes faster, here planted; one that does not settle in time is compared nowhere."""
+    batch = ["norm=batch", "batch_size=64"]
+    one = config(*batch, "activation=relu", "model.depth=40")
+    expected = theory_of(predicted(one, inputs_of(DATA)))
+    assert expected.settling == 14
+    rate = np.where(np.arange(1, 40) < 14, 1.6, expected.c_finite_width)
+    steps = np.log(rate)[:, None] + 0.01 * np.random.default_rng(0).standard_normal((39, 8))
+    log_delta = np.append(np.cumsum(steps[::-1], axis=0)[::-1], np.zeros((1, 8)), axis=0)
+    found = theory_beside(one, DATA, {"log_delta_norm": log_delta[None]})
+    assert abs(found.sigmas) < 2.5
+    for name, depth in (("relu", 14), ("linear", 40)):
+        late = config(*batch, f"activation={name}", f"model.depth={depth}")
+        unsettled = theory_beside(late, DATA, {"log_delta_norm": log_delta[None, :depth]})
+        assert unsettled.c is not None
+        assert unsettled.sigmas is None
+        assert "batch norm's c holds" in unsettled.reason
+
+
+def test_the_cosine_goes_on_from_the_one_that_was_measured_in_layer_1() -> None:
+    one = config("sigma_w=1.2", "sigma_b=0.3")
+    whole = predicted(one, Inputs(64, 10, 128, 1.0, np.array([0.3]))).correlation
+    resumed = predicted(one, inputs_of(DATA), cosine_1=float(whole[0])).correlation
+    np.testing.assert_allclose(resumed, whole, rtol=1e-12)
+    assert whole[0] < whole[-1] < 1

@@ -47,7 +47,9 @@ def environment(**env: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONIOENCODING": "utf-8", **env}
 
 
-@pytest.mark.parametrize("args", [["--help"], ["new"]])
+@pytest.mark.parametrize(
+    "args", [["--help"], ["new"], *([name, "--help"] for name in COMMANDS)], ids=" ".join
+)
 def test_a_light_command_loads_no_heavy_library(tmp_path: Path, args: list[str]) -> None:
     code = f"import sys; sys.argv[1:] = {args}; from gradflow.cli import main; main(); print(*sys.modules)"
     command = [sys.executable, "-c", code]
@@ -65,7 +67,7 @@ def test_a_list_of_commands_imports_none_of_them(tmp_path: Path) -> None:
     )
     overview, _, modules = done.stdout.rpartition("\nsys ")
     assert all(f"\n  {name} " in overview for name in COMMANDS)
-    assert not {f"gradflow.cli.{name}" for name in COMMANDS} & set(modules.split())
+    assert not {f"gradflow.cli.commands.{name}" for name in COMMANDS} & set(modules.split())
 
 
 @pytest.mark.parametrize("name", COMMANDS)

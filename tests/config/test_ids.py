@@ -8,16 +8,21 @@ from gradflow.config.load import load_config
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 IDS = [
+    ("batch-norm-exploding", [], "a93ca486"),
+    ("bottleneck", [], "43fa1a6d"),
     ("gaussian-exploding", [], "72c21d89"),
     ("he-relu", [], "209a8a3f"),
     ("one-neuron", [], "b90b2a0d"),
     ("orthogonal", [], "8772e2fc"),
     ("quickstart", [], "8be9170a"),
+    ("rezero", [], "984b65f3"),
     ("selu-lecun", [], "e0980dd1"),
     ("sigmoid-vanishing", [], "6d9fe4ff"),
     ("sweep-activation-zoo", ["model.activation=linear"], "8ae8ec49"),
+    ("sweep-blocks", ["model.block=residual", "model.norm=layer"], "d0d4c0c4"),
     ("sweep-depth-init-relu", ["model.depth=10", "model.init=he_normal"], "0ec77aec"),
     ("sweep-depth-init-tanh", ["model.depth=10", "model.init=xavier_normal"], "8e7ed6cb"),
+    ("sweep-depth-layer-norm-silu", ["model.block=plain", "model.depth=4"], "40aeb67c"),
     ("sweep-lr-depth", ["model.depth=5", "training.optimizer.lr=0.01"], "8aa8dd50"),
     ("sweep-phase-tanh", ["model.init.sigma_b=0.0", "model.init.sigma_w=0.8"], "703afca9"),
     ("tanh-too-large", [], "ea655f1b"),

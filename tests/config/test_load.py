@@ -16,7 +16,9 @@ from gradflow.data.generated import Teacher
 from gradflow.data.inline import Inline
 from gradflow.errors import InputError
 from gradflow.nn.activations import LeakyRelu, Tanh
+from gradflow.nn.blocks import Plain
 from gradflow.nn.initializers import Constant, Gaussian, HeNormal, Orthogonal, XavierNormal
+from gradflow.nn.norms import NO_NORM
 from gradflow.nn.optimizers import Adam, Sgd
 from gradflow.yaml_file import parse
 
@@ -32,7 +34,7 @@ def test_four_keys_make_a_complete_config() -> None:
     assert (found.name, found.seed, found.seeds, found.sweep) == ("net", 0, 4, None)
     model = found.model
     assert (model.depth, model.width, model.activation, model.init) == (3, 10, Tanh(), XavierNormal())
-    assert (model.bias, model.readout, model.block, model.norm) == (Zeros(), "linear", "plain", "none")
+    assert (model.bias, model.readout, model.block, model.norm) == (Zeros(), "linear", Plain(), NO_NORM)
     assert found.data == Digits()
     training = found.training
     assert (training.steps, training.batch_size, training.loss) == (100, 128, "cross_entropy")

@@ -1,14 +1,18 @@
 """The gain that makes the c of a finite depth 1."""
 
+from dataclasses import replace
 from math import sqrt
+from time import process_time
 
 import pytest
 
 from gradflow.meanfield.balance import balance, gains, with_sigma_w
 from gradflow.meanfield.prediction import Prediction, predict
 from gradflow.nn.activations import ACTIVATIONS
+from gradflow.nn.blocks import Plain, Residual
 from gradflow.nn.initializers import INITIALIZERS, Constant, Gaussian, Initializer, TorchDefault, XavierNormal
 from gradflow.nn.model import Model
+from gradflow.nn.norms import BatchNorm
 from tests.meanfield.networks import model_of
 
 
@@ -53,6 +57,14 @@ def test_the_window_alone_can_be_balanced_and_biases_are_kept() -> None:
 def test_a_scheme_without_a_gain_cannot_be_balanced(init: Initializer) -> None:
     assert balance(network("tanh", init), 1.0, first=1) is None
     assert with_sigma_w(init, 1.0, 32, 32) is None
+
+
+@pytest.mark.parametrize("block", [Plain(), Residual()])
+def test_no_gain_is_sought_where_a_batch_norm_undoes_it(block: Plain | Residual) -> None:
+    model = replace(network("tanh", Gaussian()), norm=BatchNorm(), block=block)
+    start = process_time()
+    assert balance(model, 1.0, first=1) is None
+    assert process_time() - start < 1  # of a minute and more, of as many moments as variances are tried
 
 
 def test_a_single_layer_has_nothing_to_balance() -> None:

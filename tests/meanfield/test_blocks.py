@@ -1,6 +1,6 @@
 """The laws of blocks and norms against known numbers, closed forms and random networks."""
 
-from math import exp, log, pi, sqrt
+from math import ceil, exp, log, pi, sqrt
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,33 @@ def test_layer_norm_after_phi_makes_every_activation_explode(name: str, c: float
     assert c_of(law(name, norm=LayerNorm("after", eps=0.0))) == pytest.approx(c, abs=6e-7)
     assert c >= 1  # Poincare's inequality
     assert c_of(law(name, norm=BatchNorm("after", eps=0.0))) == pytest.approx(c, abs=6e-7)
+
+
+@pytest.mark.parametrize("sigma_w", [1e-3, 0.3, 0.577, 1.7, 40.0])
+@pytest.mark.parametrize(
+    ("norm", "c"), [(LayerNorm("after", eps=0.0), 1 / sqrt(1 - 1 / pi)), (RmsNorm("after", eps=0.0), 1)]
+)
+def test_a_norm_after_relu_has_one_c_for_weights_of_any_size(norm: Norm, c: float, sigma_w: float) -> None:
+    """Var relu(Z) = (1 - 1 / pi) / 2 scales with q, of which biases have their share."""
+    network = law("relu", Gaussian(sigma_w=sigma_w), norm=norm)
+    assert c_of(network) == pytest.approx(c, rel=1e-9)
+    assert exp(float(network.asymptote.log_chi[0]) / 2) == pytest.approx(c, rel=1e-9)
+    with_biases = law("relu", Gaussian(sigma_w=sigma_w, sigma_b=sigma_w / 2), norm=norm)
+    assert c_of(with_biases) == pytest.approx(c / sqrt(1.25), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("norm", "c"),
+    [
+        (LayerNorm("after", 0.0), 1.2111738962),
+        (BatchNorm("after", 0.0), 1.2111738962),
+        (RmsNorm("after", 0.0), 1),
+    ],
+)
+def test_what_relu_passes_under_a_norm_after_it_is_that_of_any_weights(norm: Norm, c: float) -> None:
+    """q is far outside the range at which the moments of relu are integrated, as powers need no more."""
+    for sigma_w in (1e-3, 0.3, 1.0, 2.0, 40.0):
+        assert c_of(law("relu", Gaussian(sigma_w=sigma_w), norm=norm)) == pytest.approx(c, rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -115,6 +142,17 @@ def test_batch_norm_says_from_which_layer_its_c_holds(name: str, rate: float) ->
     assert found.settling is not None
     assert log(0.02) / log(rate - 0.006) <= found.settling - 1 <= log(0.02) / log(rate + 0.006) + 1
     assert f"from layer {found.settling} on" in str(found.reason)
+
+
+def test_a_post_norm_over_batches_settles_more_slowly_than_a_chain() -> None:
+    """By (1 + s^2 s_w^2 / 4) / (1 + s^2 s_w^2 (1/2 - 1 / 2 pi)) a layer, of relu."""
+    for scale, sigma_w in ((1.0, sqrt(2)), (0.5, 1.0)):
+        network = law("relu", Gaussian(sigma_w=sigma_w), block=Residual(scale=scale), norm=BatchNorm("after"))
+        weight = (scale * sigma_w) ** 2
+        rate = (1 + weight / 4) / (1 + weight * (0.5 - 0.5 / pi))
+        assert network.settling == ceil(log(0.02) / log(rate))
+    for scale, place in ((0.0, "after"), ("1/sqrt(depth)", "after"), (1.0, "before")):
+        assert law("relu", block=Residual(scale=scale), norm=BatchNorm(place)).settling == 1
 
 
 def test_relu_residual_streams_grow_by_half_of_what_the_branch_has() -> None:

@@ -87,6 +87,13 @@ def test_critical_relu_comes_to_1_by_no_exponential() -> None:
     assert np.isnan(found.xi)
 
 
+def test_the_cosine_is_followed_up_to_a_thousand_layers() -> None:
+    rho = correlations(field_of(ACTIVATIONS["relu"](), HeNormal(), (64,) * 3001), 0.1)
+    assert np.isfinite(rho[:1000]).all()
+    assert np.isnan(rho[1000:]).all()
+    assert rho[999] > 0.999
+
+
 def test_batch_norm_fixes_the_cosine_whatever_the_input() -> None:
     network = field_of(ACTIVATIONS["relu"](), HeNormal(), (64,) * 21, norm=BatchNorm(), batch=1000)
     rho = correlations(network, np.array([-0.5, 0.9]))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gradflow.meanfield.field import MeanField
-from gradflow.meanfield.fluctuations import ratio_variance
+from gradflow.meanfield.fluctuations import drift, ratio_variance
 from gradflow.nn.activations import ACTIVATIONS
 from gradflow.nn.initializers import INITIALIZERS, Gaussian, HeNormal, Initializer, Orthogonal
 from tests.meanfield.networks import field_of, log_increments
@@ -78,3 +78,31 @@ def test_what_a_layer_does_to_all_later_ones_is_a_derivative_of_the_recursion() 
         variance += float((off_slope + later * share * off_square) ** 2 @ density) / WIDTH
         variance += 2 * float((1 + off_slope) ** 2 @ density) / WIDTH  # chi-square of the u_i
     assert ratio_variance(whole, 1) == pytest.approx(variance, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "init", "width"),
+    [
+        ("softplus", Gaussian(sigma_w=1.0), 96),
+        ("softplus", Gaussian(sigma_w=0.7), 96),
+        ("softplus", Orthogonal(gain=1.2), 192),
+        ("sigmoid", Gaussian(sigma_w=4.0), 96),
+        ("silu", Gaussian(sigma_w=1.0, sigma_b=1.0), 96),
+        ("elu", Orthogonal(gain=1.2), 96),
+        ("sin", Gaussian(sigma_w=1.5, sigma_b=0.1), 96),
+    ],
+    ids=str,
+)
+def test_the_completed_shift_is_nowhere_worse_than_the_spread_alone(
+    name: str, init: Initializer, width: int, thorough: bool
+) -> None:
+    """By more than the error of the measurement: where it would be, it is not taken."""
+    layers, first, networks = 30, 6, 40 if not thorough else 300 if width < 100 else 120
+    found = field_of(ACTIVATIONS[name](), init, (width,) * (layers + 1))
+    assert drift(found).any()
+    increments = log_increments(ACTIVATIONS[name](), init, networks, layers, width, seed=4242)
+    measured = increments[:, first - 1 :].mean(axis=1) - float(found.log_c(first))
+    error = measured.std(ddof=1) / sqrt(networks)
+    completed, alone = float(found.shift(first)), float(-found.variances[first - 1 :].mean() / 4)
+    assert abs(measured.mean() - completed) <= abs(measured.mean() - alone) + error
+    assert abs(measured.mean() - completed) < 3.5 * error

@@ -190,19 +190,13 @@ def test_a_constant_bias_shifts_z_and_is_part_of_q() -> None:
 
 @pytest.mark.parametrize("sigma_w", [0.5, 1.3])
 def test_an_activation_whose_slopes_have_no_end_has_no_c_where_q_runs_away(sigma_w: float) -> None:
-    found = predict(
-        ACTIVATIONS["squared_relu"](), Gaussian(sigma_w), depth=30, width=64, features=64, outputs=3,
-        readout=True, q_0=1.0, first=6,
-    )  # fmt: skip
+    found = predicted(ACTIVATIONS["squared_relu"](), Gaussian(sigma_w), depth=30, width=64)
     assert found.c is None
     assert "q runs away" in str(found.reason)
 
 
 def test_an_activation_whose_slopes_have_no_end_has_its_c_while_q_is_held() -> None:
     """E phi'^2 = 2 v and E phi^2 = 3/2 v^2, so that v = 2/3 stays at sigma_w = 1, where chi is 4/3."""
-    found = predict(
-        ACTIVATIONS["squared_relu"](), Gaussian(1.0), depth=4, width=64, features=64, outputs=3,
-        readout=True, q_0=2 / 3, first=1,
-    )  # fmt: skip
+    found = predicted(ACTIVATIONS["squared_relu"](), Gaussian(1.0), depth=4, width=64, q_0=2 / 3, first=1)
     np.testing.assert_allclose(found.q, 2 / 3, rtol=1e-9)
     np.testing.assert_allclose(found.chi_layers, 4 / 3, rtol=1e-9)

@@ -20,7 +20,7 @@ from gradflow.nn.model import Model
 from gradflow.nn.network import Forward, Network
 from gradflow.nn.parameters import Shape
 from gradflow.nn.parts.activate import Activate
-from gradflow.nn.parts.base import Call, Part, Quick, Span
+from gradflow.nn.parts.base import BoundCall, Part, Quick, Span
 from gradflow.nn.parts.dense import Dense
 from gradflow.nn.scaled import Scaled
 from gradflow.nn.updates import LayerRun
@@ -195,7 +195,7 @@ def transposed_weight(monkeypatch: pytest.MonkeyPatch) -> None:
         quick = real(self, place, span)
         calls = quick.backward_calls
 
-        def wrong(i: int) -> list[Call]:
+        def wrong(i: int) -> list[BoundCall]:
             return [(product, (square(w), delta, out)) for product, (w, delta, out) in calls(i)]
 
         def square(w: Array) -> Array:

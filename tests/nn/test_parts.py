@@ -20,7 +20,7 @@ from gradflow.nn.network import Network
 from gradflow.nn.optimizers import Sgd
 from gradflow.nn.parameters import Shape
 from gradflow.nn.parts.activate import Activate
-from gradflow.nn.parts.base import Array, Call, Part, Quick, Span
+from gradflow.nn.parts.base import Array, BoundCall, Part, Quick, Span
 from gradflow.nn.parts.dense import Dense, bias, bias_gradient, gradient_call, weights
 from gradflow.nn.scaled import Scaled
 from gradflow.recording import Recorder
@@ -87,7 +87,7 @@ def test_quick_forms_compute_what_the_parts_say(name: str) -> None:
     bound = span(p, x, ACTIVATIONS[name](), delta)
     quick = [part.bind(j, bound) for j, part in enumerate(parts)]
 
-    def run(calls: list[Call]) -> None:
+    def run(calls: list[BoundCall]) -> None:
         for function, arguments in calls:
             function(*arguments)
 
@@ -147,11 +147,11 @@ class QuickGain(Quick):
     def __init__(self, gain: float, place: int, span: Span) -> None:
         self.gain, self.place, self.span = gain, place, span
 
-    def forward_calls(self, i: int) -> list[Call]:
+    def forward_calls(self, i: int) -> list[BoundCall]:
         x, y = self.span.value[self.place - 1][i], self.span.value[self.place][i]
         return [(np.multiply, (x, self.gain, y))]
 
-    def backward_calls(self, i: int) -> list[Call]:
+    def backward_calls(self, i: int) -> list[BoundCall]:
         below, above = self.span.delta[self.place - 1][i], self.span.delta[self.place][i]
         return [(np.multiply, (above, self.gain, below))]
 
@@ -187,7 +187,7 @@ def test_a_block_with_a_new_part_has_the_gradient_of_the_complex_step(
     assert found.passed, found
 
 
-def halved(self: QuickGain, i: int) -> list[Call]:
+def halved(self: QuickGain, i: int) -> list[BoundCall]:
     below, above = self.span.delta[self.place - 1][i], self.span.delta[self.place][i]
     return [(np.multiply, (above, self.gain / 2, below))]
 

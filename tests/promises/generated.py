@@ -60,7 +60,7 @@ def hints_of(cls: type[Any]) -> dict[str, Hint]:
 def hint_at(plain: Any, path: KeyPath) -> Hint:
     """The annotation of a key of a plain config."""
     if path[:-1] in CHOICES:
-        chosen = at(plain, path[:-1])["name"]
+        chosen = entry_at(plain, path[:-1])["name"]
         return hints_of(CHOICES[path[:-1]].table[chosen])[str(path[-1])]
     owner: Any = Config
     for part in path[:-1]:
@@ -86,8 +86,9 @@ def kind_of(hint: Hint) -> Hint:
 
 def wrong_for(hint: Hint) -> list[Any]:
     """Values that a key of the annotation must refuse."""
-    optional = type(None) in get_args(hint)
-    lists = any(get_origin(part) is tuple for part in get_args(hint))
+    parts = get_args(get_args(hint)[0] if get_origin(hint) is Annotated else hint)
+    optional = type(None) in parts
+    lists = any(get_origin(part) is tuple for part in parts)
     return [
         value
         for value in WRONG[kind_of(hint)]
@@ -102,6 +103,12 @@ def at(plain: Any, path: KeyPath) -> Any:
     return plain
 
 
+def entry_at(plain: Any, path: KeyPath) -> dict[str, Any]:
+    """The entry of a table at a path, of which some are written as their name alone."""
+    value = at(plain, path)
+    return {"name": value} if isinstance(value, str) else value
+
+
 def put(plain: Any, path: KeyPath, value: Any) -> Any:
     """A copy with the value of a path replaced."""
     if not path:
@@ -112,7 +119,7 @@ def put(plain: Any, path: KeyPath, value: Any) -> Any:
 def places(plain: Any) -> list[KeyPath]:
     """Every key of a plain config: those of the schema, and those of the entries that are chosen."""
     own = [path for path in FIELDS if path != ("sweep",)]
-    return own + [(*path, key) for path in CHOICES for key in at(plain, path) if key != "name"]
+    return own + [(*path, key) for path in CHOICES for key in entry_at(plain, path) if key != "name"]
 
 
 def values(hint: Hint, marks: tuple[Any, ...] = ()) -> Strategy:

@@ -170,7 +170,8 @@ TEXTS: dict[str, tuple[str, int, str, str]] = {
     "a misspelt key": (net("batch_size", "batchsize"), 5, "training.batchsize", "did you mean batch_size?"),
     "a key in the wrong section": (net("steps: 2", "lr: 1"), 5, "training.lr", "it belongs to training.optimizer"),
     "a key of another choice": (net("tanh", "{name: tanh, slope: 1}"), 3, "model.activation.slope", "leaky_relu"),
-    "what is planned": (net("width: 8", "width: 8, block: residual"), 3, "model.block", "not yet: planned"),
+    "a misspelt block": (net("width: 8", "width: 8, block: residul"), 3, "model.block", "did you mean residual?"),
+    "a stream of two widths": (net("width: 8", "width: [8, 8, 4], block: residual"), 3, "model.width", "for a residual block"),
     "a width that fits no target": (net("width: 8", "width: 8, readout: none"), 3, "model.width", "should be 3"),
     "a loss that fits no target": (net("gaussian, samples: 32, features: 4, classes: 3", "teacher").replace(
         "steps: 2", "loss: cross_entropy"), 5, "training.loss", "set mse"),

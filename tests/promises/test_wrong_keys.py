@@ -21,7 +21,14 @@ name: net
 model: {depth: 3, width: 8, activation: tanh, init: xavier_normal}
 training: {loss: mse}
 """
-NEEDED = {"value": 1.0, "x": [[1.0]], "y": [0], "path": "x.csv", "target": "y"}  # keys without a default
+NEEDED = {
+    "value": 1.0,
+    "x": [[1.0]],
+    "y": [0],
+    "path": "x.csv",
+    "target": "y",
+    "steps": 3,
+}
 ENTRIES = [(path, name) for path, choice in CHOICES.items() for name in choice.table]
 HOLE = "HOLE"
 

@@ -308,3 +308,38 @@ def test_a_sweep_has_a_column_of_dead_networks_where_there_are_any(deadly: bool)
     assert ("dead" in titles(page)) == deadly
     assert {len(line) for line in table(page).rows} == {len(titles(page))}
     assert "0.10 to 8.1" in terminal.render(page, PIPE)
+
+
+@pytest.mark.parametrize("key", ["model.block", "model.norm", "model.norm.place"])
+def test_where_blocks_or_norms_differ_the_way_up_is_shown(key: str) -> None:
+    point = {
+        "c": 0.9, "c_low": 0.8, "c_high": 1.0, "log10_ratio": -1.0, "log10_growth": 3.1, "evaluations": 2,
+        "loss_initial": 422.0, "loss_final": 1.0, "status": "completed", "verdict": "stable",
+        "borderline": False, key: {"name": "layer", "place": "after"},
+    }  # fmt: skip
+    failed = {**point, "status": "failed", "reason": "no memory"}
+    document = {
+        "id": "s",
+        "path": "p",
+        "axes": {key: []},
+        "points": [point, failed],
+        "depth_law": {"groups": []},
+    }
+    page = sweep_page(document)
+    assert titles(page)[-4:] == ["log10 ratio", "log10 growth", "first loss", "final loss"]
+    assert table(page).rows[0][0] == "layer after"
+    assert table(page).rows[0][-3:] == ("+3.1", "422", "1.00")
+    assert len(table(page).rows[1]) == len(titles(page))
+    assert "log10 growth: of |z|" in notes(page)
+    plain = sweep_page({**document, "axes": {"model.depth": []}, "points": [{**point, "model.depth": 5}]})
+    assert "log10 growth" not in titles(plain)
+    assert "|z|" not in notes(plain)
+
+
+def test_runs_of_several_blocks_are_compared_by_their_way_up_too() -> None:
+    grown = replace(flow(), log10_growth=3.1)
+    runs = [row(f"b-{b}", model={"block": b}, flow=Flows(grown, grown)) for b in ("plain", "residual")]
+    shown = titles(page := compare_page(compare(runs)))
+    assert shown[shown.index("log10 ratio") + 1 :][:2] == ["log10 growth", "first loss"]
+    assert "log10 growth: of |z|" in notes(page)
+    assert "+3.1" in table(page).rows[0]

@@ -18,16 +18,17 @@ from gradflow.yaml_file import parse
 
 def study(text: str, *overrides: str) -> Summary:
     """The summary of a run of a YAML text with overrides."""
-    return summarize(*_run(text, overrides))
+    return summarize(*run(text, *overrides))
 
 
 def at_initialization(text: str, *overrides: str) -> tuple[Flow, Theory]:
     """The flow of such a run before any update, and theory beside it."""
-    config, recording, info = _run(text, overrides)
+    config, recording, info = run(text, *overrides)
     return flow_at(recording, 0, config), theory_beside(config, info["data"], recording)
 
 
-def _run(text: str, overrides: tuple[str, ...]) -> tuple[Config, Recording, dict[str, Any]]:
+def run(text: str, *overrides: str) -> tuple[Config, Recording, dict[str, Any]]:
+    """The config of such a run, its record, and what of a run.json the analysis takes."""
     config = parse_config(parse(text, "study.yaml"), Path(), _in_turn(overrides))
     data = _load(config.data)
     training = Training(config.plan(data), data)

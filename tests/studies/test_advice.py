@@ -21,7 +21,8 @@ data: {name: gaussian, samples: 64}
 training: {steps: 0, batch_size: 64}
 """
 SMALL, LARGE = ["init=gaussian", "sigma_w=0.5"], ["init=orthogonal", "gain=3.5"]
-FAILING = [(name, init) for name in ACTIVATIONS for init in (SMALL, LARGE)]
+BOUNDED = [name for name, cls in ACTIVATIONS.items() if cls().bounded_slope]  # others have no balance
+FAILING = [(name, init) for name in BOUNDED for init in (SMALL, LARGE)]
 FAILING += [(name, ["init=torch_default"]) for name in ("tanh", "relu", "gelu", "sigmoid")]
 
 
@@ -290,7 +291,7 @@ def test_of_narrow_layers_many_networks_come_to_what_is_predicted(
 def test_advice_takes_two_seconds_at_most(before: list[str]) -> None:
     config = small_config("width=64", *before)
     data = {"samples": 64, "features": 64, "outputs": 10, "q_0": 0.95, "q_y": None}
-    record = {"loss": np.full((2, 1), 2.3), "update_ratio": np.full((2, 3, 1), 1e-3)}
+    record = {"step": np.arange(2.0), "loss": np.full((2, 1), 2.3), "update_ratio": np.full((2, 3, 1), 1e-3)}
     tabulated.cache_clear()
     start = process_time()
     advice = advise(config, data, Flow(step=0, verdict="vanishing"), (), record)

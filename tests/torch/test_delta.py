@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from tests.torch.models import BATCH, CASES, torch
+from tests.torch.vision import FAMILIES
 
 from gradflow.torch import watch  # isort: skip
 from gradflow.torch.calls import flat  # isort: skip
 
+ALL = CASES | FAMILIES
 BOUND = {torch.float32: 1e-5, torch.float64: 1e-12}
 
 
@@ -51,10 +53,10 @@ def deltas(case: Any, axis: Any) -> Any:
 
 
 @pytest.mark.parametrize("dtype", BOUND, ids=str)
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", ALL)
 def test_delta_is_that_of_one_sample_at_a_time(name: str, dtype: Any) -> None:
     torch.manual_seed(0)
-    case = CASES[name]()
+    case = ALL[name]()
     case.model.to(dtype)
     if case.inputs.is_floating_point():
         case.inputs = case.inputs.to(dtype)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gradflow import load
 from tests.torch.models import CASES, Residual, Sequence, Shared, nn, torch
 
 from gradflow.torch import watch  # isort: skip
@@ -70,3 +72,53 @@ def test_blocks_that_carry_a_stream_are_stable(name: str) -> None:
     flow = flow_of(case.model, case.inputs)
     assert flow.verdict == "stable"
     assert abs(flow.log10_ratio) < 0.9
+
+
+def silent_readout() -> Any:
+    model = scaled_branches(12, 1.0)
+    nn.init.zeros_(model.head.weight)
+    return model
+
+
+def test_a_read_out_that_starts_at_zero_is_told_and_not_called_dead(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model, x = silent_readout(), torch.randn(16, 30)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with watch(model, quiet=True, save=tmp_path / "silent") as flow:
+        for _ in range(2):
+            loss = (model(x) - 1).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            flow.step()
+            optimizer.step()
+    flows = load(flow.run.path).summary.flow
+    first, last = flows.initial, flows.final
+    assert (first.verdict, first.dead_networks) == ("undetermined", 0)
+    assert first.reason.startswith("the read-out head starts at zero")
+    assert (last.verdict, last.reason) == ("stable", None)
+    assert 1 < last.c < 1.1
+
+
+def test_relus_that_are_all_dead_stay_dead() -> None:
+    model = nn.Sequential(nn.Linear(30, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 1))
+    nn.init.constant_(model[2].bias, -1e3)
+    assert flow_of(model, torch.randn(16, 30)).verdict == "dead"
+
+
+@pytest.mark.parametrize(
+    ("norm", "law", "low", "high"), [(True, "power", 0.35, 0.7), (False, "exponential", 0, 0)]
+)
+def test_the_exponent_of_pre_norm_blocks_is_measured(norm: bool, law: str, low: float, high: float) -> None:
+    """relu branches of one matrix: theory has 1/2; without a norm c^L."""
+
+    def branch() -> Any:
+        layer = nn.Linear(64, 64)
+        nn.init.kaiming_normal_(layer.weight)
+        nn.init.zeros_(layer.bias)
+        return nn.Sequential(nn.LayerNorm(64) if norm else nn.Identity(), nn.ReLU(), layer)
+
+    torch.manual_seed(0)
+    model = Sequence(nn.Linear(30, 64), [Residual(branch()) for _ in range(30)], nn.Linear(64, 10))
+    flow = flow_of(model, torch.randn(16, 30))
+    assert flow.law == law
+    assert low <= (flow.law_exponent or 0) <= high

@@ -8,7 +8,7 @@ import numpy as np
 
 from gradflow.nn.activations import Activation
 from gradflow.nn.elementwise import Work
-from gradflow.nn.parts.base import Array, Call, Part, Quick, Span
+from gradflow.nn.parts.base import Array, BoundCall, Part, Quick, Span
 from gradflow.nn.scaled import Scaled
 
 SATURATED = 0.05  # a unit is saturated on a sample when its slope is below this share of the steepest
@@ -80,12 +80,12 @@ class _QuickActivate(Quick):
         self.each_marks = list(span.marks.reshape(k * s, w * b))
         self.shallow = np.array(SATURATED * phi.steepest, self.z.dtype)
 
-    def forward_calls(self, i: int) -> list[Call]:
+    def forward_calls(self, i: int) -> list[BoundCall]:
         span = self.span
         work = Work(span.bare(span.work.kept[i]), span.zeros)
         return [(self.phi.value, (span.value[self.place - 1][i], span.value[self.place][i], work))]
 
-    def backward_calls(self, i: int) -> list[Call]:
+    def backward_calls(self, i: int) -> list[BoundCall]:
         d, u = self.span.delta[self.place - 1][i], self.span.delta[self.place][i]
         return [(np.multiply, (d, u, d))]
 

@@ -14,7 +14,7 @@ from gradflow.nn.elementwise import Work
 from gradflow.nn.scaled import Scaled
 
 Array = NDArray[Any]
-Call = tuple[Callable[..., Any], tuple[Any, ...]]  # a function with its arguments: made once, run every step
+BoundCall = tuple[Callable[..., Any], tuple[Any, ...]]  # with its arguments: made once, run every step
 
 LOSSY = 1e-6  # ||delta_x||^2 / ||delta_y||^2 below which a lossy part has lost digits
 
@@ -135,11 +135,11 @@ class Quick:
     It may overwrite what it was given, and need not hold where squares of norms leave the range of a float.
     """
 
-    def forward_calls(self, i: int) -> list[Call]:
+    def forward_calls(self, i: int) -> list[BoundCall]:
         """What makes the value of layer i of the span."""
         return []
 
-    def backward_calls(self, i: int) -> list[Call]:
+    def backward_calls(self, i: int) -> list[BoundCall]:
         """What makes the delta of the part below from that of this part, in layer i of the span."""
         return []
 

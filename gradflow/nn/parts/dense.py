@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from gradflow.nn.parts.base import Array, Call, Part, Quick, Span
+from gradflow.nn.parts.base import Array, BoundCall, Part, Quick, Span
 
 KINDS = (("W", slice(None, -1)), ("b", slice(-1, None)))  # the rows of p
 
@@ -52,7 +52,7 @@ def bias(p: Array) -> Array:
     return p[..., -1, :]
 
 
-def gradient_call(x: Array, delta: Array, out: Array) -> Call:
+def gradient_call(x: Array, delta: Array, out: Array) -> BoundCall:
     """dp = x delta^T, the sum over the batch, into `out`."""
     return np.matmul, (x, delta.swapaxes(-1, -2), out)
 
@@ -69,12 +69,12 @@ class _QuickDense(Quick):
         self.span, self.product = span, np.dot if span.single else np.matmul
         self.z, self.delta, self.above = span.value[place], span.delta[place], span.delta[-1]
 
-    def forward_calls(self, i: int) -> list[Call]:
+    def forward_calls(self, i: int) -> list[BoundCall]:
         span = self.span
         views = span.bare(span.p[i].swapaxes(1, 2)), span.bare(span.inputs[i]), self.z[i]
         return [(self.product, views)]
 
-    def backward_calls(self, i: int) -> list[Call]:
+    def backward_calls(self, i: int) -> list[BoundCall]:
         span = self.span
         below = None if span.below is None else span.bare(span.below)
         out = self.above[i - 1] if i else below

@@ -45,6 +45,11 @@ def factors_of(names: Iterable[str]) -> list[str]:
     return in_order(name.removeprefix(_PREFIX).removesuffix(_SUFFIX) for name in arrays)
 
 
+def is_chain(names: Iterable[str]) -> bool:
+    """Whether layers are weights and slopes alone, without a skip, a norm or another part."""
+    return factor_arrays(names).keys() <= {*FIRST_NAMES.values()}
+
+
 def two_of(factors: Mapping[str, Any], unknown: Any = None) -> dict[str, Any]:
     """The two factors of a plain chain under the names that documents had for them before others came."""
     return {name: factors.get(label, unknown) for name, label in FIRST_NAMES.items()}

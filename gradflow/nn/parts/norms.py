@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradflow.nn.parts.base import LOSSY, Array, Call, Part, Quick, Span
+from gradflow.nn.parts.base import LOSSY, Array, BoundCall, Part, Quick, Span
 from gradflow.nn.scaled import RANGES, Scaled
 
 MOMENTUM = 0.1  # of the statistics that evaluation uses, as PyTorch has it
@@ -153,14 +153,14 @@ class _QuickNormalize(Quick):
         limits = RANGES[dtype]
         self.low, self.high = limits.huge**-0.5, limits.tiny**-0.5
 
-    def _mean(self, x: Array, out: Array) -> Call:
+    def _mean(self, x: Array, out: Array) -> BoundCall:
         return self.product, ((x, self.weights, out) if self.part.across else (self.weights, x, out))
 
-    def forward_calls(self, i: int) -> list[Call]:
+    def forward_calls(self, i: int) -> list[BoundCall]:
         span = self.span
         x, y = span.value[self.place - 1][i], span.value[self.place][i]
         inverse, mean, variance = (span.bare(v[i]) for v in (self.inverse, self.mean, self.variance))
-        centred: list[Call] = [self._mean(x, mean), (np.subtract, (x, mean, y))]
+        centred: list[BoundCall] = [self._mean(x, mean), (np.subtract, (x, mean, y))]
         c = y if self.part.centred else x
         return [
             *centred[: 2 * self.part.centred],
@@ -172,11 +172,11 @@ class _QuickNormalize(Quick):
             (np.multiply, (c, inverse, y)),
         ]
 
-    def backward_calls(self, i: int) -> list[Call]:
+    def backward_calls(self, i: int) -> list[BoundCall]:
         span = self.span
         y, inverse = span.value[self.place][i], span.bare(self.inverse[i])
         delta, t = span.delta[self.place][i], span.delta[self.place - 1][i]
-        centred: list[Call] = [self._mean(delta, self.sum), (np.subtract, (t, self.sum, t))]
+        centred: list[BoundCall] = [self._mean(delta, self.sum), (np.subtract, (t, self.sum, t))]
         return [
             (np.multiply, (delta, y, self.spare)),
             self._mean(self.spare, self.sum),
@@ -220,7 +220,7 @@ class _QuickFrozen(Quick):
         self.root = span.bare(np.empty(self.mean.shape[1:], kept.dtype))
         self.eps = np.array(part.eps, kept.dtype)
 
-    def forward_calls(self, i: int) -> list[Call]:
+    def forward_calls(self, i: int) -> list[BoundCall]:
         span = self.span
         x, y = span.value[self.place - 1][i], span.value[self.place][i]
         return [
@@ -240,10 +240,10 @@ class _QuickAffine(Quick):
         assert own is not None
         self.gamma, self.beta = ([span.bare(p) for p in own[:, :, row, :, None]] for row in (0, 1))
 
-    def forward_calls(self, i: int) -> list[Call]:
+    def forward_calls(self, i: int) -> list[BoundCall]:
         x, y = self.span.value[self.place - 1][i], self.span.value[self.place][i]
         return [(np.multiply, (x, self.gamma[i], y)), (np.add, (y, self.beta[i], y))]
 
-    def backward_calls(self, i: int) -> list[Call]:
+    def backward_calls(self, i: int) -> list[BoundCall]:
         delta, below = self.span.delta[self.place][i], self.span.delta[self.place - 1][i]
         return [(np.multiply, (delta, self.gamma[i], below))]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradflow.nn.parts.base import Array, Call, Part, Quick, Span
+from gradflow.nn.parts.base import Array, BoundCall, Part, Quick, Span
 from gradflow.nn.scaled import Scaled
 
 
@@ -91,7 +91,7 @@ class _QuickFork(Quick):
         self.place, self.span = place, span
         self.join = span.join
 
-    def backward_calls(self, i: int) -> list[Call]:
+    def backward_calls(self, i: int) -> list[BoundCall]:
         span = self.span
         branch, delta = span.delta[self.place][i], span.delta[self.place - 1][i]
         last = i == len(span.p) - 1
@@ -107,7 +107,7 @@ class _QuickJoin(Quick):
         self.x, self.y = span.value[place - 1], span.value[place]
         self.delta, self.below = span.delta[place], span.delta[place - 1]
 
-    def forward_calls(self, i: int) -> list[Call]:
+    def forward_calls(self, i: int) -> list[BoundCall]:
         span = self.span
         stream = (
             (None if span.stream is None else span.bare(span.stream))
@@ -120,7 +120,7 @@ class _QuickJoin(Quick):
             return [(np.add, (self.x[i], stream, self.y[i]))]
         return [(np.multiply, (self.x[i], self._s(i), self.y[i])), (np.add, (self.y[i], stream, self.y[i]))]
 
-    def backward_calls(self, i: int) -> list[Call]:
+    def backward_calls(self, i: int) -> list[BoundCall]:
         if self.part.passes:
             return []
         if i == 0 and self.span.stream is None:

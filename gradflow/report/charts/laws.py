@@ -12,7 +12,7 @@ import altair as alt
 from gradflow.analysis.differences import flat
 from gradflow.analysis.summary import Summary
 from gradflow.report.charts import looks
-from gradflow.report.charts.plot import Drawn, Plot, Row, table, tip, titled, x
+from gradflow.report.charts.plot import Datum, Drawn, Plot, table, tip, titled, x
 from gradflow.report.labels import label
 from gradflow.report.numbers import factor
 from gradflow.report.several import depth_laws, shared_keys
@@ -25,7 +25,7 @@ GRADIENT = "log10 ||dL/dW_1||"
 
 def theory(summaries: Sequence[Summary]) -> Drawn | None:
     """Measured c with its interval against the c that theory expects at this depth and width."""
-    rows: list[Row] = [
+    rows: list[Datum] = [
         {"expected": expected, "value": flow.c, "low": flow.c_low, "high": flow.c_high,
          "verdict": flow.verdict, "run": s.id, "text": factor(flow.c, flow.c_low, flow.c_high)}
         for s in summaries
@@ -67,7 +67,7 @@ def _obeys(run: Run, law: Mapping[str, Any]) -> bool:
     return all(config.get(key, "") == law[key] for key in shared_keys(law))
 
 
-def _law_rows(law: Mapping[str, Any], runs: Sequence[Run]) -> list[Row]:
+def _law_rows(law: Mapping[str, Any], runs: Sequence[Run]) -> list[Datum]:
     """The norms by depth, and the line of slope log10 c through their mean; he_normal: c = 0.99 ± 0.02."""
     grad, name = law["weight_grad"], label(flat(runs[0].summary.config), shared_keys(law))
     words = f"{name + ': ' if name else ''}c = {factor(grad['c'], grad['c_low'], grad['c_high'])}"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gradflow.analysis.intervals import mean_of_known
 from gradflow.nn.parts.factors import factor_arrays
 from gradflow.report.charts import looks
-from gradflow.report.charts.plot import Drawn, Plot, Row, Scale, cut, in_logs, level, tip, titled, x
+from gradflow.report.charts.plot import AxisScale, Datum, Drawn, Plot, cut, in_logs, level, tip, titled, x
 from gradflow.report.charts.study import Study, spread
 from gradflow.report.numbers import count
 from gradflow.units import LN10
@@ -61,8 +61,9 @@ def factors(studies: Sequence[Study]) -> Drawn | None:
 
 
 def correlation(studies: Sequence[Study]) -> Drawn | None:
-    """The mean cosine of two samples' pre-activations by layer."""
-    return _over_layers(studies, "How alike samples are: mean cosine of z by layer", [COSINE])
+    """The mean cosine of two samples' pre-activations by layer, and theory's line from that of layer 1."""
+    expected = [study.expected_correlation() for study in studies]
+    return _over_layers(studies, "How alike samples are: mean cosine of z by layer", [COSINE], expected)
 
 
 def squares(studies: Sequence[Study]) -> Drawn | None:
@@ -124,7 +125,7 @@ def _notes(studies: Sequence[Study]) -> Iterator[str]:
         yield f"{count(shown)} of {count(deepest)} layers drawn"
 
 
-def _scale(quantity: Quantity, rows: list[Row], core: list[Row]) -> Scale:
+def _scale(quantity: Quantity, rows: list[Datum], core: list[Datum]) -> AxisScale:
     """A share's axis starts at 0, factors far apart have a logarithmic one, and logarithms are cut where one
     curve or its interval would make all others flat."""
     if quantity.share:
@@ -136,11 +137,11 @@ def _scale(quantity: Quantity, rows: list[Row], core: list[Row]) -> Scale:
     return scale and {**scale, "nice": False}
 
 
-def _finite(rows: Iterable[Row], *names: str) -> list[float]:
+def _finite(rows: Iterable[Datum], *names: str) -> list[float]:
     return [float(row[name]) for row in rows for name in names if np.isfinite(row[name])]
 
 
-def _rows(study: Study, quantity: Quantity, alone: bool) -> Iterator[Row]:
+def _rows(study: Study, quantity: Quantity, alone: bool) -> Iterator[Datum]:
     """The values of a quantity at the first and last step of one run, or at the first of several."""
     if quantity.array not in study.recording:
         return
@@ -156,11 +157,12 @@ def _rows(study: Study, quantity: Quantity, alone: bool) -> Iterator[Row]:
             yield {**line, "layer": layer, "value": value, "low": low, "high": high}
 
 
-def _theory(studies: Sequence[Study], expected: Sequence[Array | None]) -> list[Row]:
+def _theory(studies: Sequence[Study], expected: Sequence[Array | None]) -> list[Datum]:
     """What theory expects of each study, by layer."""
     return [
         {"line": EXPECTED if len(studies) == 1 else study.label, "layer": layer, "value": value}
         for study, values in zip(studies, expected, strict=False)
         if values is not None
         for layer, value in zip(study.layers, values, strict=True)
+        if np.isfinite(value)
     ]

@@ -16,7 +16,7 @@ from gradflow.analysis.differences import flat, full_name
 from gradflow.analysis.summary import Number, Summary
 from gradflow.errors import InputError
 from gradflow.report.charts import looks
-from gradflow.report.charts.plot import Drawn, Plot, Row, cell, level, table, tip, titled, x, y
+from gradflow.report.charts.plot import Datum, Drawn, Plot, cell, level, table, tip, titled, x, y
 from gradflow.report.labels import label, named_apart
 from gradflow.report.numbers import factor, number
 from gradflow.report.several import axes_of
@@ -44,19 +44,19 @@ class Value:
         flow = summary.flow.initial
         return factor(flow.c, flow.c_low, flow.c_high) if self is VALUES["c"] else number(self.read(summary))
 
-    def scale(self, rows: list[Row]) -> alt.Color:
+    def scale(self, rows: list[Datum]) -> alt.Color:
         """Blue, white, red around what neither shrinks nor grows; viridis for a loss or an accuracy."""
         if self.legend:
             return looks.diverging("shade", self.legend, 0.0, self.reach(rows))
         return alt.Color("shade:Q", title=self.title, scale=alt.Scale(scheme="viridis"))
 
-    def ink(self, rows: list[Row]) -> Any:
+    def ink(self, rows: list[Datum]) -> Any:
         """White on the dark ends of the colours, black elsewhere."""
         black, white = alt.value("black"), alt.value("white")
         dark = f"abs(datum.shade) > {0.6 * self.reach(rows):.6g}"
         return alt.when(dark).then(white).otherwise(black) if self.legend else black
 
-    def reach(self, rows: list[Row]) -> float:
+    def reach(self, rows: list[Datum]) -> float:
         """How far from the middle the colours go."""
         shades: list[float] = [abs(row["shade"]) for row in rows if row["shade"] is not None]
         return max(self.quiet, 0.0, *shades)
@@ -83,7 +83,7 @@ def over_one(summaries: Sequence[Summary], key: str, value: str = "c") -> Drawn 
     """A value over one key, as points; runs that differ in other keys are lines of their own."""
     others = [other for other in axes_of(summaries) if other != key] if key != NAME else []
     shown, is_c = VALUES[value], value == "c"
-    rows: list[Row] = [
+    rows: list[Datum] = [
         {"x": config.get(key), "value": shown.read(s), "low": s.flow.initial.c_low if is_c else None,
          "high": s.flow.initial.c_high if is_c else None, "line": label(config, others) or "all",
          "run": s.id, "text": shown.text(s)}
@@ -131,7 +131,7 @@ def phase(summaries: Sequence[Summary], value: str = "c") -> Drawn | None:
     return titled(shown.title, "dashed: theory's critical line" if critical else "", cells, *critical)
 
 
-def _critical(summaries: Sequence[Summary], rows: list[Row]) -> list[alt.Chart]:
+def _critical(summaries: Sequence[Summary], rows: list[Datum]) -> list[alt.Chart]:
     """The critical sigma_w of each sigma_b, inside the map."""
     low, high = min(row["x_low"] for row in rows), max(row["x_high"] for row in rows)
     known = {flat(s.config)[SIGMA_B]: s.theory.critical_sigma_w for s in summaries}
@@ -141,10 +141,10 @@ def _critical(summaries: Sequence[Summary], rows: list[Row]) -> list[alt.Chart]:
     return [mark.encode(x="x:Q", y="y:Q", order="y:Q", tooltip=tips)] if len(line) > 1 else []
 
 
-def _cells(summaries: Sequence[Summary], across: str, up: str, value: str) -> list[Row]:
+def _cells(summaries: Sequence[Summary], across: str, up: str, value: str) -> list[Datum]:
     """A row a run: its place, its value and how that is written. InputError if two runs share a place."""
     shown = VALUES[value]
-    rows: list[Row] = [
+    rows: list[Datum] = [
         {"x": config.get(across), "y": config.get(up), "run": s.id, "verdict": s.flow.initial.verdict,
          "text": shown.text(s), "text_short": number(read),
          "shade": None if read is None else shown.colour(read)}

@@ -18,15 +18,15 @@ from gradflow.report.charts.looks import DASH, NEUTRAL, colours, shapes, strokes
 from gradflow.report.numbers import inert
 
 Drawn: TypeAlias = "alt.Chart | alt.LayerChart"
-Scale: TypeAlias = "dict[str, Any]"  # the settings of an axis's scale
-Row: TypeAlias = "dict[str, Any]"
+AxisScale: TypeAlias = "dict[str, Any]"  # the settings of an axis's scale
+Datum: TypeAlias = "dict[str, Any]"
 
 REACH = 40.0  # decades beyond the first step that an axis shows
 DIGITS = 6  # significant digits of the data in a chart
 WHOLE = ("layer", "step")  # axes whose ticks are whole numbers
 
 
-def table(rows: Iterable[Row]) -> alt.InlineData:
+def table(rows: Iterable[Datum]) -> alt.InlineData:
     """Rows of data, numbers short, texts inert."""
     return alt.InlineData(values=[{key: cell(value) for key, value in row.items()} for row in rows])
 
@@ -65,11 +65,11 @@ def tip(name: str, title: str | None = None, form: str | None = None) -> alt.Too
 class Plot:
     """Rows of `line`, `value` and maybe `part`, `low` and `high` on a pair of axes, a colour a line."""
 
-    rows: Sequence[Row]
+    rows: Sequence[Datum]
     over: alt.X
     title: str  # of the values
     names: Mapping[str, str] = field(default_factory=dict)  # line -> colour
-    scale: Scale = field(default_factory=dict)
+    scale: AxisScale = field(default_factory=dict)
     colour: alt.Color | None = None  # where it is not that of the lines
     whole: bool = False  # a line along the rim is drawn in its whole width
 
@@ -128,7 +128,7 @@ class Plot:
         dots: Drawn = mark.encode(tooltip=list(tips), **shapes(self.names))
         return dots
 
-    def dashed(self, rows: Sequence[Row], tips: Sequence[alt.Tooltip]) -> list[Drawn]:
+    def dashed(self, rows: Sequence[Datum], tips: Sequence[alt.Tooltip]) -> list[Drawn]:
         """Theory's lines, if it has any: on the axes and in the colours of the measured ones."""
         mark = self.base.properties(data=table(rows)).mark_line(strokeDash=DASH)
         return [mark.encode(tooltip=list(tips))] if rows else []
@@ -148,7 +148,9 @@ def titled(title: str, note: str, *charts: Drawn) -> Drawn:
     )
 
 
-def cut(core: Sequence[float], curves: Sequence[float], ends: Sequence[float], reach: float = REACH) -> Scale:
+def cut(
+    core: Sequence[float], curves: Sequence[float], ends: Sequence[float], reach: float = REACH
+) -> AxisScale:
     """Where an axis should end so that its `core` can be read; nothing where all fits.
 
     `curves` count as far as `reach` beyond the core, the `ends` of intervals as far beyond as these span.
@@ -163,14 +165,14 @@ def cut(core: Sequence[float], curves: Sequence[float], ends: Sequence[float], r
     return {} if whole else {"domain": list(limits), "nice": False}
 
 
-def log_cut(curves: Sequence[float], ends: Sequence[float], reach: float = REACH) -> Scale:
+def log_cut(curves: Sequence[float], ends: Sequence[float], reach: float = REACH) -> AxisScale:
     """`cut` for a logarithmic axis of positive values, `reach` in decades."""
     logs = [log10(value) for value in curves]
     limits = cut(logs, logs, [log10(end) for end in ends if end > 0], reach)
     return {**limits, "domain": [10**end for end in limits["domain"]]} if limits else {}
 
 
-def in_logs(values: Sequence[float], ends: Sequence[float], apart: float) -> Scale:
+def in_logs(values: Sequence[float], ends: Sequence[float], apart: float) -> AxisScale:
     """A logarithmic axis where the largest value is `apart` times the smallest above 0; else nothing."""
     known = [value for value in values if value > 0]
     if not known or max(known) <= apart * min(known):

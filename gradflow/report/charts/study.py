@@ -65,6 +65,11 @@ class Study:
             return None
         return self._at_layers(np.log10(self.theory.q))
 
+    def expected_correlation(self) -> Array | None:
+        """The mean cosine that theory expects at the profile's layers, from the one measured at the first."""
+        values = self.summary.flow.initial.profile.correlation_expected
+        return np.array(values, dtype=float) if any(value is not None for value in values) else None
+
     def _at_layers(self, values: Array) -> Array:
         return np.asarray(values[np.array(self.layers) - 1])
 

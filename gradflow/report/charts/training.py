@@ -6,58 +6,52 @@ from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
-import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.report.charts import looks
-from gradflow.report.charts.plot import Drawn, Plot, Row, Scale, cut, in_logs, level, table, tip, titled, x, y
+from gradflow.report.charts.plot import (
+    AxisScale,
+    Datum,
+    Drawn,
+    Plot,
+    cut,
+    in_logs,
+    level,
+    table,
+    tip,
+    titled,
+    x,
+    y,
+)
 from gradflow.report.charts.study import Study
+from gradflow.report.heat_cells import heat_cells
 from gradflow.report.learning import SAMPLES
 from gradflow.report.numbers import count
-from gradflow.units import LN10
-
-Array = NDArray[Any]
 
 LAYERS, STEPS = 100, 120  # of a heat map, at most
 NORM = "log10 ||delta||"
 MINIBATCH = "minibatches"
 QUALITIES = {"accuracy": "Accuracy", "r2": "R2"}
-QUIET = 0.25  # decades around the median that always count as level
 SWING = 30.0  # how many times its smallest value a loss reaches before its axis is logarithmic
 DOT = 14
 
 
 def heatmap(studies: Sequence[Study]) -> Drawn | None:
     """log10 ||delta|| over layers and steps, around its median, at most 100 layers and 120 steps of it."""
-    cells, layers, steps = _cells(studies[0])
-    finite = cells[np.isfinite(cells)]
-    if not finite.size or len(steps) < 2:
+    found = heat_cells(studies[0].recording, LAYERS, STEPS)
+    if found is None:
         return None
-    centre = float(np.median(finite))
-    reach = max(QUIET, float(np.quantile(np.abs(finite - centre), 0.98)))
+    layers, steps, values = found.layers, found.steps, found.values.tolist()
     columns = {"step": steps, "end": [*steps[1:], 2 * steps[-1] - steps[-2]]}
     rows = [
         {"top": layer - 0.5, "bottom": below - 0.5, "layer": layer, **columns, "value": row}
-        for layer, below, row in zip(layers, [*layers[1:], layers[-1] + 1], cells.tolist(), strict=True)
+        for layer, below, row in zip(layers, [*layers[1:], layers[-1] + 1], values, strict=True)
     ]
     chart = alt.Chart(table(rows)).transform_flatten(["step", "end", "value"]).mark_rect().encode(
         x=x("step", "step"), x2="end", y=y("top", "layer", reverse=True, nice=False), y2="bottom",
-        color=looks.diverging("value", NORM, centre, reach),
+        color=looks.diverging("value", NORM, found.centre, found.reach),
         tooltip=[tip("layer"), tip("step"), tip("value", NORM, looks.LOG10)],
     )  # fmt: skip
     return titled("Gradient norm over layers and steps", _kept(studies[0], len(layers), len(steps)), chart)
-
-
-def _cells(study: Study) -> tuple[Array, list[int], list[int]]:
-    """log10 ||delta|| (layers, steps), mean over networks, and the layers and steps that are kept."""
-    log_delta, step = study.recording["log_delta_norm"], study.recording["step"].astype(int)
-    rows, layers = (
-        np.unique(np.linspace(0, size - 1, min(size, most)).round().astype(int))
-        for size, most in zip(log_delta.shape, (STEPS, LAYERS), strict=False)
-    )
-    with np.errstate(all="ignore"):
-        cells = log_delta[np.ix_(rows, layers)].mean(axis=2).T / LN10
-    return cells, (layers + 1).tolist(), step[rows].tolist()
 
 
 def _kept(study: Study, layers: int, rows: int) -> str:
@@ -85,7 +79,7 @@ def course(studies: Sequence[Study]) -> Drawn | None:
     return titled("c over training", "; ".join(notes), level(1), *plot.band(), plot.line(), dots)
 
 
-def _course_scale(rows: list[Row]) -> Scale:
+def _course_scale(rows: list[Datum]) -> AxisScale:
     """Logarithmic where c covers decades; cut where its interval would make it flat."""
     known = [c for c in _known(rows) if c] or [1.0]
     ends = [*_known(rows, "low"), *_known(rows, "high")]
@@ -115,7 +109,7 @@ def accuracy(studies: Sequence[Study]) -> Drawn | None:
     return None
 
 
-def _evaluated(studies: Sequence[Study], name: str) -> list[Row]:
+def _evaluated(studies: Sequence[Study], name: str) -> list[Datum]:
     """The rows of a quantity over training samples and over held-out ones."""
     return [
         row
@@ -126,7 +120,7 @@ def _evaluated(studies: Sequence[Study], name: str) -> list[Row]:
     ]
 
 
-def _rows(study: Study, part: str, steps: Sequence[int], values: Sequence[Any]) -> list[Row]:
+def _rows(study: Study, part: str, steps: Sequence[int], values: Sequence[Any]) -> list[Datum]:
     return [
         {"line": study.label, "part": part, "step": step, "value": value}
         for step, value in zip(steps, values, strict=True)
@@ -134,7 +128,7 @@ def _rows(study: Study, part: str, steps: Sequence[int], values: Sequence[Any]) 
 
 
 def _learnt(
-    studies: Sequence[Study], rows: list[Row], what: str, title: str, scale: Scale, guessed: Any = None
+    studies: Sequence[Study], rows: list[Datum], what: str, title: str, scale: AxisScale, guessed: Any = None
 ) -> Drawn | None:
     """Lines over steps, dashed by the samples that they are over unless runs are so many, and a level."""
     if len(_known(rows)) < 2:
@@ -151,13 +145,15 @@ def _learnt(
     return titled(f"{what} over training", "; ".join(notes), *base, *drawn)
 
 
-def _parts(studies: Sequence[Study], rows: list[Row]) -> list[str]:
+def _parts(studies: Sequence[Study], rows: list[Datum]) -> list[str]:
     """The samples that lines are over; of many runs one line each, over minibatches of the older ones."""
     parts = [part for part in (*SAMPLES.values(), MINIBATCH) if any(row["part"] == part for row in rows)]
     return [part for part in parts if part in (parts[0], MINIBATCH)] if looks.are_many(studies) else parts
 
 
-def _plot(studies: Sequence[Study], rows: list[Row], title: str, scale: Scale, whole: bool = False) -> Plot:
+def _plot(
+    studies: Sequence[Study], rows: list[Datum], title: str, scale: AxisScale, whole: bool = False
+) -> Plot:
     """A line a run over steps."""
     labels = [study.label for study in studies]
     names = looks.of_runs(labels) if len(studies) > 1 else {labels[0]: looks.FIRST}
@@ -168,5 +164,5 @@ def _tips(studies: Sequence[Study], *tips: alt.Tooltip) -> list[alt.Tooltip]:
     return [*([tip("line", "run")] if len(studies) > 1 else []), *tips]
 
 
-def _known(rows: list[Row], name: str = "value") -> list[float]:
+def _known(rows: list[Datum], name: str = "value") -> list[float]:
     return [row[name] for row in rows if row[name] is not None]

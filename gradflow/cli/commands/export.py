@@ -1,0 +1,67 @@
+"""gradflow export: saved runs as tidy tables for other tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gradflow.cli.commands.report import References
+from gradflow.cli.options import RUNS, Quiet, Replace, RunsDir
+from gradflow.cli.output import note
+from gradflow.cli.tables import refuse_unused
+
+Output = Annotated[
+    Path,
+    typer.Option(
+        "--output", "-o", metavar="FILE|DIR", help="A folder for all tables, or a file for one of them."
+    ),
+]
+
+
+To = Annotated[
+    str | None,
+    typer.Option(metavar="FORMAT", help="csv, json, parquet or tensorboard; else by the file's name."),
+]
+
+
+Rows = Annotated[
+    str | None, typer.Option(help="Rows of the record: first,last (the default), first, last or all.")
+]
+
+
+OneTable = Annotated[
+    str | None,
+    typer.Option(
+        "--table", help="The table of a csv or parquet file: layers (the default), runs or evaluations."
+    ),
+]
+
+
+def export(
+    references: References, output: Output, to: To = None, rows: Rows = None, table: OneTable = None,
+    force: Replace = False, runs_dir: RunsDir = RUNS, quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Export runs as tidy tables.
+
+    There are three: runs, a line a run with its config; layers, a line for each row, seed and layer; and
+    evaluations, a line for each evaluation and seed, both with the keys in which the runs differ. A file
+    that is there already is replaced with --force alone.
+
+    \b
+    Examples:
+      gradflow export @1 -o norms.csv
+      gradflow export 'tanh-*' -o tables --to parquet --rows all
+      gradflow export @1 -o events --to tensorboard
+    """
+    from gradflow.cli.export import FORMATS, TABLES, export_runs, known
+
+    form = known("--to", to or output.suffix[1:] or "csv", FORMATS)
+    which = known("--table", table or "layers", TABLES)
+    if form in ("json", "tensorboard") or not output.suffix:
+        refuse_unused("only a csv or parquet file holds one table", table=table)
+    elif which == "runs":
+        refuse_unused("the table of runs has no rows of the record", rows=rows)
+    export_runs(references, runs_dir, output, rows, form, which, force)
+    note(f"wrote {output}", quiet)

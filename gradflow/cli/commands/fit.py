@@ -1,0 +1,75 @@
+"""gradflow fit: c, verdict and report of norms that were recorded elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gradflow.cli.options import RUNS, Json, Quiet, RunsDir
+
+NormsFiles = Annotated[
+    list[Path],
+    typer.Argument(metavar="FILE", help="Logs of norms by layer; several are networks of several depths."),
+]
+
+
+Kind = Annotated[
+    str | None, typer.Option(metavar="delta|weight", help="What the norms are of, if the file does not say.")
+]
+
+
+OrderOption = Annotated[
+    str | None,
+    typer.Option(
+        "--order", metavar="file|backward",
+        help="The file has the layers from the input on, or from the output on.",
+    ),
+]  # fmt: skip
+
+
+Name = Annotated[
+    str | None, typer.Option("--output", "-o", metavar="NAME", help="Save them as a run of this name.")
+]
+
+
+def fit(
+    files: NormsFiles, kind: Kind = None, order: OrderOption = None, output: Name = None,
+    runs_dir: RunsDir = RUNS, json: Json = False, quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Fit c to gradient norms that were recorded elsewhere.
+
+    \b
+    FILE has the columns step, layer, norm (or log_norm), or a column for each
+    layer. It may be
+      CSV by commas, semicolons, tabs: step,layer,norm or norm_fc1,norm_fc2
+      JSON lines: {"step": 0, "layer": "fc1", "norm": 0.1}
+        or {"step": 0, "grad_norm/fc1": 0.1, "grad_norm/fc2": 0.2}
+      a TensorBoard event file or folder: tags grad_norm/fc1, grad_norm/fc2
+      Lightning's metrics.csv: grad_2.0_norm/fc1.weight, as grad_norm() logs
+      a panel's CSV of wandb or trackio, and wandb's history in JSON lines:
+        RUN - gradients/fc1.weight
+      NPY of (steps, layers); NPZ of norm, layer and step, or an array a layer
+    and any of these gzipped.
+
+    Layers are ordered from the input on by the numbers in their names (fc10
+    after fc9), else as the file has them; the report says how. What is no
+    layer, such as a total, is refused by name.
+
+    Most logs hold norms of dLoss/dW, which give no c inside one network: give
+    those of several depths, a file each or told apart by a column depth.
+
+    \b
+    Examples:
+      gradflow new torch-recorder -o recorder.py
+      gradflow fit norms.csv --kind delta
+      gradflow fit norms.csv -o resnet && gradflow compare 'resnet-*'
+      gradflow fit deep10.jsonl deep20.jsonl deep50.jsonl --kind weight
+      gradflow fit runs/exp1 --kind weight
+    """
+    from gradflow.cli.fit import refuse_file, runs_of, show
+
+    refuse_file(output)
+    networks, runs = runs_of(files, kind, order, output, runs_dir)
+    show(networks, runs, output is not None, json, quiet)

@@ -1,0 +1,37 @@
+"""gradflow report: runs or sweeps as one file to open, send or paste."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gradflow.cli.options import RUNS, Quiet, Replace, RunsDir
+
+References = Annotated[
+    list[str],
+    typer.Argument(metavar="RUN", help="Paths, ids or their starts, @1, globs; of runs or sweeps."),
+]
+
+
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")]
+
+
+def report(
+    references: References, output: Output, force: Replace = False, runs_dir: RunsDir = RUNS,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Write the report of runs or sweeps, as HTML or markdown.
+
+    FILE.html is one page with charts that opens offline, FILE.md is text. A file that is there already is
+    replaced if gradflow wrote it and it was not changed since.
+
+    \b
+    Examples:
+      gradflow report @1 -o report.html
+      gradflow report quickstart -o report.md
+    """
+    from gradflow.cli.report import reported, write
+
+    write(output, reported(references, runs_dir, output), force, quiet)

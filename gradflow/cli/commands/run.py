@@ -1,0 +1,37 @@
+"""gradflow run: one run, trained now or found finished, and its report."""
+
+from __future__ import annotations
+
+import typer
+
+from gradflow.cli.options import (
+    DIVERGED,
+    RUNS,
+    ConfigFile,
+    FailOnDiverged,
+    Force,
+    Json,
+    Overrides,
+    Quiet,
+    RunsDir,
+)
+
+
+def run(
+    config: ConfigFile, overrides: Overrides = None, runs_dir: RunsDir = RUNS, force: Force = False,
+    fail_on_diverged: FailOnDiverged = False, json: Json = False, quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Train one config and report how its gradient flows. An identical finished run is shown, not repeated.
+
+    \b
+    Examples:
+      gradflow run configs/quickstart.yaml
+      gradflow run configs/quickstart.yaml depth=50 init=he_normal
+    """
+    from gradflow.cli.run import computed, study_of
+    from gradflow.cli.show import print_run
+
+    done = computed(study_of(config, overrides or [], quiet), runs_dir, force, quiet)
+    print_run(done, json)
+    if fail_on_diverged and done.status == "diverged":
+        raise typer.Exit(DIVERGED)

@@ -1,0 +1,45 @@
+"""gradflow show: the report of a saved run, or all of its layers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gradflow.cli.options import RUNS, Json, Reference, RunsDir
+from gradflow.cli.tables import refuse_unused
+
+Layers = Annotated[bool, typer.Option("--layers", help="Norms and factors of every layer.")]
+
+
+Trace = Annotated[
+    bool, typer.Option("--trace", help="The chain of local factors of one sample, layer by layer.")
+]
+
+
+def show(
+    reference: Reference,
+    layers: Layers = False,
+    trace: Trace = False,
+    runs_dir: RunsDir = RUNS,
+    json: Json = False,
+) -> None:
+    """Show the report of a saved run again.
+
+    \b
+    Examples:
+      gradflow show @1
+      gradflow show quickstart --layers
+      gradflow show two-layers --trace
+    """
+    from gradflow.cli.show import loaded, print_chain, print_layers, print_run
+
+    refuse_unused("--trace shows one chain", layers=layers and trace)
+    refuse_unused("--json has the profile of the layers", layers=layers and json)
+    run = loaded(reference, runs_dir)
+    if trace:
+        print_chain(run, json)
+    elif layers and not json:
+        print_layers(run)
+    else:
+        print_run(run, json)

@@ -1,0 +1,54 @@
+"""The singular values of a config's or a run's networks, as a page, a document or a histogram."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from gradflow.analysis.jacobian import Jacobian, summarize_spectra
+from gradflow.cli.output import emit_document, emit_page
+from gradflow.cli.report import write
+from gradflow.config import load_config
+from gradflow.config.load import load_data
+from gradflow.report.jacobian_pages import jacobian_page
+from gradflow.store import load_one
+from gradflow.trace import spectra
+
+INCHES = 5.0  # of the histogram, as of `plot`
+
+
+def measured(
+    study: str, overrides: Sequence[str], runs: Path, tell: Callable[[str], None]
+) -> tuple[str, Jacobian]:
+    """The name of a config, or of a run's, and what its networks have."""
+    config = load_config(_path_of(study, runs), overrides, tell)
+    data = load_data(config.data)
+    plan = config.plan(data)
+    q_0 = float(np.mean(np.square(data.x[0], dtype=np.float64)))
+    return config.name, summarize_spectra(plan.model, q_0, spectra(plan, data))
+
+
+def _path_of(study: str, runs: Path) -> Path:
+    """The config that is named, or that of the run that is."""
+    path = Path(study)
+    if path.suffix in (".yaml", ".yml") or path.is_file():
+        return path
+    return load_one(study, runs).path / "config.yaml"
+
+
+def draw(name: str, found: Jacobian, output: Path, force: bool, quiet: bool) -> None:
+    """Write the histogram."""
+    from gradflow.report.charts import picture  # of an extra, without which there is --help
+    from gradflow.report.charts.spectrum import histogram
+
+    write(output, picture(histogram(name, found), output.suffix, INCHES), force, quiet)
+
+
+def show(name: str, found: Jacobian, json: bool) -> None:
+    """Print what was measured."""
+    if json:
+        emit_document(found.document())
+    else:
+        emit_page(jacobian_page(name, found))

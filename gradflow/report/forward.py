@@ -1,0 +1,35 @@
+"""What becomes of the signal on its way up, in a sentence: its size, and how alike samples get."""
+
+from __future__ import annotations
+
+from gradflow.analysis.summary import Flow, Theory
+from gradflow.report.numbers import cosine, count, number
+from gradflow.report.sentences import SKIP
+
+
+def forward_sentence(flow: Flow, theory: Theory | None = None) -> str:
+    """What becomes of the signal on its way up: its size, on a stream, and how alike samples get.
+
+    With what `theory` expects of it, from the cosine that was measured at layer 1.
+    """
+    words = []
+    if SKIP in flow.factors and flow.log10_growth is not None:
+        verb = "grows" if flow.log10_growth >= 0 else "shrinks"
+        words.append(f"|z| {verb} by {abs(flow.log10_growth):.1f} decades over the depth")
+    alike = [cosine(value) for value in flow.profile.correlation if value is not None]
+    if len(alike) > 1:
+        depth, expected = count(flow.transitions + 1), flow.profile.correlation_expected
+        told = f" (theory {cosine(expected[-1])})" if expected and expected[-1] is not None else ""
+        words.append(f"after {depth} layers the samples' cosine is {alike[-1]}{told}, at layer 1 {alike[0]}")
+    words += [f"by theory {alike_words(theory)}"] if theory and theory.correlation_star is not None else []
+    said = "; ".join(words)
+    return f"{said[0].upper()}{said[1:]}." if said else ""
+
+
+def alike_words(theory: Theory) -> str:
+    """Where theory has the cosine of two samples go, rho*, and over how many layers."""
+    star, xi = theory.correlation_star, theory.xi_c
+    over = "" if xi is None else f" over xi_c = {number(xi)} layers"
+    if star == 1:
+        return f"samples become alike, rho* = 1,{over or ' ever more slowly'}"
+    return f"their cosine comes to rho* = {cosine(star)}{over}"

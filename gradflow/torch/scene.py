@@ -1,0 +1,85 @@
+"""One pass through a model: its calls, the graph of its loss, and which tensors lie on every path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from torch import nn
+
+from gradflow.torch.calls import Call, Origin
+from gradflow.torch.graph import Graph
+
+if TYPE_CHECKING:
+    from torch.autograd.graph import Node
+
+Side = Literal["input", "output"]
+
+
+@dataclass(frozen=True)
+class AxisPoint:
+    """A place on the axis: tensors of the `number`-th of the `calls` of a module in one pass."""
+
+    name: str
+    module: nn.Module
+    number: int
+    calls: int
+    side: Side
+    places: tuple[int, ...]
+
+    def is_of(self, module: nn.Module, side: str, number: int) -> bool:
+        """Whether it is what enters or leaves the `number`-th call of a module since a step began."""
+        return (self.module, self.side, self.number) == (module, side, number % self.calls)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One pass through a model: its calls in order, the graph, and the nodes that lie on every path."""
+
+    calls: Sequence[Call]
+    graph: Graph
+    target: Node
+    cuts: frozenset[Node]
+    names: Mapping[nn.Module, str]
+
+    def points(
+        self, calls: Sequence[Call], side: Side, beside: frozenset[Node] = frozenset()
+    ) -> list[tuple[Call, AxisPoint]]:
+        """The calls of which a tensor on this side, not `beside`, lies on the chain, each tensor once."""
+        found: dict[Node, tuple[Call, AxisPoint]] = {}
+        for call in calls:
+            edges = {place: edge for place, edge in call.edges(side).items() if edge.node not in beside}
+            places = self._on_chain(edges)
+            if places:
+                found.setdefault(edges[places[0]].node, (call, self.point(call, side, places)))
+        return list(found.values())
+
+    def _on_chain(self, edges: Mapping[int, Origin]) -> tuple[int, ...]:
+        for place, edge in edges.items():
+            if edge.node in self.cuts:
+                return (place,)
+        nodes = {edge.node for edge in edges.values()}
+        if len(nodes) > 1 and self.graph.separates(nodes, self.target):  # the h and c of an LSTMCell
+            return tuple(edges)
+        return ()
+
+    def point(self, call: Call, side: Side, places: tuple[int, ...]) -> AxisPoint:
+        """The point of some of a call's tensors."""
+        same = self.alike(call.module, side)
+        number, name = same.index(call), self.name(call)
+        called = f"{name}[{number}]" if len(same) > 1 else name
+        return AxisPoint(called, call.module, number, len(same), side, places)
+
+    def alike(self, module: nn.Module, side: Side) -> list[Call]:
+        """The calls of a module that have a tensor on this side."""
+        return [call for call in self.calls if call.module is module and call.edges(side)]
+
+    def name(self, call: Call) -> str:
+        """Of the module that is called."""
+        return self.names.get(call.module, "a module")
+
+    @property
+    def leaves(self) -> list[Call]:
+        """The calls of modules with parameters that call no other."""
+        return [call for call in self.calls if call.weighs]

@@ -1,0 +1,157 @@
+"""Losses that look at a model's inside: blocks that they pass by are not on the axis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gradflow.errors import GradflowError
+from tests.torch.models import Shared, nn, torch
+from tests.torch.test_mechanics import DEPTH, X, loss_of, recorded, stack
+
+from gradflow.torch import watch  # isort: skip
+
+MIDST = 2  # the block at whose input the second loss looks
+
+
+def hidden(model: Any, x: Any = X) -> list[Any]:
+    """The stream at the input of each block, and what is read out."""
+    states = [model.stem(x)]
+    for block in model.blocks:
+        states.append(block(states[-1]))
+    return [*states, model.head(states[-1])]
+
+
+def supervised_within(model: Any, x: Any = X) -> Any:
+    states = hidden(model, x)
+    return states[-1].square().mean() + states[MIDST].abs().mean()
+
+
+class Telling(nn.Module):
+    """Gives its hidden states beside its output, as models of transformers do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = stack()
+
+    def forward(self, x: Any) -> Any:
+        *states, output = hidden(self.inner, x)
+        return {"output": output, "states": tuple(states)}
+
+
+def told_within(model: Any) -> Any:
+    output = model(X)
+    return output["output"].square().mean() + output["states"][MIDST].abs().mean()
+
+
+def caught_within(model: Any) -> Any:
+    caught: list[Any] = []
+    hook = model.blocks[MIDST].register_forward_pre_hook(lambda module, args: caught.append(args[0]))
+    output = model(X)
+    hook.remove()
+    return output.square().mean() + caught[0].abs().mean()
+
+
+@pytest.mark.parametrize(
+    ("model", "loss"),
+    [(stack, supervised_within), (Telling, told_within), (stack, caught_within)],
+    ids=["called in pieces", "hidden states in the output", "caught by a hook"],
+)
+def test_blocks_that_a_loss_passes_by_are_not_on_the_axis(model: Any, loss: Any) -> None:
+    flow = recorded(model(), loss, samples=None)
+    assert [name[-8:] for name in flow.axis.names] == [f"blocks.{i}" for i in range(MIDST + 1)]
+    assert f"; {DEPTH - MIDST - 1} others (" in flow.axis.told
+    assert "are not between all of the loss and the input" in flow.axis.told
+    logs = []
+    for x in X:
+        alone = stack()
+        states = hidden(alone, x[None])
+        for state in states:
+            state.retain_grad()
+        (states[-1].square().mean() + states[MIDST].abs().mean()).backward()
+        logs.append(torch.stack([state.grad.norm().log() for state in states[: MIDST + 1]]))
+    expected = torch.stack(logs).mean(0).tolist()
+    for row in flow.rows:
+        assert row["delta"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_hidden_states_that_no_loss_looks_at_change_nothing() -> None:
+    flow = recorded(Telling(), lambda model: model(X)["output"].square().mean(), samples=None)
+    assert len(flow.axis.names) == DEPTH
+    assert flow.rows[0]["delta"] == pytest.approx(recorded(stack(), samples=None).rows[0]["delta"], abs=1e-6)
+
+
+def test_a_loss_at_every_block_leaves_no_chain() -> None:
+    with pytest.raises(GradflowError, match="no chain: the gradient takes several ways past them"):
+        recorded(stack(), lambda model: sum(state.square().mean() for state in hidden(model)))
+
+
+def test_blocks_that_are_named_are_told_to_be_passed_by() -> None:
+    names = [f"blocks.{i}" for i in range(DEPTH)]
+    flow = recorded(stack(), supervised_within, axis=names)
+    assert (
+        flow.axis.told == f"5 modules as named; a part of the gradient passes by {DEPTH - MIDST - 1} of them"
+    )
+    assert recorded(stack(), axis=names).axis.told == "5 modules as named"
+
+
+def test_a_second_backward_from_the_midst_is_refused() -> None:
+    def loss(model: Any) -> Any:
+        states = hidden(model)
+        states[-1].square().mean().backward(retain_graph=True)
+        return states[MIDST].abs().mean()
+
+    with pytest.raises(GradflowError, match=r"further backward\(\).*reaches blocks\.2, not .*add the losses"):
+        recorded(stack(), loss)
+
+
+def test_a_second_backward_that_passes_all_of_the_chain_adds_up() -> None:
+    def loss(model: Any) -> Any:
+        states = hidden(model)
+        states[MIDST].abs().mean().backward(retain_graph=True)
+        return states[-1].square().mean()
+
+    flow, once = recorded(stack(), loss, samples=None), recorded(stack(), supervised_within, samples=None)
+    assert flow.axis.names == once.axis.names
+    assert flow.rows[0]["delta"] == pytest.approx(once.rows[0]["delta"], abs=1e-6)
+
+
+def test_calls_of_a_shared_module_that_a_loss_passes_by_are_passed_over() -> None:
+    class Early(Shared):
+        def forward(self, x: Any) -> Any:
+            x = torch.tanh(self.enter(x))
+            states = [x]
+            for _ in range(self.times):
+                states.append(torch.tanh(self.again(states[-1])))
+            return self.head(states[-1]), states[10]
+
+    def loss(model: Any) -> Any:
+        late, early = model(torch.ones(4, 30))
+        return late.square().mean() + early.square().mean()
+
+    flow = recorded(Early(), loss, steps=3)
+    assert flow.axis.names == ("enter", *(f"again[{i}]" for i in range(10)))
+    assert len(flow.rows) == 3
+    assert flow.rows[2]["delta"] == pytest.approx(flow.rows[0]["delta"], abs=1e-6)
+
+
+def test_torch_has_its_own_backward_again_after_the_axis_is_found() -> None:
+    plain = torch.autograd.backward
+    model = stack()
+    flow = recorded(model)
+    assert flow.rows
+    assert torch.autograd.backward is plain
+    with pytest.raises(GradflowError, match="no gradient came to the model"):
+        recorded(model, lambda model: torch.zeros(1, requires_grad=True).sum())
+    assert torch.autograd.backward is plain
+
+
+def test_two_models_find_their_axes_in_one_step() -> None:
+    one, other = stack(), stack(seed=1)
+    with watch(one, quiet=True) as first, watch(other, quiet=True) as second:
+        loss_of(one).backward()
+        first.step()
+        loss_of(other).backward()
+        second.step()
+    assert len(first.axis.names) == len(second.axis.names) == DEPTH
