@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.interrupts import held_back, is_waiting, raise_waiting
-from gradflow.store.info import DataInfo, EvaluationInfo, OutcomeInfo, Times, now
+from gradflow.store.info import CriticalInfo, DataInfo, EvaluationInfo, MeasuredInfo, OutcomeInfo, Times, now
 from gradflow.store.result import Result, versions
 from gradflow.store.spool import forget
 from gradflow.training import Training
@@ -57,9 +57,11 @@ def train(
             forget(training.recorded.values())
     times = Times(started=started, finished=now(), seconds=perf_counter() - clock)
     evaluation = EvaluationInfo(**asdict(training.evaluated))  # type: ignore[typeddict-item]
+    measured = MeasuredInfo(critical_lr=CriticalInfo(**training.critical.document()))  # type: ignore[typeddict-item]
     return Result(
         training.recording, _outcome(training), _facts(config, data), times, versions(),
         evaluation=evaluation, delta="batch" if config.model.norm.mixes else None,
+        measured=measured,
     )  # fmt: skip
 
 

@@ -80,6 +80,10 @@ class _Training(_Clipping):
     majority: float | None
 
 
+class _Critical(TypedDict):
+    initial: float | None
+
+
 class _Named(TypedDict):
     name: str
 
@@ -128,6 +132,7 @@ class Brief(TypedDict):
     flow: _Flows
     theory: _Theory
     training: _Training
+    critical_lr: _Critical
     symptoms: list[_Named]
 
 
