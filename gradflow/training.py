@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.critical import AUTO, CriticalRates
+from gradflow.critical_rates import AUTO, CriticalRates
 from gradflow.data import Data
 from gradflow.data.batches import Batches
 from gradflow.evaluation import (
@@ -50,7 +50,7 @@ class Settings:
     every: int
     evaluate: int | None = None  # steps; None: by the sizes
     schedule: Schedule = CONSTANT
-    critical_lr: str = AUTO  # when it is measured: `gradflow.critical.WHEN`
+    critical_lr: str = AUTO  # when it is measured: `gradflow.critical_rates.WHEN`
 
     def share(self, t: int) -> float:
         """Of the learning rate, in update t."""
@@ -102,7 +102,6 @@ class _Group:
         memory: Memory,
         wide: Memory,
         evaluator: Evaluator,
-        critical: CriticalRates,
         rows: int,
     ) -> None:
         self.plan, self.memory = plan, memory
@@ -111,7 +110,7 @@ class _Group:
         memory.model.draw(self.network.parameters, seeds)
         self.batches = [Batches(seed, data.samples, memory.shape.batch) for seed in seeds]
         self.recorder = Recorder(memory, plan.optimizer, rows)
-        self.evaluator, self.critical = evaluator, critical
+        self.evaluator = evaluator
         frozen = memory.model.mixes  # a sample is evaluated by itself
         alike = wide is memory and not frozen
         self.forward = self.network.forward if alike else self.network.through(wide, frozen)
@@ -127,15 +126,18 @@ class _Group:
             memory.tally.correlates = self.evaluator.is_correlated(t)
             if self.evaluator.is_due(t):
                 evaluated.append(self._evaluate(t))
-            for seed, batches in enumerate(self.batches):
-                indices = batches.indices(t)
-                np.take(x, indices, axis=0, out=memory.x[seed], mode="clip")
-                np.take(y, indices, axis=0, out=memory.y[seed], mode="clip")
-            self.critical.look(t, network, self.place)
+            self.take_batch(t, x, y)
             network.forward(record=True)
             network.backward(record=True, update=t < self.plan.steps)
             self.recorder.row(r, network.log_share, network.rule.lr)
         return self.recorder.flush(rows), evaluated
+
+    def take_batch(self, t: int, x: Array, y: Array) -> None:
+        """Put the minibatches of step t of all samples into the memory."""
+        for seed, batches in enumerate(self.batches):
+            indices = batches.indices(t)
+            np.take(x, indices, axis=0, out=self.memory.x[seed], mode="clip")
+            np.take(y, indices, axis=0, out=self.memory.y[seed], mode="clip")
 
     def _evaluate(self, t: int) -> Curves:
         """After t updates; before the first, statistics of batches are those of the training samples."""
@@ -165,8 +167,9 @@ class Training:
         shape = plan.model.sized(seeds=stack_size(plan.model)).shape
         self._evaluator = Evaluator(data, plan.model.loss, plan.steps, plan.evaluate, shape, dtype.itemsize)
         self._curves = CurveRecord(self._evaluator, plan.seeds, allocate)
+        side_by_side = plan.model.sized(seeds=min(plan.seeds, stack_size(plan.model)))
         self.critical = CriticalRates(
-            plan.critical_lr, plan.model.sized(seeds=plan.seeds), plan.optimizer, plan.clip_norm, plan.steps
+            plan.critical_lr, side_by_side, plan.seeds, plan.optimizer, plan.clip_norm, plan.steps
         )
         self._rows = block_rows(plan.model.sized(seeds=len(groups[0])).shape)
         with np.errstate(over="ignore"):  # what a float32 does not hold is inf there: a blow-up at step 0
@@ -182,9 +185,7 @@ class Training:
             wide = {size: self._memory(size, evaluator.batch) for size in sizes}
         for seeds in groups:
             size = len(seeds)
-            yield _Group(
-                self.plan, self.data, seeds, own[size], wide[size], evaluator, self.critical, self._rows
-            )
+            yield _Group(self.plan, self.data, seeds, own[size], wide[size], evaluator, self._rows)
 
     def _memory(self, seeds: int, batch: int) -> Memory:
         plan, model = self.plan, self.plan.model.sized(seeds=seeds, batch=batch)
@@ -251,8 +252,18 @@ class Training:
             for place, flat in enumerate(group.network.flat):
                 flat[...] = state[f"network.{number}.{place}"]
 
+    def _standing(self, t: int) -> Iterator[tuple[Network, slice]]:
+        """The networks after t updates, each with its place and with the minibatch of step t."""
+        for group in self._groups:
+            group.take_batch(t, self._x, self._y)
+            yield group.network, group.place
+
     def _block(self, first: int, rows: int) -> tuple[Recording, Curves]:
+        if first == 0:
+            self.critical.measure(0, self._standing(0))
         runs = [group.run(first, rows, self._x, self._y) for group in self._groups]
+        if first + rows > self.plan.steps:  # no update follows the last row
+            self.critical.measure(self.plan.steps, self._standing(self.plan.steps))
         block = _joined([recording for recording, _ in runs])
         block["step"] = np.arange(first, first + rows, dtype=np.float64)
         bad = first_bad_row(block)

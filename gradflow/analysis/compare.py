@@ -170,7 +170,7 @@ def row_from(document: Mapping[str, Any], path: str) -> Row:
     initial, theory = document["flow"]["initial"], document["theory"]
     parts = {
         "": document, "flow.initial": initial, "flow.final": document["flow"]["final"], "theory": theory,
-        "training": document["training"], "critical_lr": document["critical_lr"],
+        "training": document["training"], "critical_lr": document.get("critical_lr", {}),
     }  # fmt: skip
     values = {name: parts[part].get(key) for name, part, key in _PLACES}  # older ones have not all
     values["path"], values["symptoms"] = path, ", ".join(one["name"] for one in document["symptoms"])

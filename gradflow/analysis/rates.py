@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.analysis.critical import OVERSHOOTS, standing
-from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
+from gradflow.analysis.critical_rate import ABOVE, BELOW, NOT_MEASURED, CriticalRate, standing
 from gradflow.analysis.summary import Advice, Symptom
 from gradflow.analysis.theorist import rounded
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 Readings = Mapping[str, Array]
 
+OVERSHOOTS = ("loss-spiking", "loss-swinging", "non-finite")
+STALLS = ("loss-stalled", "loss-at-chance")
 SLOWER = 10  # by how much a learning rate that overshoots is divided where no critical one explains it
 SHARES, SHARE = {"sgd": 0.25}, 0.125  # of the critical learning rate, that networks learn most at
 FAR_BELOW = 0.01  # of the critical learning rate: one below is to blame for a loss that stands
@@ -30,6 +32,21 @@ LEARNT = 0.5  # of the first loss: a run that ends below has come through its fi
 FITTED = 0.1  # of the first loss: one that ends below has nothing to gain
 UNMOVED = 0.9  # of the loss of the first quarter: a last quarter above tells that a run has hardly begun
 FEW_ROWS = 12  # below, no run can be blamed for a loss that has not fallen
+
+
+def told(symptoms: Iterable[Symptom], critical: CriticalRate, lr: float) -> tuple[Symptom, ...]:
+    """Symptoms of too long or too short steps, with how far the learning rate is from the critical one."""
+    return tuple(_told(symptom, critical, lr) for symptom in symptoms)
+
+
+def _told(symptom: Symptom, critical: CriticalRate, lr: float) -> Symptom:
+    if critical.initial is None:
+        return symptom
+    ratio = lr / critical.initial
+    if (symptom.name in OVERSHOOTS and ratio > ABOVE) or (symptom.name in STALLS and ratio < BELOW):
+        words = f"lr {lr:g} is {standing(lr, critical.initial)} the critical {critical.initial:.2g}"
+        return replace(symptom, message=f"{symptom.message}; {words}")
+    return symptom
 
 
 def learning_rates(

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.advice import advise
-from gradflow.analysis.critical import critical_of, told
+from gradflow.analysis.critical_rate import critical_of
 from gradflow.analysis.flow import CHAIN, drawn, fit_flow, measure, numbers
 from gradflow.analysis.history import history_of
 from gradflow.analysis.intervals import mean_of_known
 from gradflow.analysis.laws import Expected
 from gradflow.analysis.learning import curves_until, evaluation_of, training_result
 from gradflow.analysis.predictions import inputs_of, predicted, theory_of
+from gradflow.analysis.rates import told
 from gradflow.analysis.scales import scale_symptom
 from gradflow.analysis.summary import Flow, Flows, Samples, Summary, Symptom, Theory
 from gradflow.analysis.symptoms import find_symptoms

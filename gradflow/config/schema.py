@@ -15,8 +15,8 @@ from pydantic_core import PydanticCustomError
 
 from gradflow.config.biases import BIASES, Bias, Zeros
 from gradflow.config.choices import AUTO, UNFIT, AutoOr, Choice, OneOf, OrListOf
-from gradflow.critical import AUTO as CRITICAL_AUTO
-from gradflow.critical import WHEN
+from gradflow.critical_rates import AUTO as CRITICAL_AUTO
+from gradflow.critical_rates import WHEN
 from gradflow.data import DATASETS, Dataset
 from gradflow.data.digits import Digits
 from gradflow.formats import ADDED

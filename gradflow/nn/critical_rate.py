@@ -25,28 +25,27 @@ Array = NDArray[Any]
 class Descent:
     """The losses of S networks on a batch along the step that an optimizer makes first, in units of lr.
 
-    They are copies, in the dtype of their flat parameters `p`; x is (S, B, features), y (S, B, outputs). With
-    momentum the step is the one that the velocity comes to along a gradient that stays.
+    With momentum the step is `growth` times the first one, between it and what the velocity comes to.
     """
 
-    def __init__(
-        self, model: Model, optimizer: Optimizer, clip_norm: float | None, p: Array, x: Array, y: Array
-    ) -> None:
+    def __init__(self, model: Model, optimizer: Optimizer, clip_norm: float | None, dtype: Any) -> None:
         self.optimizer, self.clip_norm = replace(optimizer, lr=optimizer.growth), clip_norm
-        memory = Memory(model, p.dtype, keep_gradients=True)
-        memory.x[:, :, :-1], memory.y[...] = x, y
-        self.network = Network(memory, self.optimizer)
-        self.network.parameters.flat[...] = p
+        self.network = Network(Memory(model, dtype, keep_gradients=True), self.optimizer)
         self.runs = self.network.all_runs
-        self.look_around()
 
-    def look_around(self) -> None:
-        """Begin a line where the networks stand: `start` is the loss, `slope` by what it falls, both (S,)."""
+    def begin(self, p: Array, x: Array, y: Array) -> None:
+        """Stand where networks stand: their flat parameters, x (S, B, features) and y (S, B, outputs).
+
+        `start` is the loss there, `slope` by what it falls as the line begins, both (S,).
+        """
+        memory = self.network.memory
+        memory.x[:, :, :-1], memory.y[...] = x, y
+        self.network.parameters.flat[...] = p
         for state in self.network.state:
             state.flat.fill(0)
         self.network.forward(record=False)
         self.network.backward(record=False, update=False)
-        self.start = self.network.memory.tally.loss.copy()
+        self.start = memory.tally.loss.copy()
         self.slope = self._steps()
         self.origin = [run.p.copy() for run in self.runs]
 
@@ -65,30 +64,17 @@ class Descent:
 
     def losses(self, lr: Array) -> Array:
         """After one step of a learning rate for each network, (S,) -> (S,)."""
-        self.go(lr)
+        for run, origin in zip(self.runs, self.origin, strict=True):
+            np.multiply(run.g, lr.astype(run.p.dtype)[:, None, None], out=run.p)
+            np.subtract(origin, run.p, out=run.p)
         ahead, memory = self.network.forward, self.network.memory
         outputs = ahead(record=False)
         found, _ = self.network.model.loss.delta(outputs, ahead.targets, memory.delta_out, ahead.exponent)
         return np.asarray(found.mean(axis=1))
 
-    def go(self, lr: Array) -> None:
-        """Put the networks there."""
-        for run, origin in zip(self.runs, self.origin, strict=True):
-            np.multiply(run.g, lr.astype(run.p.dtype)[:, None, None], out=run.p)
-            np.subtract(origin, run.p, out=run.p)
-
-
-def lines_of(optimizer: Optimizer) -> int:
-    """How many lines are looked along, each from the lowest point of the one before.
-
-    A plain gradient step is as long as the gradient, which grows when training begins: where the first line
-    is flat, the second often is not. An optimizer that remembers damps or normalizes that.
-    """
-    return 1 if optimizer.slots else 2
-
 
 def direction(optimizer: Optimizer, clip_norm: float | None) -> str:
-    """The direction of the lines, in words."""
+    """The direction of the line, in words."""
     if optimizer.name != "sgd":
         return f"{optimizer.name}'s first step"
     gradient = "gradient" if clip_norm is None else "clipped gradient"
@@ -96,24 +82,11 @@ def direction(optimizer: Optimizer, clip_norm: float | None) -> str:
 
 
 def critical_rates(line: Descent) -> Array:
-    """The critical learning rate of each network, (S,): the lowest return of its lines.
+    """The critical learning rate of each network, (S,).
 
     0 where the loss falls at no step that the dtype resolves, inf where none that was tried brings it back,
     nan where the line does not begin downhill.
     """
-    found = _returns(line)
-    rates = found[0]
-    for _ in range(1, lines_of(line.optimizer)):
-        line.go(found[1])
-        line.look_around()
-        found = _returns(line)
-        rates = np.where(found[0] > 0, np.fmin(rates, found[0]), rates)
-    return np.asarray(rates)
-
-
-def _returns(line: Descent) -> Array:
-    """First returns and lowest points, (2, S)."""
     rounding = np.finfo(line.network.memory.dtype).eps * np.abs(line.start)
-    lines = zip(line.start.tolist(), line.slope.tolist(), rounding.tolist(), strict=True)
-    found: Array = np.array(side_by_side([first_return(*each) for each in lines], line.losses)).T
-    return found
+    lines = zip(*(each.tolist() for each in (line.start, line.slope, rounding)), strict=True)
+    return np.array(side_by_side([first_return(*each) for each in lines], line.losses))

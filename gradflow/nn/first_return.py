@@ -20,20 +20,9 @@ FIRST = 0.05  # of the loss: what the first step would take off it if it went on
 WIDER, WIDER_LEAST = 4.0, 1.7  # from a step to the next while the loss has not come back
 NARROWER = 8.0  # while it has not fallen
 BESIDE = 1.05  # how far from a guessed return looks are taken, so that it comes to lie between two
-CLOSE = 1.15  # the ratio of two steps between which the chord is near enough to a straight line
+CLOSE = 1.3  # the ratio of two steps between which the chord is near enough to a straight line
 RESOLVED = 4.0  # roundings of a loss by which it must fall to be seen to
 LOOKS = 20  # at most
-
-
-class Return(NamedTuple):
-    """Of a line: the step of the first return, and the one of the lowest loss that was seen before it.
-
-    The first return is 0 where no step makes the loss fall, inf where none brings it back, and nan where the
-    line does not begin downhill.
-    """
-
-    step: float
-    lowest: float = 0.0
 
 
 class _Chord(NamedTuple):
@@ -48,7 +37,6 @@ class _Bracket:
         self.start, self.slope = start, slope
         self.first = self.low = _Chord(0.0, -slope)
         self.high = _Chord(inf, inf)
-        self.lowest, self.least = 0.0, start
 
     def add(self, step: float, loss: float) -> None:
         chord = _Chord(step, (loss - self.start) / step)
@@ -56,8 +44,6 @@ class _Bracket:
             self.low = chord
         else:  # or not a number
             self.high = chord
-        if loss < self.least:
-            self.lowest, self.least = step, loss
 
     def next(self) -> float:
         low, high = self.low.step, self.high.step
@@ -71,11 +57,11 @@ class _Bracket:
         step = BESIDE * guess if high > BESIDE**2 * guess else guess / BESIDE
         return min(max(step, sqrt(BESIDE) * low), high / sqrt(BESIDE))
 
-    def found(self) -> Return:
+    def found(self) -> float:
         low, high = self.low.step, self.high.step
         if not low or high == inf:
-            return Return(inf if low else 0.0, self.lowest)
-        return Return(min(max(_zero(self.low, self.high), low), high), self.lowest)
+            return inf if low else 0.0
+        return min(max(_zero(self.low, self.high), low), high)
 
 
 def _zero(a: _Chord, b: _Chord) -> float:
@@ -85,29 +71,31 @@ def _zero(a: _Chord, b: _Chord) -> float:
     return step if step > 0 else inf
 
 
-Looks = Generator[float, float, Return]  # yields a step and is sent the loss there
+Looks = Generator[float, float, float]  # yields a step and is sent the loss there
 
 
 def first_return(start: float, slope: float, rounding: float) -> Looks:
-    """Of a loss that falls from `start` by `slope` a step, and is known to its `rounding`."""
+    """Of a loss that falls from `start` by `slope` a step, and is known to its `rounding`.
+
+    0 where no step makes the loss fall, inf where none brings it back, and nan where it does not begin
+    downhill.
+    """
     if not (isfinite(start) and 0 < slope < inf):
-        return Return(nan)
+        return nan
     bracket, step = _Bracket(start, slope), FIRST * start / slope
-    if not step:  # below all floats
-        return Return(0.0)
     for _ in range(LOOKS):
+        if not slope * step > RESOLVED * rounding:
+            break
         bracket.add(step, (yield step))
         if bracket.high.step <= CLOSE * bracket.low.step:
             break
         step = bracket.next()
-        if not step or slope * step < RESOLVED * rounding:
-            break
     return bracket.found()
 
 
-def side_by_side(searches: Sequence[Looks], losses: Callable[[Array], Array]) -> list[Return]:
+def side_by_side(searches: Sequence[Looks], losses: Callable[[Array], Array]) -> list[float]:
     """What searches find whose looks are taken together: the losses at S steps, 0 for those that are over."""
-    found: dict[int, Return] = {}
+    found: dict[int, float] = {}
     steps = np.zeros(len(searches))
     seen: list[Any] = [None] * len(searches)
     while True:

@@ -43,7 +43,7 @@ class Optimizer:
 
     @property
     def growth(self) -> float:
-        """How many times its first step an update comes to be along a gradient that stays."""
+        """How many times its first step one counts as, while velocity gathers."""
         return 1.0
 
     def step(self, g: Array, p: Array, state: tuple[Array, ...], t: int, scale: Scale) -> None:
@@ -74,7 +74,7 @@ class Sgd(Optimizer):
 
     @property
     def growth(self) -> float:
-        return 1 / (1 - self.momentum)
+        return 1 / sqrt(1 - self.momentum)
 
     def step(self, g: Array, p: Array, state: tuple[Array, ...], t: int, scale: Scale) -> None:
         if self.proportional:

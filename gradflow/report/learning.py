@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gradflow.analysis.critical import standing
-from gradflow.analysis.critical_rate import CriticalRate
+from gradflow.analysis.critical_rate import CriticalRate, standing
 from gradflow.analysis.summary import Evaluation, Summary, TrainingResult
 from gradflow.report import sentences
 from gradflow.report.numbers import count, counted, half_width, number, percent, with_error

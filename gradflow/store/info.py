@@ -10,7 +10,7 @@ from msgspec.json import Decoder
 
 from gradflow.store.names import DIGEST, FORMAT, RUN, is_id
 from gradflow.store.reading import damaged, parse_json, read_bytes
-from gradflow.store.typed import MOST, UNREADABLE, Whole
+from gradflow.store.typed import MOST, UNREADABLE, Rate, Whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,8 +95,8 @@ class CriticalInfo(TypedDict):
     `direction` tells the step along which it is looked for.
     """
 
-    initial: list[float | None] | None
-    final: list[float | None] | None
+    initial: list[Rate | None] | None
+    final: list[Rate | None] | None
     direction: str
     reason: str | None
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradflow.analysis.critical import OVERSHOOTS
+from gradflow.analysis.rates import OVERSHOOTS
 from gradflow.analysis.summary import Symptom, strict
 from gradflow.analysis.symptoms import find_symptoms
 from gradflow.config.schema import Analysis

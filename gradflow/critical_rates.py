@@ -5,13 +5,15 @@ On copies of the networks, in the training's dtype, on the batch of the row: no 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import inf
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.nn.critical_rate import Descent, critical_rates, direction, lines_of
+from gradflow.nn.critical_rate import Descent, critical_rates, direction
+from gradflow.nn.memory import layout, layout_bytes
 from gradflow.nn.model import Model
 from gradflow.nn.network import Network
 from gradflow.nn.optimizers import Optimizer
@@ -20,12 +22,12 @@ Array = NDArray[Any]
 
 AUTO = "auto"
 WHEN = (AUTO, "initial", "both", "none")
-A_LINE = 4  # steps whose products the gradient of a line and its ten passes forward take
-MOST_OF = 0.1  # of the products of a training's steps that measuring may take where it is `auto`
+STEPS = 4  # whose products the gradient of a line and its ten passes forward take
+MOST_OF = 0.05  # of the products of a training's steps that measuring may take where it is `auto`
 LITTLE = 3e8  # products that it may take in any case, about 10 ms
 ROOM = 1 << 30  # bytes that copies of a network and its gradients may take where it is `auto`
 STATE = "critical_lr."
-TOO_SHORT = "it would take more than a tenth of the run, or a gigabyte: set recording.critical_lr=initial"
+TOO_SHORT = "it would take more than a twentieth of the run, or a gigabyte: set recording.critical_lr=initial"
 UNDEFINED = {
     0.0: "the loss falls at no learning rate that the dtype resolves",
     inf: "the loss comes back at no learning rate that was tried",
@@ -34,35 +36,39 @@ NO_WAY_DOWN = "no gradient leads downhill, or the loss is not finite"
 
 
 class CriticalRates:
-    """Those of all networks of a training, `found` by row: nan, 0 or inf where there is none."""
+    """Those of all networks of a training, `found` by row: nan, 0 or inf where there is none.
+
+    `model` has as many seeds as are trained side by side, of `seeds` in all.
+    """
 
     def __init__(
-        self, when: str, model: Model, optimizer: Optimizer, clip_norm: float | None, steps: int
+        self, when: str, model: Model, seeds: int, optimizer: Optimizer, clip_norm: float | None, steps: int
     ) -> None:
-        self.optimizer, self.clip_norm, self.seeds = optimizer, clip_norm, model.shape.seeds
-        self.direction, self.steps = direction(optimizer, clip_norm), steps
-        passes = A_LINE * lines_of(optimizer)
-        products = 3 * passes * model.parameters * model.shape.batch * self.seeds
-        copies = 8 * (4 + optimizer.slots) * model.parameters
-        self.cheap = (passes <= MOST_OF * steps or products <= LITTLE) and copies <= ROOM
-        first = when in WHEN[1:3] or (when == AUTO and self.cheap)
+        self.when, self.seeds, self.steps = when, seeds, steps
+        self.optimizer, self.clip_norm = optimizer, clip_norm
+        self.direction = direction(optimizer, clip_norm)
+        first = when in WHEN[1:3] or (when == AUTO and self._is_cheap(model))
         self.rows = {*([0] if first else []), *([steps] if when == "both" else [])}
-        self.when = when
         self.found: dict[int, Array] = {}
 
-    def look(self, t: int, network: Network, place: slice) -> None:
-        """If it is due after t updates, measure networks, the `place` of all, on the batch in memory."""
-        if t in self.rows:
-            memory = network.memory
-            line = Descent(
-                network.model,
-                self.optimizer,
-                self.clip_norm,
-                network.parameters.flat,
-                memory.x[:, :, :-1],
-                memory.y,
-            )
-            self.found.setdefault(t, np.full(self.seeds, np.nan))[place] = critical_rates(line)
+    def _is_cheap(self, model: Model) -> bool:
+        products = 3 * STEPS * model.parameters * model.shape.batch * self.seeds
+        return (MOST_OF * self.steps >= STEPS or products <= LITTLE) and (
+            layout_bytes(layout(model, np.float64, keep_gradients=True)) <= ROOM
+        )
+
+    def measure(self, t: int, networks: Iterable[tuple[Network, slice]]) -> None:
+        """If it is due after t updates: of networks in turn, each with its place and its batch in memory."""
+        if t not in self.rows or t in self.found:
+            return
+        lines: dict[int, Descent] = {}
+        self.found[t] = np.full(self.seeds, np.nan)
+        for network, place in networks:
+            size, memory = network.shape.seeds, network.memory
+            if size not in lines:
+                lines[size] = Descent(network.model, self.optimizer, self.clip_norm, memory.dtype)
+            lines[size].begin(network.parameters.flat, memory.x[:, :, :-1], memory.y)
+            self.found[t][place] = critical_rates(lines[size])
 
     def state(self) -> dict[str, Array]:
         """What was found, by name, for a checkpoint."""

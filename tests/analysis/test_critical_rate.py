@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from gradflow.analysis.critical import OLDER, critical_of, standing, told
-from gradflow.analysis.critical_rate import CriticalRate
-from gradflow.analysis.rates import learning_rates
+from gradflow.analysis.critical_rate import OLDER, CriticalRate, critical_of, standing
+from gradflow.analysis.rates import learning_rates, told
 from gradflow.analysis.summary import Symptom
 from gradflow.report.learning import critical_sentence
 from tests.analysis.test_rates import BLOW_UP, SPIKE, record
