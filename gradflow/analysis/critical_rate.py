@@ -8,6 +8,8 @@ from math import sqrt
 from typing import Any
 
 OLDER = "an older version made it, which measured none: run its config again with --force"
+CLOSE = 1.25  # a ratio of rates that are called close
+IN_FULL = 1e9
 ABOVE, BELOW = 1.0, 0.1  # of the critical rate: what is told beside an overshoot, and beside a stall
 
 
@@ -50,14 +52,16 @@ def _middle(rates: Sequence[float | None]) -> tuple[float | None, float | None]:
 
 
 def standing(lr: float, critical: float) -> str:
-    """How a learning rate stands to a critical one: 10 times above, 3,000 times below, 0.34 of."""
+    """How a learning rate stands to a critical one: 10 times above, 3,000 times below, 0.34 of, close to."""
     ratio = lr / critical
+    if 1 / CLOSE < ratio < CLOSE:
+        return "close to"
     if ratio > ABOVE:
         return f"{_times(ratio)} times above"
     return f"{ratio:.2g} of" if ratio > BELOW else f"{_times(critical / lr)} times below"
 
 
 def _times(ratio: float) -> str:
-    """Two digits, in full up to a million."""
+    """Two digits, in full where that is not long."""
     rounded = float(f"{ratio:.1e}")
-    return f"{rounded:,.0f}" if 10 <= rounded < 1e6 else f"{rounded:.2g}"
+    return f"{rounded:,.0f}" if 10 <= rounded < IN_FULL else f"{rounded:.2g}"

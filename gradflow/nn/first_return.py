@@ -20,7 +20,7 @@ FIRST = 0.05  # of the loss: what the first step would take off it if it went on
 WIDER, WIDER_LEAST = 4.0, 1.7  # from a step to the next while the loss has not come back
 NARROWER = 8.0  # while it has not fallen
 BESIDE = 1.05  # how far from a guessed return looks are taken, so that it comes to lie between two
-CLOSE = 1.3  # the ratio of two steps between which the chord is near enough to a straight line
+NARROW = 1.3  # the ratio of two steps between which the chord is near enough to a straight line
 RESOLVED = 4.0  # roundings of a loss by which it must fall to be seen to
 LOOKS = 20  # at most
 
@@ -87,7 +87,7 @@ def first_return(start: float, slope: float, rounding: float) -> Looks:
         if not slope * step > RESOLVED * rounding:
             break
         bracket.add(step, (yield step))
-        if bracket.high.step <= CLOSE * bracket.low.step:
+        if bracket.high.step <= NARROW * bracket.low.step:
             break
         step = bracket.next()
     return bracket.found()

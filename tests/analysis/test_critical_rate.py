@@ -27,7 +27,9 @@ def rates(*networks: float | None, **other: Any) -> CriticalRate:
         (0.01, 0.029, "0.34 of"),
         (1.0, 0.25, "4 times above"),
         (1e-12, 1.0, "1e+12 times below"),
-        (0.05, 0.05, "1 of"),
+        (0.05, 0.05, "close to"),
+        (5.0, 4.93, "close to"),
+        (1e-6, 4.93, "4,900,000 times below"),
     ],
 )
 def test_a_rate_stands_above_below_or_in_between(lr: float, critical: float, words: str) -> None:

@@ -6,8 +6,8 @@ if a network diverges, and swings if the mean loss comes to stand 30% above the 
 the steps overshoot.
 
 The configurations are drawn from the choices below, those alone whose gradient is stable as drawn: of others
-the advice is another. Seeds 2024 and 77 were looked at when one line was found to serve as well as two and the
-growth of momentum was set; those of `SEED` were drawn after that. At fault for a run is its worst network, so
+the advice is another. Other seeds were looked at when one line was found to serve as well as two and
+the growth of momentum was set; those of `SEED` were drawn after. At fault for a run is its worst network, so
 that the lowest rate of the four is taken. `python -m tests.studies.critical_rates` prints the table.
 """
 
@@ -31,7 +31,7 @@ seeds: 4
 training: {steps: 60}
 recording: {critical_lr: initial}
 """
-DRAWN, SEED = 40, 5
+DRAWN, SEED = 40, 6
 STABLE = log(10)  # |ln| of the first layer's gradient over the last's, up to which it is
 OPTIMIZERS = {
     "sgd": ("optimizer=sgd",),
@@ -55,8 +55,13 @@ KINDS = {
 }
 WEIGHTS = (4, 1, 1, 1, 1)  # of the kinds: plain as often as all others
 PLAIN_DEPTH = 24  # up to which plain networks are drawn, orthogonal ones to any
-DATA = ("digits", "gaussian", "teacher", "spirals")
-BATCHES = (32, 64, 128, 256)
+DATA = {  # random labels are learnt by heart alone, of samples that come often
+    "digits": ("data=digits",),
+    "random labels": ("data=gaussian", "data.samples=256"),
+    "teacher": ("data=teacher",),
+    "spirals": ("data=spirals",),
+}
+BATCHES = (128, 256)
 FALLEN, RISEN = 0.98, 1.3  # of the first loss
 
 
@@ -101,11 +106,11 @@ def _case(rng: Random, optimizer: str, depth: int, i: int) -> Case:
     init, width = rng.choice([*INITS]), rng.choice(WIDTHS)
     plain = depth <= PLAIN_DEPTH or init == "orthogonal"
     (kind,) = rng.choices([*KINDS], WEIGHTS if plain else (0, *WEIGHTS[1:]))
-    activation, data, batch = rng.choice(INITS[init]), rng.choice(DATA), rng.choice(BATCHES)
+    activation, data, batch = rng.choice(INITS[init]), rng.choice([*DATA]), rng.choice(BATCHES)
     net = f"{depth} x {width} {activation}, {init}, {kind}, {data} by {batch}"
-    keys = {"depth": depth, "width": width, "activation": activation, "init": init, "data": data}
+    keys = {"depth": depth, "width": width, "activation": activation, "init": init}
     sizes = [f"{key}={value}" for key, value in {**keys, "batch_size": batch, "seed": 1000 + 4 * i}.items()]
-    return Case(optimizer, net, (*sizes, *KINDS[kind], *OPTIMIZERS[optimizer]))
+    return Case(optimizer, net, (*sizes, *DATA[data], *KINDS[kind], *OPTIMIZERS[optimizer]))
 
 
 def judge(case: Case) -> Found:
