@@ -21,6 +21,7 @@ UNREADABLE = (ValueError, RecursionError)  # what a decoder raises; msgspec's er
 
 Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]  # str() of very large integers raises
 Factor = Annotated[float, Meta(ge=0)] | None  # between norms
+Rate = Annotated[float, Meta(gt=0)]  # of learning
 
 
 @cache
