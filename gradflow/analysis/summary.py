@@ -7,6 +7,7 @@ from math import isfinite
 from typing import Any
 
 from gradflow.analysis.commands import command_for
+from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
 from gradflow.analysis.trainable import Trainable
 
 SUMMARY_FORMAT = 1
@@ -281,6 +282,7 @@ class Summary:
     data: Samples | None = None  # of a run that failed, and of norms recorded elsewhere
     evaluation: Evaluation = Evaluation()
     trainable: Trainable = field(default_factory=Trainable)
+    critical_lr: CriticalRate = NOT_MEASURED
 
     def document(self) -> dict[str, Any]:
         """The JSON document: plain values, numbers that are not finite as None."""

@@ -20,7 +20,7 @@ from gradflow.analysis.trainable_constants import EDGES
 
 Number = float | None
 
-HALF = 0.5  # of the networks alike, from which on one is called trainable
+LIKELY = 0.5  # of the networks alike, from which on one is called trainable
 FAR = 500.0  # of an exponent, beyond which exp overflows
 CLOSEST = 1e-7  # to 1, of a cosine in float32
 UNKNOWN = "neither theory nor a measurement tells what becomes of the gradient"
@@ -80,7 +80,7 @@ def assess(
         return Trainable(correlation_depth=correlation_depth, cosine=cosine, reason=unknown or UNKNOWN)
     of_gradient, of_samples = loads(decades, lost(cosine), optimizer)
     score = score_of(hypot(of_gradient, of_samples), optimizer)
-    if score >= HALF:
+    if score >= LIKELY:
         return Trainable("trainable", score, decades, correlation_depth, cosine)
     flow = VANISHES if decades < 0 else EXPLODES
     reason = flow if of_gradient >= min(1.0, of_samples) else ALIKE

@@ -29,8 +29,9 @@ COMMANDS = {  # the first sentence of each, so that a list of them loads none
     "jacobian": "Measure the singular values of dz_L / dz_1 beside theory's.",
     "fit": "Fit c to gradient norms that were recorded elsewhere.",
     "export": "Export runs as tidy tables.",
+    "rm": "Remove runs, sweeps and what interrupted runs have left.",
 }
-LIGHT = ("new", "ls", "compare")  # commands that need neither numpy nor pydantic
+LIGHT = ("new", "ls", "compare", "rm")  # commands that need neither numpy nor pydantic
 READER_GONE = 141
 STYLE: dict[str, Any] = {
     "add_completion": False,

@@ -28,7 +28,12 @@ def recovered(runs: Path) -> Path:
     return runs
 
 
-RunsDir = Annotated[Path, typer.Option("--runs-dir", help="The folder of the runs.", callback=recovered)]
+RunsDir = Annotated[
+    Path,
+    typer.Option(
+        "--runs-dir", envvar="GRADFLOW_RUNS_DIR", help="The folder of the runs.", callback=recovered
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of the report.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")]
 Force = Annotated[

@@ -8,6 +8,7 @@ from itertools import pairwise, product
 
 import altair as alt
 
+from gradflow.analysis.depth_law import DEPTH
 from gradflow.analysis.differences import flat
 from gradflow.analysis.summary import Number, Summary
 from gradflow.report.charts.looks import DASH
@@ -17,7 +18,6 @@ from gradflow.report.numbers import percent
 from gradflow.report.several import axes_of
 
 BEST = {"training.optimizer.lr", "seed"}  # keys of which the best counts
-DEPTH = "model.depth"
 MIDDLE = 0.5  # of the way from guessing the largest class to being always right
 Spot = tuple[float, float]
 
