@@ -8,6 +8,7 @@ import csv
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cache
 from itertools import chain
 from math import sqrt
 from pathlib import Path
@@ -121,6 +122,7 @@ def critical() -> Iterator[Cell]:
         yield replace(found, sigma_w=round(off * sigma_w, 3))
 
 
+@cache
 def critical_at_1(activation: str) -> float:
     """The sigma_w at which a plain network's chi is 1 where q is."""
     mu1 = Moments(ACTIVATIONS[activation](), 0.0).expectation(slope_square, np.zeros(1))
