@@ -15,6 +15,7 @@ Overrides = Annotated[
 Reference = Annotated[
     str, typer.Argument(metavar="RUN", help="A path, an id or the start of one, or @1 for the latest run.")
 ]
+Study = Annotated[str, typer.Argument(metavar="CONFIG|RUN", help="A YAML file, or a run as in `show`.")]
 
 
 def recovered(runs: Path) -> Path:
