@@ -31,6 +31,9 @@ def recovered(runs: Path) -> Path:
 
 RunsDir = Annotated[Path, typer.Option("--runs-dir", help="The folder of the runs.", callback=recovered)]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of the report.")]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=1, help="Processes; as many as cores if not given.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")]
 Force = Annotated[
     bool, typer.Option("--force", help="Compute it again, and replace an identical finished run.")

@@ -9,8 +9,8 @@ def precision(
     study: Study, overrides: Overrides = None, json: Json = False, runs_dir: RunsDir = RUNS,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
-    """Measure what float16, bfloat16 and float8 lose of delta. And of activations, layer by layer; with the loss
-    scales 2^k that keep 99% of every layer's delta, if any do.
+    """Measure what float16, bfloat16 and float8 lose of delta. And of activations, layer by layer, with the
+    loss scales 2^k that keep 99% of every layer's delta, if any do.
 
     Of a run as of a config: all networks are drawn anew and pass one minibatch. Nothing is saved.
 
