@@ -31,8 +31,9 @@ COMMANDS = {  # the first sentence of each, so that a list of them loads none
     "advise": "List what to change so that a config trains, or --try it.",
     "fit": "Fit c to gradient norms that were recorded elsewhere.",
     "export": "Export runs as tidy tables.",
+    "rm": "Remove runs, sweeps and what interrupted runs have left.",
 }
-LIGHT = ("new", "ls", "compare")  # commands that need neither numpy nor pydantic
+LIGHT = ("new", "ls", "compare", "rm")  # commands that need neither numpy nor pydantic
 READER_GONE = 141
 STYLE: dict[str, Any] = {
     "add_completion": False,

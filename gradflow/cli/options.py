@@ -29,7 +29,12 @@ def recovered(runs: Path) -> Path:
     return runs
 
 
-RunsDir = Annotated[Path, typer.Option("--runs-dir", help="The folder of the runs.", callback=recovered)]
+RunsDir = Annotated[
+    Path,
+    typer.Option(
+        "--runs-dir", envvar="GRADFLOW_RUNS_DIR", help="The folder of the runs.", callback=recovered
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of the report.")]
 Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="Processes; as many as cores if not given.")
