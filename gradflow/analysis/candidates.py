@@ -37,42 +37,42 @@ CLEARLY = 0.9  # of the loss of the best constant guess, below which a network h
 
 
 @dataclass(frozen=True)
-class Candidate:
+class Change:
     """A change of a config: the keys to set and why; nothing is set as it was given."""
 
     lever: str
     set: dict[str, Any] = field(default_factory=dict)
     message: str = ""
 
-    def at_rate(self, lr: float) -> Candidate:
+    def at_rate(self, lr: float) -> Change:
         """The same change with this learning rate."""
-        return Candidate(self.lever, {**self.set, LR: lr}, self.message)
+        return Change(self.lever, {**self.set, LR: lr}, self.message)
 
 
-AS_GIVEN = Candidate("as given")
+AS_GIVEN = Change("as given")
 
 
-def networks(summary: Summary) -> tuple[Candidate, ...]:
+def networks(summary: Summary) -> tuple[Change, ...]:
     """The candidates for a run that was summarized at initialization, the least change first."""
     advice = [one for one in summary.advice if one.lever != "optimizer"]
     first = next((one.set for one in advice if one.lever == "data"), {})
-    levers = [Candidate(one.lever, one.set, one.message) for one in advice]
+    levers = [Change(one.lever, one.set, one.message) for one in advice]
     drawn = [one for one in levers if one.lever in DRAWN]
-    skips = [Candidate("architecture", {**first, **changes}, words) for changes, words in SKIPS]
+    skips = [Change("architecture", {**first, **changes}, words) for changes, words in SKIPS]
     return _distinct([AS_GIVEN, *drawn, *skips, *levers])
 
 
-def rates(tried: Candidate, summary: Summary, first_step: float | None, lr: float) -> tuple[Candidate, ...]:
+def rates(tried: Change, summary: Summary, first_step: float | None, lr: float) -> tuple[Change, ...]:
     """Learning rates for a network that was tried at `lr`: what its own run advises, then some around it.
 
     `first_step` is the share of its weights by which its first update changed the layer that moved most.
     """
     advised = [one.set for one in summary.advice if one.lever == "optimizer"]
-    found = [Candidate("optimizer", {**tried.set, **one}) for one in advised]
+    found = [Change("optimizer", {**tried.set, **one}) for one in advised]
     blew_up = summary.status == "diverged"
     factors = [*_towards(first_step), *(BELOW if blew_up else AROUND)]
     kept = list(_apart([factor * lr for factor in factors], lr))
-    found += [Candidate("optimizer", {**tried.set, LR: _digit(one)}) for one in kept]
+    found += [Change("optimizer", {**tried.set, LR: _digit(one)}) for one in kept]
     return _distinct(found)[:RATES]
 
 
@@ -136,9 +136,9 @@ def _apart(lrs: Iterable[float], *taken: float) -> Iterator[float]:
             yield lr
 
 
-def _distinct(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
+def _distinct(candidates: Iterable[Change]) -> tuple[Change, ...]:
     """Without those that set what one before sets."""
-    found: dict[str, Candidate] = {}
+    found: dict[str, Change] = {}
     for one in candidates:
         found.setdefault(str(sorted(one.set.items(), key=lambda item: item[0])), one)
     return tuple(found.values())

@@ -9,8 +9,6 @@ from gradflow.analysis.commands import overrides_of
 from gradflow.report.numbers import NONE, count, number, percent
 from gradflow.report.page import Block, Cell, Column, Command, Facts, Heading, Page, Sentence, Table, Toned
 
-Row = Mapping[str, Any]
-
 
 def advice_page(document: dict[str, Any]) -> Page:
     """The candidates of the document, then, where they were tried, the best of them."""
@@ -30,7 +28,7 @@ def _guess(chance: float | None) -> str:
     return "." if chance is None else f". Guessing loses {number(chance)}."
 
 
-def _table(rows: list[Row], tried: bool) -> Table:
+def _table(rows: list[Mapping[str, Any]], tried: bool) -> Table:
     columns = [Column(""), Column("change", False), Column("c by theory")]
     if not tried:
         cells = [(*_head(i, row), number(row["predicted_c"])) for i, row in enumerate(rows)]
@@ -39,15 +37,15 @@ def _table(rows: list[Row], tried: bool) -> Table:
     return Table(tuple(columns), tuple(_tried(i, row, _measure(rows)) for i, row in enumerate(rows)))
 
 
-def _measure(rows: list[Row]) -> str:
+def _measure(rows: list[Mapping[str, Any]]) -> str:
     return "R2" if any(row.get("r2_test_final") is not None for row in rows) else "accuracy"
 
 
-def _head(number_: int, row: Row) -> tuple[str, str]:
+def _head(number_: int, row: Mapping[str, Any]) -> tuple[str, str]:
     return count(number_), row["lever"]
 
 
-def _tried(place: int, row: Row, measure: str) -> tuple[Cell, ...]:
+def _tried(place: int, row: Mapping[str, Any], measure: str) -> tuple[Cell, ...]:
     head = (*_head(place, row), number(row["predicted_c"]), number(row.get("c")))
     if row["status"] != "completed":
         return (*head, Toned(row["status"], "overflow"), NONE, NONE)
@@ -55,13 +53,13 @@ def _tried(place: int, row: Row, measure: str) -> tuple[Cell, ...]:
     return (*head, number(row["loss_final"]), number(row["loss_test_final"]), last)
 
 
-def _changes(rows: list[Row]) -> list[Block]:
+def _changes(rows: list[Mapping[str, Any]]) -> list[Block]:
     """What each sets, and why."""
     told = [(count(i), _told(row)) for i, row in enumerate(rows) if row["set"]]
     return [Heading("The changes"), Facts(tuple(told))] if told else []
 
 
-def _told(row: Row) -> str:
+def _told(row: Mapping[str, Any]) -> str:
     words = " ".join(overrides_of(row["set"]))
     return f"{words}: {row['message']}" if row["message"] else words
 

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gradflow.analysis.candidates import AS_GIVEN, Candidate, networks, predicted_c
+from gradflow.analysis.candidates import AS_GIVEN, Change, networks, predicted_c
 from gradflow.analysis.commands import overrides_of
 from gradflow.config.load import begin, load_data, read_config, resolve
 from gradflow.config.overrides import without
@@ -28,7 +28,7 @@ STEPS = "training.steps"
 class Proposal:
     """A candidate as a config of its own: `words` are the KEY=VALUE that make it from the file."""
 
-    candidate: Candidate
+    candidate: Change
     words: tuple[str, ...]
     config: Config
     data: Data
@@ -58,7 +58,7 @@ class Proposer:
         self._load = cache(load_data)
         self.given = self.proposal(AS_GIVEN)
 
-    def proposal(self, candidate: Candidate, fitted: bool = False) -> Proposal:
+    def proposal(self, candidate: Change, fitted: bool = False) -> Proposal:
         """The candidate as a config. InputError if what it changes does not go with the rest."""
         changes = overrides_of(candidate.set)
         words = [*without(self.overrides, changes), *changes]
@@ -66,7 +66,7 @@ class Proposer:
         config, data = resolve(draft, problems, self.folder, self._load)
         return Proposal(candidate, tuple(words), config, data, fitted)
 
-    def sound(self, candidates: Sequence[Candidate], fitted: bool = False) -> list[Proposal]:
+    def sound(self, candidates: Sequence[Change], fitted: bool = False) -> list[Proposal]:
         """Those candidates that are configs, which a skip between layers of different widths is not."""
         found: dict[str, Proposal] = {}
         for candidate in candidates:

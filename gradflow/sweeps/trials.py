@@ -10,7 +10,9 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from gradflow.analysis.candidates import RATES, badness, first_step_of, fitted_rate, has_learnt, rates
+from gradflow.config import config_from_plain
 from gradflow.config.memory import memory_bytes, physical_memory
+from gradflow.execution.train import train
 from gradflow.sweeps.driver import cores
 from gradflow.sweeps.executors import Backend, Processes
 from gradflow.sweeps.proposals import Proposal, Proposer, briefly
@@ -76,12 +78,10 @@ def best_of(trials: Sequence[Trial]) -> Trial:
 
 def attempt(plain: dict[str, Any], data: Data, fitted: bool) -> Answer:
     """Train a plain config, at a learning rate that fits its first update if it may be `fitted`."""
-    from gradflow.config import config_from_plain
-
     config = config_from_plain(plain)
     optimizer, steps = config.training.optimizer, config.training.steps
-    first = compute(briefly(config, 1).plain(), data, None)
-    moved = first_step_of(first.recording, config.training.schedule, 1) if first.recording else None
+    first = train(briefly(config, 1), data)
+    moved = first_step_of(first.recording, config.training.schedule, 1)
     if fitted:
         lr = fitted_rate(optimizer.lr, moved)
         training = config.training.model_copy(update={"optimizer": replace(optimizer, lr=lr)})

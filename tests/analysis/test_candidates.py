@@ -11,7 +11,7 @@ from gradflow.analysis.candidates import (
     AS_GIVEN,
     COMMON_STEP,
     LR,
-    Candidate,
+    Change,
     badness,
     first_step_of,
     fitted_rate,
@@ -73,7 +73,7 @@ def test_data_that_are_standardized_first_are_so_in_every_candidate(vanishing: S
 
 
 def test_learning_rates_are_those_that_the_run_advises_and_some_around_it(vanishing: Summary) -> None:
-    tried, stepped = Candidate("architecture", {"model.norm": "layer", LR: 0.01}), ended(vanishing)
+    tried, stepped = Change("architecture", {"model.norm": "layer", LR: 0.01}), ended(vanishing)
     found = rates(tried, stepped, COMMON_STEP, 0.01)
     assert [one.set[LR] for one in found] == [0.05, 0.002]
     assert all(one.set["model.norm"] == "layer" for one in found)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gradflow.analysis.candidates import LR, Candidate
+from gradflow.analysis.candidates import LR, Change
 from gradflow.errors import InputError
 from gradflow.sweeps import trials
 from gradflow.sweeps.proposals import Proposer
@@ -31,7 +31,7 @@ def net(tmp_path: Path) -> Path:
 def test_a_change_takes_the_place_of_what_was_typed_and_leaves_the_rest(net: Path) -> None:
     typed = ["init=orthogonal", "init.gain=2", "lr=0.5", "seed=3", "block.scale=2", "block=residual"]
     changes = {"model.init": {"name": "gaussian", "sigma_w": 1.5}, "model.block": "residual", LR: 0.1}
-    found = Proposer(net, typed).proposal(Candidate("x", changes))
+    found = Proposer(net, typed).proposal(Change("x", changes))
     assert found.words == (
         "seed=3", "model.init=gaussian", "model.init.sigma_w=1.5", "model.block=residual", f"{LR}=0.1",
     )  # fmt: skip
