@@ -1,14 +1,17 @@
-"""The page of low precision: what a cast to each format loses of delta and of activations, layer by layer."""
+"""What low precision loses: the page of what was measured, and a report's word on what its norms tell."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from math import log2
+from shlex import join
+from typing import TYPE_CHECKING, Any
 
 from gradflow.report.numbers import count, counted, percent
-from gradflow.report.page import Block, Column, Heading, Page, Sentence, Table
+from gradflow.report.page import Block, Column, Command, Heading, Page, Sentence, Table
 
 if TYPE_CHECKING:
     from gradflow.analysis.low_precision import LowPrecision, Shares
+    from gradflow.analysis.summary import Summary
 
 LISTED = 16  # layers of a table, evenly spread, the first and the last among them
 NEGLIGIBLE = 0.01  # share up to which a tensor needs no table
@@ -18,6 +21,50 @@ ALL_KEPT = "No format loses 1% of {} in any layer."
 NONE_HELPS = (
     "none: no one scale keeps 99% of every layer's delta, whose sizes spread over more than the format holds"
 )
+MIXED = 2  # of the formats: those that are trained in without a scale for each tensor
+
+
+def lost_in_training(summary: Summary) -> list[Block]:
+    """The layers of a run that would lose most of delta in half precision, as its first norms tell."""
+    sizes = _typical(summary)
+    if not sizes:
+        return []
+    from gradflow.nn.low_precision import FLOATS  # loads NumPy
+
+    told = []
+    for one in FLOATS[:MIXED]:
+        under = [layer for layer, size in sizes.items() if size < one.gone]
+        over = [layer for layer, size in sizes.items() if size > one.beyond]
+        told += [f"0 in {one.name} in {_layers(under)}"] if under else []
+        told += [f"beyond {one.name} in {_layers(over)}"] if over else []
+    if not told:
+        return []
+    words = f"Most entries of delta, of the batch's mean loss, would be {'; '.join(told)}."
+    measure = "What is lost by layer and format, and the loss scale that helps, if one does:"
+    command = Command(join(["gradflow", "precision", summary.path]))
+    return [Heading("Low precision"), Sentence(f"{words} {measure}", "warning"), command]
+
+
+def _typical(summary: Summary) -> dict[int, float]:
+    """log2 of delta's root mean square over a layer's units, of the batch's mean loss, at initialization."""
+    config: dict[str, Any] = summary.config
+    width = config["model"].get("width")
+    if width is None or summary.data is None:  # not a network of ours
+        return {}
+    batch = max(1, min(config["training"]["batch_size"], summary.data.samples))
+    profile = summary.flow.initial.profile
+    widths = [width] * config["model"]["depth"] if isinstance(width, int) else width
+    return {
+        layer: log10 * log2(10) - log2(max(1, widths[layer - 1])) / 2 - log2(batch)
+        for layer, log10 in zip(profile.layers, profile.log10_delta, strict=True)
+        if log10 is not None and layer <= len(widths)
+    }
+
+
+def _layers(layers: list[int]) -> str:
+    """The first and the last of some layers, which mostly follow each other."""
+    first, last = count(layers[0]), count(layers[-1])
+    return f"layer {first}" if first == last else f"layers {first} to {last}"
 
 
 def precision_page(name: str, found: LowPrecision) -> Page:
