@@ -104,23 +104,29 @@ def predicted_c(config: Config, data: Mapping[str, Any]) -> Number:
 def has_learnt(summary: Summary, chance: float | None) -> bool:
     """Whether a run ended clearly better on held-out samples than `chance`, the loss of the best guess.
 
-    Of regression, whether it explains a tenth of their variance; on training samples if none are held out.
+    Of regression, whether it explains a tenth of their variance or, where they have none, has lost a tenth of
+    its loss; on training samples if none are held out.
     """
-    loss = badness(summary)
-    return loss < CLEARLY * chance if chance is not None else loss < CLEARLY
+    if chance is None:
+        chance = 1.0 if _r2(summary) is not None else summary.training.loss_initial or 0.0
+    return badness(summary) < CLEARLY * chance
 
 
 def badness(summary: Summary) -> float:
     """By what runs are ranked: the loss at the end, of regression 1 - R2; inf after a blow-up."""
-    training = summary.training
     if summary.status != "completed":
         return inf
-    task = summary.data.task if summary.data else None
-    if task == "regression":
-        r2 = training.r2_test_final if training.r2_test_final is not None else training.r2_train_final
-        return inf if r2 is None else 1 - r2
+    r2, training = _r2(summary), summary.training
+    if r2 is not None:
+        return 1 - r2
     loss = training.loss_test_final if training.loss_test_final is not None else training.loss_final
     return inf if loss is None else loss
+
+
+def _r2(summary: Summary) -> Number:
+    """On held-out samples or, without any, on those of training; None of classes."""
+    training = summary.training
+    return training.r2_test_final if training.r2_test_final is not None else training.r2_train_final
 
 
 def _towards(first_step: float | None) -> list[float]:

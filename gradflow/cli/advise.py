@@ -55,11 +55,11 @@ def show(document: dict[str, Any], json: bool) -> None:
 
 
 def _row(config: Path, proposal: Proposal, steps: int = 0) -> dict[str, Any]:
-    candidate = proposal.candidate
+    change = proposal.change
     return {
-        "lever": candidate.lever,
-        "set": candidate.set,
-        "message": candidate.message,
+        "lever": change.lever,
+        "set": change.set,
+        "message": change.message,
         "predicted_c": proposal.predicted_c,
         "command": join(["gradflow", "run", str(config), *proposal.lasting(steps)]),
     }
@@ -70,7 +70,14 @@ def _outcome(trial: Trial) -> dict[str, Any]:
     if summary is None:
         return {"status": "failed", "reason": trial.answer.reason, "learnt": False}
     training, initial = summary.training, summary.flow.initial
-    names = ("loss_final", "loss_test_final", "accuracy_final", "r2_test_final", "diverged_step")
+    names = (
+        "loss_final",
+        "loss_test_final",
+        "accuracy_final",
+        "r2_train_final",
+        "r2_test_final",
+        "diverged_step",
+    )
     found = {name: getattr(training, name) for name in names}
     flow = {"c": initial.c, "verdict": initial.verdict}
     return {

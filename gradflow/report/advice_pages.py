@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gradflow.analysis.commands import overrides_of
@@ -29,28 +29,36 @@ def _guess(chance: float | None) -> str:
 
 
 def _table(rows: list[Mapping[str, Any]], tried: bool) -> Table:
-    columns = [Column(""), Column("change", False), Column("c by theory")]
-    if not tried:
-        cells = [(*_head(i, row), number(row["predicted_c"])) for i, row in enumerate(rows)]
-        return Table(tuple(columns), tuple(cells))
-    columns += [Column("c"), Column("loss"), Column("held-out loss"), Column(_measure(rows))]
-    return Table(tuple(columns), tuple(_tried(i, row, _measure(rows)) for i, row in enumerate(rows)))
+    """A row each; columns of which nothing is known are left out."""
+    columns: dict[Column, list[Cell]] = {
+        Column(""): [count(i) for i in range(len(rows))],
+        Column("change", False): [row["lever"] for row in rows],
+        Column("c by theory"): [number(row["predicted_c"]) for row in rows],
+    }
+    if tried:
+        columns |= {
+            Column("c"): [number(row.get("c")) for row in rows],
+            Column("loss"): [_loss(row) for row in rows],
+            Column("held-out loss"): [_if_ended(row, "loss_test_final", number) for row in rows],
+            Column("accuracy"): [_if_ended(row, "accuracy_final", percent) for row in rows],
+            Column("R2"): [_if_ended(row, _r2(rows), number) for row in rows],
+        }
+    kept = {column: cells for column, cells in columns.items() if {*cells} != {NONE}}
+    return Table(tuple(kept), tuple(zip(*kept.values(), strict=True)))
 
 
-def _measure(rows: list[Mapping[str, Any]]) -> str:
-    return "R2" if any(row.get("r2_test_final") is not None for row in rows) else "accuracy"
+def _r2(rows: list[Mapping[str, Any]]) -> str:
+    """Of held-out samples, if there are any."""
+    held_out = any(row.get("r2_test_final") is not None for row in rows)
+    return "r2_test_final" if held_out else "r2_train_final"
 
 
-def _head(number_: int, row: Mapping[str, Any]) -> tuple[str, str]:
-    return count(number_), row["lever"]
+def _loss(row: Mapping[str, Any]) -> Cell:
+    return number(row["loss_final"]) if row["status"] == "completed" else Toned(row["status"], "overflow")
 
 
-def _tried(place: int, row: Mapping[str, Any], measure: str) -> tuple[Cell, ...]:
-    head = (*_head(place, row), number(row["predicted_c"]), number(row.get("c")))
-    if row["status"] != "completed":
-        return (*head, Toned(row["status"], "overflow"), NONE, NONE)
-    last = percent(row["accuracy_final"]) if measure == "accuracy" else number(row["r2_test_final"])
-    return (*head, number(row["loss_final"]), number(row["loss_test_final"]), last)
+def _if_ended(row: Mapping[str, Any], name: str, shown: Callable[[float | None], str]) -> str:
+    return shown(row.get(name)) if row["status"] == "completed" else NONE
 
 
 def _changes(rows: list[Mapping[str, Any]]) -> list[Block]:

@@ -28,7 +28,7 @@ STEPS = "training.steps"
 class Proposal:
     """A candidate as a config of its own: `words` are the KEY=VALUE that make it from the file."""
 
-    candidate: Change
+    change: Change
     words: tuple[str, ...]
     config: Config
     data: Data

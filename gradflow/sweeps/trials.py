@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from math import inf
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
 from gradflow.analysis.candidates import RATES, badness, first_step_of, fitted_rate, has_learnt, rates
@@ -72,8 +72,8 @@ def try_all(
 
 
 def best_of(trials: Sequence[Trial]) -> Trial:
-    """The one that lost least; where all blew up, the first change."""
-    return min(trials, key=lambda one: (one.badness, not one.proposal.candidate.set))
+    """The one that lost least, as it was given rather than changed; where all blew up, the first change."""
+    return min(trials, key=lambda one: (one.badness, bool(one.proposal.change.set) == isfinite(one.badness)))
 
 
 def attempt(plain: dict[str, Any], data: Data, fitted: bool) -> Answer:
@@ -135,7 +135,7 @@ class _Bench:
 def _settled(proposer: Proposer, proposal: Proposal, answer: Answer) -> Trial:
     """A trial; where the learning rate was fitted, of the candidate with it."""
     if answer.lr not in (None, proposal.config.training.optimizer.lr):
-        proposal = proposer.proposal(proposal.candidate.at_rate(answer.lr))
+        proposal = proposer.proposal(proposal.change.at_rate(answer.lr))
     return Trial(proposal, answer)
 
 
@@ -144,4 +144,4 @@ def _rates(proposer: Proposer, best: Trial) -> list[Proposal]:
     if best.answer.summary is None:
         return []
     lr = best.proposal.config.training.optimizer.lr
-    return proposer.sound(rates(best.proposal.candidate, best.answer.summary, best.answer.first_step, lr))
+    return proposer.sound(rates(best.proposal.change, best.answer.summary, best.answer.first_step, lr))

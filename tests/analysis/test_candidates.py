@@ -120,7 +120,10 @@ def test_who_has_learnt_loses_clearly_less_than_guessing(vanishing: Summary) -> 
     regression = {"task": "regression", "loss_test_final": 1.0}
     assert has_learnt(ended(vanishing, r2_test_final=0.2, **regression), None)
     assert not has_learnt(ended(vanishing, r2_test_final=0.05, **regression), None)
-    assert not has_learnt(ended(vanishing, r2_test_final=None, **regression), None)
+    assert has_learnt(ended(vanishing, r2_train_final=0.2, **regression), None)
+    one_target = {"task": "regression", "loss_initial": 2.0, "r2_train_final": None}
+    assert has_learnt(ended(vanishing, loss_final=1.7, **one_target), None)
+    assert not has_learnt(ended(vanishing, loss_final=1.9, **one_target), None)
 
 
 def test_runs_are_ranked_by_held_out_loss_and_blow_ups_last(vanishing: Summary) -> None:

@@ -56,7 +56,7 @@ def test_networks_are_sound_configs_and_no_two_are_the_same(net: Path) -> None:
 
 def test_skips_are_left_out_where_widths_differ(net: Path) -> None:
     found = Proposer(net, ["width=[16,8,16,8,16,8]"]).networks()
-    assert not [one for one in found if "model.block" in one.candidate.set]
+    assert not [one for one in found if "model.block" in one.change.set]
 
 
 def test_a_config_that_is_none_is_refused(net: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_learning_rate_is_fitted_only_where_it_may_be(net: Path) -> None:
 def test_trials_come_in_order_with_the_best_networks_learning_rates_last(net: Path) -> None:
     told: list[tuple[int, int]] = []
     found = try_all(Proposer(net, []), 30, 1, lambda done, total: told.append((done, total)))
-    levers = [one.proposal.candidate.lever for one in found]
+    levers = [one.proposal.change.lever for one in found]
     first = levers.index("optimizer")
     assert levers[0] == "as given"
     assert set(levers[first:]) == {"optimizer"}
@@ -90,8 +90,8 @@ def test_trials_come_in_order_with_the_best_networks_learning_rates_last(net: Pa
     assert told[-1] == (len(found), len(found))
     best = min(found[:first], key=lambda one: one.badness)
     for one in found[first:]:
-        network = {key: value for key, value in one.proposal.candidate.set.items() if key != LR}
-        assert network == {key: value for key, value in best.proposal.candidate.set.items() if key != LR}
+        network = {key: value for key, value in one.proposal.change.set.items() if key != LR}
+        assert network == {key: value for key, value in best.proposal.change.set.items() if key != LR}
     for one in found:
         assert one.answer.summary is not None
         assert one.answer.lr == one.proposal.config.training.optimizer.lr
@@ -112,6 +112,12 @@ def test_a_worker_that_dies_costs_its_own_trial_alone(net: Path, monkeypatch: py
     monkeypatch.setattr(trials, "attempt", dying)
     found = try_all(Proposer(net, ["depth=1"]), 5, 1, lambda done, total: None)
     assert [one.answer.reason for one in found] == [None, DEAD, None]
+
+
+def test_of_equals_the_one_that_was_given_is_the_best(net: Path) -> None:
+    proposals = Proposer(net, []).networks()
+    equals = [Trial(one, attempt(proposals[0].config.plain(), one.data, False)) for one in proposals[:2]]
+    assert best_of(equals[::-1]) == equals[0]
 
 
 def test_where_all_blew_up_the_first_change_is_the_best(net: Path) -> None:
