@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import log2
+from math import ceil, floor, log2
 from shlex import join
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from gradflow.report.page import Block, Column, Command, Heading, Page, Sentence
 if TYPE_CHECKING:
     from gradflow.analysis.low_precision import LowPrecision, Shares
     from gradflow.analysis.summary import Summary
+    from gradflow.nn.low_precision import Float
 
 LISTED = 16  # layers of a table, evenly spread, the first and the last among them
 NEGLIGIBLE = 0.01  # share up to which a tensor needs no table
@@ -21,11 +22,15 @@ ALL_KEPT = "No format loses 1% of {} in any layer."
 NONE_HELPS = (
     "none: no one scale keeps 99% of every layer's delta, whose sizes spread over more than the format holds"
 )
+BELOW, ABOVE = 6.3, 1.4  # powers of two around the root mean square that hold 99% of a normal variable
 MIXED = 2  # of the formats: those that are trained in without a scale for each tensor
 
 
 def lost_in_training(summary: Summary) -> list[Block]:
-    """The layers of a run that would lose most of delta in half precision, as its first norms tell."""
+    """The layers of a run that would lose most of delta in half precision, as its first norms tell.
+
+    And whether a loss scale holds all layers in float16, were their entries normal.
+    """
     sizes = _typical(summary)
     if not sizes:
         return []
@@ -40,9 +45,18 @@ def lost_in_training(summary: Summary) -> list[Block]:
     if not told:
         return []
     words = f"Most entries of delta, of the batch's mean loss, would be {'; '.join(told)}."
-    measure = "What is lost by layer and format, and the loss scale that helps, if one does:"
+    scale = _scale_of_all([*sizes.values()], FLOATS[0])
     command = Command(join(["gradflow", "precision", summary.path]))
-    return [Heading("Low precision"), Sentence(f"{words} {measure}", "warning"), command]
+    return [Heading("Low precision"), Sentence(f"{words} {scale} Measured, by layer:", "warning"), command]
+
+
+def _scale_of_all(sizes: list[float], one: Float) -> str:
+    """The middle of the loss scales by which no layer loses a hundredth to either side, if there are any."""
+    lowest, highest = ceil(one.gone + BELOW - min(sizes)), floor(one.beyond - ABOVE - max(sizes))
+    if lowest > highest:
+        wide = f"from layer to layer they spread over 2^{max(sizes) - min(sizes):.0f}"
+        return f"No loss scale holds all layers in {one.name}: {wide}."
+    return f"A loss scale of about 2^{(lowest + highest) // 2} holds all layers in {one.name}."
 
 
 def _typical(summary: Summary) -> dict[int, float]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gradflow.analysis.low_precision import LowPrecision, summarize_casts
+from gradflow.analysis.summarize import flow_at, samples_of
 from gradflow.analysis.summary import Flows, Samples, Summary
 from gradflow.config.load import load_data
 from gradflow.nn.low_precision import FLOATS, SHARES, Casts
@@ -14,7 +15,7 @@ from gradflow.report.precision_pages import lost_in_training, precision_page
 from gradflow.report.terminal import Look, render
 from gradflow.trace import casts
 from tests.report.examples import config, flow, summary
-from tests.studies.lab import run, study
+from tests.studies.lab import run
 
 
 def casts_of(under: float, scale: tuple[float, float] = (3.0, 9.0), layers: int = 40) -> Casts:
@@ -110,6 +111,13 @@ def test_where_half_precision_holds_delta_nothing_is_said() -> None:
     assert lost_in_training(replace(shallow(0.1, 40), data=None)) == []
 
 
+def test_a_report_says_whether_a_loss_scale_holds_all_layers() -> None:
+    """float16 holds 2^-25 to 2^16, of which 99% of normal entries take 2^7.7: the layers have 2^33.3."""
+    none = "No loss scale holds all layers in float16: from layer to layer they spread over 2^34."
+    assert none in said(shallow(2**-1.0, 35))
+    assert "A loss scale of about 2^14 holds all layers in float16." in said(shallow(2**-1.0, 33))
+
+
 NET = """
 model: {depth: 24, width: 48, activation: tanh, init: {name: gaussian, sigma_w: 0.5}}
 training: {steps: 0, batch_size: 64}
@@ -117,14 +125,40 @@ seeds: 2
 """
 
 
+def both_of(words: str) -> tuple[str, LowPrecision]:
+    """What the report of a run says, and what is measured of its networks."""
+    drawn, recording, info = run(NET, *words.split())
+    initial, data = flow_at(recording, 0, drawn), load_data(drawn.data)
+    samples = samples_of({**info["data"], "task": "classification"}, "cross_entropy")
+    made = replace(summary(), flow=Flows(initial, initial), config=drawn.plain(), data=samples)
+    return said(made), summarize_casts(casts(drawn.plan(data), data), 64)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "depth=30",
+        "activation=relu init.sigma_w=1 depth=40",
+        "activation=gelu init=xavier_normal",
+        "activation=relu init.sigma_w=2.5 depth=32",
+        "activation=sigmoid init=lecun_normal",
+    ],
+)
+def test_the_loss_scale_that_it_names_is_one_that_is_measured(words: str) -> None:
+    found, low = both_of(words)
+    measured = low.loss_scale["float16"]
+    if measured is None:
+        assert "No loss scale" in found
+    else:
+        named = int(found.split("about 2^")[1].split()[0])
+        assert measured[0] <= named <= measured[1]
+
+
 @pytest.mark.parametrize("words", ["", "activation=sigmoid init=lecun_normal", "block=residual"])
 def test_the_layers_that_it_names_are_those_that_are_measured(words: str) -> None:
     """Most entries are lost in the layers named, and less than most in those behind them."""
-    changes = words.split()
-    found, (drawn, *_) = study(NET, *changes), run(NET, *changes)
-    data = load_data(drawn.data)
-    measured = summarize_casts(casts(drawn.plan(data), data), 64).shares["float16"]["delta_underflow"]
-    text = said(found)
+    text, low = both_of(words)
+    measured = low.shares["float16"]["delta_underflow"]
     last = int(text.split("float16 in layers 1 to ")[1].split(".")[0].split(";")[0]) if text else 0
     assert (measured[:last] > 0.5).all()
     assert (measured[last + 1 :] < 0.75).all()
