@@ -1,4 +1,4 @@
-"""What is put on the shelf: a wheel and an sdist with all that a user needs, which run without the checkout."""
+"""What is put on the shelf: a wheel and an sdist that hold what users need, and run without the checkout."""
 
 import os
 import subprocess
