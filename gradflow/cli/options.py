@@ -15,6 +15,7 @@ Overrides = Annotated[
 Reference = Annotated[
     str, typer.Argument(metavar="RUN", help="A path, an id or the start of one, or @1 for the latest run.")
 ]
+Study = Annotated[str, typer.Argument(metavar="CONFIG|RUN", help="A YAML file, or a run as in `show`.")]
 
 
 def recovered(runs: Path) -> Path:
@@ -35,6 +36,9 @@ RunsDir = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of the report.")]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=1, help="Processes; as many as cores if not given.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")]
 Force = Annotated[
     bool, typer.Option("--force", help="Compute it again, and replace an identical finished run.")

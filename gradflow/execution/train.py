@@ -7,7 +7,6 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from msgspec import convert
 from numpy.typing import NDArray
 
 from gradflow.interrupts import held_back, is_waiting, raise_waiting
@@ -58,7 +57,7 @@ def train(
             forget(training.recorded.values())
     times = Times(started=started, finished=now(), seconds=perf_counter() - clock)
     evaluation = document_of(training.evaluated, EvaluationInfo)
-    measured = MeasuredInfo(critical_lr=convert(training.critical.document(), CriticalInfo))
+    measured = MeasuredInfo(critical_lr=document_of(training.critical.document(), CriticalInfo))
     return Result(
         training.recording, _outcome(training), _facts(config, data), times, versions(),
         evaluation=evaluation, delta="batch" if config.model.norm.mixes else None,

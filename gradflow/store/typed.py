@@ -39,9 +39,9 @@ def conforms(value: Any, hint: Any) -> bool:
     return True
 
 
-def document_of(found: DataclassInstance, form: type[T]) -> T:
-    """The fields of a dataclass as a document of a form."""
-    return convert(asdict(found), form)
+def document_of(found: DataclassInstance | dict[str, Any], form: type[T]) -> T:
+    """Plain values, or the fields of a dataclass, as a document of a form."""
+    return convert(found if isinstance(found, dict) else asdict(found), form)
 
 
 def is_bounded(value: Any) -> bool:
