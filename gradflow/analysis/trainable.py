@@ -5,10 +5,10 @@ up (Schoenholz et al. 2017). Each is a share of what networks were seen to bear:
 
     load^2 = (decades that the gradient changes by / edge)^2 + (nats of the difference that are lost / edge)^2
 
-The nats are -ln(1 - cosine) in the last layer: in ordered networks depth / xi_c, but for the first layers.
-The score, 1 / (1 + exp(-sharpness (1 - load^2))), is the share of networks of this load that trained on a
-grid of them. Edges and sharpness are fitted to it: a set for sgd, and one for rules that divide by the
-gradient's own size.
+The difference loses -ln(1 - cosine) nats up to the last layer; those count that the gradient does not lose
+too. Where both go as exponentials, in ordered networks, they are one and the same, depth / xi_c. The score,
+1 / (1 + exp(-sharpness (1 - load^2))), is the share of networks of this load that trained on a grid of them.
+Edges and sharpness are fitted to it: a set for sgd, and one for rules that divide by the gradient's own size.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from math import exp, hypot, log
 
 from gradflow.analysis.trainable_constants import EDGES
+from gradflow.units import LN10
 
 Number = float | None
 
@@ -51,9 +52,12 @@ def edges_of(optimizer: str) -> dict[str, float]:
     return EDGES.get(optimizer, EDGES["adaptive"])
 
 
-def lost(cosine: Number) -> float:
-    """The nats of the difference between samples that are lost over the depth; 0 where no cosine is known."""
-    return max(0.0, -log(max(1 - (cosine or 0.0), CLOSEST)))
+def lost(cosine: Number, decades: float) -> float:
+    """The nats that the difference between samples loses over the depth and a squared gradient does not.
+
+    0 where no cosine is known.
+    """
+    return max(0.0, -log(max(1 - (cosine or 0.0), CLOSEST)) - 2 * LN10 * max(-decades, 0.0))
 
 
 def loads(decades: float, nats: float, optimizer: str) -> tuple[float, float]:
@@ -78,7 +82,7 @@ def assess(
     """The verdict where the gradient changes by `decades` over the depth; `unknown` says why that is None."""
     if decades is None:
         return Trainable(correlation_depth=correlation_depth, cosine=cosine, reason=unknown or UNKNOWN)
-    of_gradient, of_samples = loads(decades, lost(cosine), optimizer)
+    of_gradient, of_samples = loads(decades, lost(cosine, decades), optimizer)
     score = score_of(hypot(of_gradient, of_samples), optimizer)
     if score >= LIKELY:
         return Trainable("trainable", score, decades, correlation_depth, cosine)

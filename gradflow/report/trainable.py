@@ -59,7 +59,7 @@ def _turn(found: Trainable, verdict: str) -> str:
 def _why(found: Trainable, depth: int, optimizer: str) -> str:
     """How much of what networks bear the gradient and the likeness of samples are, the most first."""
     change = found.gradient_decades or 0.0
-    gradient, samples = loads(change, lost(found.cosine), optimizer)
+    gradient, samples = loads(change, lost(found.cosine, change), optimizer)
     shares = [(gradient, f"the gradient's {decades(change)} decades are")]
     if found.cosine is not None:
         shares.append((samples, f"the samples' cosine of {cosine(found.cosine)} is"))

@@ -1,6 +1,6 @@
 """Whether a network trains: the rule, and what it makes of networks that are known to train or not to."""
 
-from math import exp, isclose
+from math import exp, isclose, log
 
 import pytest
 
@@ -33,9 +33,18 @@ def test_samples_that_are_all_alike_stop_a_network_whose_gradient_arrives() -> N
     assert assess(0.9 * edges_of("sgd")["gradient"], None, "sgd", cosine=less).verdict == "untrainable"
 
 
+def test_a_difference_that_is_lost_as_the_gradient_is_counts_once() -> None:
+    """In an ordered network both fall by chi a layer, the squared gradient and 1 - cosine."""
+    log_chi, layers = log(0.9), 30
+    decades, cosine = layers * log_chi / (2 * log(10)), 1 - exp(layers * log_chi)
+    assert lost(cosine, decades) == pytest.approx(0, abs=1e-9)
+    assert lost(cosine, 0.0) == pytest.approx(-layers * log_chi)
+    assert lost(cosine, 1.0) == pytest.approx(-layers * log_chi)  # what explodes takes nothing off
+
+
 def test_no_cosine_is_worse_than_any_of_unlike_samples() -> None:
-    assert lost(None) == lost(0.0) == lost(-0.5) == 0
-    assert lost(1.0) == lost(1 - 1e-9) < 17
+    assert lost(None, 0.0) == lost(0.0, 0.0) == lost(-0.5, 0.0) == 0
+    assert lost(1.0, 0.0) == lost(1 - 1e-9, 0.0) < 17
 
 
 def test_the_score_falls_from_one_to_zero_whatever_the_load() -> None:
