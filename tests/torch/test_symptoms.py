@@ -55,7 +55,7 @@ def test_a_training_that_clips_every_gradient_is_told(tmp_path: Path) -> None:
     summary = flow.run.summary
     assert (summary.training.clipped_share, summary.training.clip_share_median) == pytest.approx((1, 0.25))
     assert "gradient-clipped" in [symptom.name for symptom in summary.symptoms]
-    assert "100% of the recorded gradients were clipped, to 0.25 of themselves" in " ".join(
+    assert "100.0% of the recorded gradients were clipped, to 0.250 of themselves" in " ".join(
         flow.report().split()
     )
 
