@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.execution.measured import measured_of
 from gradflow.interrupts import held_back, is_waiting, raise_waiting
-from gradflow.store.info import CriticalInfo, DataInfo, EvaluationInfo, MeasuredInfo, OutcomeInfo, Times, now
+from gradflow.store.info import DataInfo, EvaluationInfo, OutcomeInfo, Times, now
 from gradflow.store.result import Result, versions
 from gradflow.store.spool import forget
 from gradflow.store.typed import document_of
@@ -60,12 +61,8 @@ def train(
     return Result(
         training.recording, _outcome(training), _facts(config, data), times, versions(),
         evaluation=document_of(asdict(training.evaluated), EvaluationInfo),
-        delta="batch" if config.model.norm.mixes else None, measured=_measured(training),
+        delta="batch" if config.model.norm.mixes else None, measured=measured_of(config, training, data),
     )  # fmt: skip
-
-
-def _measured(training: Training) -> MeasuredInfo:
-    return MeasuredInfo(critical_lr=document_of(training.critical.document(), CriticalInfo))
 
 
 def _outcome(training: Training) -> OutcomeInfo:
