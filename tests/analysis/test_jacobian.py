@@ -156,7 +156,7 @@ def test_a_run_that_is_not_asked_is_what_it_was(tmp_path: Path) -> None:
             ["activation=relu", "init=constant", "init.value=-0.5"],
             "nothing passes from layer 1",
         ),
-        (["activation=squared_relu", "init.gain=1e90"], "leaves float64"),
+        (["activation=squared_relu", "init.gain=1e90", "depth=12"], "leaves float64"),
     ],
 )
 def test_a_run_without_singular_values_says_why(tmp_path: Path, overrides: list[str], reason: str) -> None:
