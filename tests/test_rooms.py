@@ -26,6 +26,7 @@ FLOORS: list[set[str]] = [  # from the ground up; rooms of one floor do not see 
     {"execution"},
     {"outside", "report", "sweeps"},
     {"cli", "torch"},
+    {"api"},
     {"", "__main__"},
 ]
 FLOOR = {room: height for height, floor in enumerate(FLOORS) for room in floor}
