@@ -8,6 +8,7 @@ from typing import Any
 
 from gradflow.analysis.commands import command_for
 from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
+from gradflow.analysis.stretch import Stretch
 
 SUMMARY_FORMAT = 1
 
@@ -280,6 +281,7 @@ class Summary:
     data: Samples | None = None  # of a run that failed, and of norms recorded elsewhere
     evaluation: Evaluation = Evaluation()
     critical_lr: CriticalRate = NOT_MEASURED
+    jacobian: Stretch | None = None  # where recording.jacobian asks for it
 
     def document(self) -> dict[str, Any]:
         """The JSON document: plain values, numbers that are not finite as None."""

@@ -9,6 +9,7 @@ from gradflow.analysis.summary import Flow, Summary, TrainingResult
 from gradflow.report import headlines, learning, markdown, sentences
 from gradflow.report.factor_pages import factors, powers
 from gradflow.report.forward import forward_sentence
+from gradflow.report.jacobian_pages import stretch_sentence
 from gradflow.report.numbers import cosine, count, counted, number, power
 from gradflow.report.page import (
     Block,
@@ -81,6 +82,7 @@ def _verdicts(summary: Summary) -> list[Block]:
         sentences.cause_sentence(initial, model.get("activation", {}).get("name", "")),
         forward_sentence(initial, summary.theory),
         sentences.theory_sentence(summary.theory, initial, bool(after)),
+        stretch_sentence(summary.jacobian, initial.transitions + 1),
     ]
     blocks: list[Block] = [Sentence(headlines.verdict_sentence(initial), initial.verdict)]
     blocks += [Sentence(text) for text in words if text]
