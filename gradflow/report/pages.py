@@ -25,6 +25,7 @@ from gradflow.report.page import (
     Strip,
     Table,
 )  # fmt: skip
+from gradflow.report.precision_pages import lost_in_training
 
 if TYPE_CHECKING:
     from gradflow.analysis.learning import Readings
@@ -43,6 +44,7 @@ def run_page(summary: Summary, recording: Readings | None = None, saved: bool = 
         measured = flows(summary)
         blocks += [*factors(measured, summary.theory), *powers(measured)]
     blocks += [*_norms(summary)]
+    blocks += lost_in_training(summary)
     blocks += learning.course(summary)
     if recording:
         blocks += _heat(recording)
@@ -97,8 +99,12 @@ def _verdicts(summary: Summary) -> list[Block]:
         else learning.training_sentence(summary.training, summary.evaluation)
     )
     blocks += [Sentence(trained, tone)] if trained else []
-    clipped = learning.clipping_sentence(summary.training)
-    return [*blocks, *([Sentence(clipped)] if clipped else [])]
+    lr = summary.config["training"].get("optimizer", {}).get("lr")
+    further = (
+        learning.critical_sentence(summary.critical_lr, lr),
+        learning.clipping_sentence(summary.training),
+    )
+    return [*blocks, *(Sentence(words) for words in further if words)]
 
 
 def _tells_why(flow: Flow, training: TrainingResult) -> bool:
