@@ -1,26 +1,28 @@
-"""gradflow: runs gradient-flow studies of deep networks and reports the per-layer factor c and c^L."""
+"""gradflow: runs gradient-flow studies of deep networks and reports the per-layer factor c and c^L.
+
+`run`, `sweep`, `theory`, `fit`, `compare` and `load` are the commands as functions; nothing else is loaded
+until one of them is asked for.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gradflow.version import __version__
 
 if TYPE_CHECKING:
-    from os import PathLike
+    from gradflow.api import compare, fit, load, run, sweep, theory
 
-    from gradflow.store import Run
-
-__all__ = ["__version__", "load"]
+__all__ = ["__version__", "compare", "fit", "load", "run", "sweep", "theory"]
 
 
-def load(reference: str | PathLike[str], runs: str | PathLike[str] = "runs") -> Run:
-    """The saved run that a path, an id, a unique prefix or @1 (the latest) names.
+def __getattr__(name: str) -> Any:
+    if name.startswith("_") or name not in __all__:
+        raise AttributeError(f"module 'gradflow' has no attribute {name!r}")
+    from gradflow import api
 
-    `run.summary` is what the reports say, `run.config` what was run, and `run["log_delta_norm"]` an array of
-    the recording, (steps, layers, networks). InputError if nothing or several are named, RunError if it is
-    damaged.
-    """
-    from gradflow.store import load_one
+    return getattr(api, name)
 
-    return load_one(reference, runs)
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -5,6 +5,7 @@ delta_l = phi'(z_l) W_{l+1} delta_{l+1}, so that ||delta_1|| is ||delta_out|| ti
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import inf, log
 from typing import Any
@@ -16,6 +17,7 @@ from gradflow.data import Data
 from gradflow.data.batches import Batches
 from gradflow.nn.gradcheck import Check, check
 from gradflow.nn.jacobian import Spectrum, spectrum
+from gradflow.nn.low_precision import Casts, measure_casts
 from gradflow.nn.memory import Memory
 from gradflow.nn.network import Network
 from gradflow.nn.parts.base import Part
@@ -112,6 +114,13 @@ def spectra(plan: Plan, data: Data) -> tuple[Spectrum, ...]:
     """The singular values of dz_L / dz_1 at training sample 0, of each of the plan's networks as drawn."""
     seeds = range(plan.seed, plan.seed + plan.seeds)
     return tuple(spectrum(plan.model, data.x[0], seed) for seed in seeds)
+
+
+def casts(plan: Plan, data: Data) -> Iterator[Casts]:
+    """What low precision makes of each of the plan's networks as drawn, on its minibatch 0."""
+    for seed in range(plan.seed, plan.seed + plan.seeds):
+        rows = Batches(seed, data.samples, plan.model.shape.batch).indices(0)
+        yield measure_casts(plan.model, data.x[rows], data.y[rows], seed)
 
 
 def _log10_out(tally: Tally) -> float:

@@ -15,8 +15,19 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--thorough", action="store_true", help="more rounds of the tests that kill processes")
+    parser.addoption("--thorough", action="store_true", help="all cases, more rounds of the tests of chance")
     parser.addoption("--no-skips", action="store_true", help="a skipped test is a failure")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "thorough: a case that runs with --thorough alone")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--thorough"):
+        rare = [item for item in items if item.get_closest_marker("thorough")]
+        config.hook.pytest_deselected(items=rare)
+        items[:] = [item for item in items if item not in rare]
 
 
 @pytest.fixture

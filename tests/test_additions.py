@@ -111,6 +111,47 @@ class Amplified(Plain):
 
 BLOCKS[Amplified.name] = Amplified
 """
+ABSOLUTE = """
+@dataclass(frozen=True)
+class Absolute(Part):
+    factor = label = "norm"
+    homogeneous = False
+    reads = True
+
+    def value(self, p, x):
+        return x / np.where(x.real < 0, -x, x).mean(axis=-2, keepdims=True)
+
+    def vjp(self, p, x, delta):
+        y, size = self.value(p, x), np.abs(x).mean(axis=-2, keepdims=True)
+        return (delta - np.sign(x) * (y * delta).mean(axis=-2, keepdims=True)) / size
+
+    def bind(self, place, span):
+        return QuickAbsolute(self, place, span)
+
+
+class QuickAbsolute(Quick):
+    def __init__(self, part, place, span):
+        self.part, self.place, self.span = part, place, span
+
+    def forward_calls(self, i):
+        x, y = self.span.value[self.place - 1][i], self.span.value[self.place][i]
+        return [(lambda: np.copyto(y, self.part.value(None, x)), ())]
+
+    def backward_calls(self, i):
+        x, above = self.span.value[self.place - 1][i], self.span.delta[self.place][i]
+        below = self.span.delta[self.place - 1][i]
+        return [(lambda: np.copyto(below, self.part.vjp(None, x, above)), ())]
+
+
+@dataclass(frozen=True)
+class AbsoluteNorm(Norm):
+    name = "absolute"
+
+    def parts(self, units):
+        return (Absolute(),)
+
+NORMS[AbsoluteNorm.name] = AbsoluteNorm
+"""
 BEFORE = """
 import sys
 from dataclasses import dataclass
@@ -118,6 +159,7 @@ import numpy as np
 from gradflow.nn.activations import ACTIVATIONS, Activation
 from gradflow.nn.blocks import BLOCKS, Plain
 from gradflow.nn.initializers import INITIALIZERS, Initializer
+from gradflow.nn.norms import NORMS, Norm
 from gradflow.nn.optimizers import OPTIMIZERS, Optimizer
 from gradflow.nn.parts.base import Part, Quick
 from gradflow.nn.schedules import SCHEDULES, Schedule
@@ -139,7 +181,9 @@ ADDITIONS = {
     "initializer": (TWO_POINT, ["init=two_point"], "two_point"),
     "schedule": (HALVING, ["schedule=halving", "schedule.every=1"], "halving"),
     "part": (GAIN, ["block=amplified", "block.gain=0.8"], "amplified"),
+    "norm": (ABSOLUTE, ["norm=absolute", "norm.place=after"], "absolute"),
 }
+WITHOUT_LAW = {"amplified": "block amplified", "absolute": "norm absolute"}
 
 
 @pytest.fixture(params=ADDITIONS)
@@ -165,9 +209,9 @@ def test_every_command_takes_a_choice_that_was_put_into_its_table(
 ) -> None:
     command, overrides, name = added
     theory = json.loads(command("theory", "net.yaml", *overrides, "--json"))["theory"]
-    if name == "amplified":
+    if name in WITHOUT_LAW:
         assert theory["c"] is None
-        assert theory["reason"] == "block amplified has parts of which theory has no law"
+        assert theory["reason"] == f"{WITHOUT_LAW[name]} has parts of which theory has no law"
     else:
         assert theory["c"] > 0
     assert json.loads(command("check", "net.yaml", *overrides, "--json"))["passed"]
@@ -179,6 +223,9 @@ def test_every_command_takes_a_choice_that_was_put_into_its_table(
     if name == "amplified":
         assert run["flow"]["initial"]["factors"]["gain"] == pytest.approx(0.8, rel=1e-6)
         assert "tanh, amplified (gain 0.8)" in command("show", "@1")
+    if name == "absolute":
+        assert run["flow"]["initial"]["factors"]["norm"] > 1  # mean |a| < 1 divides
+        assert "tanh, absolute norm after" in command("show", "@1")
     assert command("show", "@1").startswith("added-")
     command("report", "@1", "-o", "added.html")
     if name == "two_point":  # halves the gradient: what draws it the same in PyTorch is its own line

@@ -23,6 +23,8 @@ from gradflow.nn.model import Model
 from gradflow.nn.norms import LayerNorm
 
 BOUNDED: Literal["1/sqrt(depth)"] = "1/sqrt(depth)"
+BOUNDED_SKIP: dict[str, Any] = {"model.block": {"name": "residual", "scale": BOUNDED}}
+PRE_NORM: dict[str, Any] = {"model.block": "residual", "model.norm": "layer"}
 SURE = 0.5  # of the edge of stable, up to which a ratio is expected to stay within it
 SAME = 1e-9  # |mu1 - p2| up to which a norm alone makes c 1
 
@@ -60,8 +62,7 @@ def _bounded(theorist: Theorist) -> Iterator[Advice]:
     if model == other or not _even(model):
         return
     words = f"a skip with its branch scaled by {BOUNDED} bounds the whole ratio, at any depth"
-    changes = {"model.block": {"name": "residual", "scale": BOUNDED}}
-    yield from _tried(replace(theorist, other=other, _outlooks={}), changes, words)
+    yield from _tried(replace(theorist, other=other, _outlooks={}), BOUNDED_SKIP, words)
 
 
 def _pre_norm(theorist: Theorist) -> Iterator[Advice]:
@@ -71,8 +72,7 @@ def _pre_norm(theorist: Theorist) -> Iterator[Advice]:
     if model == other or not _even(model):
         return
     words = "a skip over layer norm, activation and weights makes the gradient a power of the depth"
-    changes = {"model.block": "residual", "model.norm": "layer"}
-    yield from _tried(replace(theorist, other=other, _outlooks={}), changes, words)
+    yield from _tried(replace(theorist, other=other, _outlooks={}), PRE_NORM, words)
 
 
 def _tried(

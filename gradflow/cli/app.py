@@ -27,10 +27,13 @@ COMMANDS = {  # the first sentence of each, so that a list of them loads none
     "theory": "Predict c, xi and the critical sigma_w by mean-field theory.",
     "check": "Check backpropagation against the complex step, in float64.",
     "jacobian": "Measure the singular values of dz_L / dz_1 beside theory's.",
+    "precision": "Measure what float16, bfloat16 and float8 lose of delta.",
+    "advise": "List what to change so that a config trains, or --try it.",
     "fit": "Fit c to gradient norms that were recorded elsewhere.",
     "export": "Export runs as tidy tables.",
+    "rm": "Remove runs, sweeps and what interrupted runs have left.",
 }
-LIGHT = ("new", "ls", "compare")  # commands that need neither numpy nor pydantic
+LIGHT = ("new", "ls", "compare", "rm")  # commands that need neither numpy nor pydantic
 READER_GONE = 141
 STYLE: dict[str, Any] = {
     "add_completion": False,

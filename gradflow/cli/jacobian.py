@@ -10,10 +10,9 @@ import numpy as np
 from gradflow.analysis.jacobian import Jacobian, summarize_spectra
 from gradflow.cli.output import emit_document, emit_page
 from gradflow.cli.report import write
-from gradflow.config import load_config
+from gradflow.cli.study import config_of
 from gradflow.config.load import load_data
 from gradflow.report.jacobian_pages import jacobian_page
-from gradflow.store import load_one
 from gradflow.trace import spectra
 
 INCHES = 5.0  # of the histogram, as of `plot`
@@ -23,19 +22,11 @@ def measured(
     study: str, overrides: Sequence[str], runs: Path, tell: Callable[[str], None]
 ) -> tuple[str, Jacobian]:
     """The name of a config, or of a run's, and what its networks have."""
-    config = load_config(_path_of(study, runs), overrides, tell)
+    config = config_of(study, overrides, runs, tell)
     data = load_data(config.data)
     plan = config.plan(data)
     q_0 = float(np.mean(np.square(data.x[0], dtype=np.float64)))
     return config.name, summarize_spectra(plan.model, q_0, spectra(plan, data))
-
-
-def _path_of(study: str, runs: Path) -> Path:
-    """The config that is named, or that of the run that is."""
-    path = Path(study)
-    if path.suffix in (".yaml", ".yml") or path.is_file():
-        return path
-    return load_one(study, runs).path / "config.yaml"
 
 
 def draw(name: str, found: Jacobian, output: Path, force: bool, quiet: bool) -> None:

@@ -15,6 +15,7 @@ Overrides = Annotated[
 Reference = Annotated[
     str, typer.Argument(metavar="RUN", help="A path, an id or the start of one, or @1 for the latest run.")
 ]
+Study = Annotated[str, typer.Argument(metavar="CONFIG|RUN", help="A YAML file, or a run as in `show`.")]
 
 
 def recovered(runs: Path) -> Path:
@@ -28,8 +29,16 @@ def recovered(runs: Path) -> Path:
     return runs
 
 
-RunsDir = Annotated[Path, typer.Option("--runs-dir", help="The folder of the runs.", callback=recovered)]
+RunsDir = Annotated[
+    Path,
+    typer.Option(
+        "--runs-dir", envvar="GRADFLOW_RUNS_DIR", help="The folder of the runs.", callback=recovered
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of the report.")]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=1, help="Processes; as many as cores if not given.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")]
 Force = Annotated[
     bool, typer.Option("--force", help="Compute it again, and replace an identical finished run.")

@@ -8,9 +8,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from gradflow import yaml_file
 from gradflow.analysis.predictions import Inputs, cosines, layers_of, predicted, theories, theory_of
-from gradflow.analysis.summary import strict
+from gradflow.analysis.summary import Theory, strict
 from gradflow.cli.output import emit, emit_document, emit_page, noting
 from gradflow.config import Config
 from gradflow.config.axes import split
@@ -19,10 +18,11 @@ from gradflow.config.overrides import contradiction, refuse_spaces
 from gradflow.errors import InputError, Problem
 from gradflow.nn.activations import ACTIVATIONS
 from gradflow.report.csv_text import csv_of
+from gradflow.report.page import Page
 from gradflow.report.sentences import entry
 from gradflow.report.theory_pages import point_page, table_page
 from gradflow.sweeps.points import parse_sweep
-from gradflow.yaml_file import parse_value
+from gradflow.yaml_file import Document, parse_value
 
 NO_FILE = {"name": "theory", "model": {"depth": 50, "width": 256, "init": "gaussian"}}
 SOURCE = "command line"
@@ -37,9 +37,16 @@ def points(words: Sequence[str]) -> tuple[Mapping[str, Sequence[Any]], list[Conf
     path = Path(words[0])
     if from_file:
         _refuse_activation(path)
-    document = read_config(path) if from_file else yaml_file.Document(NO_FILE, {}, SOURCE)
+    document = read_config(path) if from_file else Document(NO_FILE, {}, SOURCE)
+    return crossed(document, path.parent if from_file else Path(), overrides, q_0)
+
+
+def crossed(
+    document: Document, base: Path, overrides: Sequence[str], q_0: float | None
+) -> tuple[Mapping[str, Sequence[Any]], list[Config], list[Inputs]]:
+    """`points` of a document; with a `q_0`, of inputs of that mean square in place of data."""
     swept = "sweep" in (document.value or {}) or any(len(axis.values) > 1 for axis in split(overrides)[1])
-    base, tell = path.parent if from_file else Path(), noting(quiet=False)
+    tell = noting(quiet=False)
     if swept:
         sweep = parse_sweep(document, base, overrides, tell)
         axes, configs = sweep.axes, [point.config for point in sweep.points]
@@ -85,20 +92,26 @@ def _inputs(configs: Sequence[Config], q_0: float | None) -> list[Inputs]:
 
 def emit_point(config: Config, inputs: Inputs, json: bool, csv: bool) -> None:
     prediction = predicted(config, inputs)
-    found, layers, model = theory_of(prediction), layers_of(prediction), config.plain()["model"]
+    found, layers = theory_of(prediction), layers_of(prediction)
     if json:
         emit_document({"theory": strict(vars(found)), "layers": layers})
     elif csv:
         emit(csv_of(layers))
     else:
-        sizes = f"{model['depth']} hidden layers, width {model['width']}"
-        words = [
-            ("network", f"{sizes}, {entry(model['activation'])}"),
-            *((key, entry(model[key])) for key in ("block", "norm") if entry(model[key]) not in UNSAID),
-            ("init", entry(model["init"])),
-            ("input", f"q_0 = {inputs.q_0:.4g}"),
-        ]
-        emit_page(point_page(found, layers, words, config.analysis.stable_decades))
+        emit_page(page_of(config, inputs, found, layers))
+
+
+def page_of(config: Config, inputs: Inputs, found: Theory, layers: list[dict[str, Any]]) -> Page:
+    """The prediction of one network, layer by layer."""
+    model = config.plain()["model"]
+    sizes = f"{model['depth']} hidden layers, width {model['width']}"
+    words = [
+        ("network", f"{sizes}, {entry(model['activation'])}"),
+        *((key, entry(model[key])) for key in ("block", "norm") if entry(model[key]) not in UNSAID),
+        ("init", entry(model["init"])),
+        ("input", f"q_0 = {inputs.q_0:.4g}"),
+    ]
+    return point_page(found, layers, words, config.analysis.stable_decades)
 
 
 def emit_table(

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 
 @dataclass(frozen=True)
-class Bias:
-    """Every bias of the network starts at `value`."""
+class Bias(ABC):
+    """Every bias of the network starts at the same number."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
     name: ClassVar[str]
-    value: ClassVar[float]
+
+    @abstractmethod
+    def start(self) -> float:
+        """The number."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,9 @@ class Zeros(Bias):
     """Biases start at 0."""
 
     name = "zeros"
-    value = 0.0
+
+    def start(self) -> float:
+        return 0.0
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,10 @@ class ConstantBias(Bias):
     """Biases start at `value`."""
 
     name = "constant"
-    value: float  # type: ignore[misc]
+    value: float
+
+    def start(self) -> float:
+        return self.value
 
 
 BIASES: dict[str, type[Bias]] = {cls.name: cls for cls in (Zeros, ConstantBias)}

@@ -43,6 +43,16 @@ def settled(path: KeyPath) -> KeyPath:
     return path[:-1] if path[:-1] in CHOICES and path[-1] == "name" else path
 
 
+def without(overrides: Sequence[str], replaced: Sequence[str]) -> list[str]:
+    """The overrides that none of `replaced`, other overrides, gives anew or wipes out."""
+    paths = [_path_of(one) for one in replaced]
+    return [one for one in overrides if not any(_path_of(one)[: len(path)] == path for path in paths)]
+
+
+def _path_of(override: str) -> KeyPath:
+    return settled(tuple(override_key(override.partition("=")[0].strip()).split(".")))
+
+
 def refuse_spaces(words: Sequence[str]) -> None:
     """InputError for KEY = VALUE, KEY =VALUE or KEY= VALUE among all words of a command.
 

@@ -183,7 +183,7 @@ class Config(Section):
         readout, loss = model.readout != "none", LOSSES[self.training.loss]()
         shape = Shape(data.features, model.width, model.depth, data.outputs, batch, readout)
         zeros = model.readout == "zeros"
-        bias = model.bias.value
+        bias = model.bias.start()
         return Network(shape, model.activation, loss, model.init, bias, model.block, model.norm, zeros)
 
     def plan(self, data: Sizes) -> Plan:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from gradflow.interrupts import held_back, is_waiting, raise_waiting
 from gradflow.store.info import CriticalInfo, DataInfo, EvaluationInfo, MeasuredInfo, OutcomeInfo, Times, now
 from gradflow.store.result import Result, versions
 from gradflow.store.spool import forget
+from gradflow.store.typed import document_of
 from gradflow.training import Training
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ def train(
                 progress(done)
             forget(training.recorded.values())
     times = Times(started=started, finished=now(), seconds=perf_counter() - clock)
-    evaluation = EvaluationInfo(**asdict(training.evaluated))  # type: ignore[typeddict-item]
-    measured = MeasuredInfo(critical_lr=CriticalInfo(**training.critical.document()))  # type: ignore[typeddict-item]
+    evaluation = document_of(training.evaluated, EvaluationInfo)
+    measured = MeasuredInfo(critical_lr=document_of(training.critical.document(), CriticalInfo))
     return Result(
         training.recording, _outcome(training), _facts(config, data), times, versions(),
         evaluation=evaluation, delta="batch" if config.model.norm.mixes else None,

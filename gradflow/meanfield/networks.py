@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from math import inf, log
 from typing import Any
@@ -17,6 +18,7 @@ from gradflow.meanfield.plain import PlainField
 from gradflow.meanfield.skip import PostNorm, PreNorm, ResidualField
 from gradflow.meanfield.sphere import LEAST as SMALLEST_BATCH
 from gradflow.nn.model import Model
+from gradflow.nn.norms import NO_NORM
 from gradflow.nn.parts.activate import Activate
 from gradflow.nn.parts.base import Part
 from gradflow.nn.parts.dense import Dense
@@ -56,7 +58,9 @@ def law_of(model: Model) -> type[MeanField] | None:
 def unpredicted(model: Model) -> str | None:
     """Why theory has no law of a model; None if it has one."""
     if law_of(model) is None:
-        return f"block {model.block.name} has parts of which theory has no law"
+        other = law_of(replace(model, norm=NO_NORM))  # whether it is the norm that has none
+        what = f"block {model.block.name}" if other is None else f"norm {model.norm.name}"
+        return f"{what} has parts of which theory has no law"
     if model.init.law is None:
         return CONSTANT
     if min(model.sizes[1:]) < SMALLEST_WIDTH:

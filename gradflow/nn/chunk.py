@@ -16,7 +16,7 @@ from gradflow.nn import exact
 from gradflow.nn.correlation import mean_cosine
 from gradflow.nn.elementwise import Work, least, most
 from gradflow.nn.memory import Group, Memory
-from gradflow.nn.parts.base import LOSSY, Span
+from gradflow.nn.parts.base import Span
 from gradflow.nn.scaled import Scaled
 
 Array = NDArray[Any]
@@ -78,7 +78,7 @@ class Chunk:
     def _span(self, held: Held, below: Chunk | None, frozen: bool) -> Span:
         memory, group, lo, hi = self.memory, self.group, self.lo, self.hi
         own, model = slice(lo - group.layers.start, hi - group.layers.start), self.model
-        skip, streams = memory.arrays.get("skip"), memory.arrays.get("streams")
+        forks = model.fork is not None
         return Span(
             p=held.p,
             inputs=[memory.a[i - 1] if i else memory.x.swapaxes(1, 2) for i in range(lo, hi)],
@@ -93,10 +93,10 @@ class Chunk:
             own=held.own,
             rests=[rest if rest is None else rest[own] for rest in group.rests],
             statistics=held.statistics,
-            stream=None if streams is None or lo == 0 else streams[lo // group.chunk],
-            skip=skip if hi < memory.shape.depth else None,
-            fork=model.fork or 0,
-            join=model.join or 0,
+            stream=group.stream(lo) if forks and lo else None,
+            skip=group.skip(hi) if forks and hi < memory.shape.depth else None,
+            fork=group.fork,
+            join=group.join,
             spare=group.spare,
             momentum=memory.momentum,
             frozen=frozen,
@@ -127,14 +127,15 @@ class Chunk:
         ]
 
     def _bind_skip(self, below: Chunk | None) -> None:
-        """Copies of the stream that goes up beside this chunk, and of the delta that goes down."""
-        memory, join = self.memory, self.span.join
-        self.skip = memory.arrays.get("skip") if below is not None else None
-        self.leave += [] if self.skip is None else [(np.copyto, (self.skip, self.span.deltas[join][0]))]
+        """The stream that goes up beside this chunk and the delta that goes down, copied where need be."""
+        group, span = self.group, self.span
+        forks, join = self.model.fork is not None, span.join
+        self.skip = group.skip(self.lo) if forks and below is not None else None
+        if self.skip is not None and "skip" in group.copies:
+            self.leave += [(np.copyto, (self.skip, span.deltas[join][0]))]
         self.hand_on: tuple[Array, Array] | None = None
-        if self.model.fork is not None and self.hi < memory.shape.depth:
-            above = memory.arrays["streams"][self.hi // self.group.chunk]
-            self.hand_on = above, self.span.values[self.model.fork][-1]
+        if "streams" in group.copies and self.hi < self.memory.shape.depth:
+            self.hand_on = group.stream(self.hi), span.values[span.fork][-1]
         self.stored = [0, *(j for j, own in enumerate(self.span.own) if own is not None), join]
         self.layer_parts = [self.model.parts_of(layer) for layer in range(self.lo, self.hi)]
 
@@ -191,9 +192,8 @@ class Chunk:
         low, high = least(self.all_norms), most(self.all_norms)
         self.central = low >= self.range.low and high <= self.range.high
         held = low > self.range.tiny and high < self.range.huge
-        alike = low > LOSSY * high
         precise = all(
-            (alike and self.quick[j].by_norms) or np.logical_and.reduce(self._precise(j), None)
+            self.quick[j].surely_precise(low, high) or np.logical_and.reduce(self._precise(j), None)
             for j in self.lossy
         )
         if not held or not precise or self._forced():
@@ -262,8 +262,8 @@ class Chunk:
 
     def _remake_values(self) -> None:
         """The values of each network that a part's quick form could not hold."""
-        held = [quick.held() for quick in self.watched]
-        self.remade[:] = ~np.logical_and.reduce([each for each in held if each is not None] or [~self.remade])
+        held = [each for quick in self.watched if (each := quick.held()) is not None]
+        self.remade[:] = ~np.logical_and.reduce(held) if held else False
         for seed in map(int, np.flatnonzero(self.remade)):
             exact.forward(self._places(seed), self._stream(seed), self.memory)
 

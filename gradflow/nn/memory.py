@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 
 from gradflow.nn.model import Model
 from gradflow.nn.parameters import Shape, aligned
-from gradflow.nn.parts.base import Part
 from gradflow.nn.parts.dense import tensor_shape
 from gradflow.nn.parts.norms import MOMENTUM
 from gradflow.nn.scaled import RANGES, power_of_two
@@ -52,16 +51,23 @@ def chunk_layers(layers: range, shape: Shape, dtype: Any) -> int:
 class Places:
     """Where the values and deltas of a layer's parts stand: part j's in array `values[j]` and `deltas[j]`.
 
-    An array is named after the first part whose it is; those in `kept` are of all layers.
+    An array is named after the first part whose it is; those in `kept` are of all layers, of that in `turns`
+    neighbouring chunks have one each.
     """
 
     values: tuple[str, ...]
     deltas: tuple[str, ...]
     kept: frozenset[str]
+    turns: frozenset[str]
 
     @classmethod
-    def of(cls, parts: tuple[Part, ...]) -> Places:
-        """The fewest arrays: parts share one where they may, and what enters a layer has another's."""
+    def of(cls, model: Model, dtype: Any) -> Places:
+        """The fewest arrays: parts share one where they may, and what enters a layer has another's.
+
+        Where a chunk is one layer, to copy what goes past it would cost as much as to keep it.
+        """
+        parts, shape = model.parts, model.shape
+        single = model.fork is not None and chunk_layers(shape.groups[0], shape, dtype) == 1
         last, values, deltas = len(parts) - 1, ["value.0"], [f"delta.{len(parts) - 1}"]
         for j in range(1, last):
             values.append(values[-1] if parts[j].in_place else f"value.{j}")
@@ -69,10 +75,12 @@ class Places:
         for j in range(last, 0, -1):
             deltas.insert(0, deltas[0] if parts[j].passes else f"delta.{j - 1}")
         kept = {values[j] for j in range(last) if parts[j].keeps or parts[j + 1].reads}
+        kept |= {values[j] for j in range(last) if parts[j].forks and single}
         spare = next((name for name in values if name not in {*kept, "a"}), None)
         deltas = [spare if spare and name == f"delta.{last}" else name for name in deltas]
         kept |= {deltas[j - 1] for j in range(1, last + 1) if parts[j].early}
-        return cls(tuple(values), tuple(deltas), frozenset(kept))
+        turns = {deltas[model.join]} if single and model.join is not None else set[str]()
+        return cls(tuple(values), tuple(deltas), frozenset(kept), frozenset(turns))
 
     @property
     def arrays(self) -> list[str]:
@@ -98,11 +106,13 @@ def layout(model: Model, dtype: Any, keep_gradients: bool = False) -> Layout:
     sizes = []
     for number, layers in enumerate(shape.groups):
         sizes.append(chunk_layers(layers, shape, dtype))
-        shapes |= _of_group(model, number, layers)
+        shapes |= _of_group(model, number, layers, dtype)
     cells = (
         s * b * max((n * shape.units(g.start) for n, g in zip(sizes, shape.groups, strict=True)), default=0)
     )
-    shapes |= dict.fromkeys(_scratch(model), (cells,))
+    places = Places.of(model, dtype)
+    shapes |= dict.fromkeys(["kept", *(name for name in places.arrays if name not in places.kept)], (cells,))
+    shapes |= dict.fromkeys(places.turns - places.kept, (2 * cells,))
     for number, run in enumerate(shape.runs):
         count, size = run.stop - run.start, tensor_shape(*shape.fan(run.start))
         n = next((n for n, g in zip(sizes, shape.groups, strict=True) if run.start in g), 1)
@@ -114,10 +124,10 @@ def layout(model: Model, dtype: Any, keep_gradients: bool = False) -> Layout:
     }
 
 
-def _of_group(model: Model, number: int, layers: range) -> dict[str, tuple[int, ...]]:
+def _of_group(model: Model, number: int, layers: range, dtype: Any) -> dict[str, tuple[int, ...]]:
     """The arrays of a group that are not scratch."""
     shape, count = model.shape, layers.stop - layers.start
-    w, places = shape.units(layers.start), Places.of(model.parts)
+    w, places = shape.units(layers.start), Places.of(model, dtype)
     kept = {f"{name}/{number}": (count, shape.seeds, w, shape.batch) for name in sorted(places.kept)}
     rests = {
         f"rest.{j}/{number}": (count, shape.seeds, *size)
@@ -127,21 +137,14 @@ def _of_group(model: Model, number: int, layers: range) -> dict[str, tuple[int, 
     return {f"a/{number}": (count, shape.seeds, w + 1, shape.batch), **kept, **rests}
 
 
-def _scratch(model: Model) -> list[str]:
-    """The arrays of one chunk."""
-    places = Places.of(model.parts)
-    return ["kept", *(name for name in places.arrays if name not in places.kept)]
-
-
 def _beside(model: Model, dtype: Any) -> dict[str, tuple[int, ...]]:
     """What skips need, the stream that enters each chunk and the delta beside it, and scratch for norms."""
-    shape, found = model.shape, {}
+    shape, places, found = model.shape, Places.of(model, dtype), dict[str, tuple[int, ...]]()
     layer = shape.seeds, shape.widest, shape.batch
-    if model.fork is not None:
-        found = {
-            "streams": (-(-shape.depth // chunk_layers(shape.groups[0], shape, dtype)), *layer),
-            "skip": layer,
-        }
+    if model.fork is not None and places.values[model.fork] not in places.kept:
+        found["streams"] = (-(-shape.depth // chunk_layers(shape.groups[0], shape, dtype)), *layer)
+    if model.join is not None and not places.turns:
+        found["skip"] = layer
     if any(part.rest(1, 1) for part in model.parts):
         found["spare"] = (prod(layer),)
     return found
@@ -166,11 +169,13 @@ class Group:
         shape, arrays = memory.shape, memory.arrays
         layer = shape.seeds, self.width, shape.batch
         size = self.chunk, *layer
+        self.fork, self.join = memory.model.fork or 0, memory.model.join or 0
+        self.copies = {name: arrays[name] for name in ("streams", "skip") if name in arrays}
         self.a = arrays[f"a/{number}"]
         self.arrays = {
             name: arrays[f"{name}/{number}"]
             if name in self.places.kept
-            else arrays[name][: prod(size)].reshape(size)
+            else _scratch(arrays[name], size, 1 + (name in self.places.turns))
             for name in self.places.arrays
         }
         scratch, zeros = (
@@ -187,7 +192,31 @@ class Group:
         """An array's part for a chunk of layers, which are counted from the group's first."""
         if name == "a":
             return self.a[layers, :, : self.width]
-        return self.arrays[name][layers if name in self.places.kept else slice(layers.stop - layers.start)]
+        if name in self.places.kept:
+            return self.arrays[name][layers]
+        turn = layers.start // self.chunk % 2 if name in self.places.turns else 0
+        return self.arrays[name][turn * self.chunk :][: layers.stop - layers.start]
+
+    def stream(self, layer: int) -> Array:
+        """Where the stream stands that goes past this layer's branch, (S, n, B)."""
+        return self._beside("streams", self.places.values[self.fork], layer - 1, layer // self.chunk)
+
+    def skip(self, layer: int) -> Array:
+        """Where the delta behind this layer's join stands, (S, n, B), while layers below are at work."""
+        return self._beside("skip", self.places.deltas[self.join], layer, ...)
+
+    def _beside(self, name: str, own: str, layer: int, place: Any) -> Array:
+        """In an array for copies if there is one, else where a layer has it."""
+        found: Array = (
+            self.copies[name][place] if name in self.copies else self.of(own, slice(layer, layer + 1))[0]
+        )
+        return found
+
+
+def _scratch(flat: Array, size: tuple[int, ...], times: int) -> Array:
+    """The start of a flat array as so many chunks of layers."""
+    count, *layer = size
+    return flat[: times * prod(size)].reshape(times * count, *layer)
 
 
 class Memory:
@@ -195,7 +224,7 @@ class Memory:
 
     def __init__(self, model: Model, dtype: Any, keep_gradients: bool = False) -> None:
         self.model, self.shape, self.dtype = model, model.shape, np.dtype(dtype)
-        self.range, self.places = RANGES[self.dtype], Places.of(model.parts)
+        self.range, self.places = RANGES[self.dtype], Places.of(model, dtype)
         self.keeps_gradients = keep_gradients
         self.arrays = {
             name: np.zeros(shape, kind) if name in UNTOUCHED else aligned(shape, kind)

@@ -54,38 +54,38 @@ class Model:
         """The parts that it had if it were not the stem: of one number and kind in all layers."""
         return self._parts(layer, False)
 
-    @property
+    @cached_property
     def parts(self) -> tuple[Part, ...]:
         """Those of the last layer."""
         return self.kinds(self.shape.depth - 1)
 
-    @property
+    @cached_property
     def layers(self) -> list[tuple[Part, ...]]:
         """The parts of every layer that has a tensor, the read-out last."""
         readout = [(Dense(self.shape.outputs),)] * self.shape.readout
         return [self.parts_of(layer) for layer in range(self.shape.depth)] + readout
 
-    @property
+    @cached_property
     def fork(self) -> int | None:
         """The number of the part at which the stream forks."""
         return next((j for j, part in enumerate(self.parts) if part.forks), None)
 
-    @property
+    @cached_property
     def join(self) -> int | None:
         """The number of the part at which it joins."""
         return next((j for j, part in enumerate(self.parts) if part.joins), None)
 
-    @property
+    @cached_property
     def stream(self) -> int:
         """The number of the part behind which delta is read."""
         return 0 if self.fork is None else self.fork - 1
 
-    @property
+    @cached_property
     def mixes(self) -> bool:
         """Whether delta is that of a batch, whose samples depend on each other."""
         return any(part.mixes for part in self.parts)
 
-    @property
+    @cached_property
     def factors(self) -> list[str]:
         """The factor's name of the part between boundaries m l + stream + j and the next, j = 0..m - 1."""
         names = [part.factor for part in self.parts]
@@ -100,12 +100,12 @@ class Model:
         """That behind a part of a layer; that of layer L is the output."""
         return len(self.parts) * layer + part
 
-    @property
+    @cached_property
     def boundaries(self) -> int:
         """How many."""
         return self.boundary(self.shape.depth) + 1
 
-    @property
+    @cached_property
     def homogeneous(self) -> bool:
         """Whether the forward pass may carry an exponent."""
         return all(part.homogeneous for part in self.parts)

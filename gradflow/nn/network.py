@@ -188,18 +188,17 @@ class Network:
             self.rule = rule if share == 1 else replace(rule, lr=share * rule.lr)
         for function, arguments in self.forward.start:
             function(*arguments)
-        self._finish(self.readout, record, update)
+        self._gradients(self.readout, record)
+        self._update(self.readout, record, update)
         for number in range(len(self.chunks) - 1, -1, -1):
-            chunk, own = self.chunks[number], self.own_runs[number]
+            chunk = self.chunks[number]
+            runs: Sequence[LayerRun | OwnRun] = [*self.runs[number], *self.own_runs[number]]
             chunk.backward(record)
-            for run in own:  # from deltas in whose place that of the chunk below will stand
-                run.gradient()
+            self._gradients(runs, record)  # of deltas in whose place that of the chunk below will stand
             chunk.enter_below()
-            self._finish(self.runs[number], record, update)
-            self._update(own, record, update)
+            self._update(runs, record, update)
         if self.clip_norm is not None and update:
-            runs = self.all_runs
-            self.log_share = update_clipped(runs, self.rule, self.updates, self.clip_norm, record)
+            self.log_share = update_clipped(self.all_runs, self.rule, self.updates, self.clip_norm, record)
 
     def _loss(self) -> None:
         memory, tally, ahead = self.memory, self.memory.tally, self.forward
@@ -214,10 +213,9 @@ class Network:
             exact.start(memory)
             np.matmul(self.row, np.square(memory.delta_out), out=tally.out_norm)
 
-    def _finish(self, runs: Sequence[LayerRun], record: bool, update: bool) -> None:
+    def _gradients(self, runs: Sequence[LayerRun | OwnRun], record: bool) -> None:
         for run in runs:
             run.gradient(record)
-        self._update(runs, record, update)
 
     def _update(self, runs: Sequence[LayerRun | OwnRun], record: bool, update: bool) -> None:
         for run in runs if update and self.clip_norm is None else ():

@@ -83,13 +83,7 @@ class LayerRun:
 
     def scale(self, log_share: Array) -> float | Array:
         """What turns the sum over the batch into the gradient of which a step is made."""
-        batch = self.memory.shape.batch
-        if self.memory.scaled:
-            return self._exact_scale(log_share)
-        if least(log_share) == 0:
-            return 1 / batch
-        scale: Array = (np.exp(log_share) / batch)[:, None, None].astype(self.g.dtype)
-        return scale
+        return self._exact_scale(log_share) if self.memory.scaled else unscaled(log_share, self.memory)
 
     def log_square(self) -> Array:
         """ln of the squared norm of all gradients, for each network (S,): what clip_norm looks at."""
@@ -105,15 +99,14 @@ class LayerRun:
 
         Leaves the exponents of dW and db, which differ when the activations carry one, in `exponent`.
         """
-        exponent = self.delta_exponent[:, :, 0]  # (k, S, B)
-        shared = exponent[..., 0]
-        if np.logical_and.reduce(exponent == shared[..., None], None):
+        shared = shared_by_all(self.delta_exponent)
+        if shared is not None:
             self.product(*self.operands)
             if self.memory.forward_scaled:  # the row of ones is 2^-e then
                 bias_gradient(self.delta, self.memory.ones, self.g)
             self.exponent[...] = shared + self.input_exponent, shared
             return
-        for i, seed in np.ndindex(shared.shape):
+        for i, seed in np.ndindex(self.g.shape[:2]):
             delta, top = Scaled(self.delta[i, seed], self.delta_exponent[i, seed]).aligned()
             product, operands = gradient_call(self.inputs[i, seed], delta, self.g[i, seed])
             product(*operands)
@@ -156,10 +149,16 @@ class OwnRun:
         self.input_exponent = memory.exponent[own]
         self.exponent = np.zeros(self.p.shape[:2], np.int64)
 
-    def gradient(self) -> None:
+    def gradient(self, record: bool) -> None:
         """The sum over the batch of dLoss/dp; of scaled deltas in units of the largest sample's."""
         if not self.memory.scaled:
+            self.exponent.fill(0)
             self.g[...] = self.part.gradient(self.p, self.x, self.delta)
+            return
+        shared = shared_by_all(self.delta_exponent)
+        if shared is not None:
+            self.g[...] = self.part.gradient(self.p, self.x, self.delta)
+            self.exponent[...] = shared + self.input_exponent
             return
         for i, seed in np.ndindex(self.exponent.shape):
             delta, top = Scaled(self.delta[i, seed], self.delta_exponent[i, seed]).aligned()
@@ -171,9 +170,11 @@ class OwnRun:
         optimizer.step(self.g, self.p, self.state, t, self.scale(log_share))
         np.subtract(self.p, self.g, out=self.p)
 
-    def scale(self, log_share: Array) -> Array:
-        """2^exponent share / B, (k, S, 1, 1)."""
-        log2 = log_share / np.log(2.0) - np.log2(self.memory.shape.batch) + self.exponent * self.memory.scaled
+    def scale(self, log_share: Array) -> float | Array:
+        """2^exponent share / B, one number or (k, S, 1, 1)."""
+        if not self.memory.scaled:
+            return unscaled(log_share, self.memory)
+        log2 = log_share / np.log(2.0) - np.log2(self.memory.shape.batch) + self.exponent
         scale: Array = np.exp2(log2)[..., None, None].astype(self.g.dtype)
         return scale
 
@@ -185,6 +186,21 @@ class OwnRun:
             logs + 2 * np.log(2.0) * self.exponent * self.memory.scaled, axis=0
         )
         return total
+
+
+def shared_by_all(exponents: Array) -> Array | None:
+    """The exponent (k, S) of each network of each layer, from (k, S, 1, B); None where samples differ."""
+    shared: Array = exponents[:, :, 0, 0]
+    return shared if np.logical_and.reduce(exponents == shared[..., None, None], None) else None
+
+
+def unscaled(log_share: Array, memory: Memory) -> float | Array:
+    """exp(log_share) / B where no gradient carries an exponent, one number or one of each network."""
+    batch = memory.shape.batch
+    if least(log_share) == 0:
+        return 1 / batch
+    scale: Array = (np.exp(log_share) / batch)[:, None, None].astype(memory.dtype)
+    return scale
 
 
 def joint_log_share(runs: Sequence[LayerRun | OwnRun], clip_norm: float) -> Array:

@@ -8,7 +8,7 @@ from gradflow.report.numbers import count, counted, duration, number, power
 from gradflow.report.page import Block, Column, Facts, Heading, Page, Sentence, Table
 
 if TYPE_CHECKING:
-    from gradflow.nn.gradcheck import Check
+    from gradflow.nn.gradcheck import Check, TensorCheck
     from gradflow.trace import Chain, Link, Neuron
 
 DIGITS = 10  # of the textbook's scalars, so that paper and screen can be compared
@@ -93,8 +93,8 @@ def check_page(name: str, found: Check) -> Page:
     return Page(f"{name}: gradient check", (*blocks, Heading(title), Table(columns, rows)))
 
 
-def _place(tensor: object) -> tuple[int, str]:
-    return tensor.layer, tensor.parameter  # type: ignore[attr-defined]
+def _place(tensor: TensorCheck) -> tuple[int, str]:
+    return tensor.layer, tensor.parameter
 
 
 def _facts(found: Check) -> tuple[tuple[str, str], ...]:

@@ -117,10 +117,10 @@ def _body(page: Page, charts: Mapping[str, dict[str, Any]], verdict: str) -> str
     head = next((i + 1 for i, block in enumerate(page.blocks) if isinstance(block, Facts)), 0)
     split = 0 if any(isinstance(block, Table) for block in page.blocks[:head]) else head
     parts = (f"<h1>{safe(page.title)}{badge}</h1>", fragment(page.blocks[:split]), _figures(charts))
-    return "\n".join((*parts, fragment(_undrawn(page.blocks[split:]))))
+    return "\n".join((*parts, fragment(without_pictures(page.blocks[split:]))))
 
 
-def _undrawn(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+def without_pictures(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
     """The blocks without the charts of characters and their headings, which the drawn ones replace."""
     drawn = [isinstance(block, Chart | Heat) for block in blocks]
     return tuple(

@@ -25,6 +25,7 @@ from gradflow.report.page import (
     Strip,
     Table,
 )  # fmt: skip
+from gradflow.report.precision_pages import lost_in_training
 
 if TYPE_CHECKING:
     from gradflow.analysis.learning import Readings
@@ -43,6 +44,7 @@ def run_page(summary: Summary, recording: Readings | None = None, saved: bool = 
         measured = flows(summary)
         blocks += [*factors(measured, summary.theory), *powers(measured)]
     blocks += [*_norms(summary)]
+    blocks += lost_in_training(summary)
     blocks += learning.course(summary)
     if recording:
         blocks += _heat(recording)

@@ -61,6 +61,11 @@ class Claim:
         """The file that keeps how far the run has come."""
         return self.partial / f"{self.id}-checkpoint"
 
+    @property
+    def rows(self) -> Path:
+        """The record of a training elsewhere, which grows."""
+        return self.partial / f"{self.id}{ROWS}"
+
     def stage(self) -> Path:
         """The staging folder, new and empty."""
         remove(self.staging)
@@ -90,7 +95,7 @@ class Claim:
                 sync(self.partial)
                 discard(self.old)
             remove(self.checkpoint)
-            remove(self.partial / f"{self.id}{ROWS}")
+            remove(self.rows)
 
     def recover(self) -> None:
         """Bring back what a process that was killed has left of a run that stood here before."""

@@ -141,15 +141,23 @@ def _meant(name: str, ids: Iterable[str], remedy: str = "") -> str | None:
     return found[0] if found else None
 
 
-def _refuse_unfinished(name: str, folders: Iterable[Path]) -> None:
-    """InputError for a name of what is not there yet, with what brings it there."""
+def interrupted(name: str, folders: Iterable[Path]) -> Path | None:
+    """The place of the run of this name that was cut short. InputError if a process works on it."""
     for folder in folders:
         running = unfinished(folder)
         found = _meant(name, running)
         if found and running[found]:
             raise InputError(f"{found} is still being computed: wait for it")
         if found:
-            raise InputError(f"{found} was interrupted: run its config again to go on")
+            return folder / found
+    return None
+
+
+def _refuse_unfinished(name: str, folders: Iterable[Path]) -> None:
+    """InputError for a name of what is not there yet, with what brings it there."""
+    found = interrupted(name, folders)
+    if found:
+        raise InputError(f"{found.name} was interrupted: run its config again to go on")
 
 
 def _listed(names: list[str]) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradflow.store.names import PARTIAL, ROWS, is_id
 from gradflow.store.owners import is_free
-from gradflow.store.partial import Claim, claim
+from gradflow.store.partial import claim
 from gradflow.store.reading import damaged, read_bytes
 from gradflow.store.writing import disk_errors
 
@@ -33,7 +33,7 @@ class Stream:
     def __init__(self, folder: Path, id: str, head: dict[str, Any]) -> None:
         self._stack = ExitStack()
         self.claimed = self._stack.enter_context(claim(folder, id))
-        self.path = rows_of(self.claimed)
+        self.path = self.claimed.rows
         with disk_errors(self.claimed.target):
             new = not self.path.exists()
             _mend(self.path)
@@ -58,11 +58,6 @@ class Stream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def rows_of(claimed: Claim) -> Path:
-    """The file of a claimed run's rows."""
-    return claimed.partial / f"{claimed.id}{ROWS}"
 
 
 def left(folder: Path) -> list[str]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import is_dataclass
+from dataclasses import asdict, is_dataclass
 from functools import cache
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from msgspec import Meta, ValidationError, convert, defstruct
 from msgspec.json import Decoder
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T")
 
 LEVELS = 50  # levels of a value of any kind, as in a config
 MOST = 1000  # keys of a mapping, and of all mappings in a value of any kind
@@ -32,6 +37,11 @@ def conforms(value: Any, hint: Any) -> bool:
     except ValidationError:
         return False
     return True
+
+
+def document_of(found: DataclassInstance | dict[str, Any], form: type[T]) -> T:
+    """Plain values, or the fields of a dataclass, as a document of a form."""
+    return convert(found if isinstance(found, dict) else asdict(found), form)
 
 
 def is_bounded(value: Any) -> bool:

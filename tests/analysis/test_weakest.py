@@ -183,9 +183,16 @@ def test_the_bound_grows_with_the_number_of_factors_and_with_their_want() -> Non
     assert bound(5) > bound(10) > bound(30)
 
 
+FEW = "data={name: gaussian, samples: 160, features: 64, classes: 10}"  # a batch and 32 held out
+
+
 def runs_of(name: str, thorough: bool) -> list[str]:
-    """The configs of a starter: of a sweep, all of its points or every fourth."""
-    text, short = starter_text(name), [] if thorough else ["steps=0"]
+    """The configs of a starter; of a sweep, all of its points or every fourth.
+
+    Unless thorough, before training and on few samples, where all of the digits would be evaluated.
+    """
+    text = starter_text(name)
+    short = [] if thorough else ["steps=0", *([] if "data: {name: inline" in text else [FEW])]
     if not name.startswith("sweep"):
         return [config_text(parse_config(parse(text, name), Path(), short))]
     points = parse_sweep(parse(text, name), Path(), short).points

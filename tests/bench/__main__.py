@@ -1,18 +1,19 @@
 """python -m tests.bench: what a recorded training step costs, over its matrix products and beside others.
 
-Tables: sizes against every installed framework; activations and adam; seeds stacked; growth with depth.
+Tables: sizes against every installed framework; activations and adam; skips and norms over plain layers and
+beside PyTorch; seeds stacked; growth with depth. Or, with --against, this version's steps over another's.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from tests.bench.cases import Case
-from tests.bench.contenders import installed
+from tests.bench.contenders import OF_BLOCKS, OF_SIZES, installed
 from tests.bench.measure import Timing, measure
 
 SIZES = [
@@ -25,6 +26,14 @@ RULES = [
     for activation in ("relu", "gelu", "silu", "selu")
     for case in SIZES[1:4]
 ] + [replace(case, optimizer="adam") for case in SIZES[3:5]]
+BLOCKS = [
+    replace(Case(50, width, width), **kind)
+    for width in (64, 256)
+    for kind in (
+        {"scale": 1.0}, {"scale": 0.3}, {"norm": "layer"}, {"norm": "rms"}, {"norm": "batch"},
+        {"norm": "layer", "affine": True}, {"scale": 1.0, "norm": "layer"},
+    )
+]  # fmt: skip
 SEEDS = [Case(30, width, 64, seeds=seeds) for width in (8, 16, 32, 64) for seeds in (1, 4, 8)]
 GROWTH = [Case(depth, 64, 64) for depth in (10, 100, 1000, 10_000)]
 UNROLLED = {"torch.compile"}  # its compiler takes minutes for fifty layers
@@ -42,9 +51,12 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     clock_help = "cpu: seconds that a process ran, for one thread on a machine that others use too"
     parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help=clock_help)
+    parser.add_argument(
+        "--against", metavar="CHECKOUT", help="time the engine in turn with that of another version"
+    )
     options = parser.parse_args()
     document = {}
-    for name in options.tables or TABLES:
+    for name in options.tables or (OF_ENGINE if options.against else TABLES):
         document[name] = []
         for row in TABLES[name](options):
             document[name].append(row)
@@ -58,7 +70,7 @@ def sizes(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Every contender over the matrix products."""
     for threads in options.threads:
         for case in SIZES[:3] if options.quick else SIZES:
-            names = [name for name in installed() if case.depth <= 10 or name not in UNROLLED]
+            names = [name for name in installed(OF_SIZES) if case.depth <= 10 or name not in UNROLLED]
             yield timed(case, names, threads, options)
 
 
@@ -66,6 +78,12 @@ def rules(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """The engine with other activations and with adam."""
     for case in RULES[:1] if options.quick else RULES:
         yield timed(case, OWN, 1, options)
+
+
+def blocks(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Skips and norms over the engine's plain layers of the same size, and beside PyTorch with them."""
+    for case in BLOCKS[:1] if options.quick else BLOCKS:
+        yield timed(case, installed(OF_BLOCKS), 1, options)
 
 
 def seeds(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -80,25 +98,34 @@ def growth(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         yield timed(case, OWN[:2], 1, options)
 
 
-TABLES = {"sizes": sizes, "rules": rules, "seeds": seeds, "growth": growth}
+TABLES = {"sizes": sizes, "rules": rules, "blocks": blocks, "seeds": seeds, "growth": growth}
+OF_ENGINE = ("sizes", "rules")  # what another version is measured by if no table is named
 
 
-def timed(case: Case, names: list[str], threads: int, options: argparse.Namespace) -> dict[str, Any]:
+def timed(case: Case, names: Sequence[str], threads: int, options: argparse.Namespace) -> dict[str, Any]:
     """A row: the case, the threads and every contender's timing."""
     rounds = 3 if options.quick else options.rounds
     if case.depth * case.width**2 * case.batch > 1e9:
         rounds = min(rounds, 9)
-    timings = measure(case, names, threads, rounds, options.clock)
+    who = {name: (name, ".") for name in names}
+    if options.against:
+        who = {"before": ("engine", options.against), "now": ("engine", ".")}
+    timings = measure(case, who, threads, rounds, options.clock)
     return {"case": asdict(case), "threads": threads, "timings": [asdict(t) for t in timings]}
 
 
 def line(table: str, row: dict[str, Any]) -> str:
-    """A row as text: the median ratio of each contender with its quartiles."""
+    """A row as text: each contender's median ratio with its quartiles, and that of the least times."""
     case, timings = Case(**row["case"]), [Timing(**t) for t in row["timings"]]
     first = (
         f"{case.label:<26} threads {row['threads']}  {timings[0].name} {1e6 * timings[0].seconds[1]:.0f} us"
     )
-    rest = [f"{t.name} {t.ratio[1]:.2f} ({t.ratio[0]:.2f}-{t.ratio[2]:.2f})" for t in timings[1:]]
+    rest = [
+        f"{t.name} {t.ratio[1]:.2f} ({t.ratio[0]:.2f}-{t.ratio[2]:.2f}), least {t.least:.3f}"
+        for t in timings[1:]
+    ]
+    if timings[0].name == "before":
+        rest.append(f"{timings[1].megabytes:.1f} MB, before {timings[0].megabytes:.1f}")
     if table == "growth":
         rest.append(
             f"{1e6 * timings[1].seconds[1] / case.depth:.1f} us a layer, {timings[1].megabytes:.0f} MB"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,10 @@ STABLE = {"tanh": 1.0, "relu": 2**0.5, "gelu": 1.45, "silu": 1.45, "selu": 1.0, 
 
 @dataclass(frozen=True)
 class Case:
-    """L hidden layers of width W on W features, a read-out to 10 classes, batch B, float32, cross-entropy."""
+    """L hidden layers of width W on W features, a read-out to 10 classes, batch B, float32, cross-entropy.
+
+    With a `scale` blocks are residual; a norm stands before the activation.
+    """
 
     depth: int
     width: int
@@ -24,6 +27,15 @@ class Case:
     activation: str = "tanh"
     optimizer: str = "sgd"
     seeds: int = 1
+    scale: float | None = None
+    norm: str = "none"
+    affine: bool = False
+
+    @property
+    def spoken(self) -> dict[str, Any]:
+        """What is not as usual, which an older version understands too."""
+        usual = {field.name: field.default for field in fields(self)}
+        return {name: value for name, value in asdict(self).items() if value != usual[name]}
 
     @property
     def label(self) -> str:
@@ -31,6 +43,9 @@ class Case:
         extra = [self.activation] if self.activation != "tanh" else []
         extra += [self.optimizer] if self.optimizer != "sgd" else []
         extra += [f"{self.seeds} seeds"] if self.seeds != 1 else []
+        extra += [f"residual {self.scale:g}"] if self.scale is not None else []
+        extra += [f"{self.norm} norm"] if self.norm != "none" else []
+        extra += ["affine"] if self.affine else []
         return " ".join([f"{self.depth}, {self.width}, {self.batch}", *extra])
 
 

@@ -6,7 +6,7 @@ ln ||dL/dW|| of the batch mean, then the mean over samples of ln ||delta||.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
@@ -46,11 +46,13 @@ def gemm(case: Case) -> Built:
 def engine(case: Case, record: bool = True) -> Built:
     """gradflow's own step: forward, backward, update and, with `record`, the row of the record."""
     from gradflow.nn.activations import ACTIVATIONS
+    from gradflow.nn.blocks import Plain, Residual
     from gradflow.nn.initializers import HeNormal
     from gradflow.nn.losses import LOSSES
     from gradflow.nn.memory import Memory
     from gradflow.nn.model import Model
     from gradflow.nn.network import Network
+    from gradflow.nn.norms import NORMS
     from gradflow.nn.optimizers import OPTIMIZERS
     from gradflow.nn.parameters import Shape
     from gradflow.recording import Recorder
@@ -58,8 +60,12 @@ def engine(case: Case, record: bool = True) -> Built:
 
     act, rule = ACTIVATIONS[case.activation](), replace(OPTIMIZERS[case.optimizer](), lr=LR)
     shape = Shape(case.width, case.width, case.depth, CLASSES, case.batch, True, case.seeds)
-    memory = Memory(Model(shape, act, LOSSES["cross_entropy"](), HeNormal(), 0.0), np.float32)
+    block = Plain() if case.scale is None else Residual(case.scale)
+    norm = NORMS[case.norm](**({"affine": True} if case.affine else {}))
+    loss = LOSSES["cross_entropy"]()
+    memory = Memory(Model(shape, act, loss, HeNormal(), 0.0, block, norm), np.float32)
     network = Network(memory, rule)
+    memory.model.draw(network.parameters, range(case.seeds))
     for p, m in zip(network.parameters, weights(case), strict=True):
         p[:, :-1] = m
     x, y = minibatch(case)
@@ -86,6 +92,11 @@ def engine(case: Case, record: bool = True) -> Built:
     recorder.row(0, network.log_share, network.rule.lr)
     block = recorder.flush(1)
     return step, [float(v) for name in ("weight_grad", "delta") for v in block[f"log_{name}_norm"][0, :, 0]]
+
+
+def plain(case: Case) -> Built:
+    """The engine's step of the same layers without skips and norms."""
+    return engine(replace(case, scale=None, norm="none", affine=False))[0], []
 
 
 def naive(case: Case) -> Built:
@@ -127,20 +138,27 @@ CONTENDERS: dict[str, Callable[[Case], Built]] = {
     "gemm": gemm,
     "engine": engine,
     "engine, no record": partial(engine, record=False),
+    "engine, plain": plain,
     "naive numpy": naive,
     "torch eager": frameworks.torch_eager,
+    "torch eager, blocks": frameworks.torch_blocks,
     "torch.compile": frameworks.torch_compile,
     "jax jit": frameworks.jax_jit,
     "numba": frameworks.numba_jit,
 }
 NEEDS = {
     "torch eager": ["torch"],
+    "torch eager, blocks": ["torch"],
     "torch.compile": ["torch"],
     "jax jit": ["jax"],
     "numba": ["numba", "scipy"],
 }
 
 
-def installed() -> list[str]:
-    """The contenders whose frameworks are here."""
-    return [name for name in CONTENDERS if all(find_spec(need) for need in NEEDS.get(name, []))]
+OF_BLOCKS = ["engine, plain", "engine", "torch eager, blocks"]
+OF_SIZES = [name for name in CONTENDERS if name not in {OF_BLOCKS[0], OF_BLOCKS[-1]}]
+
+
+def installed(names: Iterable[str]) -> list[str]:
+    """Those of the contenders whose frameworks are here."""
+    return [name for name in names if all(find_spec(need) for need in NEEDS.get(name, []))]

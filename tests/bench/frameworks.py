@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,48 @@ def torch_eager(case: Case) -> Built:
 
     step()
     return step, [float(n.log()) for n in norms[::2]] + flow.tolist()
+
+
+def torch_blocks(case: Case) -> Built:
+    """Layers with skips and norms as a module is written, and a hook on each layer's z for its delta."""
+    torch = _torch()
+    nn = torch.nn
+    norms = {"layer": nn.LayerNorm, "rms": nn.RMSNorm, "batch": nn.BatchNorm1d, "none": nn.Identity}
+    drawn = list(weights(case))
+    linears = [nn.Linear(*m.shape) for m in drawn]
+    for linear, m in zip(linears, drawn, strict=True):
+        linear.weight.data = torch.from_numpy(np.ascontiguousarray(m.T))
+        linear.bias.data.zero_()
+    own = {"affine" if case.norm == "batch" else "elementwise_affine": case.affine, "eps": 1e-5}
+    between = nn.ModuleList(norms[case.norm](case.width, **own) for _ in range(case.depth))
+    x, y = (torch.from_numpy(v) for v in minibatch(case))
+    rule = torch.optim.SGD([p for part in (*linears, between) for p in part.parameters()], lr=LR)
+    flow, statistics, norms_of = torch.zeros(case.depth), torch.zeros(3, case.depth), list[Any]()
+
+    def keep(i: int, delta: Any) -> None:
+        size = torch.linalg.vector_norm(delta * case.batch, dim=1)
+        flow[i] = size.square().mean().log() / 2 if case.norm == "batch" else size.log().mean()
+
+    def forward() -> Any:
+        z = linears[0](x)
+        for i, (norm, linear) in enumerate(zip(between, linears[1:], strict=True)):
+            z.register_hook(partial(keep, i))
+            a = torch.tanh(norm(z))
+            with torch.no_grad():
+                statistics[0, i], statistics[1, i] = a.mean(), a.std()
+                statistics[2, i] = (1 - a * a < 0.05).float().mean()
+            z = linear(a) if case.scale is None or i == case.depth - 1 else z + case.scale * linear(a)
+        return z
+
+    def step() -> None:
+        rule.zero_grad()
+        nn.functional.cross_entropy(forward(), y).backward()
+        grads = [p.grad for linear in linears[:-1] for p in linear.parameters()]
+        norms_of[:] = torch._foreach_norm(grads)
+        rule.step()
+
+    step()
+    return step, [float(n.log()) for n in norms_of[::2]] + flow.tolist()
 
 
 def torch_compile(case: Case) -> Built:

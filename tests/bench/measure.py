@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,23 +22,27 @@ THREADS = (*VARIABLES, "NUMBA_NUM_THREADS")
 
 @dataclass(frozen=True)
 class Timing:
-    """One contender's steps: seconds and ratio to the first contender's, each as quartiles (25, 50, 75%)."""
+    """One contender's steps: seconds and ratio to the first contender's, each as quartiles (25, 50, 75%).
+
+    `least` is the ratio of the least times, which moves less where others use the machine.
+    """
 
     name: str
     seconds: tuple[float, ...]
     ratio: tuple[float, ...]
+    least: float
     megabytes: float
 
 
 class Contender:
-    """The process of one contender; it sleeps while it is not asked."""
+    """The process of one contender, of the version in `folder`; it sleeps while it is not asked."""
 
-    def __init__(self, name: str, case: Case, threads: int, clock: str) -> None:
+    def __init__(self, name: str, folder: str, case: Case, threads: int, clock: str) -> None:
         self.name, self.count, self.megabytes = name, 1, 0.0
-        command = [sys.executable, "-m", "tests.bench.worker", name, json.dumps(asdict(case)), clock]
-        env = os.environ | dict.fromkeys(THREADS, str(threads))
+        command = [sys.executable, "-m", "tests.bench.worker", name, json.dumps(case.spoken), clock]
+        env = os.environ | dict.fromkeys(THREADS, str(threads)) | {"PYTHONPATH": ""}
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env, cwd=folder
         )
 
     def start(self) -> list[float]:
@@ -69,21 +73,27 @@ class Contender:
         return json.loads(line)
 
 
-def measure(case: Case, names: list[str], threads: int, rounds: int, clock: str) -> list[Timing]:
-    """Timings of all names, ratios taken within a round to the first; first all must agree on step 1."""
-    with _running(case, names, threads, clock) as contenders:
-        check({c.name: c.start() for c in contenders})
-        times = np.array([[c.ask() for c in contenders] for _ in range(rounds)])
+def measure(
+    case: Case, who: dict[str, tuple[str, str]], threads: int, rounds: int, clock: str
+) -> list[Timing]:
+    """Timings of all, ratios taken within a round to the first; first all must agree on step 1.
+
+    `who` is, by the name in the table, the contender and the folder of its version.
+    """
+    with pinned(threads), _running(case, who, threads, clock) as contenders:
+        check({name: c.start() for name, c in contenders.items()})
+        times = np.array([[c.ask() for c in contenders.values()] for _ in range(rounds)])
     ratios = times / times[:, :1]
     quartiles = [0.25, 0.5, 0.75]
     return [
         Timing(
-            c.name,
+            name,
             tuple(map(float, np.quantile(times[:, i], quartiles))),
             tuple(map(float, np.quantile(ratios[:, i], quartiles))),
+            float(times[:, i].min() / times[:, 0].min()),
             c.megabytes,
         )
-        for i, c in enumerate(contenders)
+        for i, (name, c) in enumerate(contenders.items())
     ]
 
 
@@ -100,10 +110,26 @@ def check(norms: dict[str, list[float]]) -> None:
 
 
 @contextmanager
-def _running(case: Case, names: list[str], threads: int, clock: str) -> Iterator[list[Contender]]:
-    contenders = [Contender(name, case, threads, clock) for name in names]
+def pinned(threads: int) -> Iterator[None]:
+    """Processes that start here, and this one, run on as many of the cores as they have threads."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(cores)[-threads:])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+@contextmanager
+def _running(
+    case: Case, who: dict[str, tuple[str, str]], threads: int, clock: str
+) -> Iterator[dict[str, Contender]]:
+    contenders = {name: Contender(*each, case, threads, clock) for name, each in who.items()}
     try:
         yield contenders
     finally:
-        for contender in contenders:
+        for contender in contenders.values():
             contender.stop()

@@ -57,7 +57,7 @@ def as_a_process(args: tuple[str, ...], out: IO[str], err: IO[str]) -> Iterator[
     before, environment = {number: signal.getsignal(number) for number in CODES}, dict(os.environ)
     gc.freeze()  # or what other tests left open is collected now, and complains in the command's name
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR"):
+        for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR", "GRADFLOW_RUNS_DIR"):
             patch.delenv(name, raising=False)
         patch.setattr(sys, "argv", ["gradflow", *args])
         patch.setattr(sys, "stdout", out)

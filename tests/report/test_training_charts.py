@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gradflow.errors import InputError
 from gradflow.execution.execute import execute
 from gradflow.report.charts import document, draw, run_charts
 from gradflow.report.charts.looks import LEFT
@@ -72,6 +73,24 @@ def test_of_a_regression_r2_is_drawn(folder: Path) -> None:
     run = made(folder, TEACHER)
     assert_drawn(run, "accuracy", "r2")
     assert document(run_charts(run)["accuracy"])["usermeta"]["title"] == "R2 over training"
+
+
+def test_what_clipping_left_is_drawn_where_it_cut(folder: Path) -> None:
+    cut, free = made(folder, "clip_norm=0.05"), made(folder, "clip_norm=1e9")
+    spec = document(run_charts(cut)["clipping"])
+    rows = [row for row in rows_of(spec) if "step" in row]
+    left = cut["clip_share"].mean(axis=1)
+    assert [row["step"] for row in rows] == [0, 1, 2, 3, 4]
+    assert [row["value"] for row in rows[:-1]] == pytest.approx(left[:-1], rel=1e-5)
+    assert rows[-1]["value"] is None  # the last row has no update
+    assert max(left[:-1]) < 1
+    assert "grey line: nothing is clipped" in spec["usermeta"]["note"]
+    over = rows_of(document(draw("clipping", [cut, free])))
+    assert {row["line"] for row in over if "line" in row} == {"clip_norm 0.05", "clip_norm 1e+09"}
+    for run in (free, made(folder)):
+        assert "clipping" not in run_charts(run)
+        with pytest.raises(InputError, match="gradients were clipped"):
+            draw("clipping", [run])
 
 
 def test_several_runs_are_drawn_without_their_minibatches_but_older_ones(folder: Path) -> None:

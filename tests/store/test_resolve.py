@@ -7,7 +7,7 @@ import pytest
 import gradflow
 from gradflow.errors import InputError, RunError
 from gradflow.execution.execute import execute
-from gradflow.store import resolve
+from gradflow.store import load_one, resolve
 from gradflow.store.partial import claim
 from tests.store.small import small
 from tests.store.test_catalog import SWEEP, run_at
@@ -193,11 +193,11 @@ def test_what_is_not_one_run_is_not_loaded(runs: Path) -> None:
     with pytest.raises(
         InputError, match=r"^relu\* could be runs/relu-aaaaaaaa, runs/relu-bbbbbbbb: name one$"
     ):
-        gradflow.load("relu*")
+        load_one("relu*", "runs")
     message = (
         f"runs/{SWEEP} is a sweep: gradflow compare runs/{SWEEP} shows it; or name one of the runs in it"
     )
     with pytest.raises(InputError, match=f"^{message}$"):
-        gradflow.load("@2")
+        load_one("@2", "runs")
     with pytest.raises(RunError, match=r"run\.json: is missing"):
-        gradflow.load("zoo-e")
+        load_one("zoo-e", "runs")

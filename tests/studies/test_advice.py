@@ -11,6 +11,7 @@ from gradflow.analysis.summary import Advice, Flow, Summary
 from gradflow.meanfield import half_stable
 from gradflow.meanfield.expectations import Array, Integrand, Moments, TabulatedMoments, tabulated
 from gradflow.nn.activations import ACTIVATIONS
+from tests.sampling import each, rarely
 from tests.small import config as small_config
 from tests.studies.lab import at_initialization, study
 
@@ -22,7 +23,7 @@ training: {steps: 0, batch_size: 64}
 """
 SMALL, LARGE = ["init=gaussian", "sigma_w=0.5"], ["init=orthogonal", "gain=3.5"]
 BOUNDED = [name for name, cls in ACTIVATIONS.items() if cls().bounded_slope]  # others have no balance
-FAILING = [(name, init) for name in BOUNDED for init in (SMALL, LARGE)]
+FAILING = each(3, [(name, init) for name in BOUNDED for init in (SMALL, LARGE)])
 FAILING += [(name, ["init=torch_default"]) for name in ("tanh", "relu", "gelu", "sigmoid")]
 
 
@@ -50,7 +51,7 @@ def test_the_initialization_that_is_advised_is_stable_at_the_same_depth(name: st
 
 
 @pytest.mark.parametrize("name", ["gelu", "silu"])
-@pytest.mark.parametrize(("width", "depth"), [(32, 30), (48, 40), (64, 50)])
+@pytest.mark.parametrize(("width", "depth"), [(32, 30), rarely((48, 40)), (64, 50)])
 def test_at_moderate_widths_an_activation_whose_q_strays_gets_enough_bias(
     name: str, width: int, depth: int
 ) -> None:
@@ -162,10 +163,10 @@ training: {steps: 100}
     "before",
     [
         ["activation=relu", "init=gaussian", "sigma_w=30"],  # a loss of 1e13 at step 0
-        ["activation=relu", "init=gaussian", "sigma_w=4", "depth=20"],
+        rarely(["activation=relu", "init=gaussian", "sigma_w=4", "depth=20"]),
         ["activation=relu", "init=gaussian", "sigma_w=30", "data=teacher"],
         ["activation=linear", "init=orthogonal", "gain=8"],
-        ["activation=leaky_relu", "init=he_normal", "init.gain=20", "depth=3"],
+        rarely(["activation=leaky_relu", "init=he_normal", "init.gain=20", "depth=3"]),
         ["init=gaussian", "sigma_w=1e4", "depth=1"],  # no transition, so that theory has no word on it
     ],
     ids=" ".join,
@@ -190,9 +191,9 @@ FULL = ["batch_size=5000"]
     "before",
     [
         ["depth=3", "lr=5"],
-        ["depth=3", "lr=3"],
+        rarely(["depth=3", "lr=3"]),
         ["depth=3", "lr=1", "activation=relu", "init=he_normal"],
-        ["depth=4", "lr=2"],
+        rarely(["depth=4", "lr=2"]),
         ["depth=4", "lr=0.3", "optimizer.momentum=0.9"],
         ["depth=4", "lr=0.02", "optimizer=adam"],
     ],
@@ -211,11 +212,11 @@ def test_first_steps_that_spike_and_then_train_well_get_no_advice(before: list[s
     [
         ["optimizer=adam", "lr=0.03"],
         ["optimizer=adam", "lr=0.1"],
-        ["optimizer=adam", "lr=0.3"],
+        rarely(["optimizer=adam", "lr=0.3"]),
         ["optimizer=rmsprop", "lr=0.1"],
         ["lr=1"],
         ["lr=1e-6"],
-        ["lr=1e-9"],
+        rarely(["lr=1e-9"]),
         ["optimizer=adam", "lr=1e-6"],
     ],
     ids=" ".join,
@@ -230,7 +231,7 @@ def test_a_rate_at_which_nothing_is_learnt_is_answered_by_one_at_which_it_is(bef
     assert after.training.loss_final < min(2.0, 0.9 * summary.training.loss_final)
 
 
-@pytest.mark.parametrize("name", ["sigmoid", "tanh", "softsign", "erf", "softplus", "hard_tanh"])
+@pytest.mark.parametrize("name", each(2, ["sigmoid", "tanh", "softsign", "erf", "softplus", "hard_tanh"]))
 def test_on_data_of_another_scale_no_layer_is_balanced_against_another(name: str) -> None:
     """A ratio of 1 can be a first layer that passes nothing and others that each grow by 1.14."""
     x = [[1000.0 * i, 700.0 * (i % 7)] for i in range(1, 65)]
@@ -253,12 +254,12 @@ def test_on_data_of_another_scale_no_layer_is_balanced_against_another(name: str
     ("name", "width", "depth", "init"),
     [
         ("sigmoid", 24, 60, "he_normal"),
-        ("erf", 24, 60, "torch_default"),
-        ("sigmoid", 24, 40, "xavier_normal"),
+        rarely(("erf", 24, 60, "torch_default")),
+        rarely(("sigmoid", 24, 40, "xavier_normal")),
         ("sigmoid", 16, 60, "he_normal"),  # none at all: its q finds no gain that holds
-        ("silu", 16, 60, "lecun_normal"),
+        rarely(("silu", 16, 60, "lecun_normal")),
         ("gelu", 24, 100, "he_normal"),
-        ("softplus", 24, 60, "xavier_normal"),
+        rarely(("softplus", 24, 60, "xavier_normal")),
     ],
 )
 def test_of_narrow_layers_many_networks_come_to_what_is_predicted(
@@ -282,8 +283,8 @@ def test_of_narrow_layers_many_networks_come_to_what_is_predicted(
     "before",
     [
         ["activation=gelu", "bias=constant", "bias.value=0.1", "depth=300"],
-        ["activation=sin", "bias=constant", "bias.value=0.3", "depth=300"],
-        ["activation=silu", "depth=1000"],
+        rarely(["activation=sin", "bias=constant", "bias.value=0.3", "depth=300"]),
+        rarely(["activation=silu", "depth=1000"]),
         ["activation=tanh", "init.gain=0.9", "depth=10000"],
     ],
     ids=" ".join,

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from gradflow.cli.options import RUNS, Json, Overrides, Quiet, Replace, RunsDir
+from gradflow.cli.options import RUNS, Json, Overrides, Quiet, Replace, RunsDir, Study
 
-Study = Annotated[str, typer.Argument(metavar="CONFIG|RUN", help="A YAML file, or a run as in `show`.")]
 Picture = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="FILE", help="A histogram: .svg, .pdf or .png.")
 ]

@@ -11,8 +11,8 @@ from gradflow.cli.options import RUNS, Quiet, Replace, RunsDir
 
 Figure = Annotated[
     str | None, typer.Option("--figure", help="flow (default), heatmap, factors, phase, depth-law, theory; "
-                            "also course (c over training), loss, accuracy (or R2), squares (q by layer), "
-                            "correlation (mean cosine of samples by layer), units and map.")
+                            "also course (c over training), loss, accuracy (or R2), clipping (what it left), "
+                            "squares (q by layer), correlation (of samples, by layer), units and map.")
 ]  # fmt: skip
 
 

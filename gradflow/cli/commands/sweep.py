@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gradflow.cli.options import RUNS, ConfigFile, FailOnDiverged, Force, Json, Quiet, RunsDir
+from gradflow.cli.options import RUNS, ConfigFile, FailOnDiverged, Force, Json, Quiet, RunsDir, Workers
 from gradflow.cli.tables import Csv, Md, refuse_several
 
 Axes = Annotated[
@@ -16,11 +16,6 @@ Axes = Annotated[
         help="Keys to change, and those with several values to cross: depth=10,20 or depth=range(10,60,10) "
         "(without its end), lr=linspace(0.1,0.5,5) (ends included), lr=logspace(-3,-1,3) (exponents of ten).",
     ),
-]
-
-
-Workers = Annotated[
-    int | None, typer.Option("--workers", min=1, help="Processes; as many as cores if not given.")
 ]
 
 

@@ -36,15 +36,23 @@ class Activation:
     )
     from_output: ClassVar[bool] = True  # quick_derivative reads only a, so it can wait for the backward pass
     signed: ClassVar[bool] = False  # phi' takes both signs
-    flat: ClassVar[bool] = False  # phi' is 0 on an interval: units can be dead
     binary: ClassVar[bool] = False  # phi' is 0 or 1, and `flat`
     exact_quick: ClassVar[bool] = False  # quick_derivative loses no digits where units saturate
-    steepest: ClassVar[float] = 1.0  # max |phi'|, the unit of "saturated"
     bounded_slope: ClassVar[bool] = True  # there is such a largest slope
     borrowed_step: ClassVar[bool] = False  # value's complex branch contains phi': check that by itself
     compares: ClassVar[bool] = False  # reads `work.zeros`, which are a whole layer's then
     tail_sign: ClassVar[int] = 1  # of phi' where it has almost vanished
     kinks: ClassVar[tuple[float, ...]] = ()  # the z where phi is not smooth: quadrature must split there
+
+    @property
+    def flat(self) -> bool:
+        """Whether phi' is 0 on an interval: units can be dead."""
+        return False
+
+    @property
+    def steepest(self) -> float:
+        """max |phi'|, the unit of "saturated"."""
+        return 1.0
 
     def value(self, z: Array, out: Array, work: Work) -> None:
         """a = phi(z) into `out`; may leave in `work.kept` what quick_derivative reads (neither may be z)."""

@@ -23,7 +23,7 @@ class Elu(Activation):
     alpha: Annotated[float, Gt(0.0)] = 1.0
 
     @property
-    def steepest(self) -> float:  # type: ignore[override]
+    def steepest(self) -> float:
         """The larger of the two slopes that meet at 0."""
         return max(1.0, self.alpha)
 

@@ -45,7 +45,7 @@ class LeakyRelu(Activation):
     slope: Annotated[float, Ge(0.0), Le(1.0)] = 0.01
 
     @property
-    def flat(self) -> bool:  # type: ignore[override]
+    def flat(self) -> bool:
         """Slope 0 below 0 is relu."""
         return self.slope == 0
 

@@ -22,27 +22,27 @@ class Activate(Part):
     phi: Activation
 
     @property
-    def lossy(self) -> bool:  # type: ignore[override]
+    def lossy(self) -> bool:
         """A slope 1 - a^2 has lost its digits where a is near 1."""
         return not self.phi.exact_quick
 
     @property
-    def flat(self) -> bool:  # type: ignore[override]
+    def flat(self) -> bool:
         """Units where phi is flat pass nothing on."""
         return self.phi.flat
 
     @property
-    def homogeneous(self) -> bool:  # type: ignore[override]
+    def homogeneous(self) -> bool:
         """That of phi."""
         return self.phi.homogeneous
 
     @property
-    def early(self) -> bool:  # type: ignore[override]
+    def early(self) -> bool:
         """A slope that is taken from z must be taken before z is overwritten."""
         return not self.phi.from_output
 
     @property
-    def keeps(self) -> bool:  # type: ignore[override]
+    def keeps(self) -> bool:
         """Else it is taken from a."""
         return self.phi.from_output
 

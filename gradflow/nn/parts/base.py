@@ -30,20 +30,64 @@ class Part:
 
     factor: ClassVar[str]  # the name of ||delta_x|| / ||delta_y|| in the record
     label: ClassVar[str]  # the same as pages and documents call it
-    lossy: ClassVar[bool] = False  # the quick form may lose digits where little of a delta is left
-    flat: ClassVar[bool] = False  # a delta of 0 may be left of one that is not
-    homogeneous: ClassVar[bool] = True  # value(2^k x) = 2^k value(x), biases scaled too
-    mixes: ClassVar[bool] = False  # a sample's value depends on the others
-    early: ClassVar[bool] = False  # the quick form settles slopes on the way forward: all layers keep theirs
-    keeps: ClassVar[bool] = False  # it reads its value on the way back: all layers keep theirs
-    reads: ClassVar[bool] = False  # it reads what enters it then
-    in_place: ClassVar[bool] = False  # its value stands where what enters it does
     uniform: ClassVar[bool] = False  # its vjp is delta times one number
-    passes: ClassVar[bool] = False  # its vjp is delta, which stays where it is
     forks: ClassVar[bool] = False
     joins: ClassVar[bool] = False
-    rows: ClassVar[tuple[str, ...]] = ()  # of its own tensor, if it has one
-    start: ClassVar[tuple[float, ...]] = ()  # their values at initialization
+
+    @property
+    def lossy(self) -> bool:
+        """Whether the quick form may lose digits where little of a delta is left."""
+        return False
+
+    @property
+    def flat(self) -> bool:
+        """Whether a delta of 0 may be left of one that is not."""
+        return False
+
+    @property
+    def homogeneous(self) -> bool:
+        """Whether value(2^k x) = 2^k value(x), biases scaled too."""
+        return True
+
+    @property
+    def mixes(self) -> bool:
+        """Whether a sample's value depends on the others."""
+        return False
+
+    @property
+    def early(self) -> bool:
+        """Whether the quick form settles slopes on the way forward: all layers keep theirs."""
+        return False
+
+    @property
+    def keeps(self) -> bool:
+        """Whether it reads its value on the way back: all layers keep theirs."""
+        return False
+
+    @property
+    def reads(self) -> bool:
+        """Whether it reads what enters it then."""
+        return False
+
+    @property
+    def in_place(self) -> bool:
+        """Whether its value stands where what enters it does."""
+        return False
+
+    @property
+    def passes(self) -> bool:
+        """Whether its vjp is delta, which stays where it is."""
+        return False
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Of its own tensor, if it has one."""
+        return ()
+
+    @property
+    def start(self) -> tuple[float, ...]:
+        """Their values at initialization."""
+        return ()
 
     @property
     def columns(self) -> int:
@@ -150,13 +194,15 @@ class Quick:
         """After the calls forward of all layers."""
 
     def held(self) -> Array | None:
-        """Of each network (S,), whether the values of all layers have their digits; None: ask the sums."""
+        """Of each network (S,), whether the values of all layers have their digits; None: surely of all."""
         return None
 
     def open_backward(self, record: bool) -> None:
         """Before the calls backward of all layers."""
 
-    by_norms: ClassVar[bool] = True  # whether precise follows from the extremes of all norms
+    def surely_precise(self, low: float, high: float) -> bool:
+        """Whether `precise` holds at every squared norm between these."""
+        return low > LOSSY * high
 
     def precise(self, lower: Array, upper: Array) -> Array:
         """Where a lossy part kept its digits, from squared norms below and above it, (k, S, 1, B)."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradflow.nn.elementwise import least, most
 from gradflow.nn.parts.base import LOSSY, Array, BoundCall, Part, Quick, Span
 from gradflow.nn.scaled import RANGES, Scaled
 
@@ -34,7 +35,7 @@ class Normalize(Part):
     units: int
 
     @property
-    def mixes(self) -> bool:  # type: ignore[override]
+    def mixes(self) -> bool:
         """Over the samples of a batch."""
         return self.across
 
@@ -99,7 +100,6 @@ class Affine(Part):
 
     factor, label = "norm", "norm"
     homogeneous = False
-    keeps = True
     reads = True
     flat = True  # where gamma is 0
     rows = ("gamma", "beta")
@@ -122,7 +122,8 @@ class Affine(Part):
         return Scaled(p[0][:, None].astype(np.float64) * delta.v, delta.exponent)
 
     def gradient(self, p: Array, x: Array, delta: Array) -> Array:
-        return np.stack([np.vecdot(x, delta), np.add.reduce(delta, axis=-1)], axis=-2)
+        ones = np.ones(delta.shape[-1], delta.dtype)  # a fifth of the time of np.add.reduce along this axis
+        return np.stack([np.vecdot(x, delta), np.matmul(delta, ones)], axis=-2)
 
     def bind(self, place: int, span: Span) -> Quick:
         return _QuickAffine(place, span)
@@ -130,8 +131,6 @@ class Affine(Part):
 
 class _QuickNormalize(Quick):
     """Sums over units or samples as products with a row or a column of 1/n."""
-
-    by_norms = False
 
     def __init__(self, part: Normalize, place: int, span: Span) -> None:
         self.part, self.place, self.span = part, place, span
@@ -152,6 +151,7 @@ class _QuickNormalize(Quick):
         self.eps, self.one = np.array(part.eps, dtype), np.array(1, dtype)
         limits = RANGES[dtype]
         self.low, self.high = limits.huge**-0.5, limits.tiny**-0.5
+        self.largest = 0.0  # 1 / sqrt(v + eps) of the last pass
 
     def _mean(self, x: Array, out: Array) -> BoundCall:
         return self.product, ((x, self.weights, out) if self.part.across else (self.weights, x, out))
@@ -187,9 +187,14 @@ class _QuickNormalize(Quick):
         ]
 
     def held(self) -> Array | None:
-        found = self.inverse
+        found, self.largest = self.inverse, most(self.inverse)
+        if self.largest < self.high and least(found) > self.low:
+            return None
         fine: Array = np.logical_and.reduce((found > self.low) & (found < self.high), axis=(0, 2, 3))
         return fine
+
+    def surely_precise(self, low: float, high: float) -> bool:
+        return not self.part.across and low > LOSSY * high * self.largest**2
 
     def precise(self, lower: Array, upper: Array) -> Array:
         inverse = self.inverse

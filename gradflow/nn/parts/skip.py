@@ -38,27 +38,27 @@ class Join(Part):
     trained: bool = False
 
     @property
-    def in_place(self) -> bool:  # type: ignore[override]
+    def in_place(self) -> bool:
         """Unless the gradient of s is to be made of x."""
         return not self.trained
 
     @property
-    def reads(self) -> bool:  # type: ignore[override]
+    def reads(self) -> bool:
         """For the gradient of s."""
         return self.trained
 
     @property
-    def passes(self) -> bool:  # type: ignore[override]
+    def passes(self) -> bool:
         """With s = 1."""
         return self.scale == 1 and not self.trained
 
     @property
-    def rows(self) -> tuple[str, ...]:  # type: ignore[override]
+    def rows(self) -> tuple[str, ...]:
         """s."""
         return ("s",) if self.trained else ()
 
     @property
-    def start(self) -> tuple[float, ...]:  # type: ignore[override]
+    def start(self) -> tuple[float, ...]:
         """Its value at initialization."""
         return (self.scale,) * self.trained
 

@@ -25,6 +25,7 @@ OF_RUNS: dict[str, Callable[[Sequence[Study]], Drawn | None]] = {
     "course": training.course,
     "loss": training.loss,
     "accuracy": training.accuracy,
+    "clipping": training.clipping,
     "squares": layers.squares,
     "correlation": layers.correlation,
     "units": layers.units,
@@ -39,6 +40,7 @@ FIGURES = (*OF_RUNS, *OF_SWEEPS)
 OVERLAID = 24  # lines that one chart can take
 NOTHING = {
     "heatmap": "needs two recorded steps with finite norms",
+    "clipping": "needs a run of which gradients were clipped",
     "phase": "needs runs that differ in model.init.sigma_w and model.init.sigma_b",
     "depth-law": "needs runs of several depths",
 }

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import altair as alt
+import numpy as np
 
+from gradflow.analysis.flow import numbers
 from gradflow.report.charts import looks
 from gradflow.report.charts.plot import (
     AxisScale,
@@ -103,10 +106,30 @@ def accuracy(studies: Sequence[Study]) -> Drawn | None:
     """The accuracy over the evaluated samples, or R2 where there are no classes; of one run, guessing too."""
     found = studies[0].summary.evaluation
     largest = found.majority_train if found.majority_test is None else found.majority_test
+    guessed = {"the largest class alone": largest} if len(studies) == 1 and largest is not None else {}
     for name, title in QUALITIES.items():
         if rows := _evaluated(studies, name):
-            return _learnt(studies, rows, title, title, {}, largest if len(studies) == 1 else None)
+            return _learnt(studies, rows, title, title, {}, guessed)
     return None
+
+
+def clipping(studies: Sequence[Study]) -> Drawn | None:
+    """The share of each gradient that clipping left of it, where it cut any."""
+    rows = [row for study in studies for row in _clipped(study)]
+    known = _known(rows)
+    if min(known, default=1.0) >= 1:
+        return None
+    scale, levels = in_logs(known, (), SWING) or {"zero": True}, {"nothing is clipped": 1.0}
+    return _learnt(studies, rows, "What clipping left of the gradient", "share left", scale, levels)
+
+
+def _clipped(study: Study) -> list[Datum]:
+    """The share that was left at the steps of the history, mean over networks; nothing of older runs."""
+    if "clip_share" not in study.recording:
+        return []
+    steps = study.summary.history.steps
+    left = study.recording["clip_share"][np.searchsorted(study.recording["step"], steps)].mean(axis=1)
+    return _rows(study, MINIBATCH, steps, numbers(left))
 
 
 def _evaluated(studies: Sequence[Study], name: str) -> list[Datum]:
@@ -128,9 +151,10 @@ def _rows(study: Study, part: str, steps: Sequence[int], values: Sequence[Any]) 
 
 
 def _learnt(
-    studies: Sequence[Study], rows: list[Datum], what: str, title: str, scale: AxisScale, guessed: Any = None
-) -> Drawn | None:
-    """Lines over steps, dashed by the samples that they are over unless runs are so many, and a level."""
+    studies: Sequence[Study], rows: list[Datum], what: str, title: str, scale: AxisScale,
+    levels: Mapping[str, float] = MappingProxyType({}),
+) -> Drawn | None:  # fmt: skip
+    """Lines over steps, dashed by the samples that they are over unless runs are so many; named levels."""
     if len(_known(rows)) < 2:
         return None
     parts, many = _parts(studies, rows), looks.are_many(studies)
@@ -139,10 +163,9 @@ def _learnt(
     tips = _tips(studies, tip("part", "over"), tip("step"), tip("value", title, looks.NUMBER))
     notes = [f"over {' or '.join(parts)}"] if len(parts) == 1 or many else []
     notes += ["mean over networks"] if any(study.summary.config["seeds"] > 1 for study in studies) else []
-    notes += ["grey line: the largest class alone"] if guessed is not None else []
+    notes += [f"grey line: {name}" for name in levels]
     drawn = [plot.line([] if many else parts), plot.dots(DOT, tips, evaluated)]
-    base = [level(guessed)] if guessed is not None else []
-    return titled(f"{what} over training", "; ".join(notes), *base, *drawn)
+    return titled(f"{what} over training", "; ".join(notes), *map(level, levels.values()), *drawn)
 
 
 def _parts(studies: Sequence[Study], rows: list[Datum]) -> list[str]:

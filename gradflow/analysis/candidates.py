@@ -1,0 +1,155 @@
+"""What a config may be changed to so that it trains: networks first, then learning rates for the best one.
+
+The networks are those of advice, and the skips that carry a gradient over any depth. Whether one has learnt
+is told by what it loses on held-out samples, beside the best guess that is the same for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.analysis.architecture import BOUNDED_SKIP, PRE_NORM
+from gradflow.analysis.theorist import Theorist, rounded
+
+if TYPE_CHECKING:
+    from gradflow.analysis.summary import Number, Summary
+    from gradflow.config import Config
+    from gradflow.nn.schedules import Schedule
+
+LR = "training.optimizer.lr"
+DRAWN = ("data", "initialization")  # levers that keep the architecture: they come first
+SKIPS = (
+    (BOUNDED_SKIP, "a skip with a branch of 1 / sqrt(depth) bounds the gradient's ratio"),
+    (PRE_NORM, "a skip over layer norm, activation and weights"),
+)
+GENTLE, VIOLENT = 1e-4, 0.1  # of a layer's weights in the first update: beyond, a network stays or forgets
+COMMON_STEP = 0.01  # of a layer's weights, that most networks take well
+NEARBY = 2.0  # times a learning rate, within which another is the same
+AROUND, BELOW = (5.0, 0.2), (0.1, 0.01)  # times a learning rate that does something, or blows up
+RATES = 3
+CLEARLY = 0.9  # of the loss of the best constant guess, below which a network has learnt
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of a config: the keys to set and why; nothing is set as it was given."""
+
+    lever: str
+    set: dict[str, Any] = field(default_factory=dict)
+    message: str = ""
+
+    def at_rate(self, lr: float) -> Change:
+        """The same change with this learning rate."""
+        return Change(self.lever, {**self.set, LR: lr}, self.message)
+
+
+AS_GIVEN = Change("as given")
+
+
+def networks(summary: Summary) -> tuple[Change, ...]:
+    """The candidates for a run that was summarized at initialization, the least change first."""
+    advice = [one for one in summary.advice if one.lever != "optimizer"]
+    first = next((one.set for one in advice if one.lever == "data"), {})
+    levers = [Change(one.lever, one.set, one.message) for one in advice]
+    drawn = [one for one in levers if one.lever in DRAWN]
+    skips = [Change("architecture", {**first, **changes}, words) for changes, words in SKIPS]
+    return _distinct([AS_GIVEN, *drawn, *skips, *levers])
+
+
+def rates(tried: Change, summary: Summary, first_step: float | None, lr: float) -> tuple[Change, ...]:
+    """Learning rates for a network that was tried at `lr`: what its own run advises, then some around it.
+
+    `first_step` is the share of its weights by which its first update changed the layer that moved most.
+    """
+    advised = [one.set for one in summary.advice if one.lever == "optimizer"]
+    found = [Change("optimizer", {**tried.set, **one}) for one in advised]
+    blew_up = summary.status == "diverged"
+    factors = [*_towards(first_step), *(BELOW if blew_up else AROUND)]
+    kept = list(_apart([factor * lr for factor in factors], lr))
+    found += [Change("optimizer", {**tried.set, LR: _digit(one)}) for one in kept]
+    return _distinct(found)[:RATES]
+
+
+def fitted_rate(lr: float, first_step: float | None) -> float:
+    """`lr`, or what makes the first update a common one where that would be far too long or too short."""
+    if first_step is None or GENTLE <= first_step <= VIOLENT:
+        return lr
+    return _digit(lr * COMMON_STEP / first_step)
+
+
+def first_step_of(recording: Mapping[str, NDArray[Any]], schedule: Schedule, steps: int) -> float | None:
+    """The share of its weights by which the first update changes the layer that moves most.
+
+    With all of the learning rate, of which a schedule may take a part; None where nothing moves or is known.
+    """
+    moved = float(np.max(recording["update_ratio"][0].mean(axis=1))) / schedule.share(1, steps)
+    return moved if 0 < moved < inf else None
+
+
+def predicted_c(config: Config, data: Mapping[str, Any]) -> Number:
+    """The c that theory expects at this width and depth, None where it has none."""
+    theorist = Theorist(config, data)
+    if config.model.depth < 2 or not theorist.predictable:
+        return None
+    with np.errstate(all="ignore"):
+        return float(theorist.expect().c())
+
+
+def has_learnt(summary: Summary, chance: float | None) -> bool:
+    """Whether a run ended clearly better on held-out samples than `chance`, the loss of the best guess.
+
+    Of regression, whether it explains a tenth of their variance or, where they have none, has lost a tenth of
+    its loss; on training samples if none are held out.
+    """
+    if chance is None:
+        chance = 1.0 if _r2(summary) is not None else summary.training.loss_initial or 0.0
+    return badness(summary) < CLEARLY * chance
+
+
+def badness(summary: Summary) -> float:
+    """By what runs are ranked: the loss at the end, of regression 1 - R2; inf after a blow-up."""
+    if summary.status != "completed":
+        return inf
+    r2, training = _r2(summary), summary.training
+    if r2 is not None:
+        return 1 - r2
+    loss = training.loss_test_final if training.loss_test_final is not None else training.loss_final
+    return inf if loss is None else loss
+
+
+def _r2(summary: Summary) -> Number:
+    """On held-out samples or, without any, on those of training; None of classes."""
+    training = summary.training
+    return training.r2_test_final if training.r2_test_final is not None else training.r2_train_final
+
+
+def _towards(first_step: float | None) -> list[float]:
+    return [] if first_step is None else [COMMON_STEP / first_step]
+
+
+def _apart(lrs: Iterable[float], *taken: float) -> Iterator[float]:
+    """Those that are near none before."""
+    seen = [*taken]
+    for lr in lrs:
+        if all(max(lr / one, one / lr) >= NEARBY for one in seen):
+            seen.append(lr)
+            yield lr
+
+
+def _distinct(candidates: Iterable[Change]) -> tuple[Change, ...]:
+    """Without those that set what one before sets."""
+    found: dict[str, Change] = {}
+    for one in candidates:
+        found.setdefault(str(sorted(one.set.items(), key=lambda item: item[0])), one)
+    return tuple(found.values())
+
+
+def _digit(lr: float) -> float:
+    """A learning rate of two digits at most."""
+    return rounded(float(f"{lr:.1e}"))

@@ -1,0 +1,29 @@
+"""How results look in a notebook: the blocks of the report, and a chart as a picture without scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from gradflow.errors import InputError
+from gradflow.report.html import fragment, without_pictures
+
+if TYPE_CHECKING:
+    from gradflow.report.charts import Drawn
+    from gradflow.report.page import Block
+
+WIDTH = 6.5  # inches
+
+
+def html_of(blocks: tuple[Block, ...], chart: Callable[[], Drawn] | None = None) -> str:
+    """Blocks of a page, and a chart below where there is one and the extra `plot` is installed."""
+    return f"<div>{fragment(without_pictures(blocks))}{_svg(chart) if chart else ''}</div>"
+
+
+def _svg(chart: Callable[[], Drawn]) -> str:
+    try:
+        from gradflow.report.charts import picture  # of an extra
+
+        return picture(chart(), ".svg", WIDTH).decode()
+    except InputError:  # the extra is missing, or there is nothing to draw
+        return ""

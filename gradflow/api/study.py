@@ -1,0 +1,54 @@
+"""From what Python has, a path, a mapping or a Config, to the document and the overrides of the commands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from gradflow.config import Config
+from gradflow.config.load import read_config
+from gradflow.errors import InputError, Problem
+from gradflow.yaml_file import Document
+
+AnyConfig = str | PathLike[str] | Mapping[str, Any] | Config
+SOURCE = "config"  # of a mapping, in errors
+
+
+def document_of(config: AnyConfig) -> tuple[Document, Path]:
+    """The document of a config, and the folder where its relative paths start."""
+    if isinstance(config, str | PathLike):
+        path = Path(config)
+        return read_config(path), path.parent
+    plain = config.plain() if isinstance(config, Config) else config
+    return Document(_plain(plain, SOURCE), {}, SOURCE), Path()
+
+
+def overrides_of(values: Mapping[str, Any], crossed: bool = False) -> list[str]:
+    """KEY=VALUE of each; `crossed`, a list is an axis KEY=V1,V2."""
+    return [f"{key}={_text(key, value, crossed)}" for key, value in values.items()]
+
+
+def _text(key: str, value: Any, crossed: bool) -> str:
+    plain = _plain(value, key)
+    if crossed and isinstance(plain, list):
+        return ",".join(map(json.dumps, plain))
+    return json.dumps(plain)
+
+
+def _plain(value: Any, key: str) -> Any:
+    """A value without NumPy's types, tuples and ranges. InputError for what YAML has not."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(inner, f"{key}.{name}") for name, inner in value.items()}
+    if isinstance(value, str | bool | int | float | None):
+        return value
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, PathLike):
+        return str(value)
+    if isinstance(value, Iterable):
+        return [_plain(inner, key) for inner in value]
+    message = f"is a {type(value).__name__}: give a number, a text, a list or a mapping"
+    raise InputError(Problem(message, key))

@@ -1,0 +1,53 @@
+"""A sweep as Python has it: its runs, their table, and figures over its axes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gradflow.api.compared import Compared
+from gradflow.api.one_run import OneRun
+from gradflow.cli.compare import comparison
+from gradflow.cli.plot import chart_of
+
+
+@dataclass(frozen=True, repr=False)
+class Swept:
+    """The finished runs of the sweep in the folder `path`."""
+
+    path: Path
+    runs: Sequence[OneRun]
+
+    def __iter__(self) -> Iterator[OneRun]:
+        return iter(self.runs)
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    def __repr__(self) -> str:
+        return f"<{self.path.name}: {len(self)} runs>"
+
+    @property
+    def table(self) -> Compared:
+        """What `gradflow compare` says of it."""
+        return Compared(comparison([str(self.path)], self.path.parent, None, None))
+
+    def _repr_html_(self) -> str:
+        return self.table._repr_html_()
+
+    def plot(
+        self,
+        figure: str | None = None,
+        *,
+        x: str | None = None,
+        y: str | None = None,
+        value: str | None = None,
+    ) -> Any:
+        """The altair.Chart of a figure, or of a value over one key or two, as `gradflow plot` draws it."""
+        return chart_of([*self.runs], figure or (None if x else "map"), x, y, value)
+
+    def to_pandas(self) -> Any:
+        """A pandas.DataFrame, a line a run."""
+        return self.table.to_pandas()

@@ -1,0 +1,26 @@
+"""gradflow precision: what low-precision floats lose of deltas and activations at initialization."""
+
+from __future__ import annotations
+
+from gradflow.cli.options import RUNS, Json, Overrides, Quiet, RunsDir, Study
+
+
+def precision(
+    study: Study, overrides: Overrides = None, json: Json = False, runs_dir: RunsDir = RUNS,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Measure what float16, bfloat16 and float8 lose of delta. And of activations, layer by layer, with the
+    loss scales 2^k that keep 99% of every layer's delta, if any do.
+
+    Of a run as of a config: all networks are drawn anew and pass one minibatch. Nothing is saved.
+
+    \b
+    Examples:
+      gradflow precision configs/sigmoid-vanishing.yaml
+      gradflow precision @1 batch_size=256 --json
+    """
+    from gradflow.cli.output import noting
+    from gradflow.cli.precision import measured, show
+
+    name, found = measured(study, overrides or (), runs_dir, noting(quiet))
+    show(name, found, json)

@@ -1,0 +1,60 @@
+"""Removing what a run, a sweep or an interrupted run has written; what a user put beside it stays."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from gradflow.store import locks
+from gradflow.store.carry import discard
+from gradflow.store.names import PARTIAL, RUN, SWEEP
+from gradflow.store.partial import Claim, claim, is_shard, reap
+from gradflow.store.writing import disk_errors, remove, sync
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def remove_entry(path: Path) -> list[Path]:
+    """Remove the run, the sweep or what is left of an interrupted run at `path`; what stays of its folder.
+
+    Of a link the link goes. A kill leaves what is whole, or a folder without its run.json, of which the
+    next removal takes the rest. RunError at once if a process works on it, or the disk refuses.
+    """
+    is_sweep = os.path.lexists(path / SWEEP) and not path.is_symlink()
+    return _remove_sweep(path) if is_sweep else _remove_run(path)
+
+
+def _remove_run(path: Path) -> list[Path]:
+    with claim(path.parent, path.name) as claimed, disk_errors(path):
+        if path.is_symlink():
+            path.unlink()
+        elif path.is_dir():
+            (path / RUN).unlink(missing_ok=True)  # from here on it is no run
+            discard(path)
+            sync(path.parent)
+        remove(claimed.checkpoint)
+        remove(claimed.rows)
+        return _left(path)
+
+
+def _remove_sweep(path: Path) -> list[Path]:
+    claimed, name = Claim(path.parent, path.name), path.name
+
+    def rivals(other: str) -> bool:
+        return is_shard(other, name)
+
+    with locks.hold(claimed.partial, f"{name}.lock", path, lambda: reap(path.parent), rivals):
+        points = [path / entry for entry in sorted(os.listdir(path)) if os.path.lexists(path / entry / RUN)]
+        left = [kept for point in points for kept in _remove_run(point)]
+        with disk_errors(path):
+            remove(path / PARTIAL)
+            (path / SWEEP).unlink()
+            discard(path)
+            sync(path.parent)
+        return left or _left(path)
+
+
+def _left(path: Path) -> list[Path]:
+    """The folder, if it still holds something."""
+    return [path] if os.path.lexists(path) else []

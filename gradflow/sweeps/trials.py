@@ -1,0 +1,147 @@
+"""Candidates tried side by side: short trainings of one network in worker processes; nothing is saved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from math import inf, isfinite
+from typing import TYPE_CHECKING, Any
+
+from gradflow.analysis.candidates import RATES, badness, first_step_of, fitted_rate, has_learnt, rates
+from gradflow.config import config_from_plain
+from gradflow.config.memory import memory_bytes, physical_memory
+from gradflow.execution.train import train
+from gradflow.sweeps.driver import cores
+from gradflow.sweeps.executors import Backend, Processes
+from gradflow.sweeps.proposals import Proposal, Proposer, briefly
+from gradflow.sweeps.worker import compute
+
+if TYPE_CHECKING:
+    from gradflow.analysis.summary import Summary
+    from gradflow.config import Config
+    from gradflow.data import Data
+
+DEAD = "its worker died: is the memory enough?"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a worker says: the learning rate that it used, what the first update moved, and what became."""
+
+    lr: float | None  # None of one that did not come to it
+    first_step: float | None = None
+    summary: Summary | None = None  # None of one that failed for the reason
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What became of a proposal, whose learning rate is the one that it was tried with."""
+
+    proposal: Proposal
+    answer: Answer
+
+    @property
+    def badness(self) -> float:
+        """By which trials are ranked, the best first."""
+        return inf if self.answer.summary is None else badness(self.answer.summary)
+
+    @property
+    def learnt(self) -> bool:
+        """Whether it ended clearly better than guessing."""
+        summary = self.answer.summary
+        return summary is not None and has_learnt(summary, self.proposal.data.chance)
+
+
+def try_all(
+    proposer: Proposer, steps: int, workers: int | None, progress: Callable[[int, int], object]
+) -> list[Trial]:
+    """The networks of a proposer, then the best of them at other learning rates, in that order.
+
+    Each is trained for so many steps, at most `workers` side by side; `progress` is called with the number
+    of trials that are done and that of all.
+    """
+    proposals = proposer.networks()
+    with _place(proposals, steps, workers).open() as pool:
+        bench = _Bench(pool.executor, proposer, steps, progress)
+        trials = bench.run(proposals, 0, len(proposals) + RATES)
+        further = _rates(proposer, best_of(trials))
+        return [*trials, *bench.run(further, len(trials), len(trials) + len(further))]
+
+
+def best_of(trials: Sequence[Trial]) -> Trial:
+    """The one that lost least, as it was given rather than changed; where all blew up, the first change."""
+    return min(trials, key=lambda one: (one.badness, bool(one.proposal.change.set) == isfinite(one.badness)))
+
+
+def attempt(plain: dict[str, Any], data: Data, fitted: bool) -> Answer:
+    """Train a plain config, at a learning rate that fits its first update if it may be `fitted`."""
+    config = config_from_plain(plain)
+    optimizer, steps = config.training.optimizer, config.training.steps
+    first = train(briefly(config, 1), data)
+    moved = first_step_of(first.recording, config.training.schedule, 1)
+    if fitted:
+        lr = fitted_rate(optimizer.lr, moved)
+        training = config.training.model_copy(update={"optimizer": replace(optimizer, lr=lr)})
+        moved = moved and moved * lr / optimizer.lr
+        config = config.model_copy(update={"training": training})
+    result = compute(briefly(config, steps).plain(), data, None)
+    return Answer(config.training.optimizer.lr, moved, result.summary, result.reason)
+
+
+def _place(proposals: Sequence[Proposal], steps: int, workers: int | None) -> Backend:
+    """As many workers as there is use and memory for."""
+    memory = max(memory_bytes(_short(one, steps).plan(one.data)) for one in proposals)
+    width = max(1, min(workers or cores(), physical_memory() // memory, len(proposals)))
+    return Processes(width)
+
+
+def _short(proposal: Proposal, steps: int) -> Config:
+    return briefly(proposal.config, steps, seeds=1)
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """Where proposals are tried."""
+
+    executor: Executor
+    proposer: Proposer
+    steps: int
+    progress: Callable[[int, int], object]
+
+    def run(self, proposals: Sequence[Proposal], before: int, total: int) -> list[Trial]:
+        """All trials in the order of the proposals; `before` have been made of a `total`."""
+        calls = [self._submit(one) for one in proposals]
+        self.progress(before, total)
+        for done, _ in enumerate(as_completed(calls), 1):
+            self.progress(before + done, total)
+        pairs = zip(proposals, calls, strict=True)
+        return [_settled(self.proposer, one, self._answer(one, call)) for one, call in pairs]
+
+    def _submit(self, proposal: Proposal) -> Future[Answer]:
+        plain = _short(proposal, self.steps).plain()
+        return self.executor.submit(attempt, plain, proposal.data, proposal.fitted)
+
+    def _answer(self, proposal: Proposal, call: Future[Answer]) -> Answer:
+        """That of a call; one that died, maybe of another before it in its worker, is made again alone."""
+        for again in (call, None):
+            with suppress(BrokenExecutor):
+                return (again or self._submit(proposal)).result()
+        return Answer(None, reason=DEAD)
+
+
+def _settled(proposer: Proposer, proposal: Proposal, answer: Answer) -> Trial:
+    """A trial; where the learning rate was fitted, of the candidate with it."""
+    if answer.lr not in (None, proposal.config.training.optimizer.lr):
+        proposal = proposer.proposal(proposal.change.at_rate(answer.lr))
+    return Trial(proposal, answer)
+
+
+def _rates(proposer: Proposer, best: Trial) -> list[Proposal]:
+    """The network that did best with other learning rates."""
+    if best.answer.summary is None:
+        return []
+    lr = best.proposal.config.training.optimizer.lr
+    return proposer.sound(rates(best.proposal.change, best.answer.summary, best.answer.first_step, lr))

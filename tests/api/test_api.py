@@ -1,0 +1,225 @@
+"""gradflow from Python gives what the command line gives, and raises what it says."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pytest
+
+import gradflow
+from gradflow.api.foreseen import Foreseen
+from gradflow.api.one_run import OneRun
+from gradflow.api.study import overrides_of
+from gradflow.api.swept import Swept
+from gradflow.config.load import load_config
+from gradflow.errors import InputError, RunError
+from gradflow.store.partial import claim
+from gradflow.yaml_file import parse
+from tests.promises.calls import gradflow as typed
+from tests.store.small import NET
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+STARTERS = sorted(path.name for path in CONFIGS.glob("*.yaml"))
+PLAIN: dict[str, Any] = parse(NET, "net.yaml").value
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def run(runs: Path) -> OneRun:
+    return gradflow.run(PLAIN, runs=runs, quiet=True)
+
+
+@pytest.fixture(scope="module")
+def swept(runs: Path) -> Swept:
+    return gradflow.sweep(PLAIN, runs=runs, executor="serial", quiet=True, depth=[2, np.int64(4)], name="two")
+
+
+def test_importing_it_loads_no_library() -> None:
+    code = "import sys, gradflow; dir(gradflow); print({'numpy', 'pydantic', 'typer'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "set()\n"
+
+
+def test_it_has_what_it_lists_and_nothing_else() -> None:
+    assert all(callable(getattr(gradflow, name)) for name in gradflow.__all__ if name != "__version__")
+    assert set(gradflow.__all__) <= set(dir(gradflow))
+    with pytest.raises(AttributeError, match="no attribute 'ran'"):
+        gradflow.ran  # type: ignore[attr-defined]  # noqa: B018
+
+
+@pytest.mark.parametrize("name", [name for name in STARTERS if not name.startswith("sweep-")])
+def test_a_starter_gives_the_numbers_of_the_command_line(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = {"steps": 2, "seeds": 2}
+    done = typed(tmp_path, "run", str(CONFIGS / name), *overrides_of(few), "--quiet", "--json")
+    assert done.code == 0, done.err
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path / "mine")
+    mine = gradflow.run(CONFIGS / name, quiet=True, **few)
+    assert mine.summary.document() == json.loads(done.out)
+    saved = gradflow.load(mine.id, tmp_path / "runs")
+    assert isinstance(saved, OneRun)
+    assert mine.recording.keys() == saved.recording.keys()
+    assert all(np.array_equal(array, saved[key], equal_nan=True) for key, array in mine.recording.items())
+
+
+def test_paths_mappings_and_configs_are_one_run(tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text(NET)
+    config = load_config(tmp_path / "net.yaml", ["model.init.gain=2"])
+    overrides = {"model.init.gain": np.float64(2)}
+    found = [
+        gradflow.run(tmp_path / "net.yaml", runs=tmp_path, quiet=True, **overrides),
+        gradflow.run(PLAIN, runs=tmp_path, quiet=True, init={"name": "xavier_normal", "gain": 2}),
+        gradflow.run(config, runs=tmp_path, quiet=True),
+    ]
+    assert [one.id for one in found] == [config.id] * 3
+    assert [one.reused for one in found] == [False, True, True]
+
+
+def test_a_list_is_one_value_of_a_run(tmp_path: Path) -> None:
+    run = gradflow.run(PLAIN, runs=tmp_path, quiet=True, width=(8, 6, 4))
+    assert run.config.plain()["model"]["width"] == [8, 6, 4]
+
+
+@pytest.mark.parametrize(
+    ("config", "given", "told"),
+    [
+        (PLAIN, {"depht": 3}, "depht"),
+        (PLAIN, {"depth": 0}, "model.depth"),
+        (PLAIN, {"depth": object()}, "depth: is a object"),
+        ({**PLAIN, "model": {"depth": 3}}, {}, "model.activation"),
+        ("nowhere.yaml", {}, "nowhere.yaml: does not exist"),
+        ({**PLAIN, "sweep": {"model.depth": [1, 2]}}, {}, "this config is many runs"),
+    ],
+)
+def test_what_the_command_refuses_is_an_input_error(
+    config: Any, given: dict[str, Any], told: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError) as error:
+        gradflow.run(config, runs=tmp_path / "runs", quiet=True, **given)
+    assert told in str(error.value)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_that_another_process_has_is_a_run_error(runs: Path) -> None:
+    id = gradflow.run(PLAIN, runs=runs, quiet=True).id
+    with claim(runs, id), pytest.raises(RunError, match="is working on it"):
+        gradflow.run(PLAIN, runs=runs, quiet=True, force=True)
+
+
+def test_progress_is_told_unless_it_is_not_wanted(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    gradflow.run(PLAIN, runs=tmp_path, quiet=True)
+    assert capfd.readouterr() == ("", "")
+    gradflow.run(PLAIN, runs=tmp_path, seed=5)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "trained in" in err
+
+
+def test_arrays_come_with_names_units_and_axes(run: OneRun) -> None:
+    data = run.to_xarray()
+    assert data["log_delta_norm"].dims == ("step", "layer", "seed")
+    assert data["loss"].dims == ("step", "seed")
+    assert data["loss_train"].dims == ("eval_step", "seed")
+    assert data["layer"].values.tolist() == [1, 2, 3]
+    assert data["log_delta_norm"].attrs == {"long_name": "ln ||dLoss/dz||, mean over samples", "units": "nat"}
+    assert set(data) == set(run.recording) - {"step", "eval_step"}
+    for name, values in data.items():
+        assert np.array_equal(values, run[str(name)], equal_nan=True)
+        assert values.attrs["long_name"]
+
+
+def test_a_table_has_a_line_a_layer_and_network_of_each_row(run: OneRun) -> None:
+    table = run.to_pandas()
+    steps, layers, seeds = run["log_delta_norm"].shape
+    assert len(table) == steps * layers * seeds
+    one = table[(table.step == 6) & (table.layer == 2) & (table.seed == 1)]
+    assert one["log_delta_norm"].item() == run["log_delta_norm"][-1, 1, 1]
+    assert len(run.to_pandas("last")) == layers * seeds
+
+
+def test_a_run_shows_itself_in_a_notebook_and_a_terminal(run: OneRun) -> None:
+    html = run._repr_html_()
+    assert "each layer passes" in html
+    assert "<svg" in html
+    assert "<script" not in html
+    assert repr(run).startswith(f"<{run.id}: ")
+    assert isinstance(run.plot("factors"), alt.LayerChart | alt.Chart | alt.FacetChart | alt.VConcatChart)
+    with pytest.raises(InputError, match="choose one of"):
+        run.plot("nothing")
+    assert "each layer passes" in run.text
+
+
+def test_a_sweep_has_its_runs_their_table_and_figures(swept: Swept, runs: Path) -> None:
+    assert [one.config.model.depth for one in swept] == [2, 4]
+    assert len(swept) == len(swept.to_pandas()) == 2
+    assert isinstance(swept.plot(), alt.LayerChart | alt.Chart)
+    assert isinstance(swept.plot(x="model.depth", value="c"), alt.LayerChart | alt.Chart)
+    assert "<table" in swept._repr_html_()
+    again = gradflow.load(swept.path)
+    assert isinstance(again, Swept)
+    assert [one.id for one in again] == [one.id for one in swept]
+
+
+def test_a_comparison_has_the_rows_of_the_command(run: OneRun, swept: Swept, runs: Path) -> None:
+    found = gradflow.compare(run.id, swept.path, runs=runs, sort="c")
+    words = (run.id, str(swept.path), "--runs-dir", str(runs), "--sort", "c", "--json")
+    done = typed(runs.parent, "compare", *words)
+    assert found.rows == json.loads(done.out)["rows"]
+    assert found.to_pandas()["c"].tolist() == [row["c"] for row in found.rows]
+    assert len(found) == 3
+    assert "<table" in found._repr_html_()
+
+
+def test_theory_is_of_one_network_or_of_each_of_a_table(tmp_path: Path) -> None:
+    one = gradflow.theory(activation="tanh", sigma_w=1.5, q0=0.5)
+    assert isinstance(one, Foreseen)
+    done = typed(tmp_path, "theory", "activation=tanh", "sigma_w=1.5", "q0=0.5", "--json")
+    document = json.loads(done.out)
+    assert one.theory.c == document["theory"]["c"]
+    assert one.layers == document["layers"]
+    assert len(one.to_pandas()) == len(one.layers)
+    assert "1.0" in repr(one)
+    assert "<dt>network</dt>" in one._repr_html_()
+    table = gradflow.theory(activation="tanh", sigma_w=[1, 1.5], sigma_b=[0, 0.3])
+    assert isinstance(table, list)
+    assert [list(each.values.values()) for each in table] == [[1, 0], [1, 0.3], [1.5, 0], [1.5, 0.3]]
+
+
+def test_theory_of_a_config_takes_its_data(tmp_path: Path) -> None:
+    mine = gradflow.theory(CONFIGS / "quickstart.yaml", depth=5)
+    assert isinstance(mine, Foreseen)
+    done = typed(tmp_path, "theory", str(CONFIGS / "quickstart.yaml"), "depth=5", "--json")
+    assert mine.theory.c_finite_width == json.loads(done.out)["theory"]["c_finite_width"]
+
+
+def test_norms_of_elsewhere_are_fitted(tmp_path: Path) -> None:
+    norms = "".join(f"{layer},{0.5 ** (8 - layer)}\n" for layer in range(1, 9))
+    (tmp_path / "norms.csv").write_text(f"layer,norm\n{norms}")
+    found = gradflow.fit(tmp_path / "norms.csv", kind="delta")
+    assert isinstance(found, OneRun)
+    assert found.summary.flow.initial.c == pytest.approx(0.5)
+    kept = gradflow.fit([tmp_path / "norms.csv"], kind="delta", name="theirs", runs=tmp_path / "runs")
+    assert isinstance(kept, OneRun)
+    assert gradflow.compare(runs=tmp_path / "runs").rows[0]["id"] == kept.id
+
+
+def test_the_readmes_lines_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (CONFIGS.parent / "README.md").read_text()
+    (code,) = re.findall(r"```python\n(import gradflow\n.*?)```", text, re.DOTALL)
+    (tmp_path / "mine.yaml").write_text(NET)
+    (tmp_path / "norms.csv").write_text("layer,norm\n" + "".join(f"{k},{0.5**k}\n" for k in range(1, 9)))
+    monkeypatch.chdir(tmp_path)
+    found: dict[str, Any] = {}
+    exec(code, found)
+    assert found["table"]["model.depth"].tolist() == [10, 20, 50]

@@ -1,0 +1,83 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from gradflow.errors import RunError
+from gradflow.execution.execute import execute
+from gradflow.store.names import OWN, PARTIAL
+from gradflow.store.partial import claim, unfinished
+from gradflow.store.removal import remove_entry
+from gradflow.store.sweeps import open_sweep
+from tests.store.small import names, small
+
+SWEEP = "study-0123abcd"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run, and a sweep of two with an interrupted point."""
+    runs = tmp_path_factory.mktemp("made")
+    execute(small(), runs)
+    with open_sweep(runs, SWEEP, {"points": []}) as folder:
+        for seed in (1, 2):
+            execute(small(f"seed={seed}"), folder)
+    (folder / PARTIAL).mkdir()
+    (folder / PARTIAL / "cut-00000001-checkpoint").touch()
+    return runs
+
+
+@pytest.fixture
+def runs(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "runs"))
+
+
+def test_a_run_goes_and_nothing_else_does(runs: Path) -> None:
+    assert remove_entry(runs / small().id) == []
+    assert names(runs) == [SWEEP]
+    assert len(names(runs / SWEEP)) == 4
+
+
+@pytest.mark.parametrize("name", [small().id, SWEEP, f"{SWEEP}/{small('seed=1').id}"])
+def test_what_a_user_put_there_stays(runs: Path, name: str) -> None:
+    (runs / name / "NOTES.md").write_text("mine")
+    assert remove_entry(runs / name) == [runs / name]
+    assert names(runs / name) == ["NOTES.md"]
+    assert remove_entry(runs / name) == [runs / name]
+
+
+def test_a_sweep_goes_with_its_points_and_what_was_interrupted_in_it(runs: Path) -> None:
+    assert remove_entry(runs / SWEEP) == []
+    assert names(runs) == [small().id]
+
+
+def test_notes_in_a_point_keep_its_folder_and_its_sweeps(runs: Path) -> None:
+    point = runs / SWEEP / small("seed=1").id
+    (point / "NOTES.md").write_text("mine")
+    assert remove_entry(runs / SWEEP) == [point]
+    assert names(runs / SWEEP) == [point.name]
+
+
+def test_what_a_process_works_on_is_not_removed(runs: Path) -> None:
+    with claim(runs, small().id), pytest.raises(RunError, match="is working on it"):
+        remove_entry(runs / small().id)
+    with open_sweep(runs, SWEEP, {"points": []}, (1, 2)), pytest.raises(RunError, match="is working on it"):
+        remove_entry(runs / SWEEP)
+    assert names(runs / small().id) == sorted(set(OWN) - {"report.md"})
+    assert len(names(runs / SWEEP)) == 4
+
+
+def test_an_interrupted_run_is_discarded(tmp_path: Path) -> None:
+    (tmp_path / PARTIAL).mkdir()
+    for name in ("checkpoint", "rows", "77"):
+        (tmp_path / PARTIAL / f"cut-00000001-{name}").touch()
+    assert unfinished(tmp_path) == {"cut-00000001": False}
+    assert remove_entry(tmp_path / "cut-00000001") == []
+    assert unfinished(tmp_path) == {}
+    assert names(tmp_path) == []
+
+
+def test_of_a_link_only_the_link_goes(runs: Path) -> None:
+    (runs / "best").symlink_to(small().id)
+    assert remove_entry(runs / "best") == []
+    assert names(runs) == sorted([small().id, SWEEP])
