@@ -58,7 +58,7 @@ def summarize(config: Config, recording: Readings, info: Mapping[str, Any]) -> S
     usable = {**rows, **curves}
     entered = {name: array[entry:] for name, array in rows.items()}
     critical = critical_of(info)
-    found = _symptoms(config, usable, info)
+    found = symptoms_of(config, usable, info)
     scale = scale_symptom(info["data"], found)
     first = () if scale is None else (scale,)
     weakest = weakest_symptom((flows.initial, flows.final))
@@ -92,8 +92,8 @@ def _stretch(config: Config, info: Mapping[str, Any]) -> Stretch | None:
     return None if measured is None else stretch_of(config.network(inputs_of(info["data"])), measured)
 
 
-def _symptoms(config: Config, usable: Readings, info: Mapping[str, Any]) -> tuple[Symptom, ...]:
-    """Those of the record."""
+def symptoms_of(config: Config, usable: Readings, info: Mapping[str, Any]) -> tuple[Symptom, ...]:
+    """Those of a record up to its last row that is finite."""
     told_of = info.get("evaluation") or info["data"]
     chance = told_of.get("chance") if config.training.loss == "cross_entropy" else None
     epoch = ceil(info["data"]["samples"] / config.training.batch_size)

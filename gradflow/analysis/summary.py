@@ -135,6 +135,16 @@ class Theory:
 
 
 @dataclass(frozen=True)
+class Warned:
+    """The step at which each of these first showed that a run would diverge, and the lead of the first."""
+
+    loss: int | None = None
+    gradient: int | None = None
+    update: int | None = None
+    lead: int | None = None  # None: nothing showed it before
+
+
+@dataclass(frozen=True)
 class TrainingResult:
     """How training went, means over networks with the t intervals of the losses at both ends.
 
@@ -172,6 +182,7 @@ class TrainingResult:
     majority: Number = None  # the share of the largest class in the samples of `accuracy_final`
     clipped_share: Number = None  # of the recorded updates with clip_norm; None without
     clip_share_median: Number = None  # of a clipped gradient, what was left of it
+    warned: Warned | None = None  # of a run that did not diverge
 
 
 @dataclass(frozen=True)

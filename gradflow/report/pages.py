@@ -102,11 +102,12 @@ def _verdicts(summary: Summary) -> list[Block]:
     )
     blocks += [Sentence(trained, tone)] if trained else []
     lr = summary.config["training"].get("optimizer", {}).get("lr")
-    further = (
+    beside = (
+        learning.warning_sentence(summary.training),
         learning.critical_sentence(summary.critical_lr, lr),
         learning.clipping_sentence(summary.training),
     )
-    return [*blocks, *(Sentence(words) for words in further if words)]
+    return [*blocks, *(Sentence(words) for words in beside if words)]
 
 
 def _tells_why(flow: Flow, training: TrainingResult) -> bool:
