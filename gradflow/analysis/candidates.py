@@ -102,14 +102,19 @@ def predicted_c(config: Config, data: Mapping[str, Any]) -> Number:
 
 
 def has_learnt(summary: Summary, chance: float | None) -> bool:
-    """Whether a run ended clearly better on held-out samples than `chance`, the loss of the best guess.
+    """Whether a run ended clearly better than `chance`, the cross entropy of the best constant guess.
 
-    Of regression, whether it explains a tenth of their variance or, where they have none, has lost a tenth of
-    its loss; on training samples if none are held out.
+    Of another loss, whether it explains a tenth of the variance or of what guessing the largest class leaves
+    wrong or, where there is neither, has lost a tenth of its loss. Of held-out samples, if there are any.
     """
-    if chance is None:
-        chance = 1.0 if _r2(summary) is not None else summary.training.loss_initial or 0.0
-    return badness(summary) < CLEARLY * chance
+    training, loss = summary.training, badness(summary)
+    if chance is not None:
+        return loss < CLEARLY * chance
+    if _r2(summary) is not None:
+        return loss < CLEARLY
+    if training.accuracy_final is not None and training.majority is not None:
+        return 1 - training.accuracy_final < CLEARLY * (1 - training.majority) and loss < inf
+    return loss < CLEARLY * (training.loss_initial or 0.0)
 
 
 def badness(summary: Summary) -> float:

@@ -121,6 +121,9 @@ def test_who_has_learnt_loses_clearly_less_than_guessing(vanishing: Summary) -> 
     assert has_learnt(ended(vanishing, r2_test_final=0.2, **regression), None)
     assert not has_learnt(ended(vanishing, r2_test_final=0.05, **regression), None)
     assert has_learnt(ended(vanishing, r2_train_final=0.2, **regression), None)
+    classes = {"loss_test_final": 0.05, "majority": 0.5}  # of a squared error
+    assert has_learnt(ended(vanishing, accuracy_final=0.56, **classes), None)
+    assert not has_learnt(ended(vanishing, accuracy_final=0.54, **classes), None)
     one_target = {"task": "regression", "loss_initial": 2.0, "r2_train_final": None}
     assert has_learnt(ended(vanishing, loss_final=1.7, **one_target), None)
     assert not has_learnt(ended(vanishing, loss_final=1.9, **one_target), None)
