@@ -95,7 +95,16 @@ def test_after_a_blow_up_learning_rates_are_smaller(vanishing: Summary) -> None:
 
 @pytest.mark.parametrize(
     ("step", "fitted"),
-    [(None, 2.0), (0.05, 2.0), (1e-3, 2.0), (1e-6, 2e4), (0.5, 0.04), (100.0, 2e-4)],
+    [
+        (None, 2.0),
+        (0.05, 2.0),
+        (1e-3, 2.0),
+        (1e-6, 2e4),
+        (0.5, 0.04),
+        (100.0, 2e-4),
+        (1e-300, 2e6),
+        (1e300, 2e-6),
+    ],
 )
 def test_a_learning_rate_is_fitted_where_its_first_step_is_absurd(step: float | None, fitted: float) -> None:
     assert fitted_rate(2.0, step) == pytest.approx(fitted)
