@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.data import Data
+from gradflow.data.batches import Batches
 from gradflow.nn.gradcheck import Check, check
 from gradflow.nn.jacobian import Spectrum, spectrum
 from gradflow.nn.low_precision import Casts, measure_casts
@@ -24,7 +25,7 @@ from gradflow.nn.parts.dense import bias, weights
 from gradflow.nn.parts.factors import factor_arrays, two_of
 from gradflow.nn.tally import Tally
 from gradflow.recording import Recorder
-from gradflow.training import Batches, Plan
+from gradflow.training import Plan
 from gradflow.units import LN10
 
 Array = NDArray[Any]

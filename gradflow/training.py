@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.critical_rates import AUTO, CriticalRates
 from gradflow.data import Data
+from gradflow.data.batches import Batches
 from gradflow.evaluation import (
     OF_CLASSES,
     STEP,
@@ -26,7 +28,6 @@ from gradflow.nn.optimizers import Optimizer
 from gradflow.nn.parameters import Shape
 from gradflow.nn.schedules import ConstantRate, Schedule
 from gradflow.recording import Record, Recorder, Recording, first_bad_row, per_layer, reason
-from gradflow.streams import Purpose, stream
 
 Array = NDArray[Any]
 
@@ -49,6 +50,7 @@ class Settings:
     every: int
     evaluate: int | None = None  # steps; None: by the sizes
     schedule: Schedule = CONSTANT
+    critical_lr: str = AUTO  # when it is measured: `gradflow.critical_rates.WHEN`
 
     def share(self, t: int) -> float:
         """Of the learning rate, in update t."""
@@ -86,28 +88,6 @@ class Outcome:
     diverged_reason: str | None = None
 
 
-class Batches:
-    """Minibatch t of a network: samples t B .. (t + 1) B of the endless row of its epochs' permutations."""
-
-    def __init__(self, seed: int, samples: int, batch: int) -> None:
-        self.seed, self.samples, self.batch = seed, samples, batch
-        self._epochs: dict[int, Array] = {}
-
-    def indices(self, t: int) -> Array:
-        """The samples of minibatch t, (B,)."""
-        start, stop = t * self.batch, (t + 1) * self.batch
-        first, last = start // self.samples, (stop - 1) // self.samples
-        self._epochs = {epoch: self._permutation(epoch) for epoch in range(first, last + 1)}
-        epochs = list(self._epochs.values())
-        row = epochs[0] if len(epochs) == 1 else np.concatenate(epochs)
-        return row[start - first * self.samples : stop - first * self.samples]
-
-    def _permutation(self, epoch: int) -> Array:
-        if epoch not in self._epochs:
-            return stream(self.seed, Purpose.BATCHES, epoch).permutation(self.samples)
-        return self._epochs[epoch]
-
-
 class _Group:
     """Networks that take their steps together: their batches, engine, recorder and evaluator.
 
@@ -124,7 +104,8 @@ class _Group:
         evaluator: Evaluator,
         rows: int,
     ) -> None:
-        self.plan, self.memory, self.seeds = plan, memory, seeds
+        self.plan, self.memory = plan, memory
+        self.place = slice(seeds.start - plan.seed, seeds.stop - plan.seed)
         self.network = Network(memory, plan.optimizer, plan.clip_norm, plan.share)
         memory.model.draw(self.network.parameters, seeds)
         self.batches = [Batches(seed, data.samples, memory.shape.batch) for seed in seeds]
@@ -145,14 +126,18 @@ class _Group:
             memory.tally.correlates = self.evaluator.is_correlated(t)
             if self.evaluator.is_due(t):
                 evaluated.append(self._evaluate(t))
-            for seed, batches in enumerate(self.batches):
-                indices = batches.indices(t)
-                np.take(x, indices, axis=0, out=memory.x[seed], mode="clip")
-                np.take(y, indices, axis=0, out=memory.y[seed], mode="clip")
+            self.take_batch(t, x, y)
             network.forward(record=True)
             network.backward(record=True, update=t < self.plan.steps)
             self.recorder.row(r, network.log_share, network.rule.lr)
         return self.recorder.flush(rows), evaluated
+
+    def take_batch(self, t: int, x: Array, y: Array) -> None:
+        """Put the minibatches of step t of all samples into the memory."""
+        for seed, batches in enumerate(self.batches):
+            indices = batches.indices(t)
+            np.take(x, indices, axis=0, out=self.memory.x[seed], mode="clip")
+            np.take(y, indices, axis=0, out=self.memory.y[seed], mode="clip")
 
     def _evaluate(self, t: int) -> Curves:
         """After t updates; before the first, statistics of batches are those of the training samples."""
@@ -182,6 +167,10 @@ class Training:
         shape = plan.model.sized(seeds=stack_size(plan.model)).shape
         self._evaluator = Evaluator(data, plan.model.loss, plan.steps, plan.evaluate, shape, dtype.itemsize)
         self._curves = CurveRecord(self._evaluator, plan.seeds, allocate)
+        side_by_side = plan.model.sized(seeds=min(plan.seeds, stack_size(plan.model)))
+        self.critical = CriticalRates(
+            plan.critical_lr, side_by_side, plan.seeds, plan.optimizer, plan.clip_norm, plan.steps
+        )
         self._rows = block_rows(plan.model.sized(seeds=len(groups[0])).shape)
         with np.errstate(over="ignore"):  # what a float32 does not hold is inf there: a blow-up at step 0
             self._x = np.concatenate([data.x, np.ones((data.samples, 1))], axis=1).astype(dtype)
@@ -244,6 +233,7 @@ class Training:
         The views of `recorded` are among it. The random streams are counter-based, so nothing of them is.
         """
         state = {f"recording.{name}": array for name, array in self.recorded.items()}
+        state |= self.critical.state()
         for number, group in enumerate(self._groups):
             for place, flat in enumerate(group.network.flat):
                 state[f"network.{number}.{place}"] = flat.copy()
@@ -255,14 +245,25 @@ class Training:
         block = {name.removeprefix("recording."): state[name] for name in recorded}
         self._record.add(block)
         self._curves.add(block)
+        self.critical.restore(state)
         self._first = int(block["step"][-1]) + 1
         for number, group in enumerate(self._groups):
             group.network.updates = self._first
             for place, flat in enumerate(group.network.flat):
                 flat[...] = state[f"network.{number}.{place}"]
 
+    def _standing(self, t: int) -> Iterator[tuple[Network, slice]]:
+        """The networks after t updates, each with its place and with the minibatch of step t."""
+        for group in self._groups:
+            group.take_batch(t, self._x, self._y)
+            yield group.network, group.place
+
     def _block(self, first: int, rows: int) -> tuple[Recording, Curves]:
+        if first == 0:
+            self.critical.measure(0, self._standing(0))
         runs = [group.run(first, rows, self._x, self._y) for group in self._groups]
+        if first + rows > self.plan.steps:  # no update follows the last row
+            self.critical.measure(self.plan.steps, self._standing(self.plan.steps))
         block = _joined([recording for recording, _ in runs])
         block["step"] = np.arange(first, first + rows, dtype=np.float64)
         bad = first_bad_row(block)

@@ -17,7 +17,7 @@ FLOORS: list[set[str]] = [  # from the ground up; rooms of one floor do not see 
     {"yaml_file"},
     {"nn"},
     {"data", "meanfield"},
-    {"recording", "evaluation"},
+    {"critical_rates", "evaluation", "recording"},
     {"training"},
     {"trace"},
     {"config"},

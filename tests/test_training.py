@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gradflow.data import Data
+from gradflow.data.batches import Batches
 from gradflow.evaluation import EVALUATED, STEP
 from gradflow.nn.activations import ACTIVATIONS, Linear, Relu, Sigmoid, Tanh
 from gradflow.nn.initializers import Gaussian, HeNormal, Orthogonal, XavierNormal
@@ -16,7 +17,7 @@ from gradflow.nn.losses import CrossEntropy, Mse
 from gradflow.nn.optimizers import Adam, AdamW, RmsProp, Sgd
 from gradflow.nn.schedules import ConstantRate, Cosine, Schedule, Warmup
 from gradflow.recording import Recording
-from gradflow.training import STACKED_WIDTH, Batches, Training
+from gradflow.training import STACKED_WIDTH, Training
 from tests import oracle, small
 from tests.oracle import assert_agrees
 from tests.small import trained

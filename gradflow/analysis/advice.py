@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from gradflow.analysis.architecture import architecture
 from gradflow.analysis.clipping import unclipped
+from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
 from gradflow.analysis.rates import learning_rates
 from gradflow.analysis.scales import NAME as DATA_SCALE
 from gradflow.analysis.scales import can_standardize, far_scales, starts_far_off
@@ -47,6 +48,7 @@ def advise(
     flow: Flow,
     symptoms: Iterable[Symptom],
     record: Mapping[str, NDArray[Any]],
+    critical: CriticalRate = NOT_MEASURED,
 ) -> tuple[Advice, ...]:
     """The advice for a run whose flow at initialization is `flow`, the most useful lever first.
 
@@ -63,7 +65,7 @@ def advise(
     if first or (drawn and (far_off or flow.verdict == "exploding")):
         return advice
     passes = not drawn and config.model.readout != "zeros"
-    rates = tuple(learning_rates(config, symptoms, record, passes=passes))
+    rates = tuple(learning_rates(config, symptoms, record, critical, passes=passes))
     return (*advice, *unclipped(config, symptoms, record, rates))
 
 

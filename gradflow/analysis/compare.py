@@ -45,6 +45,7 @@ RESULTS = {  # a row's name for it -> where it stands in a Summary
     "majority": "training.majority",
     "clipped_share": "training.clipped_share",
     "diverged_step": "training.diverged_step",
+    "critical_lr": "critical_lr.initial",
     "c_final": "flow.final.c",
     "c_final_low": "flow.final.c_low",
     "c_final_high": "flow.final.c_high",
@@ -158,6 +159,7 @@ def row_of(summary: Summary) -> Row:
 
     flows = {name: {**vars(flow), "profile": vars(flow.profile)} for name, flow in vars(summary.flow).items()}
     parts = {"flow": flows, "theory": vars(summary.theory), "training": vars(summary.training)}
+    parts["critical_lr"] = vars(summary.critical_lr)
     return row_from(
         strict({**vars(summary), **parts, "symptoms": [*map(vars, summary.symptoms)]}), summary.path
     )
@@ -168,7 +170,7 @@ def row_from(document: Mapping[str, Any], path: str) -> Row:
     initial, theory = document["flow"]["initial"], document["theory"]
     parts = {
         "": document, "flow.initial": initial, "flow.final": document["flow"]["final"], "theory": theory,
-        "training": document["training"],
+        "training": document["training"], "critical_lr": document.get("critical_lr", {}),
     }  # fmt: skip
     values = {name: parts[part].get(key) for name, part, key in _PLACES}  # older ones have not all
     values["path"], values["symptoms"] = path, ", ".join(one["name"] for one in document["symptoms"])

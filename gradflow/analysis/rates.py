@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.analysis.critical_rate import ABOVE, BELOW, NOT_MEASURED, CriticalRate, standing
 from gradflow.analysis.summary import Advice, Symptom
 from gradflow.analysis.theorist import rounded
 
 if TYPE_CHECKING:
     from gradflow.config import Config
+    from gradflow.nn.optimizers import Optimizer
 
 Array = NDArray[Any]
 Readings = Mapping[str, Array]
 
-OVERSHOOT = ("loss-spiking", "loss-swinging", "non-finite")
-SLOWER = 10  # by how much a learning rate that overshoots is divided
+OVERSHOOTS = ("loss-spiking", "loss-swinging", "non-finite")
+STALLS = ("loss-stalled", "loss-at-chance")
+SLOWER = 10  # by how much a learning rate that overshoots is divided where no critical one explains it
+SHARES, SHARE = {"sgd": 0.25}, 0.125  # of the critical learning rate, that networks learn most at
+FAR_BELOW = 0.01  # of the critical learning rate: one below is to blame for a loss that stands
 FIRST_ROWS = 5  # whose updates tell how long steps are
 FAST, SLOW = 0.1, 1e-4  # of a layer's weights in a step: beyond, networks forget or stay as they were drawn
 USUAL = {"fast": 0.01, "slow": 1e-3}  # what a step is brought to, from either side
@@ -28,30 +34,71 @@ UNMOVED = 0.9  # of the loss of the first quarter: a last quarter above tells th
 FEW_ROWS = 12  # below, no run can be blamed for a loss that has not fallen
 
 
+def told(symptoms: Iterable[Symptom], critical: CriticalRate, lr: float) -> tuple[Symptom, ...]:
+    """Symptoms of too long or too short steps, with how far the learning rate is from the critical one."""
+    return tuple(_told(symptom, critical, lr) for symptom in symptoms)
+
+
+def _told(symptom: Symptom, critical: CriticalRate, lr: float) -> Symptom:
+    if critical.initial is None:
+        return symptom
+    ratio = lr / critical.initial
+    if (symptom.name in OVERSHOOTS and ratio > ABOVE) or (symptom.name in STALLS and ratio < BELOW):
+        words = f"lr {lr:g} is {standing(lr, critical.initial)} the critical {critical.initial:.2g}"
+        return replace(symptom, message=f"{symptom.message}; {words}")
+    return symptom
+
+
 def learning_rates(
-    config: Config, symptoms: Iterable[Symptom], record: Readings, *, passes: bool = True
+    config: Config,
+    symptoms: Iterable[Symptom],
+    record: Readings,
+    critical: CriticalRate = NOT_MEASURED,
+    *,
+    passes: bool = True,
 ) -> Iterator[Advice]:
     """A learning rate for a run whose steps were too long or too short for it to learn; none for others.
 
-    Steps are short by themselves where the network as it is drawn hardly passes a gradient, not `passes`.
+    It is a share of the critical one where that is known and asks for a change of the same sense. Steps are
+    short by themselves where the network as it is drawn hardly passes a gradient, not `passes`.
     """
     blew_up = any(symptom.name == "non-finite" for symptom in symptoms)
-    overshoots = any(symptom.name in OVERSHOOT and symptom.step > 0 for symptom in symptoms)
-    end, moved, lr = _end(record), _moved(config, record), config.training.optimizer.lr
-    fast = moved is not None and moved > FAST
+    overshoots = any(symptom.name in OVERSHOOTS and symptom.step > 0 for symptom in symptoms)
+    end, moved, optimizer = _end(record), _moved(config, record), config.training.optimizer
+    fast, known = moved is not None and moved > FAST, _of_critical(optimizer, critical)
+    lr = optimizer.lr
     if overshoots and (blew_up or not (fast or end < LEARNT)):  # where updates are known, they tell how far
         words = f"the steps overshoot: a learning rate of {{lr:g}} takes them {SLOWER} times shorter"
-        yield _advice(rounded(lr / SLOWER), words)
+        yield known if known and _rate(known) < lr else _advice(rounded(lr / SLOWER), words)
     elif moved is not None and fast and not end < FITTED:
         words = (
             f"the first updates change a layer's weights by {moved:.1g} of themselves: {{lr:g}} makes that "
         )
         yield _advice(_digit(lr * USUAL["fast"] / moved), words + f"{USUAL['fast']:g}")
-    elif passes and moved is not None and 0 < moved < SLOW and _is_unmoved(record):
-        words = (
-            f"an update changes no layer's weights by more than {moved:.1g} of themselves: {{lr:g}} makes "
-        )
-        yield _advice(_digit(lr * USUAL["slow"] / moved), words + f"that {USUAL['slow']:g}")
+    elif passes and moved and _is_unmoved(record) and (known is None or _rate(known) > lr):
+        if known and lr < FAR_BELOW * (critical.initial or 0):
+            yield known
+        elif moved < SLOW:
+            words = f"an update changes no layer's weights by more than {moved:.1g} of themselves: {{lr:g}} "
+            yield _advice(_digit(lr * USUAL["slow"] / moved), words + f"makes that {USUAL['slow']:g}")
+
+
+def _of_critical(optimizer: Optimizer, critical: CriticalRate) -> Advice | None:
+    """The share of the critical learning rate at which networks learn most in their first hundred steps."""
+    if critical.initial is None or critical.initial_lowest is None:
+        return None
+    share = SHARES.get(optimizer.name, SHARE)
+    words = (
+        f"the loss first comes back at lr {critical.initial:.2g} along the {critical.direction}, and lr "
+        f"{optimizer.lr:g} is {standing(optimizer.lr, critical.initial)} it: {{lr:g}} is a safe part of it"
+    )
+    if critical.direction and critical.direction.startswith(optimizer.name):
+        words = words.replace("along the ", "along ")
+    return _advice(_digit(share * critical.initial_lowest), words)
+
+
+def _rate(advice: Advice) -> float:
+    return float(advice.set["training.optimizer.lr"])
 
 
 def _advice(lr: float, words: str) -> Advice:

@@ -11,14 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.advice import advise
+from gradflow.analysis.critical_rate import critical_of
 from gradflow.analysis.flow import CHAIN, drawn, fit_flow, measure, numbers
 from gradflow.analysis.history import history_of
 from gradflow.analysis.intervals import mean_of_known
 from gradflow.analysis.laws import Expected
 from gradflow.analysis.learning import curves_until, evaluation_of, training_result
 from gradflow.analysis.predictions import inputs_of, predicted, theory_of
+from gradflow.analysis.rates import told
 from gradflow.analysis.scales import scale_symptom
-from gradflow.analysis.summary import Flow, Flows, Samples, Summary, Theory
+from gradflow.analysis.summary import Flow, Flows, Samples, Summary, Symptom, Theory
 from gradflow.analysis.symptoms import find_symptoms
 from gradflow.analysis.weakest import weakest_symptom
 from gradflow.nn.losses import LOSSES
@@ -53,12 +55,12 @@ def summarize(config: Config, recording: Readings, info: Mapping[str, Any]) -> S
     rows = {name: array[: final + 1] for name, array in recording.items() if name not in curves}
     usable, evaluation = {**rows, **curves}, info.get("evaluation")
     entered = {name: array[entry:] for name, array in rows.items()}
-    chance = (evaluation or info["data"]).get("chance") if config.training.loss == "cross_entropy" else None
-    epoch = ceil(info["data"]["samples"] / config.training.batch_size)
-    symptoms = find_symptoms(usable, analysis, config.model.activation, info["outcome"], chance, epoch)
-    scale = scale_symptom(info["data"], symptoms)
+    critical = critical_of(info)
+    found = _symptoms(config, usable, info)
+    scale = scale_symptom(info["data"], found)
     first = () if scale is None else (scale,)
-    symptoms = (*first, *weakest_symptom((flows.initial, flows.final)), *symptoms)
+    weakest = weakest_symptom((flows.initial, flows.final))
+    symptoms = (*first, *weakest, *told(found, critical, config.training.optimizer.lr))
     return Summary(
         id=config.id,
         path=config.id,
@@ -75,11 +77,21 @@ def summarize(config: Config, recording: Readings, info: Mapping[str, Any]) -> S
             config.training.clip_norm is not None,
         ),
         symptoms=symptoms,
-        advice=advise(config, info["data"], flows.initial, symptoms, usable),
+        advice=advise(config, info["data"], flows.initial, symptoms, usable, critical),
         history=history_of(entered, analysis.stable_decades, analysis.patience),
         data=samples_of(info["data"], config.training.loss),
         evaluation=evaluation_of(curves_until(recording, recording["step"][-1]), evaluation),
+        critical_lr=critical,
     )
+
+
+def _symptoms(config: Config, usable: Readings, info: Mapping[str, Any]) -> tuple[Symptom, ...]:
+    """Those of the record."""
+    told_of = info.get("evaluation") or info["data"]
+    chance = told_of.get("chance") if config.training.loss == "cross_entropy" else None
+    epoch = ceil(info["data"]["samples"] / config.training.batch_size)
+    activation = config.model.activation
+    return find_symptoms(usable, config.analysis, activation, info["outcome"], chance, epoch)
 
 
 def samples_of(data: Mapping[str, Any], loss: str) -> Samples:

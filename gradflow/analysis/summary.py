@@ -7,6 +7,7 @@ from math import isfinite
 from typing import Any
 
 from gradflow.analysis.commands import command_for
+from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
 
 SUMMARY_FORMAT = 1
 
@@ -278,6 +279,7 @@ class Summary:
     history: History = History()
     data: Samples | None = None  # of a run that failed, and of norms recorded elsewhere
     evaluation: Evaluation = Evaluation()
+    critical_lr: CriticalRate = NOT_MEASURED
 
     def document(self) -> dict[str, Any]:
         """The JSON document: plain values, numbers that are not finite as None."""

@@ -15,6 +15,8 @@ from pydantic_core import PydanticCustomError
 
 from gradflow.config.biases import BIASES, Bias, Zeros
 from gradflow.config.choices import AUTO, UNFIT, AutoOr, Choice, OneOf, OrListOf
+from gradflow.critical_rates import AUTO as CRITICAL_AUTO
+from gradflow.critical_rates import WHEN
 from gradflow.data import DATASETS, Dataset
 from gradflow.data.digits import Digits
 from gradflow.formats import ADDED
@@ -117,6 +119,8 @@ class RecordingKeys(Section):
     """What is kept of the steps."""
 
     every: Count = 1
+    # when the critical learning rate is measured: auto at row 0 where that is cheap, initial, both ends, none
+    critical_lr: Annotated[str, OneOf(WHEN)] = Field(default=CRITICAL_AUTO, json_schema_extra=ADDED)
 
 
 class Analysis(Section):
@@ -205,6 +209,7 @@ class Config(Section):
             every=self.recording.every,
             evaluate=training.evaluate if isinstance(training.evaluate, int) else None,
             schedule=training.schedule,
+            critical_lr=self.recording.critical_lr,
         )
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Arrays = dict[str, NDArray[Any]]
 
-FORMAT = 3  # of the state: 2 has evaluations, 3 correlations and what clipping left
+FORMAT = 4  # of the state: 2 has evaluations, 3 correlations and what clipping left, 4 critical rates
 SECONDS = 15.0  # from one checkpoint to the next
 SHARE = 0.02  # of the time may go into writing them
 ABOUT, SEAL = "about", "seal"  # arrays of bytes beside the state: whose it is, and the sha256 of all the rest

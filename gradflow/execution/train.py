@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.interrupts import held_back, is_waiting, raise_waiting
-from gradflow.store.info import DataInfo, EvaluationInfo, OutcomeInfo, Times, now
+from gradflow.store.info import CriticalInfo, DataInfo, EvaluationInfo, MeasuredInfo, OutcomeInfo, Times, now
 from gradflow.store.result import Result, versions
 from gradflow.store.spool import forget
 from gradflow.store.typed import document_of
@@ -57,9 +57,11 @@ def train(
             forget(training.recorded.values())
     times = Times(started=started, finished=now(), seconds=perf_counter() - clock)
     evaluation = document_of(training.evaluated, EvaluationInfo)
+    measured = MeasuredInfo(critical_lr=document_of(training.critical.document(), CriticalInfo))
     return Result(
         training.recording, _outcome(training), _facts(config, data), times, versions(),
         evaluation=evaluation, delta="batch" if config.model.norm.mixes else None,
+        measured=measured,
     )  # fmt: skip
 
 

@@ -41,6 +41,11 @@ class Optimizer:
         """Whether a step is lr times the gradient, so that its norm follows from the gradient's."""
         return False
 
+    @property
+    def growth(self) -> float:
+        """How many times its first step one counts as, while velocity gathers."""
+        return 1.0
+
     def step(self, g: Array, p: Array, state: tuple[Array, ...], t: int, scale: Scale) -> None:
         """Overwrite the raw gradient `g` with the step of update t = 1, 2, ...: the caller does p -= g."""
         raise NotImplementedError(self.name)
@@ -66,6 +71,10 @@ class Sgd(Optimizer):
     @property
     def proportional(self) -> bool:
         return not (self.momentum or self.weight_decay)
+
+    @property
+    def growth(self) -> float:
+        return 1 / sqrt(1 - self.momentum)
 
     def step(self, g: Array, p: Array, state: tuple[Array, ...], t: int, scale: Scale) -> None:
         if self.proportional:

@@ -203,13 +203,19 @@ def unscaled(log_share: Array, memory: Memory) -> float | Array:
     return scale
 
 
+def joint_log_share(runs: Sequence[LayerRun | OwnRun], clip_norm: float) -> Array:
+    """ln of the share, (S,), that clipping leaves of the gradients, whose joint norm decides it."""
+    batch = runs[0].memory.shape.batch
+    squares = np.logaddexp.reduce([run.log_square() for run in runs])
+    log_share: Array = np.minimum(0.0, log(clip_norm) + log(batch) - squares / 2)
+    return log_share
+
+
 def update_clipped(
     runs: Sequence[LayerRun | OwnRun], optimizer: Optimizer, t: int, clip_norm: float, record: bool
 ) -> Array:
     """Update once all gradients are there, whose joint norm decides the share; return its ln, (S,)."""
-    batch = runs[0].memory.shape.batch
-    squares = np.logaddexp.reduce([run.log_square() for run in runs])
-    log_share: Array = np.minimum(0.0, log(clip_norm) + log(batch) - squares / 2)
+    log_share = joint_log_share(runs, clip_norm)
     for run in runs:
         run.update(optimizer, t, log_share, record)
     return log_share

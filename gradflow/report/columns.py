@@ -17,8 +17,8 @@ NARROWEST = 8  # characters of a strip that says something
 REACH = 12.0  # decades beyond which a strip stays at its end
 STANDARD = ("verdict", "c", "log10_ratio", "gradient", "loss_final", "ratio")
 FURTHER = (
-    "c_theory", "c_final", "verdict_final", "accuracy_final", "status", "dead_networks", "saturated",
-    "symptoms",
+    "c_theory", "c_final", "verdict_final", "accuracy_final", "critical_lr", "status", "dead_networks",
+    "saturated", "symptoms",
 )  # fmt: skip
 FIRST = (
     "id",
@@ -235,6 +235,7 @@ _CELLS: dict[str, tuple[Column, Callable[[Any], Cell]]] = {
     "log10_growth": (Column(GROWTH), lambda row: decades(row["log10_growth"])),
     "clipped_share": (Column("clipped"), lambda row: percent(row["clipped_share"])),
     "saturated_final": (Column("final saturated"), lambda row: percent(row["saturated_final"])),
+    "critical_lr": (Column("critical lr"), lambda row: number(row["critical_lr"])),
     "symptoms": (Column("symptoms", False), lambda row: row["symptoms"]),
     "sigmas": (Column("sigmas"), lambda row: decades(row["sigmas"])),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from gradflow.analysis.critical_rate import CriticalRate, standing
 from gradflow.analysis.summary import Evaluation, Summary, TrainingResult
 from gradflow.report import sentences
 from gradflow.report.numbers import count, counted, half_width, number, percent, with_error
@@ -23,6 +24,20 @@ def training_sentence(training: TrainingResult, evaluation: Evaluation) -> str:
         return _of_minibatches(training)
     guesses = _guesses(training, evaluation, "test" if evaluation.samples_test else "train")
     return f"{_losses(training, evaluation)}{guesses and f'; {guesses}'}."
+
+
+def critical_sentence(critical: CriticalRate, lr: float | None) -> str:
+    """Where the loss first comes back along the first step, and how lr stands to that; "" if not measured."""
+    if critical.initial is None or lr is None:
+        return ""
+    along = critical.direction or ""
+    along = along if "'s" in along else f"the {along}"
+    lowest = (
+        f" ({number(critical.initial_lowest)} in the lowest network)" if len(critical.networks) > 1 else ""
+    )
+    words = f"The loss first comes back at lr {number(critical.initial)}{lowest} along {along}"
+    words += f": lr {lr:g} is {standing(lr, critical.initial)} it."
+    return words if critical.final is None else f"{words} At the end it does at lr {number(critical.final)}."
 
 
 def clipping_sentence(training: TrainingResult) -> str:

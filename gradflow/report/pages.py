@@ -99,8 +99,12 @@ def _verdicts(summary: Summary) -> list[Block]:
         else learning.training_sentence(summary.training, summary.evaluation)
     )
     blocks += [Sentence(trained, tone)] if trained else []
-    clipped = learning.clipping_sentence(summary.training)
-    return [*blocks, *([Sentence(clipped)] if clipped else [])]
+    lr = summary.config["training"].get("optimizer", {}).get("lr")
+    further = (
+        learning.critical_sentence(summary.critical_lr, lr),
+        learning.clipping_sentence(summary.training),
+    )
+    return [*blocks, *(Sentence(words) for words in further if words)]
 
 
 def _tells_why(flow: Flow, training: TrainingResult) -> bool:

@@ -10,7 +10,7 @@ from msgspec.json import Decoder
 
 from gradflow.store.names import DIGEST, FORMAT, RUN, is_id
 from gradflow.store.reading import damaged, parse_json, read_bytes
-from gradflow.store.typed import MOST, UNREADABLE, Whole
+from gradflow.store.typed import MOST, UNREADABLE, Rate, Whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,6 +88,25 @@ class EvaluationInfo(TypedDict):
     chance: float | None
 
 
+class CriticalInfo(TypedDict):
+    """The critical learning rate of each network, at both ends; null where it was not measured.
+
+    That of a network is null where it is not defined, for the reason that is given of the first of them;
+    `direction` tells the step along which it is looked for.
+    """
+
+    initial: list[Rate | None] | None
+    final: list[Rate | None] | None
+    direction: str
+    reason: str | None
+
+
+class MeasuredInfo(TypedDict):
+    """What was measured from the weights and gradients themselves, beside the recording."""
+
+    critical_lr: CriticalInfo
+
+
 class _Model(TypedDict):
     depth: Whole
 
@@ -138,13 +157,15 @@ class _Optional(TypedDict, total=False):
     recorded: Recorded
     evaluation: EvaluationInfo
     delta: Literal["batch"]
+    measured: MeasuredInfo
 
 
 class Info(_Optional):
     """The document. A failed run has a `reason`, no arrays and maybe no data; a recorded one's data is 0.
 
     `evaluation` is missing where nothing was evaluated, as from runs of older versions; `delta` where it is a
-    sample's: with batch norm `log_delta_norm` is ln of the root mean square of the batch's.
+    sample's: with batch norm `log_delta_norm` is ln of the root mean square of the batch's; `measured`
+    in runs of older versions.
     """
 
     format: Literal[1]

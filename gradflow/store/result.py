@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from gradflow import threads
-from gradflow.store.info import DataInfo, EvaluationInfo, OutcomeInfo, Status, Times, Versions, now
+from gradflow.store.info import (
+    DataInfo,
+    EvaluationInfo,
+    MeasuredInfo,
+    OutcomeInfo,
+    Status,
+    Times,
+    Versions,
+    now,
+)
 from gradflow.version import __version__
 
 if TYPE_CHECKING:
@@ -35,6 +44,7 @@ class Result:
     summary: Summary | None = None
     evaluation: EvaluationInfo | None = None
     delta: Literal["batch"] | None = None
+    measured: MeasuredInfo | None = None
 
     @property
     def status(self) -> Status:

@@ -105,6 +105,8 @@ def publish(claimed: Claim, config: Config, result: Result, render: Render | Non
         info["evaluation"] = result.evaluation
     if result.delta is not None:
         info["delta"] = result.delta
+    if result.measured is not None:
+        info["measured"] = result.measured
     for array in result.recording.values():
         array.setflags(write=False)
     summary = result.summary or build_summary(claimed.target, config, result.recording, info)

@@ -8,7 +8,7 @@ from msgspec import convert
 from msgspec.json import Decoder
 
 from gradflow.store.seal import read_sealed
-from gradflow.store.typed import UNREADABLE, Factor, Whole, conforms, is_bounded, whole
+from gradflow.store.typed import UNREADABLE, Factor, Rate, Whole, conforms, is_bounded, whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,6 +80,10 @@ class _Training(_Clipping):
     majority: float | None
 
 
+class _Critical(TypedDict, total=False):
+    initial: Rate | None
+
+
 class _Named(TypedDict):
     name: str
 
@@ -93,11 +97,15 @@ class _Network(TypedDict):
     readout: Literal["linear", "zeros", "none"]
 
 
+class _Rule(_Named):
+    lr: Rate
+
+
 class _Taught(TypedDict):
     steps: Whole
     batch_size: Whole
     loss: str
-    optimizer: _Named
+    optimizer: _Rule
     dtype: str
 
 
@@ -116,7 +124,11 @@ class _Study(TypedDict):
     analysis: _Limits
 
 
-class Brief(TypedDict):
+class _Added(TypedDict, total=False):  # what documents of older versions have not
+    critical_lr: _Critical
+
+
+class Brief(_Added):
     """What a row of a comparison needs of a summary.json."""
 
     format: Literal[1]
@@ -179,6 +191,7 @@ def _is_sound(summary: Summary, info: Info) -> bool:
         and all(map(is_bounded, (*(advice.set for advice in summary.advice), *_mappings(flows))))
         and all(depth.isdecimal() for flow in flows for depth in flow.c_power_depth)
         and not _has_negative(summary)
+        and all(rate is None or rate > 0 for rate in _rates(summary))
         and _are_curves(vars(summary.evaluation))
         and _is_in_the_network(flows, config)
     )
@@ -195,6 +208,13 @@ def _has_negative(summary: Summary) -> bool:
     named = [value for part in parts for value in part.factors.values()]
     columns = *history.c, *history.c_low, *history.c_high
     return any(c is not None and c < 0 for c in (*factors, *named, *columns))
+
+
+def _rates(summary: Summary) -> list[float | None]:
+    """All critical learning rates."""
+    critical = summary.critical_lr
+    ends = critical.initial, critical.initial_lowest, critical.final, critical.final_lowest
+    return [*ends, *critical.networks, *critical.networks_final]
 
 
 def _columns(profile: Profile) -> dict[str, Sequence[Any]]:

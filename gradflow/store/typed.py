@@ -21,6 +21,7 @@ UNREADABLE = (ValueError, RecursionError)  # what a decoder raises; msgspec's er
 
 Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]  # str() of very large integers raises
 Factor = Annotated[float, Meta(ge=0)] | None  # between norms
+Rate = Annotated[float, Meta(gt=0)]  # of learning
 
 
 @cache
@@ -38,9 +39,9 @@ def conforms(value: Any, hint: Any) -> bool:
     return True
 
 
-def document_of(found: DataclassInstance, form: type[T]) -> T:
-    """The fields of a dataclass as a document of a form."""
-    return convert(asdict(found), form)
+def document_of(found: DataclassInstance | dict[str, Any], form: type[T]) -> T:
+    """Plain values, or the fields of a dataclass, as a document of a form."""
+    return convert(found if isinstance(found, dict) else asdict(found), form)
 
 
 def is_bounded(value: Any) -> bool:

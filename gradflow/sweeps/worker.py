@@ -71,7 +71,9 @@ def compute(
     try:
         config = config_from_plain(plain)
         result = train(config, data, progress=look, checkpoint=checkpoint)
-        info = {name: getattr(result, name) for name in ("status", "data", "outcome", "evaluation")}
+        info = {
+            name: getattr(result, name) for name in ("status", "data", "outcome", "evaluation", "measured")
+        }
         return replace(result, summary=summarize(config, result.recording, info))
     except TimeoutError as error:
         return failed(str(error))

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradflow.analysis.rates import OVERSHOOT
+from gradflow.analysis.rates import OVERSHOOTS
 from gradflow.analysis.summary import Symptom, strict
 from gradflow.analysis.symptoms import find_symptoms
 from gradflow.config.schema import Analysis
+from gradflow.data.batches import Batches
 from gradflow.nn.activations import (
     Activation,
     Erf,
@@ -21,7 +22,6 @@ from gradflow.nn.activations import (
     Softsign,
     Tanh,
 )
-from gradflow.training import Batches
 
 ROWS, LAYERS, NETWORKS = 201, 8, 2
 EVERY = 10  # steps from one evaluation to the next
@@ -261,7 +261,7 @@ def test_batches_that_differ_are_no_overshoot(batch: int, rare: bool) -> None:
         order = Batches(seed, 200, batch)
         record = healthy()
         record["loss"] = np.array([[each[order.indices(t)].mean()] for t in range(ROWS)])
-        found += [one.name for one in symptoms(record, epoch=ceil(200 / batch)) if one.name in OVERSHOOT]
+        found += [one.name for one in symptoms(record, epoch=ceil(200 / batch)) if one.name in OVERSHOOTS]
     assert len(found) <= 1
 
 

@@ -46,7 +46,7 @@ def test_run_json_says_what_made_the_run_and_what_it_holds(runs: Path) -> None:
     info = json.loads((execute(small(), runs).path / "run.json").read_text())
     assert list(info) == [
         "format", "id", "digest", "status", "reason", "times", "versions", "arrays", "outcome", "data",
-        "evaluation",
+        "evaluation", "measured",
     ]  # fmt: skip
     assert (info["format"], info["status"], info["reason"]) == (1, "completed", None)
     assert (info["id"], info["digest"]) == (small().id, small().digest)
@@ -58,6 +58,10 @@ def test_run_json_says_what_made_the_run_and_what_it_holds(runs: Path) -> None:
     assert info["arrays"].keys() == {"step", "loss", "clip_share", *PER_LAYER, *curves}
     assert (info["evaluation"]["every"], info["evaluation"]["samples_train"]) == (20, 32)
     assert info["arrays"]["q"]["shape"] == [7, 3, 2]
+    measured = info["measured"]["critical_lr"]
+    assert measured.keys() == {"initial", "final", "direction", "reason"}
+    assert len(measured["initial"]) == 2
+    assert (measured["final"], measured["direction"], measured["reason"]) == (None, "gradient", None)
     assert info["outcome"].keys() == {"accuracy_final", "diverged_step", "diverged_reason"}
     assert info["data"].keys() == {
         "samples", "samples_test", "features", "outputs", "q_0", "q_y", "chance", "sha256", "task",

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.data import Data
+from gradflow.data.batches import Batches
 from gradflow.nn.optimizers import Sgd
 from gradflow.streams import Purpose, stream
-from gradflow.training import Batches, Plan
+from gradflow.training import Plan
 
 Array = NDArray[Any]
 

@@ -1,0 +1,92 @@
+"""The critical learning rate of networks on a batch: where, along a first step, the loss first comes back.
+
+Along the gradient g of a quadratic loss that is 2 |g|^2 / (g . H g): 2 / lambda where g is an eigenvector
+of the Hessian H, beyond which gradient descent swings up along it (after Kalra & Barkeshli 2024).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradflow.nn.first_return import first_return, side_by_side
+from gradflow.nn.memory import Memory
+from gradflow.nn.model import Model
+from gradflow.nn.network import Network
+from gradflow.nn.optimizers import Optimizer
+from gradflow.nn.updates import joint_log_share
+
+Array = NDArray[Any]
+
+
+class Descent:
+    """The losses of S networks on a batch along the step that an optimizer makes first, in units of lr.
+
+    With momentum the step is `growth` times the first one, between it and what the velocity comes to.
+    """
+
+    def __init__(self, model: Model, optimizer: Optimizer, clip_norm: float | None, dtype: Any) -> None:
+        self.optimizer, self.clip_norm = replace(optimizer, lr=optimizer.growth), clip_norm
+        self.network = Network(Memory(model, dtype, keep_gradients=True), self.optimizer)
+        self.runs = self.network.all_runs
+
+    def begin(self, p: Array, x: Array, y: Array) -> None:
+        """Stand where networks stand: their flat parameters, x (S, B, features) and y (S, B, outputs).
+
+        `start` is the loss there, `slope` by what it falls as the line begins, both (S,).
+        """
+        memory = self.network.memory
+        memory.x[:, :, :-1], memory.y[...] = x, y
+        self.network.parameters.flat[...] = p
+        for state in self.network.state:
+            state.flat.fill(0)
+        self.network.forward(record=False)
+        self.network.backward(record=False, update=False)
+        self.start = memory.tally.loss.copy()
+        self.slope = self._steps()
+        self.origin = [run.p.copy() for run in self.runs]
+
+    def _steps(self) -> Array:
+        """Make steps of the gradients; the product of both, (S,)."""
+        slope = np.zeros_like(self.start)
+        log_share = (
+            np.zeros_like(slope) if self.clip_norm is None else joint_log_share(self.runs, self.clip_norm)
+        )
+        for run in self.runs:
+            scale = run.scale(log_share)
+            gradient = (run.g * scale).astype(np.float64)
+            self.optimizer.step(run.g, run.p, run.state, 1, scale)
+            slope += np.einsum("ksij,ksij->s", gradient, run.g)
+        return np.asarray(slope * np.exp(-log_share))
+
+    def losses(self, lr: Array) -> Array:
+        """After one step of a learning rate for each network, (S,) -> (S,)."""
+        for run, origin in zip(self.runs, self.origin, strict=True):
+            np.multiply(run.g, lr.astype(run.p.dtype)[:, None, None], out=run.p)
+            np.subtract(origin, run.p, out=run.p)
+        ahead, memory = self.network.forward, self.network.memory
+        outputs = ahead(record=False)
+        found, _ = self.network.model.loss.delta(outputs, ahead.targets, memory.delta_out, ahead.exponent)
+        return np.asarray(found.mean(axis=1))
+
+
+def direction(optimizer: Optimizer, clip_norm: float | None) -> str:
+    """The direction of the line, in words."""
+    if optimizer.name != "sgd":
+        return f"{optimizer.name}'s first step"
+    gradient = "gradient" if clip_norm is None else "clipped gradient"
+    return gradient if optimizer.growth == 1 else f"velocity of the {gradient}"
+
+
+def critical_rates(line: Descent) -> Array:
+    """The critical learning rate of each network, (S,).
+
+    0 where the loss falls at no step that the dtype resolves, inf where none that was tried brings it back,
+    nan where the line does not begin downhill.
+    """
+    rounding = np.finfo(line.network.memory.dtype).eps * np.abs(line.start)
+    lines = zip(*(each.tolist() for each in (line.start, line.slope, rounding)), strict=True)
+    return np.array(side_by_side([first_return(*each) for each in lines], line.losses))

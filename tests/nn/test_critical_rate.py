@@ -1,0 +1,96 @@
+"""The critical learning rate of real networks, against a fine scan along the same steps."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gradflow.critical_rates import CriticalRates
+from gradflow.nn.optimizers import Adam, AdamW, Optimizer, RmsProp, Sgd
+from gradflow.training import Training
+from tests import small
+
+Array = NDArray[Any]
+
+KINDS = {
+    "plain": ["depth=8"],
+    "relu": ["activation=relu", "init=he_normal", "depth=20"],
+    "residual, layer norm": ["block=residual", "norm=layer", "depth=12"],
+    "batch norm": ["norm=batch", "depth=5"],
+    "widths": ["depth=3", "width=[12, 20, 8]"],
+    "clipped": ["depth=5", "clip_norm=0.05"],
+}
+
+
+BASE = {"data": "gaussian", "data.samples": "64", "training.steps": "1", "batch_size": "32", "seeds": "2"}
+
+
+def measured(*overrides: str, when: str = "initial") -> tuple[Training, Array]:
+    """A training of one step, and the critical learning rates of its networks."""
+    keys = {**BASE, **dict(one.split("=", 1) for one in overrides), "recording.critical_lr": when}
+    config = small.config(*(f"{key}={value}" for key, value in keys.items()))
+    data = config.data.load(Path())
+    training = Training(config.plan(data), data)
+    list(training)
+    return training, training.critical.found.get(0, np.empty(0))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_single_step_beyond_it_leaves_a_higher_loss_and_one_below_a_lower_one(kind: str) -> None:
+    """With adam, whose one line is its first step: seen in the run's own second row, on the same batch."""
+    overrides = ["optimizer=adam", "batch_size=64", *KINDS[kind]]
+    _, rates = measured(*overrides, "lr=0.001")
+    for network, rate in enumerate(rates):
+        for factor, higher in ((0.85, False), (1.15, True)):
+            training, _ = measured(*overrides, f"lr={factor * rate}")
+            before, after = training.recording["loss"][:, network]
+            assert (after > before) == higher
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_bit_of_the_training_changes(kind: str) -> None:
+    with_it, _ = measured(*KINDS[kind])
+    without, _ = measured(*KINDS[kind], when="none")
+    assert without.critical.found == {}
+    for name, array in without.recording.items():
+        np.testing.assert_array_equal(array, with_it.recording[name])
+    held = with_it.state()
+    for name, array in without.state().items():
+        np.testing.assert_array_equal(array, held[name])
+
+
+def test_a_stack_finds_what_each_network_finds_alone() -> None:
+    _, both = measured()
+    for seed in (0, 1):
+        _, alone = measured(f"seed={seed}", "seeds=1")
+        np.testing.assert_allclose(both[seed], alone[0], rtol=1e-3)
+
+
+def test_momentum_counts_for_more_than_its_first_step() -> None:
+    _, clipped = measured("clip_norm=1e-3")
+    _, plain = measured()
+    assert (clipped > plain).all()
+    (first, second) = (measured("optimizer=sgd", f"optimizer.momentum={m}")[1] for m in (0.5, 0.9))
+    np.testing.assert_allclose(first / second, 5**0.5, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "direction"),
+    [
+        (Sgd(), "gradient"),
+        (Sgd(momentum=0.9), "velocity of the gradient"),
+        (Adam(), "adam's first step"),
+        (AdamW(), "adamw's first step"),
+        (RmsProp(), "rmsprop's first step"),
+    ],
+)
+def test_the_direction_is_told(optimizer: Optimizer, direction: str) -> None:
+    found = CriticalRates("none", small.PLAN.model, 1, optimizer, None, 3).document()
+    assert found == {
+        "initial": None,
+        "final": None,
+        "direction": direction,
+        "reason": "recording.critical_lr is none",
+    }
