@@ -18,12 +18,13 @@ from gradflow.analysis.intervals import mean_of_known
 from gradflow.analysis.jacobian import stretch_of
 from gradflow.analysis.laws import Expected
 from gradflow.analysis.learning import curves_until, evaluation_of, training_result
-from gradflow.analysis.predictions import inputs_of, predicted, theory_of
+from gradflow.analysis.predictions import inputs_of, predicted, theory_of, trainable_of
 from gradflow.analysis.rates import told
 from gradflow.analysis.scales import scale_symptom
 from gradflow.analysis.stretch import Stretch
 from gradflow.analysis.summary import Flow, Flows, Samples, Summary, Symptom, Theory, TrainingResult
 from gradflow.analysis.symptoms import find_symptoms
+from gradflow.analysis.trainable import STOPPED, Trainable
 from gradflow.analysis.weakest import weakest_symptom
 from gradflow.nn.losses import LOSSES
 from gradflow.nn.parts.factors import is_chain
@@ -60,9 +61,8 @@ def summarize(config: Config, recording: Readings, info: Mapping[str, Any]) -> S
     critical = critical_of(info)
     found = symptoms_of(config, usable, info)
     scale = scale_symptom(info["data"], found)
-    first = () if scale is None else (scale,)
-    weakest = weakest_symptom((flows.initial, flows.final))
-    symptoms = (*first, *weakest, *told(found, critical, config.training.optimizer.lr))
+    first = (*(() if scale is None else (scale,)), *weakest_symptom((flows.initial, flows.final)))
+    symptoms = (*first, *told(found, critical, config.training.optimizer.lr))
     return Summary(
         id=config.id,
         path=config.id,
@@ -77,6 +77,7 @@ def summarize(config: Config, recording: Readings, info: Mapping[str, Any]) -> S
         history=history_of(entered, analysis.stable_decades, analysis.patience),
         data=samples_of(info["data"], config.training.loss),
         evaluation=evaluation_of(curves_until(recording, recording["step"][-1]), info.get("evaluation")),
+        trainable=trainable_at(config, flows.initial, theory),
         critical_lr=critical,
         jacobian=_stretch(config, info),
     )
@@ -117,6 +118,15 @@ def flow_at(recording: Readings, row: int, config: Config, law: str | None = Non
     if config.model.readout != "zeros" or flow.step:
         return flow
     return replace(flow, verdict="undetermined", reason=NOTHING_ENTERS, dead_networks=0)
+
+
+def trainable_at(config: Config, flow: Flow, theory: Theory) -> Trainable:
+    """Whether a network trains, from its flow before any update."""
+    found = [cosine for cosine in flow.profile.correlation if cosine is not None]
+    cosine = found[-1] if found else None
+    if flow.verdict in STOPPED:
+        return Trainable("untrainable", 0.0, cosine=cosine, reason=STOPPED[flow.verdict])
+    return trainable_of(config, theory, decades=flow.log10_ratio, cosine=cosine)
 
 
 def entry_row(recording: Readings, config: Config) -> int:

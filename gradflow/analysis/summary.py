@@ -9,6 +9,7 @@ from typing import Any
 from gradflow.analysis.commands import command_for
 from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
 from gradflow.analysis.stretch import Stretch
+from gradflow.analysis.trainable import Trainable
 
 SUMMARY_FORMAT = 1
 
@@ -130,6 +131,7 @@ class Theory:
     reason: str | None = None
     settling: int | None = None  # the layer from which batch norm's c holds
     correlation_star: Number = None  # what the cosine of two samples comes to
+    correlation_end: Number = None  # that in layer L
     xi_c: Number = None  # layers in which it comes closer by a factor of e; None where it does not so
     jacobian_variance: Number = None  # of the squared singular values of dz_L / dz_1, over their mean squared
 
@@ -291,6 +293,7 @@ class Summary:
     history: History = History()
     data: Samples | None = None  # of a run that failed, and of norms recorded elsewhere
     evaluation: Evaluation = Evaluation()
+    trainable: Trainable = field(default_factory=Trainable)
     critical_lr: CriticalRate = NOT_MEASURED
     jacobian: Stretch | None = None  # where recording.jacobian asks for it
 

@@ -27,6 +27,7 @@ from gradflow.report.page import (
     Table,
 )  # fmt: skip
 from gradflow.report.precision_pages import lost_in_training
+from gradflow.report.trainable import trainable_blocks
 
 if TYPE_CHECKING:
     from gradflow.analysis.learning import Readings
@@ -85,6 +86,7 @@ def _verdicts(summary: Summary) -> list[Block]:
         stretch_sentence(summary.jacobian, initial.transitions + 1),
     ]
     blocks: list[Block] = [Sentence(headlines.verdict_sentence(initial), initial.verdict)]
+    blocks += trainable_blocks(summary)
     blocks += [Sentence(text) for text in words if text]
     for flow in after:
         learnt = headlines.all_the_same(flow, summary.training, summary.evaluation)
