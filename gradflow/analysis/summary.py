@@ -8,6 +8,7 @@ from typing import Any
 
 from gradflow.analysis.commands import command_for
 from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
+from gradflow.analysis.stretch import Stretch
 from gradflow.analysis.trainable import Trainable
 
 SUMMARY_FORMAT = 1
@@ -136,6 +137,16 @@ class Theory:
 
 
 @dataclass(frozen=True)
+class Warned:
+    """The step at which each of these first showed that a run would diverge, and the lead of the first."""
+
+    loss: int | None = None
+    gradient: int | None = None
+    update: int | None = None
+    lead: int | None = None  # None: nothing showed it before
+
+
+@dataclass(frozen=True)
 class TrainingResult:
     """How training went, means over networks with the t intervals of the losses at both ends.
 
@@ -173,6 +184,7 @@ class TrainingResult:
     majority: Number = None  # the share of the largest class in the samples of `accuracy_final`
     clipped_share: Number = None  # of the recorded updates with clip_norm; None without
     clip_share_median: Number = None  # of a clipped gradient, what was left of it
+    warned: Warned | None = None  # of a run that did not diverge
 
 
 @dataclass(frozen=True)
@@ -283,6 +295,7 @@ class Summary:
     evaluation: Evaluation = Evaluation()
     trainable: Trainable = field(default_factory=Trainable)
     critical_lr: CriticalRate = NOT_MEASURED
+    jacobian: Stretch | None = None  # where recording.jacobian asks for it
 
     def document(self) -> dict[str, Any]:
         """The JSON document: plain values, numbers that are not finite as None."""

@@ -15,8 +15,8 @@ import altair as alt
 from gradflow.analysis.differences import flat, full_name
 from gradflow.analysis.summary import Number, Summary
 from gradflow.errors import InputError
-from gradflow.report.charts import looks
-from gradflow.report.charts.plot import Datum, Drawn, Plot, cell, level, table, tip, titled, x, y
+from gradflow.report.charts import axes, looks
+from gradflow.report.charts.plot import Datum, Drawn, Plot, cell, known, level, table, tip, titled
 from gradflow.report.labels import label, named_apart
 from gradflow.report.numbers import factor, number
 from gradflow.report.several import axes_of
@@ -90,10 +90,10 @@ def over_one(summaries: Sequence[Summary], key: str, value: str = "c") -> Drawn 
          "run": s.id, "text": shown.text(s)}
         for s, config in [(s, flat(s.config)) for s in summaries]
     ]  # fmt: skip
-    if not any(row["value"] is not None for row in rows):
+    if not known(rows):
         return None
     numeric = all(isinstance(row["x"], int | float) for row in rows)
-    axis = x("x", key) if numeric else alt.X("x:N", title=key, sort=None, axis=alt.Axis(labelAngle=-30))
+    axis = axes.x("x", key) if numeric else alt.X("x:N", title=key, sort=None, axis=alt.Axis(labelAngle=-30))
     plot = Plot(rows, axis, shown.title, looks.of_runs(dict.fromkeys(row["line"] for row in rows)))
     dots = plot.dots(50, [tip("run"), tip("line", "differs"), tip("x", key), tip("text", value)])
     marks = [*([level(1)] if is_c else []), plot.bars(), *([plot.line(width=1)] if numeric else []), dots]
@@ -125,7 +125,7 @@ def phase(summaries: Sequence[Summary], value: str = "c") -> Drawn | None:
         for row in rows:
             row[f"{name}_low"], row[f"{name}_high"] = ends[row[name]]
     cells = alt.Chart(table(rows)).mark_rect().encode(
-        x=x("x_low", "sigma_w"), x2="x_high", y=y("y_low", "sigma_b", nice=False), y2="y_high",
+        x=axes.x("x_low", "sigma_w"), x2="x_high", y=axes.y("y_low", "sigma_b", nice=False), y2="y_high",
         color=shown.scale(rows), tooltip=_tips("sigma_w", "sigma_b", value),
     )  # fmt: skip
     critical = _critical(summaries, rows)

@@ -11,9 +11,10 @@ import altair as alt
 from gradflow.analysis.depth_law import DEPTH
 from gradflow.analysis.differences import flat
 from gradflow.analysis.summary import Number, Summary
+from gradflow.report.charts import axes as scales
 from gradflow.report.charts.looks import DASH
 from gradflow.report.charts.maps import edges
-from gradflow.report.charts.plot import Datum, Drawn, table, tip, titled, x, y
+from gradflow.report.charts.plot import Datum, Drawn, table, tip, titled
 from gradflow.report.numbers import percent
 from gradflow.report.several import axes_of
 
@@ -56,7 +57,12 @@ def trainable(summaries: Sequence[Summary]) -> Drawn | None:
     names = [name.rpartition(".")[2] for name in (across, up)]
     tips = [tip("x", names[0]), tip("y", names[1]), tip("text", "accuracy"), tip("what"), tip("score")]
     colour = alt.Color("accuracy:Q", scale=alt.Scale(scheme="viridis", domain=[0, 1]), title="accuracy")
-    place = {"x": x("x_low", names[0]), "x2": "x_high", "y": y("y_low", names[1], nice=False), "y2": "y_high"}
+    place = {
+        "x": scales.x("x_low", names[0]),
+        "x2": "x_high",
+        "y": scales.y("y_low", names[1], nice=False),
+        "y2": "y_high",
+    }
     cells = alt.Chart(table(rows)).mark_rect().encode(**place, color=colour, tooltip=tips)
     solid = _boundary({at: one.trained for at, one in found.items()}, *ends)
     dashed = _boundary({at: one.predicted for at, one in found.items()}, *ends)
@@ -103,4 +109,5 @@ def _boundary(inside: Mapping[Spot, bool], xs: Mapping[float, Spot], ys: Mapping
 
 def _drawn(lines: Sequence[Datum], colour: str, dash: Sequence[int], width: float) -> Drawn:
     base = alt.Chart(table(lines)).encode(x="x:Q", x2="x2", y="y:Q", y2="y2")
-    return base.mark_rule(color=colour, strokeDash=list(dash), strokeWidth=width)
+    drawn: alt.Chart = base.mark_rule(color=colour, strokeDash=list(dash), strokeWidth=width)
+    return drawn
