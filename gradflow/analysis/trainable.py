@@ -15,7 +15,7 @@ Edges and sharpness are fitted to it: a set for sgd, and one for rules that divi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, hypot
 
 from gradflow.analysis.trainable_constants import EDGES
@@ -76,13 +76,13 @@ def assess(
     unknown: str | None = None,
 ) -> Trainable:
     """The verdict where the gradient changes by `decades` over the depth; `unknown` says why that is None."""
-    beside = {"correlation_depth": correlation_depth, "cosine": cosine, "spread": spread}
+    beside = Trainable(correlation_depth=correlation_depth, cosine=cosine, spread=spread)
     if decades is None:
-        return Trainable(**beside, reason=unknown or UNKNOWN)
+        return replace(beside, reason=unknown or UNKNOWN)
     of_gradient, of_spread = loads(decades, spread, optimizer)
     score = score_of(hypot(of_gradient, of_spread), optimizer)
     flow = VANISHES if decades < 0 else EXPLODES
     limit = flow if of_gradient >= min(1.0, of_spread) else FEW if (cosine or 0.0) < ALL_ALIKE else ALIKE
     trains = score >= LIKELY
     verdict, reason = ("trainable", None) if trains else ("untrainable", limit)
-    return Trainable(verdict, score, decades, **beside, reason=reason)
+    return replace(beside, verdict=verdict, score=score, gradient_decades=decades, reason=reason)
