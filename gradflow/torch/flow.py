@@ -219,8 +219,9 @@ class WatchedFlow:
         assert self.axis is not None
         if self.settings.what.isdisjoint(LOOKS):
             return
-        self._look = WeightsLook(self.model, self.axis, self.settings.what, self._sharded)
-        row |= self._look.gradients(1.0 if is_unscaled(self.scaler) else row["loss_scale"])
+        look = WeightsLook(self.model, self.axis, self.settings.what, self._sharded)
+        row |= look.gradients(1.0 if is_unscaled(self.scaler) else row["loss_scale"])
+        self._look = look
 
     def _finish_update(self) -> None:
         """Add what the optimizer's step has done to the last row."""
