@@ -90,9 +90,9 @@ def lines_of(model: Model, optimizer: Optimizer) -> int:
     """How many lines are looked along, the second from the middle of the first.
 
     A step along the gradient lets the loss grow steeper as training begins, which the second line sees; norms
-    damp that, and so do optimizers that divide by what gradients have been.
+    damp that, and so do optimizers that remember what gradients have been.
     """
-    return 2 if optimizer.name == "sgd" and "norm" not in model.factors else 1
+    return 1 if optimizer.slots or "norm" in model.factors else 2
 
 
 def critical_rates(line: Descent) -> Array:
