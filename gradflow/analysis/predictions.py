@@ -85,9 +85,10 @@ def trainable_of(
         decades = 0.0  # nothing is on the way
     return assess(
         theory.log10_ratio if decades is None else decades,
-        None if xi is None else depth / xi,
+        theory.jacobian_spread,
         config.training.optimizer.name,
-        cosine=theory.correlation_end if cosine is None else cosine,
+        correlation_depth=None if xi is None else depth / xi,
+        cosine=cosine,
         unknown=theory.reason,
     )
 
@@ -112,26 +113,24 @@ def layers_of(prediction: Prediction) -> list[dict[str, Any]]:
 def theories(configs: Sequence[Config], inputs: Sequence[Inputs]) -> list[Theory]:
     """Theory for each config on its inputs: Gaussian inits of one network in a table, others one by one."""
     found: dict[int, Theory] = {}
-    groups: dict[tuple[Model, float, float], list[int]] = {}
+    groups: dict[tuple[Model, float], list[int]] = {}
     for number, (config, given) in enumerate(zip(configs, inputs, strict=True)):
         model = config.network(given)
         tabular = isinstance(model.init, Gaussian) and model.activation.bounded_slope
         if tabular and model.shape.depth > 1 and unpredicted(model) is None:
-            alike = 0.0 if given.cosines is None or not given.cosines.size else float(given.cosines.mean())
-            groups.setdefault((replace(model, init=Gaussian()), given.q_0, alike), []).append(number)
+            groups.setdefault((replace(model, init=Gaussian()), given.q_0), []).append(number)
         else:
             found[number] = theory_of(predicted(config, given))
-    for (model, q_0, alike), numbers in groups.items():
+    for (model, q_0), numbers in groups.items():
         inits = [init for number in numbers if isinstance(init := configs[number].model.init, Gaussian)]
-        found.update(zip(numbers, _tabled(model, q_0, alike, inits), strict=True))
+        found.update(zip(numbers, _tabled(model, q_0, inits), strict=True))
     return [found[number] for number in range(len(configs))]
 
 
-def _tabled(model: Model, q_0: float, alike: float, inits: Sequence[Gaussian]) -> list[Theory]:
-    """The theories of one network at many scales, on inputs of mean square q_0 and cosine `alike`."""
+def _tabled(model: Model, q_0: float, inits: Sequence[Gaussian]) -> list[Theory]:
     sigma_w, sigma_b = np.array([(init.sigma_w, init.sigma_b) for init in inits]).T
     first = window(model.shape.depth)[0]
-    table = vars(phase_table(model, sigma_w, sigma_b, q_0=q_0, first=first, cosine=alike))
+    table = vars(phase_table(model, sigma_w, sigma_b, q_0=q_0, first=first))
     factors = table.pop("factors")
     rows = zip(*(column.tolist() for column in table.values()), strict=True)
     network = mean_field(model, q_0)

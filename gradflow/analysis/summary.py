@@ -131,8 +131,8 @@ class Theory:
     reason: str | None = None
     settling: int | None = None  # the layer from which batch norm's c holds
     correlation_star: Number = None  # what the cosine of two samples comes to
-    correlation_end: Number = None  # that in layer L
     xi_c: Number = None  # layers in which it comes closer by a factor of e; None where it does not so
+    jacobian_spread: Number = None  # that to first order in 1 / width, over the width
     jacobian_variance: Number = None  # of the squared singular values of dz_L / dz_1, over their mean squared
 
 

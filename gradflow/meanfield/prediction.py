@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.meanfield.correlation import at_the_end, correlations, from_first, limit
+from gradflow.meanfield.correlation import correlations, from_first, limit
 from gradflow.meanfield.field import MeanField
 from gradflow.meanfield.networks import mean_field, unpredicted
 from gradflow.nn.model import Model
@@ -54,10 +54,8 @@ class Prediction:
     settles: bool | None = None  # False where it never holds
     xi_c: float | None = None  # layers in which the cosine of two samples comes closer to its limit by e
     correlation_star: float | None = None  # that limit
-    correlation_end: float | None = (
-        None  # the cosine in layer L, of inputs that are unlike unless they are known
-    )
     jacobian_variance: float | None = None  # Var(s^2) / mean^2 of dz_L / dz_1
+    jacobian_spread: float | None = None  # its first order over the width, where that is no small number too
     shift: float | None = None  # mean of -own / (4 n) over the fitted layers
     log_sd: float | None = None
     log10_ratio: float | None = None  # of ||delta_1|| / ||delta_L|| over all transitions, the shift included
@@ -96,7 +94,7 @@ def predict(
         alike = _correlation(network, cosine, cosine_1)
         parts = [
             _layers(network, alike), _window(network, first), _asymptote(network), _critical(network),
-            _settling(network, first), _spectrum(network), _last_cosine(network, alike),
+            _settling(network, first), _spectrum(network),
         ]  # fmt: skip
     reasons = [part.pop("reason") for part in parts if "reason" in part]
     merged = {key: value for part in parts for key, value in part.items()}
@@ -164,13 +162,6 @@ def _asymptote(network: MeanField) -> dict[str, Any]:
     return found | {"q_star": float(end.q_star[0]) + network.moments.mean**2}
 
 
-def _last_cosine(network: MeanField, alike: Array) -> dict[str, Any]:
-    """The cosine of samples in the last layer that is followed."""
-    known = alike[np.isfinite(alike)]
-    end = float(known[-1]) if len(known) else float(at_the_end(network)[0])
-    return {"correlation_end": end} if isfinite(end) else {}
-
-
 def _alike(network: MeanField) -> dict[str, Any]:
     """Where the cosine of two samples goes, and how fast."""
     end = limit(network)
@@ -204,8 +195,9 @@ def late(network: MeanField, first: int) -> str | None:
 def _spectrum(network: MeanField) -> dict[str, Any]:
     """Var(s^2) / mean^2, to first order in 1 / n."""
     total, widths = float(network.spectra.sum()), network.widths
+    spread = {"jacobian_spread": float(network.spread)} if isfinite(total) else {}
     within = len(widths) > 1 and (widths == widths[0]).all() and total < widths[0] / FIRST_ORDER
-    return {"jacobian_variance": total} if within else {}
+    return spread | ({"jacobian_variance": total} if within else {})
 
 
 def phase(log_chi: float) -> str:

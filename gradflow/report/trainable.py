@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradflow.analysis.summary import Summary
-from gradflow.analysis.trainable import ALIKE, STOPPED, Trainable, loads, lost
+from gradflow.analysis.trainable import ALIKE, FEW, STOPPED, Trainable, loads
 from gradflow.report.numbers import NONE, cosine, counted, decades, number
 from gradflow.report.page import Block, Cell, Sentence, Toned
 
@@ -53,28 +53,29 @@ def _turn(found: Trainable, verdict: str) -> str:
     """How the two verdicts stand to each other where they differ."""
     if found.verdict == "trainable":
         return "" if verdict == "undetermined" else f", though the gradient is {verdict}"
-    return ", though the gradient arrives" if found.reason == ALIKE else ", though it is called stable"
+    return ", though the gradient arrives" if found.reason in (FEW, ALIKE) else ", though it is called stable"
 
 
 def _why(found: Trainable, depth: int, optimizer: str) -> str:
-    """How much of what networks bear the gradient and the likeness of samples are, the most first."""
+    """How much of what networks bear the gradient's change and the spread are, the most first."""
     change = found.gradient_decades or 0.0
-    gradient, samples = loads(change, lost(found.cosine), optimizer)
+    gradient, spread = loads(change, found.spread, optimizer)
     shares = [(gradient, f"the gradient's {decades(change)} decades are")]
-    if found.cosine is not None:
-        shares.append((samples, f"the samples' cosine of {cosine(found.cosine)} is"))
+    if found.spread is not None:
+        shares.append((spread, f"the Jacobian's spread of {number(found.spread)} widths is"))
     (most, first), *rest = sorted(shares, reverse=True)
     words = f"{first} {_share(most)} of what networks bear under {optimizer}"
     words += "".join(f", {second} {_share(least)}" for least, second in rest)
-    return f"{_alike(found, depth)}{words}"
+    return f"{_left(found, depth)}{words}"
 
 
-def _alike(found: Trainable, depth: int) -> str:
-    """What has become of the samples, where that is what stands in the way."""
-    if found.reason != ALIKE:
-        return ""
-    xi = "" if found.correlation_depth is None else f" ({number(found.correlation_depth)} xi_c)"
-    return f"after {counted(depth, 'layer')}{xi} all samples look alike: "
+def _left(found: Trainable, depth: int) -> str:
+    """What is left of the differences between samples, where that is what stands in the way."""
+    after = f"after {counted(depth, 'layer')}"
+    if found.reason == ALIKE:
+        xi = "" if found.correlation_depth is None else f", {number(found.correlation_depth)} xi_c"
+        return f"{after} all samples look alike (cosine {cosine(found.cosine)}{xi}); "
+    return f"{after} samples differ in few directions; " if found.reason == FEW else ""
 
 
 def _share(share: float) -> str:

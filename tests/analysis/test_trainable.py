@@ -1,10 +1,10 @@
 """Whether a network trains: the rule, and what it makes of networks that are known to train or not to."""
 
-from math import exp, isclose
+from math import isclose
 
 import pytest
 
-from gradflow.analysis.trainable import ALIKE, EXPLODES, STOPPED, VANISHES, assess, edges_of, lost, score_of
+from gradflow.analysis.trainable import ALIKE, EXPLODES, FEW, STOPPED, VANISHES, assess, edges_of, score_of
 from tests.studies.lab import study
 
 NET = """
@@ -24,18 +24,17 @@ def test_half_of_the_networks_train_at_the_edge(optimizer: str, sign: int) -> No
     assert outside.reason == {-1: VANISHES, 1: EXPLODES}[sign]
 
 
-def test_samples_that_are_all_alike_stop_a_network_whose_gradient_arrives() -> None:
-    edge = edges_of("sgd")["difference"]
-    alike, less = (1 - exp(-share * edge) for share in (1.05, 0.95))
-    found = assess(0.0, None, "sgd", cosine=alike)
-    assert (found.verdict, found.reason) == ("untrainable", ALIKE)
-    assert assess(0.0, None, "sgd", cosine=less).verdict == "trainable"
-    assert assess(0.9 * edges_of("sgd")["gradient"], None, "sgd", cosine=less).verdict == "untrainable"
+@pytest.mark.parametrize(("cosine", "reason"), [(0.9999, ALIKE), (0.3, FEW), (None, FEW)])
+def test_few_directions_stop_a_network_whose_gradient_arrives(cosine: float | None, reason: str) -> None:
+    edge = edges_of("sgd")["spread"]
+    found = assess(0.0, 1.05 * edge, "sgd", cosine=cosine)
+    assert (found.verdict, found.reason) == ("untrainable", reason)
+    assert assess(0.0, 0.95 * edge, "sgd", cosine=cosine).verdict == "trainable"
+    assert assess(0.9 * edges_of("sgd")["gradient"], 0.95 * edge, "sgd").verdict == "untrainable"
 
 
-def test_no_cosine_is_worse_than_any_of_unlike_samples() -> None:
-    assert lost(None) == lost(0.0) == lost(-0.5) == 0
-    assert lost(1.0) == lost(1 - 1e-9) < 17
+def test_a_spread_that_is_not_known_stops_nothing() -> None:
+    assert assess(-0.5, None, "sgd").score == assess(-0.5, 0.0, "sgd").score
 
 
 def test_the_score_falls_from_one_to_zero_whatever_the_load() -> None:
@@ -59,6 +58,7 @@ def test_what_nobody_knows_has_a_reason() -> None:
         (["init=gaussian", "sigma_w=3.0", "depth=60"], "untrainable", EXPLODES),
         (["norm=layer", "block=residual"], "trainable", None),
         (["activation=relu", "init=constant", "init.value=-1", "depth=4"], "untrainable", STOPPED["dead"]),
+        (["activation=sigmoid", "init=gaussian", "sigma_w=10.15", "depth=60"], "untrainable", ALIKE),
         (["depth=1"], "trainable", None),
         (["init=constant", "init.value=0.12", "width=8", "depth=3"], "trainable", None),  # measured
     ],
@@ -80,5 +80,6 @@ def test_the_measured_ratio_and_cosine_stand_in_the_summary() -> None:
     assert found.cosine == flow.profile.correlation[-1]
     assert theory.xi_c
     assert found.correlation_depth == 20 / theory.xi_c
+    assert found.spread == theory.jacobian_spread
     document = summary.document()["trainable"]
     assert {*document} >= {"verdict", "score", "gradient_decades", "correlation_depth", "reason"}

@@ -15,8 +15,8 @@ from gradflow.report.terminal import Look, render
 from gradflow.report.trainable import NOTE, trainable_sentence
 from tests.report.examples import config, flow, summary
 
-HEALTHY = assess(-0.3, 1.0, "sgd", cosine=0.4)
-LOST = assess(-0.2, 24.0, "sgd", cosine=0.999996)
+HEALTHY = assess(-0.3, 0.2, "sgd", correlation_depth=1.0, cosine=0.4)
+LOST = assess(-0.2, 4.0, "sgd", correlation_depth=24.0, cosine=0.999934)
 GONE = assess(-9.0, None, "sgd")
 
 
@@ -29,9 +29,9 @@ def test_a_healthy_network_is_trainable_with_its_score() -> None:
 
 
 def test_a_gradient_that_arrives_from_samples_that_are_all_alike_is_told() -> None:
-    text, head = said(LOST, "stable"), f"Untrainable (score {LOST.score:.2f}), though the gradient arrives: "
-    alike = "after 50 layers (24.0 xi_c) all samples look alike: the samples' cosine of 0.999996"
-    assert text.startswith(f"{head}{alike}")
+    text, head = said(LOST, "stable"), "Untrainable (score 0.00), though the gradient arrives: "
+    alike = "after 50 layers all samples look alike (cosine 0.999934, 24.0 xi_c); "
+    assert text.startswith(f"{head}{alike}the Jacobian's spread of 4.00 widths is ")
     assert text.endswith("%.")
 
 

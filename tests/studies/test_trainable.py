@@ -9,7 +9,7 @@ import pytest
 from gradflow.analysis.trainable import assess
 from gradflow.analysis.trainable_constants import EDGES
 from tests.studies import trainable_fit
-from tests.studies.trainable_grid import Cell, Trained, correlation_length, critical, read, scattered, trained
+from tests.studies.trainable_grid import Cell, Trained, critical, expected, read, scattered, trained
 
 CLEAR, ALL = 0.95, 0.90
 
@@ -28,9 +28,7 @@ def test_the_package_says_of_the_table_what_the_fit_says(family: str) -> None:
     optimizer = trainable_fit.FAMILIES[family]
     known = trainable_fit.read(optimizer)
     weights = trainable_fit.fit(known.terms, known.trained)
-    own = [
-        assess(decades, None, optimizer, cosine=1 - np.exp(-nats)).verdict for decades, nats in known.terms
-    ]
+    own = [assess(decades, spread, optimizer).verdict for decades, spread in known.terms]
     agree = (np.array(own) == "trainable") == trainable_fit.predict(weights, known.terms)
     assert agree.mean() > 0.99  # but for the digits of the constants
 
@@ -47,11 +45,11 @@ def test_networks_of_kinds_that_were_left_out_are_told_right(optimizer: str, out
 
 def test_a_fit_finds_the_edges_that_were_planted() -> None:
     draw = np.random.default_rng(0)
-    terms = draw.uniform(0, 1, (4000, 2)) * (6.0, 16.0)
-    inside = 4 * (1 - (terms[:, 0] / 3) ** 2 - (terms[:, 1] / 8) ** 2)
+    terms = draw.uniform(0, 1, (4000, 2)) * (6.0, 4.0)
+    inside = 4 * (1 - (terms[:, 0] / 3) ** 2 - (terms[:, 1] / 2) ** 2)
     found = trainable_fit.edges(trainable_fit.fit(terms, draw.uniform(size=4000) < 1 / (1 + np.exp(-inside))))
     assert found["gradient"] == pytest.approx(3, rel=0.03)
-    assert found["difference"] == pytest.approx(8, rel=0.03)
+    assert found["spread"] == pytest.approx(2, rel=0.03)
     assert found["sharpness"] == pytest.approx(4, rel=0.15)
 
 
@@ -78,4 +76,6 @@ def test_a_row_is_what_training_its_cell_gives(thorough: bool) -> None:
             "cosine": 1e-4,
         }.items():
             assert found[name] == pytest.approx(float(row[name]), abs=error), (name, row)
-        assert str(correlation_length(cell) or "") == row["xi_c"]
+        assert {name: "" if value is None else str(value) for name, value in expected(cell).items()} == {
+            name: row[name] for name in ("xi_c", "spread")
+        }

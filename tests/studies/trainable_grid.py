@@ -93,6 +93,7 @@ class Trained(Cell):
     log10_ratio: float  # of ||delta_1|| / ||delta_L||
     cosine: float  # mean of z_L over pairs of samples
     xi_c: float | None  # of theory
+    spread: float | None  # of theory's Jacobian, over the width
 
 
 def scattered() -> Iterator[Cell]:
@@ -139,13 +140,14 @@ def trained(cell: Cell) -> Trained:
     log_delta = row["log_delta_norm"][0, :, 0]
     found["log10_ratio"] = round(float(log_delta[0] - log_delta[-1]) / LN10, 4)
     found["cosine"] = round(float(row["correlation"][0, -1, 0]), 6)
-    return Trained(**asdict(cell), **found, xi_c=correlation_length(cell))
+    return Trained(**asdict(cell), **found, **expected(cell))
 
 
-def correlation_length(cell: Cell) -> float | None:
-    """theory's xi_c, to six digits."""
-    xi = theory_of(cell).xi_c
-    return None if xi is None else float(f"{xi:.6g}")
+def expected(cell: Cell) -> dict[str, float | None]:
+    """Theory's xi_c and spread, to six digits."""
+    theory = theory_of(cell)
+    known = {"xi_c": theory.xi_c, "spread": theory.jacobian_spread}
+    return {name: None if value is None else float(f"{value:.6g}") for name, value in known.items()}
 
 
 def theory_of(cell: Cell) -> Prediction:

@@ -99,10 +99,10 @@ def _boundary(inside: Mapping[Spot, bool], xs: Mapping[float, Spot], ys: Mapping
     """The edges between neighbouring cells of which one is inside."""
     found: list[Datum] = []
     for (a, b), above in product(pairwise(sorted(xs)), sorted(ys)):
-        if inside.get((a, above)) is not inside.get((b, above)):
+        if inside.get((a, above), False) is not inside.get((b, above), False):
             found.append({"x": xs[a][1], "x2": xs[a][1], "y": ys[above][0], "y2": ys[above][1]})
     for at, (a, b) in product(sorted(xs), pairwise(sorted(ys))):
-        if inside.get((at, a)) is not inside.get((at, b)):
+        if inside.get((at, a), False) is not inside.get((at, b), False):
             found.append({"x": xs[at][0], "x2": xs[at][1], "y": ys[a][1], "y2": ys[a][1]})
     return found
 
