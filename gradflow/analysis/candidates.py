@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.architecture import BOUNDED_SKIP, PRE_NORM
-from gradflow.analysis.theorist import Theorist, rounded
+from gradflow.analysis.predictions import Inputs, predicted, theory_of, trainable_of
+from gradflow.analysis.theorist import rounded
+from gradflow.analysis.trainable import Trainable
 
 if TYPE_CHECKING:
     from gradflow.analysis.summary import Number, Summary
@@ -94,13 +96,12 @@ def first_step_of(recording: Mapping[str, NDArray[Any]], schedule: Schedule, ste
     return moved if 0 < moved < inf else None
 
 
-def predicted_c(config: Config, data: Mapping[str, Any]) -> Number:
-    """The c that theory expects at this width and depth, None where it has none."""
-    theorist = Theorist(config, data)
-    if config.model.depth < 2 or not theorist.predictable:
-        return None
+def expected(config: Config, inputs: Inputs) -> tuple[Number, Trainable]:
+    """The c that theory expects at this width and depth, None where it has none, and whether it trains."""
     with np.errstate(all="ignore"):
-        return float(theorist.expect().c())
+        theory = theory_of(predicted(config, inputs))
+    c = theory.c if theory.c_finite_width is None else theory.c_finite_width
+    return c, trainable_of(config, theory)
 
 
 def has_learnt(summary: Summary, chance: float | None) -> bool:

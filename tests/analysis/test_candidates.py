@@ -13,13 +13,14 @@ from gradflow.analysis.candidates import (
     LR,
     Change,
     badness,
+    expected,
     first_step_of,
     fitted_rate,
     has_learnt,
     networks,
-    predicted_c,
     rates,
 )
+from gradflow.analysis.predictions import Inputs
 from gradflow.analysis.summary import Advice, Samples, Summary
 from gradflow.nn.schedules import ConstantRate, Warmup
 from tests.small import config
@@ -31,7 +32,6 @@ seeds: 2
 data: {name: gaussian, samples: 64}
 training: {steps: 0, batch_size: 64}
 """
-DATA = {"samples": 64, "features": 8, "outputs": 3, "q_0": 1.0}
 
 
 @pytest.fixture(scope="module")
@@ -144,8 +144,13 @@ def test_runs_are_ranked_by_held_out_loss_and_blow_ups_last(vanishing: Summary) 
     assert badness(ended(vanishing, "diverged", loss_test_final=0.1)) == inf
 
 
-def test_the_c_that_is_predicted_is_theorys_or_none() -> None:
-    found = predicted_c(config("init=gaussian", "init.sigma_w=0.5"), DATA)
-    assert found == pytest.approx(0.49, abs=0.03)
-    assert predicted_c(config("depth=1"), DATA) is None
-    assert predicted_c(config("init=constant", "init.value=0.5"), DATA) is None
+def test_what_is_expected_is_theorys_c_and_whether_it_trains() -> None:
+    inputs = Inputs(8, 3, 64, 1.0)
+    c, trains = expected(config("init=gaussian", "init.sigma_w=0.5", "depth=40"), inputs)
+    assert c == pytest.approx(0.49, abs=0.03)
+    assert trains.verdict == "untrainable"
+    c, trains = expected(config(), inputs)
+    assert c == pytest.approx(0.87, abs=0.05)
+    assert trains.verdict == "trainable"
+    c, trains = expected(config("init=constant", "init.value=0.5"), inputs)
+    assert (c, trains.verdict) == (None, "unknown")

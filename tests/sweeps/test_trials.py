@@ -50,8 +50,8 @@ def test_networks_are_sound_configs_and_no_two_are_the_same(net: Path) -> None:
     assert found[0].words == ()
     assert 3 <= len(found) <= 6
     assert len({one.config.digest for one in found}) == len(found)
-    assert all(one.predicted_c is not None for one in found)
-    assert found[0].predicted_c == pytest.approx(0.2, abs=0.02)
+    assert all(one.expected[0] is not None for one in found)
+    assert found[0].expected[0] == pytest.approx(0.2, abs=0.02)
 
 
 def test_skips_are_left_out_where_widths_differ(net: Path) -> None:
