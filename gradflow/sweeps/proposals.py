@@ -34,7 +34,7 @@ class Proposal:
     words: tuple[str, ...]
     config: Config
     data: Data
-    fitted: bool = False  # whether its learning rate may be fitted to its first update
+    fitted: bool = False  # whether its learning rate may be fitted to its critical one
 
     @cached_property
     def expected(self) -> tuple[Number, Trainable]:
