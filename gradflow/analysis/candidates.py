@@ -30,6 +30,7 @@ SKIPS = (
 )
 GENTLE, VIOLENT = 1e-4, 0.1  # of a layer's weights in the first update: beyond, a network stays or forgets
 COMMON_STEP = 0.01  # of a layer's weights, that most networks take well
+FARTHEST = 1e6  # times, that a learning rate is changed
 NEARBY = 2.0  # times a learning rate, within which another is the same
 AROUND, BELOW = (5.0, 0.2), (0.1, 0.01)  # times a learning rate that does something, or blows up
 RATES = 3
@@ -70,7 +71,8 @@ def rates(tried: Change, summary: Summary, first_step: float | None, lr: float) 
     advised = [one.set for one in summary.advice if one.lever == "optimizer"]
     found = [Change("optimizer", {**tried.set, **one}) for one in advised]
     blew_up = summary.status == "diverged"
-    factors = [*_towards(first_step), *(BELOW if blew_up else AROUND)]
+    towards = () if first_step is None else (_towards(first_step),)
+    factors = (*towards, *(BELOW if blew_up else AROUND))
     kept = list(_apart([factor * lr for factor in factors], lr))
     found += [Change("optimizer", {**tried.set, LR: _digit(one)}) for one in kept]
     return _distinct(found)[:RATES]
@@ -80,7 +82,7 @@ def fitted_rate(lr: float, first_step: float | None) -> float:
     """`lr`, or what makes the first update a common one where that would be far too long or too short."""
     if first_step is None or GENTLE <= first_step <= VIOLENT:
         return lr
-    return _digit(lr * COMMON_STEP / first_step)
+    return _digit(lr * _towards(first_step))
 
 
 def first_step_of(recording: Mapping[str, NDArray[Any]], schedule: Schedule, steps: int) -> float | None:
@@ -102,14 +104,19 @@ def predicted_c(config: Config, data: Mapping[str, Any]) -> Number:
 
 
 def has_learnt(summary: Summary, chance: float | None) -> bool:
-    """Whether a run ended clearly better on held-out samples than `chance`, the loss of the best guess.
+    """Whether a run ended clearly better than `chance`, the cross entropy of the best constant guess.
 
-    Of regression, whether it explains a tenth of their variance or, where they have none, has lost a tenth of
-    its loss; on training samples if none are held out.
+    Of another loss, whether it explains a tenth of the variance or of what guessing the largest class leaves
+    wrong or, where there is neither, has lost a tenth of its loss. Of held-out samples, if there are any.
     """
-    if chance is None:
-        chance = 1.0 if _r2(summary) is not None else summary.training.loss_initial or 0.0
-    return badness(summary) < CLEARLY * chance
+    training, loss = summary.training, badness(summary)
+    if chance is not None:
+        return loss < CLEARLY * chance
+    if _r2(summary) is not None:
+        return loss < CLEARLY
+    if training.accuracy_final is not None and training.majority is not None:
+        return 1 - training.accuracy_final < CLEARLY * (1 - training.majority) and loss < inf
+    return loss < CLEARLY * (training.loss_initial or 0.0)
 
 
 def badness(summary: Summary) -> float:
@@ -129,8 +136,9 @@ def _r2(summary: Summary) -> Number:
     return training.r2_test_final if training.r2_test_final is not None else training.r2_train_final
 
 
-def _towards(first_step: float | None) -> list[float]:
-    return [] if first_step is None else [COMMON_STEP / first_step]
+def _towards(first_step: float) -> float:
+    """By what to change a learning rate for a common first step, within reason where hardly any passes."""
+    return min(max(COMMON_STEP / first_step, 1 / FARTHEST), FARTHEST)
 
 
 def _apart(lrs: Iterable[float], *taken: float) -> Iterator[float]:

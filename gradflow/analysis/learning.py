@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.clipping import clipping_of
+from gradflow.analysis.early_warning import warned
 from gradflow.analysis.flow import drawn, numbers
 from gradflow.analysis.history import ROWS
 from gradflow.analysis.intervals import Estimate, over_networks
@@ -64,6 +65,7 @@ def training_result(
         clipped_share=clipped_share,
         clip_share_median=clip_share_median,
         majority=None if info is None else info["majority_test"],
+        warned=warned(recording, outcome["diverged_step"]),
         **outcome,
     )
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gradflow.analysis.flow import window
 from gradflow.analysis.summary import Theory, strict
+from gradflow.analysis.trainable import Trainable, assess
 from gradflow.meanfield import Prediction, mean_field, phase_table, predict, unpredicted
 from gradflow.meanfield.prediction import DEAD, ROUNDING, UNBOUNDED, late, phase
 from gradflow.nn.initializers import Gaussian
@@ -75,6 +76,22 @@ def theory_of(prediction: Prediction, sigmas: float | None = None) -> Theory:
     return Theory(**kept, **named_factors(prediction.factors), sigmas=sigmas)
 
 
+def trainable_of(
+    config: Config, theory: Theory, *, decades: float | None = None, cosine: float | None = None
+) -> Trainable:
+    """Whether a config trains, by theory or, where they are given, by measured decades and cosine."""
+    depth, xi = config.model.depth, theory.xi_c
+    if depth == 1:
+        decades = 0.0  # nothing is on the way
+    return assess(
+        theory.log10_ratio if decades is None else decades,
+        None if xi is None else depth / xi,
+        config.training.optimizer.name,
+        cosine=theory.correlation_end if cosine is None else cosine,
+        unknown=theory.reason,
+    )
+
+
 def layers_of(prediction: Prediction) -> list[dict[str, Any]]:
     """q, chi (from layer l + 1 to l), log10 of ||delta_l|| / ||delta_L|| and, of known inputs, rho by layer.
 
@@ -95,24 +112,26 @@ def layers_of(prediction: Prediction) -> list[dict[str, Any]]:
 def theories(configs: Sequence[Config], inputs: Sequence[Inputs]) -> list[Theory]:
     """Theory for each config on its inputs: Gaussian inits of one network in a table, others one by one."""
     found: dict[int, Theory] = {}
-    groups: dict[tuple[Model, float], list[int]] = {}
+    groups: dict[tuple[Model, float, float], list[int]] = {}
     for number, (config, given) in enumerate(zip(configs, inputs, strict=True)):
         model = config.network(given)
         tabular = isinstance(model.init, Gaussian) and model.activation.bounded_slope
         if tabular and model.shape.depth > 1 and unpredicted(model) is None:
-            groups.setdefault((replace(model, init=Gaussian()), given.q_0), []).append(number)
+            alike = 0.0 if given.cosines is None or not given.cosines.size else float(given.cosines.mean())
+            groups.setdefault((replace(model, init=Gaussian()), given.q_0, alike), []).append(number)
         else:
             found[number] = theory_of(predicted(config, given))
-    for (model, q_0), numbers in groups.items():
+    for (model, q_0, alike), numbers in groups.items():
         inits = [init for number in numbers if isinstance(init := configs[number].model.init, Gaussian)]
-        found.update(zip(numbers, _tabled(model, q_0, inits), strict=True))
+        found.update(zip(numbers, _tabled(model, q_0, alike, inits), strict=True))
     return [found[number] for number in range(len(configs))]
 
 
-def _tabled(model: Model, q_0: float, inits: Sequence[Gaussian]) -> list[Theory]:
+def _tabled(model: Model, q_0: float, alike: float, inits: Sequence[Gaussian]) -> list[Theory]:
+    """The theories of one network at many scales, on inputs of mean square q_0 and cosine `alike`."""
     sigma_w, sigma_b = np.array([(init.sigma_w, init.sigma_b) for init in inits]).T
     first = window(model.shape.depth)[0]
-    table = vars(phase_table(model, sigma_w, sigma_b, q_0=q_0, first=first))
+    table = vars(phase_table(model, sigma_w, sigma_b, q_0=q_0, first=first, cosine=alike))
     factors = table.pop("factors")
     rows = zip(*(column.tolist() for column in table.values()), strict=True)
     network = mean_field(model, q_0)

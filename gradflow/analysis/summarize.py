@@ -18,12 +18,13 @@ from gradflow.analysis.intervals import mean_of_known
 from gradflow.analysis.jacobian import stretch_of
 from gradflow.analysis.laws import Expected
 from gradflow.analysis.learning import curves_until, evaluation_of, training_result
-from gradflow.analysis.predictions import inputs_of, predicted, theory_of
+from gradflow.analysis.predictions import inputs_of, predicted, theory_of, trainable_of
 from gradflow.analysis.rates import told
 from gradflow.analysis.scales import scale_symptom
 from gradflow.analysis.stretch import Stretch
 from gradflow.analysis.summary import Flow, Flows, Samples, Summary, Symptom, Theory, TrainingResult
 from gradflow.analysis.symptoms import find_symptoms
+from gradflow.analysis.trainable import STOPPED, Trainable
 from gradflow.analysis.weakest import weakest_symptom
 from gradflow.nn.losses import LOSSES
 from gradflow.nn.parts.factors import is_chain
@@ -58,11 +59,10 @@ def summarize(config: Config, recording: Readings, info: Mapping[str, Any]) -> S
     usable = {**rows, **curves}
     entered = {name: array[entry:] for name, array in rows.items()}
     critical = critical_of(info)
-    found = _symptoms(config, usable, info)
+    found = symptoms_of(config, usable, info)
     scale = scale_symptom(info["data"], found)
-    first = () if scale is None else (scale,)
-    weakest = weakest_symptom((flows.initial, flows.final))
-    symptoms = (*first, *weakest, *told(found, critical, config.training.optimizer.lr))
+    first = (*(() if scale is None else (scale,)), *weakest_symptom((flows.initial, flows.final)))
+    symptoms = (*first, *told(found, critical, config.training.optimizer.lr))
     return Summary(
         id=config.id,
         path=config.id,
@@ -77,6 +77,7 @@ def summarize(config: Config, recording: Readings, info: Mapping[str, Any]) -> S
         history=history_of(entered, analysis.stable_decades, analysis.patience),
         data=samples_of(info["data"], config.training.loss),
         evaluation=evaluation_of(curves_until(recording, recording["step"][-1]), info.get("evaluation")),
+        trainable=trainable_at(config, flows.initial, theory),
         critical_lr=critical,
         jacobian=_stretch(config, info),
     )
@@ -92,8 +93,8 @@ def _stretch(config: Config, info: Mapping[str, Any]) -> Stretch | None:
     return None if measured is None else stretch_of(config.network(inputs_of(info["data"])), measured)
 
 
-def _symptoms(config: Config, usable: Readings, info: Mapping[str, Any]) -> tuple[Symptom, ...]:
-    """Those of the record."""
+def symptoms_of(config: Config, usable: Readings, info: Mapping[str, Any]) -> tuple[Symptom, ...]:
+    """Those of a record up to its last row that is finite."""
     told_of = info.get("evaluation") or info["data"]
     chance = told_of.get("chance") if config.training.loss == "cross_entropy" else None
     epoch = ceil(info["data"]["samples"] / config.training.batch_size)
@@ -117,6 +118,15 @@ def flow_at(recording: Readings, row: int, config: Config, law: str | None = Non
     if config.model.readout != "zeros" or flow.step:
         return flow
     return replace(flow, verdict="undetermined", reason=NOTHING_ENTERS, dead_networks=0)
+
+
+def trainable_at(config: Config, flow: Flow, theory: Theory) -> Trainable:
+    """Whether a network trains, from its flow before any update."""
+    found = [cosine for cosine in flow.profile.correlation if cosine is not None]
+    cosine = found[-1] if found else None
+    if flow.verdict in STOPPED:
+        return Trainable("untrainable", 0.0, cosine=cosine, reason=STOPPED[flow.verdict])
+    return trainable_of(config, theory, decades=flow.log10_ratio, cosine=cosine)
 
 
 def entry_row(recording: Readings, config: Config) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from gradflow.analysis.commands import command_for
 from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
 from gradflow.analysis.stretch import Stretch
+from gradflow.analysis.trainable import Trainable
 
 SUMMARY_FORMAT = 1
 
@@ -130,8 +131,19 @@ class Theory:
     reason: str | None = None
     settling: int | None = None  # the layer from which batch norm's c holds
     correlation_star: Number = None  # what the cosine of two samples comes to
+    correlation_end: Number = None  # that in layer L
     xi_c: Number = None  # layers in which it comes closer by a factor of e; None where it does not so
     jacobian_variance: Number = None  # of the squared singular values of dz_L / dz_1, over their mean squared
+
+
+@dataclass(frozen=True)
+class Warned:
+    """The step at which each of these first showed that a run would diverge, and the lead of the first."""
+
+    loss: int | None = None
+    gradient: int | None = None
+    update: int | None = None
+    lead: int | None = None  # None: nothing showed it before
 
 
 @dataclass(frozen=True)
@@ -172,6 +184,7 @@ class TrainingResult:
     majority: Number = None  # the share of the largest class in the samples of `accuracy_final`
     clipped_share: Number = None  # of the recorded updates with clip_norm; None without
     clip_share_median: Number = None  # of a clipped gradient, what was left of it
+    warned: Warned | None = None  # of a run that did not diverge
 
 
 @dataclass(frozen=True)
@@ -280,6 +293,7 @@ class Summary:
     history: History = History()
     data: Samples | None = None  # of a run that failed, and of norms recorded elsewhere
     evaluation: Evaluation = Evaluation()
+    trainable: Trainable = field(default_factory=Trainable)
     critical_lr: CriticalRate = NOT_MEASURED
     jacobian: Stretch | None = None  # where recording.jacobian asks for it
 

@@ -42,7 +42,7 @@ def tried(
     best = trials.index(best_of(trials))
     rows = [{**_row(config, one.proposal, steps), **_outcome(one)} for one in trials]
     found = {"trains": trials[best].learnt, "best": best, "command": rows[best]["command"]}
-    chance = trials[0].proposal.data.chance
+    chance = trials[0].proposal.chance
     return {"name": study.name, "steps": steps, "chance": chance, "candidates": rows, **found}
 
 

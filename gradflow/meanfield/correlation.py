@@ -7,7 +7,7 @@ stream keeps a share of the q above. One pair of samples in one network scatters
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,15 +47,27 @@ def correlations(network: MeanField, cosine: float | Array) -> Array:
 
 def from_first(network: MeanField, cosine: float | Array) -> Array:
     """The same from the cosines of z_1; nan beyond the first FOLLOWED layers, which take half a second."""
-    rho = np.atleast_1d(np.asarray(cosine, dtype=float))
     means = np.full(len(network.log_v), np.nan)
-    means[0] = rho.mean()
+    for k, rho in enumerate(_upwards(network, np.atleast_1d(np.asarray(cosine, dtype=float)))):
+        means[k] = rho.mean()
+    return means
+
+
+def at_the_end(network: MeanField, cosine: float = 0.0) -> Array:
+    """The cosine of z in the last layer, of FOLLOWED at most, of two inputs of this cosine, (1,) or (N,)."""
+    start = network.first_cosine(np.full(np.atleast_1d(network.log_gain[-1]).shape, cosine))
+    *_, end = _upwards(network, start)
+    return end
+
+
+def _upwards(network: MeanField, rho: Array) -> Iterator[Array]:
+    """The cosines of one layer after the other, from those of the first."""
+    yield rho
     local = Local(network.moments, network.seen[:-1][: FOLLOWED - 1])
     local.series(value)  # of all layers at once
     for k, kept in enumerate(network.kept[: FOLLOWED - 1]):
         rho = kept * rho + (1 - kept) * network.added_cosine(k + 1, rho, local.row(k))[0]
-        means[k + 1] = rho.mean()
-    return means
+        yield rho
 
 
 def limit(network: MeanField) -> Limit:

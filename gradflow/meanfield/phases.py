@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.meanfield.correlation import limit
+from gradflow.meanfield.correlation import at_the_end, limit
 from gradflow.meanfield.expectations import log_or_minus_inf, tabulated
 from gradflow.meanfield.field import MeanField
 from gradflow.meanfield.networks import mean_field
@@ -32,12 +32,15 @@ class PhaseTable:
     critical_sigma_w: Array  # nan where no critical point attracts
     law: Array  # names
     correlation_star: Array
+    correlation_end: Array  # the cosine of two inputs in layer L
     xi_c: Array  # nan where the approach is no exponential
     factors: dict[str, Array]  # over the fitted layers, by name
 
 
 @np.errstate(divide="ignore", invalid="ignore")  # where no gradient passes, moments are 0
-def phase_table(model: Model, sigma_w: Array, sigma_b: Array, *, q_0: float = 1.0, first: int) -> PhaseTable:
+def phase_table(
+    model: Model, sigma_w: Array, sigma_b: Array, *, q_0: float = 1.0, first: int, cosine: float = 0.0
+) -> PhaseTable:
     """Predictions for a model with weights of Var W = sigma_w^2 / fan_in and Var b = sigma_b^2, Gaussian.
 
     sigma_w and sigma_b broadcast: sigma_w[:, None] and sigma_b[None, :] make the table of their product. c is
@@ -60,6 +63,7 @@ def phase_table(model: Model, sigma_w: Array, sigma_b: Array, *, q_0: float = 1.
         "c_asymptotic": np.exp(end.log_chi / 2), "chi": np.exp(end.log_chi), "chi_parallel": end.chi_parallel,
         "q_star": end.q_star, "critical_sigma_w": _critical(network, sigma_b.ravel()), "law": network.laws,
         "correlation_star": alike.star, "xi_c": alike.xi,
+        "correlation_end": at_the_end(network, cosine),
     }  # fmt: skip
     factors = {name: _means(rows).reshape(sigma_w.shape) for name, rows in log_factors.items()}
     return PhaseTable(**{name: x.reshape(sigma_w.shape) for name, x in columns.items()}, factors=factors)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.meanfield.correlation import correlations, from_first, limit
+from gradflow.meanfield.correlation import at_the_end, correlations, from_first, limit
 from gradflow.meanfield.field import MeanField
 from gradflow.meanfield.networks import mean_field, unpredicted
 from gradflow.nn.model import Model
@@ -54,6 +54,9 @@ class Prediction:
     settles: bool | None = None  # False where it never holds
     xi_c: float | None = None  # layers in which the cosine of two samples comes closer to its limit by e
     correlation_star: float | None = None  # that limit
+    correlation_end: float | None = (
+        None  # the cosine in layer L, of inputs that are unlike unless they are known
+    )
     jacobian_variance: float | None = None  # Var(s^2) / mean^2 of dz_L / dz_1
     shift: float | None = None  # mean of -own / (4 n) over the fitted layers
     log_sd: float | None = None
@@ -93,7 +96,7 @@ def predict(
         alike = _correlation(network, cosine, cosine_1)
         parts = [
             _layers(network, alike), _window(network, first), _asymptote(network), _critical(network),
-            _settling(network, first), _spectrum(network),
+            _settling(network, first), _spectrum(network), _last_cosine(network, alike),
         ]  # fmt: skip
     reasons = [part.pop("reason") for part in parts if "reason" in part]
     merged = {key: value for part in parts for key, value in part.items()}
@@ -159,6 +162,13 @@ def _asymptote(network: MeanField) -> dict[str, Any]:
     if end.log_v[0] == inf:
         return found | {"reason": UNBOUNDED}
     return found | {"q_star": float(end.q_star[0]) + network.moments.mean**2}
+
+
+def _last_cosine(network: MeanField, alike: Array) -> dict[str, Any]:
+    """The cosine of samples in the last layer that is followed."""
+    known = alike[np.isfinite(alike)]
+    end = float(known[-1]) if len(known) else float(at_the_end(network)[0])
+    return {"correlation_end": end} if isfinite(end) else {}
 
 
 def _alike(network: MeanField) -> dict[str, Any]:

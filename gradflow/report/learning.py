@@ -40,6 +40,23 @@ def critical_sentence(critical: CriticalRate, lr: float | None) -> str:
     return words if critical.final is None else f"{words} At the end it does at lr {number(critical.final)}."
 
 
+SIGNS = {
+    "update": "an update of half a layer's weights",
+    "gradient": "a gradient ten times what it was",
+    "loss": "a loss three times what it was",
+}
+
+
+def warning_sentence(training: TrainingResult) -> str:
+    """When the record first showed that a run would diverge, by all that did; "" of others."""
+    found = training.warned
+    if found is None or found.lead is None:
+        return "" if found is None else "Nothing in the record showed it before."
+    steps = {name: step for name in SIGNS if (step := getattr(found, name)) is not None}
+    told = [f"{SIGNS[name]} at step {count(steps[name])}" for name in sorted(steps, key=steps.__getitem__)]
+    return f"The record showed it {counted(found.lead, 'step')} before: {', '.join(told)}."
+
+
 def clipping_sentence(training: TrainingResult) -> str:
     """How many updates were clipped, and to what; "" of a run that does not clip, or is older."""
     share, left = training.clipped_share, number(training.clip_share_median)

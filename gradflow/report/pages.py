@@ -27,6 +27,7 @@ from gradflow.report.page import (
     Table,
 )  # fmt: skip
 from gradflow.report.precision_pages import lost_in_training
+from gradflow.report.trainable import trainable_blocks
 
 if TYPE_CHECKING:
     from gradflow.analysis.learning import Readings
@@ -85,6 +86,7 @@ def _verdicts(summary: Summary) -> list[Block]:
         stretch_sentence(summary.jacobian, initial.transitions + 1),
     ]
     blocks: list[Block] = [Sentence(headlines.verdict_sentence(initial), initial.verdict)]
+    blocks += trainable_blocks(summary)
     blocks += [Sentence(text) for text in words if text]
     for flow in after:
         learnt = headlines.all_the_same(flow, summary.training, summary.evaluation)
@@ -102,11 +104,12 @@ def _verdicts(summary: Summary) -> list[Block]:
     )
     blocks += [Sentence(trained, tone)] if trained else []
     lr = summary.config["training"].get("optimizer", {}).get("lr")
-    further = (
+    beside = (
+        learning.warning_sentence(summary.training),
         learning.critical_sentence(summary.critical_lr, lr),
         learning.clipping_sentence(summary.training),
     )
-    return [*blocks, *(Sentence(words) for words in further if words)]
+    return [*blocks, *(Sentence(words) for words in beside if words)]
 
 
 def _tells_why(flow: Flow, training: TrainingResult) -> bool:

@@ -40,6 +40,11 @@ class Proposal:
         sizes = ("samples", "features", "outputs", "q_0")
         return predicted_c(self.config, {name: getattr(self.data, name) for name in sizes})
 
+    @property
+    def chance(self) -> float | None:
+        """The loss of the best constant guess; None if the loss is no cross entropy."""
+        return self.data.chance if self.config.training.loss == "cross_entropy" else None
+
     def lasting(self, steps: int) -> tuple[str, ...]:
         """The words, with so many steps where the config has fewer."""
         longer = (f"{STEPS}={steps}",)

@@ -52,7 +52,7 @@ class Trial:
     def learnt(self) -> bool:
         """Whether it ended clearly better than guessing."""
         summary = self.answer.summary
-        return summary is not None and has_learnt(summary, self.proposal.data.chance)
+        return summary is not None and has_learnt(summary, self.proposal.chance)
 
 
 def try_all(

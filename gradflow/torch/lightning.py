@@ -20,8 +20,8 @@ class LightningFlow(Callback):  # type: ignore[misc]  # whose class is known whe
     """Records a training of Lightning's: Trainer(callbacks=[LightningFlow(every=50)]).
 
     Takes what `watch` takes, but the model and its scaler, which the Trainer knows. Steps are the Trainer's
-    optimizer steps, whatever it accumulates; dW is as it stands before the optimizer, clipped if the Trainer
-    clips. `flow` holds what was found.
+    optimizer steps, whatever it accumulates; dW is as it stands before the Trainer clips it. `flow` holds
+    what was found.
     """
 
     def __init__(self, **settings: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite, nan
 from pathlib import Path
@@ -17,20 +18,21 @@ from gradflow.errors import InputError, RunError
 from gradflow.outside.recorded import norms_of, plain
 from gradflow.outside.save import run_of
 from gradflow.torch.axis import DepthAxis
-from gradflow.torch.calls import BatchPart
+from gradflow.torch.calls import BatchPart, kind_of
 from gradflow.torch.expected import ExpectedLaw
-from gradflow.torch.groups import Updates, gradient_squares, groups_of, is_sharded, log_norms
+from gradflow.torch.groups import is_sharded
 from gradflow.torch.passes import complete, measured
 from gradflow.torch.saving import Saved
 from gradflow.torch.surroundings import eager, is_together, is_unscaled, rank
 from gradflow.torch.table import entries
 from gradflow.torch.taps import Chosen, Search, Taps
+from gradflow.torch.weights import LOOKS, WeightsLook
 
 if TYPE_CHECKING:
     from gradflow.analysis.summary import Flow as FlowSummary
     from gradflow.store.run import Run
 
-WHAT = ("delta", "branch", "dw", "update")
+WHAT = ("delta", "branch", "dw", "update", "clip")
 REDUCE = ("rank0", "mean")
 
 
@@ -74,14 +76,16 @@ def watch(
     return WatchedFlow(model, chosen, scaler, saved)
 
 
+@dataclass(frozen=True)
 class WatchSettings:
     """What `watch` was asked for."""
 
-    def __init__(
-        self, axis: Chosen, every: int, samples: BatchPart, what: frozenset[str], reduce: str, quiet: bool
-    ) -> None:
-        self.axis, self.every, self.samples = axis, every, samples
-        self.what, self.reduce, self.quiet = what, reduce, quiet
+    axis: Chosen
+    every: int
+    samples: BatchPart
+    what: frozenset[str]
+    reduce: str
+    quiet: bool
 
 
 class WatchedFlow:
@@ -94,7 +98,7 @@ class WatchedFlow:
         self.steps = 0
         self.run: Run | None = None  # where it was saved, once it is closed
         self._taps: Search | Taps | None = None
-        self._updates: Updates | None = None
+        self._look: WeightsLook | None = None  # until the optimizer has made its step
         self._eager: Any = None
         self._expected = ExpectedLaw()
         self._silent: str | None = None  # the read-out, if it starts at zero
@@ -112,7 +116,7 @@ class WatchedFlow:
         """Begin, as `with` does, at step `number` if it is known."""
         self._open = True
         if self.saved is not None and self._writes:
-            self.steps = self.saved.recover(type(self.model).__name__)
+            self.steps = self.saved.recover(kind_of(self.model))
         self.steps = self.steps if number is None else number
         self._arm()
         return self
@@ -133,8 +137,7 @@ class WatchedFlow:
         `number` is the step's, if not the count of calls. RunError if a step is to be recorded and no
         gradient came; it names the module and the cause.
         """
-        if self._updates is not None:
-            self._finish_update()
+        self._finish_update()
         if self._taps is not None and not self._looks:
             self._join()
         elif self._taps is not None:
@@ -171,7 +174,7 @@ class WatchedFlow:
         if not self.rows:
             raise RunError("nothing is recorded yet: call step() after backward()")
         kept = plain(self.rows)
-        name = self.saved.name if self.saved else type(self.model).__name__
+        name = self.saved.name if self.saved else kind_of(self.model)
         return run_of(norms_of(self.head(), [kept]), name, Path(self.head()["source"]))
 
     def head(self) -> dict[str, Any]:
@@ -182,13 +185,13 @@ class WatchedFlow:
             "layers": list(self.axis.names),
             "axis": self.axis.axis,
             "block": self.axis.block,
-            "watched": type(self.model).__name__,
+            "watched": kind_of(self.model),
             "told": self.axis.told,
             "expected": self._expected.words,
             "expected_c": self._expected.c,
             "law": self._expected.law,
             "silent": self._silent,
-            "source": f"{type(self.model).__name__}, by gradflow.torch.watch",
+            "source": f"{kind_of(self.model)}, by gradflow.torch.watch",
         }
 
     @cached_property
@@ -258,22 +261,21 @@ class WatchedFlow:
     def _weights(self, row: dict[str, Any]) -> None:
         """dW by group now, and a look at the weights whose update the optimizer makes next."""
         assert self.axis is not None
-        groups = groups_of(self.model, self.axis)
-        if "dw" in self.settings.what:
-            scale = 1.0 if is_unscaled(self.scaler) else row["loss_scale"]
-            row["dw"] = log_norms(gradient_squares(groups, self._sharded), scale)
-        if "update" in self.settings.what:
-            self._updates = Updates(groups, self._sharded)
+        if self.settings.what.isdisjoint(LOOKS):
+            return
+        self._look = WeightsLook(self.model, self.axis, self.settings.what, self._sharded)
+        row |= self._look.gradients(1.0 if is_unscaled(self.scaler) else row["loss_scale"])
 
     def _finish_update(self) -> None:
-        if self._updates is None:
+        """Add what the optimizer's step has done to the last row."""
+        if self._look is None:
             return
-        ratios, self._updates = self._updates.ratios(), None
-        if not self._looks:
+        found, self._look = self._look.update(), None
+        if not self._looks or not found:
             return
-        self.rows[-1]["update"] = ratios
+        self.rows[-1] |= found
         if self.saved is not None and self._writes:
-            self.saved.add({"step": self.rows[-1]["step"], "update": ratios})
+            self.saved.add({"step": self.rows[-1]["step"], **found})
 
     def _reduce(self, row: dict[str, Any]) -> None:
         """With reduce="mean", the means of the logs over all processes."""

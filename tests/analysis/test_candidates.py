@@ -95,7 +95,16 @@ def test_after_a_blow_up_learning_rates_are_smaller(vanishing: Summary) -> None:
 
 @pytest.mark.parametrize(
     ("step", "fitted"),
-    [(None, 2.0), (0.05, 2.0), (1e-3, 2.0), (1e-6, 2e4), (0.5, 0.04), (100.0, 2e-4)],
+    [
+        (None, 2.0),
+        (0.05, 2.0),
+        (1e-3, 2.0),
+        (1e-6, 2e4),
+        (0.5, 0.04),
+        (100.0, 2e-4),
+        (1e-300, 2e6),
+        (1e300, 2e-6),
+    ],
 )
 def test_a_learning_rate_is_fitted_where_its_first_step_is_absurd(step: float | None, fitted: float) -> None:
     assert fitted_rate(2.0, step) == pytest.approx(fitted)
@@ -121,6 +130,9 @@ def test_who_has_learnt_loses_clearly_less_than_guessing(vanishing: Summary) -> 
     assert has_learnt(ended(vanishing, r2_test_final=0.2, **regression), None)
     assert not has_learnt(ended(vanishing, r2_test_final=0.05, **regression), None)
     assert has_learnt(ended(vanishing, r2_train_final=0.2, **regression), None)
+    classes = {"loss_test_final": 0.05, "majority": 0.5}  # of a squared error
+    assert has_learnt(ended(vanishing, accuracy_final=0.56, **classes), None)
+    assert not has_learnt(ended(vanishing, accuracy_final=0.54, **classes), None)
     one_target = {"task": "regression", "loss_initial": 2.0, "r2_train_final": None}
     assert has_learnt(ended(vanishing, loss_final=1.7, **one_target), None)
     assert not has_learnt(ended(vanishing, loss_final=1.9, **one_target), None)

@@ -188,6 +188,7 @@ def test_theory_is_of_one_network_or_of_each_of_a_table(tmp_path: Path) -> None:
     done = typed(tmp_path, "theory", "activation=tanh", "sigma_w=1.5", "q0=0.5", "--json")
     document = json.loads(done.out)
     assert one.theory.c == document["theory"]["c"]
+    assert one.trainable.score == document["trainable"]["score"]
     assert one.layers == document["layers"]
     assert len(one.to_pandas()) == len(one.layers)
     assert "1.0" in repr(one)

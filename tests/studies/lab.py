@@ -29,15 +29,28 @@ def at_initialization(text: str, *overrides: str) -> tuple[Flow, Theory]:
 
 def run(text: str, *overrides: str) -> tuple[Config, Recording, dict[str, Any]]:
     """The config of such a run, its record, and what of a run.json the analysis takes."""
+    config, training = train(text, *overrides)
+    return config, training.recording, info_of(training)
+
+
+def train(text: str, *overrides: str) -> tuple[Config, Training]:
+    """The config of such a run, and its training when it is over."""
     config = parse_config(parse(text, "study.yaml"), Path(), _in_turn(overrides))
-    data = _load(config.data)
+    data = load(config.data)
     training = Training(config.plan(data), data)
     for _ in training:
         pass
+    return config, training
+
+
+def info_of(training: Training) -> dict[str, Any]:
+    """What of a run.json the analysis takes."""
+    data = training.data
     sizes = {name: getattr(data, name) for name in ("samples", "features", "outputs", "q_0", "q_y", "chance")}
     status = "completed" if training.outcome.diverged_step is None else "diverged"
-    info = {"status": status, "outcome": asdict(training.outcome), "data": sizes}
-    return config, training.recording, {**info, "evaluation": asdict(training.evaluated)}
+    measured = {"critical_lr": training.critical.document()}
+    info = {"status": status, "outcome": asdict(training.outcome), "data": sizes, "measured": measured}
+    return {**info, "evaluation": asdict(training.evaluated)}
 
 
 def _in_turn(overrides: tuple[str, ...]) -> list[str]:
@@ -51,5 +64,5 @@ def _in_turn(overrides: tuple[str, ...]) -> list[str]:
 
 
 @cache
-def _load(dataset: Dataset) -> Data:
+def load(dataset: Dataset) -> Data:
     return dataset.load(Path())

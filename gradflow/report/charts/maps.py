@@ -75,6 +75,7 @@ VALUES = {
     "c_final": Value("c at the end", attrgetter("flow.final.c"), "log10 c", PALE, _log),
     "loss_final": Value("loss on training samples at the end", attrgetter("training.loss_final")),
     "loss_test_final": Value("loss on held-out samples at the end", attrgetter("training.loss_test_final")),
+    "trainable_score": Value("score of trainable", attrgetter("trainable.score")),
     "accuracy_final": Value("accuracy on held-out samples at the end", attrgetter("training.accuracy_final")),
 }
 
@@ -120,9 +121,9 @@ def phase(summaries: Sequence[Summary], value: str = "c") -> Drawn | None:
     if not all(isinstance(row[name], int | float) for row in rows for name in ("x", "y")):
         return None
     for name in ("x", "y"):
-        edges = _edges({row[name] for row in rows})
+        ends = edges({row[name] for row in rows})
         for row in rows:
-            row[f"{name}_low"], row[f"{name}_high"] = edges[row[name]]
+            row[f"{name}_low"], row[f"{name}_high"] = ends[row[name]]
     cells = alt.Chart(table(rows)).mark_rect().encode(
         x=axes.x("x_low", "sigma_w"), x2="x_high", y=axes.y("y_low", "sigma_b", nice=False), y2="y_high",
         color=shown.scale(rows), tooltip=_tips("sigma_w", "sigma_b", value),
@@ -170,7 +171,7 @@ def _order(values: list[Any]) -> list[Any]:
     return sorted(kept) if all(isinstance(value, int | float) for value in kept) else kept
 
 
-def _edges(values: set[float]) -> dict[float, tuple[float, float]]:
+def edges(values: set[float]) -> dict[float, tuple[float, float]]:
     """The ends of the cell of each value: half-way to its neighbours."""
     ordered = sorted(values)
     if len(ordered) == 1:
