@@ -151,15 +151,24 @@ def _spike(record: Readings, thresholds: Analysis, run: Circumstances) -> Sympto
     if len(loss) < 2:
         return None
     before = np.array([np.median(loss[max(0, row - BEFORE) : row]) for row in range(1, len(loss))])
+    leaps = _leaps(record, thresholds)
+    before = np.minimum(before, loss[0]) if leaps else before  # a steady rise, too
     factor = np.append(1.0, np.minimum(loss[1:] / before, np.finfo(float).max))
     # one that comes down from far below its start is noise of a good fit, not a jump
     risen = (loss > loss[0]) & np.isfinite(loss)  # what is not finite has a symptom of its own
     rows = map(int, np.flatnonzero((factor > thresholds.spike_factor) & risen))
-    row = next((row for row in rows if run.epoch == 1 or factor[row] > sampling(loss, row, run.epoch)), None)
+    told = leaps or run.epoch == 1
+    row = next((row for row in rows if told or factor[row] > sampling(loss, row, run.epoch)), None)
     if row is None:
         return None
     message = "the loss spikes to that many times its median of the steps before: the steps overshoot"
     return _symptom("loss-spiking", record, row, None, factor[row], thresholds.spike_factor, message)
+
+
+def _leaps(record: Readings, thresholds: Analysis) -> bool:
+    """Whether the loss over samples that stay the same comes to be so many times the first, too."""
+    loss = record["loss_train"].mean(axis=1) if STEP in record else np.ones(1)
+    return bool(loss.max() > thresholds.spike_factor * loss[0])
 
 
 def _swinging(record: Readings, thresholds: Analysis, run: Circumstances) -> Symptom | None:

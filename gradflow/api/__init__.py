@@ -92,7 +92,7 @@ def fit(
 ) -> OneRun | dict[int, OneRun]:
     """c and verdict of gradient norms that were recorded elsewhere; of several depths, the run of each.
 
-    They are saved in `runs` if they get a `name`.
+    `only` is a glob on layers, columns or tags. They are saved in `runs` if they get a `name`.
     """
     paths = [Path(files)] if isinstance(files, str | PathLike) else [*map(Path, files)]
     _, found = runs_of(paths, kind, order, only, name, Path(runs))

@@ -55,12 +55,14 @@ def show(document: dict[str, Any], json: bool) -> None:
 
 
 def _row(config: Path, proposal: Proposal, steps: int = 0) -> dict[str, Any]:
-    change = proposal.change
+    change, (c, trains) = proposal.change, proposal.expected
     return {
         "lever": change.lever,
         "set": change.set,
         "message": change.message,
-        "predicted_c": proposal.predicted_c,
+        "predicted_c": c,
+        "trainable": trains.verdict,
+        "trainable_score": trains.score,
         "command": join(["gradflow", "run", str(config), *proposal.lasting(steps)]),
     }
 

@@ -34,18 +34,19 @@ class Descent:
         self.runs = self.network.all_runs
 
     def begin(self, p: Array, x: Array, y: Array) -> None:
-        """Stand where networks stand: their flat parameters, x (S, B, features) and y (S, B, outputs).
-
-        `start` is the loss there, `slope` by what it falls as the line begins, both (S,).
-        """
+        """Stand where networks stand: their flat parameters, x (S, B, features) and y (S, B, outputs)."""
         memory = self.network.memory
         memory.x[:, :, :-1], memory.y[...] = x, y
         self.network.parameters.flat[...] = p
+        self.look_around()
+
+    def look_around(self) -> None:
+        """Begin a line where the networks are: `start` is the loss, `slope` by what it falls, both (S,)."""
         for state in self.network.state:
             state.flat.fill(0)
         self.network.forward(record=False)
         self.network.backward(record=False, update=False)
-        self.start = memory.tally.loss.copy()
+        self.start = self.network.memory.tally.loss.copy()
         self.slope = self._steps()
         self.origin = [run.p.copy() for run in self.runs]
 
@@ -64,13 +65,17 @@ class Descent:
 
     def losses(self, lr: Array) -> Array:
         """After one step of a learning rate for each network, (S,) -> (S,)."""
-        for run, origin in zip(self.runs, self.origin, strict=True):
-            np.multiply(run.g, lr.astype(run.p.dtype)[:, None, None], out=run.p)
-            np.subtract(origin, run.p, out=run.p)
+        self.go(lr)
         ahead, memory = self.network.forward, self.network.memory
         outputs = ahead(record=False)
         found, _ = self.network.model.loss.delta(outputs, ahead.targets, memory.delta_out, ahead.exponent)
         return np.asarray(found.mean(axis=1))
+
+    def go(self, lr: Array) -> None:
+        """Put the networks there."""
+        for run, origin in zip(self.runs, self.origin, strict=True):
+            np.multiply(run.g, lr.astype(run.p.dtype)[:, None, None], out=run.p)
+            np.subtract(origin, run.p, out=run.p)
 
 
 def direction(optimizer: Optimizer, clip_norm: float | None) -> str:
@@ -81,12 +86,31 @@ def direction(optimizer: Optimizer, clip_norm: float | None) -> str:
     return gradient if optimizer.growth == 1 else f"velocity of the {gradient}"
 
 
+def lines_of(model: Model, optimizer: Optimizer) -> int:
+    """How many lines are looked along, the second from the middle of the first.
+
+    A step along the gradient lets the loss grow steeper as training begins, which the second line sees; norms
+    damp that, and so do optimizers that remember what gradients have been.
+    """
+    return 1 if optimizer.slots or "norm" in model.factors else 2
+
+
 def critical_rates(line: Descent) -> Array:
-    """The critical learning rate of each network, (S,).
+    """The critical learning rate of each network, (S,): the lower return of its lines.
 
     0 where the loss falls at no step that the dtype resolves, inf where none that was tried brings it back,
     nan where the line does not begin downhill.
     """
+    rates = _returns(line)
+    for _ in range(1, lines_of(line.network.model, line.optimizer)):
+        line.go(np.where(np.isfinite(rates), rates / 2, 0))
+        line.look_around()
+        again = _returns(line)
+        rates = np.where(again > 0, np.fmin(rates, again), rates)
+    return rates
+
+
+def _returns(line: Descent) -> Array:
     rounding = np.finfo(line.network.memory.dtype).eps * np.abs(line.start)
     lines = zip(*(each.tolist() for each in (line.start, line.slope, rounding)), strict=True)
     return np.array(side_by_side([first_return(*each) for each in lines], line.losses))

@@ -6,7 +6,8 @@ from importlib import import_module
 from typing import Any
 
 from gradflow.errors import InputError
-from gradflow.torch.watch import WHAT, WatchedFlow, watch
+from gradflow.torch.flow import WatchedFlow
+from gradflow.torch.watch import WHAT, watch
 
 try:
     TrainerCallback: Any = import_module("transformers").TrainerCallback

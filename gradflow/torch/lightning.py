@@ -7,7 +7,8 @@ from importlib.util import find_spec
 from typing import Any
 
 from gradflow.errors import InputError
-from gradflow.torch.watch import WatchedFlow, watch
+from gradflow.torch.flow import WatchedFlow
+from gradflow.torch.watch import watch
 
 HOMES = {"lightning": "lightning.pytorch", "pytorch_lightning": "pytorch_lightning"}
 FOUND = next((home for package, home in HOMES.items() if find_spec(package)), None)

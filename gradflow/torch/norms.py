@@ -19,6 +19,11 @@ def log_norms(gradients: Tensor) -> Tensor:
     """ln of the norm of each sample (samples, values), exact where squares would underflow; -inf of zeros."""
     if gradients.dtype != torch.float64 and gradients.device.type != "mps":
         return _norms(gradients).log()
+    return scaled_log_norms(gradients)
+
+
+def scaled_log_norms(gradients: Tensor) -> Tensor:
+    """ln of the norm of each sample (samples, values) by way of its largest value; -inf of zeros."""
     wide = gradients if gradients.dtype == torch.float64 else gradients.float()
     largest = wide.abs().amax(dim=1, keepdim=True)
     usable = (largest > 0) & largest.isfinite()
@@ -69,7 +74,7 @@ def _norm(tensors: Sequence[Tensor]) -> Tensor:
     """Of all entries together, 0-d; 0 of none."""
     if not tensors:
         return torch.zeros((), dtype=torch.float64)
-    wide = torch.float64 if tensors[0].dtype == torch.float64 else torch.float32
+    wide = torch.float64 if any(tensor.dtype == torch.float64 for tensor in tensors) else torch.float32
     if len({(tensor.device, tensor.dtype) for tensor in tensors}) > 1:
         norms = stacked([torch.linalg.vector_norm(tensor, dtype=wide) for tensor in tensors])
     else:

@@ -14,9 +14,10 @@ from gradflow.errors import InputError
 from gradflow.outside.recorded import norms_of, plain
 from gradflow.outside.save import run_of, save_norms
 from gradflow.torch.calls import bare, kind_of
+from gradflow.torch.flow import WatchedFlow
 from gradflow.torch.saving import place_of
 from gradflow.torch.taps import Chosen
-from gradflow.torch.watch import WatchedFlow, watch
+from gradflow.torch.watch import watch
 
 if TYPE_CHECKING:
     from gradflow.store.run import Run

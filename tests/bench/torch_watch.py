@@ -23,6 +23,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from gradflow.torch import watch
+from gradflow.torch.watch import WHAT
 
 DEPTH, WIDTH, HEADS, TOKENS, BATCH, CLASSES = 12, 256, 4, 64, 16, 10
 Step = Callable[[], Any]
@@ -100,7 +101,7 @@ def every_module(stack: ExitStack) -> Step:
 CONTENDERS = {
     "bare": bare,
     "watch, delta": watched(1, ("delta", "branch")),
-    "watch, all": watched(1, ("delta", "branch", "dw", "update")),
+    "watch, all": watched(1, WHAT),
     "watch, idle": watched(10**6, ("delta",)),
     "histograms": histograms,
     "hooks on every module": every_module,

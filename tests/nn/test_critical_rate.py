@@ -37,16 +37,34 @@ def measured(*overrides: str, when: str = "initial") -> tuple[Training, Array]:
     return training, training.critical.found.get(0, np.empty(0))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_single_step_beyond_it_leaves_a_higher_loss_and_one_below_a_lower_one(kind: str) -> None:
-    """With adam, whose one line is its first step: seen in the run's own second row, on the same batch."""
-    overrides = ["optimizer=adam", "batch_size=64", *KINDS[kind]]
-    _, rates = measured(*overrides, "lr=0.001")
-    for network, rate in enumerate(rates):
-        for factor, higher in ((0.85, False), (1.15, True)):
-            training, _ = measured(*overrides, f"lr={factor * rate}")
-            before, after = training.recording["loss"][:, network]
-            assert (after > before) == higher
+ONE_LINE = [("adam", kind) for kind in KINDS] + [("sgd", "residual, layer norm"), ("sgd", "batch norm")]
+
+
+def higher(overrides: list[str], factor: float) -> list[bool]:
+    """Whether each network's loss is higher after a step of so many times its own critical rate.
+
+    Seen in the run's own second row, on the same batch.
+    """
+    overrides, found = ["batch_size=64", *overrides], []
+    for network, rate in enumerate(measured(*overrides)[1]):
+        before, after = measured(*overrides, f"lr={factor * rate}")[0].recording["loss"][:, network]
+        found.append(bool(after > before))
+    return found
+
+
+@pytest.mark.parametrize(("optimizer", "kind"), ONE_LINE)
+def test_a_step_beyond_it_leaves_a_higher_loss_and_one_below_a_lower_one(optimizer: str, kind: str) -> None:
+    """Where there is one line, that of the first step."""
+    overrides = [f"optimizer={optimizer}", *KINDS[kind]]
+    assert higher(overrides, 0.85) == [False, False]
+    assert higher(overrides, 1.15) == [True, True]
+
+
+@pytest.mark.parametrize("kind", ["plain", "widths", "clipped"])
+def test_a_second_line_finds_that_the_loss_grows_steeper(kind: str) -> None:
+    """So that the critical rate lies below the return of the first step."""
+    assert higher(KINDS[kind], 0.85) == [False, False]
+    assert not all(higher(KINDS[kind], 1.15))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -268,13 +268,17 @@ def test_blocks_that_are_skipped_leave_their_step_out_with_a_note(capsys: Any) -
 
 def test_gradients_that_are_gone_are_told() -> None:
     model = stack()
-    flow = watch(model, quiet=True).start()
-    loss_of(model).backward()
-    model.zero_grad()
-    with pytest.raises(
-        GradflowError, match=r"no parameter has a gradient: call step\(\) before zero_grad\(\)"
-    ):
-        flow.step()
+    told = r"no parameter has a gradient: call step\(\) before zero_grad\(\)"
+
+    def train() -> None:
+        with watch(model, quiet=True) as flow:
+            loss_of(model).backward()
+            model.zero_grad()
+            flow.step()
+
+    with pytest.raises(GradflowError, match=told):
+        train()
+    assert hooks_of(model) == global_hooks() == 0
 
 
 def test_an_activation_that_overwrites_its_input_changes_nothing() -> None:

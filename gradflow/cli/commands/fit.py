@@ -61,21 +61,18 @@ def fit(
     and any of these gzipped. trainer_state.json of transformers holds one norm
     of the whole network, which has no depth and gives no c.
 
-    Layers are ordered from the input on by the numbers in their names (fc10
-    after fc9), else as the file has them; the report says how. What is no
-    layer, such as a total, is refused by name; --only 'fc*' passes it over,
-    and takes columns of any name.
+    Layers are ordered from the input on by the numbers in their names, else as
+    the file has them; the report says how. What is no layer, as a total, is
+    refused; --only 'fc*' passes it over, and takes columns of any name.
 
-    Most logs hold norms of dLoss/dW, which give no c inside one network: give
+    Norms of dLoss/dW, as most logs have, give no c inside one network: give
     those of several depths, a file each or told apart by a column depth.
 
     \b
     Examples:
-      gradflow new torch-recorder -o recorder.py
       gradflow fit norms.csv --kind delta
       gradflow fit norms.csv -o resnet && gradflow compare 'resnet-*'
       gradflow fit deep10.jsonl deep20.jsonl deep50.jsonl --kind weight
-      gradflow fit runs/exp1 --kind weight
       gradflow fit log.csv --only 'layer*' --kind delta
     """
     from gradflow.cli.fit import refuse_file, runs_of, show
