@@ -106,7 +106,7 @@ class Recorder:
         if call.logs is not None:
             name = self._name(call.module)
             raise RuntimeError(f"two backward passes went through one call of {name}: add their losses")
-        call.logs, call.dtype = log_norms(delta), delta.dtype
+        call.logs, call.dtype = scaled_log_norms(delta.detach().flatten(1)).cpu(), delta.dtype
 
     def step(self) -> None:
         """Write the rows of the backward passes since the last step."""
@@ -174,12 +174,11 @@ class Recorder:
         gradient = gradient_of(module)
         if gradient is None:
             raise RuntimeError(f"{self._name(module)}.weight.grad is None: call step() before zero_grad()")
-        return log_norms(gradient[None]).item()
+        return scaled_log_norms(gradient.detach().reshape(1, -1)).item()
 
     def _scale(self) -> float:
         """What the loss was multiplied by."""
-        states = getattr(self.scaler, "_per_optimizer_states", {})
-        if any(state["stage"].name != "READY" for state in states.values()):
+        if is_unscaled(self.scaler):
             raise RuntimeError(
                 "the gradients are no longer those of the scaled loss: call step() before unscale_()"
             )
@@ -208,12 +207,6 @@ class Recorder:
         self.close()
 
 
-def rank() -> int:
-    """This process's number among those that train together."""
-    together = torch.distributed.is_available() and torch.distributed.is_initialized()
-    return torch.distributed.get_rank() if together else 0
-
-
 def gradient_of(module: nn.Module) -> Tensor | None:
     return getattr(getattr(module, "weight", None), "grad", None)
 
@@ -229,11 +222,30 @@ def feeds(node: Any, after: Any) -> bool:
     return node in seen
 
 
-def log_norms(gradients: Tensor) -> Tensor:
-    """ln of the norm of each sample (first axis), exact where the squares would underflow; -inf of zeros."""
-    flat = gradients.detach().flatten(start_dim=1)
-    flat = flat if flat.dtype == torch.float64 else flat.float()
-    largest = flat.abs().amax(dim=1, keepdim=True)
+# These are gradflow.torch's own.
+
+
+def rank() -> int:
+    """This process's number among those that train together."""
+    return torch.distributed.get_rank() if is_together() else 0
+
+
+def is_together() -> bool:
+    """Whether several processes train together."""
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
+
+
+def is_unscaled(scaler: Any) -> bool:
+    """Whether a GradScaler has taken its scale out of the gradients of the parameters."""
+    states = getattr(scaler, "_per_optimizer_states", {})
+    return any(state["stage"].name != "READY" for state in states.values())
+
+
+def scaled_log_norms(gradients: Tensor) -> Tensor:
+    """ln of the norm of each sample (samples, values) by way of its largest value; -inf of zeros."""
+    wide = gradients if gradients.dtype == torch.float64 else gradients.float()
+    largest = wide.abs().amax(dim=1, keepdim=True)
     usable = (largest > 0) & largest.isfinite()
-    scaled = flat / torch.where(usable, largest, torch.ones_like(largest))
-    return (largest.squeeze(1).log() + scaled.norm(dim=1).log()).cpu()
+    scaled = wide / torch.where(usable, largest, torch.ones_like(largest))
+    logs: Tensor = largest.squeeze(1).log() + scaled.norm(dim=1).log()
+    return torch.where(usable.squeeze(1), logs, largest.squeeze(1).log())

@@ -54,8 +54,8 @@ class Recorder:
         )
         self.loss = np.empty((rows, s))
         self.log_share = np.empty((rows, s))
-        self.log_lr = np.empty((rows, 1, 1))
-        self.correlation = np.empty((rows, layers, s))
+        self.lr, self.units = [1.0] * rows, shape.column * shape.batch  # units x samples of each layer
+        self.correlation = np.full((rows, layers, s), np.nan)
         self.work = memory.arrays["logs"]
         self.mean = np.full(b, 1 / b, memory.dtype)
         self.std: dict[tuple[int, int, int], float] = {}
@@ -68,8 +68,10 @@ class Recorder:
         self.counts[r] = tally.counts
         self.loss[r] = tally.loss
         self.log_share[r] = log_share
-        self.log_lr[r] = log(lr)
-        self.correlation[r] = tally.correlation if tally.correlates else np.nan
+        self.lr[r] = lr
+        if tally.correlates:
+            self.correlation[r] = tally.correlation
+            self.dirty[r] = True
         if self.mixes:
             self._keep_batch(r)
         else:
@@ -131,7 +133,7 @@ class Recorder:
 
     def _mend_std(self, r: int) -> None:
         """Where E a^2 - (E a)^2 has lost its digits or the range: the deviation from the mean, in float64."""
-        size = self.memory.shape.column * self.memory.shape.batch
+        size = self.units
         total, square = self.sums["a1"][r], self.sums["a2"][r]
         lossy = ~(total * total <= (1 - _LOSSY[self.memory.dtype]) * size * square) | np.isinf(square)
         if most(lossy):  # np.any takes five times as long
@@ -141,7 +143,7 @@ class Recorder:
     def flush(self, rows: int) -> Recording:
         """The first `rows` rows as the arrays of recording.npz, (rows, layers, S), and `loss` (rows, S)."""
         logs, batch = self.logs[:rows, :, :, 0] / 2, log(self.memory.shape.batch)
-        units = self.memory.shape.column * self.memory.shape.batch
+        units = self.units
         mean = self.sums["a1"][:rows] / units
         log_dw = self._log_norm(rows, "dw2") - batch
         block = {
@@ -190,7 +192,7 @@ class Recorder:
         steps[0] = (logs[lo] - logs[lo + self.parts]) - steps[1:].sum()
 
     def _std(self, rows: int, mean: Array) -> Array:
-        units = self.memory.shape.column * self.memory.shape.batch
+        units = self.units
         std: Array = np.sqrt(np.maximum(self.sums["a2"][:rows] / units - mean**2, 0))
         for place, value in self.std.items():
             if place[0] < rows:
@@ -200,7 +202,9 @@ class Recorder:
     def _log_step(self, rows: int, log_dw: Array) -> Array:
         """ln of the norm of the weights' step; for plain SGD it is lr times the gradient's."""
         if self.optimizer.proportional:
-            return log_dw + self.log_lr[:rows] + self.log_share[:rows, None, :]
+            log_lr = np.array([log(lr) for lr in self.lr[:rows]])
+            proportional: Array = log_dw + log_lr[:, None, None] + self.log_share[:rows, None, :]
+            return proportional
         return self._log_norm(rows, "step2")
 
     def _log_norm(self, rows: int, name: str) -> Array:
@@ -212,6 +216,7 @@ class Recorder:
         self.silent.clear()
         self.zeros[self.dirty] = 0
         self.exponents[self.dirty] = 0
+        self.correlation[self.dirty] = np.nan
         self.dirty[:] = False
 
 

@@ -1,5 +1,6 @@
 """Options of the tests, the threads and signals of all of them, and the count of what was not run."""
 
+import os
 import signal
 from collections import Counter
 
@@ -23,7 +24,19 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "thorough: a case that runs with --thorough alone")
 
 
+LONG = (  # modules that take a worker long: if they came last, the others would wait
+    "tests/test_readme.py", "tests/studies/", "tests/faults/", "tests/sweeps/",
+    "tests/torch/test_mechanics.py", "tests/analysis/test_weakest.py",
+)  # fmt: skip
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: tests of signals, kills and dead hosts wait for most of their time."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
     if not config.getoption("--thorough"):
         rare = [item for item in items if item.get_closest_marker("thorough")]
         config.hook.pytest_deselected(items=rare)

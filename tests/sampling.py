@@ -1,4 +1,4 @@
-"""Tables of many cases, of which the default suite runs every so manieth and `--thorough` all."""
+"""Tables of many cases, of which the default suite runs every nth and `--thorough` all."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -2,8 +2,6 @@
 
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +17,7 @@ from gradflow.nn.losses import LOSSES
 from gradflow.nn.optimizers import OPTIMIZERS
 from gradflow.nn.schedules import SCHEDULES
 from gradflow.yaml_file import parse
+from tests.cli.test_app import by_itself, gradflow
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -47,9 +46,10 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def printed(words: str, folder: Path) -> str:
-    """What a command writes on stdout, without an error."""
-    command = [sys.executable, "-m", "gradflow", *shlex.split(words, comments=True)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    """What a command writes on stdout, without an error; those with workers have a process of their own."""
+    arguments = shlex.split(words, comments=True)
+    run = by_itself if arguments[0] == "sweep" else gradflow
+    done = run(folder, *arguments)
     assert done.returncode == 0, f"{words}: {done.stderr}"
     return done.stdout
 

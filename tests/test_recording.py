@@ -33,6 +33,11 @@ def test_all_arrays_are_float64_with_an_axis_each_for_steps_layers_and_seeds() -
         assert array.shape == shapes.get(name, (6, 4, 3))
 
 
+def test_correlations_stand_in_the_rows_in_which_they_were_taken_and_in_no_other() -> None:
+    taken = ~np.isnan(recorded(steps=150, evaluate=10)["correlation"]).all(axis=(1, 2))  # of three blocks
+    assert np.flatnonzero(taken).tolist() == [*range(0, 141, 20), 150]
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_spread_of_nearly_constant_activations_keeps_its_digits(dtype: str) -> None:
     # sigmoid of a bias of 8 +- a little: the mean is 0.9997, the spread a thousandth of what is left

@@ -6,21 +6,22 @@ is told by what it loses on held-out samples, beside the best guess that is the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.analysis.architecture import BOUNDED_SKIP, PRE_NORM
-from gradflow.analysis.theorist import Theorist, rounded
+from gradflow.analysis.predictions import Inputs, predicted, theory_of, trainable_of
+from gradflow.analysis.rates import safe_rate
+from gradflow.analysis.trainable import Trainable
 
 if TYPE_CHECKING:
     from gradflow.analysis.summary import Number, Summary
     from gradflow.config import Config
-    from gradflow.nn.schedules import Schedule
+    from gradflow.nn.optimizers import Optimizer
 
 LR = "training.optimizer.lr"
 DRAWN = ("data", "initialization")  # levers that keep the architecture: they come first
@@ -28,8 +29,6 @@ SKIPS = (
     (BOUNDED_SKIP, "a skip with a branch of 1 / sqrt(depth) bounds the gradient's ratio"),
     (PRE_NORM, "a skip over layer norm, activation and weights"),
 )
-GENTLE, VIOLENT = 1e-4, 0.1  # of a layer's weights in the first update: beyond, a network stays or forgets
-COMMON_STEP = 0.01  # of a layer's weights, that most networks take well
 NEARBY = 2.0  # times a learning rate, within which another is the same
 AROUND, BELOW = (5.0, 0.2), (0.1, 0.01)  # times a learning rate that does something, or blows up
 RATES = 3
@@ -62,54 +61,39 @@ def networks(summary: Summary) -> tuple[Change, ...]:
     return _distinct([AS_GIVEN, *drawn, *skips, *levers])
 
 
-def rates(tried: Change, summary: Summary, first_step: float | None, lr: float) -> tuple[Change, ...]:
-    """Learning rates for a network that was tried at `lr`: what its own run advises, then some around it.
-
-    `first_step` is the share of its weights by which its first update changed the layer that moved most.
-    """
+def rates(tried: Change, summary: Summary, optimizer: Optimizer) -> tuple[Change, ...]:
+    """Learning rates for a network that was tried: what its own run advises, a safe one, some around it."""
     advised = [one.set for one in summary.advice if one.lever == "optimizer"]
     found = [Change("optimizer", {**tried.set, **one}) for one in advised]
-    blew_up = summary.status == "diverged"
-    factors = [*_towards(first_step), *(BELOW if blew_up else AROUND)]
-    kept = list(_apart([factor * lr for factor in factors], lr))
-    found += [Change("optimizer", {**tried.set, LR: _digit(one)}) for one in kept]
+    safe, lr = safe_rate(optimizer, summary.critical_lr), optimizer.lr
+    factors = BELOW if summary.status == "diverged" else AROUND
+    further = [*([] if safe is None else [safe]), *(factor * lr for factor in factors)]
+    found += [Change("optimizer", {**tried.set, LR: _digit(one)}) for one in _apart(further, lr)]
     return _distinct(found)[:RATES]
 
 
-def fitted_rate(lr: float, first_step: float | None) -> float:
-    """`lr`, or what makes the first update a common one where that would be far too long or too short."""
-    if first_step is None or GENTLE <= first_step <= VIOLENT:
-        return lr
-    return _digit(lr * COMMON_STEP / first_step)
-
-
-def first_step_of(recording: Mapping[str, NDArray[Any]], schedule: Schedule, steps: int) -> float | None:
-    """The share of its weights by which the first update changes the layer that moves most.
-
-    With all of the learning rate, of which a schedule may take a part; None where nothing moves or is known.
-    """
-    moved = float(np.max(recording["update_ratio"][0].mean(axis=1))) / schedule.share(1, steps)
-    return moved if 0 < moved < inf else None
-
-
-def predicted_c(config: Config, data: Mapping[str, Any]) -> Number:
-    """The c that theory expects at this width and depth, None where it has none."""
-    theorist = Theorist(config, data)
-    if config.model.depth < 2 or not theorist.predictable:
-        return None
+def expected(config: Config, inputs: Inputs) -> tuple[Number, Trainable]:
+    """The c that theory expects at this width and depth, None where it has none, and whether it trains."""
     with np.errstate(all="ignore"):
-        return float(theorist.expect().c())
+        theory = theory_of(predicted(config, inputs))
+    c = theory.c if theory.c_finite_width is None else theory.c_finite_width
+    return c, trainable_of(config, theory)
 
 
 def has_learnt(summary: Summary, chance: float | None) -> bool:
-    """Whether a run ended clearly better on held-out samples than `chance`, the loss of the best guess.
+    """Whether a run ended clearly better than `chance`, the cross entropy of the best constant guess.
 
-    Of regression, whether it explains a tenth of their variance or, where they have none, has lost a tenth of
-    its loss; on training samples if none are held out.
+    Of another loss, whether it explains a tenth of the variance or of what guessing the largest class leaves
+    wrong or, where there is neither, has lost a tenth of its loss. Of held-out samples, if there are any.
     """
-    if chance is None:
-        chance = 1.0 if _r2(summary) is not None else summary.training.loss_initial or 0.0
-    return badness(summary) < CLEARLY * chance
+    training, loss = summary.training, badness(summary)
+    if chance is not None:
+        return loss < CLEARLY * chance
+    if _r2(summary) is not None:
+        return loss < CLEARLY
+    if training.accuracy_final is not None and training.majority is not None:
+        return 1 - training.accuracy_final < CLEARLY * (1 - training.majority) and loss < inf
+    return loss < CLEARLY * (training.loss_initial or 0.0)
 
 
 def badness(summary: Summary) -> float:
@@ -127,10 +111,6 @@ def _r2(summary: Summary) -> Number:
     """On held-out samples or, without any, on those of training; None of classes."""
     training = summary.training
     return training.r2_test_final if training.r2_test_final is not None else training.r2_train_final
-
-
-def _towards(first_step: float | None) -> list[float]:
-    return [] if first_step is None else [COMMON_STEP / first_step]
 
 
 def _apart(lrs: Iterable[float], *taken: float) -> Iterator[float]:
@@ -152,4 +132,4 @@ def _distinct(candidates: Iterable[Change]) -> tuple[Change, ...]:
 
 def _digit(lr: float) -> float:
     """A learning rate of two digits at most."""
-    return rounded(float(f"{lr:.1e}"))
+    return float(f"{lr:.1e}")

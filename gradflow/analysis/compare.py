@@ -25,6 +25,9 @@ RESULTS = {  # a row's name for it -> where it stands in a Summary
     "log10_ratio": "flow.initial.log10_ratio",
     "verdict": "flow.initial.verdict",
     "borderline": "flow.initial.borderline",
+    "trainable": "trainable.verdict",
+    "trainable_score": "trainable.score",
+    "correlation_depth": "trainable.correlation_depth",
     "transitions": "flow.initial.transitions",
     "networks": "flow.initial.networks",
     "dead_networks": "flow.initial.dead_networks",
@@ -159,6 +162,7 @@ def row_of(summary: Summary) -> Row:
 
     flows = {name: {**vars(flow), "profile": vars(flow.profile)} for name, flow in vars(summary.flow).items()}
     parts = {"flow": flows, "theory": vars(summary.theory), "training": vars(summary.training)}
+    parts["trainable"] = vars(summary.trainable)
     parts["critical_lr"] = vars(summary.critical_lr)
     return row_from(
         strict({**vars(summary), **parts, "symptoms": [*map(vars, summary.symptoms)]}), summary.path
@@ -170,7 +174,8 @@ def row_from(document: Mapping[str, Any], path: str) -> Row:
     initial, theory = document["flow"]["initial"], document["theory"]
     parts = {
         "": document, "flow.initial": initial, "flow.final": document["flow"]["final"], "theory": theory,
-        "training": document["training"], "critical_lr": document.get("critical_lr", {}),
+        "training": document["training"], "trainable": document.get("trainable", {}),
+        "critical_lr": document.get("critical_lr", {}),
     }  # fmt: skip
     values = {name: parts[part].get(key) for name, part, key in _PLACES}  # older ones have not all
     values["path"], values["symptoms"] = path, ", ".join(one["name"] for one in document["symptoms"])

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from math import isfinite
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from math import isfinite, nan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gradflow.analysis.intervals import Estimate, exp_or_none, over_networks
+from gradflow.analysis.stretch import Stretch
 from gradflow.analysis.summary import Number, strict
 from gradflow.meanfield import predict
 from gradflow.meanfield.prediction import FIRST_ORDER
+from gradflow.nn.jacobian import SpectralMoments
 from gradflow.units import LN10
 
 if TYPE_CHECKING:
@@ -74,22 +76,40 @@ class Jacobian:
 
 def summarize_spectra(model: Model, q_0: float, spectra: Sequence[Spectrum]) -> Jacobian:
     """Spectra of networks of a model, all on one sample of mean square q_0, beside theory's."""
-    alive = [one for one in spectra if isfinite(one.log_mean)]
+    share, edges = _histogram([one for one in spectra if isfinite(one.log_mean)])
+    return replace(summarize_moments(model, q_0, [one.moments for one in spectra]), share=share, edges=edges)
+
+
+def summarize_moments(model: Model, q_0: float, moments: Sequence[SpectralMoments]) -> Jacobian:
+    """As `summarize_spectra`, without the histogram."""
+    alive = [one for one in moments if isfinite(one.log_mean)]
     variance, theory = _mean([one.variance for one in alive]), expected(model, q_0)
-    counts, edges = _histogram(alive)
     return Jacobian(
         layers=model.shape.depth,
         units=(model.sizes[1], model.sizes[-1]),
-        networks=len(spectra),
-        blocked=len(spectra) - len(alive),
+        networks=len(moments),
+        blocked=len(moments) - len(alive),
         log10_mean=_mean([one.log_mean / LN10 for one in alive]),
         variance=variance,
         largest=_mean([one.largest for one in alive]),
         theory=theory,
         sigmas=None if variance is None else _distance(variance, theory.variance),
-        edges=edges,
-        share=counts,
     )
+
+
+def stretch_of(model: Model, measured: Mapping[str, Any]) -> Stretch:
+    """What a summary keeps of the `jacobian` that run.json has under `measured`."""
+    columns = [measured[name] for name in SpectralMoments._fields]
+    moments = [
+        SpectralMoments(*(nan if one is None else one for one in row)) for row in zip(*columns, strict=True)
+    ]
+    if not moments:
+        return Stretch(0, reason=measured["reason"])
+    found = summarize_moments(model, measured["q_0"], moments)
+    document, theory = found.document(), vars(found.theory)
+    kept = {field.name: document[field.name] for field in fields(Stretch) if field.name in document}
+    expected = {f"expected_{name}": theory[name] for name in ("log10_mean", "variance")}
+    return Stretch(**kept, **expected, reason=BLOCKED if found.variance is None else theory["reason"])
 
 
 def expected(model: Model, q_0: float) -> ExpectedSpectrum:

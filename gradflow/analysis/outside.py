@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.analysis.clipping import clipping_of
 from gradflow.analysis.depth_law import DepthLaw, FirstLayer, depth_law
 from gradflow.analysis.differences import RECORDED
 from gradflow.analysis.flow import fit_flow
@@ -103,6 +104,7 @@ def summarize_outside(id: str, config: dict[str, Any], recording: Mapping[str, A
     data = config["data"]
     first, last = (lost.told(_flow(recording, row, data), row) for row in (0, len(log_delta) - 1))
     start = lost.start
+    clipped_share, clip_share_median = clipping_of(recording)
     return Summary(
         id=id,
         path=id,
@@ -120,6 +122,8 @@ def summarize_outside(id: str, config: dict[str, Any], recording: Mapping[str, A
             diverged_reason=None
             if start is None
             else f"the {kind} norms are not finite: {lost.where(start)}",
+            clipped_share=clipped_share,
+            clip_share_median=clip_share_median,
         ),
         symptoms=(*weakest_symptom((first, last)), *watched_symptoms(recording)),
         advice=watched_advice(first, config["data"]),

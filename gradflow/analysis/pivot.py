@@ -18,10 +18,14 @@ VALUES = {  # what a map can show -> how the runs of one cell are combined
     "c": "the mean of ln c",
     "log10_ratio": "the mean",
     "verdict": "mixed, unless all agree",
+    "trainable": "mixed, unless all agree",
+    "trainable_score": "the mean",
+    "accuracy_final": "the highest",
     "loss_final": "the mean",
 }
 PREDICTED = {"c": "c_theory", "log10_ratio": "log10_ratio_theory"}  # what theory has a value for
 MIXED = "mixed"
+TEXTS = ("verdict", "trainable")
 
 
 @dataclass(frozen=True)
@@ -97,19 +101,26 @@ def _values(rows: Sequence[Row], key: str) -> tuple[Any, ...]:
 
 
 def _place(rows: list[Row], value: str) -> PivotCell:
-    verdicts = {row["verdict"] for row in rows}
-    verdict = None if not rows else verdicts.pop() if len(verdicts) == 1 else MIXED
-    if value == "verdict":
-        return PivotCell(len(rows), verdict, verdict)
+    verdict = _common(rows, "verdict")
+    if value in TEXTS:
+        return PivotCell(len(rows), _common(rows, value), verdict)
     kept = [row[value] for row in rows if row[value] is not None]
     theory = [row[PREDICTED[value]] for row in rows] if value in PREDICTED else []
     theory = [found for found in theory if found is not None]
     return PivotCell(len(rows), _mean(kept, value), verdict, _mean(theory, value))
 
 
+def _common(rows: Sequence[Row], name: str) -> str | None:
+    """What all rows say; None of no rows."""
+    said = {row[name] for row in rows}
+    return None if not rows else said.pop() if len(said) == 1 else MIXED
+
+
 def _mean(values: list[float], value: str) -> Number:
     if not values:
         return None
+    if value == "accuracy_final":
+        return max(values)
     if value == "c":
         return exp(fsum(map(log, values)) / len(values)) if min(values) > 0 else None
     return fsum(values) / len(values)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gradflow.analysis.flow import window
 from gradflow.analysis.summary import Theory, strict
+from gradflow.analysis.trainable import Trainable, assess
 from gradflow.meanfield import Prediction, mean_field, phase_table, predict, unpredicted
 from gradflow.meanfield.prediction import DEAD, ROUNDING, UNBOUNDED, late, phase
 from gradflow.nn.initializers import Gaussian
@@ -73,6 +74,23 @@ def theory_of(prediction: Prediction, sigmas: float | None = None) -> Theory:
     names = Theory.__dataclass_fields__.keys() & Prediction.__dataclass_fields__.keys() - {"factors"}
     kept = {name: getattr(prediction, name) for name in names}
     return Theory(**kept, **named_factors(prediction.factors), sigmas=sigmas)
+
+
+def trainable_of(
+    config: Config, theory: Theory, *, decades: float | None = None, cosine: float | None = None
+) -> Trainable:
+    """Whether a config trains, by theory or, where they are given, by measured decades and cosine."""
+    depth, xi = config.model.depth, theory.xi_c
+    if depth == 1:
+        decades = 0.0  # nothing is on the way
+    return assess(
+        theory.log10_ratio if decades is None else decades,
+        theory.jacobian_spread,
+        config.training.optimizer.name,
+        correlation_depth=None if xi is None else depth / xi,
+        cosine=cosine,
+        unknown=theory.reason,
+    )
 
 
 def layers_of(prediction: Prediction) -> list[dict[str, Any]]:

@@ -83,18 +83,33 @@ def learning_rates(
             yield _advice(_digit(lr * USUAL["slow"] / moved), words + f"makes that {USUAL['slow']:g}")
 
 
-def _of_critical(optimizer: Optimizer, critical: CriticalRate) -> Advice | None:
+def safe_rate(optimizer: Optimizer, critical: CriticalRate) -> float | None:
     """The share of the critical learning rate at which networks learn most in their first hundred steps."""
-    if critical.initial is None or critical.initial_lowest is None:
+    if critical.initial_lowest is None:
         return None
-    share = SHARES.get(optimizer.name, SHARE)
+    return _digit(SHARES.get(optimizer.name, SHARE) * critical.initial_lowest)
+
+
+def fitted_rate(optimizer: Optimizer, critical: CriticalRate) -> float:
+    """The optimizer's own learning rate; the safe share of the critical one if beyond that or far below."""
+    lr, safe = optimizer.lr, safe_rate(optimizer, critical)
+    if safe is None or critical.initial is None or FAR_BELOW * critical.initial <= lr <= critical.initial:
+        return lr
+    return safe
+
+
+def _of_critical(optimizer: Optimizer, critical: CriticalRate) -> Advice | None:
+    """The safe share of the critical learning rate."""
+    safe = safe_rate(optimizer, critical)
+    if critical.initial is None or safe is None:
+        return None
     words = (
         f"the loss first comes back at lr {critical.initial:.2g} along the {critical.direction}, and lr "
         f"{optimizer.lr:g} is {standing(optimizer.lr, critical.initial)} it: {{lr:g}} is a safe part of it"
     )
     if critical.direction and critical.direction.startswith(optimizer.name):
         words = words.replace("along the ", "along ")
-    return _advice(_digit(share * critical.initial_lowest), words)
+    return _advice(safe, words)
 
 
 def _rate(advice: Advice) -> float:

@@ -15,13 +15,16 @@ from gradflow.analysis.critical_rate import critical_of
 from gradflow.analysis.flow import CHAIN, drawn, fit_flow, measure, numbers
 from gradflow.analysis.history import history_of
 from gradflow.analysis.intervals import mean_of_known
+from gradflow.analysis.jacobian import stretch_of
 from gradflow.analysis.laws import Expected
 from gradflow.analysis.learning import curves_until, evaluation_of, training_result
-from gradflow.analysis.predictions import inputs_of, predicted, theory_of
+from gradflow.analysis.predictions import inputs_of, predicted, theory_of, trainable_of
 from gradflow.analysis.rates import told
 from gradflow.analysis.scales import scale_symptom
-from gradflow.analysis.summary import Flow, Flows, Samples, Summary, Symptom, Theory
+from gradflow.analysis.stretch import Stretch
+from gradflow.analysis.summary import Flow, Flows, Samples, Summary, Symptom, Theory, TrainingResult
 from gradflow.analysis.symptoms import find_symptoms
+from gradflow.analysis.trainable import STOPPED, Trainable
 from gradflow.analysis.weakest import weakest_symptom
 from gradflow.nn.losses import LOSSES
 from gradflow.nn.parts.factors import is_chain
@@ -53,14 +56,13 @@ def summarize(config: Config, recording: Readings, info: Mapping[str, Any]) -> S
     flows = replace(flows, initial=_with_cosines(flows.initial, prediction))
     curves = curves_until(recording, recording["step"][final])
     rows = {name: array[: final + 1] for name, array in recording.items() if name not in curves}
-    usable, evaluation = {**rows, **curves}, info.get("evaluation")
+    usable = {**rows, **curves}
     entered = {name: array[entry:] for name, array in rows.items()}
     critical = critical_of(info)
     found = symptoms_of(config, usable, info)
     scale = scale_symptom(info["data"], found)
-    first = () if scale is None else (scale,)
-    weakest = weakest_symptom((flows.initial, flows.final))
-    symptoms = (*first, *weakest, *told(found, critical, config.training.optimizer.lr))
+    first = (*(() if scale is None else (scale,)), *weakest_symptom((flows.initial, flows.final)))
+    symptoms = (*first, *told(found, critical, config.training.optimizer.lr))
     return Summary(
         id=config.id,
         path=config.id,
@@ -69,20 +71,26 @@ def summarize(config: Config, recording: Readings, info: Mapping[str, Any]) -> S
         config=config.plain(),
         flow=flows,
         theory=theory,
-        training=training_result(
-            recording,
-            config.training.steps,
-            info["outcome"],
-            evaluation,
-            config.training.clip_norm is not None,
-        ),
+        training=_trained(config, recording, info),
         symptoms=symptoms,
         advice=advise(config, info["data"], flows.initial, symptoms, usable, critical),
         history=history_of(entered, analysis.stable_decades, analysis.patience),
         data=samples_of(info["data"], config.training.loss),
-        evaluation=evaluation_of(curves_until(recording, recording["step"][-1]), evaluation),
+        evaluation=evaluation_of(curves_until(recording, recording["step"][-1]), info.get("evaluation")),
+        trainable=trainable_at(config, flows.initial, theory),
         critical_lr=critical,
+        jacobian=_stretch(config, info),
     )
+
+
+def _trained(config: Config, recording: Readings, info: Mapping[str, Any]) -> TrainingResult:
+    steps, clips = config.training.steps, config.training.clip_norm is not None
+    return training_result(recording, steps, info["outcome"], info.get("evaluation"), clips)
+
+
+def _stretch(config: Config, info: Mapping[str, Any]) -> Stretch | None:
+    measured = (info.get("measured") or {}).get("jacobian")
+    return None if measured is None else stretch_of(config.network(inputs_of(info["data"])), measured)
 
 
 def symptoms_of(config: Config, usable: Readings, info: Mapping[str, Any]) -> tuple[Symptom, ...]:
@@ -110,6 +118,15 @@ def flow_at(recording: Readings, row: int, config: Config, law: str | None = Non
     if config.model.readout != "zeros" or flow.step:
         return flow
     return replace(flow, verdict="undetermined", reason=NOTHING_ENTERS, dead_networks=0)
+
+
+def trainable_at(config: Config, flow: Flow, theory: Theory) -> Trainable:
+    """Whether a network trains, from its flow before any update."""
+    found = [cosine for cosine in flow.profile.correlation if cosine is not None]
+    cosine = found[-1] if found else None
+    if flow.verdict in STOPPED:
+        return Trainable("untrainable", 0.0, cosine=cosine, reason=STOPPED[flow.verdict])
+    return trainable_of(config, theory, decades=flow.log10_ratio, cosine=cosine)
 
 
 def entry_row(recording: Readings, config: Config) -> int:

@@ -8,6 +8,8 @@ from typing import Any
 
 from gradflow.analysis.commands import command_for
 from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
+from gradflow.analysis.stretch import Stretch
+from gradflow.analysis.trainable import Trainable
 
 SUMMARY_FORMAT = 1
 
@@ -130,6 +132,7 @@ class Theory:
     settling: int | None = None  # the layer from which batch norm's c holds
     correlation_star: Number = None  # what the cosine of two samples comes to
     xi_c: Number = None  # layers in which it comes closer by a factor of e; None where it does not so
+    jacobian_spread: Number = None  # that to first order in 1 / width, over the width
     jacobian_variance: Number = None  # of the squared singular values of dz_L / dz_1, over their mean squared
 
 
@@ -290,7 +293,9 @@ class Summary:
     history: History = History()
     data: Samples | None = None  # of a run that failed, and of norms recorded elsewhere
     evaluation: Evaluation = Evaluation()
+    trainable: Trainable = field(default_factory=Trainable)
     critical_lr: CriticalRate = NOT_MEASURED
+    jacobian: Stretch | None = None  # where recording.jacobian asks for it
 
     def document(self) -> dict[str, Any]:
         """The JSON document: plain values, numbers that are not finite as None."""

@@ -86,15 +86,16 @@ def fit(
     *,
     kind: str | None = None,
     order: str | None = None,
+    only: str | None = None,
     name: str | None = None,
     runs: RunName = RUNS,
 ) -> OneRun | dict[int, OneRun]:
     """c and verdict of gradient norms that were recorded elsewhere; of several depths, the run of each.
 
-    They are saved in `runs` if they get a `name`.
+    `only` is a glob on layers, columns or tags. They are saved in `runs` if they get a `name`.
     """
     paths = [Path(files)] if isinstance(files, str | PathLike) else [*map(Path, files)]
-    _, found = runs_of(paths, kind, order, name, Path(runs))
+    _, found = runs_of(paths, kind, order, only, name, Path(runs))
     fitted = {depth: OneRun.of(one) for depth, one in found.items()}
     return fitted if len(fitted) > 1 else next(iter(fitted.values()))
 

@@ -8,8 +8,9 @@ from functools import cached_property
 from itertools import product
 from typing import Any
 
-from gradflow.analysis.predictions import Inputs, layers_of, predicted, theory_of
+from gradflow.analysis.predictions import Inputs, layers_of, predicted, theory_of, trainable_of
 from gradflow.analysis.summary import Theory
+from gradflow.analysis.trainable import Trainable
 from gradflow.api.extras import extra
 from gradflow.api.shown import html_of
 from gradflow.cli.theory import page_of
@@ -36,6 +37,11 @@ class Foreseen:
     def theory(self) -> Theory:
         """c, its factors, chi, xi and what else `gradflow theory --json` prints."""
         return theory_of(self._predicted)
+
+    @cached_property
+    def trainable(self) -> Trainable:
+        """Whether the network trains at the best of several learning rates, with its score."""
+        return trainable_of(self.config, self.theory)
 
     @cached_property
     def layers(self) -> list[dict[str, Any]]:

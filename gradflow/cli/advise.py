@@ -42,7 +42,7 @@ def tried(
     best = trials.index(best_of(trials))
     rows = [{**_row(config, one.proposal, steps), **_outcome(one)} for one in trials]
     found = {"trains": trials[best].learnt, "best": best, "command": rows[best]["command"]}
-    chance = trials[0].proposal.data.chance
+    chance = trials[0].proposal.chance
     return {"name": study.name, "steps": steps, "chance": chance, "candidates": rows, **found}
 
 
@@ -55,12 +55,14 @@ def show(document: dict[str, Any], json: bool) -> None:
 
 
 def _row(config: Path, proposal: Proposal, steps: int = 0) -> dict[str, Any]:
-    change = proposal.change
+    change, (c, trains) = proposal.change, proposal.expected
     return {
         "lever": change.lever,
         "set": change.set,
         "message": change.message,
-        "predicted_c": proposal.predicted_c,
+        "predicted_c": c,
+        "trainable": trains.verdict,
+        "trainable_score": trains.score,
         "command": join(["gradflow", "run", str(config), *proposal.lasting(steps)]),
     }
 

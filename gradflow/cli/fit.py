@@ -23,10 +23,10 @@ WRITERS = {  # what writes a file of this suffix
 
 
 def runs_of(
-    files: list[Path], kind: str | None, order: str | None, name: str | None, folder: Path
+    files: list[Path], kind: str | None, order: str | None, only: str | None, name: str | None, folder: Path
 ) -> tuple[Mapping[int, Norms], Mapping[int, Run]]:
     """The norms and the run of each depth, saved if they have a name."""
-    networks = read_networks(files, kind, order)
+    networks = read_networks(files, kind, order, only)
     return networks, {
         depth: fitted(norms, Path(norms.source), name, folder) for depth, norms in networks.items()
     }

@@ -8,7 +8,15 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from gradflow.analysis.predictions import Inputs, cosines, layers_of, predicted, theories, theory_of
+from gradflow.analysis.predictions import (
+    Inputs,
+    cosines,
+    layers_of,
+    predicted,
+    theories,
+    theory_of,
+    trainable_of,
+)
 from gradflow.analysis.summary import Theory, strict
 from gradflow.cli.output import emit, emit_document, emit_page, noting
 from gradflow.config import Config
@@ -20,7 +28,8 @@ from gradflow.nn.activations import ACTIVATIONS
 from gradflow.report.csv_text import csv_of
 from gradflow.report.page import Page
 from gradflow.report.sentences import entry
-from gradflow.report.theory_pages import point_page, table_page
+from gradflow.report.theory_pages import expected_verdict, point_page, table_page
+from gradflow.report.trainable import trainable_sentence
 from gradflow.sweeps.points import parse_sweep
 from gradflow.yaml_file import Document, parse_value
 
@@ -93,8 +102,9 @@ def _inputs(configs: Sequence[Config], q_0: float | None) -> list[Inputs]:
 def emit_point(config: Config, inputs: Inputs, json: bool, csv: bool) -> None:
     prediction = predicted(config, inputs)
     found, layers = theory_of(prediction), layers_of(prediction)
+    trains = trainable_of(config, found)
     if json:
-        emit_document({"theory": strict(vars(found)), "layers": layers})
+        emit_document({"theory": strict(vars(found)), "trainable": strict(vars(trains)), "layers": layers})
     elif csv:
         emit(csv_of(layers))
     else:
@@ -111,18 +121,28 @@ def page_of(config: Config, inputs: Inputs, found: Theory, layers: list[dict[str
         ("init", entry(model["init"])),
         ("input", f"q_0 = {inputs.q_0:.4g}"),
     ]
-    return point_page(found, layers, words, config.analysis.stable_decades)
+    edge, optimizer = config.analysis.stable_decades, config.training.optimizer.name
+    told = trainable_sentence(
+        trainable_of(config, found), expected_verdict(found, edge), model["depth"], optimizer
+    )
+    return point_page(found, layers, words, edge, told)
 
 
 def emit_table(
     axes: Mapping[str, Sequence[Any]], configs: list[Config], inputs: list[Inputs], json: bool, csv: bool
 ) -> None:
     found = theories(configs, inputs)
+    trains = [trainable_of(config, one) for config, one in zip(configs, found, strict=True)]
     keys = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
     if json:
-        points = [{**key, "theory": vars(one)} for key, one in zip(keys, found, strict=True)]
+        points = [
+            {**key, "theory": vars(one), "trainable": vars(own)}
+            for key, one, own in zip(keys, found, trains, strict=True)
+        ]
         emit_document(strict({"axes": axes, "points": points}))
     elif csv:
-        emit(csv_of([{**key, **vars(one)} for key, one in zip(keys, found, strict=True)]))
+        columns = [{"trainable": own.verdict, "trainable_score": own.score} for own in trains]
+        rows = zip(keys, found, columns, strict=True)
+        emit(csv_of([{**key, **vars(one), **own} for key, one, own in rows]))
     else:
-        emit_page(table_page(axes, found, configs[0].analysis.stable_decades))
+        emit_page(table_page(axes, found, trains, configs[0].analysis.stable_decades))

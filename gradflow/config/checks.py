@@ -13,6 +13,7 @@ from gradflow.data import Data
 from gradflow.errors import Problem
 from gradflow.nn.blocks import Hidden
 from gradflow.nn.initializers import Constant
+from gradflow.nn.jacobian import without_jacobian
 from gradflow.nn.losses import LOSSES
 from gradflow.nn.schedules import Cosine
 from gradflow.yaml_events import KeyPath
@@ -29,6 +30,7 @@ def against_data(config: Config, data: Data) -> Iterator[tuple[str, str]]:
     yield from _norm(config, data)
     yield from _constants(config)
     yield from _schedule(config)
+    yield from _jacobian(config)
     if not misfits:
         yield from _memory(config, data)
 
@@ -99,6 +101,12 @@ def _schedule(config: Config) -> Iterator[tuple[str, str]]:
     if isinstance(schedule, Cosine) and 0 < steps <= schedule.warmup:
         message = f"should be below training.steps, which is {steps}: the cosine takes the updates after it"
         yield "training.schedule.warmup", f"{message}, not {schedule.warmup}"
+
+
+def _jacobian(config: Config) -> Iterator[tuple[str, str]]:
+    reason = without_jacobian(config.model.norm.mixes, config.model.depth)
+    if config.recording.jacobian and reason:
+        yield "recording.jacobian", f"should be false: {reason[0]}"
 
 
 def _memory(config: Config, data: Data) -> Iterator[tuple[str, str]]:

@@ -121,6 +121,8 @@ class RecordingKeys(Section):
     every: Count = 1
     # when the critical learning rate is measured: auto at row 0 where that is cheap, initial, both ends, none
     critical_lr: Annotated[str, OneOf(WHEN)] = Field(default=CRITICAL_AUTO, json_schema_extra=ADDED)
+    # whether the singular values of dz_L / dz_1 are measured, before any update
+    jacobian: bool = Field(default=False, json_schema_extra=ADDED)
 
 
 class Analysis(Section):

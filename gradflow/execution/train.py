@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -9,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.execution.measured import measured_of
 from gradflow.interrupts import held_back, is_waiting, raise_waiting
-from gradflow.store.info import CriticalInfo, DataInfo, EvaluationInfo, MeasuredInfo, OutcomeInfo, Times, now
+from gradflow.store.info import DataInfo, EvaluationInfo, OutcomeInfo, Times, now
 from gradflow.store.result import Result, versions
 from gradflow.store.spool import forget
 from gradflow.store.typed import document_of
@@ -56,12 +58,10 @@ def train(
                 progress(done)
             forget(training.recorded.values())
     times = Times(started=started, finished=now(), seconds=perf_counter() - clock)
-    evaluation = document_of(training.evaluated, EvaluationInfo)
-    measured = MeasuredInfo(critical_lr=document_of(training.critical.document(), CriticalInfo))
     return Result(
         training.recording, _outcome(training), _facts(config, data), times, versions(),
-        evaluation=evaluation, delta="batch" if config.model.norm.mixes else None,
-        measured=measured,
+        evaluation=document_of(asdict(training.evaluated), EvaluationInfo),
+        delta="batch" if config.model.norm.mixes else None, measured=measured_of(config, training, data),
     )  # fmt: skip
 
 

@@ -168,6 +168,11 @@ class MeanField:
         raise NotImplementedError
 
     @property
+    def spread(self) -> Array:
+        """What transitions add to the spectrum over their widths: beyond 1 few directions pass them all."""
+        return np.asarray((self.spectra / self.units).sum(axis=0))
+
+    @property
     def kept(self) -> Array:
         """The share of the stream below in E z^2 above (L - 1, ...); 0 without a skip."""
         return np.zeros(self.log_gain[1:-1].shape)

@@ -55,6 +55,7 @@ class Prediction:
     xi_c: float | None = None  # layers in which the cosine of two samples comes closer to its limit by e
     correlation_star: float | None = None  # that limit
     jacobian_variance: float | None = None  # Var(s^2) / mean^2 of dz_L / dz_1
+    jacobian_spread: float | None = None  # its first order over the width, where that is no small number too
     shift: float | None = None  # mean of -own / (4 n) over the fitted layers
     log_sd: float | None = None
     log10_ratio: float | None = None  # of ||delta_1|| / ||delta_L|| over all transitions, the shift included
@@ -194,8 +195,9 @@ def late(network: MeanField, first: int) -> str | None:
 def _spectrum(network: MeanField) -> dict[str, Any]:
     """Var(s^2) / mean^2, to first order in 1 / n."""
     total, widths = float(network.spectra.sum()), network.widths
+    spread = {"jacobian_spread": float(network.spread)} if isfinite(total) else {}
     within = len(widths) > 1 and (widths == widths[0]).all() and total < widths[0] / FIRST_ORDER
-    return {"jacobian_variance": total} if within else {}
+    return spread | ({"jacobian_variance": total} if within else {})
 
 
 def phase(log_chi: float) -> str:

@@ -60,6 +60,7 @@ class Chunk:
         self.span = self._span(held, below, frozen)
         self.quick = [part.bind(j, self.span) for j, part in enumerate(self.parts)]
         self.watched = [quick for quick, part in zip(self.quick, self.parts, strict=True) if part.rest(1, 1)]
+        self.may_fail = bool(self.watched) or self.model.join is not None
         count = self.hi - self.lo
         self.forward_calls = [
             call for i in range(count) for quick in self.quick for call in quick.forward_calls(i)
@@ -179,10 +180,12 @@ class Chunk:
 
     def enter_below(self) -> None:
         """The delta of the layer below, where it is looked for, before this chunk's tensors change."""
+        below, join = self.span.below, self.span.join
+        if below is None:
+            return
         for function, arguments in self.leave:
             function(*arguments)
-        below, join = self.span.below, self.span.join
-        if (not self.central or self.tally.scaled) and below is not None:
+        if not self.central or self.tally.scaled:
             first = self.boundaries.start
             exponents = self.tally.exponents[first], self.tally.exponents[first + join]
             exact.enter(below, self.skip, self.norms[join][0], exponents, self.memory)
@@ -192,12 +195,15 @@ class Chunk:
         low, high = least(self.all_norms), most(self.all_norms)
         self.central = low >= self.range.low and high <= self.range.high
         held = low > self.range.tiny and high < self.range.huge
-        precise = all(
-            self.quick[j].surely_precise(low, high) or np.logical_and.reduce(self._precise(j), None)
-            for j in self.lossy
-        )
-        if not held or not precise or self._forced():
+        if not held or not self._all_precise(low, high) or (self.may_fail and self._forced()):
             self._mend_deltas()
+
+    def _all_precise(self, low: float, high: float) -> bool:
+        """Whether no lossy part took most of a sample's delta away, of squared norms between these."""
+        for j in self.lossy:  # all() of a generator would take as long as what it asks
+            if not (self.quick[j].surely_precise(low, high) or np.logical_and.reduce(self._precise(j), None)):
+                return False
+        return True
 
     def _precise(self, j: int) -> Array:
         """Where lossy part j did not take most of a sample's delta away."""
@@ -206,8 +212,6 @@ class Chunk:
     def _forced(self) -> bool:
         """Whether this form cannot hold: exponents differ, or the values are not its own."""
         memory = self.memory
-        if not (self.watched or self.model.join is not None):
-            return False
         return bool(self.remade.any()) or (
             memory.tally.scaled and not all(map(self._one_exponent, range(memory.shape.seeds)))
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf, log
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,14 @@ Array = NDArray[Any]
 COUPLED = "batch norm makes every sample depend on the others: one sample has no Jacobian"
 SHALLOW = "dz_L / dz_1 needs two hidden layers"
 LEFT = "z or its derivative leaves float64, so that there are no singular values: take fewer layers"
+
+
+class SpectralMoments(NamedTuple):
+    """Of the squared singular values of one network: ln of their mean; variance and largest of s^2 / mean."""
+
+    log_mean: float
+    variance: float
+    largest: float
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,18 @@ class Spectrum:
         """The largest s^2 over the mean."""
         return float(self.squares[0])
 
+    @property
+    def moments(self) -> SpectralMoments:
+        """All three."""
+        return SpectralMoments(self.log_mean, self.variance, self.largest)
+
+
+def without_jacobian(mixes: bool, depth: int) -> tuple[str, str] | None:
+    """Why networks of a depth, in which samples mix or not, have none, and the key that decides it."""
+    if mixes:
+        return COUPLED, "model.norm"
+    return (SHALLOW, "model.depth") if depth < 2 else None
+
 
 def spectrum(model: Model, x: Array, seed: int) -> Spectrum:
     """That of the initial network of `seed` on a sample x (features,), in float64.
@@ -52,10 +72,8 @@ def spectrum(model: Model, x: Array, seed: int) -> Spectrum:
     exponent each, so that any depth has its spectrum. InputError for batch norm, for one layer, and where z
     leaves float64.
     """
-    if model.mixes:
-        raise InputError(Problem(COUPLED, "model.norm"))
-    if model.shape.depth < 2:
-        raise InputError(Problem(SHALLOW, "model.depth"))
+    if reason := without_jacobian(model.mixes, model.shape.depth):
+        raise InputError(Problem(*reason))
     model = model.sized(seeds=1, batch=1)
     memory = Memory(model, np.dtype(np.float64))
     network = Network(memory, Sgd(lr=0.0))

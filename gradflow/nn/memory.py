@@ -6,7 +6,8 @@ that follow each other with one width are a group; of each group, with n layers 
     A  (L, S, W + 1, B)   outputs of layers; the last row is 1, or 2^-e where a layer carries the exponent e
     V  (L | n, S, W, B)   the value behind each part but the last: all layers' if the way back reads it
     D  (L | n, S, W, B)   the delta behind each part, over slopes: all layers' if a part settles these on the
-                          way forward; that which enters a layer stands where a V of a chunk has served
+                          way forward; that which enters a layer stands where a V of a chunk has served;
+                          behind a join, where chunks are single layers, those of two take turns
     R  (L, S, ...)        what else a part keeps for its way back
     G  (n | L, S, W+1, W) gradients of one chunk, a run of layers each; of all layers when clipped together
 

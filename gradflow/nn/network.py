@@ -99,6 +99,10 @@ class Network:
         depth = self.shape.depth
         self.runs = [list(self._runs(c.lo, c.hi, c.span.deltas[0])) for c in self.chunks]
         self.own_runs = [list(self._own_runs(chunk)) for chunk in self.chunks]
+        trained = zip(self.chunks, self.runs, self.own_runs, strict=True)
+        self.way_back: list[tuple[Chunk, list[LayerRun | OwnRun]]] = [
+            (chunk, [*runs, *own]) for chunk, runs, own in reversed(list(trained))
+        ]
         self.readout = list(self._runs(depth, depth + 1, memory.delta_out[None]))
         self.row = memory.ones[: self.shape.outputs].reshape(1, -1)
 
@@ -190,9 +194,7 @@ class Network:
             function(*arguments)
         self._gradients(self.readout, record)
         self._update(self.readout, record, update)
-        for number in range(len(self.chunks) - 1, -1, -1):
-            chunk = self.chunks[number]
-            runs: Sequence[LayerRun | OwnRun] = [*self.runs[number], *self.own_runs[number]]
+        for chunk, runs in self.way_back:
             chunk.backward(record)
             self._gradients(runs, record)  # of deltas in whose place that of the chunk below will stand
             chunk.enter_below()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from gradflow.errors import refused
 from gradflow.outside.names import ASIDE, NEVER, QUANTITIES, SHOWN, parts_of, set_of
+from gradflow.outside.only import ALL, Only
 
 _LEAD = r"(?:(?:train|training|trainer|debug|stats|monitor|metrics|optim|optimizer|model)/)?"
 _OF = r"(?P<of>delta|dw|(?:weight_)?grad(?:ient)?s?)"
@@ -44,12 +45,17 @@ class Named:
     run: str = ""
 
 
-def norm_columns(titles: Sequence[str], source: str, line: int | None = None) -> list[Named]:
+def norm_columns(
+    titles: Sequence[str], source: str, line: int | None = None, only: Only = ALL
+) -> list[Named]:
     """The columns that hold the norm of a layer; [] if none does.
 
     What else stands there passes, unless it could be a layer's too: an InputError names it. Where all norms
-    are of a group (grad_norm/...), only what belongs to the group could be.
+    are of a group (grad_norm/...), only what belongs to the group could be. What was chosen by its name is a
+    layer's norm, whatever it is called.
     """
+    if only:
+        return _chosen(titles, source, line, only)
     known = set(titles)
     named = {title: _named(title, source, line) for title in titles if not _is_copy(title, known)}
     found = [one for one in named.values() if one]
@@ -62,6 +68,19 @@ def norm_columns(titles: Sequence[str], source: str, line: int | None = None) ->
                 f"the column {title[:SHOWN]!r}: remove it, or call it norm_NAME if it is the norm of a layer"
             )
             raise refused(words, source=source, line=line)
+    return found
+
+
+def _chosen(titles: Sequence[str], source: str, line: int | None, only: Only) -> list[Named]:
+    """The columns whose title, its part behind the run of a panel, or layer is chosen."""
+    found = []
+    for title in titles:
+        run, panel, metric = title.rpartition(PANEL)
+        named = _named(title, source, line) or Named(
+            title, metric, metric.lower().startswith("log_"), None, False, run if panel else ""
+        )
+        if only.takes(title, metric, named.layer):
+            found.append(named)
     return found
 
 

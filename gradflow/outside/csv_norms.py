@@ -9,6 +9,7 @@ from io import BytesIO
 from gradflow.errors import InputError, refused
 from gradflow.files.csv_rows import read_rows
 from gradflow.outside.found import Found
+from gradflow.outside.only import ALL, Only
 from gradflow.outside.table import NormsTable, TableRow
 
 COMMA = ","
@@ -18,13 +19,14 @@ _COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?").fullmatch
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}").fullmatch
 
 
-def csv_norms(content: bytes, source: str) -> Iterator[Found]:
+def csv_norms(content: bytes, source: str, only: Only = ALL) -> Iterator[Found]:
     """The norms of a file's content. InputError names the line of what cannot be read."""
     delimiter = max(DELIMITERS, key=lambda one: _columns(content, one))
     rows = read_rows(BytesIO(content), source, delimiter)
     line, titles = next(rows, (1, []))
     titles = [title.strip() for title in titles]
-    return NormsTable(source, titles, _cells(rows, titles, source, delimiter != COMMA), line).norms()
+    cells = _cells(rows, titles, source, delimiter != COMMA)
+    return NormsTable(source, titles, cells, line, only).norms()
 
 
 def _columns(content: bytes, delimiter: str) -> int:

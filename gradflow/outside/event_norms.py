@@ -15,6 +15,7 @@ from typing import Any
 from gradflow.errors import InputError, MissingExtra, refused
 from gradflow.outside.columns import PANEL
 from gradflow.outside.found import Found
+from gradflow.outside.only import ALL, Only
 from gradflow.outside.table import NormsTable, TableRow
 
 HEAD, TAIL = 12, 4  # bytes of a record before and after its content
@@ -28,13 +29,13 @@ def is_events(content: bytes) -> bool:
     return FIRST in content[HEAD : HEAD + 64]
 
 
-def event_norms(files: Sequence[tuple[str, bytes]], source: str) -> Iterator[Found]:
+def event_norms(files: Sequence[tuple[str, bytes]], source: str, only: Only = ALL) -> Iterator[Found]:
     """The norms of event files, (run, content) each, as a panel has them: a column for each run and tag."""
     rows: list[TableRow] = []
     for run, content in files:
         rows += [(None, _cells(run, *scalar)) for scalar in _scalars(content, source)]
     titles = dict.fromkeys(title for _, cells in rows for title in cells)
-    return NormsTable(source, list(titles), rows).norms()
+    return NormsTable(source, list(titles), rows, only=only).norms()
 
 
 def _cells(run: str, step: int, tag: str, value: str) -> dict[str, str]:

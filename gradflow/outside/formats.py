@@ -14,8 +14,9 @@ from gradflow.outside.event_norms import event_norms, is_events
 from gradflow.outside.found import Found
 from gradflow.outside.json_norms import json_norms
 from gradflow.outside.npz_norms import FREE, SWOLLEN, npy_norms, npz_norms
+from gradflow.outside.only import ALL, Only
 
-FormatReader = Callable[[bytes, str], Iterator[Found]]
+FormatReader = Callable[[bytes, str, Only], Iterator[Found]]
 
 LARGEST = 100_000_000  # bytes of a file, and of a folder's event files together
 MOST_FILES = 10_000  # of a folder, of whatever kind
@@ -25,18 +26,18 @@ METRICS = "metrics.csv"  # in the folder of Lightning's CSVLogger
 READERS: tuple[tuple[Callable[[bytes], bool], FormatReader], ...] = (
     (lambda content: content.startswith(b"PK"), npz_norms),
     (lambda content: content.startswith(b"\x93NUMPY"), npy_norms),
-    (is_events, lambda content, source: event_norms([("", content)], source)),
+    (is_events, lambda content, source, only: event_norms([("", content)], source, only)),
     (lambda content: content[:100].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["), json_norms),
     (lambda content: True, csv_norms),
 )
 
 
-def norms_of(path: Path) -> Iterator[Found]:
+def norms_of(path: Path, only: Only = ALL) -> Iterator[Found]:
     """The norms of a file, or of a folder of event files. InputError if it cannot be read."""
     if os.path.isdir(path):  # which a name too long for a file is not
-        return _norms_of_folder(path)
+        return _norms_of_folder(path, only)
     content, source = unzipped(content_of(path), str(path)), str(path)
-    return next(reader for knows, reader in READERS if knows(content))(content, source)
+    return next(reader for knows, reader in READERS if knows(content))(content, source, only)
 
 
 def content_of(path: Path, most: int = LARGEST) -> bytes:
@@ -71,11 +72,11 @@ def unzipped(content: bytes, source: str) -> bytes:
     return parts
 
 
-def _norms_of_folder(folder: Path) -> Iterator[Found]:
+def _norms_of_folder(folder: Path, only: Only) -> Iterator[Found]:
     """Of a folder of event files, in which each folder is a run, or of one of Lightning's CSVLogger."""
     paths = _event_files(folder)
     if not paths and (folder / METRICS).is_file():
-        return norms_of(folder / METRICS)
+        return norms_of(folder / METRICS, only)
     if not paths:
         raise _refused(f"is a folder without event files ({EVENTS}) or {METRICS}: name a file", folder)
     files, left = [], LARGEST
@@ -84,7 +85,7 @@ def _norms_of_folder(folder: Path) -> Iterator[Found]:
         left -= len(content)
         parent = path.parent.relative_to(folder).as_posix()
         files.append(("" if parent == "." else parent, content))
-    return event_norms(files, str(folder))
+    return event_norms(files, str(folder), only)
 
 
 def _event_files(folder: Path) -> list[Path]:

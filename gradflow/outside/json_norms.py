@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from gradflow.errors import refused
 from gradflow.outside.found import Found
 from gradflow.outside.names import SHOWN
+from gradflow.outside.only import ALL, Only
 from gradflow.outside.table import NEEDS, NormsTable
 
 HISTORY = "log_history"  # of trainer_state.json, as transformers' Trainer writes it
@@ -25,7 +26,7 @@ _NORMS = re.compile(r"(?:.*/)?(?:log_)?(?:(?:delta|grad|gradient|weight_grad)_)?
 _OURS = re.compile(r".*(?:norm|grad).*|_?step|layer|seed|run|kind|depth", re.I).fullmatch
 
 
-def json_norms(content: bytes, source: str) -> Iterator[Found]:
+def json_norms(content: bytes, source: str, only: Only = ALL) -> Iterator[Found]:
     """The norms of a file's content. InputError names the line of what cannot be read."""
     try:
         rows = [(line, _flat(record)) for line, record in _records(content.decode("utf-8-sig"), source)]
@@ -40,7 +41,8 @@ def json_norms(content: bytes, source: str) -> Iterator[Found]:
         raise refused(f"{min(histograms)[:SHOWN]} {words}", source=source)
     if histograms:
         rows = [(line, {t: cell for t, cell in cells.items() if t not in histograms}) for line, cells in rows]
-    return NormsTable(source, [title for title in titles if title not in histograms], rows).norms()
+    kept = [title for title in titles if title not in histograms]
+    return NormsTable(source, kept, rows, only=only).norms()
 
 
 class _Refused(Exception):

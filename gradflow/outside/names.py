@@ -34,7 +34,7 @@ QUANTITIES = set_of(
     "train training val valid validation test eval raw weight weights param params parameter parameters "
     "layers value of before after pre post unclipped clipped learning normalized log"
 )
-REMEDY = "remove it, or give it another name if it is a layer"
+REMEDY = "remove it, choose the layers by --only PATTERN, or give it another name if it is a layer"
 
 
 class Unsure(InputError):

@@ -17,6 +17,7 @@ from gradflow.outside.columns import is_bias, is_parameter
 from gradflow.outside.formats import norms_of
 from gradflow.outside.found import Found
 from gradflow.outside.names import SHOWN, Unsure
+from gradflow.outside.only import Only
 from gradflow.outside.order import STATED, Order, layer_order
 
 NormKey = tuple[int, str, str]  # step, layer, seed
@@ -31,22 +32,25 @@ ASK = (
 )
 
 
-def read_norms(path: Path, kind: str | None = None, order: str | None = None) -> Norms:
+def read_norms(
+    path: Path, kind: str | None = None, order: str | None = None, only: str | None = None
+) -> Norms:
     """The norms of the networks of one depth in a file; the rest as of `read_networks`."""
-    found = read_networks([path], kind, order)
+    found = read_networks([path], kind, order, only)
     if len(found) > 1:
         raise _refused(f"holds networks of several depths: {', '.join(map(str, found))}", str(path))
     return next(iter(found.values()))
 
 
 def read_networks(
-    paths: Sequence[Path], kind: str | None = None, order: str | None = None
+    paths: Sequence[Path], kind: str | None = None, order: str | None = None, only: str | None = None
 ) -> dict[int, Norms]:
     """The norms of networks by their depth: of one depth, or of several, in a file each or told apart in one.
 
     `kind` (delta or weight) is for files that do not say, or to choose one of their two. Layers are ordered
     from the input on by the numbers in their names, or as `layer_order` says; `order` is file or backward for
-    a file that has them from the input or the output on. Files of one layer each are of one network.
+    a file that has them from the input or the output on. `only` is a glob: what has no such name, as a layer,
+    a column or a tag, is passed over. Files of one layer each are of one network.
     InputError for a file that cannot be read, leaves out or repeats a norm, or whose layers have no order
     that is sure.
     """
@@ -54,7 +58,11 @@ def read_networks(
         raise InputError(f"--kind {kind}: there are {_kinds(kind)}")
     if order is not None and order not in STATED:
         raise InputError(f"--order {order}: there are {' and '.join(STATED)}{did_you_mean(order, STATED)}")
-    parts = [_Part(str(path), depth, cells) for path in paths for depth, cells in _chosen(path, kind).items()]
+    parts = [
+        _Part(str(path), depth, cells)
+        for path in paths
+        for depth, cells in _chosen(path, kind, Only(only)).items()
+    ]
     if len(parts) > 1 and all(len(part.layers) == 1 for part in parts):
         parts = [_merged(parts)]
     if len(parts) == 1:
@@ -129,9 +137,9 @@ def _by_depth(parts: Sequence[_Part], order: str | None) -> dict[int, Norms]:
     return found
 
 
-def _chosen(path: Path, kind: str | None) -> dict[str, dict[str, Cells]]:
+def _chosen(path: Path, kind: str | None, only: Only) -> dict[str, dict[str, Cells]]:
     """The norms of a file by depth and kind, of the kind that was chosen if one was."""
-    cells = _collected(norms_of(path), kind, str(path))
+    cells = _collected(norms_of(path, only), kind, str(path))
     if kind is None:
         return cells
     there = sorted({found for held in cells.values() for found in held})

@@ -15,6 +15,7 @@ from gradflow.files.npz import open_npz, read_array
 from gradflow.outside.columns import Named, norm_columns
 from gradflow.outside.found import COLUMNS, LOG_NORM, NORM, Found, log_of, whole
 from gradflow.outside.names import SHOWN
+from gradflow.outside.only import ALL, Only
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -25,26 +26,37 @@ BESIDE = ("step", "seed", "kind", "depth")  # an array for each layer; one may b
 _OWN = {array: kind for kind, array in KINDS.items()}
 
 
-def npz_norms(content: bytes, source: str) -> Iterator[Found]:
+def npz_norms(content: bytes, source: str, only: Only = ALL) -> Iterator[Found]:
     """The norms of an NPZ file: an array (..., layers, seeds), long, as in a CSV, or an array a layer."""
     arrays = _arrays(content, source)
     own = [name for name in arrays if name in _OWN]
     named = [name for name in (LOG_NORM, NORM) if name in arrays]
     if not own and not named:
-        yield from _of_layers(arrays, source)
+        yield from _of_layers(arrays, source, only)
     for name in own or named[:1]:
         kind = _OWN.get(name) or _kind_of(arrays)
-        yield from _of_array(arrays[name], name != NORM, kind, arrays, source)
+        yield from _kept(_of_array(arrays[name], name != NORM, kind, arrays, source), only, source)
 
 
-def npy_norms(content: bytes, source: str) -> Iterator[Found]:
+def npy_norms(content: bytes, source: str, only: Only = ALL) -> Iterator[Found]:
     """The norms of an NPY file: (layers,), (steps, layers) or (steps, layers, seeds)."""
     try:
         array = read_array(BytesIO(content), len(content))
     except Exception as error:  # NumPy's header reader raises a dozen unrelated classes
         words = "is not a readable npy file of numbers: write it with numpy.save"
         raise refused(words, source=source) from error
-    yield from _of_array(array, False, None, {}, source)
+    yield from _kept(_of_array(array, False, None, {}, source), only, source)
+
+
+def _kept(norms: Iterator[Found], only: Only, source: str) -> Iterator[Found]:
+    """Those of the layers that are chosen."""
+    passed: dict[str, bool] = {}
+    for norm in norms:
+        passed[norm.layer] = only.takes(norm.layer)
+        if passed[norm.layer]:
+            yield norm
+    if passed and not any(passed.values()):
+        raise only.none_of(passed, source)
 
 
 def _kind_of(arrays: Arrays) -> str | None:
@@ -52,11 +64,14 @@ def _kind_of(arrays: Arrays) -> str | None:
     return _text(kind.item()) if kind is not None and kind.ndim == 0 else None
 
 
-def _of_layers(arrays: Arrays, source: str) -> Iterator[Found]:
+def _of_layers(arrays: Arrays, source: str, only: Only) -> Iterator[Found]:
     """An array a layer: (), (steps,) or (steps, seeds), which `step` numbers."""
     step, kind = arrays.get("step"), _kind_of(arrays)
     layers = {name: array for name, array in arrays.items() if name not in BESIDE}
-    columns = norm_columns(list(layers), source) or [Named(n, n, False, None, False) for n in layers]
+    columns = norm_columns(list(layers), source, only=only)
+    if only and layers and not columns:
+        raise only.none_of(layers, source)
+    columns = columns or [Named(name, name, False, None, False) for name in layers]
     shapes = {layers[column.title].shape for column in columns}
     numbers = all(layers[column.title].dtype.kind in "fiu" for column in columns)
     if len(shapes) != 1 or not numbers or len(shape := shapes.pop()) > (1 if step is None else 2):

@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
-BY_LAYER = {"branch": "branch_ratio", "q": "q", "zero": "zero_delta"}  # of a row -> in a recording
+BY_LAYER = {  # of a row -> in a recording
+    "branch": "branch_ratio", "q": "q", "zero": "zero_delta", "moved": "update_ratio",
+}  # fmt: skip
 BY_STEP = {
     "batch": "batch", "samples": "samples", "lost": "lost_samples", "backwards": "backwards",
-    "loss_scale": "loss_scale", "loss": "loss",
+    "loss_scale": "loss_scale", "loss": "loss", "clip_share": "clip_share",
 }  # fmt: skip
 BY_GROUP = {"dw": "log_dw", "update": "update"}  # mappings of a row: an array for each of their keys
 ABOUT = ("axis", "block", "watched", "expected", "expected_c", "law", "silent")  # of a head, kept in the run

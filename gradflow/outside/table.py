@@ -13,6 +13,7 @@ from gradflow.errors import InputError, refused
 from gradflow.outside.columns import Named, norm_columns, of_whole_network
 from gradflow.outside.found import Found, log_of, whole
 from gradflow.outside.names import SHOWN, set_of
+from gradflow.outside.only import ALL, Only
 
 TableRow = tuple[int | None, Mapping[str, str]]  # its line, and what stands under each title; "" is nothing
 
@@ -43,12 +44,13 @@ NO_DEPTH = (
 
 @dataclass(frozen=True)
 class NormsTable:
-    """Rows under titles; `line` is that of the titles."""
+    """Rows under titles, of which `only` some count; `line` is that of the titles."""
 
     source: str
     titles: Sequence[str]
     rows: Iterable[TableRow]
     line: int | None = None
+    only: Only = ALL
 
     def norms(self) -> Iterator[Found]:
         """The norms. InputError for a table that holds none, with what it needs."""
@@ -64,9 +66,12 @@ class NormsTable:
             return self._long(roles, by, long)
         if {"tag", "value"} <= roles.keys():
             return _untagged(self, roles).norms()
-        columns = [] if "layer" in roles else norm_columns(self.titles, self.source, self.line)
+        others = [title for title in self.titles if title not in roles.values()]
+        columns = [] if "layer" in roles else norm_columns(others, self.source, self.line, self.only)
         if columns:
             return self._wide(roles, columns)
+        if self.only:
+            raise self.only.none_of(others, self.source)
         raise self._refused()
 
     def _require_single(self, titles: Sequence[str]) -> None:
@@ -80,7 +85,7 @@ class NormsTable:
         if one:
             return self._wrong(f"{one[:SHOWN]} is {NO_DEPTH}", None)
         there = ", ".join(title[:SHOWN] for title in self.titles[:8]) or "none"
-        return self._wrong(f"needs {NEEDS}; it has {there}", self.line)
+        return self._wrong(f"needs {NEEDS}; it has {there} (--only PATTERN takes any)", self.line)
 
     def _wrong(self, words: str, line: int | None) -> InputError:
         return refused(words, source=self.source, line=line)
@@ -92,6 +97,7 @@ class NormsTable:
         if extra:
             words = f"{extra[0]} and {chosen[LONG[extra[0]][0]]} are both norms of a layer: keep one of them"
             raise self._wrong(words, self.line)
+        passed: dict[str, bool] = {}
         for line, cells in self.rows:
             layer, texts = (
                 cells.get(roles["layer"], ""),
@@ -99,8 +105,13 @@ class NormsTable:
             )
             if not layer and not any(texts) and len(cells) < len(self.titles):
                 continue
+            passed[layer] = self.only.takes(layer)
+            if not passed[layer]:
+                continue
             for (kind, name), text in zip(chosen.items(), texts, strict=True):
                 yield self._found(roles, cells, line, Named(name, layer, LONG[name][1], kind, False), text)
+        if passed and not any(passed.values()):
+            raise self.only.none_of(passed, self.source)
 
     def _wide(self, roles: Mapping[str, str], columns: Sequence[Named]) -> Iterator[Found]:
         titles = {column.title for column in columns}
@@ -158,7 +169,7 @@ def _untagged(table: NormsTable, roles: Mapping[str, str]) -> NormsTable:
         if cells.get(tag)
     ]
     titles = dict.fromkeys(title for _, cells in rows for title in cells)
-    return NormsTable(table.source, list(titles), rows)
+    return NormsTable(table.source, list(titles), rows, only=table.only)
 
 
 @dataclass

@@ -8,6 +8,7 @@ from typing import Any
 from gradflow.analysis.commands import overrides_of
 from gradflow.report.numbers import NONE, count, number, percent
 from gradflow.report.page import Block, Cell, Column, Command, Facts, Heading, Page, Sentence, Table, Toned
+from gradflow.report.trainable import trainable_cell
 
 
 def advice_page(document: dict[str, Any]) -> Page:
@@ -19,7 +20,12 @@ def advice_page(document: dict[str, Any]) -> Page:
         blocks.append(Sentence(words + _guess(document["chance"])))
     blocks += [_table(rows, steps is not None), *_changes(rows)]
     if steps is None:
-        blocks.append(Sentence("Whether they train, and at which learning rate, --try tells.", "note"))
+        blocks.append(
+            Sentence(
+                "trains: whether theory expects it at the best of several learning rates. --try tells.",
+                "note",
+            )
+        )
         return Page(f"{document['name']}: what to change", tuple(blocks))
     return Page(f"{document['name']}: what to change", (*blocks, *_best(document)))
 
@@ -33,13 +39,14 @@ def _table(rows: list[Mapping[str, Any]], tried: bool) -> Table:
     columns: dict[Column, list[Cell]] = {
         Column(""): [count(i) for i in range(len(rows))],
         Column("change", False): [row["lever"] for row in rows],
-        Column("c by theory"): [number(row["predicted_c"]) for row in rows],
+        Column("theory's c"): [number(row["predicted_c"]) for row in rows],
+        Column("trains"): [trainable_cell(row["trainable"], row["trainable_score"]) for row in rows],
     }
     if tried:
         columns |= {
             Column("c"): [number(row.get("c")) for row in rows],
             Column("loss"): [_loss(row) for row in rows],
-            Column("held-out loss"): [_if_ended(row, "loss_test_final", number) for row in rows],
+            Column("held out"): [_if_ended(row, "loss_test_final", number) for row in rows],
             Column("accuracy"): [_if_ended(row, "accuracy_final", percent) for row in rows],
             Column("R2"): [_if_ended(row, _r2(rows), number) for row in rows],
         }

@@ -11,11 +11,13 @@ from gradflow.analysis.differences import full_name, short_names
 from gradflow.report.drawing import STRIP, squeezed
 from gradflow.report.numbers import NONE, decades, factor, half_width, number, percent, scalar, with_error
 from gradflow.report.page import Cell, Column, Numbers, Strip, Table, Toned
+from gradflow.report.trainable import trainable_cell
 
 GAP = 2  # columns between two columns
 NARROWEST = 8  # characters of a strip that says something
 REACH = 12.0  # decades beyond which a strip stays at its end
 STANDARD = ("verdict", "c", "log10_ratio", "gradient", "loss_final", "ratio")
+TRAINS = "trainable"
 FURTHER = (
     "c_theory", "c_final", "verdict_final", "accuracy_final", "critical_lr", "status", "dead_networks",
     "saturated", "symptoms",
@@ -27,7 +29,7 @@ FIRST = (
     "c",
 )  # these, then the keys, then these, when there is not room for all
 FORWARD = ("log10_growth", "loss_initial")  # what blocks and norms do to the way up
-THEN = ("loss_final", "log10_ratio", *FORWARD, "gradient", "ratio")
+THEN = ("loss_final", TRAINS, "log10_ratio", *FORWARD, "gradient", "ratio")
 GROWTH, FIRST_LOSS = "log10 growth", "first loss"
 GROWTH_NOTE = "log10 growth: of |z| from layer 1 to the last, at initialization"
 BORDERLINE = "?: borderline, the 95% interval of the ratio crosses an edge of stable"
@@ -79,7 +81,9 @@ def filled(found: Comparison, wanted: Sequence[str] | None, everything: bool) ->
             "id",
             *keys,
             *told,
-            *STANDARD[:3],
+            STANDARD[0],
+            *([TRAINS] if any(row["trainable_score"] is not None for row in found.rows) else []),
+            *STANDARD[1:3],
             *forward,
             *STANDARD[3:],
             *(FURTHER if everything else ()),
@@ -218,6 +222,7 @@ def _unreachable(row: Row) -> Cell:
 _CELLS: dict[str, tuple[Column, Callable[[Any], Cell]]] = {
     "id": (Column("run", False), lambda row: str(row["id"])),
     "verdict": (Column("verdict", False), _verdict),
+    TRAINS: (Column("trains", False), lambda row: trainable_cell(row[TRAINS], row["trainable_score"])),
     "c": (Column("c"), _c),
     "log10_ratio": (Column("log10 ratio"), lambda row: decades(row["log10_ratio"])),
     "gradient": (Column("gradient", False), _unreachable),

@@ -11,6 +11,7 @@ from gradflow.analysis.pivot import PREDICTED, VALUES, Pivot, PivotCell
 from gradflow.report.columns import (
     BORDERLINE,
     GROWTH_NOTE,
+    TRAINS,
     Filled,
     filled,
     fitting,
@@ -21,10 +22,12 @@ from gradflow.report.columns import (
 from gradflow.report.learning import older_note
 from gradflow.report.numbers import NONE, count, counted, decades, number, scalar
 from gradflow.report.page import Block, Cell, Column, Facts, Heading, Page, Sentence, Strip, Table, Toned
+from gradflow.report.trainable import NOTE
 
 UNTOLD = ("analysis",)  # thresholds; they are in --json
 NOTES = {
     "gradient": "gradient: log ||delta||, layer 1 to L, relative to layer L; {span} decades from low to high",
+    TRAINS: NOTE,
     "log10_growth": GROWTH_NOTE,
     "loss_final": "final loss: over training samples, the same ones for all networks",
     "ratio": "loss ratio: final loss over {base}; better or worse only where the 95% intervals part",
@@ -94,7 +97,7 @@ def _value(value: Any, kind: str) -> str:
         return NONE
     if kind == "c":
         return f"{value:.4f}" if 0.01 <= value < 100 else number(value)
-    return decades(value) if kind == "log10_ratio" else number(value) if kind == "loss_final" else str(value)
+    return decades(value) if kind == "log10_ratio" else value if isinstance(value, str) else number(value)
 
 
 def _shown(value: Any) -> str:
@@ -125,7 +128,7 @@ def _notes(found: Comparison, chosen: Sequence[Filled], hidden: Sequence[str]) -
     shown = {one.name: one for one in chosen}
     if "gradient" in shown and isinstance(strip := shown["gradient"].cells[0], Strip):
         notes.append(NOTES["gradient"].format(span=number(strip.high - strip.low)))
-    notes += [NOTES[name] for name in ("log10_growth", "loss_final") if name in shown]
+    notes += [NOTES[name] for name in (TRAINS, "log10_growth", "loss_final") if name in shown]
     if "ratio" in shown:
         base = found.baseline["id"] if found.baseline else "the best one's"
         notes.append(NOTES["ratio"].format(base=base))

@@ -11,6 +11,7 @@ from gradflow.report.page import Block, Chart, Column, Page, Sentence, Series, T
 if TYPE_CHECKING:
     from gradflow.analysis.intervals import Estimate
     from gradflow.analysis.jacobian import Jacobian
+    from gradflow.analysis.stretch import Stretch
 
 NOTHING = 1e-12  # of what is 0
 TITLE = "Singular values of dz_L / dz_1 over their root mean square: share by size"
@@ -29,6 +30,25 @@ def jacobian_page(name: str, found: Jacobian) -> Page:
         told = f"nothing passes in {found.blocked} of {counted(found.networks, 'network')}: left out"
         blocks.append(Sentence(told, "warning"))
     return Page(f"{name}: Jacobian", (*blocks, _moments(found), *_theory(found), *_chart(found)))
+
+
+def stretch_sentence(found: Stretch | None, depth: int) -> str:
+    """How dz_L / dz_1 stretches lengths, beside theory; "" of a run that did not measure it."""
+    if found is None:
+        return ""
+    if found.log10_mean is None:
+        return f"dz_{count(depth)} / dz_1: {found.reason}."
+    mean = with_error(found.log10_mean, found.log10_mean_low, found.log10_mean_high)
+    spread = with_error(found.variance, found.variance_low, found.variance_high)
+    return (
+        f"The singular values s of dz_{count(depth)} / dz_1: log10 of the mean of s^2 is {mean}"
+        f"{_beside(found.expected_log10_mean)}, Var s^2 / mean^2 is {spread}"
+        f"{_beside(found.expected_variance)}, the largest s^2 {number(found.largest)} times the mean."
+    )
+
+
+def _beside(expected: float | None) -> str:
+    return "" if expected is None else f" (theory {number(expected)})"
 
 
 def _moments(found: Jacobian) -> Table:

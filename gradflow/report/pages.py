@@ -9,6 +9,7 @@ from gradflow.analysis.summary import Flow, Summary, TrainingResult
 from gradflow.report import headlines, learning, markdown, sentences
 from gradflow.report.factor_pages import factors, powers
 from gradflow.report.forward import forward_sentence
+from gradflow.report.jacobian_pages import stretch_sentence
 from gradflow.report.numbers import cosine, count, counted, number, power
 from gradflow.report.page import (
     Block,
@@ -26,6 +27,7 @@ from gradflow.report.page import (
     Table,
 )  # fmt: skip
 from gradflow.report.precision_pages import lost_in_training
+from gradflow.report.trainable import trainable_blocks
 
 if TYPE_CHECKING:
     from gradflow.analysis.learning import Readings
@@ -81,8 +83,10 @@ def _verdicts(summary: Summary) -> list[Block]:
         sentences.cause_sentence(initial, model.get("activation", {}).get("name", "")),
         forward_sentence(initial, summary.theory),
         sentences.theory_sentence(summary.theory, initial, bool(after)),
+        stretch_sentence(summary.jacobian, initial.transitions + 1),
     ]
     blocks: list[Block] = [Sentence(headlines.verdict_sentence(initial), initial.verdict)]
+    blocks += trainable_blocks(summary)
     blocks += [Sentence(text) for text in words if text]
     for flow in after:
         learnt = headlines.all_the_same(flow, summary.training, summary.evaluation)

@@ -57,8 +57,9 @@ def _point(run: Run, values: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": run.id, "path": str(run.path), "status": run.status, **values, "c": flow.c, "c_low": flow.c_low,
         "c_high": flow.c_high, "log10_ratio": flow.log10_ratio, "verdict": flow.verdict,
-        "borderline": flow.borderline, "networks": flow.networks, "dead_networks": flow.dead_networks,
-        "loss_final": summary.training.loss_final, "reason": flow.reason,
+        "borderline": flow.borderline, "trainable": summary.trainable.verdict,
+        "trainable_score": summary.trainable.score, "networks": flow.networks,
+        "dead_networks": flow.dead_networks, "loss_final": summary.training.loss_final, "reason": flow.reason,
         "evaluations": summary.training.evaluations,
     }  # fmt: skip
 

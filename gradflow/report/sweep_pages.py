@@ -23,6 +23,7 @@ from gradflow.report.numbers import count, counted, decades, factor, number, sca
 from gradflow.report.page import Block, Cell, Column, Command, Facts, Heading, Page, Sentence, Table, Toned
 from gradflow.report.sentences import entry
 from gradflow.report.several import shared_keys
+from gradflow.report.trainable import NOTE, trainable_cell
 
 Fields = Mapping[str, Any]
 
@@ -62,6 +63,7 @@ def sweep_page(document: Fields, room: int | None = None) -> Page:
     points = told_apart(document["points"], axes)
     marked = any(point["borderline"] for point in points)
     notes = [Sentence(BORDERLINE, "note")] if marked else []
+    notes += [Sentence(NOTE, "note")] if any(point.get("trainable_score") for point in points) else []
     notes += [Sentence(GROWTH_NOTE, "note")] if moves_forward(axes) else []
     older = sum(point["status"] == "completed" and not point["evaluations"] for point in points)
     notes += [Sentence(older_note(older), "note")] if older else []
@@ -90,10 +92,12 @@ def _fitted(table: Table, axes: int, room: int | None) -> list[Block]:
 def _table(points: Sequence[Fields], axes: Sequence[str]) -> Table:
     named = any("run" in point for point in points)
     deadly = any(point.get("dead_networks") for point in points)
+    trains = any(point.get("trainable_score") is not None for point in points)
     columns = (
         *([Column("run", False)] if named else []),
         *_axes(axes, points),
         Column("verdict", False),
+        *([Column("trains", False)] if trains else []),
         *([Column("dead")] if deadly else []),
         Column("c"),
         Column("log10 ratio"),
@@ -104,7 +108,7 @@ def _table(points: Sequence[Fields], axes: Sequence[str]) -> Table:
         (
             *([p["run"]] if named else []),
             *_values(p, axes),
-            *_outcome(p, len(columns) - named - len(axes), deadly, moves_forward(axes)),
+            *_outcome(p, len(columns) - named - len(axes), trains, deadly, moves_forward(axes)),
         )
         for p in points
     )
@@ -152,8 +156,8 @@ def _value(value: Any) -> str:
     return ", ".join(f"{key} {_value(inner)}" for key, inner in value.items()) or "{}"
 
 
-def _outcome(point: Fields, cells: int, deadly: bool, forward: bool) -> tuple[Cell, ...]:
-    """Its cells from the verdict on; `deadly`: one tells how many networks are dead."""
+def _outcome(point: Fields, cells: int, trains: bool, deadly: bool, forward: bool) -> tuple[Cell, ...]:
+    """Its cells from the verdict on; `trains`: one tells whether it would, `deadly`: how many are dead."""
     if point["status"] == "failed":
         return Toned("failed", "warning"), *[""] * (cells - 1)
     loss = Toned("diverged", "overflow") if point["status"] == "diverged" else number(point["loss_final"])
@@ -161,7 +165,8 @@ def _outcome(point: Fields, cells: int, deadly: bool, forward: bool) -> tuple[Ce
     dead = [dead_cell(point["dead_networks"], point["networks"])] if deadly else []
     way_up = (decades(point["log10_growth"]), number(point["loss_initial"])) if forward else ()
     verdict = verdict_cell(point["verdict"], point["borderline"])
-    return verdict, *dead, c, decades(point["log10_ratio"]), *way_up, loss
+    told = [trainable_cell(point["trainable"], point["trainable_score"])] if trains else []
+    return verdict, *told, *dead, c, decades(point["log10_ratio"]), *way_up, loss
 
 
 def _reasons(points: Sequence[Fields], axes: Sequence[str]) -> list[Block]:

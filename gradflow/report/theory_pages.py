@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gradflow.analysis.summary import Theory
+from gradflow.analysis.trainable import Trainable
 from gradflow.analysis.verdict import verdict_of
 from gradflow.report.numbers import NONE, count, counted, decades, number, power, scalar
 from gradflow.report.page import (
@@ -22,9 +23,11 @@ from gradflow.report.page import (
     Toned,
 )
 from gradflow.report.sentences import narrow_sentence
+from gradflow.report.trainable import NOTE, TONES, score, trainable_cell
 
 WIDE = 12  # columns from which a map has a sign a point instead of a number
 SIGNS = {"vanishing": "-", "stable": "o", "exploding": "+", "undetermined": "?"}
+TRAINS = {"trainable": "o", "untrainable": "x", "unknown": "?"}
 CRITICAL = "*"
 LAWS = {  # but exponential, which goes without saying
     "power": "power: the gradient goes as l^-a, so that c depends on the depth",
@@ -46,14 +49,19 @@ def expected(theory: Theory) -> float | None:
 
 
 def point_page(
-    theory: Theory, layers: Sequence[Mapping[str, Any]], words: Sequence[tuple[str, str]], edge: float
+    theory: Theory,
+    layers: Sequence[Mapping[str, Any]],
+    words: Sequence[tuple[str, str]],
+    edge: float,
+    trains: str = "",
 ) -> Page:
-    """Everything that theory says about one network; `words` tell which."""
+    """Everything that theory says about one network; `words` tell which, `trains` whether it would."""
     verdict = expected_verdict(theory, edge)
     blocks: list[Block] = [
         Facts(tuple(words)),
         Sentence(f"{verdict}: {_sentence(theory, len(layers))}", verdict),
     ]
+    blocks += [Sentence(trains)] if trains else []
     notes = f"{theory.reason}." if theory.reason else "", narrow_sentence(theory)
     blocks += [Sentence(f"Note: {note}", "note") for note in notes if note]
     if theory.c is None:
@@ -133,39 +141,65 @@ def _line_of(layers: Sequence[Mapping[str, Any]], key: str, title: str) -> list[
     return [Heading(title), Chart(title, "layer", tuple(map(float, x)), (Series("theory", y, dashed=True),))]
 
 
-def table_page(axes: Mapping[str, Sequence[Any]], theories: Sequence[Theory], edge: float) -> Page:
-    """Points as a map where two axes span them, else a line a point; coloured by verdict."""
+def table_page(
+    axes: Mapping[str, Sequence[Any]], theories: Sequence[Theory], trains: Sequence[Trainable], edge: float
+) -> Page:
+    """Points as maps where two axes span them, of c and of what trains; else a line a point."""
     verdicts = [expected_verdict(theory, edge) for theory in theories]
     if len(axes) == 2:
-        return Page("theory", (_map(axes, theories, verdicts), *_legend(axes)))
+        return Page("theory", (_map(axes, theories, verdicts), *_legend(axes), *_trains_map(axes, trains)))
     rows = [
-        (*map(_shown, values), *_cells(theory, verdict))
-        for values, theory, verdict in zip(_crossed(axes), theories, verdicts, strict=True)
+        (*map(_shown, values), *_cells(theory, verdict, found))
+        for values, theory, verdict, found in zip(_crossed(axes), theories, verdicts, trains, strict=True)
     ]
     titles = ("log10 ratio", "c", "this width", "infinite depth", "q*", "chi", "critical sigma_w")
-    columns = (*(Column(_last(key)) for key in axes), Column("verdict", False), *map(Column, titles))
-    return Page("theory", (Table(columns, tuple(rows)),))
+    verdict_columns = Column("verdict", False), Column("trains", False)
+    columns = (*(Column(_last(key)) for key in axes), *verdict_columns, *map(Column, titles))
+    return Page("theory", (Table(columns, tuple(rows)), Sentence(NOTE, "note")))
 
 
-def _cells(theory: Theory, verdict: str) -> tuple[Cell, ...]:
+def _cells(theory: Theory, verdict: str, trains: Trainable) -> tuple[Cell, ...]:
     names = ("c", "c_finite_width", "c_asymptotic", "q_star", "chi", "critical_sigma_w")
     numbers = (number(getattr(theory, name)) for name in names)
-    return Toned(verdict, verdict), decades(theory.log10_ratio), *numbers
+    cell = trainable_cell(trains.verdict, trains.score)
+    return Toned(verdict, verdict), cell, decades(theory.log10_ratio), *numbers
+
+
+def _trains_map(axes: Mapping[str, Sequence[Any]], trains: Sequence[Trainable]) -> list[Block]:
+    """What trains, on the same axes: the score of each point, or a sign where these would not fit."""
+    (down, rows), (across, columns) = axes.items()
+    width, wide = len(columns), len(columns) > WIDE
+    lines = []
+    for i, value in enumerate(rows):
+        found = trains[i * width : (i + 1) * width]
+        signs = (Toned(TRAINS[one.verdict], TONES[one.verdict]) for one in found)
+        scores = (Toned(score(one), TONES[one.verdict]) for one in found)
+        lines.append((_shown(value), *([tuple(signs)] if wide else scores)))
+    words = f"whether it trains at the best of several learning rates, by {_last(down)} and {_last(across)}"
+    signs_told = ", ".join(f"{sign} {verdict}" for verdict, sign in TRAINS.items())
+    note = signs_told if wide else "the share of such networks that did"
+    return [Table(_head(axes), tuple(lines)), Sentence(f"{words}: {note}", "note")]
+
+
+def _head(axes: Mapping[str, Sequence[Any]]) -> tuple[Column, ...]:
+    """The columns of a map."""
+    (down, _), (across, columns) = axes.items()
+    head = Column(f"{_last(down)} \\ {_last(across)}")
+    if len(columns) > WIDE:
+        return head, Column(f"{_shown(columns[0])} to {_shown(columns[-1])}", False)
+    return head, *(Column(_shown(value)) for value in columns)
 
 
 def _map(axes: Mapping[str, Sequence[Any]], theories: Sequence[Theory], verdicts: Sequence[str]) -> Table:
     """The first axis down, the second across; a sign a point where numbers would not fit."""
-    (down, rows), (across, columns) = axes.items()
+    (_, rows), (_, columns) = axes.items()
     width = len(columns)
     lines = []
     for i, value in enumerate(rows):
         line = slice(i * width, (i + 1) * width)
         marks = _critical(axes, i, theories[line])
         lines.append((_shown(value), *_line(theories[line], verdicts[line], marks)))
-    head = Column(f"{_last(down)} \\ {_last(across)}")
-    if width > WIDE:
-        return Table((head, Column(f"{_shown(columns[0])} to {_shown(columns[-1])}", False)), tuple(lines))
-    return Table((head, *(Column(_shown(value)) for value in columns)), tuple(lines))
+    return Table(_head(axes), tuple(lines))
 
 
 def _line(theories: Sequence[Theory], verdicts: Sequence[str], marks: Sequence[bool]) -> tuple[Cell, ...]:

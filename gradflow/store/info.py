@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, TypedDict
 
 from msgspec import Meta
 from msgspec.json import Decoder
@@ -101,10 +101,25 @@ class CriticalInfo(TypedDict):
     reason: str | None
 
 
+class JacobianInfo(TypedDict):
+    """The squared singular values of dz_L / dz_1 of each network at training sample 0, of mean square q_0.
+
+    `log_mean` is ln of their mean, null where nothing passes; variance and largest are those over the mean.
+    Empty lists with a reason where float64 does not hold z.
+    """
+
+    q_0: float
+    log_mean: list[float | None]
+    variance: list[float | None]
+    largest: list[float | None]
+    reason: str | None
+
+
 class MeasuredInfo(TypedDict):
-    """What was measured from the weights and gradients themselves, beside the recording."""
+    """What was measured from the weights and gradients themselves; the Jacobian where that is asked for."""
 
     critical_lr: CriticalInfo
+    jacobian: NotRequired[JacobianInfo]
 
 
 class _Model(TypedDict):

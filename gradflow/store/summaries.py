@@ -80,6 +80,12 @@ class _Training(_Clipping):
     majority: float | None
 
 
+class _Trainable(TypedDict):
+    verdict: Literal["trainable", "untrainable", "unknown"]
+    score: float | None
+    correlation_depth: float | None
+
+
 class _Critical(TypedDict, total=False):
     initial: Rate | None
 
@@ -126,6 +132,7 @@ class _Study(TypedDict):
 
 class _Added(TypedDict, total=False):  # what documents of older versions have not
     critical_lr: _Critical
+    trainable: _Trainable
 
 
 class Brief(_Added):

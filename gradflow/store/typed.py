@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, is_dataclass
+from dataclasses import is_dataclass
 from functools import cache
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -11,7 +11,7 @@ from msgspec import Meta, ValidationError, convert, defstruct
 from msgspec.json import Decoder
 
 if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+    from collections.abc import Mapping
 
 T = TypeVar("T")
 
@@ -39,9 +39,9 @@ def conforms(value: Any, hint: Any) -> bool:
     return True
 
 
-def document_of(found: DataclassInstance | dict[str, Any], form: type[T]) -> T:
-    """Plain values, or the fields of a dataclass, as a document of a form."""
-    return convert(found if isinstance(found, dict) else asdict(found), form)
+def document_of(values: Mapping[str, Any], form: type[T]) -> T:
+    """Values by name as a document of a form."""
+    return convert(values, form)
 
 
 def is_bounded(value: Any) -> bool:

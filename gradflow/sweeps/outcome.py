@@ -34,6 +34,8 @@ class Ended:
     reused: bool
     reason: str | None
     flow: dict[str, Any]  # `FLOW`, at initialization
+    trainable: str
+    trainable_score: float | None
     loss_initial: float | None
     loss_final: float | None
     evaluations: int
@@ -42,9 +44,10 @@ class Ended:
     def document(self) -> dict[str, Any]:
         """The point in `sweep --json`: the value of each axis stands beside what came out."""
         standing = {"id": self.point.id, "path": self.path, "status": self.status}
+        trains = {"trainable": self.trainable, "trainable_score": self.trainable_score}
         losses = {"loss_initial": self.loss_initial, "loss_final": self.loss_final}
         found = {"reason": self.reason, "evaluations": self.evaluations}
-        return {**standing, **self.point.values, **self.flow, **losses, **found}
+        return {**standing, **self.point.values, **self.flow, **trains, **losses, **found}
 
 
 Event = Started | Ended
@@ -61,6 +64,8 @@ def ended(point: Point, run: Run) -> Ended:
         reused=run.reused,
         reason=run.info["reason"] or summary.training.diverged_reason or initial.reason,
         flow={name: getattr(initial, name) for name in FLOW},
+        trainable=summary.trainable.verdict,
+        trainable_score=summary.trainable.score,
         loss_initial=summary.training.loss_initial,
         loss_final=summary.training.loss_final,
         evaluations=summary.training.evaluations,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gradflow.analysis.candidates import AS_GIVEN, Change, networks, predicted_c
+from gradflow.analysis.candidates import AS_GIVEN, Change, expected, networks
 from gradflow.analysis.commands import overrides_of
+from gradflow.analysis.predictions import Inputs, cosines
 from gradflow.config.load import begin, load_data, read_config, resolve
 from gradflow.config.overrides import without
 from gradflow.errors import InputError, RunError
@@ -17,6 +18,7 @@ from gradflow.sweeps.worker import compute
 
 if TYPE_CHECKING:
     from gradflow.analysis.summary import Number
+    from gradflow.analysis.trainable import Trainable
     from gradflow.config import Config
     from gradflow.data import Data
 
@@ -32,13 +34,19 @@ class Proposal:
     words: tuple[str, ...]
     config: Config
     data: Data
-    fitted: bool = False  # whether its learning rate may be fitted to its first update
+    fitted: bool = False  # whether its learning rate may be fitted to its critical one
+
+    @cached_property
+    def expected(self) -> tuple[Number, Trainable]:
+        """c and whether it trains, by theory, at initialization."""
+        data = self.data
+        inputs = Inputs(data.features, data.outputs, data.samples, data.q_0, cosines(data.x))
+        return expected(self.config, inputs)
 
     @property
-    def predicted_c(self) -> Number:
-        """By theory, at initialization."""
-        sizes = ("samples", "features", "outputs", "q_0")
-        return predicted_c(self.config, {name: getattr(self.data, name) for name in sizes})
+    def chance(self) -> float | None:
+        """The loss of the best constant guess; None if the loss is no cross entropy."""
+        return self.data.chance if self.config.training.loss == "cross_entropy" else None
 
     def lasting(self, steps: int) -> tuple[str, ...]:
         """The words, with so many steps where the config has fewer."""

@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
-from gradflow.analysis.candidates import RATES, badness, first_step_of, fitted_rate, has_learnt, rates
+from gradflow.analysis.candidates import RATES, badness, has_learnt, rates
+from gradflow.analysis.critical_rate import critical_of
+from gradflow.analysis.rates import fitted_rate
 from gradflow.config import config_from_plain
 from gradflow.config.memory import memory_bytes, physical_memory
 from gradflow.execution.train import train
@@ -28,10 +30,9 @@ DEAD = "its worker died: is the memory enough?"
 
 @dataclass(frozen=True)
 class Answer:
-    """What a worker says: the learning rate that it used, what the first update moved, and what became."""
+    """What a worker says: the learning rate that it used, and what became of it."""
 
     lr: float | None  # None of one that did not come to it
-    first_step: float | None = None
     summary: Summary | None = None  # None of one that failed for the reason
     reason: str | None = None
 
@@ -52,7 +53,7 @@ class Trial:
     def learnt(self) -> bool:
         """Whether it ended clearly better than guessing."""
         summary = self.answer.summary
-        return summary is not None and has_learnt(summary, self.proposal.data.chance)
+        return summary is not None and has_learnt(summary, self.proposal.chance)
 
 
 def try_all(
@@ -77,18 +78,15 @@ def best_of(trials: Sequence[Trial]) -> Trial:
 
 
 def attempt(plain: dict[str, Any], data: Data, fitted: bool) -> Answer:
-    """Train a plain config, at a learning rate that fits its first update if it may be `fitted`."""
+    """Train a plain config, at a learning rate that is fitted to its critical one if it may be."""
     config = config_from_plain(plain)
-    optimizer, steps = config.training.optimizer, config.training.steps
-    first = train(briefly(config, 1), data)
-    moved = first_step_of(first.recording, config.training.schedule, 1)
     if fitted:
-        lr = fitted_rate(optimizer.lr, moved)
+        optimizer, first = config.training.optimizer, train(briefly(config, 0), data)
+        lr = fitted_rate(optimizer, critical_of({"measured": first.measured}))
         training = config.training.model_copy(update={"optimizer": replace(optimizer, lr=lr)})
-        moved = moved and moved * lr / optimizer.lr
         config = config.model_copy(update={"training": training})
-    result = compute(briefly(config, steps).plain(), data, None)
-    return Answer(config.training.optimizer.lr, moved, result.summary, result.reason)
+    result = compute(config.plain(), data, None)
+    return Answer(config.training.optimizer.lr, result.summary, result.reason)
 
 
 def _place(proposals: Sequence[Proposal], steps: int, workers: int | None) -> Backend:
@@ -143,5 +141,5 @@ def _rates(proposer: Proposer, best: Trial) -> list[Proposal]:
     """The network that did best with other learning rates."""
     if best.answer.summary is None:
         return []
-    lr = best.proposal.config.training.optimizer.lr
-    return proposer.sound(rates(best.proposal.change, best.answer.summary, best.answer.first_step, lr))
+    optimizer = best.proposal.config.training.optimizer
+    return proposer.sound(rates(best.proposal.change, best.answer.summary, optimizer))

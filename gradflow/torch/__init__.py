@@ -12,8 +12,9 @@ try:
 except ImportError:
     raise MissingExtra("torch", "gradflow.torch") from None
 
+from gradflow.torch.flow import WatchedFlow
 from gradflow.torch.probe import probe
-from gradflow.torch.watch import WatchedFlow, watch
+from gradflow.torch.watch import watch
 
 if TYPE_CHECKING:
     from gradflow.torch.hugging_face import HFFlow

@@ -16,7 +16,11 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from torch.autograd.graph import Node
 
-WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
+WRAPPING = {  # class -> what it calls the module in it
+    "DataParallel": "module", "DistributedDataParallel": "module", "OptimizedModule": "_orig_mod",
+    "FullyShardedDataParallel": "_fsdp_wrapped_module", "CheckpointWrapper": "_checkpoint_wrapped_module",
+}  # fmt: skip
+WRAPPERS = frozenset(WRAPPING.values())
 RECURRENT = (nn.RNN, nn.LSTM, nn.GRU)
 
 
@@ -124,11 +128,13 @@ class BatchPart:
 
     def of(self, tensor: Tensor) -> Tensor:
         """(samples, values of one), detached."""
-        held = tensor.detach() if tensor.dim() else tensor.detach().reshape(1)
+        held = tensor.detach()
+        if held.dim() < 2:
+            return held.reshape(-1, 1)[: self.most]
         axis = self.axis if held.dim() > self.axis else 0
-        if self.most is not None:
-            held = held.narrow(axis, 0, min(self.most, held.shape[axis]))
-        return held.movedim(axis, 0).flatten(1) if held.dim() > 1 else held.reshape(-1, 1)
+        held = held.movedim(axis, 0) if axis else held
+        held = held[: self.most] if self.most is not None and len(held) > self.most else held
+        return held.flatten(1)
 
     def count(self, shape: tuple[int, ...]) -> int:
         """How many samples the batch has."""
@@ -137,8 +143,9 @@ class BatchPart:
     def mean_square(self, tensor: Tensor) -> Tensor:
         """Mean square of the forward value, a 0-d float32 or float64."""
         held = self.of(tensor)
-        held = held if held.dtype == torch.float64 else held.float()
-        return held.square().mean()
+        wide = torch.float64 if held.dtype == torch.float64 else torch.float32
+        norms: Tensor = torch.linalg.vector_norm(held, dim=1, dtype=wide)
+        return norms.square().sum() / held.numel()
 
 
 def flat(values: Any) -> Iterator[Tensor | None]:
@@ -165,13 +172,20 @@ def names_of(model: nn.Module) -> dict[nn.Module, str]:
 
 
 def kind_of(module: nn.Module) -> str:
-    """The name of a module's class, as it was before FSDP2."""
-    return type(module).__name__.removeprefix("FSDP")
+    """The name of the class that the user wrote, as it was before FSDP2."""
+    return type(unwrapped(module)).__name__.removeprefix("FSDP")
+
+
+def unwrapped(module: nn.Module) -> nn.Module:
+    """The module that the user wrote, without what compiles, distributes or checkpoints it."""
+    while (inner := WRAPPING.get(type(module).__name__)) is not None:
+        module = getattr(module, inner)
+    return module
 
 
 def likeness(module: nn.Module) -> tuple[Any, ...]:
     """What modules of one kind have in common: their class, and of a Sequential what it holds."""
-    kind = kind_of(module)
+    kind = type(module).__name__.removeprefix("FSDP")  # a wrapper is not like what it wraps
     return (kind, *map(likeness, module.children())) if kind == "Sequential" else (kind,)
 
 

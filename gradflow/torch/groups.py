@@ -5,36 +5,40 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from math import log, nan, sqrt
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
-from gradflow.errors import RunError
 from gradflow.torch.axis import DepthAxis
 from gradflow.torch.calls import bare
+from gradflow.torch.norms import dense, squares
 
 GROUPS = ("attention", "mlp", "norm", "embedding", "other")
-SEEN = 1 << 13  # entries of a parameter, evenly spread, whose update is looked at
+SEEN = 1 << 12  # entries of a parameter, evenly spread, whose update is looked at
 _ATTENTION = re.compile(r"attn|attention", re.IGNORECASE)
 _NORM = re.compile(r"norm|(^|\.)(ln|bn)(_|\d|\.|$)", re.IGNORECASE)
 _EMBEDDING = re.compile(r"embed|(^|\.)(wte|wpe)(\.|$)", re.IGNORECASE)
 
-Groups = dict[str, list[nn.Parameter]]
+ParameterPart = tuple[str, nn.Module | None]  # a group, and the module of the axis that holds it
+ParameterParts = dict[ParameterPart, list[nn.Parameter]]
 
 
-def groups_of(model: nn.Module, axis: DepthAxis) -> Groups:
-    """The parameters that are trained, each once, tied ones where they are met first."""
-    blocks = {module: "" for point in axis.points for module in point.module.modules()}
-    found: Groups = {}
+def parts_of(model: nn.Module, axis: DepthAxis) -> ParameterParts:
+    """The parameters that are trained, each once, tied ones where they are met first, in order of GROUPS."""
+    holders: dict[nn.Module, nn.Module] = {}
+    for point in axis.points:
+        for module in point.module.modules():
+            holders.setdefault(module, point.module)
+    found: ParameterParts = {}
     seen: set[int] = set()
     for name, module in model.named_modules():
         for parameter in module.parameters(recurse=False):
             if parameter.requires_grad and id(parameter) not in seen:
                 seen.add(id(parameter))
-                found.setdefault(_group(bare(name), module, module in blocks), []).append(parameter)
-    return {group: found[group] for group in GROUPS if group in found}
+                group = _group(bare(name), module, module in holders)
+                found.setdefault((group, holders.get(module)), []).append(parameter)
+    return dict(sorted(found.items(), key=lambda item: GROUPS.index(item[0][0])))
 
 
 def _group(name: str, module: nn.Module, inside: bool) -> str:
@@ -54,42 +58,13 @@ def is_sharded(model: nn.Module) -> bool:
     return any(isinstance(parameter, DTensor) for parameter in model.parameters())
 
 
-def squares(tensors: Sequence[Tensor], sharded: bool = False) -> float:
-    """Sum of the squares of all entries of some tensors, over all processes if they lie on several."""
-    local = [_dense(tensor) for tensor in tensors]
-    norms = [norm.cpu() for norm in _norms(local)] if local else [torch.zeros(())]
-    total = torch.stack(norms).double().square().sum()
-    if sharded:
-        torch.distributed.all_reduce(total)
-    return float(total)
-
-
-def _norms(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
-    wide = torch.float64 if tensors[0].dtype == torch.float64 else torch.float32
-    same = len({(tensor.device, tensor.dtype) for tensor in tensors}) == 1
-    if same:
-        norms: Sequence[Tensor] = torch._foreach_norm(list(tensors), 2, dtype=wide)
-        return [torch.stack(list(norms)).norm()]
-    return [torch.linalg.vector_norm(tensor, dtype=wide) for tensor in tensors]
-
-
-def _dense(tensor: Tensor) -> Tensor:
-    """The entries that lie here."""
-    held = tensor.detach()
-    held = held.to_local() if isinstance(held, DTensor) else held
-    return held.coalesce().values() if held.is_sparse else held
-
-
-def gradient_squares(groups: Groups, sharded: bool) -> dict[str, float]:
-    """||dL/dW||^2 of each group; nan of one without any gradient. RunError if none has one."""
-    found = {}
-    if not any(parameter.grad is not None for parameters in groups.values() for parameter in parameters):
-        raise RunError("no parameter has a gradient: call step() before zero_grad()")
-    for group, parameters in groups.items():
-        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        total = squares(gradients, sharded)
-        found[group] = total if gradients or sharded else nan
-    return found
+def gradient_squares(parts: ParameterParts, sharded: bool) -> dict[str, float]:
+    """||dL/dW||^2 of each group; nan of one without any gradient."""
+    gradients: dict[str, list[Tensor]] = {group: [] for group, _ in parts}
+    for (group, _), parameters in parts.items():
+        gradients[group] += [parameter.grad for parameter in parameters if parameter.grad is not None]
+    totals = squares(gradients, sharded)
+    return {group: totals[group] if held or sharded else nan for group, held in gradients.items()}
 
 
 def log_norms(squared: Mapping[str, float], scale: float) -> dict[str, float]:
@@ -101,31 +76,38 @@ def log_norms(squared: Mapping[str, float], scale: float) -> dict[str, float]:
 
 
 class Updates:
-    """The step of the parameters from here to the next look: ||update|| / ||W|| of each group.
+    """The step of the parameters from here to the next look: ||update|| / ||W||.
 
     Of a parameter with more than SEEN entries as many are looked at, evenly spread.
     """
 
-    def __init__(self, groups: Groups, sharded: bool) -> None:
-        self.groups, self.sharded = groups, sharded
-        self.before = {group: _parts(parameters) for group, parameters in groups.items()}
+    def __init__(self, parts: ParameterParts, sharded: bool) -> None:
+        self.parts, self.sharded = parts, sharded
+        self.before = {part: _sampled(parameters) for part, parameters in parts.items()}
 
-    def ratios(self) -> dict[str, float]:
-        """The ratio of each group; nan of weights that are all 0."""
-        return {group: self._ratio(group, parameters) for group, parameters in self.groups.items()}
+    def ratios(self, axis: DepthAxis) -> tuple[dict[str, float], list[float]]:
+        """The ratio of each group, and of what each point's module holds; nan of none, or of all 0."""
+        steps = {}
+        for part, parameters in self.parts.items():
+            pairs = zip(_sampled(parameters), self.before[part], strict=True)
+            steps[part] = [after - before for after, before in pairs]
+        moved, weights = squares(steps, self.sharded), squares(self.before, self.sharded)
 
-    def _ratio(self, group: str, parameters: Iterable[nn.Parameter]) -> float:
-        before = self.before[group]
-        steps = torch._foreach_sub(_parts(parameters, copy=False), before)
-        weights = squares(before, self.sharded)
-        moved = squares(steps, self.sharded)
-        return sqrt(moved / weights) if weights > 0 else nan
+        def ratio(among: Sequence[ParameterPart]) -> float:
+            size = sum(weights[part] for part in among)
+            return sqrt(sum(moved[part] for part in among) / size) if size > 0 else nan
+
+        groups = dict.fromkeys(group for group, _ in self.parts)
+        by_group = {group: ratio([part for part in self.parts if part[0] == group]) for group in groups}
+        modules = [point.module for point in axis.points]
+        return by_group, [ratio([part for part in self.parts if part[1] is module]) for module in modules]
 
 
-def _parts(parameters: Iterable[nn.Parameter], copy: bool = True) -> list[Any]:
-    found = []
+def _sampled(parameters: Iterable[nn.Parameter]) -> list[Tensor]:
+    """A copy of the entries that are looked at, one tensor for each device and type."""
+    found: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
     for parameter in parameters:
-        held = _dense(parameter).reshape(-1)
+        held = dense(parameter).reshape(-1)
         part = held[:: max(1, held.numel() // SEEN)]
-        found.append(part.clone() if copy else part)
-    return found
+        found.setdefault((part.device, part.dtype), []).append(part)
+    return [torch.cat(parts) for parts in found.values()]

@@ -6,7 +6,8 @@ from importlib import import_module
 from typing import Any
 
 from gradflow.errors import InputError
-from gradflow.torch.watch import WatchedFlow, watch
+from gradflow.torch.flow import WatchedFlow
+from gradflow.torch.watch import WHAT, watch
 
 try:
     TrainerCallback: Any = import_module("transformers").TrainerCallback
@@ -18,12 +19,13 @@ class HFFlow(TrainerCallback):  # type: ignore[misc]  # whose class is known whe
     """Records a training of transformers': Trainer(..., callbacks=[HFFlow(every=50)]).
 
     Takes what `watch` takes, but the model, which the Trainer knows. Steps are the Trainer's optimizer steps,
-    whatever it accumulates; dW is as it stands before the optimizer, clipped by max_grad_norm. `flow` holds
-    what was found.
+    whatever it accumulates; dW is as it stands before the optimizer, clipped by max_grad_norm, so that what
+    clipping left cannot be told. `flow` holds what was found.
     """
 
     def __init__(self, **settings: Any) -> None:
-        self.settings = settings
+        self.settings = {"what": WHAT, **settings}
+        self.settings["what"] = [one for one in self.settings["what"] if one != "clip"]
         self.flow: WatchedFlow | None = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **rest: Any) -> None:

@@ -7,7 +7,8 @@ from importlib.util import find_spec
 from typing import Any
 
 from gradflow.errors import InputError
-from gradflow.torch.watch import WatchedFlow, watch
+from gradflow.torch.flow import WatchedFlow
+from gradflow.torch.watch import watch
 
 HOMES = {"lightning": "lightning.pytorch", "pytorch_lightning": "pytorch_lightning"}
 FOUND = next((home for package, home in HOMES.items() if find_spec(package)), None)
@@ -20,8 +21,8 @@ class LightningFlow(Callback):  # type: ignore[misc]  # whose class is known whe
     """Records a training of Lightning's: Trainer(callbacks=[LightningFlow(every=50)]).
 
     Takes what `watch` takes, but the model and its scaler, which the Trainer knows. Steps are the Trainer's
-    optimizer steps, whatever it accumulates; dW is as it stands before the optimizer, clipped if the Trainer
-    clips. `flow` holds what was found.
+    optimizer steps, whatever it accumulates; dW is as it stands before the Trainer clips it. `flow` holds
+    what was found.
     """
 
     def __init__(self, **settings: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import log, nan
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from gradflow.errors import RunError
 from gradflow.torch.axis import DepthAxis
 from gradflow.torch.calls import BatchPart
+from gradflow.torch.norms import log_norms, stacked
 from gradflow.torch.scene import AxisPoint
 
 KEPT = 64 << 20  # bytes of gradients that are kept, for a second backward pass through the same graph
@@ -65,9 +67,9 @@ class Pass:
 
     def _add(self, number: int, held: Tensor) -> None:
         """||dL/dh_in - dL/dh_out|| / ||dL/dh_out||, where the block leaves the shape as it is."""
-        above = next((each for (one, _), each in self.kept.items() if one == number + 1), None)
-        if above is not None and above.shape == held.shape:
-            change = log_norms(held - above) - log_norms(above)
+        key = next((key for key in self.kept if key[0] == number + 1), None)
+        if key is not None and self.kept[key].shape == held.shape:
+            change = log_norms(held - self.kept[key]) - self.logs[key]
             self.added[number] = change.exp().nanmean()
 
     def logs_of(self, number: int) -> Tensor | None:
@@ -76,19 +78,6 @@ class Pass:
         if len(found) > 1:
             return torch.logsumexp(2 * torch.stack(found), 0) / 2
         return found[0] if found else None
-
-
-def log_norms(gradients: Tensor) -> Tensor:
-    """ln of the norm of each sample (samples, values), exact where squares would underflow; -inf of zeros."""
-    if gradients.dtype != torch.float64 and gradients.device.type != "mps":
-        squared: Tensor = torch.linalg.vector_norm(gradients, dim=1, dtype=torch.float64)
-        return squared.log()
-    wide = gradients if gradients.dtype == torch.float64 else gradients.float()
-    largest = wide.abs().amax(dim=1, keepdim=True)
-    usable = (largest > 0) & largest.isfinite()
-    scaled = wide / torch.where(usable, largest, torch.ones_like(largest))
-    logs: Tensor = largest.squeeze(1).log() + scaled.norm(dim=1).log()
-    return torch.where(usable.squeeze(1), logs, largest.squeeze(1).log())
 
 
 def complete(passes: Sequence[Pass], step: int) -> list[Pass]:
@@ -114,14 +103,14 @@ def measured(passes: Sequence[Pass]) -> dict[str, Any]:
     """
     points = len(passes[0].axis.points)
     batch = sum(each.batch for each in passes)
-    scaled = [torch.stack([_given(each, one) for one in range(points)]) - _log(each.scale) for each in passes]
-    logs = torch.cat(scaled, dim=1).cpu().double() + _log(batch)  # (points, samples)
+    scaled = [stacked([_given(each, one) for one in range(points)]) - log(each.scale) for each in passes]
+    logs = torch.cat(scaled, dim=1) + log(batch)  # (points, samples)
     alive = (logs != -torch.inf).all(dim=0)
     means = logs[:, alive].mean(dim=1) if alive.any() else logs.amax(dim=1)
     return {
         "delta": means.tolist(),
-        "branch": [_mean([each.added.get(one) for each in passes]) for one in range(points)],
-        "q": [_mean([each.squares[one] for each in passes]) for one in range(points)],
+        "branch": _means([[each.added.get(one) for one in range(points)] for each in passes]),
+        "q": _means([each.squares[:points] for each in passes]),
         "zero": (logs == -torch.inf).sum(dim=1).tolist(),
         "lost": int((~alive).sum()),
         "batch": batch,
@@ -138,12 +127,10 @@ def _given(each: Pass, number: int) -> Tensor:
     return logs
 
 
-def _log(value: float) -> float:
-    from math import log
-
-    return log(value)
-
-
-def _mean(values: Sequence[Tensor | None]) -> float:
-    found = [value.double() if value.device.type != "mps" else value for value in values if value is not None]
-    return float(torch.stack(found).mean()) if found else float("nan")
+def _means(passes: Sequence[Sequence[Tensor | None]]) -> list[float]:
+    """Of each point the mean over the passes that have it; nan where none has."""
+    found = [value for values in passes for value in values if value is not None]
+    known = iter(stacked(found).tolist() if found else ())
+    table = [[nan if value is None else next(known) for value in values] for values in passes]
+    means: list[float] = torch.tensor(table, dtype=torch.float64).nanmean(dim=0).tolist()
+    return means

@@ -13,10 +13,11 @@ from torch import nn
 from gradflow.errors import InputError
 from gradflow.outside.recorded import norms_of, plain
 from gradflow.outside.save import run_of, save_norms
-from gradflow.torch.calls import bare
+from gradflow.torch.calls import bare, kind_of
+from gradflow.torch.flow import WatchedFlow
 from gradflow.torch.saving import place_of
 from gradflow.torch.taps import Chosen
-from gradflow.torch.watch import WatchedFlow, watch
+from gradflow.torch.watch import watch
 
 if TYPE_CHECKING:
     from gradflow.store.run import Run
@@ -52,7 +53,7 @@ def probe(
             torch.manual_seed(number)
             (reset or initialize)(copy)
             flows.append(_passed(copy, loss_fn, batch, axis, samples, batch_dim))
-    return _run(flows, type(model).__name__, None if save is None else Path(save))
+    return _run(flows, kind_of(model), None if save is None else Path(save))
 
 
 def initialize(model: nn.Module) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import sqrt
+from math import nan, sqrt
 from typing import Any
 
 from gradflow.outside.recorded import BY_GROUP, BY_STEP
@@ -14,6 +14,7 @@ def entries(row: Mapping[str, Any], names: Sequence[str]) -> Iterator[dict[str, 
     of_step = {key: row.get(key) for key in BY_STEP}
     for key, to in BY_GROUP.items():
         of_step |= {f"{to}_{group}": value for group, value in row.get(key, {}).items()}
+    unknown = [nan] * len(names)  # of the last row, until its optimizer has stepped
     for i, name in enumerate(names):
         yield {
             "step": row["step"],
@@ -22,5 +23,6 @@ def entries(row: Mapping[str, Any], names: Sequence[str]) -> Iterator[dict[str, 
             "log_delta_norm": row["delta"][i],
             "branch_ratio": row["branch"][i],
             "stream_rms": sqrt(row["q"][i]),
+            "update_ratio": row.get("moved", unknown)[i],
             **of_step,
         }

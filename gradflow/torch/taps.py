@@ -15,7 +15,7 @@ from gradflow.torch.backward import leave, listen
 from gradflow.torch.calls import BatchPart, Origin, Tracer, flat, in_backward, names_of, sinks
 from gradflow.torch.expected import ExpectedLaw, expected_of
 from gradflow.torch.graph import Graph, apart, graph_of
-from gradflow.torch.groups import squares
+from gradflow.torch.norms import squares
 from gradflow.torch.passes import Pass
 from gradflow.torch.scene import Scene
 
@@ -55,7 +55,7 @@ class Search:
         if self.readout is None:
             return None
         weights = [parameter for parameter in self.readout.parameters() if parameter.dim() > 1]
-        silent = bool(weights) and squares(weights) == 0
+        silent = bool(weights) and squares({"": weights})[""] == 0
         return self.names.get(self.readout) if silent else None
 
     def _begins(self, losses: Sequence[Node]) -> None:

@@ -4,24 +4,22 @@ from dataclasses import replace
 from math import inf
 from typing import Any
 
-import numpy as np
 import pytest
 
 from gradflow.analysis.candidates import (
     AS_GIVEN,
-    COMMON_STEP,
     LR,
     Change,
     badness,
-    first_step_of,
-    fitted_rate,
+    expected,
     has_learnt,
     networks,
-    predicted_c,
     rates,
 )
+from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
+from gradflow.analysis.predictions import Inputs
 from gradflow.analysis.summary import Advice, Samples, Summary
-from gradflow.nn.schedules import ConstantRate, Warmup
+from gradflow.nn.optimizers import Sgd
 from tests.small import config
 from tests.studies.lab import study
 
@@ -31,7 +29,6 @@ seeds: 2
 data: {name: gaussian, samples: 64}
 training: {steps: 0, batch_size: 64}
 """
-DATA = {"samples": 64, "features": 8, "outputs": 3, "q_0": 1.0}
 
 
 @pytest.fixture(scope="module")
@@ -72,42 +69,28 @@ def test_data_that_are_standardized_first_are_so_in_every_candidate(vanishing: S
     assert all(one.set["data.standardize"] is True for one in found[1:])
 
 
-def test_learning_rates_are_those_that_the_run_advises_and_some_around_it(vanishing: Summary) -> None:
-    tried, stepped = Change("architecture", {"model.norm": "layer", LR: 0.01}), ended(vanishing)
-    found = rates(tried, stepped, COMMON_STEP, 0.01)
+def test_learning_rates_are_what_the_run_advises_a_safe_one_and_some_around_it(vanishing: Summary) -> None:
+    tried, unmeasured = Change("architecture", {"model.norm": "layer", LR: 0.01}), NOT_MEASURED
+    run = replace(ended(vanishing), critical_lr=unmeasured)
+    found = rates(tried, run, Sgd(lr=0.01))
     assert [one.set[LR] for one in found] == [0.05, 0.002]
     assert all(one.set["model.norm"] == "layer" for one in found)
-    advice = Advice("optimizer", {LR: 0.3}, None, None, None, "short")
-    found = rates(tried, replace(stepped, advice=(advice,)), COMMON_STEP / 30, 0.01)
-    assert [one.set[LR] for one in found] == [0.3, 0.05, 0.002]
+    run = replace(run, critical_lr=CriticalRate(4.0, 4.0, reason=None))  # whose share is 1
+    assert [one.set[LR] for one in rates(tried, run, Sgd(lr=0.01))] == [1.0, 0.05, 0.002]
+    run = replace(run, advice=(Advice("optimizer", {LR: 0.3}, None, None, None, "short"),))
+    found = rates(tried, run, Sgd(lr=0.01))
+    assert [one.set[LR] for one in found] == [0.3, 1.0, 0.05]
     assert len({str(one.set) for one in found}) == 3
 
 
-def test_a_step_far_from_a_common_one_is_tried_at_that(vanishing: Summary) -> None:
-    found = rates(AS_GIVEN, ended(vanishing), COMMON_STEP / 40, 0.01)
-    assert [one.set[LR] for one in found] == [0.4, 0.05, 0.002]
+def test_a_safe_learning_rate_near_the_one_that_was_tried_is_none_of_them(vanishing: Summary) -> None:
+    run = replace(ended(vanishing), critical_lr=CriticalRate(0.05, 0.05, reason=None))
+    assert [one.set[LR] for one in rates(AS_GIVEN, run, Sgd(lr=0.01))] == [0.05, 0.002]
 
 
 def test_after_a_blow_up_learning_rates_are_smaller(vanishing: Summary) -> None:
-    found = rates(AS_GIVEN, ended(vanishing, "diverged"), None, 3.0)
-    assert [one.set[LR] for one in found] == [0.3, 0.03]
-
-
-@pytest.mark.parametrize(
-    ("step", "fitted"),
-    [(None, 2.0), (0.05, 2.0), (1e-3, 2.0), (1e-6, 2e4), (0.5, 0.04), (100.0, 2e-4)],
-)
-def test_a_learning_rate_is_fitted_where_its_first_step_is_absurd(step: float | None, fitted: float) -> None:
-    assert fitted_rate(2.0, step) == pytest.approx(fitted)
-
-
-def test_the_first_step_is_that_of_the_layer_that_moves_most_at_the_full_rate() -> None:
-    recording = {"update_ratio": np.array([[[0.1, 0.3], [0.0, 0.1]], [[9.0, 9.0], [9.0, 9.0]]])}
-    assert first_step_of(recording, ConstantRate(), 1) == pytest.approx(0.2)
-    warm = Warmup(steps=10)
-    assert first_step_of(recording, warm, 50) == pytest.approx(0.2 / warm.share(1, 50))
-    for nothing in (0.0, np.nan, inf):
-        assert first_step_of({"update_ratio": np.full((2, 3, 1), nothing)}, ConstantRate(), 1) is None
+    run = replace(ended(vanishing, "diverged"), critical_lr=NOT_MEASURED)
+    assert [one.set[LR] for one in rates(AS_GIVEN, run, Sgd(lr=3.0))] == [0.3, 0.03]
 
 
 def test_who_has_learnt_loses_clearly_less_than_guessing(vanishing: Summary) -> None:
@@ -121,6 +104,9 @@ def test_who_has_learnt_loses_clearly_less_than_guessing(vanishing: Summary) -> 
     assert has_learnt(ended(vanishing, r2_test_final=0.2, **regression), None)
     assert not has_learnt(ended(vanishing, r2_test_final=0.05, **regression), None)
     assert has_learnt(ended(vanishing, r2_train_final=0.2, **regression), None)
+    classes = {"loss_test_final": 0.05, "majority": 0.5}  # of a squared error
+    assert has_learnt(ended(vanishing, accuracy_final=0.56, **classes), None)
+    assert not has_learnt(ended(vanishing, accuracy_final=0.54, **classes), None)
     one_target = {"task": "regression", "loss_initial": 2.0, "r2_train_final": None}
     assert has_learnt(ended(vanishing, loss_final=1.7, **one_target), None)
     assert not has_learnt(ended(vanishing, loss_final=1.9, **one_target), None)
@@ -132,8 +118,13 @@ def test_runs_are_ranked_by_held_out_loss_and_blow_ups_last(vanishing: Summary) 
     assert badness(ended(vanishing, "diverged", loss_test_final=0.1)) == inf
 
 
-def test_the_c_that_is_predicted_is_theorys_or_none() -> None:
-    found = predicted_c(config("init=gaussian", "init.sigma_w=0.5"), DATA)
-    assert found == pytest.approx(0.49, abs=0.03)
-    assert predicted_c(config("depth=1"), DATA) is None
-    assert predicted_c(config("init=constant", "init.value=0.5"), DATA) is None
+def test_what_is_expected_is_theorys_c_and_whether_it_trains() -> None:
+    inputs = Inputs(8, 3, 64, 1.0)
+    c, trains = expected(config("init=gaussian", "init.sigma_w=0.5", "depth=40"), inputs)
+    assert c == pytest.approx(0.49, abs=0.03)
+    assert trains.verdict == "untrainable"
+    c, trains = expected(config(), inputs)
+    assert c == pytest.approx(0.87, abs=0.05)
+    assert trains.verdict == "trainable"
+    c, trains = expected(config("init=constant", "init.value=0.5"), inputs)
+    assert (c, trains.verdict) == (None, "unknown")

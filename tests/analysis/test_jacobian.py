@@ -8,9 +8,15 @@ import pytest
 
 from gradflow.analysis.jacobian import BROAD, EQUAL, UNEVEN, Jacobian, expected, summarize_spectra
 from gradflow.config.load import load_data, parse_config
+from gradflow.errors import InputError
+from gradflow.execution.execute import execute
 from gradflow.nn.jacobian import Spectrum
 from gradflow.nn.model import Model
+from gradflow.report.pages import report_text
+from gradflow.store import Run, open_run
+from gradflow.trace import spectra as spectra_of
 from gradflow.yaml_file import parse
+from tests.store.small import small
 
 
 def model_of(text: str) -> Model:
@@ -108,3 +114,66 @@ def test_the_histogram_holds_every_singular_value() -> None:
     assert sum(found.share) == pytest.approx(1)
     assert (found.edges[0], found.edges[-1]) == (0, 2)
     assert [share for share in found.share if share] == [0.9, 0.1]
+
+
+ASKED = "recording.jacobian=true"
+
+
+def asked(folder: Path, *overrides: str) -> Run:
+    return execute(small("steps=2", ASKED, *overrides), folder)
+
+
+def test_a_run_that_is_asked_keeps_what_its_networks_have(tmp_path: Path) -> None:
+    run = asked(tmp_path, "depth=2", "width=64")
+    data = load_data(run.config.data)
+    plan = run.config.plan(data)
+    found = summarize_spectra(plan.model, float(np.mean(data.x[0] ** 2)), spectra_of(plan, data)).document()
+    kept = run.summary.jacobian
+    assert kept is not None
+    assert (kept.networks, kept.blocked, kept.reason) == (2, 0, None)
+    for name in ("mean", "log10_mean", "log10_mean_low", "variance", "variance_high", "largest", "sigmas"):
+        assert getattr(kept, name) == pytest.approx(found[name], rel=1e-12)
+    assert kept.expected_variance == found["theory"]["variance"]
+    told = report_text(run.summary)
+    assert "The singular values s of dz\\_2 / dz\\_1: log10 of the mean" in told
+    assert "(theory " in told
+    (run.path / "summary.json").unlink()
+    assert open_run(run.path).summary.jacobian == kept
+
+
+def test_a_run_that_is_not_asked_is_what_it_was(tmp_path: Path) -> None:
+    run = execute(small("steps=2", "depth=4"), tmp_path)
+    assert run.summary.jacobian is None
+    assert "jacobian" not in run.info["measured"]
+    assert "dz" not in report_text(run.summary)
+    assert small("recording.jacobian=false").digest == small().digest != small(ASKED).digest
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        (
+            ["activation=relu", "init=constant", "init.value=-0.5"],
+            "nothing passes from layer 1",
+        ),
+        (["activation=squared_relu", "init.gain=1e90", "depth=12"], "leaves float64"),
+    ],
+)
+def test_a_run_without_singular_values_says_why(tmp_path: Path, overrides: list[str], reason: str) -> None:
+    run = asked(tmp_path, *overrides)
+    assert run.summary.jacobian is not None
+    assert run.summary.jacobian.variance is None
+    assert reason in str(run.summary.jacobian.reason)
+    assert reason in report_text(run.summary)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["norm=batch"], "batch norm makes every sample depend on the others"),
+        (["depth=1"], "needs two hidden layers"),
+    ],
+)
+def test_networks_without_a_jacobian_are_not_asked_for_it(overrides: list[str], said: str) -> None:
+    with pytest.raises(InputError, match=f"recording.jacobian: should be false: .*{said}"):
+        small(ASKED, *overrides)

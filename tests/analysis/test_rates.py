@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradflow.analysis.rates import learning_rates
+from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
+from gradflow.analysis.rates import fitted_rate, learning_rates, safe_rate
 from gradflow.analysis.summary import Symptom
+from gradflow.nn.optimizers import Adam, Sgd
 from tests.small import config
 
 ROWS, LAYERS, NETWORKS = 41, 6, 2
@@ -99,3 +101,20 @@ def test_the_updates_of_a_warm_up_count_as_if_made_with_the_whole_rate(steps: in
     scheduled = config("lr=0.1", "schedule=warmup", f"schedule.steps={steps}")
     (advised,) = learning_rates(scheduled, (), warming)
     assert advised.set == constant.set
+
+
+@pytest.mark.parametrize(
+    ("lr", "fitted"), [(0.4, 0.4), (0.004, 0.004), (0.0039, 0.08), (0.41, 0.08), (1e-9, 0.08), (1e9, 0.08)]
+)
+def test_a_rate_beyond_the_critical_one_or_far_below_is_fitted_to_it(lr: float, fitted: float) -> None:
+    """0.4 in the median of the networks, 0.32 in the one that bears least."""
+    critical = CriticalRate(0.4, 0.32, reason=None)
+    assert fitted_rate(Sgd(lr=lr), critical) == fitted
+
+
+def test_a_safe_rate_is_a_quarter_of_the_critical_one_of_sgd_and_an_eighth_of_others() -> None:
+    critical = CriticalRate(0.4, 0.32, reason=None)
+    assert safe_rate(Sgd(lr=1.0), critical) == 0.08
+    assert safe_rate(Adam(lr=1.0), critical) == 0.04
+    assert safe_rate(Sgd(lr=1.0), NOT_MEASURED) is None
+    assert fitted_rate(Sgd(lr=7.0), NOT_MEASURED) == 7.0

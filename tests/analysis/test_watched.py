@@ -8,39 +8,61 @@ import pytest
 from gradflow.analysis.summary import Flow
 from gradflow.analysis.watched import watched_advice, watched_symptoms
 
-ROWS, LAYERS = 4, 6
+ROWS, LAYERS = 8, 6
 
 
-def record(**changed: np.ndarray) -> dict[str, np.ndarray]:
-    by_layer, by_step = (ROWS, LAYERS, 1), (ROWS, 1)
+def record(rows: int = ROWS, **changed: np.ndarray) -> dict[str, np.ndarray]:
+    by_layer, by_step = (rows, LAYERS, 1), (rows, 1)
     return {
-        "step": np.arange(0.0, 10 * ROWS, 10),
+        "step": np.arange(0.0, 10 * rows, 10),
         "log_delta_norm": np.zeros(by_layer),
         "branch_ratio": np.full(by_layer, 0.3),
         "lost_samples": np.zeros(by_step),
         "samples": np.full(by_step, 16.0),
+        "loss": np.full(by_step, np.nan),
         "update_ratio": np.full(by_layer, np.nan),
-        "update_mlp": np.array([[1e-3], [1e-3], [1e-3], [np.nan]]),
+        "update_mlp": group(1e-3),
         **changed,
     }
 
 
-def planted(rows: int, layer: int | None = None, value: float = 0.0) -> np.ndarray:
-    array = np.full((ROWS, LAYERS, 1), 0.3)
-    array[rows:, layer] = value
+def planted(row: int, layer: int, value: float, ordinary: float = 0.3) -> np.ndarray:
+    array = np.full((ROWS, LAYERS, 1), ordinary)
+    array[row:, layer] = value
     return array
 
 
-GATED, JUMP = planted(0, 2), planted(2, 4, 10.0)
+def moved(row: int, layer: int, value: float) -> np.ndarray:
+    """The update ratio of each layer; the last row has none yet."""
+    array = planted(row, layer, value, 1e-3)
+    array[-1] = np.nan
+    return array
+
+
+def group(ratio: float, row: int = ROWS) -> np.ndarray:
+    """The update ratio of a group that stops at a row."""
+    return np.array([[ratio if i < row else 0.0] for i in range(ROWS - 1)] + [[np.nan]])
+
+
+def lost(*samples: float) -> np.ndarray:
+    return np.array([[one] for one in (*samples, *[0.0] * (ROWS - len(samples)))])
 
 
 @pytest.mark.parametrize(
     ("changed", "name", "step", "layer"),
     [
-        ({"branch_ratio": GATED}, "gated-blocks", 30, 3),
-        ({"log_delta_norm": JUMP}, "gradient-jump", 20, 5),
-        ({"lost_samples": np.array([[0], [9], [9], [0.0]])}, "lost-samples", 10, None),
-        ({"update_mlp": np.array([[0], [0], [0], [np.nan]])}, "no-update", 0, None),
+        ({"branch_ratio": planted(0, 2, 0.0)}, "gated-blocks", 70, 3),
+        ({"log_delta_norm": planted(2, 4, 10.0)}, "gradient-jump", 20, 5),
+        ({"lost_samples": lost(0, 9, 9)}, "lost-samples", 10, None),
+        ({"update_mlp": group(0.0)}, "no-update", 0, None),
+        ({"update_mlp": group(1e-3, 3)}, "no-update", 30, None),
+        ({"update_mlp": group(0.0), "update_norm": group(1e-3)}, "no-update", 0, None),
+        ({"update_mlp": group(0.0), "update_norm": group(1e-3, 5)}, "no-update", 50, None),
+        ({"update_ratio": moved(0, 1, 0.0)}, "frozen-layers", 0, 2),
+        ({"update_ratio": moved(2, 1, 0.0)}, "frozen-layers", 20, 2),
+        ({"update_ratio": moved(0, 0, 1e-7)}, "frozen-layers", 0, 1),
+        ({"update_ratio": moved(2, 0, 1e-7)}, "frozen-layers", 20, 1),
+        ({"clip_share": np.full((ROWS, 1), 0.2)}, "gradient-clipped", 0, None),
     ],
 )
 def test_a_symptom_that_was_planted_is_found(
@@ -50,12 +72,54 @@ def test_a_symptom_that_was_planted_is_found(
     assert (found.name, found.step, found.layer) == (name, step, layer)
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"update_mlp": group(1e-3, ROWS - 2)},  # a single step at the end of a schedule
+        {"update_ratio": moved(0, 5, 1e-9)},  # the last layers
+        {"update_ratio": moved(0, 0, np.nan)},  # frozen on purpose
+        {"update_ratio": moved(0, 2, 1e-5)},
+        {"clip_share": np.where(np.arange(ROWS)[:, None] % 2, 0.5, 1.0)},
+    ],
+)
+def test_what_is_ordinary_is_no_symptom(changed: dict[str, np.ndarray]) -> None:
+    assert watched_symptoms(record(**changed)) == ()
+
+
+TIME = np.arange(1, 91) / 90
+COURSES = {  # of the loss, and whether it has stalled
+    "falling as an exponential": (np.exp(-2 * TIME), False),
+    "falling as a power": (TIME**-0.1, False),
+    "flat from the start": (0 * TIME + 2, True),
+    "flat after a fall": (1 + np.exp(-40 * TIME), True),
+    "rising again": (1 + (TIME - 0.5) ** 2, True),
+    "fitted": (0.01 + np.exp(-40 * TIME), False),
+}
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01, 0.1])
+@pytest.mark.parametrize("name", COURSES)
+def test_a_loss_that_has_stalled_is_told_from_one_that_falls(name: str, noise: float) -> None:
+    course, stalled = COURSES[name]
+    for seed in range(20):
+        loss = course * (1 + noise * np.random.default_rng(seed).normal(size=90))
+        rows = {"loss": loss[:, None], "update_mlp": np.full((90, 1), 1e-3)}
+        found = [symptom.name for symptom in watched_symptoms(record(90, **rows))]
+        told = stalled and noise < 0.1  # what noise may hide is not guessed at
+        assert found == (["loss-stalled"] if told else found and stalled * ["loss-stalled"])
+
+
+def test_a_loss_that_swings_tells_nothing() -> None:
+    loss = 2 + np.random.default_rng(0).normal(size=(90, 1))
+    assert watched_symptoms(record(90, loss=loss, update_mlp=np.full((90, 1), 1e-3))) == ()
+
+
 def test_a_healthy_record_has_none() -> None:
     assert watched_symptoms(record()) == ()
 
 
 def test_a_record_of_a_file_is_passed_over() -> None:
-    assert watched_symptoms({"log_delta_norm": JUMP}) == ()
+    assert watched_symptoms({"log_delta_norm": planted(2, 4, 10.0)}) == ()
 
 
 PLAIN, BLOCKS = {"watched": "Net", "expected_c": 0.5}, {"watched": "Net", "axis": "auto"}

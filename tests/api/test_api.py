@@ -21,6 +21,7 @@ from gradflow.errors import InputError, RunError
 from gradflow.store.partial import claim
 from gradflow.yaml_file import parse
 from tests.promises.calls import gradflow as typed
+from tests.sampling import each
 from tests.store.small import NET
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -56,7 +57,7 @@ def test_it_has_what_it_lists_and_nothing_else() -> None:
         gradflow.ran  # type: ignore[attr-defined]  # noqa: B018
 
 
-@pytest.mark.parametrize("name", [name for name in STARTERS if not name.startswith("sweep-")])
+@pytest.mark.parametrize("name", each(2, [name for name in STARTERS if not name.startswith("sweep-")]))
 def test_a_starter_gives_the_numbers_of_the_command_line(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,6 +188,7 @@ def test_theory_is_of_one_network_or_of_each_of_a_table(tmp_path: Path) -> None:
     done = typed(tmp_path, "theory", "activation=tanh", "sigma_w=1.5", "q0=0.5", "--json")
     document = json.loads(done.out)
     assert one.theory.c == document["theory"]["c"]
+    assert one.trainable.score == document["trainable"]["score"]
     assert one.layers == document["layers"]
     assert len(one.to_pandas()) == len(one.layers)
     assert "1.0" in repr(one)

@@ -65,7 +65,8 @@ def engine(case: Case, record: bool = True) -> Built:
     loss = LOSSES["cross_entropy"]()
     memory = Memory(Model(shape, act, loss, HeNormal(), 0.0, block, norm), np.float32)
     network = Network(memory, rule)
-    memory.model.draw(network.parameters, range(case.seeds))
+    if case.affine:  # gamma and beta
+        memory.model.draw(network.parameters, range(case.seeds))
     for p, m in zip(network.parameters, weights(case), strict=True):
         p[:, :-1] = m
     x, y = minibatch(case)

@@ -1,6 +1,10 @@
 """What `gradflow.torch.watch` adds to a step of a transformer, beside what others record.
 
-python -m tests.bench.torch_watch: the least of alternating rounds, as shares of the bare step.
+    taskset -c 1 python -m tests.bench.torch_watch --rounds 40
+
+Each contender's step is timed between two bare ones, by the thread's own clock, so that what slows the
+machine slows both: the median of the shares and the interval of its order statistics. Beside it, free of any
+clock: the operators that a step dispatches and the bytes that these read and write, over those of a bare one.
 """
 
 from __future__ import annotations
@@ -9,12 +13,17 @@ import argparse
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from gradflow.torch import watch
+from gradflow.torch.watch import WHAT
 
 DEPTH, WIDTH, HEADS, TOKENS, BATCH, CLASSES = 12, 256, 4, 64, 16, 10
 Step = Callable[[], Any]
@@ -63,10 +72,16 @@ def watched(every: int, what: tuple[str, ...]) -> Callable[[ExitStack], Step]:
 def histograms(stack: ExitStack) -> Step:
     """A histogram of each parameter's gradient as it comes, as wandb.watch makes it."""
     network, step = training()
+
+    def keep(gradient: torch.Tensor) -> None:
+        flat = gradient.detach().flatten()
+        if torch.isfinite(flat).all():
+            low, high = flat.min().item(), flat.max().item()
+            torch.histc(flat, 64, low, high).tolist()
+            torch.linspace(low, high, 65).tolist()
+
     for parameter in network.parameters():
-        parameter.register_hook(
-            lambda gradient: torch.histc(gradient.float().flatten(), bins=64).tolist() and None
-        )
+        parameter.register_hook(keep)
     return step
 
 
@@ -86,26 +101,74 @@ def every_module(stack: ExitStack) -> Step:
 CONTENDERS = {
     "bare": bare,
     "watch, delta": watched(1, ("delta", "branch")),
-    "watch, all": watched(1, ("delta", "branch", "dw", "update")),
+    "watch, all": watched(1, WHAT),
     "watch, idle": watched(10**6, ("delta",)),
     "histograms": histograms,
     "hooks on every module": every_module,
 }
 
 
-def measure(rounds: int) -> dict[str, float]:
-    """Seconds of a step of each, by the clock of the processor: the least of rounds taken in turn."""
-    times: dict[str, list[float]] = {name: [] for name in CONTENDERS}
+class Counted(TorchDispatchMode):
+    """Counts operators, and the bytes of what those that make no view take and give."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operators = self.bytes = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        found = func(*args, **(kwargs or {}))
+        self.operators += 1
+        if not func.is_view:
+            tensors = [one for one in tree_leaves((args, found)) if isinstance(one, torch.Tensor)]
+            self.bytes += sum(one.numel() * one.element_size() for one in tensors)
+        return found
+
+
+def counted(step: Step) -> tuple[int, int]:
+    """Operators and bytes of a step."""
+    with Counted() as counts:
+        step()
+    return counts.operators, counts.bytes
+
+
+@dataclass
+class Measured:
+    """A contender's own steps in seconds, as shares of the bare ones around each, and its counts."""
+
+    counts: tuple[int, int]
+    seconds: list[float] = field(default_factory=list)
+    shares: list[float] = field(default_factory=list)
+
+    def interval(self) -> tuple[float, float, float]:
+        """The median of the shares over bare and its 95% interval."""
+        ordered = np.sort(self.shares)
+        half = 0.98 * np.sqrt(len(ordered))  # 1.96 standard deviations of the median's rank
+        ends = np.clip([len(ordered) / 2 - half, len(ordered) / 2 + half], 0, len(ordered) - 1)
+        low, high = ordered[ends.round().astype(int)]
+        return float(np.median(ordered)), float(low), float(high)
+
+
+def measure(rounds: int) -> dict[str, Measured]:
+    """Every contender in turn, between two bare steps; "bare", a third one, tells the noise."""
     with ExitStack() as stack:
+        reference = bare(stack)
         steps = {name: build(stack) for name, build in CONTENDERS.items()}
-        for step in steps.values():
+        for step in (reference, *steps.values()):
             step()  # finds the axis
+        found = {name: Measured(counted(step)) for name, step in steps.items()}
         for _ in range(rounds):
             for name, step in steps.items():
-                start = time.process_time()
-                step()
-                times[name].append(time.process_time() - start)
-    return {name: min(values) for name, values in times.items()}
+                around, own, after = (seconds_of(one) for one in (reference, step, reference))
+                found[name].seconds.append(own)
+                found[name].shares.append(2 * own / (around + after) - 1)
+    return found
+
+
+def seconds_of(step: Step) -> float:
+    """Of the thread's clock."""
+    start = time.thread_time()
+    step()
+    return time.thread_time() - start
 
 
 def main() -> None:
@@ -114,8 +177,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     torch.set_num_threads(1)
     found = measure(parser.parse_args().rounds)
-    for name, seconds in found.items():
-        print(f"{name:24} {1000 * seconds:8.1f} ms {100 * (seconds / found['bare'] - 1):+7.1f}%", flush=True)
+    print(f"{'':24} least ms    median          95%   operators     bytes")
+    operators, size = found["bare"].counts
+    for name, one in found.items():
+        middle, low, high = (100 * share for share in one.interval())
+        counts = f"{one.counts[0] - operators:+6} {100 * (one.counts[1] / size - 1):+8.1f}%"
+        least = 1000 * min(one.seconds)
+        print(f"{name:24} {least:8.1f} {middle:+8.1f}% {low:+6.1f} {high:+6.1f}  {counts}", flush=True)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gradflow.cli.app import COMMANDS, loaded
+from tests.promises import calls
 
 STUDY = """\
 model: {depth: 4, width: 8, activation: tanh, init: xavier_normal}
@@ -37,6 +38,13 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def gradflow(folder: Path, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """What a command does and says; in this process, as most starts would cost more than the commands."""
+    done = calls.gradflow(folder, *args, env=env)
+    return subprocess.CompletedProcess(args, done.code, done.out, done.err)
+
+
+def by_itself(folder: Path, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """A command in a process of its own, as a shell starts it."""
     command = [sys.executable, "-m", "gradflow", *args]
     env = environment(**env)
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60)
@@ -98,13 +106,13 @@ def test_the_chain_and_the_check_are_commands(finished: Path, tmp_path: Path) ->
 
 
 def test_a_run_reports_on_stdout_and_saves_what_show_shows(folder: Path) -> None:
-    done = gradflow(folder, "run", "my study.yaml")
+    done = by_itself(folder, "run", "my study.yaml")
     assert done.returncode == 0, done.stderr
     assert "; over 4 layers c^4 = " in done.stdout
     assert "trained in" in done.stderr
     (saved,) = (folder / "runs").glob("study-*")
     assert "; over 4 layers c^4 = " in (saved / "report.md").read_text(encoding="utf-8")
-    shown = gradflow(folder, "show", "@1")
+    shown = by_itself(folder, "show", "@1")
     assert shown.stdout == done.stdout
     again = gradflow(folder, "run", "my study.yaml")
     assert again.stdout == done.stdout
@@ -112,7 +120,9 @@ def test_a_run_reports_on_stdout_and_saves_what_show_shows(folder: Path) -> None
 
 
 def test_json_stands_alone_on_stdout_and_quiet_leaves_stderr_empty(folder: Path) -> None:
-    done = gradflow(folder, "run", "my study.yaml", "--json", "--quiet", "depth=2", "--runs-dir", "elsewhere")
+    done = by_itself(
+        folder, "run", "my study.yaml", "--json", "--quiet", "depth=2", "--runs-dir", "elsewhere"
+    )
     document = json.loads(done.stdout)
     assert document["config"]["model"]["depth"] == 2
     assert document["path"].startswith("elsewhere/study-")
@@ -121,7 +131,7 @@ def test_json_stands_alone_on_stdout_and_quiet_leaves_stderr_empty(folder: Path)
 
 
 def test_bad_input_is_a_line_a_problem_and_nothing_is_written(folder: Path) -> None:
-    done = gradflow(folder, "run", "my study.yaml", "widht=3", "training.lr=\x1b[31m")
+    done = by_itself(folder, "run", "my study.yaml", "widht=3", "training.lr=\x1b[31m")
     assert done.returncode == 2
     assert done.stdout == ""
     lines = done.stderr.splitlines()
@@ -184,7 +194,7 @@ def test_a_diverged_run_is_a_result_unless_it_is_asked_to_fail(folder: Path) -> 
     explodes = ["run", "my study.yaml", "lr=1e30", "init=gaussian", "init.sigma_w=1e3", "activation=linear"]
     done = gradflow(folder, *explodes)
     assert (done.returncode, "Diverged at step" in done.stdout) == (0, True)
-    assert gradflow(folder, *explodes, "--fail-on-diverged").returncode == 3
+    assert by_itself(folder, *explodes, "--fail-on-diverged").returncode == 3
 
 
 def test_a_reader_that_goes_away_ends_it_with_141(finished: Path) -> None:
@@ -215,7 +225,7 @@ def test_a_signal_ends_a_run_with_its_code_and_no_traceback(folder: Path, number
 
 
 def test_output_fits_a_latin_1_pipe_and_is_never_cut(finished: Path) -> None:
-    done = gradflow(finished, "show", "@1", PYTHONIOENCODING="latin-1", COLUMNS="30")
+    done = by_itself(finished, "show", "@1", PYTHONIOENCODING="latin-1", COLUMNS="30")
     assert done.returncode == 0
     assert done.stdout.isascii()
     assert "; over 4 layers c^4 = " in done.stdout

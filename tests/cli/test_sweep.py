@@ -92,6 +92,9 @@ def test_the_document_holds_points_axes_and_the_law(sweep: Shell, tmp_path: Path
         run = json.loads((tmp_path / point["path"] / "summary.json").read_text())
         assert (point["id"], point["status"]) == (run["id"], "completed")
         assert point["c"] == run["flow"]["initial"]["c"]
+        assert (point["trainable"], point["trainable_score"]) == tuple(
+            run["trainable"][name] for name in ("verdict", "score")
+        )
     law = document["depth_law"]
     assert law["c_low"] < law["c"] < law["c_high"]
     (group,) = law["groups"]

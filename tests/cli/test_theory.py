@@ -46,3 +46,29 @@ def test_each_point_of_a_list_has_the_theory_of_its_own_data_and_width(
         assert float(row["c"]) == theory["c"]
         assert float(row["c_finite_width"]) == theory["c_finite_width"]
     assert rows[0]["c_finite_width"] != rows[1]["c_finite_width"]
+
+
+def test_theory_says_what_trains_of_a_point_and_of_every_point_of_a_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("signal.signal", lambda *a: None)
+
+    def told(*arguments: str) -> str:
+        words = ("activation=tanh", "sigma_w=1", "sigma_b=0.2", *arguments)
+        monkeypatch.setattr(sys, "argv", ["gradflow", "theory", *words])
+        assert main() == 0
+        return capfd.readouterr().out
+
+    healthy, lost = (json.loads(told(f"depth={depth}", "--json"))["trainable"] for depth in (5, 200))
+    assert (healthy["verdict"], lost["verdict"]) == ("trainable", "untrainable")
+    assert lost["reason"]
+    points = json.loads(told("depth=5,200", "--json"))["points"]
+    for point, alone in zip(points, (healthy, lost), strict=True):
+        assert point["trainable"]["verdict"] == alone["verdict"]
+        assert point["trainable"]["score"] == pytest.approx(alone["score"], rel=1e-6)
+    rows = list(csv.DictReader(StringIO(told("depth=5,200", "--csv"))))
+    assert [row["trainable"] for row in rows] == ["trainable", "untrainable"]
+    assert "Untrainable (score 0.00)" in told("depth=200")
+    assert "yes" in told("depth=5,200")
+    assert json.loads(told("depth=200", "width=4", "--json"))["trainable"]["verdict"] == "unknown"

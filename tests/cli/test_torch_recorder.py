@@ -2,6 +2,7 @@
 
 import csv
 import importlib.util
+import inspect
 import json
 import signal
 import subprocess
@@ -18,6 +19,8 @@ from tests.cli.test_app import environment
 
 torch = pytest.importorskip("torch", reason="needs torch: pip install torch")
 nn = torch.nn
+
+from gradflow.torch import norms, surroundings, watch  # noqa: E402 - needs torch
 
 DEPTH, WIDTH, NETWORKS = 40, 256, 6
 C = 0.5**0.5 * exp(-1.25 / WIDTH)  # relu, sigma_w = 1: theory.md's c and its shift at finite width
@@ -271,6 +274,32 @@ def test_every_call_has_the_norm_that_autograd_gives(
     assert tuple(name for name, _ in rows_of(tmp_path / "norms.csv", "weight")) == weights
 
 
+@pytest.mark.parametrize("kind", KINDS, ids=[kind.__name__ for kind in KINDS])
+def test_watch_gives_the_same_norms(kind: Any, recorder: Any, batch: tuple[Any, Any], tmp_path: Path) -> None:
+    model = built(kind)
+    named = list(dict.fromkeys(model.chain))
+    with (
+        recorder(model, str(tmp_path / "norms.csv")) as recording,
+        watch(model, axis=named, samples=None, quiet=True) as flow,
+    ):
+        for _ in range(2):
+            loss_of(model, *batch).backward()
+            recording.step()
+            flow.step()
+    for step, row in enumerate(flow.rows):
+        found = rows_of(tmp_path / "norms.csv", step=step)
+        assert [name.partition("[")[0] for name in flow.axis.names] == [name for name, _ in found]
+        assert row["delta"] == pytest.approx([value for _, value in found], abs=1e-12)
+
+
+SHARED = (norms.scaled_log_norms, surroundings.rank, surroundings.is_together, surroundings.is_unscaled)
+
+
+@pytest.mark.parametrize("function", SHARED, ids=[function.__name__ for function in SHARED])
+def test_what_the_script_shares_with_watch_is_the_same_code(function: Any) -> None:
+    assert f"\n\n\n{inspect.getsource(function)}" in TEMPLATE.read_text()
+
+
 class Deep(nn.Module):
     """Ten tanh layers, of one module or of eight, the head registered first or last."""
 
@@ -396,7 +425,7 @@ def test_modules_that_are_never_called_are_left_out_and_named(
 def test_norms_are_taken_beyond_the_squares_of_their_dtype(dtype: str, recorder: Any) -> None:
     small = 2.0**-24 if dtype == "float16" else 2.0**-120
     rows = [[3.0, 4.0], [0.0, 0.0], [small, 0.0], [-60000.0, 0.0], [float("inf"), 1.0], [float("nan"), 1.0]]
-    found = sys.modules["recorder"].log_norms(torch.tensor(rows, dtype=getattr(torch, dtype))).tolist()
+    found = sys.modules["recorder"].scaled_log_norms(torch.tensor(rows, dtype=getattr(torch, dtype))).tolist()
     assert found[:3] == pytest.approx([log(5), -float("inf"), log(small)], rel=1e-6)
     assert found[3] == pytest.approx(log(60000), rel=1e-3)
     assert found[4] == float("inf")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gradflow.config import Config, parse_config
 from gradflow.config.load import begin, validate
-from gradflow.config.overrides import parse, settled
+from gradflow.config.overrides import parse, settled, without
 from gradflow.errors import InputError
 from gradflow.yaml_events import KeyPath
 from gradflow.yaml_file import parse as parse_yaml
@@ -219,3 +219,19 @@ def outcome(overrides: list[str]) -> Config | None:
         return config(*overrides)
     except InputError:
         return None
+
+
+@pytest.mark.parametrize(
+    ("replaced", "left"),
+    [
+        (["model.init=gaussian"], ["lr=0.1", "model.depth=4"]),
+        (["model.init.sigma_w=2"], ["init=orthogonal", "lr=0.1", "model.depth=4"]),
+        (["training.optimizer.lr=1"], ["init=orthogonal", "init.sigma_w=1", "model.depth=4"]),
+        (["training.optimizer=adam", "depth=5"], ["init=orthogonal", "init.sigma_w=1"]),
+        (["training.optimizer.name=adam"], ["init=orthogonal", "init.sigma_w=1", "model.depth=4"]),
+        ([], ["init=orthogonal", "init.sigma_w=1", "lr=0.1", "model.depth=4"]),
+    ],
+)
+def test_overrides_go_that_others_give_anew_or_wipe_out(replaced: list[str], left: list[str]) -> None:
+    given = ["init=orthogonal", "init.sigma_w=1", "lr=0.1", "model.depth=4"]
+    assert without(given, replaced) == left

@@ -6,12 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import IO, NoReturn
 
 import pytest
@@ -37,10 +37,12 @@ class Unbounded(BaseException):
     """No `except Exception` of the product may hide it."""
 
 
-def gradflow(folder: Path, *args: str, seconds: float = 60) -> Done:
+def gradflow(
+    folder: Path, *args: str, seconds: float = 60, env: Mapping[str, str] = MappingProxyType({})
+) -> Done:
     """`gradflow ARGS` typed in a folder, its output to pipes in UTF-8; it may compute for some seconds."""
     with TemporaryFile("w+", encoding="utf-8") as out, TemporaryFile("w+", encoding="utf-8") as err:
-        with chdir(folder), as_a_process(args, out, err), bounded(seconds):
+        with chdir(folder), as_a_process(args, out, err, env), bounded(seconds):
             code = main()
         return Done(code, _text(out), _text(err))
 
@@ -52,13 +54,15 @@ def _text(file: IO[str]) -> str:
 
 
 @contextmanager
-def as_a_process(args: tuple[str, ...], out: IO[str], err: IO[str]) -> Iterator[None]:
+def as_a_process(args: tuple[str, ...], out: IO[str], err: IO[str], env: Mapping[str, str]) -> Iterator[None]:
     """What `main` finds and changes of its process, put back afterwards."""
     before, environment = {number: signal.getsignal(number) for number in CODES}, dict(os.environ)
     gc.freeze()  # or what other tests left open is collected now, and complains in the command's name
     with pytest.MonkeyPatch.context() as patch:
         for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR", "GRADFLOW_RUNS_DIR"):
             patch.delenv(name, raising=False)
+        for name, value in env.items():
+            patch.setenv(name, value)
         patch.setattr(sys, "argv", ["gradflow", *args])
         patch.setattr(sys, "stdout", out)
         patch.setattr(sys, "stderr", err)

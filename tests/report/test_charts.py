@@ -16,8 +16,8 @@ import pytest
 from gradflow.analysis.summary import Summary
 from gradflow.errors import InputError
 from gradflow.report.charts import FIGURES, document, draw, over_keys, picture, run_charts, sweep_charts
+from gradflow.report.charts.axes import cut, log_cut
 from gradflow.report.charts.looks import VERDICTS
-from gradflow.report.charts.plot import cut, log_cut
 from gradflow.report.charts.study import spread
 from gradflow.report.labels import keys_apart, labels
 from gradflow.report.palette import TONES

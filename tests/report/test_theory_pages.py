@@ -5,12 +5,14 @@ from math import log10
 import pytest
 
 from gradflow.analysis.summary import Theory
+from gradflow.analysis.trainable import Trainable, assess
 from gradflow.report.page import Facts, Sentence, Table, Toned
 from gradflow.report.terminal import Look, render
 from gradflow.report.theory_pages import expected_verdict, point_page, table_page
 
 STABLE = Theory(c=0.99, log10_ratio=-0.1, critical_sigma_w=1.2)
 SMALL = Theory(c=0.5, log10_ratio=-6.0, critical_sigma_w=1.2)
+YES, NO = (assess(theory.log10_ratio, None, "sgd") for theory in (STABLE, SMALL))
 
 
 @pytest.mark.parametrize(
@@ -37,29 +39,39 @@ def test_a_point_says_where_its_correction_for_the_width_is_too_large() -> None:
 
 def test_two_axes_make_a_map_with_the_critical_line_marked() -> None:
     axes = {"model.init.sigma_w": (0.5, 1.1, 2.0), "model.init.sigma_b": (0.0, 0.1)}
-    page = table_page(axes, [SMALL, SMALL, STABLE, STABLE, SMALL, SMALL], 1.0)
+    page = table_page(axes, [SMALL, SMALL, STABLE, STABLE, SMALL, SMALL], [NO, NO, YES, YES, NO, NO], 1.0)
     table = page.blocks[0]
     assert isinstance(table, Table)
     assert [row[0] for row in table.rows] == ["0.5", "1.1", "2"]
     assert table.rows[0][1] == Toned("0.500", "vanishing")
     assert table.rows[1][1] == Toned("0.990*", "stable")
+    trains = page.blocks[2]
+    assert isinstance(trains, Table)
+    assert [row[0] for row in trains.rows] == ["0.5", "1.1", "2"]
+    assert [row[1] for row in trains.rows] == [
+        Toned("0.00", "warning"), Toned(f"{YES.score:.2f}", ""), Toned("0.00", "warning")
+    ]  # fmt: skip
 
 
 def test_a_wide_map_has_a_sign_a_point_and_fits_a_terminal() -> None:
     sigma_w = tuple(i / 10 for i in range(1, 51))
     axes = {"model.init.sigma_b": (0.0,), "model.init.sigma_w": sigma_w}
     found = [Theory(c=value, log10_ratio=19 * log10(value), critical_sigma_w=1.2) for value in sigma_w]
-    text = render(table_page(axes, found, 1.0), Look(columns=80))
+    trains = [assess(theory.log10_ratio, None, "sgd") for theory in found[:-1]] + [Trainable()]
+    text = render(table_page(axes, found, trains, 1.0), Look(columns=80))
+    signs = next(line for line in text.splitlines() if "xxx" in line).split()[-1]
+    assert signs.strip("x") == "o" * signs.count("o") + "x" * signs[10:].count("x") + "?"
     row = next(line for line in text.splitlines() if "---" in line and "+++" in line)
     assert row.split()[-1].index("*") == sigma_w.index(1.2)
     assert max(map(len, text.splitlines()[:4])) <= 80
 
 
 def test_other_numbers_of_axes_make_a_line_a_point() -> None:
-    page = table_page({"model.depth": (10, 200)}, [STABLE, SMALL], 0.5)
+    page = table_page({"model.depth": (10, 200)}, [STABLE, SMALL], [YES, NO], 0.5)
     table = page.blocks[0]
     assert isinstance(table, Table)
     assert [row[1] for row in table.rows] == [Toned("stable", "stable"), Toned("vanishing", "vanishing")]
+    assert [row[2] for row in table.rows] == [Toned(f"yes {YES.score:.2f}", ""), Toned("no 0.00", "warning")]
 
 
 @pytest.mark.parametrize(

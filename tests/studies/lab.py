@@ -36,7 +36,7 @@ def run(text: str, *overrides: str) -> tuple[Config, Recording, dict[str, Any]]:
 def train(text: str, *overrides: str) -> tuple[Config, Training]:
     """The config of such a run, and its training when it is over."""
     config = parse_config(parse(text, "study.yaml"), Path(), _in_turn(overrides))
-    data = _load(config.data)
+    data = load(config.data)
     training = Training(config.plan(data), data)
     for _ in training:
         pass
@@ -64,5 +64,5 @@ def _in_turn(overrides: tuple[str, ...]) -> list[str]:
 
 
 @cache
-def _load(dataset: Dataset) -> Data:
+def load(dataset: Dataset) -> Data:
     return dataset.load(Path())

@@ -78,10 +78,10 @@ def followed(path: Path, words: list[str]) -> tuple[bool, str]:
 def test_thirty_failing_configurations_end_trained_by_one_command(
     tmp_path: Path, thorough: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Digits; three of them by default. Trained: a held-out loss below 0.9 of that of guessing."""
+    """Digits; one of them by default. Trained: a held-out loss below 0.9 of that of guessing."""
     path, failed = tmp_path / "net.yaml", []
     path.write_text(NET, encoding="utf-8")
-    for text in FAILING if thorough else [FAILING[0], FAILING[14], FAILING[21]]:
+    for text in FAILING if thorough else [FAILING[21]]:
         before, chance = trained(path, text.split())
         assert not has_learnt(before, chance), text
         learnt, story = followed(path, text.split())

@@ -15,7 +15,7 @@ from gradflow.sweeps.trials import DEAD, Answer, Trial, attempt, best_of, try_al
 
 NET = """
 seeds: 2
-model: {depth: 6, width: 16, activation: tanh, init: {name: gaussian, sigma_w: 0.2}}
+model: {depth: 4, width: 16, activation: tanh, init: {name: gaussian, sigma_w: 0.2}}
 data: {name: gaussian, samples: 64, features: 8, classes: 3}
 training: {steps: 5, batch_size: 32}
 """
@@ -50,12 +50,12 @@ def test_networks_are_sound_configs_and_no_two_are_the_same(net: Path) -> None:
     assert found[0].words == ()
     assert 3 <= len(found) <= 6
     assert len({one.config.digest for one in found}) == len(found)
-    assert all(one.predicted_c is not None for one in found)
-    assert found[0].predicted_c == pytest.approx(0.2, abs=0.02)
+    assert all(one.expected[0] is not None for one in found)
+    assert found[0].expected[0] == pytest.approx(0.2, abs=0.02)
 
 
 def test_skips_are_left_out_where_widths_differ(net: Path) -> None:
-    found = Proposer(net, ["width=[16,8,16,8,16,8]"]).networks()
+    found = Proposer(net, ["width=[16,8,16,8]"]).networks()
     assert not [one for one in found if "model.block" in one.change.set]
 
 
@@ -71,16 +71,13 @@ def test_a_learning_rate_is_fitted_only_where_it_may_be(net: Path) -> None:
     assert kept.lr == 1000
     assert fitted.lr is not None
     assert fitted.lr < 100
-    assert kept.first_step is not None
-    assert kept.first_step > 0.1
-    assert fitted.first_step == pytest.approx(0.01, rel=0.1)
     assert fitted.summary is not None
     assert fitted.summary.training.steps == 3
 
 
 def test_trials_come_in_order_with_the_best_networks_learning_rates_last(net: Path) -> None:
     told: list[tuple[int, int]] = []
-    found = try_all(Proposer(net, []), 30, 1, lambda done, total: told.append((done, total)))
+    found = try_all(Proposer(net, []), 10, 1, lambda done, total: told.append((done, total)))
     levers = [one.proposal.change.lever for one in found]
     first = levers.index("optimizer")
     assert levers[0] == "as given"
@@ -96,7 +93,7 @@ def test_trials_come_in_order_with_the_best_networks_learning_rates_last(net: Pa
         assert one.answer.summary is not None
         assert one.answer.lr == one.proposal.config.training.optimizer.lr
         assert one.answer.summary.config["seeds"] == 1
-        assert one.answer.summary.training.steps == 30
+        assert one.answer.summary.training.steps == 10
     assert not (net.parent / "runs").exists()
 
 

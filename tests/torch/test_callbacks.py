@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from gradflow import load
@@ -47,6 +48,9 @@ def test_lightning_records_every_other_step(tmp_path: Path) -> None:
     assert list(run["step"]) == [0, 2, 4]
     assert set(run["backwards"][:, 0]) == {2.0}
     assert run.summary.config["data"]["layers"][0] == "model.blocks.0"
+    groups = [values[:, 0] for name, values in run.recording.items() if name.startswith("log_dw_")]
+    norms = np.sqrt(np.exp(2 * np.array(groups)).sum(axis=0))  # before the Trainer clips to 0.01
+    assert run["clip_share"][:, 0] == pytest.approx(0.01 / norms, rel=1e-3)
 
 
 @pytest.mark.filterwarnings("ignore")  # of transformers
@@ -65,6 +69,7 @@ def test_the_trainer_of_transformers_records_its_steps(tmp_path: Path) -> None:
     assert list(run["step"]) == [0, 3]
     assert set(run["backwards"][:, 0]) == {2.0}
     assert all(map(math.isfinite, run["log_delta_norm"].flat))
+    assert np.isnan(run["clip_share"]).all()  # it clips before it tells
 
 
 def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

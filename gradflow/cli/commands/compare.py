@@ -44,7 +44,11 @@ Pivot = Annotated[
 
 
 Value = Annotated[
-    str | None, typer.Option(help="What the map shows: c (the default), log10_ratio, verdict or loss_final.")
+    str | None,
+    typer.Option(
+        help="What the map shows: c (the default), log10_ratio, verdict, trainable, trainable_score, "
+        "accuracy_final or loss_final."
+    ),
 ]
 
 

@@ -12,7 +12,8 @@ from gradflow.cli.options import RUNS, Quiet, Replace, RunsDir
 Figure = Annotated[
     str | None, typer.Option("--figure", help="flow (default), heatmap, factors, phase, depth-law, theory; "
                             "also course (c over training), loss, accuracy (or R2), clipping (what it left), "
-                            "squares (q by layer), correlation (of samples, by layer), units and map.")
+                            "squares (q by layer), correlation (of samples, by layer), units, map, trainable "
+                            "(what trained, what was to).")
 ]  # fmt: skip
 
 
@@ -26,8 +27,8 @@ Value = Annotated[
     str | None,
     typer.Option(
         "--value",
-        help="With --x: c (the default), log10_ratio, c_final, loss_final, loss_test_final or "
-        "accuracy_final.",
+        help="With --x: c (the default), log10_ratio, c_final, loss_final, loss_test_final, "
+        "accuracy_final or trainable_score.",
     ),
 ]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gradflow.analysis.summary import Summary
 from gradflow.errors import InputError, did_you_mean
-from gradflow.report.charts import laws, layers, maps, training
+from gradflow.report.charts import laws, layers, maps, trainable, training
 from gradflow.report.charts.looks import RUNS
 from gradflow.report.charts.plot import Drawn
 from gradflow.report.charts.study import Study, studies_of
@@ -33,6 +33,7 @@ OF_RUNS: dict[str, Callable[[Sequence[Study]], Drawn | None]] = {
 OF_SWEEPS: dict[str, Callable[[Sequence[Run]], Drawn | None]] = {
     "map": lambda runs: maps.overview(_summaries(runs)),
     "phase": lambda runs: maps.phase(_summaries(runs)),
+    "trainable": lambda runs: trainable.trainable(_summaries(runs)),
     "theory": lambda runs: laws.theory(_summaries(runs)),
     "depth-law": laws.depth_law,
 }
@@ -42,6 +43,7 @@ NOTHING = {
     "heatmap": "needs two recorded steps with finite norms",
     "clipping": "needs a run of which gradients were clipped",
     "phase": "needs runs that differ in model.init.sigma_w and model.init.sigma_b",
+    "trainable": "needs trained runs that differ in two numbers, such as depth and sigma_w",
     "depth-law": "needs runs of several depths",
 }
 

@@ -11,8 +11,8 @@ import altair as alt
 
 from gradflow.analysis.differences import flat
 from gradflow.analysis.summary import Summary
-from gradflow.report.charts import looks
-from gradflow.report.charts.plot import Datum, Drawn, Plot, table, tip, titled, x
+from gradflow.report.charts import axes, looks
+from gradflow.report.charts.plot import Datum, Drawn, Plot, table, tip, titled
 from gradflow.report.labels import label
 from gradflow.report.numbers import factor
 from gradflow.report.several import depth_laws, shared_keys
@@ -41,7 +41,7 @@ def theory(summaries: Sequence[Summary]) -> Drawn | None:
     met = [verdict for verdict in looks.VERDICTS if any(row["verdict"] == verdict for row in rows)]
     scale = alt.Scale(domain=met, range=[looks.VERDICTS[verdict] for verdict in met])
     colour = alt.Color("verdict:N", scale=scale, legend=alt.Legend(title=None, orient="top"))
-    plot = Plot(rows, x("expected", "c expected at this depth and width"), "c measured", colour=colour)
+    plot = Plot(rows, axes.x("expected", "c expected at this depth and width"), "c measured", colour=colour)
     expected = tip("expected", "expected c", looks.NUMBER)
     dots = plot.dots(60, [tip("run"), tip("text", "measured c"), expected, tip("verdict")])
     title, note = "Measured against predicted c", "bars: 95%; dashed: they agree"
@@ -55,7 +55,7 @@ def depth_law(runs: Sequence[Run]) -> Drawn | None:
     if len({row["depth"] for row in rows}) < 2:
         return None
     names = looks.of_runs(dict.fromkeys(row["line"] for row in rows))
-    plot = Plot(rows, x("depth", "depth (hidden layers)"), GRADIENT, names)
+    plot = Plot(rows, axes.x("depth", "depth (hidden layers)"), GRADIENT, names)
     dots = plot.dots(60, [tip("run"), tip("line", "law"), tip("depth"), tip("value", GRADIENT, looks.LOG10)])
     title = "First layer's weight gradient by depth"
     return titled(title, "lines: c^L, ± 95%", plot.line(name="fit"), dots)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from gradflow.analysis.intervals import mean_of_known
 from gradflow.nn.parts.factors import factor_arrays
-from gradflow.report.charts import looks
-from gradflow.report.charts.plot import AxisScale, Datum, Drawn, Plot, cut, in_logs, level, tip, titled, x
+from gradflow.report.charts import axes, looks
+from gradflow.report.charts.plot import Datum, Drawn, Plot, known, level, tip, titled
 from gradflow.report.charts.study import Study, spread
 from gradflow.report.numbers import count
 from gradflow.units import LN10
@@ -96,14 +96,14 @@ def _over_layers(
     """Quantities by layer under a title: lines with bands and dots, theory's dashed, and what to know."""
     alone, names, parts = len(studies) == 1, names_of(studies), [quantity.part for quantity in quantities]
     rows = [row for study in studies for quantity in quantities for row in _rows(study, quantity, alone)]
-    if not _finite(rows, "value"):
+    if not known(rows):
         return None
     theory = _theory(studies, expected)
     core = [row for row in rows if not alone or row["line"] == rows[0]["line"]]
     first, scale = quantities[0], _scale(quantities[0], rows, [*core, *theory])
     if theory and alone:
         names |= {EXPECTED: looks.THEORY}
-    plot = Plot(rows, x("layer", "layer"), first.title, names, scale, whole=True)
+    plot = Plot(rows, axes.x("layer", "layer"), first.title, names, scale, whole=True)
     what = [tip("part", "what")] if len(parts) > 1 else []
     tips = [tip("line"), *what, tip("layer"), tip("value", first.title, first.form)]
     told = [tip("line"), tip("layer"), tip("value", f"theory, {first.title}", first.form)]
@@ -125,20 +125,16 @@ def _notes(studies: Sequence[Study]) -> Iterator[str]:
         yield f"{count(shown)} of {count(deepest)} layers drawn"
 
 
-def _scale(quantity: Quantity, rows: list[Datum], core: list[Datum]) -> AxisScale:
+def _scale(quantity: Quantity, rows: list[Datum], core: list[Datum]) -> axes.AxisScale:
     """A share's axis starts at 0, factors far apart have a logarithmic one, and logarithms are cut where one
     curve or its interval would make all others flat."""
     if quantity.share:
         return {"zero": True, "domainMin": 0}
-    values, ends = _finite(rows, "value"), _finite(rows, "low", "high")
+    values, ends = known(rows), known(rows, "low", "high")
     if not quantity.factor:
-        return cut(_finite(core, "value") or values, values, ends)
-    scale = in_logs(values, ends, APART)
+        return axes.cut(known(core) or values, values, ends)
+    scale = axes.in_logs(values, ends, APART)
     return scale and {**scale, "nice": False}
-
-
-def _finite(rows: Iterable[Datum], *names: str) -> list[float]:
-    return [float(row[name]) for row in rows for name in names if np.isfinite(row[name])]
 
 
 def _rows(study: Study, quantity: Quantity, alone: bool) -> Iterator[Datum]:

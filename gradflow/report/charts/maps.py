@@ -15,8 +15,8 @@ import altair as alt
 from gradflow.analysis.differences import flat, full_name
 from gradflow.analysis.summary import Number, Summary
 from gradflow.errors import InputError
-from gradflow.report.charts import looks
-from gradflow.report.charts.plot import Datum, Drawn, Plot, cell, level, table, tip, titled, x, y
+from gradflow.report.charts import axes, looks
+from gradflow.report.charts.plot import Datum, Drawn, Plot, cell, known, level, table, tip, titled
 from gradflow.report.labels import label, named_apart
 from gradflow.report.numbers import factor, number
 from gradflow.report.several import axes_of
@@ -75,6 +75,7 @@ VALUES = {
     "c_final": Value("c at the end", attrgetter("flow.final.c"), "log10 c", PALE, _log),
     "loss_final": Value("loss on training samples at the end", attrgetter("training.loss_final")),
     "loss_test_final": Value("loss on held-out samples at the end", attrgetter("training.loss_test_final")),
+    "trainable_score": Value("score of trainable", attrgetter("trainable.score")),
     "accuracy_final": Value("accuracy on held-out samples at the end", attrgetter("training.accuracy_final")),
 }
 
@@ -89,10 +90,10 @@ def over_one(summaries: Sequence[Summary], key: str, value: str = "c") -> Drawn 
          "run": s.id, "text": shown.text(s)}
         for s, config in [(s, flat(s.config)) for s in summaries]
     ]  # fmt: skip
-    if not any(row["value"] is not None for row in rows):
+    if not known(rows):
         return None
     numeric = all(isinstance(row["x"], int | float) for row in rows)
-    axis = x("x", key) if numeric else alt.X("x:N", title=key, sort=None, axis=alt.Axis(labelAngle=-30))
+    axis = axes.x("x", key) if numeric else alt.X("x:N", title=key, sort=None, axis=alt.Axis(labelAngle=-30))
     plot = Plot(rows, axis, shown.title, looks.of_runs(dict.fromkeys(row["line"] for row in rows)))
     dots = plot.dots(50, [tip("run"), tip("line", "differs"), tip("x", key), tip("text", value)])
     marks = [*([level(1)] if is_c else []), plot.bars(), *([plot.line(width=1)] if numeric else []), dots]
@@ -120,11 +121,11 @@ def phase(summaries: Sequence[Summary], value: str = "c") -> Drawn | None:
     if not all(isinstance(row[name], int | float) for row in rows for name in ("x", "y")):
         return None
     for name in ("x", "y"):
-        edges = _edges({row[name] for row in rows})
+        ends = edges({row[name] for row in rows})
         for row in rows:
-            row[f"{name}_low"], row[f"{name}_high"] = edges[row[name]]
+            row[f"{name}_low"], row[f"{name}_high"] = ends[row[name]]
     cells = alt.Chart(table(rows)).mark_rect().encode(
-        x=x("x_low", "sigma_w"), x2="x_high", y=y("y_low", "sigma_b", nice=False), y2="y_high",
+        x=axes.x("x_low", "sigma_w"), x2="x_high", y=axes.y("y_low", "sigma_b", nice=False), y2="y_high",
         color=shown.scale(rows), tooltip=_tips("sigma_w", "sigma_b", value),
     )  # fmt: skip
     critical = _critical(summaries, rows)
@@ -170,7 +171,7 @@ def _order(values: list[Any]) -> list[Any]:
     return sorted(kept) if all(isinstance(value, int | float) for value in kept) else kept
 
 
-def _edges(values: set[float]) -> dict[float, tuple[float, float]]:
+def edges(values: set[float]) -> dict[float, tuple[float, float]]:
     """The ends of the cell of each value: half-way to its neighbours."""
     ordered = sorted(values)
     if len(ordered) == 1:

@@ -1,4 +1,4 @@
-"""What every chart is made of: rows of data, axes, tooltips, and the marks that show lines with their spread.
+"""What every chart is made of: rows of data, tooltips, and the marks that show lines with their spread.
 
 A chart is one Vega-Lite description, which knows no size and no font: HTML, SVG, PNG and PDF add theirs.
 Every value is plain JSON; one that is not finite is null, and so a gap.
@@ -9,21 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import isfinite, log10
+from math import isfinite
 from typing import Any, TypeAlias
 
 import altair as alt
 
+from gradflow.report.charts.axes import AxisScale, y
 from gradflow.report.charts.looks import DASH, NEUTRAL, colours, shapes, strokes
 from gradflow.report.numbers import inert
 
 Drawn: TypeAlias = "alt.Chart | alt.LayerChart"
-AxisScale: TypeAlias = "dict[str, Any]"  # the settings of an axis's scale
 Datum: TypeAlias = "dict[str, Any]"
 
-REACH = 40.0  # decades beyond the first step that an axis shows
 DIGITS = 6  # significant digits of the data in a chart
-WHOLE = ("layer", "step")  # axes whose ticks are whole numbers
 
 
 def table(rows: Iterable[Datum]) -> alt.InlineData:
@@ -42,17 +40,10 @@ def cell(value: Any) -> Any:
     return float(f"{value:.{DIGITS}g}") if isfinite(value) else None
 
 
-def x(name: str, title: str, **scale: Any) -> alt.X:
-    """A horizontal axis of numbers, as wide as the data."""
-    axis = alt.Axis(tickMinStep=1) if title in WHOLE else alt.Axis()
-    return alt.X(f"{name}:Q", title=title, scale=alt.Scale(nice=False, zero=False, **scale), axis=axis)
-
-
-def y(name: str, title: str, **scale: Any) -> alt.Y:
-    """A vertical axis of numbers that need not hold 0."""
-    log = scale.get("type") == "log"
-    plain, axis = ({}, alt.Axis(format=".3~g")) if log else ({"zero": False}, alt.Axis())
-    return alt.Y(f"{name}:Q", title=title, scale=alt.Scale(**plain | scale), axis=axis)
+def known(rows: Iterable[Datum], *names: str) -> list[float]:
+    """The finite numbers in some columns, `value` if none is named."""
+    cells = [row[name] for row in rows for name in names or ("value",)]
+    return [float(value) for value in cells if value is not None and isfinite(value)]
 
 
 def tip(name: str, title: str | None = None, form: str | None = None) -> alt.Tooltip:
@@ -101,7 +92,7 @@ class Plot:
 
     def band(self) -> list[Drawn]:
         """An area from `low` to `high`, where any row has them."""
-        if not any(row["low"] is not None and isfinite(row["low"]) for row in self.rows):
+        if not known(self.rows, "low"):
             return []
         area = self.base.mark_area(opacity=0.2, **self.clip).encode(y=self.up("low"), y2="high")
         return [area.encode(detail="part:N") if "part" in self.rows[0] else area]
@@ -146,35 +137,3 @@ def titled(title: str, note: str, *charts: Drawn) -> Drawn:
     return chart.properties(
         title=alt.TitleParams(inert(title), subtitle=inert(note)) if note else inert(title)
     )
-
-
-def cut(
-    core: Sequence[float], curves: Sequence[float], ends: Sequence[float], reach: float = REACH
-) -> AxisScale:
-    """Where an axis should end so that its `core` can be read; nothing where all fits.
-
-    `curves` count as far as `reach` beyond the core, the `ends` of intervals as far beyond as these span.
-    """
-    low, high = min(core), max(core)
-    inner = max(low - reach, min(curves)), min(high + reach, max(curves))
-    span = max(inner[1] - inner[0], 1.0)
-    outer = max(inner[0] - span, min(ends, default=low)), min(inner[1] + span, max(ends, default=high))
-    limits = min(inner[0], outer[0]), max(inner[1], outer[1])
-    drawn = [*curves, *ends]
-    whole = limits[0] <= min(drawn) and max(drawn) <= limits[1]
-    return {} if whole else {"domain": list(limits), "nice": False}
-
-
-def log_cut(curves: Sequence[float], ends: Sequence[float], reach: float = REACH) -> AxisScale:
-    """`cut` for a logarithmic axis of positive values, `reach` in decades."""
-    logs = [log10(value) for value in curves]
-    limits = cut(logs, logs, [log10(end) for end in ends if end > 0], reach)
-    return {**limits, "domain": [10**end for end in limits["domain"]]} if limits else {}
-
-
-def in_logs(values: Sequence[float], ends: Sequence[float], apart: float) -> AxisScale:
-    """A logarithmic axis where the largest value is `apart` times the smallest above 0; else nothing."""
-    known = [value for value in values if value > 0]
-    if not known or max(known) <= apart * min(known):
-        return {}
-    return {"type": "log", **log_cut(known, ends)}

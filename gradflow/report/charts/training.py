@@ -10,21 +10,8 @@ import altair as alt
 import numpy as np
 
 from gradflow.analysis.flow import numbers
-from gradflow.report.charts import looks
-from gradflow.report.charts.plot import (
-    AxisScale,
-    Datum,
-    Drawn,
-    Plot,
-    cut,
-    in_logs,
-    level,
-    table,
-    tip,
-    titled,
-    x,
-    y,
-)
+from gradflow.report.charts import axes, looks
+from gradflow.report.charts.plot import Datum, Drawn, Plot, known, level, table, tip, titled
 from gradflow.report.charts.study import Study
 from gradflow.report.heat_cells import heat_cells
 from gradflow.report.learning import SAMPLES
@@ -50,7 +37,7 @@ def heatmap(studies: Sequence[Study]) -> Drawn | None:
         for layer, below, row in zip(layers, [*layers[1:], layers[-1] + 1], values, strict=True)
     ]
     chart = alt.Chart(table(rows)).transform_flatten(["step", "end", "value"]).mark_rect().encode(
-        x=x("step", "step"), x2="end", y=y("top", "layer", reverse=True, nice=False), y2="bottom",
+        x=axes.x("step", "step"), x2="end", y=axes.y("top", "layer", reverse=True, nice=False), y2="bottom",
         color=looks.diverging("value", NORM, found.centre, found.reach),
         tooltip=[tip("layer"), tip("step"), tip("value", NORM, looks.LOG10)],
     )  # fmt: skip
@@ -73,7 +60,7 @@ def course(studies: Sequence[Study]) -> Drawn | None:
         for study, past in [(study, study.summary.history) for study in studies]
         for step, c, low, high in zip(past.steps, past.c, past.c_low, past.c_high, strict=True)
     ]
-    if len(_known(rows)) < 2:
+    if len(known(rows)) < 2:
         return None
     plot = _plot(studies, rows, "c", _course_scale(rows), whole=True)
     ends = tip("low", "95% from", looks.NUMBER), tip("high", "95% to", looks.NUMBER)
@@ -82,11 +69,10 @@ def course(studies: Sequence[Study]) -> Drawn | None:
     return titled("c over training", "; ".join(notes), level(1), *plot.band(), plot.line(), dots)
 
 
-def _course_scale(rows: list[Datum]) -> AxisScale:
+def _course_scale(rows: list[Datum]) -> axes.AxisScale:
     """Logarithmic where c covers decades; cut where its interval would make it flat."""
-    known = [c for c in _known(rows) if c] or [1.0]
-    ends = [*_known(rows, "low"), *_known(rows, "high")]
-    return in_logs(known, ends, SWING) or cut([1.0, *known], known, ends)
+    values, ends = [c for c in known(rows) if c] or [1.0], known(rows, "low", "high")
+    return axes.in_logs(values, ends, SWING) or axes.cut([1.0, *values], values, ends)
 
 
 def loss(studies: Sequence[Study]) -> Drawn | None:
@@ -98,8 +84,8 @@ def loss(studies: Sequence[Study]) -> Drawn | None:
     for study in studies:
         if len(studies) == 1 or not study.summary.evaluation.steps:
             rows += _rows(study, MINIBATCH, study.summary.history.steps, study.summary.history.loss)
-    known = _known(rows)
-    return _learnt(studies, rows, "Loss", "loss", in_logs(known, (), SWING) if all(known) else {})
+    values = known(rows)
+    return _learnt(studies, rows, "Loss", "loss", axes.in_logs(values, (), SWING) if all(values) else {})
 
 
 def accuracy(studies: Sequence[Study]) -> Drawn | None:
@@ -116,10 +102,10 @@ def accuracy(studies: Sequence[Study]) -> Drawn | None:
 def clipping(studies: Sequence[Study]) -> Drawn | None:
     """The share of each gradient that clipping left of it, where it cut any."""
     rows = [row for study in studies for row in _clipped(study)]
-    known = _known(rows)
-    if min(known, default=1.0) >= 1:
+    values = known(rows)
+    if min(values, default=1.0) >= 1:
         return None
-    scale, levels = in_logs(known, (), SWING) or {"zero": True}, {"nothing is clipped": 1.0}
+    scale, levels = axes.in_logs(values, (), SWING) or {"zero": True}, {"nothing is clipped": 1.0}
     return _learnt(studies, rows, "What clipping left of the gradient", "share left", scale, levels)
 
 
@@ -151,11 +137,11 @@ def _rows(study: Study, part: str, steps: Sequence[int], values: Sequence[Any]) 
 
 
 def _learnt(
-    studies: Sequence[Study], rows: list[Datum], what: str, title: str, scale: AxisScale,
+    studies: Sequence[Study], rows: list[Datum], what: str, title: str, scale: axes.AxisScale,
     levels: Mapping[str, float] = MappingProxyType({}),
 ) -> Drawn | None:  # fmt: skip
     """Lines over steps, dashed by the samples that they are over unless runs are so many; named levels."""
-    if len(_known(rows)) < 2:
+    if len(known(rows)) < 2:
         return None
     parts, many = _parts(studies, rows), looks.are_many(studies)
     plot = _plot(studies, [row for row in rows if row["part"] in parts], title, scale)
@@ -175,17 +161,13 @@ def _parts(studies: Sequence[Study], rows: list[Datum]) -> list[str]:
 
 
 def _plot(
-    studies: Sequence[Study], rows: list[Datum], title: str, scale: AxisScale, whole: bool = False
+    studies: Sequence[Study], rows: list[Datum], title: str, scale: axes.AxisScale, whole: bool = False
 ) -> Plot:
     """A line a run over steps."""
     labels = [study.label for study in studies]
     names = looks.of_runs(labels) if len(studies) > 1 else {labels[0]: looks.FIRST}
-    return Plot(rows, x("step", "step"), title, names, scale, whole=whole)
+    return Plot(rows, axes.x("step", "step"), title, names, scale, whole=whole)
 
 
 def _tips(studies: Sequence[Study], *tips: alt.Tooltip) -> list[alt.Tooltip]:
     return [*([tip("line", "run")] if len(studies) > 1 else []), *tips]
-
-
-def _known(rows: list[Datum], name: str = "value") -> list[float]:
-    return [row[name] for row in rows if row[name] is not None]

@@ -1,0 +1,40 @@
+"""What a run tells of its weights and gradients themselves, as run.json holds it."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gradflow.errors import InputError
+from gradflow.store.info import CriticalInfo, JacobianInfo, MeasuredInfo
+from gradflow.store.typed import document_of
+from gradflow.trace import spectra
+
+if TYPE_CHECKING:
+    from gradflow.config import Config
+    from gradflow.data import Data
+    from gradflow.training import Plan, Training
+
+
+def measured_of(config: Config, training: Training, data: Data) -> MeasuredInfo:
+    """The critical learning rate and, if the config asks for it, the Jacobian of the networks as drawn."""
+    measured = MeasuredInfo(critical_lr=document_of(training.critical.document(), CriticalInfo))
+    if config.recording.jacobian:
+        measured["jacobian"] = _jacobian(training.plan, data)
+    return measured
+
+
+def _jacobian(plan: Plan, data: Data) -> JacobianInfo:
+    """Its moments or, where z leaves float64, the reason."""
+    q_0 = float(np.mean(np.square(data.x[0], dtype=np.float64)))
+    try:
+        rows = [one.moments for one in spectra(plan, data)]
+    except InputError as error:
+        reason = error.problems[0].message
+        return JacobianInfo(q_0=q_0, log_mean=[], variance=[], largest=[], reason=reason)
+    log_mean, variance, largest = (
+        [value if isfinite(value) else None for value in column] for column in zip(*rows, strict=True)
+    )
+    return JacobianInfo(q_0=q_0, log_mean=log_mean, variance=variance, largest=largest, reason=None)

@@ -1,0 +1,59 @@
+"""The axes of charts: as wide as the data, logarithmic or cut where one curve would make the others flat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log10
+from typing import Any, TypeAlias
+
+import altair as alt
+
+AxisScale: TypeAlias = "dict[str, Any]"  # the settings of an axis's scale
+
+REACH = 40.0  # decades beyond the first step that an axis shows
+WHOLE = ("layer", "step")  # axes whose ticks are whole numbers
+
+
+def x(name: str, title: str, **scale: Any) -> alt.X:
+    """A horizontal axis of numbers, as wide as the data."""
+    axis = alt.Axis(tickMinStep=1) if title in WHOLE else alt.Axis()
+    return alt.X(f"{name}:Q", title=title, scale=alt.Scale(nice=False, zero=False, **scale), axis=axis)
+
+
+def y(name: str, title: str, **scale: Any) -> alt.Y:
+    """A vertical axis of numbers that need not hold 0."""
+    log = scale.get("type") == "log"
+    plain, axis = ({}, alt.Axis(format=".3~g")) if log else ({"zero": False}, alt.Axis())
+    return alt.Y(f"{name}:Q", title=title, scale=alt.Scale(**plain | scale), axis=axis)
+
+
+def cut(
+    core: Sequence[float], curves: Sequence[float], ends: Sequence[float], reach: float = REACH
+) -> AxisScale:
+    """Where an axis should end so that its `core` can be read; nothing where all fits.
+
+    `curves` count as far as `reach` beyond the core, the `ends` of intervals as far beyond as these span.
+    """
+    low, high = min(core), max(core)
+    inner = max(low - reach, min(curves)), min(high + reach, max(curves))
+    span = max(inner[1] - inner[0], 1.0)
+    outer = max(inner[0] - span, min(ends, default=low)), min(inner[1] + span, max(ends, default=high))
+    limits = min(inner[0], outer[0]), max(inner[1], outer[1])
+    drawn = [*curves, *ends]
+    whole = limits[0] <= min(drawn) and max(drawn) <= limits[1]
+    return {} if whole else {"domain": list(limits), "nice": False}
+
+
+def log_cut(curves: Sequence[float], ends: Sequence[float], reach: float = REACH) -> AxisScale:
+    """`cut` for a logarithmic axis of positive values, `reach` in decades."""
+    logs = [log10(value) for value in curves]
+    limits = cut(logs, logs, [log10(end) for end in ends if end > 0], reach)
+    return {**limits, "domain": [10**end for end in limits["domain"]]} if limits else {}
+
+
+def in_logs(values: Sequence[float], ends: Sequence[float], apart: float) -> AxisScale:
+    """A logarithmic axis where the largest value is `apart` times the smallest above 0; else nothing."""
+    known = [value for value in values if value > 0]
+    if not known or max(known) <= apart * min(known):
+        return {}
+    return {"type": "log", **log_cut(known, ends)}

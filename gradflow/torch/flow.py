@@ -1,0 +1,253 @@
+"""A recording in progress: hooks on the steps that are recorded, their rows, and what they tell of c."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from math import isfinite, nan
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from gradflow.errors import RunError
+from gradflow.outside.recorded import norms_of, plain
+from gradflow.outside.save import run_of
+from gradflow.torch.axis import DepthAxis
+from gradflow.torch.calls import BatchPart, kind_of
+from gradflow.torch.expected import ExpectedLaw
+from gradflow.torch.groups import is_sharded
+from gradflow.torch.passes import complete, measured
+from gradflow.torch.saving import Saved
+from gradflow.torch.surroundings import eager, is_together, is_unscaled, rank
+from gradflow.torch.table import entries
+from gradflow.torch.taps import Chosen, Search, Taps
+from gradflow.torch.weights import LOOKS, WeightsLook
+
+if TYPE_CHECKING:
+    from gradflow.analysis.summary import Flow as FlowSummary
+    from gradflow.store.run import Run
+
+
+@dataclass(frozen=True)
+class WatchSettings:
+    """What `watch` was asked for."""
+
+    axis: Chosen
+    every: int
+    samples: BatchPart
+    what: frozenset[str]
+    reduce: str
+    quiet: bool
+
+
+class WatchedFlow:
+    """A recording in progress, and what it has found: `c`, `report()`, `table()`."""
+
+    def __init__(self, model: nn.Module, settings: WatchSettings, scaler: Any, saved: Saved | None) -> None:
+        self.model, self.settings, self.scaler, self.saved = model, settings, scaler, saved
+        self.axis: DepthAxis | None = None
+        self.rows: list[dict[str, Any]] = []
+        self.steps = 0
+        self.run: Run | None = None  # where it was saved, once it is closed
+        self._taps: Search | Taps | None = None
+        self._look: WeightsLook | None = None  # until the optimizer has made its step
+        self._eager: Any = None
+        self._expected = ExpectedLaw()
+        self._silent: str | None = None  # the read-out, if it starts at zero
+        self._open = False
+
+    def __enter__(self) -> WatchedFlow:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def start(self, number: int | None = None) -> WatchedFlow:
+        """Begin, as `with` does, at step `number` if it is known."""
+        self._open = True
+        if self.saved is not None and self._writes:
+            self.steps = self.saved.recover(kind_of(self.model))
+        self.steps = self.steps if number is None else number
+        self._arm()
+        return self
+
+    def close(self) -> None:
+        """Take all hooks away, and publish what was saved."""
+        if not self._open:
+            return
+        self._open = False
+        self._finish_update()
+        self._disarm()
+        if self.saved is not None and self._writes:
+            self.run = self.saved.publish(self._say)
+
+    def step(self, number: int | None = None, loss: Any = None) -> None:
+        """Say that the backward passes of a step are done: before clipping and the optimizer's step.
+
+        `number` is the step's, if not the count of calls. RunError if a step is to be recorded and no
+        gradient came; it names the module and the cause.
+        """
+        self._finish_update()
+        if self._taps is not None and not self._looks:
+            self._join()
+        elif self._taps is not None:
+            self._record(self.steps if number is None else number, loss)
+        self.steps = (self.steps if number is None else number) + 1
+        if self.steps % self.settings.every == 0:
+            self._arm()
+
+    @property
+    def c(self) -> float | None:
+        """The per-layer factor at the last step that was recorded; None if there is none."""
+        return self.flow.c
+
+    @property
+    def flow(self) -> FlowSummary:
+        """Verdict, c, its interval and law at the last step that was recorded."""
+        return self._run.summary.flow.final
+
+    def report(self) -> str:
+        """What `gradflow show` says of a run, as text."""
+        from gradflow.report.pages import run_page
+        from gradflow.report.terminal import Look, render
+
+        run = self.run or self._run
+        return render(run_page(run.summary, run.recording, saved=self.run is not None), Look())
+
+    def table(self) -> list[dict[str, Any]]:
+        """A row for each point of each recorded step, for pandas.DataFrame; norms are natural logs."""
+        names = self.axis.names if self.axis else ()
+        return [entry for row in self.rows for entry in entries(row, names)]
+
+    @property
+    def _run(self) -> Run:
+        if not self.rows:
+            raise RunError("nothing is recorded yet: call step() after backward()")
+        kept = plain(self.rows)
+        name = self.saved.name if self.saved else kind_of(self.model)
+        return run_of(norms_of(self.head(), [kept]), name, Path(self.head()["source"]))
+
+    def head(self) -> dict[str, Any]:
+        """What a record says at its top."""
+        assert self.axis is not None
+        return {
+            "format": 1,
+            "layers": list(self.axis.names),
+            "axis": self.axis.axis,
+            "block": self.axis.block,
+            "watched": kind_of(self.model),
+            "told": self.axis.told,
+            "expected": self._expected.words,
+            "expected_c": self._expected.c,
+            "law": self._expected.law,
+            "silent": self._silent,
+            "source": f"{kind_of(self.model)}, by gradflow.torch.watch",
+        }
+
+    @cached_property
+    def _writes(self) -> bool:
+        return rank() == 0
+
+    @cached_property
+    def _sharded(self) -> bool:
+        return is_sharded(self.model)
+
+    @property
+    def _looks(self) -> bool:
+        """Whether this process looks at deltas."""
+        return self._writes or self.settings.reduce == "mean"
+
+    def _arm(self) -> None:
+        if not self._open or (not self._looks and not self._sharded) or self._taps is not None:
+            return
+        if self.axis is None:
+            self._taps = Search(self.model, self.settings.axis, self.settings.samples, self.scaler)
+        else:
+            self._taps = Taps(self.axis, self.settings.samples, self.scaler)
+        self._taps.start()
+        self._eager = eager()
+
+    def _disarm(self) -> None:
+        if self._taps is not None:
+            self._taps.stop()
+            self._taps = None
+        if self._eager is not None:
+            self._eager()
+            self._eager = None
+
+    def _record(self, step: int, loss: Any) -> None:
+        taps = self._taps
+        assert taps is not None
+        self._disarm()
+        if taps.problem is not None:
+            raise taps.problem
+        if taps.strange is not None:
+            self._say(f"step {step} is left out: {taps.strange}")
+            return
+        passes = complete(taps.passes, step)
+        if self.axis is None:
+            assert isinstance(taps, Search)
+            self.axis, self._expected = taps.axis, taps.expected
+            self._say(f"axis: {passes[0].axis.told}")
+            self._silent = taps.silent()
+        row = {"step": step, **measured(passes), "loss": _number(loss)}
+        self._reduce(row)
+        self._weights(row)
+        self.rows.append(row)
+        if self.saved is not None and self._writes:
+            if self.saved.stream is None:
+                self.saved.begin(self.head(), self._say)
+            self.saved.add(row)
+
+    def _join(self) -> None:
+        """Of a process that only helps to add the norms of what is sharded: the same sums, in order."""
+        taps = self._taps
+        self._disarm()
+        if isinstance(taps, Search):
+            self.axis = taps.axis
+        if self.axis is not None:
+            self._weights({"loss_scale": 1.0})
+
+    def _weights(self, row: dict[str, Any]) -> None:
+        """dW by group now, and a look at the weights whose update the optimizer makes next."""
+        assert self.axis is not None
+        if self.settings.what.isdisjoint(LOOKS):
+            return
+        look = WeightsLook(self.model, self.axis, self.settings.what, self._sharded)
+        row |= look.gradients(1.0 if is_unscaled(self.scaler) else row["loss_scale"])
+        self._look = look
+
+    def _finish_update(self) -> None:
+        """Add what the optimizer's step has done to the last row."""
+        if self._look is None:
+            return
+        found, self._look = self._look.update(), None
+        if not self._looks or not found:
+            return
+        self.rows[-1] |= found
+        if self.saved is not None and self._writes:
+            self.saved.add({"step": self.rows[-1]["step"], **found})
+
+    def _reduce(self, row: dict[str, Any]) -> None:
+        """With reduce="mean", the means of the logs over all processes."""
+        if self.settings.reduce != "mean" or not is_together():
+            return
+        for key in ("delta", "branch", "q"):
+            values = torch.tensor(row[key], dtype=torch.float64)
+            torch.distributed.all_reduce(values)
+            row[key] = (values / torch.distributed.get_world_size()).tolist()
+
+    def _say(self, text: str) -> None:
+        if not self.settings.quiet and self._writes:
+            print(f"gradflow: {text}", file=sys.stderr)
+
+
+def _number(loss: Any) -> float:
+    value = float(loss.detach() if isinstance(loss, torch.Tensor) else loss) if loss is not None else nan
+    return value if isfinite(value) else nan

@@ -1,0 +1,44 @@
+"""What a recorded step tells of the parameters: dW at once, update and clipping after the optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from torch import nn
+
+from gradflow.errors import RunError
+from gradflow.torch.axis import DepthAxis
+from gradflow.torch.clipping import Clipping, norm_of
+from gradflow.torch.groups import Updates, gradient_squares, log_norms, parts_of
+
+LOOKS = ("dw", "update", "clip")
+
+
+class WeightsLook:
+    """The parameters at one recorded step: `gradients` first, and `update` when the optimizer has stepped."""
+
+    def __init__(self, model: nn.Module, axis: DepthAxis, what: Collection[str], sharded: bool) -> None:
+        self.parts, self.axis, self.what, self.sharded = parts_of(model, axis), axis, what, sharded
+        self.updates = Updates(self.parts, sharded) if "update" in what else None
+        self.clipping: Clipping | None = None
+
+    def gradients(self, scale: float) -> dict[str, Any]:
+        """`dw`: ln ||dL/dW|| by group, of the loss without its `scale`. RunError if there is no gradient."""
+        if {"dw", "clip"}.isdisjoint(self.what):
+            return {}
+        if not any(one.grad is not None for parameters in self.parts.values() for one in parameters):
+            raise RunError("no parameter has a gradient: call step() before zero_grad()")
+        squared = gradient_squares(self.parts, self.sharded)
+        if "clip" in self.what and (norm := norm_of(squared) / scale):
+            self.clipping = Clipping(self.parts, norm, self.sharded)
+        return {"dw": log_norms(squared, scale)} if "dw" in self.what else {}
+
+    def update(self) -> dict[str, Any]:
+        """`update` by group and `moved` by point, ||update|| / ||W||; `clip_share`, what clipping left."""
+        found: dict[str, Any] = {}
+        if self.updates is not None:
+            found["update"], found["moved"] = self.updates.ratios(self.axis)
+        if self.clipping is not None:
+            found["clip_share"] = self.clipping.close()
+        return found

@@ -1,0 +1,85 @@
+"""Whether a network trains: the rule, and what it makes of networks that are known to train or not to."""
+
+from math import isclose
+
+import pytest
+
+from gradflow.analysis.trainable import ALIKE, EXPLODES, FEW, STOPPED, VANISHES, assess, edges_of, score_of
+from tests.studies.lab import study
+
+NET = """
+seeds: 1
+model: {depth: 20, width: 32, activation: tanh, init: xavier_normal}
+training: {steps: 0, batch_size: 32}
+"""
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "rmsprop"])
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_half_of_the_networks_train_at_the_edge(optimizer: str, sign: int) -> None:
+    at = edges_of(optimizer)["gradient"]
+    assert isclose(assess(sign * at, None, optimizer).score or 0, 0.5)
+    inside, outside = (assess(sign * share * at, None, optimizer) for share in (0.9, 1.1))
+    assert (inside.verdict, outside.verdict) == ("trainable", "untrainable")
+    assert outside.reason == {-1: VANISHES, 1: EXPLODES}[sign]
+
+
+@pytest.mark.parametrize(("cosine", "reason"), [(0.9999, ALIKE), (0.3, FEW), (None, FEW)])
+def test_few_directions_stop_a_network_whose_gradient_arrives(cosine: float | None, reason: str) -> None:
+    edge = edges_of("sgd")["spread"]
+    found = assess(0.0, 1.05 * edge, "sgd", cosine=cosine)
+    assert (found.verdict, found.reason) == ("untrainable", reason)
+    assert assess(0.0, 0.95 * edge, "sgd", cosine=cosine).verdict == "trainable"
+    assert assess(0.9 * edges_of("sgd")["gradient"], 0.95 * edge, "sgd").verdict == "untrainable"
+
+
+def test_a_spread_that_is_not_known_stops_nothing() -> None:
+    assert assess(-0.5, None, "sgd").score == assess(-0.5, 0.0, "sgd").score
+
+
+def test_the_score_falls_from_one_to_zero_whatever_the_load() -> None:
+    scores = [score_of(load, "sgd") for load in (0.0, 0.5, 1.0, 2.0, 1e300)]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[0] > 0.95
+    assert scores[-1] < 1e-6
+
+
+def test_what_nobody_knows_has_a_reason() -> None:
+    found = assess(None, None, "sgd", unknown="mean field needs wide layers")
+    assert (found.verdict, found.score, found.reason) == ("unknown", None, "mean field needs wide layers")
+    assert assess(None, None, "sgd").reason
+
+
+@pytest.mark.parametrize(
+    ("overrides", "verdict", "reason"),
+    [
+        (["depth=5"], "trainable", None),
+        (["activation=sigmoid"], "untrainable", VANISHES),
+        (["init=gaussian", "sigma_w=3.0", "depth=60"], "untrainable", EXPLODES),
+        (["norm=layer", "block=residual"], "trainable", None),
+        (["activation=relu", "init=constant", "init.value=-1", "depth=4"], "untrainable", STOPPED["dead"]),
+        (["activation=sigmoid", "init=gaussian", "sigma_w=10.15", "depth=60"], "untrainable", ALIKE),
+        (["depth=1"], "trainable", None),
+        (["init=constant", "init.value=0.12", "width=8", "depth=3"], "trainable", None),  # measured
+    ],
+    ids=str,
+)  # fmt: skip
+def test_the_summary_of_a_run_says_whether_it_trains(
+    overrides: list[str], verdict: str, reason: str | None
+) -> None:
+    found = study(NET, *overrides).trainable
+    assert (found.verdict, found.reason) == (verdict, reason)
+    assert found.score is not None
+    assert (found.score >= 0.5) == (verdict == "trainable")
+
+
+def test_the_measured_ratio_and_cosine_stand_in_the_summary() -> None:
+    summary = study(NET, "init=gaussian", "sigma_w=1.2", "sigma_b=0.2")
+    found, flow, theory = summary.trainable, summary.flow.initial, summary.theory
+    assert found.gradient_decades == flow.log10_ratio
+    assert found.cosine == flow.profile.correlation[-1]
+    assert theory.xi_c
+    assert found.correlation_depth == 20 / theory.xi_c
+    assert found.spread == theory.jacobian_spread
+    document = summary.document()["trainable"]
+    assert {*document} >= {"verdict", "score", "gradient_decades", "correlation_depth", "reason"}

@@ -1,0 +1,61 @@
+"""Compiled models are recorded as they were written; on the steps between they stay compiled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.torch.models import torch
+from tests.torch.test_mechanics import REFERENCE, X, delta, loss_of, recorded, stack
+
+
+def compiled_blocks(model: Any, backend: str) -> Any:
+    for i, block in enumerate(model.blocks):
+        model.blocks[i] = torch.compile(block, backend=backend)
+    return model
+
+
+def compiled_in_place(model: Any, backend: str) -> Any:
+    model.compile(backend=backend)
+    return model
+
+
+COMPILED = {
+    "the model": lambda model, backend: torch.compile(model, backend=backend),
+    "in place": compiled_in_place,
+    "block by block": compiled_blocks,
+}
+
+
+USUAL = [("eager", "the model"), ("aot_eager", "block by block")]  # inductor compiles for minutes
+ALL = [(backend, how) for backend in ("eager", "aot_eager", "inductor") for how in COMPILED]
+
+
+@pytest.mark.filterwarnings("ignore")  # of the compiler
+def test_a_compiled_model_is_recorded_as_it_was_written(thorough: bool) -> None:
+    for backend, how in ALL if thorough else USUAL:
+        require_as_written(backend, how)
+
+
+def require_as_written(backend: str, how: str) -> None:
+    torch._dynamo.reset()
+    model = COMPILED[how](stack(), backend)
+    loss_of(model).backward()  # it is compiled here
+    model.zero_grad()
+    graphs = torch._dynamo.utils.counters["stats"]["unique_graphs"]
+    flow = recorded(model, samples=None, every=2, steps=4)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == graphs > 0  # nothing is compiled anew
+    assert [row["step"] for row in flow.rows] == [0, 2]
+    for row in (0, 1):
+        assert delta(flow, row) == pytest.approx(REFERENCE, abs=1e-5)
+    assert (flow.axis.names[0], flow.axis.block, flow.head()["watched"]) == ("blocks.0", "Block", "Sequence")
+
+
+def test_a_loss_that_is_compiled_as_a_whole_is_recorded_as_it_was_written() -> None:
+    torch._dynamo.reset()
+    model = stack()
+    compiled = torch.compile(lambda x: loss_of(model, x), backend="eager")
+    flow = recorded(model, lambda _: compiled(X), samples=None, every=2, steps=4)
+    for row in (0, 1):
+        assert delta(flow, row) == pytest.approx(REFERENCE, abs=1e-5)

@@ -1,0 +1,153 @@
+"""Clipping and weights that do not move: what a watched training tells that no gradient does."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.torch.models import nn, torch
+from tests.torch.test_mechanics import DEPTH, global_hooks, loss_of, stack
+
+from gradflow.torch import watch  # isort: skip
+
+CLIPPED: dict[str, tuple[Any, Any]] = {  # what cuts the gradients, and what it leaves
+    "by norm": (lambda gs, norm: torch.nn.utils.clip_grad_norm_(gs, norm / 4), 0.25),
+    "a norm that is not reached": (lambda gs, norm: torch.nn.utils.clip_grad_norm_(gs, 2 * norm), 1.0),
+    "by a value that none has": (lambda gs, norm: torch.nn.utils.clip_grad_value_(gs, 1e3), 1.0),
+    "nothing": (lambda gs, norm: None, 1.0),
+}
+
+
+def clipped(cut: Any, steps: int = 3, optimizer: Any = None, **settings: Any) -> Any:
+    """The flow of a training whose gradients are cut."""
+    model = stack()
+    rule = (optimizer or torch.optim.SGD)(model.parameters(), lr=1e-3)
+    with watch(model, quiet=True, **settings) as flow:
+        for _ in range(steps):
+            loss_of(model).backward()
+            flow.step()
+            norm = torch.cat([one.grad.flatten() for one in model.parameters()]).norm().item()
+            cut(list(model.parameters()), norm)
+            rule.step()
+            rule.zero_grad()
+    return flow
+
+
+@pytest.mark.parametrize("name", CLIPPED)
+def test_what_clipping_left_of_the_gradient_is_recorded(name: str) -> None:
+    cut, share = CLIPPED[name]
+    flow = clipped(cut)
+    assert [row["clip_share"] for row in flow.rows] == pytest.approx([share] * 3, rel=1e-4)
+    assert flow.rows[0]["dw"] == clipped(CLIPPED["nothing"][0]).rows[0]["dw"]  # which was before it
+
+
+@pytest.mark.parametrize("optimizer", ["Adam", "AdamW", "RMSprop", "Adagrad"])
+def test_clipping_is_seen_whatever_the_optimizer(optimizer: str) -> None:
+    flow = clipped(CLIPPED["by norm"][0], optimizer=getattr(torch.optim, optimizer), every=2)
+    assert [row["clip_share"] for row in flow.rows] == pytest.approx([0.25, 0.25], rel=1e-4)
+
+
+def test_a_training_that_clips_every_gradient_is_told(tmp_path: Path) -> None:
+    flow = clipped(CLIPPED["by norm"][0], steps=8, save=tmp_path / "cut")
+    summary = flow.run.summary
+    assert (summary.training.clipped_share, summary.training.clip_share_median) == pytest.approx((1, 0.25))
+    assert "gradient-clipped" in [symptom.name for symptom in summary.symptoms]
+    assert "100.0% of the recorded gradients were clipped, to 0.250 of themselves" in " ".join(
+        flow.report().split()
+    )
+
+
+def test_clipping_after_unscaling_is_told_from_the_scale() -> None:
+    model = stack()
+    rule = torch.optim.SGD(model.parameters(), lr=1e-3)
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
+    with watch(model, quiet=True, scaler=scaler) as flow:
+        scaler.scale(loss_of(model)).backward()
+        flow.step()
+        scaler.unscale_(rule)
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1e9).item()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), norm / 2)
+        scaler.step(rule)
+        scaler.update()
+    assert flow.rows[0]["clip_share"] == pytest.approx(0.5, rel=1e-4)
+
+
+@pytest.mark.parametrize("why", ["no step", "other optimizer", "another gradient"])
+def test_clipping_that_was_not_seen_is_no_number(why: str) -> None:
+    model, other = stack(), nn.Parameter(torch.ones(1))
+    other.grad = torch.ones(1)
+    rule = torch.optim.SGD([other] if why == "other optimizer" else model.parameters(), lr=1e-3)
+    with watch(model, quiet=True) as flow:
+        loss_of(model).backward()
+        flow.step()
+        if why == "another gradient":
+            model.zero_grad()
+            (2 * loss_of(model)).backward()
+        if why != "no step":
+            rule.step()
+    assert math.isnan(flow.rows[0]["clip_share"])
+    assert not global_hooks()
+
+
+def trained(held: Any, steps: int = 8, lr: float = 1e-2) -> Any:
+    """The flow of a training whose optimizer holds some of the modules."""
+    model = stack()
+    rule = torch.optim.SGD([one for module in held(model) for one in module.parameters()], lr=lr)
+    with watch(model, quiet=True) as flow:
+        for _ in range(steps):
+            loss = loss_of(model)
+            loss.backward()
+            flow.step(loss=loss)
+            rule.step()
+            model.zero_grad()
+    return flow
+
+
+def symptoms_of(flow: Any) -> list[tuple[str, int, int | None]]:
+    return [(one.name, one.step, one.layer) for one in flow._run.summary.symptoms]
+
+
+def test_a_block_that_the_optimizer_does_not_hold_is_frozen() -> None:
+    flow = trained(lambda model: [model.stem, model.head, *(model.blocks[i] for i in (0, 1, 3, 4))])
+    assert symptoms_of(flow) == [("frozen-layers", 0, 3)]
+    assert [row["moved"][2] for row in flow.rows] == [0.0] * 8
+    assert all(ratio > 0 for row in flow.rows for i, ratio in enumerate(row["moved"]) if i != 2)
+
+
+def test_an_optimizer_without_the_parameters_is_told() -> None:
+    flow = trained(lambda model: [nn.Linear(2, 2)])
+    assert symptoms_of(flow) == [("no-update", 0, None)]
+
+
+def test_a_learning_rate_that_falls_to_zero_is_told_from_there_on() -> None:
+    model = stack()
+    rule = torch.optim.SGD(model.parameters(), lr=1e-2)
+    with watch(model, quiet=True) as flow:
+        for number in range(8):
+            rule.param_groups[0]["lr"] = 1e-2 if number < 5 else 0.0
+            loss_of(model).backward()
+            flow.step()
+            rule.step()
+            model.zero_grad()
+    assert symptoms_of(flow) == [("no-update", 5, None)]
+
+
+def test_blocks_that_are_frozen_on_purpose_are_not_told() -> None:
+    def without(model: Any) -> Any:
+        model.blocks[3].requires_grad_(False)
+        return [model]
+
+    flow = trained(without)
+    assert symptoms_of(flow) == []
+    assert [math.isnan(ratio) for ratio in flow.rows[0]["moved"]] == [False] * 3 + [True, False]
+
+
+@pytest.mark.parametrize("lr", [1e-4, 1e-2])
+def test_a_healthy_training_has_no_symptom(lr: float) -> None:
+    flow = trained(lambda model: [model], 40, lr)
+    assert symptoms_of(flow) == []
+    assert len(flow.rows[0]["moved"]) == DEPTH
+    assert {row["clip_share"] for row in flow.rows} == {1.0}
