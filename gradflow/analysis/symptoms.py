@@ -32,6 +32,7 @@ Finder = Callable[[Readings, "Analysis", "Circumstances"], "Symptom | None"]
 FEW_LAYERS = 4  # below, there are no early layers to compare with later ones
 CONVERGED = 0.1  # of the first loss: one that is below has learnt what there is
 FALSE_ALARM = 0.01  # the probability, at most, that batches alone swing so long anywhere in a run
+SKIP = "log_skip_factor"  # what is recorded where a branch has one beside it
 HALF_LINEAR = 0.25  # share of saturated units at q = 1 from which it is the ordinary state, as for relu
 
 
@@ -237,6 +238,8 @@ def _saturated(record: Readings, thresholds: Analysis, run: Circumstances) -> Sy
         if not bends_on_both_sides(run.activation):
             return None
         limit = ordinary + (1 - ordinary) * limit
+    if SKIP in record:  # which passes the gradient beside them
+        limit = (1 + limit) / 2
     share = record["saturated"].mean(axis=2)
     row = _first_lasting((share > limit).any(axis=1), thresholds.patience)
     if row is None:

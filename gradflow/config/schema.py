@@ -136,7 +136,7 @@ class Analysis(Section):
     spike_factor: Annotated[float, Gt(1)] = 3.0  # the loss over its median of the steps before
     swing_share: Annotated[float, Gt(0)] = 0.3  # of the loss, by which it goes up and down step by step
     jump_decades: Annotated[float, Gt(0)] = 1.0  # of a delta norm from one row to the next
-    saturated_share: Annotated[float, Gt(0), Le(1)] = 0.65  # of unit x sample
+    saturated_share: Annotated[float, Gt(0), Le(1)] = 0.5  # of unit x sample
     dead_growth: Annotated[float, Gt(0), Le(1)] = 0.25  # of units, since step 0
     clipped_share: Annotated[float, Gt(0), Le(1)] = 0.9  # of the updates
 
