@@ -200,3 +200,14 @@ def test_an_activation_whose_slopes_have_no_end_has_its_c_while_q_is_held() -> N
     found = predicted(ACTIVATIONS["squared_relu"](), Gaussian(1.0), depth=4, width=64, q_0=2 / 3, first=1)
     np.testing.assert_allclose(found.q, 2 / 3, rtol=1e-9)
     np.testing.assert_allclose(found.chi_layers, 4 / 3, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("init", "each"), [(HeNormal(), 2.0), (XavierNormal(), 2.0), (Orthogonal(gain=2**0.5), 1.0)]
+)
+def test_the_jacobian_of_relu_spreads_by_two_over_the_width_a_layer(init: Any, each: float) -> None:
+    """mu2 / mu1^2 is 2 of slopes that are 0 or 1, less 1 of orthogonal weights; beyond first order too."""
+    for depth, width in ((10, 512), (100, 64)):
+        found = predicted(Relu(), init, depth, width)
+        assert found.jacobian_spread == pytest.approx(each * (depth - 1) / width, rel=1e-9)
+        assert (found.jacobian_variance is None) == (each * (depth - 1) >= width / 20)
