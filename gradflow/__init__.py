@@ -6,12 +6,14 @@ until one of them is asked for.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from gradflow.version import __version__
 
 if TYPE_CHECKING:
-    from gradflow.api import compare, fit, load, run, sweep, theory
+    from gradflow.api.commands import compare, fit, run, sweep, theory
+    from gradflow.api.loading import load
 
 __all__ = ["__version__", "compare", "fit", "load", "run", "sweep", "theory"]
 
@@ -19,9 +21,8 @@ __all__ = ["__version__", "compare", "fit", "load", "run", "sweep", "theory"]
 def __getattr__(name: str) -> Any:
     if name.startswith("_") or name not in __all__:
         raise AttributeError(f"module 'gradflow' has no attribute {name!r}")
-    from gradflow import api
-
-    return getattr(api, name)
+    module = "loading" if name == "load" else "commands"  # a saved run needs no library that computes
+    return getattr(import_module(f"gradflow.api.{module}"), name)
 
 
 def __dir__() -> list[str]:

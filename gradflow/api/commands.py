@@ -1,0 +1,99 @@
+"""The commands that compute, as functions, which give values and raise what the commands say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from gradflow.api.compared import Compared
+from gradflow.api.foreseen import Foreseen
+from gradflow.api.loading import RUNS, RunName, swept_in
+from gradflow.api.one_run import OneRun
+from gradflow.api.study import AnyConfig, document_of, overrides_of
+from gradflow.api.swept import Swept
+from gradflow.cli.compare import comparison
+from gradflow.cli.fit import runs_of
+from gradflow.cli.output import noting
+from gradflow.cli.run import computed, one_study
+from gradflow.cli.sweep import computed as computed_sweep
+from gradflow.cli.sweep import options_of
+from gradflow.cli.theory import NO_FILE, crossed
+from gradflow.sweeps.points import parse_sweep
+
+
+def run(
+    config: AnyConfig, *, runs: RunName = RUNS, force: bool = False, quiet: bool = False, **overrides: Any
+) -> OneRun:
+    """The run of a config, found finished in the folder `runs` or trained and saved there.
+
+    `config` is the path of a YAML file, a mapping or a Config. `overrides` are keys of it with their values:
+    `depth=50, init="he_normal"`, or `**{"model.init.gain": 1.4}`. Progress goes to stderr unless `quiet`.
+    InputError for what the command would refuse, RunError if the disk or another process does.
+    """
+    document, base = document_of(config)
+    study = one_study(document, base, overrides_of(overrides), noting(quiet))
+    return OneRun.of(computed(study, Path(runs), force, quiet))
+
+
+def sweep(
+    config: AnyConfig,
+    *,
+    runs: RunName = RUNS,
+    workers: int | None = None,
+    executor: str | None = None,
+    force: bool = False,
+    quiet: bool = False,
+    **axes: Any,
+) -> Swept:
+    """The sweep of a config over its own axes and those given, each a list of values: `depth=[10, 20, 40]`.
+
+    A value that is no list is an override. The points are computed by `executor`, as the command's
+    --executor: by default in processes, which a script starts below `if __name__ == "__main__":`.
+    """
+    document, base = document_of(config)
+    study = parse_sweep(document, base, overrides_of(axes, crossed=True), noting(quiet))
+    options = options_of(executor, workers, None, "1/1", None, force, False, False)
+    computed_sweep(study, Path(runs), options, quiet)
+    return swept_in(Path(runs) / study.id)
+
+
+def theory(config: AnyConfig | None = None, **overrides: Any) -> Foreseen | list[Foreseen]:
+    """What mean-field theory expects at initialization: of one network, or of each where a value is a list.
+
+    Without a config it is of 50 layers of 256 units, drawn from `init="gaussian"`; `q0` is the mean square of
+    its input.
+    """
+    q_0 = overrides.pop("q0", 1.0) if config is None else None
+    document, base = document_of(NO_FILE if config is None else config)
+    axes, configs, inputs = crossed(document, base, overrides_of(overrides, crossed=True), q_0)
+    found = Foreseen.of_all(axes, configs, inputs)
+    return found if axes else found[0]
+
+
+def fit(
+    files: RunName | Sequence[RunName],
+    *,
+    kind: str | None = None,
+    order: str | None = None,
+    only: str | None = None,
+    name: str | None = None,
+    runs: RunName = RUNS,
+) -> OneRun | dict[int, OneRun]:
+    """c and verdict of gradient norms that were recorded elsewhere; of several depths, the run of each.
+
+    `only` is a glob on layers, columns or tags. They are saved in `runs` if they get a `name`.
+    """
+    paths = [Path(files)] if isinstance(files, str | PathLike) else [*map(Path, files)]
+    _, found = runs_of(paths, kind, order, only, name, Path(runs))
+    fitted = {depth: OneRun.of(one) for depth, one in found.items()}
+    return fitted if len(fitted) > 1 else next(iter(fitted.values()))
+
+
+def compare(
+    *references: RunName, runs: RunName = RUNS, sort: str | None = None, baseline: str | None = None
+) -> Compared:
+    """Saved runs side by side: all in `runs`, or those that are named, sweeps by all of their points."""
+    named = [str(reference) for reference in references] or ["*"]
+    return Compared(comparison(named, Path(runs), sort, baseline))

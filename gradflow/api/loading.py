@@ -1,0 +1,40 @@
+"""Saved runs and sweeps, opened without the libraries that compute."""
+
+from __future__ import annotations
+
+import os
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gradflow.api.one_run import OneRun
+from gradflow.store import load_one, resolve
+from gradflow.store.names import SWEEP
+
+if TYPE_CHECKING:
+    from gradflow.api.swept import Swept
+
+RUNS = "runs"
+RunName = str | PathLike[str]
+
+
+def load(reference: RunName, runs: RunName = RUNS) -> OneRun | Swept:
+    """The saved run or sweep that a path, an id, a unique prefix or @1 (the latest) names.
+
+    `run.summary` is what the reports say, `run.config` what was run, and `run["log_delta_norm"]` an array of
+    the recording, (steps, layers, networks). InputError if nothing or several are named, RunError if it is
+    damaged.
+    """
+    found = resolve(os.fspath(reference), Path(runs))
+    if len(found) == 1 and os.path.lexists(found[0] / SWEEP):
+        return swept_in(found[0])
+    return OneRun.of(load_one(reference, runs))
+
+
+def swept_in(folder: Path) -> Swept:
+    """The finished runs of a sweep, in the order of its axes."""
+    from gradflow.api.swept import Swept
+    from gradflow.cli.report import named_runs
+    from gradflow.report.several import in_order
+
+    return Swept(folder, [OneRun.of(one) for one in in_order(named_runs([str(folder)], folder.parent))])
