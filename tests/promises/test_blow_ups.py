@@ -96,7 +96,7 @@ def test_what_another_test_left_behind_does_not_complain_in_a_command_s_name() -
     gc.disable()
     try:
         Left(complaints)
-        with as_a_process((), io.StringIO(), io.StringIO()):
+        with as_a_process((), io.StringIO(), io.StringIO(), {}):
             gc.collect()
             assert not complaints
     finally:
