@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -59,6 +58,8 @@ class RunError(GradflowError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """'; did you mean X?' for the closest known word, or '' when none is close."""
+    from difflib import get_close_matches  # of a size that only who errs should pay for
+
     close = get_close_matches(word, list(known), n=1)
     return f"; did you mean {close[0]}?" if close else ""
 
