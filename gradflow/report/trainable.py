@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradflow.analysis.summary import Summary
-from gradflow.analysis.trainable import ALIKE, FEW, STOPPED, Trainable, loads
+from gradflow.analysis.trainable import ALIKE, FEW, STOPPED, Trainable, edges_of, loads
 from gradflow.report.numbers import NONE, cosine, counted, decades, number
 from gradflow.report.page import Block, Cell, Sentence, Toned
 
@@ -57,15 +57,15 @@ def _turn(found: Trainable, verdict: str) -> str:
 
 
 def _why(found: Trainable, depth: int, optimizer: str) -> str:
-    """How much of what networks bear the gradient's change and the spread are, the most first."""
-    change = found.gradient_decades or 0.0
+    """The gradient's change and the spread beside what networks bear, what stands most in the way first."""
+    change, edges = found.gradient_decades or 0.0, edges_of(optimizer)
     gradient, spread = loads(change, found.spread, optimizer)
-    shares = [(gradient, f"the gradient's {decades(change)} decades are")]
+    told = [(gradient, f"the gradient changes by {decades(change)} decades", edges["gradient"])]
     if found.spread is not None:
-        shares.append((spread, f"the Jacobian's spread of {number(found.spread)} widths is"))
-    (most, first), *rest = sorted(shares, reverse=True)
-    words = f"{first} {_share(most)} of what networks bear under {optimizer}"
-    words += "".join(f", {second} {_share(least)}" for least, second in rest)
+        told.append((spread, f"the Jacobian's spread is {number(found.spread)} widths", edges["spread"]))
+    (_, first, most), *rest = sorted(told, reverse=True)
+    words = f"{first}, where networks bear {number(most)} under {optimizer}"
+    words += "".join(f"; {second}, where they bear {number(least)}" for _, second, least in rest)
     return f"{_left(found, depth)}{words}"
 
 
@@ -76,7 +76,3 @@ def _left(found: Trainable, depth: int) -> str:
         xi = "" if found.correlation_depth is None else f", {number(found.correlation_depth)} xi_c"
         return f"{after} all samples look alike (cosine {cosine(found.cosine)}{xi}); "
     return f"{after} samples differ in few directions; " if found.reason == FEW else ""
-
-
-def _share(share: float) -> str:
-    return f"{100 * share:.0f}%"

@@ -7,6 +7,7 @@ import pytest
 from gradflow.analysis.compare import compare, row_of
 from gradflow.analysis.pivot import pivot
 from gradflow.analysis.trainable import ALIKE, Trainable, assess
+from gradflow.analysis.trainable_constants import EDGES
 from gradflow.report.compare_pages import compare_page, pivot_page
 from gradflow.report.html import render as render_html
 from gradflow.report.page import Sentence, Table, Toned
@@ -31,14 +32,16 @@ def test_a_healthy_network_is_trainable_with_its_score() -> None:
 def test_a_gradient_that_arrives_from_samples_that_are_all_alike_is_told() -> None:
     text, head = said(LOST, "stable"), "Untrainable (score 0.00), though the gradient arrives: "
     alike = "after 50 layers all samples look alike (cosine 0.999934, 24.0 xi_c); "
-    assert text.startswith(f"{head}{alike}the Jacobian's spread of 4.00 widths is ")
-    assert text.endswith("%.")
+    assert text.startswith(f"{head}{alike}the Jacobian's spread is 4.00 widths, where networks bear ")
+    assert text.endswith(
+        f"; the gradient changes by -0.2 decades, where they bear {EDGES['sgd']['gradient']}."
+    )
 
 
 @pytest.mark.parametrize(
     ("found", "verdict", "words"),
     [
-        (GONE, "vanishing", "Untrainable (score 0.00): the gradient's -9.0 decades are"),
+        (GONE, "vanishing", "Untrainable (score 0.00): the gradient changes by -9.0 decades, where"),
         (replace(HEALTHY, gradient_decades=-1.2), "vanishing", ", though the gradient is vanishing: "),
         (assess(None, None, "sgd", unknown="too narrow"), "stable",
          "Whether it trains is not known: too narrow."),
@@ -63,7 +66,7 @@ def test_a_report_has_it_right_below_the_verdict_in_every_form(found: Trainable,
     assert isinstance(sentence, Sentence)
     assert sentence == Sentence(trainable_sentence(found, "vanishing", 51, "sgd"), tone)
     assert sentence.text in render(page, Look(columns=1000))
-    assert sentence.text.rpartition(" of what")[2].replace("_", "\\_") in report_text(told)
+    assert sentence.text.partition("): ")[2].replace("_", "\\_") in report_text(told)
     assert sentence.text.partition(":")[0] in render_html(page, {})
 
 
