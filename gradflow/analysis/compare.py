@@ -10,6 +10,8 @@ from math import hypot, isfinite
 from typing import TYPE_CHECKING, Any
 
 from gradflow.analysis.differences import Flat, flat, full_name, split
+from gradflow.analysis.expression import parse_condition
+from gradflow.errors import InputError
 
 if TYPE_CHECKING:
     from gradflow.analysis.summary import Number, Numbers, Summary
@@ -142,8 +144,7 @@ class Comparison:
 
     def names(self) -> list[str]:
         """Every name that a column, a sort or an expression can use."""
-        keys = dict.fromkeys(chain.from_iterable(row.config for row in self.rows))
-        return [*RESULTS, *(key for key in keys if key not in RESULTS)]
+        return names_of(self.rows)
 
     def document(self, top: int | None = None) -> dict[str, Any]:
         """The document of `compare --json`, with the first `top` rows."""
@@ -154,6 +155,26 @@ class Comparison:
             keys = {key: row.config.get(key) for key in self.differing}
             rows.append({**named, **keys, **values, "ratio": standing.ratio, "relation": standing.relation})
         return {"constant": self.constant, "rows": rows, "damaged": list(self.damaged)}
+
+
+def names_of(rows: Iterable[Row]) -> list[str]:
+    """The results that rows have, and the keys of their configs."""
+    keys = dict.fromkeys(chain.from_iterable(row.config for row in rows))
+    return [*RESULTS, *(key for key in keys if key not in RESULTS)]
+
+
+def fulfilling(rows: Sequence[Row], condition: str | None) -> list[Row]:
+    """The rows that fulfil a condition, all where there is none; one that lacks what it needs does not.
+
+    InputError if it is none, or no row fulfils it.
+    """
+    if condition is None:
+        return [*rows]
+    holds = parse_condition(condition, names_of(rows), "--where")
+    found = [row for row in rows if holds(row)]
+    if rows and not found:
+        raise InputError(f"--where {condition}: none of {len(rows):,} runs fulfils it")
+    return found
 
 
 def row_of(summary: Summary) -> Row:

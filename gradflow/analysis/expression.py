@@ -41,19 +41,21 @@ _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 _FUNCTIONS: dict[str, Callable[[Any], Any]] = {"abs": abs, "log10": log10}
 
 
-def parse_condition(text: str, names: Iterable[str]) -> Callable[[Any], bool | None]:
+def parse_condition(
+    text: str, names: Iterable[str], option: str = "--fail-if"
+) -> Callable[[Any], bool | None]:
     """The test that a condition makes of a row that has these names; None: what it needs is missing.
 
-    InputError if it is none.
+    InputError if it is none, which names the option that it was given to.
     """
-    return _Parser(text, list(names)).condition()
+    return _Parser(text, list(names), option).condition()
 
 
 class _Parser:
     """Turns Python's own syntax tree of the text, of which few nodes are allowed, into functions of a row."""
 
-    def __init__(self, text: str, names: list[str]) -> None:
-        self.text, self.names = text, names
+    def __init__(self, text: str, names: list[str], option: str) -> None:
+        self.text, self.names, self.option = text, names, option
 
     def condition(self) -> Callable[[Any], bool | None]:
         if len(self.text) > LONGEST:
@@ -75,7 +77,7 @@ class _Parser:
         return holds
 
     def refused(self, what: str) -> InputError:
-        return InputError(f"--fail-if: {self.text} {what}")
+        return InputError(f"{self.option}: {self.text} {what}")
 
     def read(self, node: ast.expr) -> Read:
         match node:

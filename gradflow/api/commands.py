@@ -92,8 +92,15 @@ def fit(
 
 
 def compare(
-    *references: RunName, runs: RunName = RUNS, sort: str | None = None, baseline: str | None = None
+    *references: RunName,
+    runs: RunName = RUNS,
+    where: str | None = None,
+    sort: str | None = None,
+    baseline: str | None = None,
 ) -> Compared:
-    """Saved runs side by side: all in `runs`, or those that are named, sweeps by all of their points."""
+    """Saved runs side by side: all in `runs`, or those that are named, sweeps by all of their points.
+
+    `where` leaves out runs that do not fulfil a condition, such as "depth > 20 and c < 0.9".
+    """
     named = [str(reference) for reference in references] or ["*"]
-    return Compared(comparison(named, Path(runs), sort, baseline))
+    return Compared(comparison(named, Path(runs), sort, baseline, where))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradflow.analysis.compare import Comparison, Row
+from gradflow.analysis.compare import Comparison, Row, fulfilling
 from gradflow.analysis.compare import compare as compared
 from gradflow.analysis.expression import parse_condition
 from gradflow.analysis.pivot import PREDICTED, pivot
@@ -35,9 +35,12 @@ def refuse_unused_of(
         refuse_unused("--columns chooses them", all=columns is not None and everything)
 
 
-def comparison(references: list[str], runs: Path, sort: str | None, baseline: str | None) -> Comparison:
-    """The comparison of what is named."""
+def comparison(
+    references: list[str], runs: Path, sort: str | None, baseline: str | None, where: str | None = None
+) -> Comparison:
+    """The comparison of what is named and fulfils a condition."""
     rows, damaged = rows_of(references, runs)
+    rows = fulfilling(rows, where)
     base = None
     if baseline is not None:
         bases, problems = rows_of([baseline], runs)

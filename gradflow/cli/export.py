@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gradflow.cli.report import named_runs
 from gradflow.errors import InputError, did_you_mean
 from gradflow.report.csv_text import csv_text
 from gradflow.store import Run, require_output, write_output
@@ -32,11 +31,8 @@ def known(option: str, word: str, words: tuple[str, ...]) -> str:
     return word
 
 
-def export_runs(
-    references: list[str], runs_dir: Path, output: Path, rows: str | None, form: str, table: str, force: bool
-) -> None:
-    """The named runs in one of FORMATS."""
-    runs = named_runs(references, runs_dir)
+def export_runs(runs: list[Run], output: Path, rows: str | None, form: str, table: str, force: bool) -> None:
+    """Runs in one of FORMATS."""
     if form == "tensorboard":
         to_tensorboard(output, runs, rows or "all", force)
     else:

@@ -35,6 +35,10 @@ RunsDir = Annotated[
         "--runs-dir", envvar="GRADFLOW_RUNS_DIR", help="The folder of the runs.", callback=recovered
     ),
 ]
+Where = Annotated[
+    str | None,
+    typer.Option(metavar="EXPR", help="Only runs that fulfil it, as in --fail-if: 'depth > 20 and c < 0.9'."),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of the report.")]
 Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="Processes; as many as cores if not given.")

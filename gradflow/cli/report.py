@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gradflow.analysis.compare import fulfilling
 from gradflow.cli.output import note
 from gradflow.errors import InputError, RunError
 from gradflow.report.files import report_file
 from gradflow.store import Run, entry_at, resolve, write_output
+from gradflow.store.rows import read_row
 
 
 def write(output: Path, content: str | bytes, force: bool, quiet: bool) -> None:
@@ -16,13 +18,16 @@ def write(output: Path, content: str | bytes, force: bool, quiet: bool) -> None:
     note(f"wrote {output}", quiet)
 
 
-def reported(references: list[str], runs_dir: Path, output: Path) -> str:
+def reported(references: list[str], runs_dir: Path, where: str | None, output: Path) -> str:
     """The named runs in the form that the name of a file asks for."""
-    return report_file(named_runs(references, runs_dir), output)
+    return report_file(named_runs(references, runs_dir, where), output)
 
 
-def named_runs(references: list[str], runs_dir: Path) -> list[Run]:
-    """Every run that is named, those inside named sweeps too, each once. RunError if one is damaged."""
+def named_runs(references: list[str], runs_dir: Path, where: str | None = None) -> list[Run]:
+    """Every run that is named, those inside named sweeps too, each once, and that fulfils a condition.
+
+    RunError if one is damaged.
+    """
     paths = [path for reference in references for path in resolve(reference, runs_dir)]
     entries = [entry for entry in map(entry_at, paths) if entry]
     found: dict[Path, Run] = {}
@@ -34,4 +39,10 @@ def named_runs(references: list[str], runs_dir: Path) -> list[Run]:
     if not found:
         begun = f"{entries[0].path} is not begun: no point of it is finished" if entries else ""
         raise InputError(f"{begun or 'there is no finished run in what is named'}: see `gradflow ls`")
-    return list(found.values())
+    return [*found.values()] if where is None else _fulfilling([*found.values()], where)
+
+
+def _fulfilling(runs: list[Run], where: str) -> list[Run]:
+    rows = [*map(read_row, runs)]
+    kept = {id(row) for row in fulfilling(rows, where)}
+    return [run for run, row in zip(runs, rows, strict=True) if id(row) in kept]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gradflow.cli.options import RUNS, Json, Quiet, RunsDir
+from gradflow.cli.options import RUNS, Json, Quiet, RunsDir, Where
 from gradflow.cli.tables import Csv, Md, warn
 
 References = Annotated[
@@ -66,7 +66,8 @@ FailIf = Annotated[
 
 
 def compare(
-    references: References = None, runs_dir: RunsDir = RUNS, sort: Sort = None, top: Top = None,
+    references: References = None, runs_dir: RunsDir = RUNS, where: Where = None, sort: Sort = None,
+    top: Top = None,
     columns: Columns = None, everything: All = False, baseline: Baseline = None, pivot: Pivot = None,
     value: Value = None, theory: Theory = False, fail_if: FailIf = None, json: Json = False, csv: Csv = False,
     md: Md = False, quiet: Quiet = False,
@@ -92,7 +93,8 @@ def compare(
     )
 
     refuse_unused_of(pivot, sort, top, columns, everything, baseline, value, theory, json, csv)
-    found = comparison(references or ["*"], runs_dir, sort or ("loss_final" if top else None), baseline)
+    order = sort or ("loss_final" if top else None)
+    found = comparison(references or ["*"], runs_dir, order, baseline, where)
     warn(found.damaged, quiet)
     failing, undecided = fulfilled(found, fail_if)
     if pivot:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gradflow.cli.commands.report import References
-from gradflow.cli.options import RUNS, Quiet, Replace, RunsDir
+from gradflow.cli.options import RUNS, Quiet, Replace, RunsDir, Where
 from gradflow.cli.output import note
 from gradflow.cli.tables import refuse_unused
 
@@ -41,7 +41,7 @@ OneTable = Annotated[
 
 def export(
     references: References, output: Output, to: To = None, rows: Rows = None, table: OneTable = None,
-    force: Replace = False, runs_dir: RunsDir = RUNS, quiet: Quiet = False,
+    where: Where = None, force: Replace = False, runs_dir: RunsDir = RUNS, quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Export runs as tidy tables.
 
@@ -56,6 +56,7 @@ def export(
       gradflow export @1 -o events --to tensorboard
     """
     from gradflow.cli.export import FORMATS, TABLES, export_runs, known
+    from gradflow.cli.report import named_runs
 
     form = known("--to", to or output.suffix[1:] or "csv", FORMATS)
     which = known("--table", table or "layers", TABLES)
@@ -63,5 +64,5 @@ def export(
         refuse_unused("only a csv or parquet file holds one table", table=table)
     elif which == "runs":
         refuse_unused("the table of runs has no rows of the record", rows=rows)
-    export_runs(references, runs_dir, output, rows, form, which, force)
+    export_runs(named_runs(references, runs_dir, where), output, rows, form, which, force)
     note(f"wrote {output}", quiet)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gradflow.cli.commands.report import Output, References
-from gradflow.cli.options import RUNS, Quiet, Replace, RunsDir
+from gradflow.cli.options import RUNS, Quiet, Replace, RunsDir, Where
 
 Figure = Annotated[
     str | None, typer.Option("--figure", help="flow (default), heatmap, factors, phase, depth-law, theory; "
@@ -38,8 +38,8 @@ Width = Annotated[float, typer.Option("--width", min=1, max=40, metavar="INCHES"
 
 def plot(
     references: References, output: Output, figure: Figure = None, x: Across = None, y: Up = None,
-    value: Value = None, width: Width = 5.0, force: Replace = False, runs_dir: RunsDir = RUNS,
-    quiet: Quiet = False,
+    value: Value = None, where: Where = None, width: Width = 5.0, force: Replace = False,
+    runs_dir: RunsDir = RUNS, quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Draw a figure to .svg, .pdf or .png.
 
@@ -56,5 +56,5 @@ def plot(
     from gradflow.cli.report import named_runs, write
 
     require_picture(output)
-    runs = named_runs(references, runs_dir)
+    runs = named_runs(references, runs_dir, where)
     write(output, drawn(runs, output, figure, x, y, value, width), force, quiet)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gradflow.cli.options import RUNS, Quiet, Replace, RunsDir
+from gradflow.cli.options import RUNS, Quiet, Replace, RunsDir, Where
 
 References = Annotated[
     list[str],
@@ -19,8 +19,8 @@ Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Th
 
 
 def report(
-    references: References, output: Output, force: Replace = False, runs_dir: RunsDir = RUNS,
-    quiet: Quiet = False,
+    references: References, output: Output, where: Where = None, force: Replace = False,
+    runs_dir: RunsDir = RUNS, quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Write the report of runs or sweeps, as HTML or markdown.
 
@@ -34,4 +34,4 @@ def report(
     """
     from gradflow.cli.report import reported, write
 
-    write(output, reported(references, runs_dir, output), force, quiet)
+    write(output, reported(references, runs_dir, where, output), force, quiet)
