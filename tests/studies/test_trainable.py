@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, fields
 from functools import cache
+from math import sqrt
 
 import numpy as np
 import pytest
@@ -9,7 +10,16 @@ import pytest
 from gradflow.analysis.trainable import assess
 from gradflow.analysis.trainable_constants import EDGES
 from tests.studies import trainable_fit
-from tests.studies.trainable_grid import Cell, Trained, critical, expected, read, scattered, trained
+from tests.studies.trainable_grid import (
+    FRESH,
+    Cell,
+    Trained,
+    critical,
+    expected,
+    read,
+    scattered,
+    trained,
+)
 
 CLEAR, ALL = 0.95, 0.90
 
@@ -41,6 +51,16 @@ def test_networks_of_kinds_that_were_left_out_are_told_right(optimizer: str, out
     assert known.clear.sum() > 100
     assert right[known.clear].mean() >= CLEAR
     assert right.mean() >= ALL
+
+
+@pytest.mark.parametrize("optimizer", trainable_fit.FAMILIES.values())
+def test_networks_trained_after_the_fit_are_told_as_right_as_chance_allows(optimizer: str) -> None:
+    """188 of 200 clear ones and 193 of all 213 under sgd, 183 of 192 and 189 of 213 under adam."""
+    fresh = trainable_fit.read(optimizer, FRESH)
+    said = np.array([assess(*terms, optimizer).verdict == "trainable" for terms in fresh.terms])
+    right = said == fresh.trained
+    for found, claim in ((right[fresh.clear], CLEAR), (right, ALL)):
+        assert found.sum() >= len(found) * claim - 2 * sqrt(len(found) * claim * (1 - claim))
 
 
 def test_a_fit_finds_the_edges_that_were_planted() -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis import trainable_constants
+from tests.studies.trainable_grid import TABLE
 from tests.studies.trainable_grid import read as read_table
 
 Array = NDArray[Any]
@@ -50,9 +51,9 @@ class Grid:
         return self.trained | (self.accuracy < CLEARLY_NOT)
 
 
-def read(optimizer: str) -> Grid:
+def read(optimizer: str, table: Path = TABLE) -> Grid:
     """The grid as trained by an optimizer."""
-    rows = [row for row in read_table() if isfinite(float(row["log10_ratio"]))]
+    rows = [row for row in read_table(table) if isfinite(float(row["log10_ratio"]))]
     terms = np.array([_terms(row) for row in rows])
     accuracy = np.array([float(row[f"accuracy_{optimizer}"]) for row in rows])
     groups = {key: [row[key] for row in rows] for key in ("activation", "block")}

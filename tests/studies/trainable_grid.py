@@ -29,6 +29,7 @@ from gradflow.yaml_file import parse
 from tests.studies.lab import load
 
 TABLE = Path(__file__).with_suffix(".csv")
+FRESH = TABLE.with_name("trainable_fresh.csv")
 SCATTERED, CRITICAL = 700, 60  # cells anywhere, and cells where theory has the gradient arrive
 STEPS, EVERY, BATCH = 300, 50, 64
 LEARNED = 0.6  # accuracy on held-out digits at which no other rate is tried
@@ -202,9 +203,9 @@ def main() -> None:
                 print(cell, file=sys.stderr)
 
 
-def read() -> list[dict[str, str]]:
-    """The rows of the table."""
-    with TABLE.open(newline="", encoding="utf-8") as file:
+def read(table: Path = TABLE) -> list[dict[str, str]]:
+    """The rows of the table, or of FRESH: cells that were trained when the rule had been fitted."""
+    with table.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
