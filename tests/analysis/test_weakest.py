@@ -187,16 +187,17 @@ FEW = "data={name: gaussian, samples: 160, features: 64, classes: 10}"  # a batc
 
 
 def runs_of(name: str, thorough: bool) -> list[str]:
-    """The configs of a starter; of a sweep, all of its points or every fourth, and at most about thirty.
+    """The configs of a starter; of a sweep, all of its points.
 
-    Unless thorough, before training and on few samples, where all of the digits would be evaluated.
+    Unless thorough, every fourth and at most about thirty, before training and on few samples, where all of
+    the digits would be evaluated.
     """
     text = starter_text(name)
     short = [] if thorough else ["steps=0", *([] if "data: {name: inline" in text else [FEW])]
     if not name.startswith("sweep"):
         return [config_text(parse_config(parse(text, name), Path(), short))]
     points = parse_sweep(parse(text, name), Path(), short).points
-    return [config_text(point.config) for point in points[:: max(1 if thorough else 4, len(points) // 32)]]
+    return [config_text(point.config) for point in points[:: 1 if thorough else max(4, len(points) // 32)]]
 
 
 @pytest.mark.parametrize("name", STARTERS)

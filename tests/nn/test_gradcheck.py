@@ -24,7 +24,6 @@ from gradflow.nn.parts.base import BoundCall, Part, Quick, Span
 from gradflow.nn.parts.dense import Dense
 from gradflow.nn.scaled import Scaled
 from gradflow.nn.updates import LayerRun
-from tests.sampling import rarely
 
 Array = np.ndarray[Any, Any]
 # where slopes have no bound, as of z^2, z of a dozen layers leaves float64, or all of it dies
@@ -136,7 +135,7 @@ def test_what_leaves_float64_is_refused_with_a_remedy() -> None:
     ("activation", "sigma_w", "depth", "width"),
     [
         (Tanh(), 0.5, 1000, 32),  # gradients of 1e-308: the step of 1e-20 leaves float64
-        rarely((Tanh(), 0.5, 1500, 32)),  # gradients and activations that float64 does not hold
+        (Tanh(), 0.5, 1500, 32),  # gradients and activations that float64 does not hold
         (Relu(), 0.5, 1200, 64),  # 1e-540, carried with exponents both ways
         (Linear(), 1.5, 1000, 32),  # grows by 1e169
         (Tanh(), 3.0, 300, 32),  # from h = 1e-20 to 1e80
@@ -147,7 +146,7 @@ def test_what_leaves_float64_is_refused_with_a_remedy() -> None:
 def test_gradients_beyond_float64_are_checked_too(
     activation: Activation, sigma_w: float, depth: int, width: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gradcheck, "FLOPS", 3e8)  # fewer directions, of more layers each
+    monkeypatch.setattr(gradcheck, "FLOPS", 1e9)  # fewer directions, of more layers each
     deep = partial(checked, activation, depth, width, Gaussian(sigma_w), CrossEntropy())
     assert deep().passed
     real = LayerRun.gradient
