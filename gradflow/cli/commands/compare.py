@@ -6,17 +6,12 @@ from typing import Annotated
 
 import typer
 
-from gradflow.cli.options import RUNS, Json, Quiet, RunsDir, Where
+from gradflow.cli.options import RUNS, Json, Quiet, RunsDir, Sort, Where
 from gradflow.cli.tables import Csv, Md, warn
 
 References = Annotated[
     list[str] | None,
     typer.Argument(metavar="RUN|SWEEP", help="Paths, ids or their starts, @1, globs; all runs if none."),
-]
-
-
-Sort = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Order by a column or key; -NAME turns it round.")
 ]
 
 
