@@ -42,6 +42,9 @@ Where = Annotated[
 Sort = Annotated[
     str | None, typer.Option(metavar="NAME", help="Order by a column or key; -NAME turns it round.")
 ]
+Step = Annotated[
+    str | None, typer.Option("--step", metavar="N|last", help="At this step, which must have been recorded.")
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of the report.")]
 Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="Processes; as many as cores if not given.")

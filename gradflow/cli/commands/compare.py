@@ -42,7 +42,7 @@ Value = Annotated[
     str | None,
     typer.Option(
         help="What the map shows: c (the default), log10_ratio, verdict, trainable, trainable_score, "
-        "accuracy_final or loss_final."
+        "accuracy_final, loss_final, loss_test_final, c_final or another result."
     ),
 ]
 
