@@ -66,6 +66,13 @@ class Prediction:
     shifts: Array = field(default_factory=_none)  # -own / (4 n) (L - 1,); nan where no gradient passes
     correlation: Array = field(default_factory=_none)  # mean cosine of z between samples (L,)
     log10_gradient: Array = field(default_factory=_none)  # log10 ||delta_l|| / ||delta_L||, no shifts (L,)
+    network: MeanField | None = None  # what it was made from
+
+    @property
+    def steps(self) -> Array:
+        """E ln(||delta_l|| / ||delta_{l+1}||) (L - 1,), the shifts that are known included."""
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(self.chi_layers) / 2 + np.nan_to_num(self.shifts))
 
     def holds_by(self, depth: int) -> bool:
         """Whether the law holds over a transition of a network of this depth."""
@@ -98,7 +105,7 @@ def predict(
         ]  # fmt: skip
     reasons = [part.pop("reason") for part in parts if "reason" in part]
     merged = {key: value for part in parts for key, value in part.items()}
-    return Prediction(**merged, reason="; ".join(reasons) or None)
+    return Prediction(**merged, network=network, reason="; ".join(reasons) or None)
 
 
 def _correlation(network: MeanField, cosine: float | Array | None, cosine_1: float | None) -> Array:
