@@ -18,7 +18,8 @@ from gradflow.analysis.extrapolation import log_over
 from gradflow.analysis.intervals import Estimate, exp_or_none, mean_of_known
 from gradflow.analysis.known import NOTHING, Known, mean_square
 from gradflow.analysis.laws import OF_CHAINS, Expected, exponent
-from gradflow.analysis.summary import Flow, Number, Numbers, Profile
+from gradflow.analysis.profile import Profile
+from gradflow.analysis.summary import Flow, Number, Numbers
 from gradflow.analysis.verdict import are_most, verdict_of
 from gradflow.analysis.weakest import weakest
 from gradflow.nn.parts.factors import factor_arrays, two_of

@@ -59,6 +59,7 @@ class Prediction:
     shift: float | None = None  # mean of -own / (4 n) over the fitted layers
     log_sd: float | None = None
     log10_ratio: float | None = None  # of ||delta_1|| / ||delta_L|| over all transitions, the shift included
+    log10_last: float | None = None  # of what slopes and a norm make of the delta that enters layer L
     log10_ratio_sd: float | None = None  # its spread from one network to the next
     reason: str | None = None
     q: Array = field(default_factory=_none)  # E z^2 (L,)
@@ -143,6 +144,7 @@ def _window(network: MeanField, first: int) -> dict[str, Any]:
         "shift": shift,
         "log_sd": _root(network.ratio_variance(first), 2 * transitions),
         "log10_ratio": float(network.log10_ratio),
+        "log10_last": float(network.log_last[0]) / LN10,
         "log10_ratio_sd": _root(network.ratio_variance(1), 2 * LN10),
     }
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from gradflow.analysis.summary import Flow, Profile, Summary
+    from gradflow.analysis.profile import Profile
+    from gradflow.analysis.summary import Flow, Summary
     from gradflow.config import Config
     from gradflow.recording import Recording
     from gradflow.store.info import Info
@@ -57,7 +58,11 @@ class _Flows(TypedDict):
     final: _Final
 
 
-class _Theory(TypedDict):
+class _Last(TypedDict, total=False):  # nor this
+    log10_last: float | None
+
+
+class _Theory(_Last):
     c: Factor
     c_finite_width: Factor
     log10_ratio: float | None
