@@ -9,6 +9,7 @@ from typing import Any
 from gradflow.analysis.commands import command_for
 from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
 from gradflow.analysis.precision import Precision
+from gradflow.analysis.profile import Profile
 from gradflow.analysis.samples import Samples
 from gradflow.analysis.stretch import Stretch
 from gradflow.analysis.trainable import Trainable
@@ -17,21 +18,6 @@ SUMMARY_FORMAT = 1
 
 Number = float | None  # None: not defined; the reason stands beside it
 Numbers = tuple[Number, ...]
-
-
-@dataclass(frozen=True)
-class Profile:
-    """A row of the record by layer: means over networks, base-10 logs of norms; at most 200 of the layers."""
-
-    layers: tuple[int, ...] = ()
-    log10_delta: Numbers = ()
-    log10_weight_grad: Numbers = ()
-    log10_bias_grad: Numbers = ()
-    weight_factor: Numbers = ()
-    slope_factor: Numbers = ()
-    factors: dict[str, Numbers] = field(default_factory=dict)  # all of them, as a Flow's
-    correlation: Numbers = ()  # mean cosine of z over pairs of samples; None where it was not taken
-    correlation_expected: Numbers = ()  # by theory, from that of layer 1; None after the first update
 
 
 @dataclass(frozen=True)
@@ -108,7 +94,7 @@ class Flow:
     log10_growth: Number = None
     weakest: Weakest | None = None
     c_power_depth: dict[str, Number] = field(default_factory=dict)
-    profile: Profile = Profile()
+    profile: Profile = field(default_factory=Profile)
 
 
 @dataclass(frozen=True)
@@ -130,6 +116,7 @@ class Theory:
     factors: dict[str, Number] = field(default_factory=dict)  # as a Flow's
     law: str | None = None  # of the gradient by depth: exponential | power | stretched | bounded
     log10_ratio: Number = None  # as a Flow's: over all transitions, those outside the fit included
+    log10_last: Number = None  # of what slopes and a norm make of the delta that enters layer L
     reason: str | None = None
     settling: int | None = None  # the layer from which batch norm's c holds
     correlation_star: Number = None  # what the cosine of two samples comes to
