@@ -8,6 +8,7 @@ from typing import Any
 
 from gradflow.analysis.commands import command_for
 from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
+from gradflow.analysis.endings import Stopped, Warned
 from gradflow.analysis.stretch import Stretch
 from gradflow.analysis.trainable import Trainable
 
@@ -137,16 +138,6 @@ class Theory:
 
 
 @dataclass(frozen=True)
-class Warned:
-    """The step at which each of these first showed that a run would diverge, and the lead of the first."""
-
-    loss: int | None = None
-    gradient: int | None = None
-    update: int | None = None
-    lead: int | None = None  # None: nothing showed it before
-
-
-@dataclass(frozen=True)
 class TrainingResult:
     """How training went, means over networks with the t intervals of the losses at both ends.
 
@@ -185,6 +176,7 @@ class TrainingResult:
     clipped_share: Number = None  # of the recorded updates with clip_norm; None without
     clip_share_median: Number = None  # of a clipped gradient, what was left of it
     warned: Warned | None = None  # of a run that did not diverge
+    stopped: Stopped | None = None  # of one that `training.stop` ended before its last step
 
 
 @dataclass(frozen=True)
