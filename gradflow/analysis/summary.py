@@ -8,6 +8,7 @@ from typing import Any
 
 from gradflow.analysis.commands import command_for
 from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
+from gradflow.analysis.endings import Stopped, Warned
 from gradflow.analysis.precision import Precision
 from gradflow.analysis.profile import Profile
 from gradflow.analysis.samples import Samples
@@ -126,16 +127,6 @@ class Theory:
 
 
 @dataclass(frozen=True)
-class Warned:
-    """The step at which each of these first showed that a run would diverge, and the lead of the first."""
-
-    loss: int | None = None
-    gradient: int | None = None
-    update: int | None = None
-    lead: int | None = None  # None: nothing showed it before
-
-
-@dataclass(frozen=True)
 class TrainingResult:
     """How training went, means over networks with the t intervals of the losses at both ends.
 
@@ -174,6 +165,7 @@ class TrainingResult:
     clipped_share: Number = None  # of the recorded updates with clip_norm; None without
     clip_share_median: Number = None  # of a clipped gradient, what was left of it
     warned: Warned | None = None  # of a run that did not diverge
+    stopped: Stopped | None = None  # of one that `training.stop` ended before its last step
 
 
 @dataclass(frozen=True)

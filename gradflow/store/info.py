@@ -44,12 +44,20 @@ class ArrayInfo(TypedDict):
     sha256: str
 
 
+class StoppedInfo(TypedDict):
+    """The step at which `training.stop` ended a training, and why."""
+
+    step: Whole
+    reason: str
+
+
 class OutcomeInfo(TypedDict):
-    """How training ended."""
+    """How training ended; `stopped` is missing where it was not ended early."""
 
     accuracy_final: float | None
     diverged_step: Whole | None
     diverged_reason: str | None
+    stopped: NotRequired[StoppedInfo]
 
 
 class _Later(TypedDict, total=False):
@@ -145,6 +153,18 @@ class MeasuredInfo(TypedDict):
     precision: NotRequired[PrecisionInfo]
 
 
+class StateInfo(TypedDict):
+    """What state.npz holds: the networks after `step` updates, in a `format`, with the seal of its arrays.
+
+    `stem` is the digest of the config without its steps, which a longer run has too.
+    """
+
+    format: Whole
+    step: Whole
+    stem: str
+    sha256: str
+
+
 class _Model(TypedDict):
     depth: Whole
 
@@ -196,6 +216,7 @@ class _Optional(TypedDict, total=False):
     evaluation: EvaluationInfo
     delta: Literal["batch"]
     measured: MeasuredInfo
+    state: StateInfo
 
 
 class Info(_Optional):
@@ -203,7 +224,7 @@ class Info(_Optional):
 
     `evaluation` is missing where nothing was evaluated, as from runs of older versions; `delta` where it is a
     sample's: with batch norm `log_delta_norm` is ln of the root mean square of the batch's; `measured`
-    in runs of older versions.
+    in runs of older versions; `state` where none was kept.
     """
 
     format: Literal[1]
