@@ -8,6 +8,8 @@ from typing import Any
 
 from gradflow.analysis.commands import command_for
 from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
+from gradflow.analysis.precision import Precision
+from gradflow.analysis.samples import Samples
 from gradflow.analysis.stretch import Stretch
 from gradflow.analysis.trainable import Trainable
 
@@ -266,17 +268,6 @@ class Flows:
 
 
 @dataclass(frozen=True)
-class Samples:
-    """What a run was trained on; `held_out` and `task` are None in a run of before they were recorded."""
-
-    samples: int
-    features: int
-    outputs: int
-    held_out: int | None = None
-    task: str | None = None  # classification | regression
-
-
-@dataclass(frozen=True)
 class Summary:
     """Everything that is said about a run."""
 
@@ -296,6 +287,7 @@ class Summary:
     trainable: Trainable = field(default_factory=Trainable)
     critical_lr: CriticalRate = NOT_MEASURED
     jacobian: Stretch | None = None  # where recording.jacobian asks for it
+    precision: Precision = field(default_factory=Precision)  # where recording.precision does
 
     def document(self) -> dict[str, Any]:
         """The JSON document: plain values, numbers that are not finite as None."""

@@ -123,6 +123,8 @@ class RecordingKeys(Section):
     critical_lr: Annotated[str, OneOf(WHEN)] = Field(default=CRITICAL_AUTO, json_schema_extra=ADDED)
     # whether the singular values of dz_L / dz_1 are measured, before any update
     jacobian: bool = Field(default=False, json_schema_extra=ADDED)
+    # whether it is measured what low precision would lose of delta and activations, before any update
+    precision: bool = Field(default=False, json_schema_extra=ADDED)
 
 
 class Analysis(Section):

@@ -115,11 +115,34 @@ class JacobianInfo(TypedDict):
     reason: str | None
 
 
+class CastInfo(TypedDict):
+    """What a cast to one format loses: shares of entries by layer, means over networks, of delta and of a.
+
+    `loss_scale` has the lowest and highest k of 2^k that keep both of delta under 1%; null where none does.
+    """
+
+    delta_underflow: list[float]
+    delta_overflow: list[float]
+    a_underflow: list[float]
+    a_overflow: list[float]
+    loss_scale: Annotated[list[Whole], Meta(min_length=2, max_length=2)] | None
+
+
+class PrecisionInfo(TypedDict):
+    """Of each format what it loses of the networks as drawn, on minibatch 0."""
+
+    float16: CastInfo
+    bfloat16: CastInfo
+    float8_e4m3fn: CastInfo
+    float8_e5m2: CastInfo
+
+
 class MeasuredInfo(TypedDict):
-    """What was measured from the weights and gradients themselves; the Jacobian where that is asked for."""
+    """What was measured from weights and gradients themselves; all but the first where that is asked for."""
 
     critical_lr: CriticalInfo
     jacobian: NotRequired[JacobianInfo]
+    precision: NotRequired[PrecisionInfo]
 
 
 class _Model(TypedDict):

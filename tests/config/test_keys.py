@@ -60,4 +60,4 @@ def test_the_choices_are_found_by_walking_the_schema() -> None:
 def test_the_keys_below_a_choice_are_those_of_the_entry_that_is_named() -> None:
     assert keys_below(("model", "init"), "gaussian") == ["sigma_w", "sigma_b"]
     assert keys_below(("model", "init"), {"name": "glorot_normal"}) == ["gain"]
-    assert keys_below(("recording",), {}) == ["every", "critical_lr", "jacobian"]
+    assert keys_below(("recording",), {}) == ["every", "critical_lr", "jacobian", "precision"]
