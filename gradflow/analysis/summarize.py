@@ -19,11 +19,13 @@ from gradflow.analysis.jacobian import stretch_of
 from gradflow.analysis.known import NOTHING, Known
 from gradflow.analysis.laws import Expected
 from gradflow.analysis.learning import curves_until, evaluation_of, training_result
+from gradflow.analysis.precision import precision_of
 from gradflow.analysis.predictions import inputs_of, predicted, theory_of, trainable_of
 from gradflow.analysis.rates import told
+from gradflow.analysis.samples import Samples
 from gradflow.analysis.scales import scale_symptom
 from gradflow.analysis.stretch import Stretch
-from gradflow.analysis.summary import Flow, Flows, Samples, Summary, Symptom, Theory, TrainingResult
+from gradflow.analysis.summary import Flow, Flows, Summary, Symptom, Theory, TrainingResult
 from gradflow.analysis.symptoms import find_symptoms
 from gradflow.analysis.trainable import STOPPED, Trainable
 from gradflow.analysis.weakest import weakest_symptom
@@ -82,6 +84,7 @@ def summarize(config: Config, recording: Readings, info: Mapping[str, Any]) -> S
         trainable=trainable_at(config, flows.initial, theory),
         critical_lr=critical,
         jacobian=_stretch(config, info),
+        precision=precision_of(info),
     )
 
 

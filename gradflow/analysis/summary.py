@@ -8,7 +8,10 @@ from typing import Any
 
 from gradflow.analysis.commands import command_for
 from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
+from gradflow.analysis.endings import Stopped, Warned
+from gradflow.analysis.precision import Precision
 from gradflow.analysis.profile import Profile, Rounding
+from gradflow.analysis.samples import Samples
 from gradflow.analysis.stretch import Stretch
 from gradflow.analysis.trainable import Trainable
 
@@ -126,16 +129,6 @@ class Theory:
 
 
 @dataclass(frozen=True)
-class Warned:
-    """The step at which each of these first showed that a run would diverge, and the lead of the first."""
-
-    loss: int | None = None
-    gradient: int | None = None
-    update: int | None = None
-    lead: int | None = None  # None: nothing showed it before
-
-
-@dataclass(frozen=True)
 class TrainingResult:
     """How training went, means over networks with the t intervals of the losses at both ends.
 
@@ -174,6 +167,7 @@ class TrainingResult:
     clipped_share: Number = None  # of the recorded updates with clip_norm; None without
     clip_share_median: Number = None  # of a clipped gradient, what was left of it
     warned: Warned | None = None  # of a run that did not diverge
+    stopped: Stopped | None = None  # of one that `training.stop` ended before its last step
 
 
 @dataclass(frozen=True)
@@ -255,17 +249,6 @@ class Flows:
 
 
 @dataclass(frozen=True)
-class Samples:
-    """What a run was trained on; `held_out` and `task` are None in a run of before they were recorded."""
-
-    samples: int
-    features: int
-    outputs: int
-    held_out: int | None = None
-    task: str | None = None  # classification | regression
-
-
-@dataclass(frozen=True)
 class Summary:
     """Everything that is said about a run."""
 
@@ -285,6 +268,7 @@ class Summary:
     trainable: Trainable = field(default_factory=Trainable)
     critical_lr: CriticalRate = NOT_MEASURED
     jacobian: Stretch | None = None  # where recording.jacobian asks for it
+    precision: Precision = field(default_factory=Precision)  # where recording.precision does
 
     def document(self) -> dict[str, Any]:
         """The JSON document: plain values, numbers that are not finite as None."""

@@ -82,7 +82,7 @@ def _verdicts(summary: Summary) -> list[Block]:
         sentences.measured_sentence(initial, edge),
         rounding_sentence(initial, dtype),
         headlines.weakest_sentence(initial),
-        sentences.cause_sentence(initial, model.get("activation", {}).get("name", "")),
+        sentences.cause_sentence(initial, sentences.activation_name(model.get("activation", {}))),
         forward_sentence(initial, summary.theory),
         sentences.theory_sentence(summary.theory, initial, bool(after)),
         stretch_sentence(summary.jacobian, initial.transitions + 1),
@@ -108,6 +108,7 @@ def _verdicts(summary: Summary) -> list[Block]:
     blocks += [Sentence(trained, tone)] if trained else []
     lr = summary.config["training"].get("optimizer", {}).get("lr")
     beside = (
+        learning.stopped_sentence(summary.training, summary.config["training"]["steps"]),
         learning.warning_sentence(summary.training),
         learning.critical_sentence(summary.critical_lr, lr),
         learning.clipping_sentence(summary.training),
