@@ -12,7 +12,6 @@ from gradflow.analysis.stretch import Stretch
 from gradflow.analysis.trainable import Trainable
 
 SUMMARY_FORMAT = 1
-
 Number = float | None  # None: not defined; the reason stands beside it
 Numbers = tuple[Number, ...]
 
@@ -128,6 +127,8 @@ class Theory:
     factors: dict[str, Number] = field(default_factory=dict)  # as a Flow's
     law: str | None = None  # of the gradient by depth: exponential | power | stretched | bounded
     log10_ratio: Number = None  # as a Flow's: over all transitions, those outside the fit included
+    log10_ratio_sd: Number = None  # of one network, on one sample
+    log_c_error: Number = None  # how far ln c_finite_width may be off
     reason: str | None = None
     settling: int | None = None  # the layer from which batch norm's c holds
     correlation_star: Number = None  # what the cosine of two samples comes to
