@@ -29,6 +29,7 @@ class PhaseTable:
     log_c_error: Array
     log10_ratio: Array  # of ||delta_1|| / ||delta_L|| over all transitions, the shift included
     log10_ratio_sd: Array
+    log10_last: Array  # of what slopes make of the delta that enters layer L
     c_asymptotic: Array
     chi: Array
     chi_parallel: Array
@@ -66,6 +67,7 @@ def phase_table(
     columns = {
         "c": c, "c_finite_width": finite, "log_c_error": error,
         "log10_ratio": network.log10_ratio, "log10_ratio_sd": np.sqrt(network.ratio_variance(1)) / (2 * LN10),
+        "log10_last": network.log_last[0] / LN10,
         "c_asymptotic": np.exp(end.log_chi / 2), "chi": np.exp(end.log_chi), "chi_parallel": end.chi_parallel,
         "q_star": end.q_star, "critical_sigma_w": _critical(network, sigma_b.ravel()), "law": network.laws,
         "correlation_star": alike.star, "xi_c": alike.xi,
