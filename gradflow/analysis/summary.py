@@ -119,6 +119,8 @@ class Theory:
     factors: dict[str, Number] = field(default_factory=dict)  # as a Flow's
     law: str | None = None  # of the gradient by depth: exponential | power | stretched | bounded
     log10_ratio: Number = None  # as a Flow's: over all transitions, those outside the fit included
+    log10_ratio_sd: Number = None  # of one network, on one sample
+    log_c_error: Number = None  # how far ln c_finite_width may be off
     log10_last: Number = None  # of what slopes and a norm make of the delta that enters layer L
     reason: str | None = None
     settling: int | None = None  # the layer from which batch norm's c holds
