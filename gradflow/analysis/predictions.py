@@ -189,7 +189,7 @@ def _theory_at(
         for name, value in row.items()
     }
     if row["c"] == 0:
-        kept |= dict.fromkeys(("c_finite_width", "log10_ratio_sd", "log_c_error"))
+        kept |= dict.fromkeys(("c_finite_width", "log10_ratio_sd", "log10_last", "log_c_error"))
     reasons = (
         DEAD if row["c"] == 0 else "",
         UNBOUNDED if kept["q_star"] is None else "",
