@@ -118,6 +118,11 @@ class Training:
         return self.critical.state() | self._crew.state_at_end() if small else None
 
     @property
+    def steps_done(self) -> int:
+        """Rows that are recorded, each with the update that follows it."""
+        return self._first
+
+    @property
     def recorded(self) -> Recording:
         """The rows and evaluations that are kept so far, as views that are good until training goes on."""
         return {**self._record.arrays, **self._curves.arrays}
