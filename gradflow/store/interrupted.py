@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from zipfile import ZipFile
 
 from gradflow.errors import InputError
+from gradflow.formats import RECORDED
 from gradflow.store.info import Info, OutcomeInfo, Times
 from gradflow.store.names import FORMAT, LARGEST
 from gradflow.store.partial import Claim
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from gradflow.config import Config
 
 REMEDY = "run its config again, or remove it with `gradflow rm`"
-RECORDED = "recording."  # begins the names of the record's arrays in a checkpoint
 
 
 def opened(path: Path) -> Run:
