@@ -41,7 +41,9 @@ def run_page(summary: Summary, recording: Readings | None = None, saved: bool = 
 
     What was recorded elsewhere may not be `saved`, and leaves out what nobody recorded.
     """
-    blocks: list[Block] = [*_verdicts(summary), _facts(summary)]
+    cut = learning.interrupted_sentence(summary)
+    blocks: list[Block] = [Sentence(cut, "warning")] if cut else []
+    blocks += [*_verdicts(summary), _facts(summary)]
     if summary.flow.initial.c is not None:
         measured = flows(summary)
         blocks += [*factors(measured, summary.theory), *powers(measured)]
@@ -51,7 +53,7 @@ def run_page(summary: Summary, recording: Readings | None = None, saved: bool = 
     if recording:
         blocks += _heat(recording)
     blocks += [*_symptoms(summary), *_advice(summary)]
-    blocks += [Facts((("saved in", summary.path),))] if saved else []
+    blocks += [Facts((("saved in", summary.path),))] if saved and not cut else []
     return Page(summary.id, tuple(blocks))
 
 

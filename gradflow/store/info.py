@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from gradflow.errors import RunError
 
-Status = Literal["completed", "diverged", "failed"]
+Status = Literal["completed", "diverged", "failed", "interrupted"]  # the last has no run.json yet
 
 
 class Times(TypedDict):
@@ -299,6 +299,7 @@ def _is_sound(info: Info) -> bool:
     finished = info["status"] != "failed"
     return (
         None not in zones
+        and info["status"] != "interrupted"
         and is_id(info["id"])
         and DIGEST.fullmatch(info["digest"]) is not None
         and info["id"].endswith(info["digest"][:8])
