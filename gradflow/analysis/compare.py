@@ -230,11 +230,19 @@ def _sorted(found: Comparison, name: str, down: bool) -> tuple[Row, ...]:
     else:
         name = full_name(name, found.names())
         values = [row[name] for row in found.rows]
-    last = [
-        v is None or (name in RANKED and not row.finished) for v, row in zip(values, found.rows, strict=True)
-    ]
+    last = [v is None or not is_ranked(row, name) for v, row in zip(values, found.rows, strict=True)]
+    return tuple(found.rows[i] for i in ranks(values, last, down))
+
+
+def is_ranked(row: Row, name: str) -> bool:
+    """Whether a row has this value, and the right to be called better by it."""
+    return name == "ratio" or (row[name] is not None and (name not in RANKED or row.finished))
+
+
+def ranks(values: Sequence[Any], last: Sequence[bool], down: bool) -> list[int]:
+    """The places of values from the smallest on, or from the largest; at the end those that come `last`."""
     order = sorted(range(len(values)), key=lambda i: comparable(values[i]), reverse=down)
-    return tuple(found.rows[i] for i in sorted(order, key=lambda i: last[i]))
+    return sorted(order, key=lambda i: last[i])
 
 
 def _order(row: Row, keys: Sequence[str]) -> tuple[Any, ...]:

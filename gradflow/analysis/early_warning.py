@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.analysis.summary import Warned
+from gradflow.analysis.endings import Warned
 from gradflow.units import LN10
 
 Array = NDArray[Any]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import inf, isfinite
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.analysis.precision import CastLosses
+from gradflow.analysis.summary import strict
 from gradflow.nn.low_precision import FLOATS, SHARES, ZEROS, Casts
 
 Shares = dict[str, NDArray[np.float64]]
@@ -34,13 +36,23 @@ class LowPrecision:
         """L."""
         return len(self.zeros["a_zero"])
 
+    @property
+    def formats(self) -> dict[str, CastLosses]:
+        """What each format loses, as a summary has it."""
+        return {
+            name: CastLosses(
+                **{side: tuple(values.tolist()) for side, values in shares.items()},
+                loss_scale=self.loss_scale[name],
+            )
+            for name, shares in self.shares.items()
+        }
+
     def document(self) -> dict[str, Any]:
         """The document of `gradflow precision --json`."""
-        formats = {
-            name: {**_plain(self.shares[name]), "loss_scale": self.loss_scale[name]} for name in self.shares
-        }
         head = {"layers": self.layers, "networks": self.networks, "batch": self.batch}
-        return {**head, **_plain(self.zeros), "precision": formats}
+        zeros = {name: values.tolist() for name, values in self.zeros.items()}
+        formats = {name: strict(asdict(lost)) for name, lost in self.formats.items()}
+        return {**head, **zeros, "precision": formats}
 
 
 def summarize_casts(casts: Iterable[Casts], batch: int) -> LowPrecision:
@@ -66,7 +78,3 @@ def _common(scales: list[tuple[float, float]]) -> tuple[int, int] | None:
     lowest = lowest if isfinite(lowest) else min(0.0, highest)
     highest = highest if isfinite(highest) else max(0.0, lowest)
     return int(lowest), int(highest)
-
-
-def _plain(shares: Shares) -> dict[str, list[float]]:
-    return {name: values.tolist() for name, values in shares.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, fsum, log
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from gradflow.analysis.compare import Comparison, Row, comparable
@@ -21,8 +22,16 @@ VALUES = {  # what a map can show -> how the runs of one cell are combined
     "trainable": "mixed, unless all agree",
     "trainable_score": "the mean",
     "accuracy_final": "the highest",
+    "accuracy_train_final": "the highest",
+    "r2_test_final": "the highest",
     "loss_final": "the mean",
+    "loss_test_final": "the mean",
+    "c_final": "the mean of ln c",
+    "log10_ratio_final": "the mean",
+    "log10_growth": "the mean",
+    "saturated": "the mean",
 }
+REPEATED = ("seed", "name")  # keys over which a mean is one over networks of one kind
 PREDICTED = {"c": "c_theory", "log10_ratio": "log10_ratio_theory"}  # what theory has a value for
 MIXED = "mixed"
 TEXTS = ("verdict", "trainable")
@@ -75,7 +84,11 @@ class Pivot:
 
 
 def pivot(found: Comparison, row: str, column: str, value: str = "c") -> Pivot:
-    """The map of a comparison's runs over two keys. InputError for a key or value that there is none of."""
+    """The map of a comparison's runs over two keys.
+
+    InputError for a key or value that there is none of, and where a cell would hold the mean over a key that
+    is not shown; over seeds it is one over networks.
+    """
     if value not in VALUES:
         raise InputError(f"--value {value}: there are {', '.join(VALUES)}{did_you_mean(value, VALUES)}")
     keys = found.names()
@@ -88,7 +101,19 @@ def pivot(found: Comparison, row: str, column: str, value: str = "c") -> Pivot:
     ends = _values(found.rows, row), _values(found.rows, column)
     cells = tuple(tuple(_place(groups.get((repr(a), repr(b)), []), value) for b in ends[1]) for a in ends[0])
     over = tuple(key for key in found.telling if any(_differ(group, key) for group in groups.values()))
+    if "mean" in VALUES[value]:
+        refuse_hidden(f"--pivot {row} {column}", value, found.rows, over)
     return Pivot(row, column, value, *ends, cells, over)
+
+
+def refuse_hidden(option: str, value: str, rows: Sequence[Row], over: Sequence[str]) -> None:
+    """InputError if a mean would be taken over a key that nobody sees."""
+    hidden = [key for key in over if key not in REPEATED]
+    if hidden:
+        one = " and ".join(f"{key} == {rows[0][key]!r}" for key in hidden)
+        keys = ", ".join(hidden)
+        message = f"{option} would show means of {value} over {keys}: choose with --where, as in {quote(one)}"
+        raise InputError(message)
 
 
 def _differ(rows: Sequence[Row], key: str) -> bool:
@@ -119,8 +144,8 @@ def _common(rows: Sequence[Row], name: str) -> str | None:
 def _mean(values: list[float], value: str) -> Number:
     if not values:
         return None
-    if value == "accuracy_final":
+    if VALUES[value] == "the highest":
         return max(values)
-    if value == "c":
+    if VALUES[value] == "the mean of ln c":
         return exp(fsum(map(log, values)) / len(values)) if min(values) > 0 else None
     return fsum(values) / len(values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from gradflow.errors import InputError, did_you_mean
@@ -17,11 +18,12 @@ from gradflow.store.export import (
     make_folder,
     parquet_bytes,
     runs_table,
+    steps_table,
     write_tensorboard,
 )
 
 FORMATS = ("csv", "json", "parquet", "tensorboard")
-TABLES = ("runs", "layers", "evaluations")
+TABLES = ("runs", "layers", "steps", "evaluations")
 
 
 def known(option: str, word: str, words: tuple[str, ...]) -> str:
@@ -31,32 +33,38 @@ def known(option: str, word: str, words: tuple[str, ...]) -> str:
     return word
 
 
-def export_runs(runs: list[Run], output: Path, rows: str | None, form: str, table: str, force: bool) -> None:
+def export_runs(
+    runs: list[Run], output: Path, rows: str | None, form: str, table: str, losses: list[float], force: bool
+) -> None:
     """Runs in one of FORMATS."""
     if form == "tensorboard":
         to_tensorboard(output, runs, rows or "all", force)
     else:
-        to_tables(output, runs, rows or "first,last", form, table, force)
+        tables: dict[str, Callable[[], Columns]] = {
+            "runs": lambda: runs_table(runs, losses),
+            "layers": lambda: layers_table(runs, rows or "first,last"),
+            "steps": lambda: steps_table(runs, rows or "all"),
+            "evaluations": lambda: evaluations_table(runs),
+        }
+        one = form != "json" and output.suffix != ""
+        made = {name: make() for name, make in tables.items() if not one or name == table}
+        to_tables(output, made, form, force)
 
 
 def to_tensorboard(output: Path, runs: list[Run], rows: str, force: bool) -> None:
     """Event files in a folder."""
-    chosen(1, rows)
+    for run in runs:
+        chosen(run.recording.get("step", ()), rows)  # refused before the folder is made
     make_folder(output)
     write_tensorboard(output, runs, rows, force=force)
 
 
-def to_tables(output: Path, runs: list[Run], rows: str, form: str, table: str, force: bool) -> None:
-    """All tables in a folder or a JSON file, or one in a file of its own."""
-    tables = {
-        "runs": runs_table(runs),
-        "layers": layers_table(runs, rows),
-        "evaluations": evaluations_table(runs),
-    }
+def to_tables(output: Path, tables: dict[str, Columns], form: str, force: bool) -> None:
+    """Tables in a folder or a JSON file, or the one that there is in a file of its own."""
     if form == "json":
         write_output(output, json_text(tables), force=force)
         return
-    files = {output: tables[table]} if output.suffix else {}
+    files = {output: columns for columns in tables.values()} if output.suffix else {}
     if not output.suffix:
         make_folder(output)
         files = {output / f"{name}.{form}": columns for name, columns in tables.items()}

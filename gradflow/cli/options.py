@@ -39,6 +39,12 @@ Where = Annotated[
     str | None,
     typer.Option(metavar="EXPR", help="Only runs that fulfil it, as in --fail-if: 'depth > 20 and c < 0.9'."),
 ]
+Sort = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Order by a column or key; -NAME turns it round.")
+]
+Step = Annotated[
+    str | None, typer.Option("--step", metavar="N|last", help="At this step, which must have been recorded.")
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of the report.")]
 Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="Processes; as many as cores if not given.")

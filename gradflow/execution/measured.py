@@ -7,23 +7,33 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gradflow.analysis.low_precision import summarize_casts
 from gradflow.errors import InputError
-from gradflow.store.info import CriticalInfo, JacobianInfo, MeasuredInfo
+from gradflow.store.info import CriticalInfo, JacobianInfo, MeasuredInfo, PrecisionInfo
 from gradflow.store.typed import document_of
-from gradflow.trace import spectra
+from gradflow.trace import casts, spectra
 
 if TYPE_CHECKING:
     from gradflow.config import Config
     from gradflow.data import Data
-    from gradflow.training import Plan, Training
+    from gradflow.plan import Plan
+    from gradflow.training import Training
 
 
 def measured_of(config: Config, training: Training, data: Data) -> MeasuredInfo:
-    """The critical learning rate and, if the config asks for it, the Jacobian of the networks as drawn."""
+    """The critical learning rate and, if the config asks for them, the Jacobian of the networks as drawn and
+    what low precision would lose of them."""
     measured = MeasuredInfo(critical_lr=document_of(training.critical.document(), CriticalInfo))
     if config.recording.jacobian:
         measured["jacobian"] = _jacobian(training.plan, data)
+    if config.recording.precision:
+        measured["precision"] = _precision(training.plan, data)
     return measured
+
+
+def _precision(plan: Plan, data: Data) -> PrecisionInfo:
+    found = summarize_casts(casts(plan, data), plan.model.shape.batch)
+    return document_of(found.document()["precision"], PrecisionInfo)
 
 
 def _jacobian(plan: Plan, data: Data) -> JacobianInfo:

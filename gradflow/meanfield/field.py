@@ -119,6 +119,11 @@ class MeanField:
         """ln of the expected factors of each transition (L - 1, ...), by name; their sum is ln(chi) / 2."""
         raise NotImplementedError
 
+    @property
+    def log_last(self) -> Array:
+        """ln of what is left of the delta that enters layer L, (1, ...), but for factors of any depth."""
+        return np.asarray(self._log_back(self.seen[-1:]) / 2)
+
     @cached_property
     def log_chi(self) -> Array:
         """ln chi_l of the transitions l = 1..L-1 (L - 1, ...)."""

@@ -29,7 +29,7 @@ def drift(network: MeanField) -> Array:
     0 where either is not small anywhere, as of gelu and silu whose q does not settle.
     """
     local, units = network.local, network.units
-    share, passed_on, tilt = _transmission(network)
+    share, passed_on, tilt = transmission(network)
     spread = _spread_of_log_q(network, share, passed_on)
     calm = (spread < FIRST_ORDER).all(axis=0)
     if not calm.any():  # so that what follows need not be integrated
@@ -85,18 +85,18 @@ def ratio_variance(network: MeanField, first: int) -> float:
     """Variance of ln(||delta_first||^2 / ||delta_L||^2) between networks, on one sample."""
     local = network.local
     counts = np.arange(1, len(network.log_v)) >= first
-    share, passed_on, tilt = _transmission(network)
+    share, passed_on, tilt = transmission(network)
     tilt = counts * tilt
-    after = _after(tilt, passed_on)
+    behind = after(tilt, passed_on)
     terms = counts * own(network.drawn, local.mu1, local.mu2)
-    terms = terms + (after * share) ** 2 * (local.mean(of.fourth) / local.p2**2 - 1)
-    terms += 2 * counts * after * share * (local.mixed / (local.p2 * local.mu1) - 1)
+    terms = terms + (behind * share) ** 2 * (local.mean(of.fourth) / local.p2**2 - 1)
+    terms += 2 * counts * behind * share * (local.mixed / (local.p2 * local.mu1) - 1)
     if network.drawn == "orthogonal":
-        terms = terms - 2 * (tilt + passed_on * after) ** 2  # W keeps the norm: no fluctuation of z^2 itself
+        terms = terms - 2 * (tilt + passed_on * behind) ** 2  # W keeps the norm: no fluctuation of z^2 itself
     return max(float((terms / network.units).sum()), 0.0)  # orthogonal linear: 0, but for rounding
 
 
-def _transmission(network: MeanField) -> tuple[Array, Array, Array]:
+def transmission(network: MeanField) -> tuple[Array, Array, Array]:
     """The share of the weights in q above, d ln q' / d ln q and d ln mu1 / d ln q (L - 1, ...)."""
     local, moments = network.local, network.moments
     above = moments.clip(network.log_v[1:])
@@ -105,9 +105,9 @@ def _transmission(network: MeanField) -> tuple[Array, Array, Array]:
     return share, share * moments.growth(network.log_v[:-1]), tilt
 
 
-def _after(tilt: Array, passed_on: Array) -> Array:
+def after(tilt: Array, passed_on: Array) -> Array:
     """A_k: what a relative change of q behind layer k does to ln of all later chi."""
-    after = np.zeros(len(tilt))
+    behind = np.zeros(len(tilt))
     for k in range(len(tilt) - 1, 0, -1):
-        after[k - 1] = tilt[k] + passed_on[k] * after[k]
-    return after
+        behind[k - 1] = tilt[k] + passed_on[k] * behind[k]
+    return behind

@@ -59,6 +59,7 @@ class Prediction:
     shift: float | None = None  # mean of -own / (4 n) over the fitted layers
     log_sd: float | None = None
     log10_ratio: float | None = None  # of ||delta_1|| / ||delta_L|| over all transitions, the shift included
+    log10_last: float | None = None  # of what slopes and a norm make of the delta that enters layer L
     log10_ratio_sd: float | None = None  # its spread from one network to the next
     reason: str | None = None
     q: Array = field(default_factory=_none)  # E z^2 (L,)
@@ -66,6 +67,13 @@ class Prediction:
     shifts: Array = field(default_factory=_none)  # -own / (4 n) (L - 1,); nan where no gradient passes
     correlation: Array = field(default_factory=_none)  # mean cosine of z between samples (L,)
     log10_gradient: Array = field(default_factory=_none)  # log10 ||delta_l|| / ||delta_L||, no shifts (L,)
+    network: MeanField | None = None  # what it was made from
+
+    @property
+    def steps(self) -> Array:
+        """E ln(||delta_l|| / ||delta_{l+1}||) (L - 1,), the shifts that are known included."""
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(self.chi_layers) / 2 + np.nan_to_num(self.shifts))
 
     def holds_by(self, depth: int) -> bool:
         """Whether the law holds over a transition of a network of this depth."""
@@ -98,7 +106,7 @@ def predict(
         ]  # fmt: skip
     reasons = [part.pop("reason") for part in parts if "reason" in part]
     merged = {key: value for part in parts for key, value in part.items()}
-    return Prediction(**merged, reason="; ".join(reasons) or None)
+    return Prediction(**merged, network=network, reason="; ".join(reasons) or None)
 
 
 def _correlation(network: MeanField, cosine: float | Array | None, cosine_1: float | None) -> Array:
@@ -136,6 +144,7 @@ def _window(network: MeanField, first: int) -> dict[str, Any]:
         "shift": shift,
         "log_sd": _root(network.ratio_variance(first), 2 * transitions),
         "log10_ratio": float(network.log10_ratio),
+        "log10_last": float(network.log_last[0]) / LN10,
         "log10_ratio_sd": _root(network.ratio_variance(1), 2 * LN10),
     }
 

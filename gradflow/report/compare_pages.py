@@ -20,7 +20,7 @@ from gradflow.report.columns import (
     table_of,
 )
 from gradflow.report.learning import older_note
-from gradflow.report.numbers import NONE, count, counted, decades, number, scalar
+from gradflow.report.numbers import NONE, count, counted, decades, number, percent, scalar
 from gradflow.report.page import Block, Cell, Column, Facts, Heading, Page, Sentence, Strip, Table, Toned
 from gradflow.report.trainable import NOTE
 
@@ -95,9 +95,11 @@ def _cell(place: PivotCell, value: str, theory: bool) -> Cell:
 def _value(value: Any, kind: str) -> str:
     if value is None:
         return NONE
-    if kind == "c":
+    if kind.startswith("accuracy"):
+        return percent(value)
+    if kind in ("c", "c_final"):
         return f"{value:.4f}" if 0.01 <= value < 100 else number(value)
-    return decades(value) if kind == "log10_ratio" else value if isinstance(value, str) else number(value)
+    return decades(value) if kind.startswith("log10") else value if isinstance(value, str) else number(value)
 
 
 def _shown(value: Any) -> str:

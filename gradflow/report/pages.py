@@ -105,6 +105,7 @@ def _verdicts(summary: Summary) -> list[Block]:
     blocks += [Sentence(trained, tone)] if trained else []
     lr = summary.config["training"].get("optimizer", {}).get("lr")
     beside = (
+        learning.stopped_sentence(summary.training, summary.config["training"]["steps"]),
         learning.warning_sentence(summary.training),
         learning.critical_sentence(summary.critical_lr, lr),
         learning.clipping_sentence(summary.training),

@@ -10,7 +10,10 @@ from gradflow.report.numbers import count, counted, percent
 from gradflow.report.page import Block, Column, Command, Heading, Page, Sentence, Table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gradflow.analysis.low_precision import LowPrecision, Shares
+    from gradflow.analysis.precision import CastLosses
     from gradflow.analysis.summary import Summary
     from gradflow.nn.low_precision import Float
 
@@ -23,31 +26,65 @@ NONE_HELPS = (
     "none: no one scale keeps 99% of every layer's delta, whose sizes spread over more than the format holds"
 )
 BELOW, ABOVE = 6.3, 1.4  # powers of two around the root mean square that hold 99% of a normal variable
+MOST = 0.5  # of the entries of a layer
+MEAN_DELTA = "delta, of the batch's mean loss,"
+WORST_BEFORE = "Shares of entries that a cast loses before any update, in the worst layer of each:"
 MIXED = 2  # of the formats: those that are trained in without a scale for each tensor
 
 
 def lost_in_training(summary: Summary) -> list[Block]:
-    """The layers of a run that would lose most of delta in half precision, as its first norms tell.
+    """What was measured or, of a run that was not asked, the layers whose delta half precision would lose."""
+    found = summary.precision.formats
+    blocks = _measured(found) if found else _told_by_norms(summary)
+    command = Command(join(["gradflow", "precision", summary.path]))
+    return [Heading("Low precision"), *blocks, command] if blocks else []
 
-    And whether a loss scale holds all layers in float16, were their entries normal.
+
+def _measured(found: dict[str, CastLosses]) -> list[Block]:
+    """The layers that lose most of delta in half precision, and the worst layers by format."""
+    half = [*found.items()][:MIXED]
+    most = _most({name: (_where(one.delta_underflow), _where(one.delta_overflow)) for name, one in half})
+    told = [Sentence(f"Most entries of {MEAN_DELTA} are {most}.", "warning")] if most else []
+    return [*told, Sentence(WORST_BEFORE), *_worst(found), Sentence("By layer:")]
+
+
+def _where(shares: tuple[float, ...]) -> list[int]:
+    return [layer for layer, share in enumerate(shares, 1) if share > MOST]
+
+
+def _told_by_norms(summary: Summary) -> list[Block]:
+    """The same from a run's first norms, and whether a loss scale holds all layers in float16.
+
+    As if the entries were normal; [] where no layer loses most of them.
     """
     sizes = _typical(summary)
     if not sizes:
         return []
     from gradflow.nn.low_precision import FLOATS  # loads NumPy
 
-    told = []
-    for one in FLOATS[:MIXED]:
-        under = [layer for layer, size in sizes.items() if size < one.gone]
-        over = [layer for layer, size in sizes.items() if size > one.beyond]
-        told += [f"0 in {one.name} in {_layers(under)}"] if under else []
-        told += [f"beyond {one.name} in {_layers(over)}"] if over else []
-    if not told:
+    most = _most(
+        {
+            one.name: (
+                [layer for layer, size in sizes.items() if size < one.gone],
+                [layer for layer, size in sizes.items() if size > one.beyond],
+            )
+            for one in FLOATS[:MIXED]
+        }
+    )
+    if not most:
         return []
-    words = f"Most entries of delta, of the batch's mean loss, would be {'; '.join(told)}."
     scale = _scale_of_all([*sizes.values()], FLOATS[0])
-    command = Command(join(["gradflow", "precision", summary.path]))
-    return [Heading("Low precision"), Sentence(f"{words} {scale} Measured, by layer:", "warning"), command]
+    words = f"Most entries of {MEAN_DELTA} would be {most}. {scale} Measured, by layer:"
+    return [Sentence(words, "warning")]
+
+
+def _most(lost: dict[str, tuple[list[int], list[int]]]) -> str:
+    """0 in float16 in layers 1 to 9; beyond ...: the layers that under- and overflow, "" if none do."""
+    told = []
+    for name, (under, over) in lost.items():
+        told += [f"0 in {name} in {_layers(under)}"] if under else []
+        told += [f"beyond {name} in {_layers(over)}"] if over else []
+    return "; ".join(told)
 
 
 def _scale_of_all(sizes: list[float], one: Float) -> str:
@@ -88,9 +125,8 @@ def precision_page(name: str, found: LowPrecision) -> Page:
         "shares of entries that a "
         "cast makes 0, though they are not (under), or takes beyond the format (over)"
     )
-    blocks: list[Block] = [Sentence(words), Heading("The worst layer of each"), _worst(found)]
-    if None in found.loss_scale.values():
-        blocks.append(Sentence(NONE_HELPS, "warning"))
+    blocks: list[Block] = [Sentence(words), Heading("The worst layer of each")]
+    blocks += _worst(found.formats)
     for tensor, meaning in TENSORS:
         zeros = found.zeros[f"{tensor}_zero"]
         already = f"; up to {percent(float(zeros.max()))} are 0 in any format" if zeros.any() else ""
@@ -106,13 +142,16 @@ def _largest(found: LowPrecision, tensor: str) -> float:
     return max(float(shares[side].max()) for shares in found.shares.values() for side in sides)
 
 
-def _worst(found: LowPrecision) -> Table:
+def _worst(found: Mapping[str, CastLosses]) -> list[Block]:
+    """The largest shares by format with its loss scale, and what it means where there is none."""
     titles = ("delta under", "delta over", "a under", "a over", "loss scale")
     rows = tuple(
-        (name, *(_share(float(values.max())) for values in shares.values()), _scale(found.loss_scale[name]))
-        for name, shares in found.shares.items()
+        (name, *(_share(max(values)) for values in lost.shares.values()), _scale(lost.loss_scale))
+        for name, lost in found.items()
     )
-    return Table((Column("", False), *map(Column, titles)), rows)
+    none = any(lost.loss_scale is None for lost in found.values())
+    told = [Sentence(NONE_HELPS, "warning")] if none else []
+    return [Table((Column("", False), *map(Column, titles)), rows), *told]
 
 
 def _scale(ends: tuple[int, int] | None) -> str:

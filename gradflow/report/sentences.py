@@ -7,7 +7,8 @@ from typing import Any
 
 from gradflow.analysis.differences import RECORDED
 from gradflow.analysis.extrapolation import BOUNDED
-from gradflow.analysis.summary import Advice, Flip, Flow, Samples, Summary, Symptom, Theory
+from gradflow.analysis.samples import Samples
+from gradflow.analysis.summary import Advice, Flip, Flow, Summary, Symptom, Theory
 from gradflow.analysis.verdict import unstable_depth
 from gradflow.report.numbers import (
     count,

@@ -1,5 +1,5 @@
-"""Saved runs as tidy tables for other tools: `runs`, a line a run, `layers`, a line a layer of a row, and
-`evaluations`, a line a network of an evaluation.
+"""Saved runs as tidy tables for other tools: `runs`, a line a run, `layers`, a line a layer of a row,
+`steps`, a line a network of a row, and `evaluations`, a line a network of an evaluation.
 
 JSON, Parquet and TensorBoard's event files are made here; CSV is a text that report makes inert.
 """
@@ -7,11 +7,13 @@ JSON, Parquet and TensorBoard's event files are made here; CSV is a text that re
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib import import_module
 from io import BytesIO
+from itertools import chain
 from json import dumps
 from math import isfinite, prod
+from operator import attrgetter
 from pathlib import Path
 from struct import pack
 from typing import Any
@@ -21,6 +23,7 @@ from numpy.typing import NDArray
 
 from gradflow.analysis.compare import row_of
 from gradflow.analysis.differences import Flat, split
+from gradflow.analysis.steps import row_at, steps_to_loss
 from gradflow.analysis.summary import strict
 from gradflow.errors import InputError, MissingExtra, Problem
 from gradflow.evaluation import EVALUATED, STEP
@@ -39,11 +42,18 @@ ROWS = ("first,last", "first", "last", "all")
 BY_LAYER = ("log_delta_norm", "log_weight_grad_norm", "update_ratio")  # what TensorBoard shows of every layer
 
 
-def runs_table(runs: Sequence[Run]) -> Columns:
-    """The row that compare has of each run, with every key of its config; None where a run has none."""
+def runs_table(runs: Sequence[Run], losses: Sequence[float] = ()) -> Columns:
+    """The row that compare has of each run, with every key of its config; None where a run has none.
+
+    Before the keys stand the steps to each of some losses: see `steps_to_loss`.
+    """
     rows = [row_of(run.summary) for run in runs]
-    names = dict.fromkeys(name for row in rows for name in (*row.values, *row.config))
-    return {name: [row[name] for row in rows] for name in names}
+    reached = {
+        f"steps_to_loss_{loss:g}": [steps_to_loss(run.recording, loss) for run in runs] for loss in losses
+    }
+    names = [dict.fromkeys(chain.from_iterable(map(attrgetter(part), rows))) for part in ("values", "config")]
+    values, keys = ({name: [row[name] for row in rows] for name in found} for found in names)
+    return {**values, **reached, **keys}
 
 
 def layers_table(runs: Sequence[Run], rows: str) -> Columns:
@@ -56,6 +66,38 @@ def layers_table(runs: Sequence[Run], rows: str) -> Columns:
     parts = [_layers(run, rows, {key: config.get(key) for key in keys}, names)
              for run, config in zip(recorded, configs, strict=True)]  # fmt: skip
     return _joined(parts, (*OWN, *keys, *names, *LATER_PER_NETWORK))
+
+
+def steps_table(runs: Sequence[Run], rows: str) -> Columns:
+    """run, row, step, seed, keys that differ, the minibatch's loss, what clipping left, and evaluations."""
+    recorded = [run for run in runs if run.recording]
+    configs = [row_of(run.summary).config for run in recorded]
+    keys = [key for key in split(configs)[1] if key not in OWN]
+    parts = [_steps(run, rows, {key: config.get(key) for key in keys})
+             for run, config in zip(recorded, configs, strict=True)]  # fmt: skip
+    return _joined(parts, (*OWN[:-1], *keys, "loss", *LATER_PER_NETWORK, *EVALUATED))
+
+
+def _steps(run: Run, rows: str, told: Flat) -> dict[str, NDArray[Any]]:
+    """What is by network at some rows of the record; nan where it was not evaluated, or not recorded."""
+    recording, kept = run.recording, chosen(run["step"], rows)
+    shape = len(kept), recording["loss"].shape[1]
+    row, seed = (axis.reshape(-1) for axis in np.indices(shape))
+    columns = {name: np.full(shape, np.nan) for name in ("loss", *LATER_PER_NETWORK, *EVALUATED)}
+    for name in {"loss", *LATER_PER_NETWORK} & recording.keys():
+        columns[name][:] = recording[name][kept]
+    if STEP in recording:
+        _, there, taken = np.intersect1d(recording["step"][kept], recording[STEP], return_indices=True)
+        for name in {*EVALUATED} & recording.keys():
+            columns[name][there] = recording[name][taken]
+    return {
+        "run": _repeated(run.id, row.size),
+        "row": kept[row],
+        "step": recording["step"][kept][row].astype(int),
+        "seed": seed + int(run.summary.config.get("seed", 0)),
+        **{key: _repeated(value, row.size) for key, value in told.items()},
+        **{name: values.reshape(-1) for name, values in columns.items()},
+    }
 
 
 def evaluations_table(runs: Sequence[Run]) -> Columns:
@@ -94,8 +136,8 @@ def _watched(runs: Sequence[Run], known: Sequence[str]) -> list[str]:
 def _layers(run: Run, rows: str, told: Flat, names: Sequence[str]) -> dict[str, NDArray[Any]]:
     """An array that a run has not, as of another block, is nan; one by network is alike in all layers."""
     recording = run.recording
-    count, layers, seeds = recording["log_delta_norm"].shape
-    kept = chosen(count, rows)
+    _, layers, seeds = recording["log_delta_norm"].shape
+    kept = chosen(recording["step"], rows)
     shape = len(kept), seeds, layers
     row, seed, layer = (axis.reshape(-1) for axis in np.indices(shape))
     return {
@@ -123,10 +165,16 @@ def _repeated(value: Any, times: int) -> NDArray[Any]:
     return column
 
 
-def chosen(count: int, rows: str) -> NDArray[Any]:
-    """The numbers of the rows that "first,last" or "all" means of `count`. InputError for another word."""
+def chosen(steps: Collection[float] | NDArray[Any], rows: str) -> NDArray[Any]:
+    """The rows of a record of these steps that "first,last", "all" or the number of a step means.
+
+    InputError for another word, and for a step that was not recorded.
+    """
+    if rows.isdecimal():
+        return np.array([row_at(steps, rows)])
     if rows not in ROWS:
-        raise InputError(f"--rows {rows}: there are {'; '.join(ROWS)}")
+        raise InputError(f"--rows {rows}: there are {'; '.join(ROWS)}, or the number of a step")
+    count = len(steps)
     ends = [place for name, place in (("first", 0), ("last", count - 1)) if name in rows]
     return np.arange(count) if rows == "all" else np.unique(ends)
 
@@ -195,7 +243,7 @@ def _scalars(run: Run, rows: str) -> list[tuple[str, int, float]]:
     ]
     found = [(tag, step, value) for tag, steps, values in curves
              for step, value in zip(steps, values, strict=True)]  # fmt: skip
-    for row in chosen(len(recording["step"]), rows) if recording else ():
+    for row in chosen(recording["step"], rows) if recording else ():
         step = int(recording["step"][row])
         for name in BY_LAYER:
             with np.errstate(invalid="ignore"):

@@ -44,12 +44,20 @@ class ArrayInfo(TypedDict):
     sha256: str
 
 
+class StoppedInfo(TypedDict):
+    """The step at which `training.stop` ended a training, and why."""
+
+    step: Whole
+    reason: str
+
+
 class OutcomeInfo(TypedDict):
-    """How training ended."""
+    """How training ended; `stopped` is missing where it was not ended early."""
 
     accuracy_final: float | None
     diverged_step: Whole | None
     diverged_reason: str | None
+    stopped: NotRequired[StoppedInfo]
 
 
 class _Later(TypedDict, total=False):
@@ -115,11 +123,46 @@ class JacobianInfo(TypedDict):
     reason: str | None
 
 
+class CastInfo(TypedDict):
+    """What a cast to one format loses: shares of entries by layer, means over networks, of delta and of a.
+
+    `loss_scale` has the lowest and highest k of 2^k that keep both of delta under 1%; null where none does.
+    """
+
+    delta_underflow: list[float]
+    delta_overflow: list[float]
+    a_underflow: list[float]
+    a_overflow: list[float]
+    loss_scale: Annotated[list[Whole], Meta(min_length=2, max_length=2)] | None
+
+
+class PrecisionInfo(TypedDict):
+    """Of each format what it loses of the networks as drawn, on minibatch 0."""
+
+    float16: CastInfo
+    bfloat16: CastInfo
+    float8_e4m3fn: CastInfo
+    float8_e5m2: CastInfo
+
+
 class MeasuredInfo(TypedDict):
-    """What was measured from the weights and gradients themselves; the Jacobian where that is asked for."""
+    """What was measured from weights and gradients themselves; all but the first where that is asked for."""
 
     critical_lr: CriticalInfo
     jacobian: NotRequired[JacobianInfo]
+    precision: NotRequired[PrecisionInfo]
+
+
+class StateInfo(TypedDict):
+    """What state.npz holds: the networks after `step` updates, in a `format`, with the seal of its arrays.
+
+    `stem` is the digest of the config without its steps, which a longer run has too.
+    """
+
+    format: Whole
+    step: Whole
+    stem: str
+    sha256: str
 
 
 class _Model(TypedDict):
@@ -173,6 +216,7 @@ class _Optional(TypedDict, total=False):
     evaluation: EvaluationInfo
     delta: Literal["batch"]
     measured: MeasuredInfo
+    state: StateInfo
 
 
 class Info(_Optional):
@@ -180,7 +224,7 @@ class Info(_Optional):
 
     `evaluation` is missing where nothing was evaluated, as from runs of older versions; `delta` where it is a
     sample's: with batch norm `log_delta_norm` is ln of the root mean square of the batch's; `measured`
-    in runs of older versions.
+    in runs of older versions; `state` where none was kept.
     """
 
     format: Literal[1]

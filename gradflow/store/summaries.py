@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from gradflow.analysis.summary import Flow, Profile, Summary
+    from gradflow.analysis.precision import CastLosses
+    from gradflow.analysis.profile import Profile
+    from gradflow.analysis.summary import Flow, Summary
     from gradflow.config import Config
     from gradflow.recording import Recording
     from gradflow.store.info import Info
@@ -57,7 +59,11 @@ class _Flows(TypedDict):
     final: _Final
 
 
-class _Theory(TypedDict):
+class _Last(TypedDict, total=False):  # nor this
+    log10_last: float | None
+
+
+class _Theory(_Last):
     c: Factor
     c_finite_width: Factor
     log10_ratio: float | None
@@ -199,6 +205,7 @@ def _is_sound(summary: Summary, info: Info) -> bool:
         and all(depth.isdecimal() for flow in flows for depth in flow.c_power_depth)
         and not _has_negative(summary)
         and all(rate is None or rate > 0 for rate in _rates(summary))
+        and all(map(_are_shares, summary.precision.formats.values()))
         and _are_curves(vars(summary.evaluation))
         and _is_in_the_network(flows, config)
     )
@@ -222,6 +229,12 @@ def _rates(summary: Summary) -> list[float | None]:
     critical = summary.critical_lr
     ends = critical.initial, critical.initial_lowest, critical.final, critical.final_lowest
     return [*ends, *critical.networks, *critical.networks_final]
+
+
+def _are_shares(lost: CastLosses) -> bool:
+    """Whether what a format loses is told of every layer alike."""
+    columns = lost.shares.values()
+    return len(set(map(len, columns))) == 1 and all(0 <= share <= 1 for one in columns for share in one)
 
 
 def _columns(profile: Profile) -> dict[str, Sequence[Any]]:

@@ -18,7 +18,8 @@ from gradflow.analysis.candidates import (
 )
 from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
 from gradflow.analysis.predictions import Inputs
-from gradflow.analysis.summary import Advice, Samples, Summary
+from gradflow.analysis.samples import Samples
+from gradflow.analysis.summary import Advice, Summary
 from gradflow.nn.optimizers import Sgd
 from tests.small import config
 from tests.studies.lab import study

@@ -1,6 +1,7 @@
 """Comparisons of runs: what differs, in which order, and when a loss may be called better."""
 
 import json
+import shlex
 from dataclasses import replace
 from typing import Any
 
@@ -183,7 +184,7 @@ def test_a_pivot_has_a_cell_for_each_pair_of_values() -> None:
 
 
 def test_several_runs_of_a_cell_are_combined_as_it_says() -> None:
-    rows = [row(str(i), (loss, 0.1), flow=Flows(flow(c, verdict=v), flow(c)), model={"width": 8 + i})
+    rows = [row(str(i), (loss, 0.1), flow=Flows(flow(c, verdict=v), flow(c)), config=config() | {"seed": i})
             for i, (c, v, loss) in enumerate([(0.25, "vanishing", 1.0), (1.0, "stable", 2.0)])]  # fmt: skip
     for value, expected in (("c", 0.5), ("loss_final", 1.5), ("verdict", "mixed")):
         ((cell,),) = pivot(compare(rows), "depth", "init", value).cells
@@ -191,17 +192,43 @@ def test_several_runs_of_a_cell_are_combined_as_it_says() -> None:
         assert cell.verdict == "mixed"
 
 
+def crossed_with(key: str, *values: Any) -> list[Row]:
+    """Two depths, each with every value of another key."""
+    return [
+        row(f"{depth}-{value}", config=config(depth=depth, **{key: value} if key != "seed" else {})
+            | ({"seed": value} if key == "seed" else {}))
+        for depth in (5, 9) for value in values
+    ]  # fmt: skip
+
+
 def test_a_pivot_names_the_keys_that_it_combines_over() -> None:
-    rows = [
-        row(f"{depth}-{width}", model={"depth": depth, "width": width})
-        for depth in (5, 9)
-        for width in (8, 16)
-    ]
-    found = pivot(compare(rows), "depth", "init")
-    assert found.over == ("model.width",)
-    assert found.document()["over"] == ["model.width"]
-    assert "it is combined over model.width as the mean of ln c" in str(pivot_page(found))
-    assert pivot(compare(rows), "depth", "width").over == ()
+    found = pivot(compare(crossed_with("seed", 1, 2)), "depth", "init")
+    assert found.over == ("seed",)
+    assert found.document()["over"] == ["seed"]
+    assert "it is combined over seed as the mean of ln c" in str(pivot_page(found))
+    wide = compare(crossed_with("width", 8, 16))
+    assert pivot(wide, "depth", "width").over == ()
+    assert pivot(wide, "depth", "init", "verdict").over == ("model.width",)  # which says that it is mixed
+
+
+@pytest.mark.parametrize(
+    "value", ["c", "c_final", "log10_ratio", "loss_final", "loss_test_final", "saturated"]
+)
+@pytest.mark.parametrize(
+    ("key", "values", "remedy"),
+    [
+        ("width", (8, 16), "'model.width == 8'"),
+        ("readout", ("linear", "zeros"), "\"model.readout == 'linear'\""),
+    ],
+)
+def test_a_pivot_shows_no_mean_over_a_key_that_is_hidden(
+    key: str, values: tuple[Any, ...], remedy: str, value: str
+) -> None:
+    with pytest.raises(InputError) as refused:
+        pivot(compare(crossed_with(key, *values)), "depth", "init", value)
+    told = f"--pivot model.depth model.init would show means of {value} over model.{key}: "
+    assert str(refused.value).startswith(told)
+    assert shlex.split(str(refused.value).rpartition(" in ")[2]) == shlex.split(remedy)
 
 
 def test_a_pivot_sets_theory_beside_c_and_the_ratio() -> None:

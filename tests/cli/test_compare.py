@@ -193,7 +193,7 @@ def read(path: Path) -> list[dict[str, str]]:
 def test_export_writes_all_tables_or_one(folder: Path, tmp_path: Path) -> None:
     done = gradflow(folder, "export", "study-*", "-o", str(tmp_path / "tables"))
     assert done.returncode == 0, done.stderr
-    names = ["evaluations", "layers", "runs"]
+    names = ["evaluations", "layers", "runs", "steps"]
     assert sorted(path.stem for path in (tmp_path / "tables").iterdir()) == names
     evaluations = read(tmp_path / "tables" / "evaluations.csv")
     assert [line["step"] for line in evaluations] == 2 * ["0", "0", "3", "3"]  # of both runs, both seeds

@@ -65,7 +65,7 @@ def test_the_commands_that_read_a_sweep_take_any_axis(tmp_path: Path, section: s
     assert {row["id"] for row in compared["rows"]} == {point["id"] for point in document["points"]}
     for words in (
         ["compare", *names, "--all"],
-        ["compare", *names, "--pivot", "init", "activation"],
+        ["compare", *names, "--pivot", "init", "activation", "--value", "verdict"],
         ["report", *names, "-o", "a.md"],
         ["report", *names, "-o", "a.html"],
         ["plot", *names, "-o", "a.svg"],

@@ -142,6 +142,7 @@ def test_one_table_that_is_there_keeps_all_from_being_written(folder: Path) -> N
         "evaluations.csv",
         "layers.csv",
         "runs.csv",
+        "steps.csv",
     ]
 
 

@@ -75,13 +75,62 @@ def test_tables_figures_and_reports_are_of_those_alone(folder: Path, tmp_path: P
         ("depth >", "--where: depth > is no condition"),
     ],
 )
-@pytest.mark.parametrize("command", ["compare", "plot", "report", "export"])
+@pytest.mark.parametrize("command", ["compare", "ls", "plot", "report", "export"])
 def test_what_no_run_fulfils_or_nobody_understands_is_refused(
     folder: Path, tmp_path: Path, command: str, condition: str, told: str
 ) -> None:
     suffix = {"plot": "svg", "report": "md", "export": "csv"}.get(command)
     output = ("-o", str(tmp_path / f"out.{suffix}")) if suffix else ()
-    done = gradflow(folder, command, "*", "--where", condition, *output)
+    named = () if command == "ls" else ("*",)
+    done = gradflow(folder, command, *named, "--where", condition, *output)
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith(f"error: {told}")
     assert [*tmp_path.iterdir()] == []
+
+
+def listed(folder: Path, *words: str) -> list[tuple[str, object]]:
+    """Name and points of the lines of `ls`."""
+    done = gradflow(folder, "ls", *words, "--json")
+    assert done.code == 0, done.err
+    return [(line["name"], line["points"]) for line in json.loads(done.out)["rows"]]
+
+
+@pytest.mark.parametrize(
+    ("condition", "lines"),
+    [
+        ("depth > 0", [("alone", None), ("grid", {"completed": 6})]),
+        ("depth == 3", [("alone", None)]),
+        ("depth >= 4", [("grid", {"completed": 4})]),
+        ("status == 'diverged'", [("alone", None)]),
+        ("init == 'xavier_normal' and depth == 8", [("grid", {"completed": 1})]),
+    ],
+)
+def test_ls_has_the_runs_that_fulfil_it_and_of_a_sweep_the_points(
+    folder: Path, condition: str, lines: list[tuple[str, object]]
+) -> None:
+    assert listed(folder, "--where", condition) == lines
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (("--sort", "depth"), ["grid", "alone"]),  # a sweep by the point that comes first
+        (("--sort", "-depth"), ["grid", "alone"]),
+        (("--sort", "depth", "--where", "depth > 2 and depth < 5"), ["alone", "grid"]),
+        (("--sort", "loss_final"), ["grid", "alone"]),  # what diverged is never the best
+        (("--sort", "-loss_final", "--top", "1"), ["grid"]),
+        (("--top", "1"), ["alone"]),
+    ],
+)
+def test_ls_is_in_the_order_that_is_asked_for(folder: Path, words: tuple[str, ...], names: list[str]) -> None:
+    assert [name for name, _ in listed(folder, *words)] == names
+
+
+def test_ls_knows_no_condition_for_what_is_not_finished(folder: Path, tmp_path: Path) -> None:
+    partial = tmp_path / "runs" / ".partial"
+    partial.mkdir(parents=True)
+    (partial / "cut-00000001-checkpoint").touch()
+    assert gradflow(tmp_path, "ls", "--sort", "c", "--csv").out.count("cut-00000001") > 0
+    assert "cut" not in gradflow(tmp_path, "ls", "--where", "c > 0", "--csv").out
+    assert gradflow(folder, "ls", "--top", "0").code == 2
+    assert "no run has dpeth; did you mean depth?" in gradflow(folder, "ls", "--sort", "dpeth").err

@@ -30,7 +30,7 @@ def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """A run, and what is said of it."""
     folder = tmp_path_factory.mktemp("whole")
     if request.param == "computed":
-        return execute(small("recording.jacobian=true"), folder).path
+        return execute(small("recording.jacobian=true", "recording.precision=true"), folder).path
     norms = folder / "norms.csv"
     norms.write_text("step,layer,norm\n" + "".join(f"{s},{n},{0.5**n}\n" for s in range(3) for n in range(6)))
     return save_norms(folder, "norms", read_norms(norms, "delta"), norms).path

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from gradflow.analysis.outside import Norms, summarize_outside
+from gradflow.analysis.samples import Samples
 from gradflow.analysis.summary import (
     Evaluation,
     Flows,
     Profile,
-    Samples,
     Summary,
     Theory,
     TrainingResult,

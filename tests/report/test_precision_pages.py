@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from gradflow.analysis.low_precision import LowPrecision, summarize_casts
+from gradflow.analysis.samples import Samples
 from gradflow.analysis.summarize import flow_at, samples_of
-from gradflow.analysis.summary import Flows, Samples, Summary
+from gradflow.analysis.summary import Flows, Summary
 from gradflow.config.load import load_data
 from gradflow.nn.low_precision import FLOATS, SHARES, Casts
 from gradflow.report.page import Command, Sentence

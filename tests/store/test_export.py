@@ -22,6 +22,7 @@ from gradflow.store.export import (
     make_folder,
     parquet_bytes,
     runs_table,
+    steps_table,
     write_tensorboard,
 )
 from tests.oracle import PER_LAYER
@@ -49,7 +50,8 @@ def assert_layers_are_the_recording(table: "pd.DataFrame", runs: list[Run], rows
 
 
 @pytest.mark.parametrize(
-    ("rows", "kept"), [("first,last", [0, 6]), ("first", [0]), ("last", [6]), ("all", [*range(7)])]
+    ("rows", "kept"),
+    [("first,last", [0, 6]), ("first", [0]), ("last", [6]), ("all", [*range(7)]), ("4", [4]), ("0", [0])],
 )
 def test_pandas_reads_the_layers_of_the_chosen_rows(runs: list[Run], rows: str, kept: list[int]) -> None:
     table = frame(layers_table(runs, rows))
@@ -65,6 +67,28 @@ def test_pandas_reads_a_line_a_run_with_its_config_and_results(runs: list[Run]) 
     assert list(table["seed"]) == [0, 10]
     assert list(table["c"]) == pytest.approx([run.summary.flow.initial.c for run in runs], rel=1e-15)
     assert list(table["model.init"]) == ["xavier_normal"] * 2
+
+
+def test_pandas_reads_the_loss_of_every_step_and_what_was_evaluated(runs: list[Run]) -> None:
+    table = frame(steps_table(runs, "all"))
+    for run, seed in ((run, seed) for run in runs for seed in range(2)):
+        mine = table[(table["run"] == run.id) & (table["seed"] == run.config.seed + seed)]
+        np.testing.assert_allclose(mine["loss"], run["loss"][:, seed], rtol=1e-15)
+        there = mine["step"].isin(run["eval_step"])
+        np.testing.assert_allclose(mine["loss_train"][there], run["loss_train"][:, seed], rtol=1e-15)
+        assert mine["loss_train"][~there].isna().all()
+        assert list(mine["step"]) == list(run["step"])
+
+
+def test_a_run_is_told_with_the_steps_that_it_took_to_a_loss(runs: list[Run]) -> None:
+    curves = [run["loss_train"].mean(axis=1) for run in runs]
+    level = float(curves[0][-1])
+    table = runs_table(runs, [1e9, level, 0.0])
+    assert table["steps_to_loss_1e+09"] == [0, 0]
+    assert table["steps_to_loss_0"] == [None, None]
+    for run, curve, found in zip(runs, curves, table[f"steps_to_loss_{level:g}"], strict=True):
+        below = [int(step) for step, loss in zip(run["eval_step"], curve, strict=True) if loss <= level]
+        assert found == (below[0] if below else None)
 
 
 def test_the_layers_of_different_runs_have_the_keys_that_tell_them_apart(tmp_path: Path) -> None:
@@ -137,7 +161,11 @@ def test_a_missing_extra_is_the_command_that_installs_it(
 
 def test_rows_and_folders_that_cannot_be_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="first,last"):
-        chosen(3, "second")
+        chosen(range(3), "second")
+    with pytest.raises(InputError, match="3: the step was not recorded; the nearest are 2 and 5"):
+        chosen([0, 2, 5], "3")
+    with pytest.raises(InputError, match="the nearest are 5$"):
+        chosen([0, 2, 5], "99")
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="is a file"):
         make_folder(tmp_path / "file")

@@ -6,17 +6,12 @@ from typing import Annotated
 
 import typer
 
-from gradflow.cli.options import RUNS, Json, Quiet, RunsDir, Where
+from gradflow.cli.options import RUNS, Json, Quiet, RunsDir, Sort, Where
 from gradflow.cli.tables import Csv, Md, warn
 
 References = Annotated[
     list[str] | None,
     typer.Argument(metavar="RUN|SWEEP", help="Paths, ids or their starts, @1, globs; all runs if none."),
-]
-
-
-Sort = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Order by a column or key; -NAME turns it round.")
 ]
 
 
@@ -47,7 +42,7 @@ Value = Annotated[
     str | None,
     typer.Option(
         help="What the map shows: c (the default), log10_ratio, verdict, trainable, trainable_score, "
-        "accuracy_final or loss_final."
+        "accuracy_final, loss_final, loss_test_final, c_final or another result."
     ),
 ]
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gradflow.cli.commands.report import References
-from gradflow.cli.options import RUNS, Quiet, Replace, RunsDir, Where
+from gradflow.cli.options import RUNS, Quiet, Replace, RunsDir, Step, Where
 from gradflow.cli.output import note
 from gradflow.cli.tables import refuse_unused
 
@@ -31,28 +31,42 @@ Rows = Annotated[
 ]
 
 
+Reach = Annotated[
+    list[float] | None,
+    typer.Option(
+        "--reach",
+        metavar="LOSS",
+        help="Of runs: the steps until the loss over training samples is at most this; may be repeated.",
+    ),
+]
+
+
 OneTable = Annotated[
     str | None,
     typer.Option(
-        "--table", help="The table of a csv or parquet file: layers (the default), runs or evaluations."
+        "--table",
+        help="The table of a csv or parquet file: layers (the default), runs, steps (loss by step) or "
+        "evaluations.",
     ),
 ]
 
 
 def export(
-    references: References, output: Output, to: To = None, rows: Rows = None, table: OneTable = None,
-    where: Where = None, force: Replace = False, runs_dir: RunsDir = RUNS, quiet: Quiet = False,
+    references: References, output: Output, to: To = None, rows: Rows = None, step: Step = None,
+    table: OneTable = None, reach: Reach = None, where: Where = None, force: Replace = False, runs_dir: RunsDir = RUNS, quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Export runs as tidy tables.
 
-    There are three: runs, a line a run with its config; layers, a line for each row, seed and layer; and
-    evaluations, a line for each evaluation and seed, both with the keys in which the runs differ. A file
-    that is there already is replaced with --force alone.
+    There are four: runs, a line a run with its config; layers, a line for each row, seed and layer; steps,
+    a line for each row and seed with its loss; and evaluations, a line for each evaluation and seed; these
+    with the keys in which the runs differ. A file that is there already is replaced with --force alone.
 
     \b
     Examples:
       gradflow export @1 -o norms.csv
       gradflow export 'tanh-*' -o tables --to parquet --rows all
+      gradflow export 'tanh-*' -o loss.parquet --table steps
+      gradflow export 'tanh-*' -o runs.csv --table runs --reach 0.5 --reach 0.1
       gradflow export @1 -o events --to tensorboard
     """
     from gradflow.cli.export import FORMATS, TABLES, export_runs, known
@@ -63,6 +77,12 @@ def export(
     if form in ("json", "tensorboard") or not output.suffix:
         refuse_unused("only a csv or parquet file holds one table", table=table)
     elif which == "runs":
-        refuse_unused("the table of runs has no rows of the record", rows=rows)
-    export_runs(named_runs(references, runs_dir, where), output, rows, form, which, force)
+        refuse_unused("the table of runs has no rows of the record", rows=rows, step=step)
+    elif which == "evaluations":
+        refuse_unused("evaluations have steps of their own", rows=rows, step=step)
+    refuse_unused("--rows and --step both choose rows", step=step if rows else None)
+    if form == "tensorboard" or (form != "json" and output.suffix and which != "runs"):
+        refuse_unused("it is a column of the table of runs", reach=reach)
+    runs = named_runs(references, runs_dir, where)
+    export_runs(runs, output, rows or step, form, which, reach or [], force)
     note(f"wrote {output}", quiet)
