@@ -5,14 +5,14 @@ On copies of the networks, in the training's dtype, on the batch of the row: no 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import inf
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.nn.critical_rate import Descent, critical_rates, direction, lines_of
+from gradflow.nn.critical_rate import Descent, cost_of, critical_rates, direction
 from gradflow.nn.memory import layout, layout_bytes
 from gradflow.nn.model import Model
 from gradflow.nn.network import Network
@@ -22,7 +22,6 @@ Array = NDArray[Any]
 
 AUTO = "auto"
 WHEN = (AUTO, "initial", "both", "none")
-A_LINE = 2.5  # steps whose products the gradient of a line and its passes forward take
 MOST_OF = 0.05  # of the products of a training's steps that measuring may take where it is `auto`
 LITTLE = 3e8  # products that it may take in any case, about 10 ms
 ROOM = 1 << 30  # bytes that copies of a network and its gradients may take where it is `auto`
@@ -52,33 +51,31 @@ class CriticalRates:
         self.found: dict[int, Array] = {}
 
     def _is_cheap(self, model: Model) -> bool:
-        steps = A_LINE * lines_of(model, self.optimizer)
+        steps = cost_of(model, self.optimizer)
         products = 3 * steps * model.parameters * model.shape.batch * self.seeds
         return (steps <= MOST_OF * self.steps or products <= LITTLE) and (
             layout_bytes(layout(model, np.float64, keep_gradients=True)) <= ROOM
         )
 
-    def measure(self, t: int, networks: Iterable[tuple[Network, slice]]) -> None:
-        """If it is due after t updates: of networks in turn, each with its place and its batch in memory."""
-        if t not in self.rows or t in self.found:
-            return
-        lines: dict[int, Descent] = {}
-        self.found[t] = np.full(self.seeds, np.nan)
-        for network, place in networks:
-            size, memory = network.shape.seeds, network.memory
-            if size not in lines:
-                lines[size] = Descent(network.model, self.optimizer, self.clip_norm, memory.dtype)
-            lines[size].begin(network.parameters.flat, memory.x[:, :, :-1], memory.y)
-            self.found[t][place] = critical_rates(lines[size])
+    def measure(self, t: int, rates: Callable[[int], Array]) -> None:
+        """If it is due after t updates: those of all networks, (seeds,)."""
+        if t in self.rows and t not in self.found:
+            self.found[t] = rates(t)
+
+    def end_at(self, step: int) -> None:
+        """The training ends after so many updates, fewer than planned."""
+        self.rows = {step if row == self.steps else row for row in self.rows}
+        self.steps = step
 
     def state(self) -> dict[str, Array]:
         """What was found, by name, for a checkpoint."""
         return {f"{STATE}{row}": rates for row, rates in self.found.items()}
 
     def restore(self, state: dict[str, Array]) -> None:
-        """What another training of the same plan had found."""
+        """What another training of the same plan, or of one of fewer steps, had found."""
         names = [name for name in state if name.startswith(STATE)]
-        self.found = {int(name.removeprefix(STATE)): state[name] for name in names}
+        found = {int(name.removeprefix(STATE)): state[name] for name in names}
+        self.found = {row: rates for row, rates in found.items() if row in self.rows}
 
     def document(self) -> dict[str, Any]:
         """As run.json holds it."""
@@ -99,6 +96,19 @@ class CriticalRates:
             return None
         few = f"in {len(undefined)} of {len(first)} networks " if len(first) > 1 else ""
         return few + UNDEFINED.get(undefined[0], NO_WAY_DOWN)
+
+
+def rates_of(networks: Iterable[Network], optimizer: Optimizer, clip_norm: float | None) -> Array:
+    """Those of networks in turn, each with its batch in memory, one after the other."""
+    lines: dict[int, Descent] = {}
+    found = []
+    for network in networks:
+        size, memory = network.shape.seeds, network.memory
+        if size not in lines:
+            lines[size] = Descent(network.model, optimizer, clip_norm, memory.dtype)
+        lines[size].begin(network.parameters.flat, memory.x[:, :, :-1], memory.y)
+        found.append(critical_rates(lines[size]))
+    return np.concatenate(found)
 
 
 def _defined(rates: Array) -> list[float | None]:

@@ -103,6 +103,11 @@ class Evaluator:
         """Whether the parameters after `step` updates are evaluated: each `every` steps, and the last."""
         return step % self.every == 0 or step == self.steps
 
+    def next_due(self, step: int) -> int:
+        """The first step after `step` that is evaluated or, after the last one, any later."""
+        following = self.every * (step // self.every + 1)
+        return min(following, self.steps) if step < self.steps else following
+
     def is_correlated(self, step: int) -> bool:
         """Whether the row of a step tells how alike samples are: if evaluated, but at most each SOONEST."""
         apart = self.every * ceil(SOONEST / self.every)

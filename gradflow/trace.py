@@ -24,8 +24,8 @@ from gradflow.nn.parts.base import Part
 from gradflow.nn.parts.dense import bias, weights
 from gradflow.nn.parts.factors import factor_arrays, two_of
 from gradflow.nn.tally import Tally
+from gradflow.plan import Plan
 from gradflow.recording import Recorder
-from gradflow.training import Plan
 from gradflow.units import LN10
 
 Array = NDArray[Any]

@@ -17,9 +17,9 @@ from gradflow.data import Data
 from gradflow.evaluation import EVALUATED, STEP
 from gradflow.nn.losses import Mse
 from gradflow.nn.optimizers import Adam, AdamW, Optimizer, RmsProp, Sgd
+from gradflow.plan import Plan
 from gradflow.recording import Recording, per_layer
 from gradflow.streams import Purpose, stream
-from gradflow.training import Plan
 
 Array = NDArray[Any]
 Row = dict[str, Any]

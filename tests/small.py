@@ -16,7 +16,8 @@ from gradflow.nn.losses import Mse
 from gradflow.nn.model import Model
 from gradflow.nn.optimizers import Sgd
 from gradflow.nn.parameters import Shape
-from gradflow.training import Plan, Settings, Training
+from gradflow.plan import Plan, Settings
+from gradflow.training import Training
 from gradflow.yaml_file import parse
 
 NET = """\

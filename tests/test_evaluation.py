@@ -17,8 +17,8 @@ from gradflow.nn.initializers import Gaussian, HeNormal, Orthogonal
 from gradflow.nn.losses import CrossEntropy, Mse
 from gradflow.nn.optimizers import Adam, Sgd
 from gradflow.nn.parameters import Shape
+from gradflow.plan import STACKED_WIDTH, Plan
 from gradflow.recording import Recording
-from gradflow.training import STACKED_WIDTH, Plan
 from tests import oracle, small
 from tests.small import fitted, trained
 

@@ -171,7 +171,7 @@ def test_a_slope_beyond_the_dtype_is_taken_from_the_units_that_still_pass_someth
     data = Data(np.ones((4, 1)), np.zeros((4, 2)), False, np.ones((0, 1)), np.ones((0, 2)))
     plan = small.plan(activation=ACTIVATIONS["sigmoid"](), depth=1, steps=0)
     training = Training(small.fitted(plan, data), data)
-    (group,) = training._groups
+    (group,) = training._crew._groups
     first, readout = group.network.parameters
     first[0, 0], first[0, 1], readout[...] = z, 0, 1
     for _ in training:

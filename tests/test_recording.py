@@ -9,8 +9,9 @@ import pytest
 
 from gradflow.nn.activations import ACTIVATIONS, Linear, Sigmoid
 from gradflow.nn.initializers import Constant, Gaussian, Orthogonal
+from gradflow.plan import record_bytes
 from gradflow.recording import Record, Recording, first_bad_row
-from gradflow.training import Training, record_bytes
+from gradflow.training import Training
 from tests import small
 from tests.oracle import PER_LAYER
 

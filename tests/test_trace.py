@@ -11,9 +11,10 @@ from gradflow.data import Data
 from gradflow.data.inline import Inline
 from gradflow.nn.activations import ACTIVATIONS, HardTanh, Linear, Relu, Sigmoid, Tanh
 from gradflow.nn.initializers import Constant, Gaussian, Orthogonal
+from gradflow.plan import Plan
 from gradflow.recording import Recording
 from gradflow.trace import Chain, check_gradients, trace
-from gradflow.training import Plan, Training
+from gradflow.training import Training
 from tests import small
 
 ONE = Inline(((1.5,),), ((0.2,),), standardize=False).load(Path())

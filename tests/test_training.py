@@ -16,8 +16,9 @@ from gradflow.nn.initializers import Gaussian, HeNormal, Orthogonal, XavierNorma
 from gradflow.nn.losses import CrossEntropy, Mse
 from gradflow.nn.optimizers import Adam, AdamW, RmsProp, Sgd
 from gradflow.nn.schedules import ConstantRate, Cosine, Schedule, Warmup
+from gradflow.plan import STACKED_WIDTH
 from gradflow.recording import Recording
-from gradflow.training import STACKED_WIDTH, Training
+from gradflow.training import Training
 from tests import oracle, small
 from tests.oracle import assert_agrees
 from tests.small import trained

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gradflow.analysis.clipping import clipping_of
 from gradflow.analysis.early_warning import warned
+from gradflow.analysis.endings import Stopped
 from gradflow.analysis.flow import drawn, numbers
 from gradflow.analysis.history import ROWS
 from gradflow.analysis.intervals import Estimate, over_networks
@@ -53,9 +54,10 @@ def training_result(
 ) -> TrainingResult:
     """How training went: its first and its last row, each where it was evaluated; whether it `clips`."""
     clipped_share, clip_share_median = clipping_of(recording) if clips else (None, None)
+    stopped = outcome.get("stopped")
     step, minibatch = recording["step"], _means(recording["loss"])
     return TrainingResult(
-        steps=steps,
+        steps=stopped["step"] if stopped else steps,
         **_loss("train", "loss", recording),
         **_loss("test", "loss_test", recording),
         **_ends(recording),
@@ -66,7 +68,7 @@ def training_result(
         clip_share_median=clip_share_median,
         majority=None if info is None else info["majority_test"],
         warned=warned(recording, outcome["diverged_step"]),
-        **outcome,
+        **{**outcome, "stopped": Stopped(**stopped) if stopped else None},
     )
 
 

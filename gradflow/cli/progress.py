@@ -10,6 +10,7 @@ from time import monotonic
 from gradflow.analysis.flow import measure
 from gradflow.analysis.intervals import exp_or_none
 from gradflow.cli.output import columns_of, note
+from gradflow.execution.beginning import Beginning
 from gradflow.report.drawing import strip
 from gradflow.report.numbers import count, duration, number
 from gradflow.report.page import Strip
@@ -38,10 +39,11 @@ class Bar:
     def __exit__(self, *failure: object) -> None:
         self._draw([])
 
-    def go_on(self, step: int) -> None:
-        """Say from which step the training goes on; what is left is estimated from the steps after it."""
-        note(f"going on from step {count(step)} of {count(self.steps)}", self.quiet)
-        self.before, self.started = step, monotonic()
+    def go_on(self, before: Beginning) -> None:
+        """Say where the training goes on; what is left is estimated from the steps that follow."""
+        end = f", the last of {before.run}" if before.run else ""
+        note(f"going on from step {count(before.steps)} of {count(self.steps)}{end}", self.quiet)
+        self.before, self.started = before.steps, monotonic()
 
     def __call__(self, progress: Progress) -> None:
         if self.announcement:
@@ -73,7 +75,10 @@ class Bar:
         return f"{block * done}{rest * (size - done)} {words}".lstrip()
 
     def _words(self, progress: Progress) -> str:
-        loss, log_c = number(float(progress.loss.mean())), measure(progress.log_delta).log_c
+        loss, log_c = (
+            number(float(progress.loss.mean())),
+            measure({"log_delta_norm": progress.log_delta}).log_c,
+        )
         words = f"step {count(progress.step)}/{count(self.steps)}  batch loss {loss}"
         if log_c is not None:
             words += f"  c {number(exp_or_none(log_c.mean))}"

@@ -42,7 +42,7 @@ def computed(study: Config, runs: Path, force: bool, quiet: bool) -> Run:
     saved = f"saving about {size(study.record_bytes)} in {runs / study.id}"
     with Bar(saved, study.training.steps, quiet) as bar:
         done = execute(
-            study, runs, force=force, progress=bar, going_on=bar.go_on,
+            study, runs, force=force, progress=bar, going_on=bar.go_on, tell=noting(quiet),
             render=lambda run: report_text(run.summary),
         )  # fmt: skip
     note(story(done), quiet)

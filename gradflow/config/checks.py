@@ -30,6 +30,7 @@ def against_data(config: Config, data: Data) -> Iterator[tuple[str, str]]:
     yield from _norm(config, data)
     yield from _constants(config)
     yield from _schedule(config)
+    yield from _stop(config, data)
     yield from _jacobian(config)
     if not misfits:
         yield from _memory(config, data)
@@ -101,6 +102,14 @@ def _schedule(config: Config) -> Iterator[tuple[str, str]]:
     if isinstance(schedule, Cosine) and 0 < steps <= schedule.warmup:
         message = f"should be below training.steps, which is {steps}: the cosine takes the updates after it"
         yield "training.schedule.warmup", f"{message}, not {schedule.warmup}"
+
+
+def _stop(config: Config, data: Data) -> Iterator[tuple[str, str]]:
+    if config.training.stop.accuracy is not None and not data.classes:
+        yield (
+            "training.stop.accuracy",
+            "needs classes, and the data holds values to regress on: set loss",
+        )
 
 
 def _jacobian(config: Config) -> Iterator[tuple[str, str]]:

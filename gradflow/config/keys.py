@@ -40,7 +40,8 @@ def override_key(name: str) -> str:
     """The full dotted key that `name` stands for: itself, or the one key of the schema that ends in it.
 
     Its first part may be the last of any key (`depth`, `init.sigma_w`). A key that every config has comes
-    before one that only some entries of a table take. InputError for an unknown or ambiguous name.
+    before one that only some entries of a table take, and `training.loss` before `training.stop.loss`.
+    InputError for an unknown or ambiguous name.
     """
     try:
         return dotted(find(name))
@@ -59,7 +60,8 @@ def find(name: str) -> KeyPath:
 
 def _start(name: str) -> KeyPath:
     for paths in (list(FIELDS), OF_ENTRIES):
-        found = [path for path in paths if path[-1] == name]
+        named = [path for path in paths if path[-1] == name]
+        found = [path for path in named if len(path) == min(map(len, named))]
         if len(found) > 1:
             raise LookupError(f"is ambiguous: write {' or '.join(map(dotted, found))}")
         if found:

@@ -7,7 +7,7 @@ import os
 import numpy as np
 
 from gradflow.nn.memory import layout, layout_bytes
-from gradflow.training import Plan, record_bytes, stack_size
+from gradflow.plan import Plan, record_bytes, stack_size
 
 UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 
@@ -19,9 +19,8 @@ def memory_bytes(plan: Plan) -> int:
     Record: float64.
     """
     model, dtype = plan.model.sized(seeds=min(plan.seeds, stack_size(plan.model))), np.dtype(plan.dtype)
-    kept = plan.seeds * (1 + plan.optimizer.slots) * model.parameters * dtype.itemsize
     passes = layout_bytes(layout(model, dtype, plan.clip_norm is not None))
-    return kept + passes + record_bytes(plan)
+    return plan.state_bytes + passes + record_bytes(plan)
 
 
 def physical_memory() -> int:

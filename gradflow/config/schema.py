@@ -29,7 +29,8 @@ from gradflow.nn.norms import NO_NORM, NORMS, AnyNorm
 from gradflow.nn.optimizers import OPTIMIZERS, Optimizer, Sgd
 from gradflow.nn.parameters import Shape
 from gradflow.nn.schedules import SCHEDULES, ConstantRate, Schedule
-from gradflow.training import Plan, Settings, record_bytes
+from gradflow.plan import Plan, Settings, record_bytes
+from gradflow.stopping import Stop
 
 SLUG = 'at most 100 letters, digits, ".", "_" and "-", a letter or a digit first'
 NOT_DIGESTED = ("name", "sweep", "analysis")  # they change what is said about a run, not the run
@@ -101,6 +102,14 @@ class ModelKeys(Section):
         return (*widths[:depth], *widths[-1:] * (depth - len(widths)))
 
 
+class StopKeys(Section):
+    """What ends a training before its last step, whichever comes first: see `Stop`."""
+
+    loss: Annotated[float, Gt(0)] | None = None  # over the evaluated training samples, at most
+    accuracy: Annotated[float, Gt(0), Le(1)] | None = None  # over held-out samples, at least
+    plateau: Count | None = None  # evaluations in a row without a lower loss over held-out samples
+
+
 class TrainingKeys(Section):
     """The training."""
 
@@ -113,6 +122,7 @@ class TrainingKeys(Section):
     dtype: Annotated[str, OneOf(("float32", "float64"))] = "float32"
     # steps from one evaluation to the next
     evaluate: Annotated[int | str, AutoOr()] = Field(default=AUTO, json_schema_extra=ADDED)
+    stop: StopKeys = Field(default=StopKeys(), json_schema_extra=ADDED)
 
 
 class RecordingKeys(Section):
@@ -170,11 +180,23 @@ class Config(Section):
         Without `name`, `sweep` and `analysis`, and without keys added after format 1 while at their default;
         a data file counts by its sha256, not by its path.
         """
+        return _digest(self._digested())
+
+    @property
+    def stem(self) -> str:
+        """The digest without the number of steps: of runs that are each other's beginnings.
+
+        Unless the schedule spans them all: see `Schedule.spans`.
+        """
+        kept = self._digested()
+        kept["training"] = {key: value for key, value in kept["training"].items() if key != "steps"}
+        return _digest(kept)
+
+    def _digested(self) -> dict[str, Any]:
         plain: dict[str, Any] = _plain(self, _is_of_format_1)
         kept = {key: value for key, value in plain.items() if key not in NOT_DIGESTED}
         kept["data"] = {key: value for key, value in kept["data"].items() if key not in PATHS}
-        text = dumps(kept, sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return sha256(text.encode()).hexdigest()
+        return kept
 
     @property
     def id(self) -> str:
@@ -213,8 +235,14 @@ class Config(Section):
             every=self.recording.every,
             evaluate=training.evaluate if isinstance(training.evaluate, int) else None,
             schedule=training.schedule,
+            stop=Stop(**dict(training.stop)),
             critical_lr=self.recording.critical_lr,
         )
+
+
+def _digest(plain: dict[str, Any]) -> str:
+    text = dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return sha256(text.encode()).hexdigest()
 
 
 def _plain(value: Any, keep: Callable[[Any, str], bool] = lambda owner, key: True) -> Any:

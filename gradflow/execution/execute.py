@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from gradflow.config.memory import size
 from gradflow.errors import Problem, RunError
+from gradflow.execution.beginning import shorter
 from gradflow.execution.checkpoint import SECONDS, Checkpoint
 from gradflow.execution.train import train
 from gradflow.store.carry import require_movable
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gradflow.config import Config
+    from gradflow.execution.beginning import Beginning
     from gradflow.store.run import Run
     from gradflow.training import Progress
 
@@ -34,7 +36,8 @@ def execute(
     *,
     force: bool = False,
     progress: Callable[[Progress], object] | None = None,
-    going_on: Callable[[int], object] | None = None,
+    going_on: Callable[[Beginning], object] | None = None,
+    tell: Callable[[str], object] = lambda line: None,
     render: Callable[[Run], str] | None = None,
     interval: float = SECONDS,
 ) -> Run:
@@ -42,9 +45,10 @@ def execute(
 
     With `force` it is trained anyhow and takes the old one's place. `progress` is called after each block of
     steps; `render` gives the text of report.md. An interrupted run goes on, to the same bits, from its last
-    checkpoint, after a call of `going_on` with the number of steps done; one is kept every `interval` seconds
-    and when a signal comes. RunError if another process computes the same run, if the one that stands there
-    is damaged, or if the disk refuses.
+    checkpoint, one of more steps than a finished run from the end of that, after a call of `going_on`; a
+    checkpoint is kept every `interval` seconds and when a signal comes. `tell` gets a line of warning for
+    what cannot be gone on with. RunError if another process computes the same run, if the one that stands
+    there is damaged, or if the disk refuses.
     """
     config_text(config)  # refuses what could not be read again before it is computed
     _recover(Claim(runs, config.id))
@@ -53,21 +57,28 @@ def execute(
         return finished  # from a folder that can only be read, too
     with claim(runs, config.id) as claimed:
         require_movable(claimed.target)
-        there = None if force else _there(claimed, config, render)
-        if there:
+        if not force and (there := _there(claimed, config, render)):
             return there
-        _require_disk(config, runs)
-        if force:
-            remove(claimed.checkpoint)
+        beginning = _prepared(claimed, config, force, tell)
         checkpoint = Checkpoint(claimed, config.digest, versions(), interval)
         result = train(
             config,
             progress=progress,
             checkpoint=checkpoint,
+            beginning=beginning,
             allocate=room(claimed.partial, config.record_bytes),
             going_on=going_on,
         )
         return publish(claimed, config, result, render)
+
+
+def _prepared(claimed: Claim, config: Config, force: bool, tell: Callable[[str], object]) -> Beginning | None:
+    """The shorter run that it goes on from, if any; with `force`, nothing of before is left."""
+    _require_disk(config, claimed.folder)
+    if force:
+        remove(claimed.checkpoint)
+        return None
+    return shorter(config, claimed.folder, tell)
 
 
 def _finished(claimed: Claim, config: Config) -> Run | None:

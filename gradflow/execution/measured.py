@@ -16,7 +16,8 @@ from gradflow.trace import casts, spectra
 if TYPE_CHECKING:
     from gradflow.config import Config
     from gradflow.data import Data
-    from gradflow.training import Plan, Training
+    from gradflow.plan import Plan
+    from gradflow.training import Training
 
 
 def measured_of(config: Config, training: Training, data: Data) -> MeasuredInfo:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.execution.measured import measured_of
 from gradflow.interrupts import held_back, is_waiting, raise_waiting
-from gradflow.store.info import DataInfo, EvaluationInfo, OutcomeInfo, Times, now
-from gradflow.store.result import Result, versions
+from gradflow.store.info import DataInfo, EvaluationInfo, OutcomeInfo, StoppedInfo, Times, now
+from gradflow.store.result import Result, State, versions
 from gradflow.store.spool import forget
 from gradflow.store.typed import document_of
 from gradflow.training import Training
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from gradflow.config import Config
     from gradflow.data import Data
+    from gradflow.execution.beginning import Beginning
     from gradflow.execution.checkpoint import Checkpoint
     from gradflow.training import Progress
 
@@ -33,26 +35,29 @@ def train(
     *,
     progress: Callable[[Progress], object] | None = None,
     checkpoint: Checkpoint | None = None,
+    beginning: Beginning | None = None,
     allocate: Callable[[tuple[int, ...]], NDArray[Any]] = np.empty,
-    going_on: Callable[[int], object] | None = None,
+    going_on: Callable[[Beginning], object] | None = None,
 ) -> Result:
-    """Train on `data`, or on what the config names, from the checkpoint on if there is one.
+    """Train on `data`, or on what the config names, from the checkpoint on if there is one, else `beginning`.
 
-    `progress` is called after each block of steps, and `going_on` before the first with the number of steps
-    that the checkpoint holds; `allocate` makes the arrays of the recording. A signal is raised between two
-    blocks, once the checkpoint is written.
+    `progress` is called after each block of steps, and `going_on` before the first with what went before;
+    `allocate` makes the arrays of the recording. A signal is raised between two blocks, once the checkpoint
+    is written.
     """
     started, clock = now(), perf_counter()
     data = config.data.load(Path()) if data is None else data
     training = Training(config.plan(data), data, allocate)
-    if checkpoint and (before := checkpoint.resume(training)):
+    if before := (checkpoint and checkpoint.load()) or beginning:
+        before.resume(training)
         started, clock = before.started, clock - before.seconds
         if going_on:
-            going_on(before.steps)
+            going_on(before)
+    told = partial(_told, config, training, data)
     with held_back():
         for done in training:
             if checkpoint:
-                checkpoint.keep(training, started, perf_counter() - clock, now=is_waiting())
+                checkpoint.keep(training, started, perf_counter() - clock, told, now=is_waiting())
             raise_waiting()
             if progress:
                 progress(done)
@@ -61,17 +66,42 @@ def train(
     return Result(
         training.recording, _outcome(training), _facts(config, data), times, versions(),
         evaluation=document_of(asdict(training.evaluated), EvaluationInfo),
-        delta="batch" if config.model.norm.mixes else None, measured=measured_of(config, training, data),
+        delta=_delta(config), measured=measured_of(config, training, data), state=_state(config, training),
     )  # fmt: skip
+
+
+def _told(config: Config, training: Training, data: Data) -> dict[str, Any]:
+    """What a checkpoint tells of the run, so that it can be looked at."""
+    found = {
+        "data": _facts(config, data),
+        "evaluation": asdict(training.evaluated),
+        "delta": _delta(config),
+        "measured": {"critical_lr": training.critical.document()},
+    }
+    return {"id": config.id, "config": config.plain(), "info": found}
+
+
+def _delta(config: Config) -> Literal["batch"] | None:
+    return "batch" if config.model.norm.mixes else None
+
+
+def _state(config: Config, training: Training) -> State | None:
+    """What a run of more steps would go on from, where there can be one."""
+    if training.ended is None or training.outcome.diverged_step is not None or config.training.schedule.spans:
+        return None
+    return State(training.last, training.ended)
 
 
 def _outcome(training: Training) -> OutcomeInfo:
     ended = training.outcome
-    return OutcomeInfo(
+    outcome = OutcomeInfo(
         accuracy_final=ended.accuracy_final,
         diverged_step=ended.diverged_step,
         diverged_reason=ended.diverged_reason,
     )
+    if ended.stopped_step is not None and ended.stopped_reason is not None:
+        outcome["stopped"] = StoppedInfo(step=ended.stopped_step, reason=ended.stopped_reason)
+    return outcome
 
 
 def _facts(config: Config, data: Data) -> DataInfo:

@@ -20,6 +20,7 @@ class Schedule:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
     name: ClassVar[str]
+    spans: ClassVar[bool] = False  # whether a share depends on the steps of the whole run
 
     def share(self, t: int, steps: int) -> float:
         """Of lr, in update t = 1..steps of a run; above 0."""
@@ -56,6 +57,7 @@ class Cosine(Schedule):
     """
 
     name = "cosine"
+    spans = True
     warmup: Steps = 0
     final: Annotated[float, Ge(0), Le(1)] = 0.0
 

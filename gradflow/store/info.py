@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from gradflow.errors import RunError
 
-Status = Literal["completed", "diverged", "failed"]
+Status = Literal["completed", "diverged", "failed", "interrupted"]  # the last has no run.json yet
 
 
 class Times(TypedDict):
@@ -45,12 +45,20 @@ class ArrayInfo(TypedDict):
     sha256: str
 
 
+class StoppedInfo(TypedDict):
+    """The step at which `training.stop` ended a training, and why."""
+
+    step: Whole
+    reason: str
+
+
 class OutcomeInfo(TypedDict):
-    """How training ended."""
+    """How training ended; `stopped` is missing where it was not ended early."""
 
     accuracy_final: float | None
     diverged_step: Whole | None
     diverged_reason: str | None
+    stopped: NotRequired[StoppedInfo]
 
 
 class _Later(TypedDict, total=False):
@@ -146,6 +154,18 @@ class MeasuredInfo(TypedDict):
     precision: NotRequired[PrecisionInfo]
 
 
+class StateInfo(TypedDict):
+    """What state.npz holds: the networks after `step` updates, in a `format`, with the seal of its arrays.
+
+    `stem` is the digest of the config without its steps, which a longer run has too.
+    """
+
+    format: Whole
+    step: Whole
+    stem: str
+    sha256: str
+
+
 class _Model(TypedDict):
     depth: Whole
 
@@ -197,6 +217,7 @@ class _Optional(TypedDict, total=False):
     evaluation: EvaluationInfo
     delta: Literal["batch"]
     measured: MeasuredInfo
+    state: StateInfo
 
 
 class Info(_Optional):
@@ -204,7 +225,7 @@ class Info(_Optional):
 
     `evaluation` is missing where nothing was evaluated, as from runs of older versions; `delta` where it is a
     sample's: with batch norm `log_delta_norm` is ln of the root mean square of the batch's; `measured`
-    in runs of older versions.
+    in runs of older versions; `state` where none was kept.
     """
 
     format: Literal[1]
@@ -278,6 +299,7 @@ def _is_sound(info: Info) -> bool:
     finished = info["status"] != "failed"
     return (
         None not in zones
+        and info["status"] != "interrupted"
         and is_id(info["id"])
         and DIGEST.fullmatch(info["digest"]) is not None
         and info["id"].endswith(info["digest"][:8])

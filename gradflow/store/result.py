@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gradflow import threads
 from gradflow.store.info import (
@@ -25,6 +26,13 @@ from gradflow.version import __version__
 if TYPE_CHECKING:
     from gradflow.analysis.summary import Summary
     from gradflow.recording import Recording
+
+
+class State(NamedTuple):
+    """What the networks hand on after `step` updates, the last ones that were made."""
+
+    step: int
+    arrays: dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,7 @@ class Result:
     evaluation: EvaluationInfo | None = None
     delta: Literal["batch"] | None = None
     measured: MeasuredInfo | None = None
+    state: State | None = None
 
     @property
     def status(self) -> Status:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gradflow import yaml_file
 from gradflow.errors import InputError, Problem, RunError
+from gradflow.store.archive import STATE_FORMAT, seal, write_state
 from gradflow.store.arrays import describe, write_arrays
-from gradflow.store.info import Info, load_info
-from gradflow.store.names import CONFIG, FORMAT, RECORDING, REPORT, RUN, SUMMARY
+from gradflow.store.info import Info, StateInfo, load_info
+from gradflow.store.names import CONFIG, FORMAT, RECORDING, REPORT, RUN, STATE, SUMMARY
 from gradflow.store.partial import Claim, claim, other_capitals
 from gradflow.store.reading import damaged, read_bytes
 from gradflow.store.run import Run, open_run
@@ -107,17 +109,22 @@ def publish(claimed: Claim, config: Config, result: Result, render: Render | Non
         info["delta"] = result.delta
     if result.measured is not None:
         info["measured"] = result.measured
+    if result.state is not None:
+        step, arrays = result.state
+        info["state"] = StateInfo(format=STATE_FORMAT, step=step, stem=config.stem, sha256=seal(arrays))
     for array in result.recording.values():
         array.setflags(write=False)
     summary = result.summary or build_summary(claimed.target, config, result.recording, info)
     summary = summary.at(str(claimed.target))
     run = Run(claimed.target, info, config=config, recording=result.recording, summary=summary)
 
-    def record(path: Path) -> None:
+    def fill(folder: Path) -> None:
         if result.recording:
-            write_file(path, lambda file: write_arrays(file, result.recording))
+            write_file(folder / RECORDING, lambda file: write_arrays(file, result.recording))
+        if result.state is not None:
+            write_file(folder / STATE, partial(write_state, state=result.state.arrays))
 
-    _publish(claimed, run, record, render)
+    _publish(claimed, run, fill, render)
     return run
 
 
@@ -125,9 +132,17 @@ def publish_copy(claimed: Claim, config: Config, source: Run, render: Render | N
     """Show a finished run under the name and the analysis of a config that has its digest."""
     info = source.info.copy()
     info["id"] = config.id
+    kept = [name for name in (RECORDING, STATE) if os.path.lexists(source.path / name)]
+    if STATE not in kept:
+        info.pop("state", None)
     summary = build_summary(claimed.target, config, source.recording, info)
     run = Run(claimed.target, info, reused=True, config=config, recording=source.recording, summary=summary)
-    _publish(claimed, run, lambda path: _link(source.path / RECORDING, path), render)
+
+    def fill(folder: Path) -> None:
+        for name in kept:
+            _link(source.path / name, folder / name)
+
+    _publish(claimed, run, fill, render)
     return run
 
 
@@ -139,12 +154,12 @@ def config_text(config: Config) -> str:
     return text
 
 
-def _publish(claimed: Claim, run: Run, record: Callable[[Path], None], render: Render | None) -> None:
+def _publish(claimed: Claim, run: Run, fill: Callable[[Path], None], render: Render | None) -> None:
     report = render(run) if render else None
     with disk_errors(run.path):
         folder = claimed.stage()
         write_text(folder / CONFIG, config_text(run.config))
-        record(folder / RECORDING)
+        fill(folder)
         if report is not None:
             write_text(folder / REPORT, report)
         write_documents(folder, run)

@@ -23,7 +23,7 @@ from gradflow.config.overrides import lay, refuse_spaces
 from gradflow.config.schema import Config
 from gradflow.data import Data, Dataset
 from gradflow.errors import InputError, Problem
-from gradflow.training import record_bytes
+from gradflow.plan import record_bytes
 from gradflow.yaml_file import COMMAND_LINE, SHOWN, Document, on_one_line
 
 SWEEP_FORMAT = 1

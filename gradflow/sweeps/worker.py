@@ -74,7 +74,7 @@ def compute(
         info = {
             name: getattr(result, name) for name in ("status", "data", "outcome", "evaluation", "measured")
         }
-        return replace(result, summary=summarize(config, result.recording, info))
+        return replace(result, state=None, summary=summarize(config, result.recording, info))
     except TimeoutError as error:
         return failed(str(error))
     except Exception as error:  # a point that cannot be computed must not take the others with it

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from gradflow.analysis.early_warning import signs, warned
-from gradflow.analysis.summary import TrainingResult, Warned
+from gradflow.analysis.endings import Warned
+from gradflow.analysis.summary import TrainingResult
 from gradflow.report.learning import warning_sentence
 
 ROWS, LAYERS, NETWORKS, EVERY = 60, 4, 2, 2

@@ -55,8 +55,8 @@ def engine(case: Case, record: bool = True) -> Built:
     from gradflow.nn.norms import NORMS
     from gradflow.nn.optimizers import OPTIMIZERS
     from gradflow.nn.parameters import Shape
+    from gradflow.plan import block_rows
     from gradflow.recording import Recorder
-    from gradflow.training import block_rows
 
     act, rule = ACTIVATIONS[case.activation](), replace(OPTIMIZERS[case.optimizer](), lr=LR)
     shape = Shape(case.width, case.width, case.depth, CLASSES, case.batch, True, case.seeds)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from gradflow.cli.progress import Bar
+from gradflow.execution.beginning import Beginning
 from gradflow.training import Progress
 
 STUDY = """\
@@ -71,17 +72,18 @@ def test_elsewhere_a_line_now_and_then(
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize(("run", "end"), [(None, ""), ("net-12345678", ", the last of net-12345678")])
 def test_a_run_that_goes_on_says_from_where_and_counts_the_steps_after_it(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, run: str | None, end: str
 ) -> None:
     clock = [0.0]
     monkeypatch.setattr("gradflow.cli.progress.monotonic", lambda: clock[0])
     bar = Bar("saving about 1 MB", 1000, quiet=False)
     clock[0] = 100  # for loading, which is no step
-    bar.go_on(900)
+    bar.go_on(Beginning("", 0.0, 900, {}, run))
     clock[0] = 120
     bar(Progress(910, 1000, np.array([2.0]), np.zeros((2, 1))))
     first, _, words = capsys.readouterr().err.splitlines()
-    assert first == "going on from step 900 of 1,000"
+    assert first == f"going on from step 900 of 1,000{end}"
     assert words.startswith("step 910/1,000")
     assert words.endswith("  3 min left")

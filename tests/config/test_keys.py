@@ -25,6 +25,9 @@ def test_every_full_key_stands_for_itself(path: KeyPath) -> None:
         ("seed", "seed"),
         ("every", "recording.every"),
         ("path", "data.path"),
+        ("loss", "training.loss"),  # which stands above training.stop.loss
+        ("stop.loss", "training.stop.loss"),
+        ("plateau", "training.stop.plateau"),
     ],
 )
 def test_a_short_name_finds_its_key(name: str, key: str) -> None:
@@ -46,8 +49,11 @@ def test_an_ambiguous_name_is_refused_with_its_candidates() -> None:
         override_key("alpha")
 
 
-def test_no_two_keys_that_every_config_has_end_alike() -> None:
-    assert len({path[-1] for path in FIELDS}) == len(FIELDS)
+def test_of_keys_that_every_config_has_and_that_end_alike_one_stands_above_the_others() -> None:
+    for name in {path[-1] for path in FIELDS}:
+        first, *others = sorted((path for path in FIELDS if path[-1] == name), key=len)
+        assert override_key(str(name)) == dotted(first)
+        assert all(len(first) < len(path) for path in others)
 
 
 def test_the_choices_are_found_by_walking_the_schema() -> None:

@@ -151,6 +151,7 @@ def test_the_digest_is_the_sha256_of_sorted_json_without_name_and_analysis() -> 
     found = config("name=x", "stable_decades=2")
     kept = {key: value for key, value in found.plain().items() if key not in ("name", "analysis")}
     assert kept["training"].pop("evaluate") == "auto"  # which came after format 1
+    assert kept["training"].pop("stop") == {"loss": None, "accuracy": None, "plateau": None}
     assert kept["training"].pop("schedule") == {"name": "constant"}
     assert kept["training"]["optimizer"].pop("weight_decay") == 0
     assert kept["recording"].pop("critical_lr") == "auto"
@@ -196,5 +197,5 @@ def test_the_plan_is_what_training_takes() -> None:
     assert shape == Shape(data.features, 10, 3, data.outputs, min(128, data.samples), readout=True)
     assert (plan.steps, plan.every, plan.clip_norm, plan.seed) == (2, 2, 1.0, 3)
     assert (model.loss, model.bias, model.activation, model.init) == (Mse(), 0.5, Tanh(), XavierNormal())
-    assert [progress.step for progress in Training(plan, data)] == [2]
+    assert [progress.step for progress in Training(plan, data)] == [1, 2]
     assert not config("readout=none").plan(data).model.shape.readout

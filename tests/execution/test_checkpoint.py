@@ -32,7 +32,7 @@ BLOCK = Training._block
 
 @pytest.fixture(autouse=True)
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gradflow.training.BLOCK_ROWS", 4)
+    monkeypatch.setattr("gradflow.plan.BLOCK_ROWS", 4)
     monkeypatch.setattr("gradflow.execution.checkpoint.SHARE", float("inf"))
 
 
@@ -72,7 +72,7 @@ def test_a_training_that_goes_on_from_a_state_gives_the_same_bits(
         first, second = training_of(config), training_of(config)
         for _ in zip(range(blocks), first, strict=False):
             pass
-        second.restore(first.state())
+        second.restore(first.state(), first._first)
         list(second)
         require_equal(second.recording, undisturbed.recording)
         assert second.outcome == undisturbed.outcome
@@ -98,12 +98,16 @@ def stop_at(block: int) -> Any:
     return progress
 
 
+def note_into(steps: list[int]) -> Any:
+    return lambda before: steps.append(before.steps)
+
+
 def struck_in(number: int, block: Any) -> Any:
     """A block of steps within which, the n-th time, a signal comes."""
     seen = count(1)
 
-    def struck(training: Training, first: int, rows: int) -> Any:
-        done = block(training, first, rows)
+    def struck(training: Training, *arguments: Any) -> Any:
+        done = block(training, *arguments)
         if next(seen) == number:
             interrupts._came(SIGTERM, None)
         return done
@@ -146,13 +150,13 @@ def test_a_signal_leaves_what_was_reached(tmp_path: Path, monkeypatch: pytest.Mo
         seen, steps = count(1), list[int]()
         monkeypatch.setattr(Training, "_block", struck_in(2, BLOCK))
         with pytest.raises(Interrupted):
-            execute(long(), runs, progress=lambda _, seen=seen: next(seen), going_on=steps.append)
+            execute(long(), runs, progress=lambda _, seen=seen: next(seen), going_on=note_into(steps))
         assert next(seen) == 2  # no block was cut, and none begun after the signal
         assert steps == [reached - 8] * (reached > 8)
         assert names(runs / ".partial") == [f"{long().id}-checkpoint"]
     monkeypatch.undo()
     steps = []
-    run = execute(long(), runs, going_on=steps.append)
+    run = execute(long(), runs, going_on=note_into(steps))
     assert steps == [16]
     require_equal(run.recording, undisturbed.recording)
 
@@ -185,9 +189,7 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
     ):
         path.write_bytes(content)
         with claim(tmp_path, long().id) as claimed:
-            training = training_of(long())
-            assert Checkpoint(claimed, long().digest, versions()).resume(training) is None
-            assert next(iter(training)).step == 3
+            assert Checkpoint(claimed, long().digest, versions()).load() is None
 
 
 class Trap:
@@ -208,7 +210,7 @@ def test_a_checkpoint_that_would_run_something_is_passed_over(tmp_path: Path) ->
     with path.open("wb") as file:
         np.savez(file, trap=np.array([Trap(tmp_path / "trapped")]), **arrays)
     with claim(tmp_path, long().id) as claimed:
-        assert Checkpoint(claimed, long().digest, versions()).resume(training_of(long())) is None
+        assert Checkpoint(claimed, long().digest, versions()).load() is None
     assert not (tmp_path / "trapped").exists()
 
 
@@ -221,7 +223,7 @@ def test_a_checkpoint_that_would_be_inflated_is_passed_over(tmp_path: Path) -> N
         with path.open("wb") as file:
             write(file, **arrays)
         with claim(tmp_path, long().id) as claimed:
-            found = Checkpoint(claimed, long().digest, versions()).resume(training_of(long()))
+            found = Checkpoint(claimed, long().digest, versions()).load()
             assert (found is not None) is goes_on
 
 
@@ -244,7 +246,7 @@ def test_a_run_that_diverged_keeps_no_checkpoint_of_its_last_block(tmp_path: Pat
 def test_the_seconds_of_all_attempts_are_counted(tmp_path: Path) -> None:
     interrupt(tmp_path, long(), 4)
     with claim(tmp_path, long().id) as claimed:
-        kept = Checkpoint(claimed, long().digest, versions()).resume(training_of(long()))
+        kept = Checkpoint(claimed, long().digest, versions()).load()
     assert kept is not None
     _, run = first_steps(tmp_path, long())
     assert run.info["times"]["started"] == kept.started

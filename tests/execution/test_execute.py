@@ -18,7 +18,7 @@ from gradflow.training import Progress, Training
 from tests.oracle import PER_LAYER
 from tests.store.small import names, small
 
-FILES = ["config.yaml", "recording.npz", "report.md", "run.json", "summary.json"]
+FILES = ["config.yaml", "recording.npz", "report.md", "run.json", "state.npz", "summary.json"]
 
 
 def title(run: Run) -> str:
@@ -34,7 +34,7 @@ def runs(tmp_path: Path) -> Path:
     return tmp_path / "some" / "runs"
 
 
-def test_a_run_is_one_folder_of_five_files_and_nothing_else(runs: Path) -> None:
+def test_a_run_is_one_folder_of_six_files_and_nothing_else(runs: Path) -> None:
     run = execute(small(), runs, render=title)
     assert run.path == runs / small().id
     assert names(runs) == [small().id]
@@ -46,7 +46,7 @@ def test_run_json_says_what_made_the_run_and_what_it_holds(runs: Path) -> None:
     info = json.loads((execute(small(), runs).path / "run.json").read_text())
     assert list(info) == [
         "format", "id", "digest", "status", "reason", "times", "versions", "arrays", "outcome", "data",
-        "evaluation", "measured",
+        "evaluation", "measured", "state",
     ]  # fmt: skip
     assert (info["format"], info["status"], info["reason"]) == (1, "completed", None)
     assert (info["id"], info["digest"]) == (small().id, small().digest)
@@ -170,7 +170,7 @@ def test_a_run_that_diverges_is_a_result(runs: Path) -> None:
 
 def test_a_failed_run_says_why_and_gives_way_to_a_finished_one(runs: Path) -> None:
     run = save(runs, small(), failed("its worker was killed twice"), title)
-    assert names(run.path) == [name for name in FILES if name != "recording.npz"]
+    assert names(run.path) == [name for name in FILES if not name.endswith(".npz")]
     again = open_run(run.path)
     assert (again.status, again.recording) == ("failed", {})
     for summary in (again.summary, Run(Path("elsewhere"), again.info, config=again.config).summary):

@@ -12,8 +12,8 @@ from gradflow.nn.activations import Tanh
 from gradflow.nn.blocks import Plain, Residual
 from gradflow.nn.norms import NO_NORM, AnyNorm, BatchNorm, LayerNorm, RmsNorm
 from gradflow.nn.optimizers import Sgd
+from gradflow.plan import Plan
 from gradflow.streams import Purpose, stream
-from gradflow.training import Plan
 from tests.oracle import batch
 from tests.small import plan, trained
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from gradflow.data import Data
 from gradflow.data.batches import Batches
 from gradflow.nn.optimizers import Sgd
+from gradflow.plan import Plan
 from gradflow.streams import Purpose, stream
-from gradflow.training import Plan
 
 Array = NDArray[Any]
 

@@ -14,7 +14,8 @@ import pytest
 from gradflow.nn.activations import ACTIVATIONS
 from gradflow.nn.initializers import Gaussian
 from gradflow.nn.optimizers import Sgd
-from gradflow.training import Plan, Training
+from gradflow.plan import Plan
+from gradflow.training import Training
 from tests import small
 from tests.promises.calls import as_a_process, gradflow
 from tests.promises.plain import first_not_finite

@@ -17,6 +17,7 @@ from gradflow.errors import RunError
 from gradflow.execution.execute import execute
 from gradflow.store import open_run, scan
 from gradflow.store.partial import claim
+from gradflow.training import Progress
 from tests.programs import nobody
 from tests.store.small import barrier, names, queue, running, small, start
 
@@ -169,14 +170,15 @@ for attempt in (lambda: execute(small("seed=1"), runs), lambda: write_output(run
     assert shown == "True completed"
     assert refused.startswith(f"1 {runs}/{small('seed=1').id}: cannot be written: Permission denied: choose")
     assert output == f"2 {runs}/x.csv: the folder {runs} cannot be written to: choose another"
-    assert names(run.path) == ["config.yaml", "recording.npz", "run.json"]
+    assert names(run.path) == ["config.yaml", "recording.npz", "run.json", "state.npz"]
 
 
 def test_a_runs_folder_removed_meanwhile_is_an_error_and_not_made_again(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
 
-    def vanish(_: object) -> None:
-        os.rename(runs, tmp_path / "gone")
+    def vanish(done: Progress) -> None:
+        if done.step == done.steps:
+            os.rename(runs, tmp_path / "gone")
 
     with pytest.raises(RunError, match="No such file or directory: the folder was removed"):
         execute(small(), runs, progress=vanish)

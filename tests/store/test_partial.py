@@ -164,7 +164,7 @@ def test_a_failed_rename_puts_the_old_run_back(runs: Path, monkeypatch: pytest.M
         monkeypatch.setattr(os, "rename", fails)
         with pytest.raises(OSError, match="Input/output error"):
             claimed.publish()
-    assert names(run.path) == ["config.yaml", "recording.npz", "run.json", "summary.json"]
+    assert names(run.path) == ["config.yaml", "recording.npz", "run.json", "state.npz", "summary.json"]
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -192,7 +192,7 @@ def test_everything_is_on_the_disk_before_its_name_is_seen(
     target, needed, done = moved[-1]
     written = moved[0][2] if force else done
     assert target == run.path
-    assert len(needed) == 6
+    assert len(needed) == 7
     assert needed <= written
     assert {runs, runs.parent} <= set(synced)
     assert (runs / ".partial" in synced) is force

@@ -1,0 +1,63 @@
+"""Where a run goes on: from its own checkpoint, or from the end of a finished run of fewer steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from numpy.typing import NDArray
+
+from gradflow.errors import RunError
+from gradflow.evaluation import EVALUATED, STEP
+from gradflow.formats import RECORDED
+from gradflow.store.result import versions
+from gradflow.store.state import begun, read_state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from gradflow.config import Config
+    from gradflow.store import Run
+    from gradflow.training import Training
+
+
+class Beginning(NamedTuple):
+    """What went before: when it began, for how many seconds it ran, the steps it made, and its state.
+
+    `run` is the finished run that it is of; None of the run's own checkpoint.
+    """
+
+    started: str
+    seconds: float
+    steps: int
+    state: dict[str, NDArray[Any]]
+    run: str | None = None
+
+    def resume(self, training: Training) -> None:
+        """Bring a new training to where this one ended."""
+        training.restore(self.state, self.steps)
+
+
+def shorter(config: Config, runs: Path, tell: Callable[[str], object]) -> Beginning | None:
+    """The longest finished run of fewer steps that a config goes on from, if there is one in a runs folder.
+
+    `tell` gets a line for each that is damaged, which is passed over.
+    """
+    if config.training.schedule.spans:
+        return None
+    for run in begun(runs, config.stem, config.training.steps, versions()):
+        try:
+            return _beginning(run)
+        except RunError as error:
+            tell(f"warning: {error}")
+    return None
+
+
+def _beginning(run: Run) -> Beginning:
+    """Its last row is left out, for it is passed again with the update that follows it."""
+    steps, times = run.info["state"]["step"], run.info["times"]
+    state = read_state(run)
+    for name, array in run.recording.items():
+        rows = run[STEP if name in (STEP, *EVALUATED) else "step"] < steps
+        state[f"{RECORDED}{name}"] = array[rows]
+    return Beginning(times["started"], times["seconds"], steps, state, run.id)
