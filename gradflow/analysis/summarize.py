@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from math import ceil, log
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from gradflow.analysis.known import NOTHING, Known
 from gradflow.analysis.laws import Expected
 from gradflow.analysis.learning import curves_until, evaluation_of, training_result
 from gradflow.analysis.precision import precision_of
-from gradflow.analysis.predictions import inputs_of, predicted, theory_of, trainable_of
+from gradflow.analysis.predictions import inputs_of, predicted, sigmas, theory_of, trainable_of
 from gradflow.analysis.rates import told
 from gradflow.analysis.samples import Samples
 from gradflow.analysis.scales import scale_symptom
@@ -29,6 +29,7 @@ from gradflow.analysis.summary import Flow, Flows, Summary, Symptom, Theory, Tra
 from gradflow.analysis.symptoms import find_symptoms
 from gradflow.analysis.trainable import STOPPED, Trainable
 from gradflow.analysis.weakest import weakest_symptom
+from gradflow.evaluation import EVALUATED, STEP
 from gradflow.nn.losses import LOSSES
 from gradflow.nn.parts.factors import is_chain
 
@@ -89,8 +90,19 @@ def summarize(config: Config, recording: Readings, info: Mapping[str, Any]) -> S
 
 
 def _trained(config: Config, recording: Readings, info: Mapping[str, Any]) -> TrainingResult:
-    steps, clips = config.training.steps, config.training.clip_norm is not None
+    """Of a run that was interrupted, up to its last evaluation."""
+    steps = config.training.steps
+    if info["status"] == "interrupted":
+        recording = _until_evaluated(recording)
+        steps = int(recording["step"][-1])
+    clips = config.training.clip_norm is not None
     return training_result(recording, steps, info["outcome"], info.get("evaluation"), clips)
+
+
+def _until_evaluated(recording: Readings) -> Readings:
+    rows = recording["step"] <= curves_until(recording, np.inf)[STEP][-1]
+    curves = (STEP, *EVALUATED)
+    return {name: array if name in curves else array[rows] for name, array in recording.items()}
 
 
 def _stretch(config: Config, info: Mapping[str, Any]) -> Stretch | None:
@@ -170,12 +182,12 @@ def _beside(prediction: Prediction, config: Config, recording: Readings) -> Theo
     if config.model.readout == "zeros":
         theory = theory_of(prediction)
         return replace(theory, reason="; ".join(filter(None, (theory.reason, ALONG))))
-    start, expected = recording["log_delta_norm"][0], prediction.c_finite_width
-    if expected is None or not (start < np.inf).all() or not prediction.holds_by(len(start)):
+    start = recording["log_delta_norm"][0]
+    if prediction.c_finite_width is None or not (start < np.inf).all() or not prediction.holds_by(len(start)):
         return theory_of(prediction)  # an overflow has no c, nor has a batch norm that does not settle
     known = Known.of(prediction, config.training.dtype)
     log_c = measure(_row(recording, 0), prediction.settling or 0, known).log_c
-    return theory_of(prediction, log_c.sigmas_from(log(expected)) if log_c else None)
+    return theory_of(prediction, sigmas(prediction, log_c) if log_c else None)
 
 
 def _with_cosines(flow: Flow, prediction: Prediction) -> Flow:

@@ -103,8 +103,7 @@ def _drawn(network: Network, seeds: int, first: int) -> Array:
 
 def inputs(network: Network) -> Inputs:
     """What theory needs of a network's data."""
-    data = load(network.config().data)
-    return Inputs(data.features, data.outputs, data.samples, data.q_0)
+    return Inputs.of(load(network.config().data))
 
 
 def kept(which: str, folder: Path) -> Iterator[tuple[Network, Array]]:

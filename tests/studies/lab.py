@@ -52,7 +52,8 @@ def info_of(training: Training) -> dict[str, Any]:
     sizes = {name: getattr(data, name) for name in ("samples", "features", "outputs", "q_0", "q_y", "chance")}
     status = "completed" if training.outcome.diverged_step is None else "diverged"
     measured = {"critical_lr": training.critical.document()}
-    info = {"status": status, "outcome": asdict(training.outcome), "data": sizes, "measured": measured}
+    outcome = {key: value for key, value in asdict(training.outcome).items() if not key.startswith("stopped")}
+    info = {"status": status, "outcome": outcome, "data": sizes, "measured": measured}
     return {**info, "evaluation": asdict(training.evaluated)}
 
 
