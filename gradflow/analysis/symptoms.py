@@ -31,7 +31,7 @@ Finder = Callable[[Readings, "Analysis", "Circumstances"], "Symptom | None"]
 
 FEW_LAYERS = 4  # below, there are no early layers to compare with later ones
 CONVERGED = 0.1  # of the first loss: one that is below has learnt what there is
-LEARNT = 0.5  # of it: what saturates further than halfway to all, below, is no way of learning
+HALFWAY = 0.5  # of it: from there on a limit of saturated units is halfway to all of them
 FALSE_ALARM = 0.01  # the probability, at most, that batches alone swing so long anywhere in a run
 SKIP = "log_skip_factor"  # what is recorded where a branch has one beside it
 HALF_LINEAR = 0.25  # share of saturated units at q = 1 from which it is the ordinary state, as for relu
@@ -235,7 +235,7 @@ def _mean_of_finite(values: Array) -> Array:
 def _saturated(record: Readings, thresholds: Analysis, run: Circumstances) -> Symptom | None:
     """Units whose slope has all but gone, where the activation bends on both sides.
 
-    As the loss falls units saturate by learning, too: the limit rises as it does, halfway to 1 at `LEARNT`.
+    As the loss falls units saturate by learning, too: the limit rises as it does, halfway to 1 at `HALFWAY`.
     """
     ordinary, limit = ordinarily_saturated(run.activation), thresholds.saturated_share
     if ordinary > HALF_LINEAR:
@@ -255,11 +255,11 @@ def _saturated(record: Readings, thresholds: Analysis, run: Circumstances) -> Sy
 
 
 def _unlearnt(record: Readings, thresholds: Analysis) -> Array:
-    """The lowest loss until each row (rows,), in parts of the first: 1 at most and `LEARNT` at least."""
+    """The lowest loss until each row (rows,), in parts of the first: 1 at most and `HALFWAY` at least."""
     step, loss = _curve(record, thresholds)
     last = np.searchsorted(step, record["step"], side="right") - 1
     lowest = np.fmin.accumulate(loss)[last] / loss[0]
-    return np.asarray(np.where(lowest > LEARNT, lowest, LEARNT))
+    return np.asarray(np.where(lowest > HALFWAY, lowest, HALFWAY))
 
 
 def _dead(record: Readings, thresholds: Analysis, run: Circumstances) -> Symptom | None:
