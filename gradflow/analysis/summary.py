@@ -94,6 +94,7 @@ class Flow:
     saturated: Number = None
     log10_growth: Number = None
     weakest: Weakest | None = None
+    cause: str | None = None  # of a verdict that c makes: width, or factors as "weights and slopes"
     c_power_depth: dict[str, Number] = field(default_factory=dict)
     profile: Profile = field(default_factory=Profile)
 

@@ -80,7 +80,9 @@ def _verdicts(summary: Summary) -> list[Block]:
     words = [
         sentences.measured_sentence(initial, edge),
         headlines.weakest_sentence(initial),
-        sentences.cause_sentence(initial, sentences.activation_name(model.get("activation", {}))),
+        sentences.cause_sentence(
+            initial, sentences.activation_name(model.get("activation", {})), summary.theory
+        ),
         forward_sentence(initial, summary.theory),
         sentences.theory_sentence(summary.theory, initial, bool(after)),
         stretch_sentence(summary.jacobian, initial.transitions + 1),
