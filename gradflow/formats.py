@@ -1,6 +1,8 @@
-"""Which keys the first format of configs did not have."""
+"""What saved files have in common with what writes them: keys of later formats, and names of arrays."""
 
 from typing import Any
 
 # metadata of keys that format 1 began without: no part of a digest while at their default
 ADDED: dict[str, Any] = {"added": 2}
+
+RECORDED = "recording."  # begins the names of the record's arrays in a state

@@ -13,13 +13,13 @@ from gradflow.crew import Crew, evaluator_of
 from gradflow.critical_rates import CriticalRates
 from gradflow.data import Data
 from gradflow.evaluation import STEP, CurveRecord, Curves, Evaluated
+from gradflow.formats import RECORDED
 from gradflow.plan import Plan, stack_size
 from gradflow.recording import Record, Recording, first_bad_row, reason
 
 Array = NDArray[Any]
 
 SMALL = 64_000_000  # bytes of a state up to which it is kept at the end
-RECORDED = "recording."  # begins the names of the record's arrays in a state
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,11 @@ class Training:
     def _small_state(self) -> dict[str, Array] | None:
         small = self.plan.state_bytes < SMALL
         return self.critical.state() | self._crew.state_at_end() if small else None
+
+    @property
+    def steps_done(self) -> int:
+        """Rows that are recorded, each with the update that follows it."""
+        return self._first
 
     @property
     def recorded(self) -> Recording:

@@ -18,7 +18,8 @@ from gradflow.analysis.extrapolation import log_over
 from gradflow.analysis.intervals import Estimate, exp_or_none, mean_of_known
 from gradflow.analysis.known import NOTHING, Known, mean_square
 from gradflow.analysis.laws import OF_CHAINS, Expected, exponent
-from gradflow.analysis.profile import Profile
+from gradflow.analysis.profile import Profile, Rounding
+from gradflow.analysis.rounding import rounding_of
 from gradflow.analysis.summary import Flow, Number, Numbers
 from gradflow.analysis.verdict import are_most, verdict_of
 from gradflow.analysis.weakest import weakest
@@ -89,8 +90,17 @@ def fit_flow(
     else:
         edges = stable_decades, expected
         found = _with_c(blank, row, measured, measured.log_c, measured.log_ratio, *edges)
-        found = replace(found, reason=dead)
+        found = replace(found, reason=dead, rounding=_rounding(row, measured, known.rounding))
     return replace(found, verdict="dead", borderline=False) if are_most(dead_networks, networks) else found
+
+
+def _rounding(row: AtStep, measured: Measured, eps: float) -> Rounding | None:
+    """What rounding makes of the digits shown; None too where the dtype is not known."""
+    if not eps or "q" not in row or measured.log_c is None or measured.log_ratio is None:
+        return None
+    log_delta, q = (row[name][:, measured.alive] for name in ("log_delta_norm", "q"))
+    count = len(log_delta) - window(len(log_delta))[0]
+    return rounding_of(log_delta, q, eps, (measured.log_c, measured.log_ratio), count)
 
 
 def _blank(row: AtStep, step: int) -> Flow:

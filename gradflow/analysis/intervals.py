@@ -33,14 +33,19 @@ class Estimate:
     method: str | None = None
 
     @property
+    def half(self) -> float | None:
+        """The half of the 95% interval."""
+        return None if self.error is None else t_quantile(0.975, self.dof) * self.error
+
+    @property
     def low(self) -> float | None:
         """The lower end of the 95% interval."""
-        return None if self.error is None else self.mean - t_quantile(0.975, self.dof) * self.error
+        return None if self.half is None else self.mean - self.half
 
     @property
     def high(self) -> float | None:
         """The upper end of the 95% interval."""
-        return None if self.error is None else self.mean + t_quantile(0.975, self.dof) * self.error
+        return None if self.half is None else self.mean + self.half
 
     def scaled(self, factor: float) -> Estimate:
         """The estimate of `factor` > 0 times the quantity."""

@@ -30,6 +30,7 @@ from gradflow.analysis.symptoms import find_symptoms
 from gradflow.analysis.trainable import STOPPED, Trainable
 from gradflow.analysis.verdict import causes
 from gradflow.analysis.weakest import weakest_symptom
+from gradflow.evaluation import EVALUATED, STEP
 from gradflow.nn.losses import LOSSES
 from gradflow.nn.parts.factors import is_chain
 
@@ -90,8 +91,19 @@ def summarize(config: Config, recording: Readings, info: Mapping[str, Any]) -> S
 
 
 def _trained(config: Config, recording: Readings, info: Mapping[str, Any]) -> TrainingResult:
-    steps, clips = config.training.steps, config.training.clip_norm is not None
+    """Of a run that was interrupted, up to its last evaluation."""
+    steps = config.training.steps
+    if info["status"] == "interrupted":
+        recording = _until_evaluated(recording)
+        steps = int(recording["step"][-1])
+    clips = config.training.clip_norm is not None
     return training_result(recording, steps, info["outcome"], info.get("evaluation"), clips)
+
+
+def _until_evaluated(recording: Readings) -> Readings:
+    rows = recording["step"] <= curves_until(recording, np.inf)[STEP][-1]
+    curves = (STEP, *EVALUATED)
+    return {name: array if name in curves else array[rows] for name, array in recording.items()}
 
 
 def _stretch(config: Config, info: Mapping[str, Any]) -> Stretch | None:

@@ -10,7 +10,7 @@ from gradflow.analysis.commands import command_for
 from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
 from gradflow.analysis.endings import Stopped, Warned
 from gradflow.analysis.precision import Precision
-from gradflow.analysis.profile import Profile
+from gradflow.analysis.profile import Profile, Rounding
 from gradflow.analysis.samples import Samples
 from gradflow.analysis.stretch import Stretch
 from gradflow.analysis.trainable import Trainable
@@ -67,7 +67,8 @@ class Flow:
     `factors` are geometric means over `layers` of what the parts of a layer multiply ||delta|| by, by name;
     their product is c unless a branch passes nothing. `law` is exponential (c^l), power (l^-k), stretched
     (exp(-k sqrt l)) or bounded; with `law_exponent` k, which plain chains do without, it makes
-    `c_power_depth`. `log10_growth` is that of the root mean square of z from layer 1 to layer L.
+    `c_power_depth`. `rounding` says by how much c and the ratio are those of this dtype alone, where that is
+    more than their last digits. `log10_growth` is that of the root mean square of z from layer 1 to layer L.
     """
 
     step: int
@@ -96,6 +97,7 @@ class Flow:
     weakest: Weakest | None = None
     cause: str | None = None  # of a verdict that c makes: width, or factors as "weights and slopes"
     c_power_depth: dict[str, Number] = field(default_factory=dict)
+    rounding: Rounding | None = None  # where it makes digits that are shown
     profile: Profile = field(default_factory=Profile)
 
 

@@ -28,7 +28,9 @@ def _named(reference: str, runs_dir: Path) -> list[Path]:
     try:
         return resolve(reference, runs_dir)
     except InputError:
-        left = interrupted(reference, [runs_dir]) or _without_document(reference, runs_dir)
+        path = Path(reference)
+        folder = path.parent if os.sep in reference else runs_dir
+        left = interrupted(path.name, [folder]) or _without_document(reference, runs_dir)
         if left is None:
             raise
         return [left]

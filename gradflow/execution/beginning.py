@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from gradflow.errors import RunError
 from gradflow.evaluation import EVALUATED, STEP
+from gradflow.formats import RECORDED
 from gradflow.store.result import versions
 from gradflow.store.state import begun, read_state
-from gradflow.training import RECORDED
 
 if TYPE_CHECKING:
     from collections.abc import Callable

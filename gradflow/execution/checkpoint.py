@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradflow.errors import RunError
 from gradflow.execution.beginning import Beginning
-from gradflow.store.state import STATE_FORMAT, read_sealed, write_sealed
+from gradflow.store.archive import STATE_FORMAT, read_sealed, write_sealed
 from gradflow.store.writing import sync, write_file
 
 if TYPE_CHECKING:
@@ -51,7 +51,13 @@ class Checkpoint:
         clock = perf_counter()
         if (clock < self._due and not now) or training.outcome.cuts:
             return
-        about = {"origin": self.origin, "started": started, "seconds": seconds, **told()}
+        about = {
+            "origin": self.origin,
+            "started": started,
+            "seconds": seconds,
+            "steps": training.steps_done,
+            **told(),
+        }
         with suppress(OSError):
             self._replace(training.state(), about)
         took = perf_counter() - clock

@@ -26,6 +26,14 @@ def training_sentence(training: TrainingResult, evaluation: Evaluation) -> str:
     return f"{_losses(training, evaluation)}{guesses and f'; {guesses}'}."
 
 
+def interrupted_sentence(summary: Summary) -> str:
+    """That a run was cut short, and where; "" of others."""
+    if summary.status != "interrupted":
+        return ""
+    last, planned = summary.flow.final.step, summary.config["training"]["steps"]
+    return f"Interrupted after step {count(last)} of {count(planned)}: run its config again to go on."
+
+
 def stopped_sentence(training: TrainingResult, planned: int) -> str:
     """Where `training.stop` ended a training before its last step, and why; "" of others."""
     stopped = training.stopped

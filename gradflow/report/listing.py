@@ -13,6 +13,7 @@ from gradflow.report.columns import BORDERLINE, Filled, fitting, hidden_note, ta
 from gradflow.report.numbers import NONE, age, count, decades, factor, number, scalar
 from gradflow.report.page import Cell, Column, Command, Page, Sentence, Toned
 from gradflow.store import Entry
+from gradflow.store.interrupted import reached
 
 RunLine = dict[str, Any]
 
@@ -55,8 +56,13 @@ def line_of(entry: Entry, rows: Sequence[Row]) -> RunLine:
 
 
 def unfinished_line(path: Path, running: bool) -> RunLine:
-    """A run that is not there yet: a process works on it, or it was interrupted."""
-    return {**line_of(Entry(path), ()), "status": "running" if running else "interrupted"}
+    """A run that is not there yet: a process works on it, or it was interrupted.
+
+    `steps_done` of `steps` were made when a checkpoint was last kept; None if none was.
+    """
+    done, steps = reached(path) or (None, None)
+    status = "running" if running else "interrupted"
+    return {**line_of(Entry(path), ()), "status": status, "steps_done": done, "steps": steps}
 
 
 def ls_page(lines: Sequence[RunLine], folder: str, room: int | None = None) -> Page:
@@ -103,7 +109,9 @@ def _status(line: RunLine) -> Cell:
     points = line["points"]
     if points is None:
         tone = {"failed": "warning", "interrupted": "warning", "diverged": "overflow"}.get(line["status"], "")
-        return Toned(line["status"] or NONE, tone)
+        done, steps = line.get("steps_done"), line.get("steps")
+        far = "" if done is None or steps is None else f" at step {count(done)} of {count(steps)}"
+        return Toned(f"{line['status'] or NONE}{far}", tone)
     words = [f"{n} {status}" for status, n in points.items() if status != "completed"]
     there, planned = sum(points.values()), line["planned"] or 0
     size = f"sweep of {there}" if there >= planned else f"{there} of {planned} points"

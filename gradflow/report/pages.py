@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gradflow.analysis.summary import Flow, Summary, TrainingResult
 from gradflow.report import headlines, learning, markdown, sentences
 from gradflow.report.factor_pages import factors, powers
-from gradflow.report.forward import forward_sentence
+from gradflow.report.forward import forward_sentence, rounding_sentence
 from gradflow.report.jacobian_pages import stretch_sentence
 from gradflow.report.numbers import cosine, count, counted, number, power
 from gradflow.report.page import (
@@ -41,7 +41,9 @@ def run_page(summary: Summary, recording: Readings | None = None, saved: bool = 
 
     What was recorded elsewhere may not be `saved`, and leaves out what nobody recorded.
     """
-    blocks: list[Block] = [*_verdicts(summary), _facts(summary)]
+    cut = learning.interrupted_sentence(summary)
+    blocks: list[Block] = [Sentence(cut, "warning")] if cut else []
+    blocks += [*_verdicts(summary), _facts(summary)]
     if summary.flow.initial.c is not None:
         measured = flows(summary)
         blocks += [*factors(measured, summary.theory), *powers(measured)]
@@ -51,7 +53,7 @@ def run_page(summary: Summary, recording: Readings | None = None, saved: bool = 
     if recording:
         blocks += _heat(recording)
     blocks += [*_symptoms(summary), *_advice(summary)]
-    blocks += [Facts((("saved in", summary.path),))] if saved else []
+    blocks += [Facts((("saved in", summary.path),))] if saved and not cut else []
     return Page(summary.id, tuple(blocks))
 
 
@@ -76,9 +78,11 @@ def flows(summary: Summary) -> tuple[Flow, ...]:
 
 def _verdicts(summary: Summary) -> list[Block]:
     edge, model = summary.config["analysis"]["stable_decades"], summary.config["model"]
+    dtype = summary.config["training"].get("dtype", "")
     initial, *after = flows(summary)
     words = [
         sentences.measured_sentence(initial, edge),
+        rounding_sentence(initial, dtype),
         headlines.weakest_sentence(initial),
         sentences.cause_sentence(
             initial, sentences.activation_name(model.get("activation", {})), summary.theory
@@ -95,7 +99,8 @@ def _verdicts(summary: Summary) -> list[Block]:
         verdict = headlines.verdict_sentence(flow)
         same = verdict == headlines.verdict_sentence(initial)
         said = f"still {flow.verdict}{learnt}." if same else f"{verdict}{learnt}"
-        further = sentences.reason_sentence(flow), headlines.weakest_sentence(flow)
+        rounded = rounding_sentence(flow, dtype)
+        further = sentences.reason_sentence(flow), rounded, headlines.weakest_sentence(flow)
         blocks.append(Sentence(f"After {counted(flow.step, 'step')} {said}", flow.verdict))
         blocks += [Sentence(text) for text in further if text]
     tone = "" if summary.training.diverged_step is None else "overflow"

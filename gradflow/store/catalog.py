@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from gradflow.errors import RunError
 from gradflow.store.info import instant
+from gradflow.store.interrupted import opened
 from gradflow.store.names import RUN, SWEEP, is_id
 from gradflow.store.reading import damaged, read_json
 from gradflow.store.run import Run, open_run
@@ -126,7 +127,7 @@ def _run_at(path: Path) -> Entry | None:
     if not _is_ours(path):
         return None
     try:
-        return Entry(path, open_run(path))
+        return Entry(path, opened(path))
     except RunError as error:
         return Entry(path, problem=str(error))
 

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 
 from gradflow.errors import InputError, RunError, did_you_mean
 from gradflow.store.catalog import inside, latest, standing
+from gradflow.store.interrupted import opened
 from gradflow.store.names import RUN, SWEEP
-from gradflow.store.partial import unfinished
+from gradflow.store.partial import Claim, unfinished
 from gradflow.store.reading import read_json
-from gradflow.store.run import Run, open_run
+from gradflow.store.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,7 +49,9 @@ def resolve(reference: str, runs: Path) -> list[Path]:
     if re.search(r"[*?\[]", reference):
         return _matching(reference, runs)
     if os.sep in reference:
-        _refuse_unfinished(path.name, [path.parent])
+        left = _unfinished(path.name, [path.parent])
+        if left:
+            return [left]
         raise InputError(f"{reference} is no run directory: name one that `gradflow ls` shows")
     return [_named(reference, runs)]
 
@@ -61,7 +64,7 @@ def load_one(reference: str | os.PathLike[str], runs: str | os.PathLike[str]) ->
     if os.path.lexists(found[0] / SWEEP):
         command = shlex.join(["gradflow", "compare", str(found[0])])
         raise InputError(f"{found[0]} is a sweep: {command} shows it; or name one of the runs in it")
-    return open_run(found[0])
+    return opened(found[0])
 
 
 def _holds_run(path: Path) -> bool:
@@ -108,7 +111,9 @@ def _named(name: str, runs: Path) -> Path:
     found = _meant(name, renamed)
     if found:
         return renamed[found]
-    _refuse_unfinished(name, [runs, *dict.fromkeys(path.parent for path in inner)])
+    left = _unfinished(name, [runs, *dict.fromkeys(path.parent for path in inner)])
+    if left:
+        return left
     if not top:
         raise _nothing(runs)
     names = [path.name for path in (*top, *inner)]
@@ -153,11 +158,12 @@ def interrupted(name: str, folders: Iterable[Path]) -> Path | None:
     return None
 
 
-def _refuse_unfinished(name: str, folders: Iterable[Path]) -> None:
-    """InputError for a name of what is not there yet, with what brings it there."""
+def _unfinished(name: str, folders: Iterable[Path]) -> Path | None:
+    """`interrupted`, of which something is there to be seen. InputError if nothing was kept of it."""
     found = interrupted(name, folders)
-    if found:
+    if found and not os.path.lexists(Claim(found.parent, found.name).checkpoint):
         raise InputError(f"{found.name} was interrupted: run its config again to go on")
+    return found
 
 
 def _listed(names: list[str]) -> str:

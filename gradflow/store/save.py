@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gradflow import yaml_file
 from gradflow.errors import InputError, Problem, RunError
+from gradflow.store.archive import STATE_FORMAT, seal, write_state
 from gradflow.store.arrays import describe, write_arrays
 from gradflow.store.info import Info, StateInfo, load_info
 from gradflow.store.names import CONFIG, FORMAT, RECORDING, REPORT, RUN, STATE, SUMMARY
@@ -17,7 +18,6 @@ from gradflow.store.partial import Claim, claim, other_capitals
 from gradflow.store.reading import damaged, read_bytes
 from gradflow.store.run import Run, open_run
 from gradflow.store.seal import sealed, stamp_of
-from gradflow.store.state import STATE_FORMAT, seal, write_state
 from gradflow.store.summaries import build_summary, load_summary
 from gradflow.store.writing import disk_errors, json_bytes, sync, write_bytes, write_file, write_text
 

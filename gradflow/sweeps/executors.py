@@ -147,12 +147,14 @@ class Dask(Backend):
             client = stack.enter_context(_connected(Client, scheduler))
             executor = client.get_executor(pure=False)
             stack.callback(_cancel, executor)
-            crew = Crew(client, self.address)
+            workforce = Workforce(client, self.address)
             width, died = lambda: 2 + 2 * sum(client.ncores().values()), (KilledWorker,)
-            yield Pool(executor, width, compute, died, manned=crew.manned if self.address else lambda: True)
+            yield Pool(
+                executor, width, compute, died, manned=workforce.manned if self.address else lambda: True
+            )
 
 
-class Crew:
+class Workforce:
     """The workers of a scheduler, of which each is asked once for its version of this package."""
 
     def __init__(self, client: Any, address: str | None) -> None:

@@ -142,13 +142,17 @@ def test_many_candidates_are_counted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("reference", ["cut-00000001", "cut", "c", "cut-0", "runs/cut-00000001"])
 @pytest.mark.parametrize("others", [True, False])
-def test_an_interrupted_run_is_told_of(runs: Path, reference: str, others: bool) -> None:
+def test_an_interrupted_run_is_found_once_there_is_something_of_it(
+    runs: Path, reference: str, others: bool
+) -> None:
     if not others:
         shutil.rmtree(runs)
     (runs / ".partial").mkdir(parents=True)
-    (runs / ".partial" / "cut-00000001-checkpoint").touch()
+    (runs / ".partial" / "cut-00000001-12").mkdir()
     with pytest.raises(InputError, match=r"^cut-00000001 was interrupted: run its config again to go on$"):
         resolve(reference, runs)
+    (runs / ".partial" / "cut-00000001-checkpoint").touch()
+    assert resolve(reference, runs) == [Path("runs" if os.sep in reference else runs) / "cut-00000001"]
 
 
 def test_a_run_of_a_sweep_that_is_being_computed_is_told_of(runs: Path) -> None:

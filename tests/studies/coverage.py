@@ -50,21 +50,28 @@ class Covered:
     ratio_8: int
 
 
+COUNTS = [field.name for field in fields(Covered)][4:]
+
+
 def covered(network: Network, norms: Array) -> Covered:
-    """The row of a network with the norms of its draws (layers, draws)."""
+    """The row of a network with the norms of its draws (layers, draws); no draws if none has finite ones."""
+    words = f"{network.activation}, {network.init}, {network.loss}"
     rising = increments(norms[:, np.isfinite(norms).all(axis=0)])
+    counts = _counts(network, rising) if rising.shape[1] >= max(SEEDS) else dict.fromkeys(COUNTS, 0)
+    return Covered(network.number, words, network.width, network.depth, **counts)
+
+
+def _counts(network: Network, rising: Array) -> dict[str, int]:
     means = {"c": rising[window(network.depth)[0] - 1 :].mean(axis=0), "ratio": rising.mean(axis=0)}
     ones = one_by_one(network, DRAWS)
-    counts: dict[str, int] = {f"{name}_1": _holding(ones[name], float(means[name].mean())) for name in means}
-    for seeds in SEEDS:
-        groups = {
-            name: values[: len(values) // seeds * seeds].reshape(-1, seeds) for name, values in means.items()
-        }
-        counts[f"draws_{seeds}"] = len(groups["c"])
-        counts |= {f"{name}_{seeds}": _of_groups(values) for name, values in groups.items()}
+    counts = {f"{name}_1": _holding(ones[name], float(values.mean())) for name, values in means.items()}
     counts["draws_1"] = len(ones["c"])
-    words = f"{network.activation}, {network.init}, {network.loss}"
-    return Covered(network.number, words, network.width, network.depth, **counts)
+    for seeds in SEEDS:
+        whole = rising.shape[1] // seeds * seeds
+        counts[f"draws_{seeds}"] = whole // seeds
+        for name, values in means.items():
+            counts[f"{name}_{seeds}"] = _of_groups(values[:whole].reshape(-1, seeds))
+    return counts
 
 
 def one_by_one(network: Network, draws: int, first: int = OTHERS) -> dict[str, list[Estimate]]:
@@ -118,12 +125,16 @@ def rows(path: Path = TABLE) -> list[Covered]:
 
 
 def main(folder: Path) -> None:
-    with TABLE.open("w", newline="") as file:
+    """Add the networks that are missing."""
+    done = {row.number for row in rows()} if TABLE.exists() else set()
+    with TABLE.open("a", newline="") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Covered)], lineterminator="\n")
-        writer.writeheader()
+        if not done:
+            writer.writeheader()
         for network, norms in kept("held_out", folder):
-            writer.writerow(asdict(covered(network, norms)))
-            file.flush()
+            if network.number not in done:
+                writer.writerow(asdict(covered(network, norms)))
+                file.flush()
 
 
 if __name__ == "__main__":
