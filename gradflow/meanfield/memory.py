@@ -27,7 +27,6 @@ from gradflow.meanfield.local import Local
 
 Array = NDArray[Any]
 Pair = tuple[Array, Array]
-Row = tuple[Array, ...]
 
 ISOTROPIC = (np.asarray(1.0), np.asarray(3.0))  # E X and E X^2 of a normal p
 
@@ -86,7 +85,9 @@ def _blurred(first: Array, second: Array, *blur: Array) -> Pair:
     return gain * first + noise, gain_square * second + mixed * first + noise_square
 
 
-def _below(first: Array, second: Array, blur: Row, along: Array, once: Array, fourfold: Array) -> Pair:
+def _below(
+    first: Array, second: Array, blur: tuple[Array, ...], along: Array, once: Array, fourfold: Array
+) -> Pair:
     """The moments one layer down: blurred, over a norm that grows with X, and it and z fluctuate.
 
     To first order E X and E X^2 are divided by 1 + along (ratio - 1) and 1 + 2 along (third - 1): so written

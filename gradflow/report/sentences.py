@@ -112,6 +112,17 @@ def theory_sentence(theory: Theory, flow: Flow, trained: bool) -> str:
     return f"{words}{after}"
 
 
+def spread_sentence(theory: Theory, flow: Flow) -> str:
+    """How far single networks are apart, beside what theory expects; "" where there is one network alone."""
+    if flow.log10_ratio_sd is None or theory.log10_ratio_sd is None:
+        return ""
+    found, expected = number(flow.log10_ratio_sd), number(theory.log10_ratio_sd)
+    return (
+        f"Single networks' ratios have a standard deviation of {found} decades; theory expects {expected} "
+        "of one sample, and a mean over a batch strays less."
+    )
+
+
 def _settled(theory: Theory, flow: Flow) -> str:
     """The layer from which a batch norm's c holds, if that is behind the first one fitted; else ""."""
     late = theory.settling is not None and flow.layers and theory.settling > flow.layers[0]
