@@ -76,19 +76,27 @@ def flows(summary: Summary) -> tuple[Flow, ...]:
     return (initial, final) if final.step > initial.step else (initial,)
 
 
-def _verdicts(summary: Summary) -> list[Block]:
+def _before_training(summary: Summary, initial: Flow, *, trained: bool) -> list[str]:
+    """What is said of the network as it was drawn, beside the verdict; some of it may be empty."""
     edge, model = summary.config["analysis"]["stable_decades"], summary.config["model"]
+    activation = sentences.activation_name(model.get("activation", {}))
     dtype = summary.config["training"].get("dtype", "")
-    initial, *after = flows(summary)
-    words = [
+    return [
         sentences.measured_sentence(initial, edge),
         rounding_sentence(initial, dtype),
         headlines.weakest_sentence(initial),
-        sentences.cause_sentence(initial, sentences.activation_name(model.get("activation", {}))),
+        sentences.cause_sentence(initial, activation, summary.theory),
         forward_sentence(initial, summary.theory),
-        sentences.theory_sentence(summary.theory, initial, bool(after)),
+        sentences.theory_sentence(summary.theory, initial, trained),
+        sentences.spread_sentence(summary.theory, initial),
         stretch_sentence(summary.jacobian, initial.transitions + 1),
     ]
+
+
+def _verdicts(summary: Summary) -> list[Block]:
+    initial, *after = flows(summary)
+    dtype = summary.config["training"].get("dtype", "")
+    words = _before_training(summary, initial, trained=bool(after))
     blocks: list[Block] = [Sentence(headlines.verdict_sentence(initial), initial.verdict)]
     blocks += trainable_blocks(summary)
     blocks += [Sentence(text) for text in words if text]
