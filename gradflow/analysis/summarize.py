@@ -140,6 +140,18 @@ def flow_at(
     return replace(flow, verdict="undetermined", reason=NOTHING_ENTERS, dead_networks=0)
 
 
+def flow_in(summary: Summary, recording: Readings, row: int) -> Flow:
+    """The flow at any row of a saved run's record, whoever recorded it; that of its report at both ends."""
+    step = int(recording["step"][row])
+    for flow in (summary.flow.initial, summary.flow.final):
+        if flow.step == step:
+            return flow
+    law = summary.theory.law or summary.flow.initial.law
+    expected = CHAIN if is_chain(recording) else Expected(law, rules=True)
+    edge = summary.config["analysis"]["stable_decades"]
+    return fit_flow(_row(recording, row), step, edge, expected)
+
+
 def _row(recording: Readings, row: int) -> dict[str, Array]:
     return {name: array[row] for name, array in recording.items() if array.ndim == PER_LAYER}
 
