@@ -54,7 +54,7 @@ class Estimate:
 
     def at_least(self, error: float) -> Estimate:
         """The estimate with no less an error than rounding makes, so that no interval misses by that."""
-        return self if self.error is None or self.error >= error else replace(self, error=error)
+        return replace(self, error=error) if self.error is not None and self.error < error else self
 
     def sigmas_from(self, expected: float) -> float | None:
         """How far the mean is from `expected`, as the normal quantile of the t probability.
@@ -108,7 +108,7 @@ def along_series(values: Array, expected: Array | None = None) -> Estimate:
     if count < 2:
         return Estimate(mean)
     off = _unexplained(values - mean, expected)
-    if count < FEWEST or not off.any():
+    if count < FEWEST or not off @ off > 0:
         return Estimate(mean, float(np.std(off)) / sqrt(count - 1), count - 1, PREWHITENED)
     memory = _memory(off)
     spread = _long_run_variance(off[1:] - memory * off[:-1]) / (1 - memory) ** 2

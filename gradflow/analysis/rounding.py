@@ -24,10 +24,8 @@ Array = NDArray[Any]
 STRONGEST = 5.0  # ln of the ratio over the relative error of z: 0.7 to 45 in pairs of float32 and float64
 TENTH = 0.1  # the last digit that is shown of the decades of a ratio
 FIRST_TWO = 1.95  # an error that begins with less is shown with two digits
-MOST_DIGITS, FEW_DIGITS = (
-    5,
-    2,
-)  # behind the first one, of a value that is exact, and of one without an interval
+MOST_DECIMALS = 5  # of c's first digit: a value that is all but exact shows no more
+FEW_DECIMALS = 2  # of a value without an interval
 
 
 def rounding_of(
@@ -65,5 +63,5 @@ def _at_most(moved: float, measured: Estimate) -> float:
 
 def _last_digit(value: float, error: float) -> float:
     """The last decimal that is shown of a value with this half of an interval; six digits if it is narrow."""
-    shown = max(error / FIRST_TWO, value / 10**MOST_DIGITS) if error > 0 else value / 10**FEW_DIGITS
+    shown = max(error / FIRST_TWO, value / 10**MOST_DECIMALS) if error > 0 else value / 10**FEW_DECIMALS
     return float(10.0 ** floor(log10(shown))) if shown > 0 else 0.0

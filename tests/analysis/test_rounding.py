@@ -57,7 +57,7 @@ def shown(flow: Flow) -> str:
     return factor(flow.c, flow.c_low, flow.c_high)
 
 
-@pytest.mark.parametrize(("activation", "init", "depth"), each(3, AMPLIFYING))
+@pytest.mark.parametrize(("activation", "init", "depth"), each(6, AMPLIFYING))
 def test_where_rounding_moves_shown_digits_it_is_told(activation: str, init: str, depth: int) -> None:
     narrow, wide = pair(activation, init, depth)
     assert shown(narrow) != shown(wide)
@@ -69,7 +69,7 @@ def test_where_rounding_moves_shown_digits_it_is_told(activation: str, init: str
     assert abs(narrow.c - wide.c) < 4 * narrow.rounding.c  # it is as large as it says, not a bound
 
 
-@pytest.mark.parametrize(("activation", "init", "depth"), each(4, STEADY))
+@pytest.mark.parametrize(("activation", "init", "depth"), each(9, STEADY))
 def test_where_it_moves_none_nothing_is_said(activation: str, init: str, depth: int) -> None:
     narrow, wide = pair(activation, init, depth)
     assert narrow.rounding is None

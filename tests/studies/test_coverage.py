@@ -39,7 +39,7 @@ def test_no_kind_of_network_is_left_out() -> None:
 def small(thorough: bool) -> list[Network]:
     """Networks of the study that are quickly drawn."""
     light = sorted(networks("held_out"), key=lambda one: one.width**2 * one.depth)
-    return light[: 40 if thorough else 6]
+    return light[: 40 if thorough else 3]
 
 
 def test_one_network_holds_the_mean_of_others_as_often_as_it_says(thorough: bool) -> None:

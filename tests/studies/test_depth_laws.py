@@ -44,7 +44,9 @@ def swept(activation: str, init: str, batch: int) -> DepthLaw:
 
 
 @pytest.mark.parametrize(
-    ("phase", "batch"), each(7, list(product(PHASES, (64, 1)))), ids=lambda value: str(value).replace(" ", "")
+    ("phase", "batch"),
+    each(10, list(product(PHASES, (64, 1)))),
+    ids=lambda value: str(value).replace(" ", ""),
 )
 def test_deltas_law_is_theorys_slope_over_depth(phase: tuple[str, str, str], batch: int) -> None:
     law = swept(phase[0], phase[2], batch)
