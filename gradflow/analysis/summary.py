@@ -94,7 +94,9 @@ class Flow:
     dead_networks: int | None = None
     saturated: Number = None
     log10_growth: Number = None
+    log10_ratio_sd: Number = None  # of it between the networks, as measured; None of one alone
     weakest: Weakest | None = None
+    cause: str | None = None  # of a verdict that c makes: width, or factors as "weights and slopes"
     c_power_depth: dict[str, Number] = field(default_factory=dict)
     rounding: Rounding | None = None  # where it makes digits that are shown
     profile: Profile = field(default_factory=Profile)

@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gradflow.critical_rates import CriticalRates
+from gradflow.nn import critical_rate
 from gradflow.nn.optimizers import Adam, AdamW, Optimizer, RmsProp, Sgd
 from gradflow.training import Training
 from tests import small
@@ -96,14 +97,14 @@ MOMENTUM = ["optimizer=sgd", "optimizer.momentum=0.9"]
 
 
 @pytest.mark.parametrize("nesterov", [False, True])
-@pytest.mark.parametrize("m", [0.0, 0.5, 0.9, 0.99])
+@pytest.mark.parametrize("m", [0.0, 0.5, 0.9])
 def test_beyond_the_edge_a_quadratic_loss_blows_up_with_momentum(m: float, nesterov: bool) -> None:
     """Of sharpness 1, where plain descent bears 2."""
     edge = 2 * Sgd(momentum=m, nesterov=nesterov).edge
     ends = []
     for lr in (0.98 * edge, 1.02 * edge):
         optimizer, p, velocity = Sgd(lr=lr, momentum=m, nesterov=nesterov), np.ones(1), np.zeros(1)
-        for t in range(1, 4001):
+        for t in range(1, 401):
             g = p.copy()
             optimizer.step(g, p, (velocity,), t, 1.0)
             p -= g
@@ -112,14 +113,17 @@ def test_beyond_the_edge_a_quadratic_loss_blows_up_with_momentum(m: float, neste
     assert ends[1] > 1e6
 
 
-def test_with_momentum_a_second_line_begins_where_the_first_steps_end() -> None:
-    """Of one step where norms damp, and of four that gather velocity where none does."""
-    (normed,) = (measured(*MOMENTUM, *KINDS["batch norm"], "optimizer.momentum=0")[1] for _ in range(1))
-    _, pushed = measured(*MOMENTUM, *KINDS["batch norm"])
-    assert (pushed <= normed * 1.9**0.5 * (1 + 1e-3)).all()
-    _, plain = measured("optimizer=sgd")
-    _, heavy = measured(*MOMENTUM)
-    assert (heavy < plain).all()
+@pytest.mark.parametrize("kind", ["plain", "residual, layer norm", "batch norm"])
+def test_with_momentum_a_second_line_only_lowers_the_first(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first alone is that of the gradient, times what velocity bears."""
+    two = measured(*MOMENTUM, *KINDS[kind])[1]
+    monkeypatch.setattr(critical_rate, "walk_of", lambda *_: 0)
+    one, plain = measured(*MOMENTUM, *KINDS[kind])[1], measured(*KINDS[kind])[1]
+    np.testing.assert_allclose(one / plain, 1.9**0.5 if "norm" in kind else 1.9**-0.5, rtol=1e-5)
+    assert (two <= one * (1 + 1e-6)).all()
+    assert (two < 0.9 * one).any() or "norm" in kind
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from gradflow.sweeps.executors import _cancel
 from gradflow.sweeps.outcome import Ended
 from tests.faults.checks import tidy, whole
 from tests.faults.commands import ROOT, finished, gradflow, group, started
+from tests.sampling import rarely
 from tests.sweeps.small import NET, assert_same_bits, computed, run, small, statuses
 
 SWEEP = ("depth=range(2,10)", "width=32", "training.steps=150")
@@ -167,9 +168,11 @@ def test_a_scheduler_without_workers_is_waited_for_and_that_is_said(
             {"sitecustomize.py": WITHOUT},
             r"worker tcp://\S+ cannot import gradflow: pip install gradflow-lab==",
         ),
-        (
-            {"gradflow/__init__.py": "", "gradflow/version.py": "__version__ = '0.0.9'"},
-            r"worker tcp://\S+ has gradflow 0\.0\.9, and this is \S+: pip install gradflow-lab==",
+        rarely(
+            (
+                {"gradflow/__init__.py": "", "gradflow/version.py": "__version__ = '0.0.9'"},
+                r"worker tcp://\S+ has gradflow 0\.0\.9, and this is \S+: pip install gradflow-lab==",
+            )
         ),
     ],
     ids=["none", "another version"],

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-from annotated_types import Predicate
+from annotated_types import MaxLen, Predicate
 
 from gradflow.nn.activations.base import LEAST, Activation, Array
 from gradflow.nn.elementwise import Work
@@ -14,6 +14,7 @@ from gradflow.nn.expressions.formula import Formula, formula
 from gradflow.nn.expressions.kinks import beside
 
 FACTS = ("kinks", "homogeneous", "signed", "bounded_slope", "exact_quick", "borrowed_step", "wave")
+MOST_KINKS = 20  # that may be given
 DOUBLE = np.dtype(np.float64)
 INFINITE = 1e100  # of |phi| at the largest float, from where phi has no end
 SETTLED = 1e-2  # what a phi with a limit changes by from half the largest float on
@@ -21,7 +22,7 @@ SETTLED = 1e-2  # what a phi with a limit changes by from half the largest float
 
 def is_formula(text: str) -> bool:
     """True of a formula that is an activation; of all else ExpressionError says why not."""
-    formula(text)
+    formula(text, ())
     return True
 
 
@@ -36,7 +37,7 @@ class Expression(Activation):
     name = "expression"
     from_output = False
     value: Annotated[str, Predicate(is_formula)]
-    kinks_at: tuple[float, ...] = ()
+    kinks_at: Annotated[tuple[float, ...], MaxLen(MOST_KINKS)] = ()
 
     def __post_init__(self) -> None:
         for fact in FACTS:  # which other activations state as they are defined

@@ -10,7 +10,6 @@ from gradflow.nn.expressions.tree import (
     PRODUCT,
     SELECT,
     SUM,
-    VARIABLE,
     ZERO,
     ExpressionError,
     Tree,
@@ -251,9 +250,3 @@ def _distributed(term: Tree) -> Tree:
         for _ in range(p):
             found = [times(one, other) for one in found for other in terms]
     return add(*found)
-
-
-__all__ = [
-    "VARIABLE", "ZERO", "absolute", "add", "call", "expanded", "minus", "number", "power", "scale", "select",
-    "times",
-]  # fmt: skip

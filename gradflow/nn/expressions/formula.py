@@ -72,6 +72,7 @@ class Formula:
         """The |z| from which on the slope is known to stay; the largest float where it does not."""
         slopes = self.slope.wide(side * SETTLED).float64
         stays = np.abs(slopes[0]) > UNSEEN and np.ptp(slopes) <= SAME * np.abs(slopes[0])
+        stays &= all(side * kink < SETTLED[0] for kink in self.kinks)
         return float(SETTLED[-1] if stays else np.finfo(np.float64).max)
 
     def wide_value(self, z: Array) -> Wide:
@@ -178,7 +179,7 @@ class Formula:
 
 
 @lru_cache(maxsize=256)
-def formula(text: str, kinks_at: tuple[float, ...] = ()) -> Formula:
+def formula(text: str, kinks_at: tuple[float, ...]) -> Formula:
     """The formula of a text, made once in a process. ExpressionError if it is refused."""
     return Formula(text, kinks_at)
 

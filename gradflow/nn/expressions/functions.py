@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from gradflow.nn import elementwise
 from gradflow.nn import erf as error_function
 from gradflow.nn.expressions import wide
-from gradflow.nn.expressions.algebra import add, call, minus, number, power, scale, times
-from gradflow.nn.expressions.tree import ONE, Tree
+from gradflow.nn.expressions.algebra import add, call, minus, power, scale, times
+from gradflow.nn.expressions.tree import ONE, Tree, number
 from gradflow.nn.expressions.wide import Wide, flat
 
 Array = NDArray[Any]
