@@ -42,7 +42,7 @@ def test_a_training_goes_on_from_its_state_with_the_same_bits(model: str) -> Non
     list(whole)
     next(iter(first))
     state = {name: array.copy() for name, array in first.state().items()}
-    second.restore(state)
+    second.restore(state, len(first.recorded["step"]))
     list(second)
     assert len(first.recorded["step"]) < len(whole.recording["step"])
     for name, array in whole.recording.items():
