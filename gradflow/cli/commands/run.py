@@ -14,12 +14,14 @@ from gradflow.cli.options import (
     Overrides,
     Quiet,
     RunsDir,
+    Workers,
 )
 
 
 def run(
     config: ConfigFile, overrides: Overrides = None, runs_dir: RunsDir = RUNS, force: Force = False,
     fail_on_diverged: FailOnDiverged = False, json: Json = False, quiet: Quiet = False,
+    workers: Workers = None,
 ) -> None:  # fmt: skip
     """Train one config and report how its gradient flows. An identical finished run is shown, not repeated.
 
@@ -31,7 +33,7 @@ def run(
     from gradflow.cli.run import computed, study_of
     from gradflow.cli.show import print_run
 
-    done = computed(study_of(config, overrides or [], quiet), runs_dir, force, quiet)
+    done = computed(study_of(config, overrides or [], quiet), runs_dir, force, quiet, workers)
     print_run(done, json)
     if fail_on_diverged and done.status == "diverged":
         raise typer.Exit(DIVERGED)
