@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.nn.critical_rate import Descent, critical_rates, direction, lines_of
+from gradflow.nn.critical_rate import Descent, cost_of, critical_rates, direction
 from gradflow.nn.memory import layout, layout_bytes
 from gradflow.nn.model import Model
 from gradflow.nn.network import Network
@@ -22,7 +22,6 @@ Array = NDArray[Any]
 
 AUTO = "auto"
 WHEN = (AUTO, "initial", "both", "none")
-A_LINE = 2.5  # steps whose products the gradient of a line and its passes forward take
 MOST_OF = 0.05  # of the products of a training's steps that measuring may take where it is `auto`
 LITTLE = 3e8  # products that it may take in any case, about 10 ms
 ROOM = 1 << 30  # bytes that copies of a network and its gradients may take where it is `auto`
@@ -52,7 +51,7 @@ class CriticalRates:
         self.found: dict[int, Array] = {}
 
     def _is_cheap(self, model: Model) -> bool:
-        steps = A_LINE * lines_of(model, self.optimizer)
+        steps = cost_of(model, self.optimizer)
         products = 3 * steps * model.parameters * model.shape.batch * self.seeds
         return (steps <= MOST_OF * self.steps or products <= LITTLE) and (
             layout_bytes(layout(model, np.float64, keep_gradients=True)) <= ROOM

@@ -18,6 +18,7 @@ from gradflow.nn.memory import Memory
 from gradflow.nn.optimizers import Optimizer
 from gradflow.nn.parts.factors import array_of, in_order
 from gradflow.nn.tally import SUMS, VALUES
+from gradflow.units import LN2
 
 Array = NDArray[Any]
 Recording = dict[str, NDArray[np.float64]]
@@ -27,7 +28,6 @@ STATISTICS = (
     "q", "activation_mean", "activation_std", "saturated", "dead", "update_ratio", "zero_delta",
 )  # fmt: skip
 LATER, LATER_PER_NETWORK = ("correlation",), ("clip_share",)  # of which runs of older versions have none
-LN2 = log(2.0)
 # variance over mean square below which it is summed anew
 _LOSSY = {np.dtype(np.float32): 1e-3, np.dtype(np.float64): 1e-9}
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gradflow.errors import InputError, did_you_mean
 
+CELL = "\n# %%\n"  # begins one in a notebook that is kept as text
 _PACKAGE = Path(__file__).parent
 
 
@@ -18,6 +19,11 @@ def starter_names() -> list[str]:
 def is_script(name: str) -> bool:
     """Whether a starter is a Python script, not a config."""
     return _paths()[name.removesuffix(".py").removesuffix(".yaml")].suffix == ".py"
+
+
+def is_notebook(name: str) -> bool:
+    """Whether a starter is a script in cells."""
+    return is_script(name) and CELL in starter_text(name)
 
 
 def is_starter_config(name: str) -> bool:

@@ -2,4 +2,4 @@
 
 from math import log
 
-LN10 = log(10.0)
+LN2, LN10 = log(2.0), log(10.0)

@@ -17,7 +17,7 @@ class Cubic(Activation):
     from_output = False
     power: float = 1.0
 
-    def value(self, z, out, work):
+    def evaluate(self, z, out, work):
         np.tanh(self.power * z, out=out)
 
     def derivative(self, z):

@@ -10,7 +10,7 @@ import typer
 from gradflow.cli.app import app
 from gradflow.config import parse_config
 from gradflow.data import DATASETS
-from gradflow.nn.activations import ACTIVATIONS
+from gradflow.nn.activations import CHOICES
 from gradflow.nn.blocks import BLOCKS
 from gradflow.nn.initializers import INITIALIZERS
 from gradflow.nn.losses import LOSSES
@@ -91,7 +91,7 @@ def test_its_two_commands_set_up_and_test() -> None:
 @pytest.mark.parametrize(
     ("key", "table"),
     [
-        ("model.activation", ACTIVATIONS),
+        ("model.activation", CHOICES),
         ("model.init", INITIALIZERS),
         ("model.block", BLOCKS),
         ("data", DATASETS),

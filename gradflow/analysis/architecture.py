@@ -42,7 +42,7 @@ def _norm(theorist: Theorist) -> Iterator[Advice]:
         return
     normed = replace(theorist, other=replace(model, norm=LayerNorm(), bias=0.0), _outlooks={})
     excess = lever(Moments(model.activation))
-    alone = f"layer norm before {model.activation.name}"
+    alone = f"layer norm before {model.activation.label}"
     if abs(excess) <= SAME:
         found = _tried(normed, {"model.norm": "layer"}, f"{alone} makes c nearly 1 whatever the weights")
         yield from found

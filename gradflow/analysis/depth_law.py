@@ -1,7 +1,9 @@
 """Depth laws: how the first layer's gradient goes with the depth of the network, as c^L across networks.
 
 Within one bias-free relu or linear network ||dL/dW_l|| is flat whatever c is (Glorot & Bengio 2010, eq. 14);
-across networks of growing depth ||dL/dW_1|| follows c^L, the reading that weight gradients do allow.
+across networks of growing depth ||dL/dW_1|| follows c^L, the reading that weight gradients do allow. It is
+the norm of a batch's mean, in which samples add up the more the more alike they are: with a batch of many its
+c is not that of delta, which is read sample by sample.
 """
 
 from __future__ import annotations
@@ -16,8 +18,9 @@ from numpy.typing import NDArray
 
 from gradflow.analysis.differences import Flat, differing
 from gradflow.analysis.intervals import exp_or_none, over_networks
-from gradflow.analysis.summary import Number, Summary
+from gradflow.analysis.summary import Number, Summary, Theory
 from gradflow.nn.parts.factors import factor_arrays
+from gradflow.units import LN10
 
 Array = NDArray[Any]
 
@@ -32,8 +35,9 @@ LATER = (  # keys that change nothing at initialization
 class FirstLayer:
     """What one network size says at initialization, natural logs, one value per seed (seeds,).
 
-    `log_weight_grad` is ln ||dL/dW_1||; `log_delta` is ln ||delta_1|| / ||delta_out||. Beside them stand c
-    inside the network, and theory's.
+    `log_weight_grad` is ln ||dL/dW_1|| of a batch of `batch_size`; `log_delta` is ln ||delta_1|| /
+    ||delta_out||. Beside them stand c inside the network, theory's, and its ln ||delta_1|| / ||delta_out||,
+    but for a factor that is the same at any depth.
     """
 
     depth: int
@@ -41,6 +45,8 @@ class FirstLayer:
     log_delta: Array
     c: Number = None
     c_theory: Number = None
+    log_ratio_theory: Number = None
+    batch_size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -54,17 +60,21 @@ class Law:
 
 @dataclass(frozen=True)
 class DepthLaw:
-    """c^L across networks, read from dL/dW_1 and from delta_1, beside the c inside the networks and theory's.
+    """c^L across networks, read from delta_1 and from dL/dW_1, beside theory's and the c inside the networks.
 
-    Those two are means over the depths in ln c. A reason stands where there is no law.
+    `c_expected` is what delta's is compared with: the slope over the same depths of theory's log ratio.
+    `c_inside` and `c_theory` are means over the depths in ln c, of c over the fitted layers of each network.
+    A reason stands where there is no law.
     """
 
     depths: tuple[int, ...]
-    weight_grad: Law = Law()
     delta: Law = Law()
+    weight_grad: Law = Law()
     c_inside: Number = None
     c_theory: Number = None
     reason: str | None = None
+    c_expected: Number = None
+    batch_size: int | None = None  # of dL/dW_1; None where it is not known, or not the same at every depth
 
 
 def first_layer(summary: Summary, recording: Mapping[str, Array]) -> FirstLayer:
@@ -82,7 +92,20 @@ def first_layer(summary: Summary, recording: Mapping[str, Array]) -> FirstLayer:
         log_delta=log_delta,
         c=summary.flow.initial.c,
         c_theory=theory.c_finite_width if theory.c_finite_width is not None else theory.c,
+        log_ratio_theory=_log_ratio(theory),
+        batch_size=batch_of(summary),
     )
+
+
+def _log_ratio(theory: Theory) -> Number:
+    """Theory's ln ||delta_1|| over what enters layer L."""
+    return None if theory.log10_ratio is None else (theory.log10_ratio + (theory.log10_last or 0.0)) * LN10
+
+
+def batch_of(summary: Summary) -> int | None:
+    """The samples in the batch of a run's gradients: never more than the data holds."""
+    asked: int | None = summary.config["training"].get("batch_size")
+    return asked if asked is None or summary.data is None else min(asked, summary.data.samples)
 
 
 def depth_law(layers: Sequence[FirstLayer]) -> DepthLaw:
@@ -93,16 +116,19 @@ def depth_law(layers: Sequence[FirstLayer]) -> DepthLaw:
         return DepthLaw(depths, reason="a depth law needs two depths")
     if len({len(layer.log_delta) for layer in layers}) > 1:
         return DepthLaw(depths, reason="the depths were not run with the same seeds")
-    weight_grad = _law(depths, np.array([layer.log_weight_grad for layer in layers]))
     delta = _law(depths, np.array([layer.log_delta for layer in layers]))
+    weight_grad = _law(depths, np.array([layer.log_weight_grad for layer in layers]))
     lost = weight_grad.c is None or delta.c is None
+    batches = {layer.batch_size for layer in layers}
     return DepthLaw(
         depths,
-        weight_grad,
         delta,
+        weight_grad,
         c_inside=_mean([layer.c for layer in layers]),
         c_theory=_mean([layer.c_theory for layer in layers]),
         reason="no seed has a gradient at every depth" if lost else None,
+        c_expected=_expected(depths, [layer.log_ratio_theory for layer in layers]),
+        batch_size=batches.pop() if len(batches) == 1 else None,
     )
 
 
@@ -128,9 +154,22 @@ def _law(depths: Sequence[int], logs: Array) -> Law:
     alive = logs[:, np.isfinite(logs).all(axis=0)]
     if not alive.size:
         return Law()
-    off = np.array(depths) - np.mean(depths)
-    slope = over_networks(off @ alive / (off @ off))
+    slope = over_networks(_slopes(depths, alive))
     return Law(exp_or_none(slope.mean), exp_or_none(slope.low), exp_or_none(slope.high))
+
+
+def _expected(depths: Sequence[int], logs: Sequence[Number]) -> Number:
+    """The same of theory's logs; None unless it has one at every depth."""
+    known = [value for value in logs if value is not None]
+    if len(known) < len(depths):
+        return None
+    return exp_or_none(float(_slopes(depths, np.array(known)[:, None])[0]))
+
+
+def _slopes(depths: Sequence[int], logs: Array) -> Array:
+    """The least-squares slopes of logs (depths, seeds) against depth."""
+    off = np.array(depths) - np.mean(depths)
+    return np.asarray(off @ logs / (off @ off))
 
 
 def _mean(values: Sequence[Number]) -> Number:

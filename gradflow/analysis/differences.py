@@ -12,18 +12,22 @@ from gradflow.errors import InputError, did_you_mean
 Flat = dict[str, Any]
 
 RECORDED = "recorded"  # the data of norms that were recorded elsewhere: such a run knows few keys
+EXPRESSION = "expression"  # the activation that is called by its formula
 UNSEEN = ("name", "analysis", "sweep")  # keys that change nothing that is measured
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> Flat:
-    """A config as dotted keys; a choice is its name under its own key: model.init and model.init.gain."""
+    """A config as dotted keys; a choice is its name under its own key: model.init and model.init.gain.
+
+    The name of an expression is its formula.
+    """
     found: Flat = {}
     for key, value in config.items():
         if isinstance(value, dict):
             inner = flat(value, f"{prefix}{key}.")
             name = inner.pop(f"{prefix}{key}.name", None)
             if name is not None:
-                found[f"{prefix}{key}"] = name
+                found[f"{prefix}{key}"] = value.get("value", name) if name == EXPRESSION else name
             found.update(inner)
         else:
             found[f"{prefix}{key}"] = value

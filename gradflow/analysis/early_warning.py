@@ -20,6 +20,7 @@ Array = NDArray[Any]
 
 RISE, GROWTH = log(3), LN10  # ln of the factor of the loss, and of the norm of a layer's gradient
 LATELY = 5  # rows that a steady rise may take for it
+HASTY = 2.0  # times a rise must be as large in logs while so few rows are known, of which batches differ
 REWRITES = 0.5  # of a layer's weights, by which one update changes them
 
 
@@ -46,9 +47,10 @@ def signs(recording: Mapping[str, Array]) -> dict[str, int]:
 def _rises(logs: Array, by: float) -> Array:
     """The rows at which one of the columns stands so far above all that it was, but for the last few rows.
 
-    Of the first rows: above all before them.
+    Of the first rows: `HASTY` times as far above all before them.
     """
     highest = np.fmax.accumulate(logs, axis=0)
     rows = np.arange(len(logs))
     before = np.where(rows > LATELY, rows - LATELY, np.maximum(rows - 1, 0))
-    return np.asarray((logs - highest[before] > by).any(axis=1))
+    limit = np.where(rows > LATELY, by, HASTY * by)[:, None]
+    return np.asarray((logs - highest[before] > limit).any(axis=1))

@@ -15,9 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.extrapolation import log_over
-from gradflow.analysis.intervals import Estimate, exp_or_none, mean_increment, mean_of_known
+from gradflow.analysis.intervals import Estimate, exp_or_none, mean_of_known
+from gradflow.analysis.known import NOTHING, Known, mean_square
 from gradflow.analysis.laws import OF_CHAINS, Expected, exponent
-from gradflow.analysis.summary import Flow, Number, Numbers, Profile
+from gradflow.analysis.profile import Profile, Rounding
+from gradflow.analysis.rounding import rounding_of
+from gradflow.analysis.summary import Flow, Number, Numbers
 from gradflow.analysis.verdict import are_most, verdict_of
 from gradflow.analysis.weakest import weakest
 from gradflow.nn.parts.factors import factor_arrays, two_of
@@ -47,18 +50,19 @@ class Measured:
     alive: Array  # (networks,) whose delta reaches the first layer
 
 
-def measure(log_delta: Array, first: int = 0) -> Measured:
-    """ln c and ln ||delta_1|| / ||delta_L|| of log norms (layers, networks), dead networks left out.
+def measure(row: AtStep, first: int = 0, known: Known = NOTHING) -> Measured:
+    """ln c and ln ||delta_1|| / ||delta_L|| of a row's log norms (layers, networks), without dead networks.
 
     c is over the window, or from the layer `first` on if that is deeper.
     """
+    log_delta, square = row["log_delta_norm"], mean_square(row)
     alive: Array = np.asarray(np.isfinite(log_delta).all(axis=0))
     if not alive.any() or len(log_delta) < 2:
         return Measured(None, None, alive)
     start = max(window(len(log_delta))[0], first)
-    rising = increments(log_delta[:, alive])
-    ratio = mean_increment(rising).scaled(len(rising))
-    return Measured(mean_increment(rising[start - 1 :]), ratio, alive)
+    rising, square = increments(log_delta[:, alive]), None if square is None else square[:, alive]
+    ratio = known.mean(rising, 1, square).scaled(len(rising))
+    return Measured(known.mean(rising, start, square), ratio, alive)
 
 
 def increments(log_delta: Array) -> Array:
@@ -66,16 +70,18 @@ def increments(log_delta: Array) -> Array:
     return -np.diff(log_delta, axis=0)
 
 
-def fit_flow(row: AtStep, step: int, stable_decades: float = 1.0, expected: Expected = CHAIN) -> Flow:
+def fit_flow(
+    row: AtStep, step: int, stable_decades: float = 1.0, expected: Expected = CHAIN, known: Known = NOTHING
+) -> Flow:
     """The Flow of one row; `row` has `log_delta_norm`, and what else it has goes into factors and profile.
 
-    `expected` is what is known of its law.
+    `expected` is what is known of its law, `known` what theory has of its increments.
     """
     log_delta, blank = row["log_delta_norm"], _blank(row, step)
     networks, dead_networks = log_delta.shape[1], blank.dead_networks or 0
     if not (log_delta < np.inf).all():  # nan fails this too
         return replace(blank, verdict="overflow", reason=f"the delta norms are not finite at step {step}")
-    measured = measure(log_delta)
+    measured = measure(row, known=known.at(step))
     dead = _dead(log_delta) if dead_networks else None
     if dead_networks == networks:
         return replace(blank, verdict="dead", reason=dead)
@@ -84,8 +90,17 @@ def fit_flow(row: AtStep, step: int, stable_decades: float = 1.0, expected: Expe
     else:
         edges = stable_decades, expected
         found = _with_c(blank, row, measured, measured.log_c, measured.log_ratio, *edges)
-        found = replace(found, reason=dead)
+        found = replace(found, reason=dead, rounding=_rounding(row, measured, known.rounding))
     return replace(found, verdict="dead", borderline=False) if are_most(dead_networks, networks) else found
+
+
+def _rounding(row: AtStep, measured: Measured, eps: float) -> Rounding | None:
+    """What rounding makes of the digits shown; None too where the dtype is not known."""
+    if not eps or "q" not in row or measured.log_c is None or measured.log_ratio is None:
+        return None
+    log_delta, q = (row[name][:, measured.alive] for name in ("log_delta_norm", "q"))
+    count = len(log_delta) - window(len(log_delta))[0]
+    return rounding_of(log_delta, q, eps, (measured.log_c, measured.log_ratio), count)
 
 
 def _blank(row: AtStep, step: int) -> Flow:

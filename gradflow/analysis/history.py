@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gradflow.analysis.flow import DRAWN_DIGITS, Measured, drawn, measure, numbers
 from gradflow.analysis.intervals import exp_or_none
+from gradflow.analysis.known import NOTHING, Known
 from gradflow.analysis.summary import Flip, History
 from gradflow.analysis.verdict import are_most, verdict_of
 from gradflow.units import LN10
@@ -17,10 +18,15 @@ from gradflow.units import LN10
 Array = NDArray[Any]
 
 ROWS = 200
+MEASURED = ("log_delta_norm", "activation_mean", "activation_std")  # what c and its interval are made of
 
 
 def history_of(
-    recording: Mapping[str, Array], stable_decades: float, patience: int, verdicts: list[str] | None = None
+    recording: Mapping[str, Array],
+    stable_decades: float,
+    patience: int,
+    verdicts: list[str] | None = None,
+    known: Known = NOTHING,
 ) -> History:
     """The History of a record; a flip counts once the new verdict has held for `patience` rows.
 
@@ -28,7 +34,11 @@ def history_of(
     """
     step, log_delta = recording["step"].astype(int), recording["log_delta_norm"]
     rows = np.unique(np.linspace(0, len(step) - 1, min(len(step), ROWS)).round().astype(int))
-    measured = [measure(log_delta[row]) for row in rows]
+    by_layer = {name: array for name, array in recording.items() if name in MEASURED}
+    measured = [
+        measure({name: array[row] for name, array in by_layer.items()}, known=known.at(step[row]))
+        for row in rows
+    ]
     log_c = [one.log_c for one in measured]
     with np.errstate(invalid="ignore"):
         loss = recording["loss"][rows].mean(axis=1)

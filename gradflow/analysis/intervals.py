@@ -1,8 +1,12 @@
-"""Means with honest 95% intervals: Student's t over independent networks, Newey-West over one's layers."""
+"""Means with honest 95% intervals, by Student's t: over independent networks, or over the layers of one.
+
+One network's increments are correlated: theory knows the independent parts that they add up from; where it
+does not, a prewhitened Newey-West estimate stands in.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import copysign, exp, inf, isnan, lgamma, log, log1p, sqrt
 from statistics import NormalDist
@@ -13,8 +17,10 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-OVER_NETWORKS, OVER_LAYERS = "t over seeds", "newey-west"
+OVER_NETWORKS, OVER_LAYERS, PREWHITENED = "t over seeds", "t over layers", "newey-west"
 SMALLEST_TAIL = 1e-300
+FEWEST = 6  # values whose correlation with their neighbours is looked at
+LARGEST_MEMORY = 0.95
 
 
 @dataclass(frozen=True)
@@ -27,19 +33,28 @@ class Estimate:
     method: str | None = None
 
     @property
+    def half(self) -> float | None:
+        """The half of the 95% interval."""
+        return None if self.error is None else t_quantile(0.975, self.dof) * self.error
+
+    @property
     def low(self) -> float | None:
         """The lower end of the 95% interval."""
-        return None if self.error is None else self.mean - t_quantile(0.975, self.dof) * self.error
+        return None if self.half is None else self.mean - self.half
 
     @property
     def high(self) -> float | None:
         """The upper end of the 95% interval."""
-        return None if self.error is None else self.mean + t_quantile(0.975, self.dof) * self.error
+        return None if self.half is None else self.mean + self.half
 
     def scaled(self, factor: float) -> Estimate:
         """The estimate of `factor` > 0 times the quantity."""
         error = None if self.error is None else factor * self.error
         return Estimate(factor * self.mean, error, self.dof, self.method)
+
+    def at_least(self, error: float) -> Estimate:
+        """The estimate with no less an error than rounding makes, so that no interval misses by that."""
+        return replace(self, error=error) if self.error is not None and self.error < error else self
 
     def sigmas_from(self, expected: float) -> float | None:
         """How far the mean is from `expected`, as the normal quantile of the t probability.
@@ -70,23 +85,64 @@ def over_networks(values: Array) -> Estimate:
     return Estimate(mean, float(np.std(values, ddof=1)) / sqrt(count), count - 1, OVER_NETWORKS)
 
 
-def along_series(values: Array) -> Estimate:
-    """The mean of a series (T,), of layers or of steps, its error robust to autocorrelation.
+def over_parts(mean: float, before: Array, within: Array) -> Estimate:
+    """A mean of T values with the error of the independent parts that their sum strays by.
 
-    Newey & West 1987, eq. 5, with Bartlett weights up to the lag floor(4 (T / 100)^(2/9)).
+    `within` are those of the T values themselves, which may have a mean, `before` those that add to it.
+    """
+    count = len(within)
+    if count < 2:
+        return Estimate(mean)
+    strays = float(np.var(within, ddof=1)) * count + float(before @ before)
+    return Estimate(mean, sqrt(strays) / count, count - 1, OVER_LAYERS)
+
+
+def along_series(values: Array, expected: Array | None = None) -> Estimate:
+    """The mean of a series (T,) of layers, its error robust to autocorrelation, t of T / 2 - 1 degrees.
+
+    Newey & West 1987, eq. 5, lag floor(4 (T / 100)^(2/9)), of what is left when each value is told by the one
+    before (Andrews & Monahan 1992). `expected` (T,) is a shape known beforehand, which is no noise: its mean
+    has no influence, and where it explains nothing it is not used, so that a wrong one costs nothing.
     """
     count, mean = len(values), float(np.mean(values))
     if count < 2:
         return Estimate(mean)
-    off, lag = values - mean, newey_west_lag(count)
-    covariances = [float(off[j:] @ off[: count - j]) / count for j in range(min(lag, count - 1) + 1)]
-    variance = covariances[0] + 2 * sum((1 - j / (lag + 1)) * g for j, g in enumerate(covariances) if j)
-    return Estimate(mean, sqrt(max(variance, 0.0) / (count - 1)), count - 1, OVER_LAYERS)
+    off = _unexplained(values - mean, expected)
+    if count < FEWEST or not off @ off > 0:
+        return Estimate(mean, float(np.std(off)) / sqrt(count - 1), count - 1, PREWHITENED)
+    memory = _memory(off)
+    spread = _long_run_variance(off[1:] - memory * off[:-1]) / (1 - memory) ** 2
+    return Estimate(mean, sqrt(spread / count), count // 2 - 1, PREWHITENED)
 
 
-def mean_increment(rising: Array) -> Estimate:
+def _unexplained(off: Array, expected: Array | None) -> Array:
+    """The series, or what a shape leaves of it if that is less."""
+    if expected is None or not np.isfinite(expected).all():
+        return off
+    left = off - (expected - expected.mean())
+    return left if left @ left < off @ off else off
+
+
+def _memory(off: Array) -> float:
+    """The correlation of neighbours, without the bias -(1 + 3 r) / T of a short series (Kendall 1954)."""
+    count = len(off)
+    found = float(off[1:] @ off[:-1]) / float(off @ off)
+    return min(max((count * found + 1) / (count - 3), -LARGEST_MEMORY / 2), LARGEST_MEMORY)
+
+
+def _long_run_variance(left: Array) -> float:
+    """Newey-West of a series about 0, from which a mean and a slope were taken, which costs lag / T more."""
+    count, lag = len(left), newey_west_lag(len(left))
+    covariances = [float(left[j:] @ left[: count - j]) / (count - 2) for j in range(lag + 1)]
+    total = covariances[0] + 2 * sum((1 - j / (lag + 1)) * g for j, g in enumerate(covariances) if j)
+    return max(total, 0.0) / (1 - lag / count)
+
+
+def mean_increment(rising: Array, expected: Array | None = None) -> Estimate:
     """The mean of increments (layers, networks): over networks if there are several, else along the one."""
-    return over_networks(rising.mean(axis=0)) if rising.shape[1] > 1 else along_series(rising[:, 0])
+    if rising.shape[1] > 1:
+        return over_networks(rising.mean(axis=0))
+    return along_series(rising[:, 0], expected)
 
 
 def exp_or_none(value: float | None) -> float | None:

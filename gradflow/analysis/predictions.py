@@ -4,34 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import isfinite, log
+from math import hypot, isfinite, log
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.flow import window
+from gradflow.analysis.intervals import Estimate
 from gradflow.analysis.summary import Theory, strict
 from gradflow.analysis.trainable import Trainable, assess
-from gradflow.meanfield import Prediction, mean_field, phase_table, predict, unpredicted
+from gradflow.meanfield import Prediction, Targets, mean_field, phase_table, predict, unpredicted
 from gradflow.meanfield.prediction import DEAD, ROUNDING, UNBOUNDED, late, phase
 from gradflow.nn.initializers import Gaussian
 from gradflow.nn.model import Model
 
 if TYPE_CHECKING:
     from gradflow.config import Config
+    from gradflow.data import Data
 
 Array = NDArray[Any]
 
 
 SAMPLES = 128  # whose pairs stand for all
+MANY = 1e4  # degrees of freedom, times, that are as good as a normal distribution
 
 
 @dataclass(frozen=True)
 class Inputs:
     """What theory needs of the data: n_0, the size of the target, how many samples, the mean square q_0.
 
-    `cosines` are those of pairs of inputs, None where they are not known.
+    `cosines` are those of pairs of inputs and `targets` what outputs are compared with, None where they are
+    not known.
     """
 
     features: int
@@ -39,11 +43,27 @@ class Inputs:
     samples: int
     q_0: float
     cosines: Array | None = field(default=None, compare=False)
+    targets: Targets | None = None
+
+    @classmethod
+    def of(cls, data: Data) -> Inputs:
+        """Those of a data set."""
+        given = data.features, data.outputs, data.samples, data.q_0, cosines(data.x)
+        return cls(*given, targets_of(data.classes, data.q_y))
 
 
 def inputs_of(data: Mapping[str, Any]) -> Inputs:
     """The inputs that `data` of a run.json tells."""
-    return Inputs(data["features"], data["outputs"], data["samples"], data["q_0"])
+    known = "chance" in data  # not in runs of older versions
+    targets = targets_of(data["chance"] is not None, data.get("q_y")) if known else None
+    return Inputs(data["features"], data["outputs"], data["samples"], data["q_0"], targets=targets)
+
+
+def targets_of(classes: bool, square: float | None) -> Targets | None:
+    """What outputs are compared with: classes, or values of a mean square, which may not be known."""
+    if classes:
+        return Targets(classes)
+    return None if square is None else Targets(classes, square)
 
 
 def cosines(x: Array) -> Array:
@@ -64,9 +84,22 @@ def predicted(config: Config, inputs: Inputs, cosine_1: float | None = None) -> 
         model,
         inputs.q_0,
         first=first,
+        targets=inputs.targets,
         cosine=inputs.cosines if inputs.cosines is not None and inputs.cosines.size else None,
         cosine_1=cosine_1,
     )
+
+
+def sigmas(prediction: Prediction, log_c: Estimate) -> float | None:
+    """How far a measured ln c is from the one expected, whose own error widens the standard error.
+
+    The degrees of freedom grow with what of the variance is theory's (Welch 1938).
+    """
+    if prediction.c_finite_width is None or not log_c.error:
+        return None
+    error = hypot(log_c.error, prediction.log_c_error or 0.0)
+    dof = round(log_c.dof * min((error / log_c.error) ** 4, MANY))
+    return replace(log_c, error=error, dof=dof).sigmas_from(log(prediction.c_finite_width))
 
 
 def theory_of(prediction: Prediction, sigmas: float | None = None) -> Theory:
@@ -113,24 +146,25 @@ def layers_of(prediction: Prediction) -> list[dict[str, Any]]:
 def theories(configs: Sequence[Config], inputs: Sequence[Inputs]) -> list[Theory]:
     """Theory for each config on its inputs: Gaussian inits of one network in a table, others one by one."""
     found: dict[int, Theory] = {}
-    groups: dict[tuple[Model, float], list[int]] = {}
+    groups: dict[tuple[Model, float, Targets | None], list[int]] = {}
     for number, (config, given) in enumerate(zip(configs, inputs, strict=True)):
         model = config.network(given)
         tabular = isinstance(model.init, Gaussian) and model.activation.bounded_slope
         if tabular and model.shape.depth > 1 and unpredicted(model) is None:
-            groups.setdefault((replace(model, init=Gaussian()), given.q_0), []).append(number)
+            network = replace(model, init=Gaussian()), given.q_0, given.targets
+            groups.setdefault(network, []).append(number)
         else:
             found[number] = theory_of(predicted(config, given))
-    for (model, q_0), numbers in groups.items():
+    for (model, q_0, targets), numbers in groups.items():
         inits = [init for number in numbers if isinstance(init := configs[number].model.init, Gaussian)]
-        found.update(zip(numbers, _tabled(model, q_0, inits), strict=True))
+        found.update(zip(numbers, _tabled(model, q_0, targets, inits), strict=True))
     return [found[number] for number in range(len(configs))]
 
 
-def _tabled(model: Model, q_0: float, inits: Sequence[Gaussian]) -> list[Theory]:
+def _tabled(model: Model, q_0: float, targets: Targets | None, inits: Sequence[Gaussian]) -> list[Theory]:
     sigma_w, sigma_b = np.array([(init.sigma_w, init.sigma_b) for init in inits]).T
     first = window(model.shape.depth)[0]
-    table = vars(phase_table(model, sigma_w, sigma_b, q_0=q_0, first=first))
+    table = vars(phase_table(model, sigma_w, sigma_b, q_0=q_0, targets=targets, first=first))
     factors = table.pop("factors")
     rows = zip(*(column.tolist() for column in table.values()), strict=True)
     network = mean_field(model, q_0)
@@ -155,7 +189,7 @@ def _theory_at(
         for name, value in row.items()
     }
     if row["c"] == 0:
-        kept["c_finite_width"] = None
+        kept |= dict.fromkeys(("c_finite_width", "log10_ratio_sd", "log10_last", "log_c_error"))
     reasons = (
         DEAD if row["c"] == 0 else "",
         UNBOUNDED if kept["q_star"] is None else "",

@@ -28,7 +28,7 @@ FAR_BELOW = 0.01  # of the critical learning rate: one below is to blame for a l
 FIRST_ROWS = 5  # whose updates tell how long steps are
 FAST, SLOW = 0.1, 1e-4  # of a layer's weights in a step: beyond, networks forget or stay as they were drawn
 USUAL = {"fast": 0.01, "slow": 1e-3}  # what a step is brought to, from either side
-LEARNT = 0.5  # of the first loss: a run that ends below has come through its first spikes
+SURVIVED = 0.5  # of the first loss: a run that ends below has come through its first spikes
 FITTED = 0.1  # of the first loss: one that ends below has nothing to gain
 UNMOVED = 0.9  # of the loss of the first quarter: a last quarter above tells that a run has hardly begun
 FEW_ROWS = 12  # below, no run can be blamed for a loss that has not fallen
@@ -67,7 +67,7 @@ def learning_rates(
     end, moved, optimizer = _end(record), _moved(config, record), config.training.optimizer
     fast, known = moved is not None and moved > FAST, _of_critical(optimizer, critical)
     lr = optimizer.lr
-    if overshoots and (blew_up or not (fast or end < LEARNT)):  # where updates are known, they tell how far
+    if overshoots and (blew_up or not (fast or end < SURVIVED)):  # where updates are known, they tell how far
         words = f"the steps overshoot: a learning rate of {{lr:g}} takes them {SLOWER} times shorter"
         yield known if known and _rate(known) < lr else _advice(rounded(lr / SLOWER), words)
     elif moved is not None and fast and not end < FITTED:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from math import ceil, log
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,10 +16,11 @@ from gradflow.analysis.flow import CHAIN, drawn, fit_flow, measure, numbers
 from gradflow.analysis.history import history_of
 from gradflow.analysis.intervals import mean_of_known
 from gradflow.analysis.jacobian import stretch_of
+from gradflow.analysis.known import NOTHING, Known
 from gradflow.analysis.laws import Expected
 from gradflow.analysis.learning import curves_until, evaluation_of, training_result
 from gradflow.analysis.precision import precision_of
-from gradflow.analysis.predictions import inputs_of, predicted, theory_of, trainable_of
+from gradflow.analysis.predictions import inputs_of, predicted, sigmas, theory_of, trainable_of
 from gradflow.analysis.rates import told
 from gradflow.analysis.samples import Samples
 from gradflow.analysis.scales import scale_symptom
@@ -55,12 +56,13 @@ def summarize(config: Config, recording: Readings, info: Mapping[str, Any]) -> S
     prediction = _predicted(config, info["data"], recording)
     theory = _beside(prediction, config, recording)
     entry = entry_row(recording, config)
-    flows = Flows(*(flow_at(recording, row, config, theory.law) for row in (entry, max(entry, final))))
+    known, rows = Known.of(prediction, config.training.dtype), (entry, max(entry, final))
+    flows = Flows(*(flow_at(recording, row, config, theory.law, known) for row in rows))
     flows = replace(flows, initial=_with_cosines(flows.initial, prediction))
     curves = curves_until(recording, recording["step"][final])
-    rows = {name: array[: final + 1] for name, array in recording.items() if name not in curves}
-    usable = {**rows, **curves}
-    entered = {name: array[entry:] for name, array in rows.items()}
+    finite = {name: array[: final + 1] for name, array in recording.items() if name not in curves}
+    usable = {**finite, **curves}
+    entered = {name: array[entry:] for name, array in finite.items()}
     critical = critical_of(info)
     found = symptoms_of(config, usable, info)
     scale = scale_symptom(info["data"], found)
@@ -77,7 +79,7 @@ def summarize(config: Config, recording: Readings, info: Mapping[str, Any]) -> S
         training=_trained(config, recording, info),
         symptoms=symptoms,
         advice=advise(config, info["data"], flows.initial, symptoms, usable, critical),
-        history=history_of(entered, analysis.stable_decades, analysis.patience),
+        history=history_of(entered, analysis.stable_decades, analysis.patience, known=known),
         data=samples_of(info["data"], config.training.loss),
         evaluation=evaluation_of(curves_until(recording, recording["step"][-1]), info.get("evaluation")),
         trainable=trainable_at(config, flows.initial, theory),
@@ -125,14 +127,20 @@ def samples_of(data: Mapping[str, Any], loss: str) -> Samples:
     return Samples(**sizes, held_out=data.get("samples_test"), task=data.get("task", told))
 
 
-def flow_at(recording: Readings, row: int, config: Config, law: str | None = None) -> Flow:
-    """The flow at a row of the record; `law` is the one that theory names."""
-    arrays = {name: array[row] for name, array in recording.items() if array.ndim == PER_LAYER}
+def flow_at(
+    recording: Readings, row: int, config: Config, law: str | None = None, known: Known = NOTHING
+) -> Flow:
+    """The flow at a row of the record; `law` is the one that theory names, `known` what it has by layer."""
+    arrays, step = _row(recording, row), int(recording["step"][row])
     expected = CHAIN if is_chain(recording) else Expected(law, rules=True)
-    flow = fit_flow(arrays, int(recording["step"][row]), config.analysis.stable_decades, expected)
+    flow = fit_flow(arrays, step, config.analysis.stable_decades, expected, known)
     if config.model.readout != "zeros" or flow.step:
         return flow
     return replace(flow, verdict="undetermined", reason=NOTHING_ENTERS, dead_networks=0)
+
+
+def _row(recording: Readings, row: int) -> dict[str, Array]:
+    return {name: array[row] for name, array in recording.items() if array.ndim == PER_LAYER}
 
 
 def trainable_at(config: Config, flow: Flow, theory: Theory) -> Trainable:
@@ -174,11 +182,12 @@ def _beside(prediction: Prediction, config: Config, recording: Readings) -> Theo
     if config.model.readout == "zeros":
         theory = theory_of(prediction)
         return replace(theory, reason="; ".join(filter(None, (theory.reason, ALONG))))
-    start, expected = recording["log_delta_norm"][0], prediction.c_finite_width
-    if expected is None or not (start < np.inf).all() or not prediction.holds_by(len(start)):
+    start = recording["log_delta_norm"][0]
+    if prediction.c_finite_width is None or not (start < np.inf).all() or not prediction.holds_by(len(start)):
         return theory_of(prediction)  # an overflow has no c, nor has a batch norm that does not settle
-    log_c = measure(start, prediction.settling or 0).log_c
-    return theory_of(prediction, log_c.sigmas_from(log(expected)) if log_c else None)
+    known = Known.of(prediction, config.training.dtype)
+    log_c = measure(_row(recording, 0), prediction.settling or 0, known).log_c
+    return theory_of(prediction, sigmas(prediction, log_c) if log_c else None)
 
 
 def _with_cosines(flow: Flow, prediction: Prediction) -> Flow:

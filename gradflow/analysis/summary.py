@@ -10,6 +10,7 @@ from gradflow.analysis.commands import command_for
 from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
 from gradflow.analysis.endings import Stopped, Warned
 from gradflow.analysis.precision import Precision
+from gradflow.analysis.profile import Profile, Rounding
 from gradflow.analysis.samples import Samples
 from gradflow.analysis.stretch import Stretch
 from gradflow.analysis.trainable import Trainable
@@ -18,21 +19,6 @@ SUMMARY_FORMAT = 1
 
 Number = float | None  # None: not defined; the reason stands beside it
 Numbers = tuple[Number, ...]
-
-
-@dataclass(frozen=True)
-class Profile:
-    """A row of the record by layer: means over networks, base-10 logs of norms; at most 200 of the layers."""
-
-    layers: tuple[int, ...] = ()
-    log10_delta: Numbers = ()
-    log10_weight_grad: Numbers = ()
-    log10_bias_grad: Numbers = ()
-    weight_factor: Numbers = ()
-    slope_factor: Numbers = ()
-    factors: dict[str, Numbers] = field(default_factory=dict)  # all of them, as a Flow's
-    correlation: Numbers = ()  # mean cosine of z over pairs of samples; None where it was not taken
-    correlation_expected: Numbers = ()  # by theory, from that of layer 1; None after the first update
 
 
 @dataclass(frozen=True)
@@ -81,7 +67,8 @@ class Flow:
     `factors` are geometric means over `layers` of what the parts of a layer multiply ||delta|| by, by name;
     their product is c unless a branch passes nothing. `law` is exponential (c^l), power (l^-k), stretched
     (exp(-k sqrt l)) or bounded; with `law_exponent` k, which plain chains do without, it makes
-    `c_power_depth`. `log10_growth` is that of the root mean square of z from layer 1 to layer L.
+    `c_power_depth`. `rounding` says by how much c and the ratio are those of this dtype alone, where that is
+    more than their last digits. `log10_growth` is that of the root mean square of z from layer 1 to layer L.
     """
 
     step: int
@@ -109,7 +96,8 @@ class Flow:
     log10_growth: Number = None
     weakest: Weakest | None = None
     c_power_depth: dict[str, Number] = field(default_factory=dict)
-    profile: Profile = Profile()
+    rounding: Rounding | None = None  # where it makes digits that are shown
+    profile: Profile = field(default_factory=Profile)
 
 
 @dataclass(frozen=True)
@@ -131,6 +119,9 @@ class Theory:
     factors: dict[str, Number] = field(default_factory=dict)  # as a Flow's
     law: str | None = None  # of the gradient by depth: exponential | power | stretched | bounded
     log10_ratio: Number = None  # as a Flow's: over all transitions, those outside the fit included
+    log10_ratio_sd: Number = None  # of one network, on one sample
+    log_c_error: Number = None  # how far ln c_finite_width may be off
+    log10_last: Number = None  # of what slopes and a norm make of the delta that enters layer L
     reason: str | None = None
     settling: int | None = None  # the layer from which batch norm's c holds
     correlation_star: Number = None  # what the cosine of two samples comes to

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gradflow.analysis.flow import window
 from gradflow.analysis.predictions import inputs_of
 from gradflow.formats import ADDED
-from gradflow.meanfield import MeanField, balance, half_stable, mean_field, unpredicted
+from gradflow.meanfield import MeanField, Targets, balance, half_stable, mean_field, unpredicted
 from gradflow.meanfield.expectations import tabulated
 from gradflow.meanfield.plain import PlainField
 from gradflow.nn.activations import Activation
@@ -105,6 +105,11 @@ class Theorist:
         return self.other or self.config.network(inputs_of(self.data))
 
     @property
+    def targets(self) -> Targets | None:
+        """What outputs are compared with."""
+        return inputs_of(self.data).targets
+
+    @property
     def predictable(self) -> bool:
         """Whether theory has a law of it from which no network runs away."""
         return unpredicted(self.model) is None and self.model.activation.bounded_slope
@@ -122,7 +127,7 @@ class Theorist:
         return self._outlooks[model]
 
     def _expect(self, model: Model) -> Outlook:
-        network = mean_field(model, self.data["q_0"]).until(self.depth)
+        network = mean_field(model, self.data["q_0"], self.targets).until(self.depth)
         return Outlook(replace(network, moments=tabulated(model.activation, network.moments.mean)))
 
     def is_steady(self, init: Initializer | None = None) -> bool:
@@ -163,7 +168,10 @@ class Theorist:
 
     def balanced(self, scheme: Initializer, activation: Activation | None = None) -> Initializer | None:
         """A scheme at the scale where the whole ratio is expected to be 1, and to be so of every layer."""
-        found = balance(self.changed(scheme, activation), self.data["q_0"], first=1, depth=self.depth)
+        found = balance(
+            self.changed(scheme, activation), self.data["q_0"],
+            first=1, depth=self.depth, targets=self.targets,
+        )  # fmt: skip
         init = None if found is None else scaled(found, 1.0)
         return init if init is not None and self.is_flat(init, activation) else None
 

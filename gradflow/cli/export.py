@@ -64,10 +64,11 @@ def to_tables(output: Path, tables: dict[str, Columns], form: str, force: bool) 
     if form == "json":
         write_output(output, json_text(tables), force=force)
         return
-    files = {output: columns for columns in tables.values()} if output.suffix else {}
     if not output.suffix:
         make_folder(output)
-        files = {output / f"{name}.{form}": columns for name, columns in tables.items()}
+    files = {
+        output if output.suffix else output / f"{name}.{form}": columns for name, columns in tables.items()
+    }
     for path in files:
         require_output(path, force=force)  # all of them, before the first is written
     for path, columns in files.items():

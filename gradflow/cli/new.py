@@ -7,7 +7,14 @@ from pathlib import Path
 
 from gradflow.cli.output import emit, emit_page, note
 from gradflow.report.page import Column, Command, Page, Table
-from gradflow.starters import is_script, starter_for, starter_names, starter_purpose, starter_text
+from gradflow.starters import (
+    is_notebook,
+    is_script,
+    starter_for,
+    starter_names,
+    starter_purpose,
+    starter_text,
+)
 from gradflow.store import write_output
 
 
@@ -24,6 +31,8 @@ def write_starter(name: str, output: Path, force: bool, quiet: bool) -> None:
 
 def next_step(template: str, output: Path) -> str:
     """What to do with a starter."""
+    if is_notebook(template):
+        return f"run it cell by cell in VS Code, or in Jupyter with jupytext; or all of it: python {output}"
     if is_script(template):
         return f"record norms with it, as {output} says at its top, then gradflow fit the file that it wrote"
     return shlex.join(["gradflow", "run", str(output)])

@@ -75,7 +75,10 @@ class Bar:
         return f"{block * done}{rest * (size - done)} {words}".lstrip()
 
     def _words(self, progress: Progress) -> str:
-        loss, log_c = number(float(progress.loss.mean())), measure(progress.log_delta).log_c
+        loss, log_c = (
+            number(float(progress.loss.mean())),
+            measure({"log_delta_norm": progress.log_delta}).log_c,
+        )
         words = f"step {count(progress.step)}/{count(self.steps)}  batch loss {loss}"
         if log_c is not None:
             words += f"  c {number(exp_or_none(log_c.mean))}"

@@ -14,7 +14,7 @@ from gradflow.cli.progress import TOLD
 from gradflow.report.numbers import count, counted, duration
 from gradflow.report.sweep_pages import progress_page
 from gradflow.report.terminal import render
-from gradflow.sweeps.outcome import Ended, Event
+from gradflow.sweeps.outcome import Ended, Event, Waiting
 
 NEWEST = 10  # points that the table shows
 REDRAWN = 0.3  # seconds between two pictures: one takes 5 ms, and may take 2% of the time
@@ -29,6 +29,7 @@ class SweepProgress:
         self.seen: Counter[str] = Counter()  # started, ended, computed, failed
         self.newest: deque[dict[str, Any]] = deque(maxlen=NEWEST)
         self.started = self.shown = monotonic()
+        self.waiting = False
         self.lines = 0  # of the picture that stands on the screen
 
     def __enter__(self) -> SweepProgress:
@@ -39,6 +40,9 @@ class SweepProgress:
             self._write(self._clear())
 
     def __call__(self, event: Event) -> None:
+        if isinstance(event, Waiting):
+            self._wait(event)
+            return
         self._count(event)
         now = monotonic()
         if isinstance(event, Ended) and self.seen["ended"] + self.running < self.total and not event.reused:
@@ -50,6 +54,14 @@ class SweepProgress:
             self._draw()
         else:
             note(self.words(), self.quiet)
+
+    def _wait(self, event: Waiting) -> None:
+        """Say once that nobody computes, until somebody does."""
+        if not self.waiting:
+            self._write(self._clear() if not self.quiet else "")
+            self.lines = 0
+            note(f"waiting for workers of {event.address}", self.quiet)
+        self.waiting = True
 
     @property
     def running(self) -> int:
@@ -75,6 +87,7 @@ class SweepProgress:
         return f"{words}; found {count(found)} finished, --force computes them again" if found else words
 
     def _count(self, event: Event) -> None:
+        self.waiting = False
         if isinstance(event, Ended):
             self.newest.append(event.document())
             self.seen.update(ended=1, computed=not event.reused, failed=event.status == "failed")

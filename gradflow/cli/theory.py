@@ -10,7 +10,6 @@ from typing import Any
 
 from gradflow.analysis.predictions import (
     Inputs,
-    cosines,
     layers_of,
     predicted,
     theories,
@@ -91,8 +90,7 @@ def _inputs(configs: Sequence[Config], q_0: float | None) -> list[Inputs]:
 
     @cache
     def of(dataset: Any) -> Inputs:
-        data = load_data(dataset)
-        return Inputs(data.features, data.outputs, data.samples, data.q_0, cosines(data.x))
+        return Inputs.of(load_data(dataset))
 
     if q_0 is not None:
         return [Inputs(config.model.widest, 10, config.training.batch_size, q_0) for config in configs]

@@ -116,8 +116,12 @@ def _message(draft: Draft, path: KeyPath, details: list[ErrorDetails]) -> str:
             return _unknown_entry(path, value)
         case "literal_error":
             return _unknown_name(value, re.findall(r"'([^']*)'", context["expected"]))
+        case "too_long":
+            return f"should hold at most {context['max_length']} values, not {context['actual_length']}"
         case "too_short":
             return "should hold at least one value"
+        case "value_error":  # of a formula, which says itself what is wrong
+            return str(context["error"])
         case choices.UNFIT:
             return f"{first['msg']}, not {named(value)}"
     return first["msg"]

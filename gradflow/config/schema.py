@@ -20,7 +20,7 @@ from gradflow.critical_rates import WHEN
 from gradflow.data import DATASETS, Dataset
 from gradflow.data.digits import Digits
 from gradflow.formats import ADDED
-from gradflow.nn.activations import ACTIVATIONS, Activation
+from gradflow.nn.activations import CHOICES, Activation
 from gradflow.nn.blocks import BLOCKS, Plain
 from gradflow.nn.initializers import ALIASES, INITIALIZERS, Initializer
 from gradflow.nn.losses import LOSSES
@@ -84,7 +84,7 @@ class ModelKeys(Section):
 
     depth: AtLeastOne
     width: Annotated[AtLeastOne | tuple[AtLeastOne, ...], OrListOf()]
-    activation: Annotated[Activation, Choice(ACTIVATIONS)]
+    activation: Annotated[Activation, Choice(CHOICES)]
     init: Annotated[Initializer, Choice(INITIALIZERS, ALIASES)]
     bias: Annotated[Bias, Choice(BIASES)] = Zeros()
     readout: Annotated[str, OneOf(("linear", "zeros", "none"))] = "linear"

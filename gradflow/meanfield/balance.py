@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.meanfield.entering import Targets
 from gradflow.meanfield.networks import mean_field, unpredicted
 from gradflow.meanfield.roots import Curve
 from gradflow.nn.initializers import INITIALIZERS, Initializer
@@ -22,8 +23,9 @@ ROUNDS = ((201, 25), (101, 100), (101, 100), (11, 10))
 
 
 def balance(
-    model: Model, q_0: float, *, first: int, depth: int | None = None, finite_width: bool = True
-) -> Initializer | None:
+    model: Model, q_0: float, *, first: int, depth: int | None = None, finite_width: bool = True,
+    targets: Targets | None = None,
+) -> Initializer | None:  # fmt: skip
     """The model's init with the gain (or sigma_w) that makes c over layers first..depth 1, the first such.
 
     With first = 1 the whole ratio ||delta_1|| / ||delta_L|| becomes 1. `finite_width` counts the shift too;
@@ -36,7 +38,7 @@ def balance(
     depth = depth or model.shape.depth
     if unit is None or depth <= first or unpredicted(model) or not model.activation.bounded_slope:
         return None
-    network = mean_field(replace(model, init=unit), q_0).until(depth)
+    network = mean_field(replace(model, init=unit), q_0, targets).until(depth)
     if not network.scalable:
         return None
 

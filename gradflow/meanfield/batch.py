@@ -80,9 +80,9 @@ class Coupled(MeanField):
         """There is no Jacobian of one sample."""
         return np.full_like(self.log_chi, np.nan)
 
-    def ratio_variance(self, first: int) -> float:
+    def ratio_variance(self, first: int) -> Array:
         """Not known."""
-        return float("nan")
+        return np.full(self.log_chi.shape[1:], np.nan)
 
     def critical(self, sigma_b: float) -> Critical:
         """None: c depends on neither sigma_w nor sigma_b."""

@@ -61,7 +61,7 @@ def critical_point(moments: Moments, sigma_b: float) -> Critical:
         if weights_share(root) * moments.growth(root) < 1:
             return Critical(critical_sigma_w(moments, root), float(np.exp(root)) + moments.mean**2)
     return Critical(
-        reason=f"{moments.activation.name} has no attracting critical point at sigma_b = {sigma_b:g}"
+        reason=f"{moments.activation.label} has no attracting critical point at sigma_b = {sigma_b:g}"
     )
 
 

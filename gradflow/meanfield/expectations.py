@@ -36,7 +36,6 @@ LOWEST, HIGHEST = -55, 55  # ln v of the integrals, 1e-24 to 1e24; beyond, momen
 OSCILLATING_HIGHEST = 10  # ln v at which an oscillation has long averaged out
 PANEL = 1.5  # widest panel in Z
 NEAR, STRETCH = 8.0, 2.0  # panels in z: of width 2 to |z| = 8, then each end is twice the one before
-WAVE = 4.0  # panels in z of an activation that oscillates for ever
 TERMS = 32  # of a Hermite series
 FEW = 16  # ln v at a time whose series are made
 CHUNK = 1 << 17  # integrand values at a time
@@ -80,8 +79,9 @@ class Moments:
             unit, z, weight = self._nodes(points[start:stop])
             phi = Memoized(self.activation, z)
             for row, integrand in zip(result, integrands, strict=True):
-                values = integrand(phi, z, unit)
-                row[start:stop] = np.einsum("qpg,qpg->q", values, weight) / sqrt(2 * pi)
+                with np.errstate(over="ignore", invalid="ignore"):  # of exp(z): then there is no c
+                    values = integrand(phi, z, unit)
+                    row[start:stop] = np.einsum("qpg,qpg->q", values, weight) / sqrt(2 * pi)
             start = stop
         return result
 
@@ -192,8 +192,9 @@ class Moments:
             far = NEAR * STRETCH ** np.arange(1, max(1, np.ceil(np.log(reach / NEAR) / log(STRETCH))) + 1)
             right = np.concatenate([np.arange(2, NEAR + 1, 2), far])
         else:
-            right = np.arange(WAVE, reach + WAVE, WAVE)
-        marks = np.concatenate([-right, [0.0], right, self.activation.kinks])
+            wave = self.activation.wave
+            right = np.arange(wave, reach + wave, wave)
+        marks = np.concatenate([-right, [0.0], right, self.activation.splits])
         return np.asarray(marks[np.abs(marks) < reach])
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.meanfield.critical import Critical
+from gradflow.meanfield.entering import Entering
 from gradflow.meanfield.expectations import Moments, log_or_minus_inf, tabulated
 from gradflow.meanfield.fixed_points import Asymptote
 from gradflow.meanfield.local import Local, along_layers, last_unlike
@@ -45,6 +46,7 @@ class MeanField:
     centred: bool = False  # the norm subtracts a mean first
     eps: float = 0.0  # of the norm
     samples: int = 0  # of a batch that the norm is over
+    entering: Entering | None = None  # what the loss puts into delta; None: delta knows nothing of z
 
     def scaled(self, log_factors: Array) -> Self:
         """This network with its weights multiplied by exp(log_factors) (N,): N networks."""
@@ -119,6 +121,11 @@ class MeanField:
         """ln of the expected factors of each transition (L - 1, ...), by name; their sum is ln(chi) / 2."""
         raise NotImplementedError
 
+    @property
+    def log_last(self) -> Array:
+        """ln of what is left of the delta that enters layer L, (1, ...), but for factors of any depth."""
+        return np.asarray(self._log_back(self.seen[-1:]) / 2)
+
     @cached_property
     def log_chi(self) -> Array:
         """ln chi_l of the transitions l = 1..L-1 (L - 1, ...)."""
@@ -130,13 +137,18 @@ class MeanField:
         raise NotImplementedError
 
     @cached_property
+    def errors(self) -> Array:
+        """How far the shifts may be off, of one sign in all layers, as a standard deviation (L - 1, ...)."""
+        return np.zeros_like(self.log_chi)
+
+    @cached_property
     def variances(self) -> Array:
         """Var ln(g_l^2 / g_{l+1}^2) between networks (L - 1, ...), on one sample; nan where no one knows."""
         raise NotImplementedError
 
-    def ratio_variance(self, first: int) -> float:
+    def ratio_variance(self, first: int) -> Array:
         """Variance of ln(||delta_first||^2 / ||delta_L||^2) between networks, on one sample."""
-        return max(float(self.variances[first - 1 :].sum()), 0.0)
+        return np.asarray(np.maximum(self.variances[first - 1 :].sum(axis=0), 0.0))
 
     @property
     def asymptote(self) -> Asymptote:
@@ -210,6 +222,10 @@ class MeanField:
     def shift(self, first: int) -> Array:
         """Mean of the shifts over the same transitions."""
         return np.asarray(self.shifts[first - 1 :].mean(axis=0))
+
+    def error(self, first: int) -> Array:
+        """Mean of the shifts' errors over the same transitions."""
+        return np.asarray(self.errors[first - 1 :].mean(axis=0))
 
     @property
     def log10_ratio(self) -> Array:

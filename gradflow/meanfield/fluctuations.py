@@ -8,6 +8,7 @@ does not settle, the second part is by far the larger; where it nears a decade t
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,44 +16,112 @@ from numpy.typing import NDArray
 
 from gradflow.meanfield import integrands as of
 from gradflow.meanfield.field import MeanField, own
+from gradflow.meanfield.memory import remembered
 
 Array = NDArray[Any]
 
-FIRST_ORDER = 0.05  # variance of ln q, and share of ||u||^2 along a: beyond, nothing is known of the mean
+FOLLOWED = 0.1  # of what is remembered, that its two moments may miss
+UNSETTLED = 2.0  # variance of ln q at which half of what it makes of the mean is left out
+STRAYING = 0.3  # of the spread that q makes, where it does not settle
+CURVED = 0.5  # of the second order, that is not known
 
 
-def drift(network: MeanField) -> Array:
-    """What the width adds to the mean of ln chi beside its spread (L - 1, ...), two effects of order 1 / n.
+@dataclass(frozen=True)
+class Drift:
+    """What the width adds to E ln(g_l^2 / g_{l+1}^2) beside -own / (2 n), by cause (L - 1, ...)."""
 
-    d, with variance V and mean M, moves ln chi by M (ln mu1)' + V (ln mu1)'' / 2, ' = d / d ln q. And u_l is
-    not isotropic: its part along a_l remembers, by x, that large z_{l+1} pass more or less than others.
-    0 where either is not small anywhere, as of gelu and silu whose q does not settle.
+    moved: Array  # as q's fluctuation moves ln chi
+    remembered: Array  # as delta is not independent of z
+    second: Array  # of the spread of one layer
+    unsure: Array  # how far `moved` may be off where q does not settle
+
+    @property
+    def total(self) -> Array:
+        """All of it."""
+        return self.moved + self.remembered + self.second
+
+    @property
+    def error(self) -> Array:
+        """How far the total may be off, as of one standard deviation."""
+        known = FOLLOWED * self.remembered, CURVED * self.second, self.unsure
+        return np.sqrt(sum(np.square(one) for one in known))
+
+
+def drift(network: MeanField) -> Drift:
+    """Three effects of the width on the mean of ln chi.
+
+    d = ln q - ln E q, with variance V and mean M, moves ln chi by M (ln mu1)' + V (ln mu1)'' / 2,
+    ' = d / d ln q. u_l is not isotropic: its part along a_l remembers whether large z_{l+1} pass more or less
+    than others, and what the loss put into delta. And ln of a mean over n units has a second order.
     """
-    local, units = network.local, network.units
-    share, passed_on, tilt = _transmission(network)
+    share, passed_on, tilt = transmission(network)
     spread = _spread_of_log_q(network, share, passed_on)
-    calm = (spread < FIRST_ORDER).all(axis=0)
-    if not calm.any():  # so that what follows need not be integrated
-        return np.zeros_like(spread)
+    moved = _moved(network, share, passed_on, tilt, spread[:-1])
+    settled = 1 / (1 + (spread[:-1] / UNSETTLED) ** 2)
+    kept = _memory(network, share, spread[-1]), _second(network)
+    return Drift(moved * settled, *kept, _unsure(network, spread.max(axis=0)))
+
+
+def _unsure(network: MeanField, spread: Array) -> Array:
+    """A share of what q's fluctuation makes of the spread between networks, where it is not small itself."""
+    by_q = ratio_variance(network, 1) - own_variances(network).sum(axis=0)
+    size = np.sqrt(np.maximum(by_q, 0.0)) / len(network.log_chi)
+    return np.asarray(STRAYING * size * spread / (1 + spread) + np.zeros_like(network.log_chi))
+
+
+def own_variances(network: MeanField) -> Array:
+    """own / n: each transition's alone, without what fluctuations of q pass on (L - 1, ...)."""
+    return np.asarray(own(network.drawn, network.local.mu1, network.local.mu2) / network.units)
+
+
+def _memory(network: MeanField, share: Array, variance: Array) -> Array:
+    """What delta remembers; `variance` is that of ln q_L.
+
+    Of homogeneous networks only beyond a delta that knows nothing of z: that one stays so.
+    """
+    entering, homogeneous = network.entering, network.moments.activation.homogeneous
+    isotropic = 0.0 if homogeneous else remembered(network, share)
+    if entering is None:
+        return isotropic + np.zeros_like(share)
+    top = network.log_v[-1]
+    known = entering.moments(network.moments.log_square(top), variance * network.moments.growth(top) ** 2)
+    found = remembered(network, share, known)
+    return found - remembered(network, share) if homogeneous else found
+
+
+def _moved(network: MeanField, share: Array, passed_on: Array, tilt: Array, spread: Array) -> Array:
+    """M (ln mu1)' + V (ln mu1)'' / 2."""
+    local = network.local
     mean = _mean_of_log_q(network, share, passed_on, spread)
     curve = local.slope_curve / (4 * local.mu1)
     moved = mean * tilt + spread * (curve - tilt**2) / 2
-    along = local.mixed / (local.p2 * local.mu1)
-    if network.drawn == "orthogonal":  # z^2 itself does not fluctuate, and u has the norm of delta
-        moved, along = moved + (tilt**2 - curve) / units, along - 1
-    memory = _memory(network, share) / units
-    small = calm & (np.abs(memory) < FIRST_ORDER).all(axis=0)
-    return np.where(small, moved + memory * along, 0.0)
+    if network.drawn == "orthogonal":  # z^2 itself does not fluctuate
+        moved = moved + (tilt**2 - curve) / network.units
+    return np.asarray(moved)
+
+
+def _second(network: MeanField) -> Array:
+    """(k3 / 3 - 3 k2^2 / 4) / n^2 with the relative cumulants of one unit's phi'^2 u^2, u Gaussian.
+
+    It is left out where it nears the first order, as of saturated layers: the series is none there.
+    """
+    if network.drawn == "orthogonal":
+        return np.zeros_like(network.log_chi)
+    at = network.local
+    ratio, k2 = at.mu2 / at.mu1**2, own(network.drawn, at.mu1, at.mu2)
+    k3 = 15 * at.mu3 / at.mu1**3 - 9 * ratio + 2
+    second = (k3 / 3 - 3 * k2**2 / 4) / network.units**2
+    return np.asarray(second / (1 + (2 * second * network.units / k2) ** 2))
 
 
 def _spread_of_log_q(network: MeanField, share: Array, passed_on: Array) -> Array:
-    """Variance of q / E q - 1 in layers 1..L-1."""
+    """Variance of q / E q - 1 in layers 1..L (L, ...)."""
     local, units = network.local, network.units
     orthogonal = network.drawn == "orthogonal"
     fresh = local.mean(of.fourth) - local.p2**2 if not orthogonal else local.square_spread(centred=False)
     fresh = share**2 * fresh / (local.p2**2 * units)
-    spread: Array = np.zeros_like(fresh)
-    for k in range(len(spread) - 1):
+    spread: Array = np.zeros((len(fresh) + 1, *fresh.shape[1:]))
+    for k in range(len(fresh)):
         spread[k + 1] = passed_on[k] ** 2 * spread[k] + fresh[k]
     return spread
 
@@ -67,47 +136,35 @@ def _mean_of_log_q(network: MeanField, share: Array, passed_on: Array, spread: A
     return mean
 
 
-def _memory(network: MeanField, share: Array) -> Array:
-    """x_l: n times the relative excess of (a_l . u_l)^2, for a delta_L that knows nothing of z_L."""
-    local = network.local
-    tilted = local.slope_tilt / local.mu1 - 1
-    gain = local.w**2 / (local.p2 * local.mu1)
-    top = np.asarray(network.moments.clip(network.log_v[-1:]))
-    tilt, mu1 = (network.moments.expectation(f, top) for f in (of.slope_tilt, of.slope_square))
-    x, excess = np.zeros_like(gain), (tilt / mu1 - 1)[0]
-    for k in range(len(gain) - 1, -1, -1):
-        x[k] = share[k] * excess
-        excess = tilted[k] + gain[k] * x[k]
-    return np.asarray(x)
-
-
-def ratio_variance(network: MeanField, first: int) -> float:
+def ratio_variance(network: MeanField, first: int) -> Array:
     """Variance of ln(||delta_first||^2 / ||delta_L||^2) between networks, on one sample."""
     local = network.local
-    counts = np.arange(1, len(network.log_v)) >= first
-    share, passed_on, tilt = _transmission(network)
+    counts = (np.arange(1, len(network.log_v)) >= first).reshape(network.units.shape)
+    share, passed_on, tilt = transmission(network)
     tilt = counts * tilt
-    after = _after(tilt, passed_on)
+    later = after(tilt, passed_on)
     terms = counts * own(network.drawn, local.mu1, local.mu2)
-    terms = terms + (after * share) ** 2 * (local.mean(of.fourth) / local.p2**2 - 1)
-    terms += 2 * counts * after * share * (local.mixed / (local.p2 * local.mu1) - 1)
+    terms = terms + (later * share) ** 2 * (local.mean(of.fourth) / local.p2**2 - 1)
+    terms += 2 * counts * later * share * (local.mixed / (local.p2 * local.mu1) - 1)
     if network.drawn == "orthogonal":
-        terms = terms - 2 * (tilt + passed_on * after) ** 2  # W keeps the norm: no fluctuation of z^2 itself
-    return max(float((terms / network.units).sum()), 0.0)  # orthogonal linear: 0, but for rounding
+        terms = terms - 2 * (tilt + passed_on * later) ** 2  # W keeps the norm: no fluctuation of z^2 itself
+    total = (terms / network.units).sum(axis=0)
+    return np.asarray(np.maximum(total, 0.0))  # orthogonal linear: 0, but for rounding
 
 
-def _transmission(network: MeanField) -> tuple[Array, Array, Array]:
+def transmission(network: MeanField) -> tuple[Array, Array, Array]:
     """The share of the weights in q above, d ln q' / d ln q and d ln mu1 / d ln q (L - 1, ...)."""
     local, moments = network.local, network.moments
-    above = moments.clip(network.log_v[1:])
-    share = -np.expm1(np.minimum(network.log_bias[1:-1] - above, 0))
+    with np.errstate(invalid="ignore"):  # where q and b are both 0
+        share = -np.expm1(np.minimum(network.log_bias[1:-1] - network.log_v[1:], 0))
+    share = np.nan_to_num(share)
     tilt = (local.slope_tilt / local.mu1 - 1) / 2
     return share, share * moments.growth(network.log_v[:-1]), tilt
 
 
-def _after(tilt: Array, passed_on: Array) -> Array:
+def after(tilt: Array, passed_on: Array) -> Array:
     """A_k: what a relative change of q behind layer k does to ln of all later chi."""
-    after = np.zeros(len(tilt))
+    later = np.zeros_like(tilt)
     for k in range(len(tilt) - 1, 0, -1):
-        after[k - 1] = tilt[k] + passed_on[k] * after[k]
-    return after
+        later[k - 1] = tilt[k] + passed_on[k] * later[k]
+    return later

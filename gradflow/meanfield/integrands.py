@@ -77,6 +77,11 @@ def slope_fourth(phi: Differentiable, z: Array, _: Array) -> Array:
     return phi.derivative(z) ** 4
 
 
+def slope_sixth(phi: Differentiable, z: Array, _: Array) -> Array:
+    """phi'^6."""
+    return phi.derivative(z) ** 6
+
+
 def mixed(phi: Differentiable, z: Array, _: Array) -> Array:
     """phi^2 phi'^2."""
     return (phi.phi(z) * phi.derivative(z)) ** 2
@@ -159,7 +164,8 @@ def _curve(unit: Array) -> Array:
 
 # what a plain network's gain, c and width take at the same places
 TOGETHER = (
-    square, slope_square, slope_fourth, fourth, mixed, covariance, slope_tilt, slope_curve, square_curve,
+    square, slope_square, slope_fourth, slope_sixth, fourth, mixed, covariance, slope_tilt, slope_curve,
+    square_curve,
 )  # fmt: skip
 SIGNED = {  # they have no logarithm
     value, slope, product, covariance, square_lean, slope_lean, square_curve, slope_curve,

@@ -75,6 +75,11 @@ class Local:
         return self.mean(of.slope_fourth)
 
     @property
+    def mu3(self) -> Array:
+        """E phi'^6."""
+        return self.mean(of.slope_sixth)
+
+    @property
     def p2(self) -> Array:
         """E phi^2."""
         return self.mean(of.square)

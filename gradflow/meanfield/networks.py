@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.meanfield.batch import BatchAfter, BatchBefore, BatchPostNorm, BatchPreNorm
+from gradflow.meanfield.entering import Entering, Targets
 from gradflow.meanfield.expectations import Moments, log_or_minus_inf, tabulated
 from gradflow.meanfield.field import MeanField
 from gradflow.meanfield.normed import NormAfter, NormBefore
@@ -84,8 +85,11 @@ def _unfit_batch(model: Model) -> str | None:
     return None
 
 
-def mean_field(model: Model, q_0: float) -> MeanField:
-    """The theory of a model on inputs of mean square q_0, which must be one that has a law."""
+def mean_field(model: Model, q_0: float, targets: Targets | None = None) -> MeanField:
+    """The theory of a model on inputs of mean square q_0, which must be one that has a law.
+
+    Without `targets` dLoss/dout is taken for independent of the output.
+    """
     sizes = model.sizes
     fans = list(pairwise((*sizes, sizes[-1])))
     gains = {(n, m): n * model.init.variance(n, m) for n, m in {*fans}}  # of very many layers there are few
@@ -104,7 +108,18 @@ def mean_field(model: Model, q_0: float) -> MeanField:
         centred=norm is not None and norm.centred,
         eps=norm.eps if norm else 0.0,
         samples=model.shape.batch if model.mixes else 0,
+        entering=None if targets is None else _entering(model, targets),
     )
+
+
+def _entering(model: Model, targets: Targets) -> Entering | None:
+    """What the loss puts into delta; None without a read-out, or with one that starts at zero."""
+    if model.zero_readout or not model.shape.readout:
+        return None
+    n, outputs = model.sizes[-1], model.shape.outputs
+    log_gain = float(log_or_minus_inf(n * model.init.variance(n, outputs)))
+    log_bias = float(log_or_minus_inf(model.init.bias_variance(n) or 0.0))
+    return Entering(model.loss, outputs, targets, log_gain, log_bias)
 
 
 def _kinds(model: Model) -> tuple[type[Part], ...]:

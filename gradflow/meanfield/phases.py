@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.meanfield.correlation import limit
+from gradflow.meanfield.entering import Targets
 from gradflow.meanfield.expectations import log_or_minus_inf, tabulated
 from gradflow.meanfield.field import MeanField
 from gradflow.meanfield.networks import mean_field
 from gradflow.nn.initializers import Gaussian
 from gradflow.nn.model import Model
+from gradflow.units import LN10
 
 Array = NDArray[Any]
 
@@ -24,7 +26,10 @@ class PhaseTable:
 
     c: Array
     c_finite_width: Array
+    log_c_error: Array
     log10_ratio: Array  # of ||delta_1|| / ||delta_L|| over all transitions, the shift included
+    log10_ratio_sd: Array
+    log10_last: Array  # of what slopes make of the delta that enters layer L
     c_asymptotic: Array
     chi: Array
     chi_parallel: Array
@@ -38,14 +43,17 @@ class PhaseTable:
 
 
 @np.errstate(divide="ignore", invalid="ignore")  # where no gradient passes, moments are 0
-def phase_table(model: Model, sigma_w: Array, sigma_b: Array, *, q_0: float = 1.0, first: int) -> PhaseTable:
+def phase_table(
+    model: Model, sigma_w: Array, sigma_b: Array, *, q_0: float = 1.0, first: int,
+    targets: Targets | None = None,
+) -> PhaseTable:  # fmt: skip
     """Predictions for a model with weights of Var W = sigma_w^2 / fan_in and Var b = sigma_b^2, Gaussian.
 
     sigma_w and sigma_b broadcast: sigma_w[:, None] and sigma_b[None, :] make the table of their product. c is
     nan if first..depth has no transition.
     """
     sigma_w, sigma_b = np.broadcast_arrays(np.asarray(sigma_w, float), np.asarray(sigma_b, float))
-    network = mean_field(replace(model, init=Gaussian()), q_0)
+    network = mean_field(replace(model, init=Gaussian()), q_0, targets)
     depth, shape = model.shape.depth, (model.shape.depth + 1, sigma_w.size)
     network = replace(
         network,
@@ -53,11 +61,13 @@ def phase_table(model: Model, sigma_w: Array, sigma_b: Array, *, q_0: float = 1.
         log_gain=np.broadcast_to(2 * log_or_minus_inf(sigma_w.ravel()), shape),
         log_bias=np.broadcast_to(2 * log_or_minus_inf(sigma_b.ravel()), shape),
     )
-    c, finite = _c(network, first) if depth > first else (np.full(sigma_w.size, np.nan),) * 2
+    c, finite, error = _c(network, first) if depth > first else (np.full(sigma_w.size, np.nan),) * 3
     end, alike = network.asymptote, limit(network)
     log_factors = {name: rows[first - 1 :] for name, rows in network.log_factors.items()}
     columns = {
-        "c": c, "c_finite_width": finite, "log10_ratio": network.log10_ratio,
+        "c": c, "c_finite_width": finite, "log_c_error": error,
+        "log10_ratio": network.log10_ratio, "log10_ratio_sd": np.sqrt(network.ratio_variance(1)) / (2 * LN10),
+        "log10_last": network.log_last[0] / LN10,
         "c_asymptotic": np.exp(end.log_chi / 2), "chi": np.exp(end.log_chi), "chi_parallel": end.chi_parallel,
         "q_star": end.q_star, "critical_sigma_w": _critical(network, sigma_b.ravel()), "law": network.laws,
         "correlation_star": alike.star, "xi_c": alike.xi,
@@ -78,6 +88,7 @@ def _critical(network: MeanField, sigma_b: Array) -> Array:
     return np.array([np.nan if sigma_w is None else sigma_w for sigma_w in found])[index]
 
 
-def _c(network: MeanField, first: int) -> tuple[Array, Array]:
+def _c(network: MeanField, first: int) -> tuple[Array, Array, Array]:
     log_c = network.log_c(first)
-    return np.exp(log_c), np.exp(log_c + np.nan_to_num(network.shift(first)))
+    finite = np.exp(log_c + np.nan_to_num(network.shift(first)))
+    return np.exp(log_c), finite, np.nan_to_num(network.error(first))

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from gradflow.meanfield.critical import Critical, critical_point
 from gradflow.meanfield.expectations import Moments, log_or_minus_inf
-from gradflow.meanfield.field import MeanField, own
+from gradflow.meanfield.field import MeanField
 from gradflow.meanfield.fixed_points import Asymptote, asymptote
-from gradflow.meanfield.fluctuations import drift, ratio_variance
+from gradflow.meanfield.fluctuations import Drift, drift, own_variances, ratio_variance
 from gradflow.meanfield.local import STEADY, last_unlike
 
 Array = NDArray[Any]
@@ -44,15 +44,24 @@ class PlainField(MeanField):
     @cached_property
     def shifts(self) -> Array:
         """-own / (4 n), and half of what the width does to the mean of ln chi."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(drift(self) / 2 - self.variances / 4)
+        return np.asarray(self._drift.total / 2 - self.variances / 4)
+
+    @cached_property
+    def errors(self) -> Array:
+        """What is not known of the drift."""
+        return np.asarray(self._drift.error / 2)
+
+    @cached_property
+    def _drift(self) -> Drift:
+        with np.errstate(all="ignore"):  # where no gradient passes, moments are 0
+            return drift(self)
 
     @cached_property
     def variances(self) -> Array:
-        """own / n: each transition's alone, without what fluctuations of q pass on."""
-        return np.asarray(own(self.drawn, self.local.mu1, self.local.mu2) / self.units)
+        """Each transition's alone, without what fluctuations of q pass on."""
+        return own_variances(self)
 
-    def ratio_variance(self, first: int) -> float:
+    def ratio_variance(self, first: int) -> Array:
         """Variance of ln(||delta_first||^2 / ||delta_L||^2), fluctuations of q passed on."""
         return ratio_variance(self, first)
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.meanfield.correlation import correlations, from_first, limit
+from gradflow.meanfield.entering import Targets
 from gradflow.meanfield.field import MeanField
 from gradflow.meanfield.networks import mean_field, unpredicted
 from gradflow.nn.model import Model
@@ -57,8 +58,10 @@ class Prediction:
     jacobian_variance: float | None = None  # Var(s^2) / mean^2 of dz_L / dz_1
     jacobian_spread: float | None = None  # its first order over the width, where that is no small number too
     shift: float | None = None  # mean of -own / (4 n) over the fitted layers
+    log_c_error: float | None = None  # of ln c_finite_width, as far as theory knows
     log_sd: float | None = None
     log10_ratio: float | None = None  # of ||delta_1|| / ||delta_L|| over all transitions, the shift included
+    log10_last: float | None = None  # of what slopes and a norm make of the delta that enters layer L
     log10_ratio_sd: float | None = None  # its spread from one network to the next
     reason: str | None = None
     q: Array = field(default_factory=_none)  # E z^2 (L,)
@@ -66,6 +69,13 @@ class Prediction:
     shifts: Array = field(default_factory=_none)  # -own / (4 n) (L - 1,); nan where no gradient passes
     correlation: Array = field(default_factory=_none)  # mean cosine of z between samples (L,)
     log10_gradient: Array = field(default_factory=_none)  # log10 ||delta_l|| / ||delta_L||, no shifts (L,)
+    network: MeanField | None = None  # what it was made from
+
+    @property
+    def steps(self) -> Array:
+        """E ln(||delta_l|| / ||delta_{l+1}||) (L - 1,), the shifts that are known included."""
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(self.chi_layers) / 2 + np.nan_to_num(self.shifts))
 
     def holds_by(self, depth: int) -> bool:
         """Whether the law holds over a transition of a network of this depth."""
@@ -77,17 +87,19 @@ def predict(
     q_0: float,
     *,
     first: int,
+    targets: Targets | None = None,
     cosine: float | Array | None = None,
     cosine_1: float | None = None,
 ) -> Prediction:
     """The prediction for a model on inputs of mean square q_0, layers `first` to the last of it fitted.
 
+    `targets` are what the loss compares outputs with: without them dLoss/dout counts as independent of them.
     `cosine` is that of pairs of inputs, one mean or an array of them; `cosine_1`, where it is known, of z_1.
     """
     reason = unpredicted(model)
     if reason is not None:
         return Prediction(reason=reason)
-    network = mean_field(model, q_0)
+    network = mean_field(model, q_0, targets)
     if not model.activation.bounded_slope and not network.moments.is_held(network.seen):
         return Prediction(reason=RUNAWAY)
     with np.errstate(divide="ignore", invalid="ignore"):  # where no gradient passes, moments are 0
@@ -98,7 +110,7 @@ def predict(
         ]  # fmt: skip
     reasons = [part.pop("reason") for part in parts if "reason" in part]
     merged = {key: value for part in parts for key, value in part.items()}
-    return Prediction(**merged, reason="; ".join(reasons) or None)
+    return Prediction(**merged, network=network, reason="; ".join(reasons) or None)
 
 
 def _correlation(network: MeanField, cosine: float | Array | None, cosine_1: float | None) -> Array:
@@ -134,15 +146,17 @@ def _window(network: MeanField, first: int) -> dict[str, Any]:
         "c_finite_width": exp(log_c + shift),
         "factors": {name: exp(value) for name, value in log_factors.items() if isfinite(value)},
         "shift": shift,
+        "log_c_error": float(network.error(first)),
         "log_sd": _root(network.ratio_variance(first), 2 * transitions),
         "log10_ratio": float(network.log10_ratio),
+        "log10_last": float(network.log_last[0]) / LN10,
         "log10_ratio_sd": _root(network.ratio_variance(1), 2 * LN10),
     }
 
 
-def _root(variance: float, divisor: float) -> float | None:
+def _root(variance: Array, divisor: float) -> float | None:
     """A standard deviation; None where the variance is not known."""
-    return sqrt(variance) / divisor if isfinite(variance) else None
+    return sqrt(float(variance)) / divisor if isfinite(variance) else None
 
 
 def _asymptote(network: MeanField) -> dict[str, Any]:

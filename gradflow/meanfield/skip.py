@@ -145,6 +145,11 @@ class PreNorm(ResidualField):
     def _divisor(self, log_v: Array) -> Array:
         return np.asarray(np.logaddexp(log_v, log_or_minus_inf(self.eps)))
 
+    @property
+    def log_last(self) -> Array:
+        """The norm divides by a v that grows with the depth."""
+        return np.asarray(super().log_last - self._divisor(self.log_v[-1:]) / 2)
+
     def _through(self, log_v: Array, log_gain: Array) -> dict[str, Array]:
         seen = self.looks_like(log_v)
         norm = self._log_back(seen) - self._log_slopes(seen) - self._divisor(log_v)

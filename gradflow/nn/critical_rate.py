@@ -16,20 +16,22 @@ from gradflow.nn.first_return import first_return, side_by_side
 from gradflow.nn.memory import Memory
 from gradflow.nn.model import Model
 from gradflow.nn.network import Network
-from gradflow.nn.optimizers import Optimizer
+from gradflow.nn.optimizers import Optimizer, Sgd
 from gradflow.nn.updates import joint_log_share
 
 Array = NDArray[Any]
 
+A_LINE = 2.5  # steps whose products the gradient of a line and its passes forward take
+NEAR = {False: 1, True: 0}  # steps from one line to the next, without norms and with them, of plain sgd
+FAR = {False: 4, True: 1}  # and with momentum
+SHARPENED = {False: -1.5, True: -0.5}  # exponents of 1 + momentum: what is left of the edge
+
 
 class Descent:
-    """The losses of S networks on a batch along the step that an optimizer makes first, in units of lr.
-
-    With momentum the step is `growth` times the first one, between it and what the velocity comes to.
-    """
+    """The losses of S networks on a batch along the step that an optimizer makes first, in units of lr."""
 
     def __init__(self, model: Model, optimizer: Optimizer, clip_norm: float | None, dtype: Any) -> None:
-        self.optimizer, self.clip_norm = replace(optimizer, lr=optimizer.growth), clip_norm
+        self.optimizer, self.clip_norm = replace(optimizer, lr=1.0), clip_norm
         self.network = Network(Memory(model, dtype, keep_gradients=True), self.optimizer)
         self.runs = self.network.all_runs
 
@@ -44,14 +46,25 @@ class Descent:
         """Begin a line where the networks are: `start` is the loss, `slope` by what it falls, both (S,)."""
         for state in self.network.state:
             state.flat.fill(0)
+        self._look(1)
+
+    def walk(self, lr: Array, steps: int) -> None:
+        """Make the optimizer's first steps, and begin a line where they end."""
+        for t in range(1, steps):
+            self.go(lr)
+            self._look(t + 1)
+        self.go(lr)
+        self.look_around()
+
+    def _look(self, t: int) -> None:
         self.network.forward(record=False)
         self.network.backward(record=False, update=False)
         self.start = self.network.memory.tally.loss.copy()
-        self.slope = self._steps()
+        self.slope = self._steps(t)
         self.origin = [run.p.copy() for run in self.runs]
 
-    def _steps(self) -> Array:
-        """Make steps of the gradients; the product of both, (S,)."""
+    def _steps(self, t: int) -> Array:
+        """Make update t's steps of the gradients; the product of both, (S,)."""
         slope = np.zeros_like(self.start)
         log_share = (
             np.zeros_like(slope) if self.clip_norm is None else joint_log_share(self.runs, self.clip_norm)
@@ -59,7 +72,7 @@ class Descent:
         for run in self.runs:
             scale = run.scale(log_share)
             gradient = (run.g * scale).astype(np.float64)
-            self.optimizer.step(run.g, run.p, run.state, 1, scale)
+            self.optimizer.step(run.g, run.p, run.state, t, scale)
             slope += np.einsum("ksij,ksij->s", gradient, run.g)
         return np.asarray(slope * np.exp(-log_share))
 
@@ -83,31 +96,50 @@ def direction(optimizer: Optimizer, clip_norm: float | None) -> str:
     if optimizer.name != "sgd":
         return f"{optimizer.name}'s first step"
     gradient = "gradient" if clip_norm is None else "clipped gradient"
-    return gradient if optimizer.growth == 1 else f"velocity of the {gradient}"
+    return f"velocity of the {gradient}" if optimizer.slots else gradient
 
 
-def lines_of(model: Model, optimizer: Optimizer) -> int:
-    """How many lines are looked along, the second from the middle of the first.
+def walk_of(model: Model, optimizer: Optimizer) -> int:
+    """After how many steps, of half the first line's return, a second line is looked along; 0: after none.
 
-    A step along the gradient lets the loss grow steeper as training begins, which the second line sees; norms
-    damp that, and so do optimizers that remember what gradients have been.
+    A step along the gradient lets the loss grow steeper as training begins, and velocity carries further, to
+    where it is steeper still. Norms damp that, and so do optimizers that divide by what gradients have been.
     """
-    return 1 if optimizer.slots or "norm" in model.factors else 2
+    if not isinstance(optimizer, Sgd):
+        return 0
+    damped = "norm" in model.factors
+    return FAR[damped] if optimizer.slots else NEAR[damped]
+
+
+def cost_of(model: Model, optimizer: Optimizer) -> float:
+    """What measuring takes, in steps of the training."""
+    walk = walk_of(model, optimizer)
+    return A_LINE * (1 + (walk > 0)) + max(walk - 1, 0)
+
+
+def bears(model: Model, optimizer: Optimizer) -> float:
+    """How many times as long a step is borne with velocity as the return along the gradient tells.
+
+    On a quadratic loss, `edge` times; but the loss sharpens on the way that velocity carries.
+    """
+    if not isinstance(optimizer, Sgd):
+        return 1.0
+    sharpened: float = (1 + optimizer.momentum) ** SHARPENED["norm" in model.factors]
+    return optimizer.edge * sharpened
 
 
 def critical_rates(line: Descent) -> Array:
-    """The critical learning rate of each network, (S,): the lower return of its lines.
+    """The critical learning rate of each network, (S,): the lower return of its lines, times what it `bears`.
 
     0 where the loss falls at no step that the dtype resolves, inf where none that was tried brings it back,
     nan where the line does not begin downhill.
     """
-    rates = _returns(line)
-    for _ in range(1, lines_of(line.network.model, line.optimizer)):
-        line.go(np.where(np.isfinite(rates), rates / 2, 0))
-        line.look_around()
+    rates, model = _returns(line), line.network.model
+    if walk := walk_of(model, line.optimizer):
+        line.walk(np.where(np.isfinite(rates), rates / 2, 0), walk)
         again = _returns(line)
         rates = np.where(again > 0, np.fmin(rates, again), rates)
-    return rates
+    return rates * bears(model, line.optimizer)
 
 
 def _returns(line: Descent) -> Array:

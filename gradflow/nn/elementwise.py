@@ -27,7 +27,7 @@ def number(value: float, dtype: Any) -> Array:
 class Work(NamedTuple):
     """What an activation works with besides z and a: arrays that belong to the pass which calls it."""
 
-    kept: Array  # of z's shape: scratch, in which `value` may leave what the slope is read from
+    kept: Array  # of z's shape: scratch, in which `evaluate` may leave what the slope is read from
     zeros: Array  # to compare with, of a shape that broadcasts: np.maximum takes a scalar a third longer
 
     @classmethod

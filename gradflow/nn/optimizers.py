@@ -41,11 +41,6 @@ class Optimizer:
         """Whether a step is lr times the gradient, so that its norm follows from the gradient's."""
         return False
 
-    @property
-    def growth(self) -> float:
-        """How many times its first step one counts as, while velocity gathers."""
-        return 1.0
-
     def step(self, g: Array, p: Array, state: tuple[Array, ...], t: int, scale: Scale) -> None:
         """Overwrite the raw gradient `g` with the step of update t = 1, 2, ...: the caller does p -= g."""
         raise NotImplementedError(self.name)
@@ -73,8 +68,13 @@ class Sgd(Optimizer):
         return not (self.momentum or self.weight_decay)
 
     @property
-    def growth(self) -> float:
-        return 1 / sqrt(1 - self.momentum)
+    def edge(self) -> float:
+        """The longest stable lr on a quadratic loss, of that of plain gradient descent, 2 / sharpness.
+
+        Beyond it z^2 - (1 + m - x) z + m (Nesterov's: z^2 - (1 - x) ((1 + m) z - m)) of x = lr times the
+        sharpness has a root below -1.
+        """
+        return (1 + self.momentum) / (1 + 2 * self.momentum * self.nesterov)
 
     def step(self, g: Array, p: Array, state: tuple[Array, ...], t: int, scale: Scale) -> None:
         if self.proportional:

@@ -14,8 +14,8 @@ from gradflow.report.page import Block, Cell, Column, Facts, Heading, Page, Sent
 
 TITLES = ("depth", "verdict", "c", "log10 ratio", "first dL/dW", "networks")
 SAID = {
-    "weight_grad": "||dL/dW|| of the first layer",
     "delta": "||delta||, from the last layer to the first,",
+    "weight_grad": "||dL/dW|| of the first layer",
 }
 
 

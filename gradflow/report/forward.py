@@ -1,9 +1,9 @@
-"""What becomes of the signal on its way up, in a sentence: its size, and how alike samples get."""
+"""What becomes of the signal on its way up, in a sentence: its size, how alike samples get, its digits."""
 
 from __future__ import annotations
 
 from gradflow.analysis.summary import Flow, Theory
-from gradflow.report.numbers import cosine, count, number
+from gradflow.report.numbers import cosine, count, norm, number
 from gradflow.report.sentences import SKIP
 
 
@@ -33,3 +33,14 @@ def alike_words(theory: Theory) -> str:
     if star == 1:
         return f"samples become alike, rho* = 1,{over or ' ever more slowly'}"
     return f"their cosine comes to rho* = {cosine(star)}{over}"
+
+
+def rounding_sentence(flow: Flow, dtype: str) -> str:
+    """Which digits another dtype or machine would not repeat; "" where it would repeat all that are shown."""
+    rounding = flow.rounding
+    if rounding is None:
+        return ""
+    reached = f"to {norm(rounding.z)} of z" if rounding.layer is None else "to all of z"
+    where = "" if rounding.layer is None else f" by layer {count(rounding.layer)}"
+    moved = f"c by {norm(rounding.c)} and the ratio by {norm(rounding.log10_ratio)} decades"
+    return f"Rounding in {dtype} grows {reached}{where}: another dtype or machine may move {moved}."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gradflow.analysis.summary import Flow, Summary, TrainingResult
 from gradflow.report import headlines, learning, markdown, sentences
 from gradflow.report.factor_pages import factors, powers
-from gradflow.report.forward import forward_sentence
+from gradflow.report.forward import forward_sentence, rounding_sentence
 from gradflow.report.jacobian_pages import stretch_sentence
 from gradflow.report.numbers import cosine, count, counted, number, power
 from gradflow.report.page import (
@@ -78,11 +78,13 @@ def flows(summary: Summary) -> tuple[Flow, ...]:
 
 def _verdicts(summary: Summary) -> list[Block]:
     edge, model = summary.config["analysis"]["stable_decades"], summary.config["model"]
+    dtype = summary.config["training"].get("dtype", "")
     initial, *after = flows(summary)
     words = [
         sentences.measured_sentence(initial, edge),
+        rounding_sentence(initial, dtype),
         headlines.weakest_sentence(initial),
-        sentences.cause_sentence(initial, model.get("activation", {}).get("name", "")),
+        sentences.cause_sentence(initial, sentences.activation_name(model.get("activation", {}))),
         forward_sentence(initial, summary.theory),
         sentences.theory_sentence(summary.theory, initial, bool(after)),
         stretch_sentence(summary.jacobian, initial.transitions + 1),
@@ -95,7 +97,8 @@ def _verdicts(summary: Summary) -> list[Block]:
         verdict = headlines.verdict_sentence(flow)
         same = verdict == headlines.verdict_sentence(initial)
         said = f"still {flow.verdict}{learnt}." if same else f"{verdict}{learnt}"
-        further = sentences.reason_sentence(flow), headlines.weakest_sentence(flow)
+        rounded = rounding_sentence(flow, dtype)
+        further = sentences.reason_sentence(flow), rounded, headlines.weakest_sentence(flow)
         blocks.append(Sentence(f"After {counted(flow.step, 'step')} {said}", flow.verdict))
         blocks += [Sentence(text) for text in further if text]
     tone = "" if summary.training.diverged_step is None else "overflow"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf, log, log10, prod
 from typing import Any
 
-from gradflow.analysis.differences import RECORDED
+from gradflow.analysis.differences import EXPRESSION, RECORDED
 from gradflow.analysis.extrapolation import BOUNDED
 from gradflow.analysis.samples import Samples
 from gradflow.analysis.summary import Advice, Flip, Flow, Summary, Symptom, Theory
@@ -299,10 +299,17 @@ def _what_was_recorded(config: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     return ("recorded", recorded), ("layers", named), *order, ("networks", networks)
 
 
+def activation_name(activation: dict[str, Any]) -> str:
+    """What the slopes are of: tanh, or a formula; "" where it is not known."""
+    return str(activation.get("value" if activation.get("name") == EXPRESSION else "name", ""))
+
+
 def entry(choice: dict[str, Any] | str) -> str:
-    """A choice of the config in words: gaussian (sigma_w 1.5, sigma_b 0)."""
+    """A choice of the config in words: gaussian (sigma_w 1.5, sigma_b 0); a formula is its own."""
     if isinstance(choice, str):
         return choice
+    if choice["name"] == EXPRESSION:
+        return activation_name(choice)
     keys = [
         f"{key} {scalar(value)}" for key, value in choice.items() if key != "name" and value not in (0, False)
     ]

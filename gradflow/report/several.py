@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from gradflow.store import Run
 
 
-LAW = ("depths", "weight_grad", "delta", "c_inside", "c_theory", "reason")  # what a law says
+LAW = (  # what a law says
+    "depths", "delta", "weight_grad", "c_inside", "c_theory", "reason", "c_expected", "batch_size",
+)  # fmt: skip
 
 
 def axes_of(summaries: Sequence[Summary]) -> list[str]:

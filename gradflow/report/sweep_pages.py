@@ -19,7 +19,7 @@ from gradflow.report.columns import (
     verdict_cell,
 )
 from gradflow.report.learning import older_note
-from gradflow.report.numbers import count, counted, decades, factor, number, scalar
+from gradflow.report.numbers import count, counted, decades, factor, half_width, number, scalar
 from gradflow.report.page import Block, Cell, Column, Command, Facts, Heading, Page, Sentence, Table, Toned
 from gradflow.report.sentences import entry
 from gradflow.report.several import shared_keys
@@ -186,7 +186,7 @@ def _place(point: Fields, axes: Sequence[str]) -> str:
 
 
 def _laws(law: Fields, room: int | None) -> list[Block]:
-    """c^L across networks for each combination of the other axes, beside c inside them and theory's."""
+    """c^L across networks for each combination of the other axes: delta's beside theory's, then dL/dW_1's."""
     groups = [
         group
         for group in law["groups"]
@@ -195,13 +195,28 @@ def _laws(law: Fields, room: int | None) -> list[Block]:
     if not groups:
         return []
     axes = shared_keys(groups[0])
-    titles = ("c of dL/dW_1", "c of delta_1", "c inside", "theory")
+    titles = ("c of delta_1", "theory", f"c of dL/dW_1{_of_batch(groups)}", "c inside")
     rows = tuple(
-        (*_values(group, axes), *(factor(group[name]["c"], group[name]["c_low"], group[name]["c_high"])
-         for name in ("weight_grad", "delta")), number(group["c_inside"]), number(group["c_theory"]))
+        (*_values(group, axes), _c_of(group["delta"]), number(group["c_expected"], _error(group["delta"])),
+         _c_of(group["weight_grad"]), number(group["c_inside"]))
         for group in groups
     )  # fmt: skip
     depths = " to ".join(count(groups[0]["depths"][end]) for end in (0, -1))
     title = f"Depth law: the first layer's gradient goes as c^L, depths {depths}, ± 95%"
     table = Table((*_axes(axes, groups), *map(Column, titles)), rows)
     return [Heading(title), *_fitted(table, len(axes), room)]
+
+
+def _c_of(law: Fields) -> str:
+    return factor(law["c"], law["c_low"], law["c_high"])
+
+
+def _error(law: Fields) -> float | None:
+    return half_width(law["c"], law["c_low"], law["c_high"])
+
+
+def _of_batch(groups: Sequence[Fields]) -> str:
+    """The samples that dL/dW_1 is the mean of, where all laws have as many."""
+    sizes = {group["batch_size"] for group in groups}
+    size = sizes.pop() if len(sizes) == 1 else None
+    return "" if size is None else f", batch {count(size)}"

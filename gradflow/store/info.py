@@ -11,6 +11,7 @@ from msgspec.json import Decoder
 from gradflow.store.names import DIGEST, FORMAT, RUN, is_id
 from gradflow.store.reading import damaged, parse_json, read_bytes
 from gradflow.store.typed import MOST, UNREADABLE, Rate, Whole
+from gradflow.version import __version__, is_newer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -260,10 +261,23 @@ def parse_info(content: bytes, path: Path) -> Info:
 
 def _refused(document: Any, path: Path) -> RunError:
     """What is wrong with a document that has not the form of an Info."""
-    if isinstance(document, dict) and document.get("format", FORMAT) != FORMAT:
+    if not isinstance(document, dict):
+        return damaged(path, "is damaged")
+    versions = document.get("versions")
+    author = versions.get("gradflow") if isinstance(versions, dict) else None
+    if document.get("format", FORMAT) != FORMAT:
         remedy = f"this version of gradflow reads format {FORMAT}"
-        return damaged(path, f"is of format {str(document['format'])[:20]!r}", remedy)
-    return damaged(path, "is damaged")
+        by = f", by gradflow {author}" if is_newer(author) else ""
+        return damaged(path, f"is of format {str(document['format'])[:20]!r}{by}", remedy)
+    return (
+        of_newer(path, str(author), "is not understood") if is_newer(author) else damaged(path, "is damaged")
+    )
+
+
+def of_newer(path: Path, author: str, what: str) -> RunError:
+    """The error of what a later version of gradflow has written, and this one cannot read."""
+    remedy = f"this is {__version__}: upgrade it, or run the config again with --force"
+    return damaged(path, f"{what}, and was written by gradflow {author}", remedy)
 
 
 def now() -> str:

@@ -7,11 +7,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from gradflow.errors import InputError, Problem, RunError, did_you_mean
-from gradflow.store.info import Info, Status, parse_info
+from gradflow.store.info import Info, Status, of_newer, parse_info
 from gradflow.store.names import CONFIG, RECORDING, RUN
 from gradflow.store.reading import damaged, read_bytes
 from gradflow.store.seal import stamp_of
 from gradflow.store.summaries import build_summary, load_summary
+from gradflow.version import is_newer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -142,7 +143,11 @@ def _load_config(path: Path, info: Info, sealed: dict[str, Any] | None) -> Confi
         plain = read(path).value
         config = config_from_plain(plain)
     except InputError as error:
-        raise damaged(path, f"is damaged ({error.problems[0].message})") from None
+        problem = error.problems[0]
+        if is_newer(info["versions"]["gradflow"]):
+            what = f"is not understood ({problem.key}: {problem.message})"
+            raise of_newer(path, info["versions"]["gradflow"], what) from None
+        raise damaged(path, f"is damaged ({problem.message})") from None
     if config.digest != info["digest"]:
         raise damaged(path, "is not the config of this run: its digest differs")
     if not (sealed is None or sealed == plain or _is_same(config, sealed)):

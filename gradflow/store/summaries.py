@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gradflow.analysis.precision import CastLosses
-    from gradflow.analysis.summary import Flow, Profile, Summary
+    from gradflow.analysis.profile import Profile
+    from gradflow.analysis.summary import Flow, Summary
     from gradflow.config import Config
     from gradflow.recording import Recording
     from gradflow.store.info import Info
@@ -58,7 +59,11 @@ class _Flows(TypedDict):
     final: _Final
 
 
-class _Theory(TypedDict):
+class _Last(TypedDict, total=False):  # nor this
+    log10_last: float | None
+
+
+class _Theory(_Last):
     c: Factor
     c_finite_width: Factor
     log10_ratio: float | None

@@ -42,11 +42,17 @@ def result_document(sweep: Sweep, folder: Path, ended: Iterable[Ended]) -> dict[
 
 
 def _laws(ended: Sequence[Ended]) -> dict[str, Any]:
-    """The depth laws; at the top, dL/dW_1's where there is one law alone."""
+    """The depth laws; where there is one law alone, delta's and theory's stand at the top.
+
+    `c` and its ends there are dL/dW_1's, as they were from the first version on.
+    """
     groups = laws_across((flat(event.point.config.plain()), event.first_layer) for event in ended)
-    if not groups:
-        return {**asdict(Law()), "reason": "the sweep has no depth axis", "groups": []}
     if len(groups) == 1:
-        return {**groups[0]["weight_grad"], "reason": groups[0]["reason"], "groups": groups}
-    reason = f"there are {len(groups)} laws, one for each combination of the other axes: see groups"
-    return {**asdict(Law()), "reason": reason, "groups": groups}
+        group = groups[0]
+        top = {name: group[name] for name in ("delta", "c_expected", "batch_size", "reason")}
+        return {**top, **group["weight_grad"], "groups": groups}
+    reason = "the sweep has no depth axis"
+    if groups:
+        reason = f"there are {len(groups)} laws, one for each combination of the other axes: see groups"
+    nothing = {"delta": asdict(Law()), "c_expected": None, "batch_size": None, "reason": reason}
+    return {**nothing, **asdict(Law()), "groups": groups}

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 
 from gradflow.config.load import load_data
 from gradflow.config.memory import physical_memory, size
@@ -26,11 +26,12 @@ from gradflow.store.result import Result, failed, versions
 from gradflow.store.save import copy, finished_at, save
 from gradflow.store.sweeps import WHOLE, open_sweep, require_sweep
 from gradflow.sweeps.executors import EXECUTORS, Backend, Pool, finished_future
-from gradflow.sweeps.outcome import Ended, Event, Started, ended
+from gradflow.sweeps.outcome import Ended, Event, Started, Waiting, ended
 from gradflow.sweeps.points import Point, Sweep
 from gradflow.sweeps.worker import late
 from gradflow.threads import cores
 
+GLANCE = 1.0  # seconds after which one looks whether anybody computes
 Render = Callable[[Run], str]
 
 _data = lru_cache(maxsize=2)(load_data)  # the data of the point before is mostly that of the next
@@ -140,7 +141,10 @@ class _Driver:
     def _compute(self, missing: deque[Point], pool: Pool) -> Iterator[Event]:
         try:
             while missing or self.running:
-                while missing and self._has_room(pool):
+                manned = self._manned(pool)
+                if not manned:
+                    yield Waiting(self.place.address or "")
+                while missing and manned and self._has_room(pool):
                     point = missing.popleft()
                     yield Started(point)
                     since = monotonic()
@@ -153,6 +157,10 @@ class _Driver:
                         return
         finally:
             self._save_finished()
+
+    def _manned(self, pool: Pool) -> bool:
+        with self._answering():
+            return pool.manned()
 
     def _has_room(self, pool: Pool) -> bool:
         with self._answering():
@@ -172,7 +180,9 @@ class _Driver:
             return pool.executor.submit(pool.compute, plain, data, timeout, checkpoint)
 
     def _done(self) -> list[Future[Result]]:
-        done = wait(self.running, return_when=FIRST_COMPLETED).done
+        if not self.running:
+            sleep(GLANCE)
+        done = wait(self.running, GLANCE, return_when=FIRST_COMPLETED).done
         return sorted(done, key=lambda future: self.running[future][0].number)
 
     def _end(self, future: Future[Result], missing: deque[Point], pool: Pool) -> Ended | None:

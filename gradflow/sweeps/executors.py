@@ -6,14 +6,16 @@ import logging
 import resource
 import socket
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from pkgutil import resolve_name
 from typing import Any, ClassVar
 
 from gradflow.errors import MissingExtra, Problem, RunError, named
 from gradflow.sweeps.worker import compute, compute_or_die
+from gradflow.version import __version__
 from gradflow.workers.lanes import Lanes, for_workers
 
 CONNECTING = 10  # seconds to wait for a scheduler
@@ -42,6 +44,7 @@ class Pool:
     """An open executor; `width()` points may be under way at a time, `compute` is the function for one.
 
     An exception in `died` means that a worker died under a point; after `tries` such deaths it has failed.
+    `manned()` says whether there is a worker. RunError if one could compute nothing.
     """
 
     executor: Executor
@@ -49,6 +52,7 @@ class Pool:
     compute: Callable[..., Any]
     died: tuple[type[BaseException], ...] = ()
     tries: int = 1
+    manned: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True)
@@ -143,7 +147,47 @@ class Dask(Backend):
             client = stack.enter_context(_connected(Client, scheduler))
             executor = client.get_executor(pure=False)
             stack.callback(_cancel, executor)
-            yield Pool(executor, lambda: 2 + 2 * sum(client.ncores().values()), compute, (KilledWorker,))
+            workforce = Workforce(client, self.address)
+            width, died = lambda: 2 + 2 * sum(client.ncores().values()), (KilledWorker,)
+            yield Pool(
+                executor, width, compute, died, manned=workforce.manned if self.address else lambda: True
+            )
+
+
+class Workforce:
+    """The workers of a scheduler, of which each is asked once for its version of this package."""
+
+    def __init__(self, client: Any, address: str | None) -> None:
+        self.client, self.address = client, address
+        self.asked: set[str] = set()
+
+    def manned(self) -> bool:
+        """Whether there is a worker. RunError if one has not the package, or another version of it."""
+        present = set(self.client.ncores())
+        if present - self.asked:
+            self._ask(sorted(present - self.asked))
+        self.asked |= present
+        return bool(present)
+
+    def _ask(self, workers: list[str]) -> None:
+        place = "gradflow.version:__version__"  # a name, which a worker without the package can be sent
+        found = self.client.run(resolve_name, place, workers=workers, on_error="return")
+        without = [worker for worker, said in found.items() if isinstance(said, ImportError)]
+        others = {worker: said for worker, said in found.items() if said != __version__ and type(said) is str}
+        install = f"pip install gradflow-lab=={__version__} where they start"
+        if without:
+            raise self._refused(f"{_first_of(without)} cannot import gradflow: {install}")
+        if others:
+            worker, said = next(iter(others.items()))
+            raise self._refused(f"worker {worker} has gradflow {said}, and this is {__version__}: {install}")
+
+    def _refused(self, message: str) -> RunError:
+        return RunError(str(Problem(message, source=str(self.address))))
+
+
+def _first_of(workers: Sequence[str]) -> str:
+    more = f" and {len(workers) - 1} more" if len(workers) > 1 else ""
+    return f"worker {workers[0]}{more}"
 
 
 def _cancel(executor: Any) -> None:

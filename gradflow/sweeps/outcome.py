@@ -25,6 +25,13 @@ class Started:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """There are points to compute, and a scheduler without a worker."""
+
+    address: str
+
+
+@dataclass(frozen=True)
 class Ended:
     """A point is finished or has failed, and stands in the sweep's folder; `reused`: not computed now."""
 
@@ -50,7 +57,7 @@ class Ended:
         return {**standing, **self.point.values, **self.flow, **trains, **losses, **found}
 
 
-Event = Started | Ended
+Event = Started | Waiting | Ended
 
 
 def ended(point: Point, run: Run) -> Ended:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradflow.analysis.candidates import AS_GIVEN, Change, expected, networks
 from gradflow.analysis.commands import overrides_of
-from gradflow.analysis.predictions import Inputs, cosines
+from gradflow.analysis.predictions import Inputs
 from gradflow.config.load import begin, load_data, read_config, resolve
 from gradflow.config.overrides import without
 from gradflow.errors import InputError, RunError
@@ -40,7 +40,7 @@ class Proposal:
     def expected(self) -> tuple[Number, Trainable]:
         """c and whether it trains, by theory, at initialization."""
         data = self.data
-        inputs = Inputs(data.features, data.outputs, data.samples, data.q_0, cosines(data.x))
+        inputs = Inputs.of(data)
         return expected(self.config, inputs)
 
     @property

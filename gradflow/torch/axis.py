@@ -109,10 +109,15 @@ def _axis(scene: Scene, best: Candidate, axis: str) -> DepthAxis:
     words += " (residual stream)" if best.side == "input" else ""
     aside = [scene.name(call) for call in best.aside]
     if len(aside) > (best.side == "output"):
-        words += (
-            f"; {len(aside)} others ({aside[0]} to {aside[-1]}) are not between all of the loss and the input"
-        )
+        words += f"; {_others(aside)} not between all of the loss and the input"
     return DepthAxis(points, top, best.block, axis, f"{words}; what comes before and after is left out")
+
+
+def _others(aside: list[str]) -> str:
+    """2 others (A to B) are; 1 other (A) is."""
+    if len(aside) == 1:
+        return f"1 other ({aside[0]}) is"
+    return f"{len(aside)} others ({aside[0]} to {aside[-1]}) are"
 
 
 def _top(scene: Scene, call: Call) -> AxisPoint | None:

@@ -32,6 +32,31 @@ def test_a_planted_law_is_found_exactly_in_any_order() -> None:
     assert law.c_theory == pytest.approx(0.8)
 
 
+def test_what_is_expected_is_the_slope_of_theorys_log_ratio_and_no_mean_of_its_c() -> None:
+    layers = [
+        replace(planted(0.8, depth), log_ratio_theory=depth * log(0.9) - 3 * exp(-depth / 5), batch_size=32)
+        for depth in DEPTHS
+    ]
+    law = depth_law(layers)
+    off = np.array(DEPTHS) - np.mean(DEPTHS)
+    slope = off @ [layer.log_ratio_theory for layer in layers] / (off @ off)
+    assert law.c_expected == pytest.approx(exp(slope))
+    assert law.c_expected != pytest.approx(0.9, rel=1e-2)
+    assert law.c_theory == pytest.approx(0.8)
+    assert law.batch_size == 32
+    unknown = depth_law([*layers[:-1], replace(layers[-1], log_ratio_theory=None, batch_size=16)])
+    assert (unknown.c_expected, unknown.batch_size) == (None, None)
+
+
+def test_the_law_of_a_saved_run_tells_the_batch_that_the_data_allows() -> None:
+    config = network("he_normal", 4)
+    result = train(config)
+    info = {"status": result.status, "data": result.data, "outcome": result.outcome}
+    summary = summarize(config, result.recording, info)
+    assert config.training.batch_size == 128
+    assert first_layer(summary, result.recording).batch_size == 64
+
+
 def test_the_interval_holds_the_law_as_often_as_it_says() -> None:
     held = 0
     for trial in range(200):
@@ -77,8 +102,13 @@ def network(init: str, depth: int) -> Config:
     return parse_config(parse(text, "net.yaml"), Path())
 
 
-@pytest.mark.parametrize(("init", "c"), [("he_normal", 1.0), ("xavier_normal", 1 / sqrt(2))])
-def test_relu_networks_obey_the_law_of_their_init_in_their_weight_gradients(init: str, c: float) -> None:
+@pytest.mark.parametrize(
+    ("init", "c", "fed"),  # what the loss adds to ln of the slope, from the exact chain of relu
+    [("he_normal", 1.0, 0.0029), ("xavier_normal", 1 / sqrt(2), 0.0)],
+)
+def test_relu_networks_obey_the_law_of_their_init_in_their_weight_gradients(
+    init: str, c: float, fed: float
+) -> None:
     layers = []
     for depth in (4, 8, 16, 24):
         config = network(init, depth)
@@ -93,7 +123,8 @@ def test_relu_networks_obey_the_law_of_their_init_in_their_weight_gradients(init
         assert found.c_high is not None
         assert found.c_low < expected < found.c_high
     assert law.c_inside == pytest.approx(expected, rel=0.03)
-    assert law.c_theory == pytest.approx(expected, rel=1e-3)
+    assert law.c_expected == pytest.approx(expected * exp(fed), rel=1e-3)
+    assert law.c_theory == pytest.approx(expected * exp(fed), rel=1e-3 + fed / 2)
 
 
 def test_delta_is_measured_from_the_output_on() -> None:

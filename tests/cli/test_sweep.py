@@ -82,6 +82,10 @@ def test_a_sweep_prints_a_line_a_point_and_the_depth_law(sweep: Shell, tmp_path:
     ]
     assert "Depth law: the first layer's gradient goes as c^L, depths 3 to 8" in page
     assert "he_normal" in page.split("Depth law")[1]
+    titles = page.split("Depth law")[1].splitlines()[1]
+    assert titles.split("  ")[-1].strip() == "c inside"
+    order = [titles.index(title) for title in ("c of delta_1", "theory", "c of dL/dW_1, batch 8")]
+    assert order == sorted(order)
 
 
 def test_the_document_holds_points_axes_and_the_law(sweep: Shell, tmp_path: Path) -> None:
@@ -100,6 +104,9 @@ def test_the_document_holds_points_axes_and_the_law(sweep: Shell, tmp_path: Path
     (group,) = law["groups"]
     assert group["depths"] == [3, 5, 8]
     assert {key: law[key] for key in ("c", "c_low", "c_high")} == group["weight_grad"]
+    assert {key: law[key] for key in ("delta", "c_expected")} == {
+        key: group[key] for key in ("delta", "c_expected")
+    }
 
 
 def test_a_sweep_and_its_plan_are_tables_too(sweep: Shell) -> None:

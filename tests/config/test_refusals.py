@@ -345,7 +345,11 @@ def test_several_values_are_taken_for_no_decimal_comma(override: str) -> None:
         ("model.dpeth=3", "model.dpeth", "unknown key; did you mean model.depth?"),
         ("net.yaml", "net.yaml", "is not of the form KEY=VALUE: a config comes first"),
         ("=3", "=3", "is not of the form KEY=VALUE, without spaces"),
-        ("value=3", "value", "is ambiguous: write model.init.value or model.bias.value"),
+        (
+            "value=3",
+            "value",
+            "is ambiguous: write model.activation.value or model.init.value or model.bias.value",
+        ),
         ("alpha=3", "alpha", "is ambiguous: write model.activation.alpha or training.optimizer.alpha"),
         ("depth=0", "model.depth", "should be at least 1, not 0"),
         ("depth=", "model.depth", "should be a whole number, not null"),

@@ -42,6 +42,12 @@ def field_of(
     return mean_field(model_of(activation, init, sizes, bias, **changes), q_0)
 
 
+def relu_shift(width: int) -> float:
+    """-k2 / (4 n) + (k3 / 3 - 3 k2^2 / 4) / (2 n^2), k2 = 5 and k3 = 44, as far as that is a series."""
+    second = (44 / 3 - 3 * 25 / 4) / width**2
+    return -5 / (4 * width) + second / (1 + (2 * second * width / 5) ** 2) / 2
+
+
 def log_increments(
     activation: Activation, init: Initializer, networks: int, layers: int, width: int, seed: int = 1
 ) -> NDArray[Any]:

@@ -19,7 +19,7 @@ from gradflow.nn.initializers import (
     Orthogonal,
     XavierNormal,
 )  # fmt: skip
-from tests.meanfield.networks import field_of, log_increments
+from tests.meanfield.networks import field_of, log_increments, relu_shift
 
 
 def field(activation: Activation, init: Initializer, *sizes: int, q_0: float = 1.0) -> MeanField:
@@ -52,7 +52,7 @@ def test_layers_of_any_size_count_with_their_own_fans() -> None:
     q = [gain[0] * 3, gain[0] * 3 * gain[1] / 2, gain[0] * 3 * gain[1] / 2 * gain[2] / 2]
     np.testing.assert_allclose(network.q, q, rtol=1e-12)
     np.testing.assert_allclose(np.exp(network.log_chi), [gain[1] / 2, gain[2] / 2], rtol=1e-12)
-    np.testing.assert_allclose(network.shifts, [-5 / (4 * 40), -5 / (4 * 20)], rtol=1e-12)
+    np.testing.assert_allclose(network.shifts, [relu_shift(40), relu_shift(20)], rtol=1e-12)
 
 
 def test_torch_default_draws_its_own_bias_and_a_constant_bias_is_for_the_others() -> None:

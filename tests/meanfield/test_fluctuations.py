@@ -99,7 +99,7 @@ def test_the_completed_shift_is_nowhere_worse_than_the_spread_alone(
     """By more than the error of the measurement: where it would be, it is not taken."""
     layers, first, networks = 30, 6, 40 if not thorough else 300 if width < 100 else 120
     found = field_of(ACTIVATIONS[name](), init, (width,) * (layers + 1))
-    assert drift(found).any()
+    assert drift(found).total.any()
     increments = log_increments(ACTIVATIONS[name](), init, networks, layers, width, seed=4242)
     measured = increments[:, first - 1 :].mean(axis=1) - float(found.log_c(first))
     error = measured.std(ddof=1) / sqrt(networks)

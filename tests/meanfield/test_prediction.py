@@ -18,7 +18,7 @@ from gradflow.nn.initializers import (
     TorchDefault,
     XavierNormal,
 )  # fmt: skip
-from tests.meanfield.networks import model_of
+from tests.meanfield.networks import model_of, relu_shift
 
 
 def predicted(
@@ -63,10 +63,11 @@ def test_selu_with_lecun_grows_gradients_thirtyfold_in_a_hundred_layers() -> Non
 
 def test_the_shift_and_the_spread_of_relu_are_the_known_ones() -> None:
     prediction = predicted(Relu(), HeNormal(), width=512, depth=55)
-    assert prediction.shift == pytest.approx(-1.25 / 512, rel=1e-12)
-    assert prediction.c_finite_width == pytest.approx(np.exp(-1.25 / 512), rel=1e-12)
+    shift = relu_shift(512)
+    assert prediction.shift == pytest.approx(shift, rel=1e-12)
+    assert prediction.c_finite_width == pytest.approx(np.exp(shift), rel=1e-12)
     assert prediction.log_sd == pytest.approx(sqrt(5 / (4 * 512 * 49)), rel=1e-12)  # about 0.007
-    assert prediction.log10_ratio == pytest.approx(-1.25 / 512 * 54 / log(10), rel=1e-9)
+    assert prediction.log10_ratio == pytest.approx(shift * 54 / log(10), rel=1e-9)
     assert prediction.log10_ratio_sd == pytest.approx(sqrt(5 * 54 / (4 * 512)) / log(10), rel=1e-9)
 
 

@@ -11,13 +11,22 @@ import numpy as np
 import pytest
 
 from gradflow.nn import elementwise
-from gradflow.nn.activations import ACTIVATIONS, Activation, Celu, Elu, LeakyRelu, Selu
+from gradflow.nn.activations import ACTIVATIONS, Activation, Celu, Elu, Expression, LeakyRelu, Selu
 from gradflow.nn.elementwise import Work
 from gradflow.nn.gradcheck import slope_error
 
 Array = np.ndarray[Any, Any]
 ALL = [cls() for cls in ACTIVATIONS.values()] + [LeakyRelu(slope=0.3), LeakyRelu(slope=0.0)]
 ALL += [Elu(alpha=2.0), Celu(alpha=2.0), Celu(alpha=0.3)]
+FORMULAS = [Expression("z * tanh(log1p(exp(z)))"), Expression("(exp(z) - exp(-z)) / (exp(z) + exp(-z))")]
+FORMULAS += [Expression("z / (1 + abs(z))"), Expression("max(z, 0.3 * z)"), Expression("-tanh(2 * z)")]
+FORMULAS += [
+    Expression("clip(z + 3, 0, 6) / 6"),
+    Expression("z * exp(-z**2)"),
+    Expression("erf(z) + 0.1 * z"),
+]
+of_the_table = pytest.mark.parametrize("activation", ALL, ids=repr)  # whose ends are known by name
+ALL = [*ALL, *FORMULAS]
 each = pytest.mark.parametrize("activation", ALL, ids=repr)
 
 
@@ -33,7 +42,7 @@ def points(activation: Activation, dtype: Any = np.float64) -> Array:
 
 def quick(activation: Activation, z: Array) -> Array:
     a, out, work = np.empty_like(z), np.empty_like(z), Work.like(z)
-    activation.value(z, a, work)
+    activation.evaluate(z, a, work)
     activation.quick_derivative(np.full_like(z, np.nan) if activation.from_output else z, a, work, out)
     return out
 
@@ -248,7 +257,7 @@ EDGES = {  # z at which the slope is a float64 of some 1e-290, on the side that 
 }  # fmt: skip
 
 
-@each
+@of_the_table
 def test_a_slope_that_leaves_float64_goes_on_as_its_logarithm(activation: Activation) -> None:
     edge = EDGES.get(activation.name)
     if edge and isinstance(activation, Celu):
@@ -268,7 +277,7 @@ def test_a_slope_that_leaves_float64_goes_on_as_its_logarithm(activation: Activa
     assert log_slope[0] > log_slope[1] > log_slope[2] > log_slope[3] > -np.inf
 
 
-@each
+@of_the_table
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
 def test_a_slope_far_out_is_that_of_the_side_whatever_the_precision(
     activation: Activation, dtype: Any

@@ -86,12 +86,40 @@ def test_a_stack_finds_what_each_network_finds_alone() -> None:
         np.testing.assert_allclose(both[seed], alone[0], rtol=1e-3)
 
 
-def test_momentum_counts_for_more_than_its_first_step() -> None:
+def test_a_clipped_step_bears_a_longer_rate() -> None:
     _, clipped = measured("clip_norm=1e-3")
     _, plain = measured()
     assert (clipped > plain).all()
-    (first, second) = (measured("optimizer=sgd", f"optimizer.momentum={m}")[1] for m in (0.5, 0.9))
-    np.testing.assert_allclose(first / second, 5**0.5, rtol=1e-3)
+
+
+MOMENTUM = ["optimizer=sgd", "optimizer.momentum=0.9"]
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+@pytest.mark.parametrize("m", [0.0, 0.5, 0.9, 0.99])
+def test_beyond_the_edge_a_quadratic_loss_blows_up_with_momentum(m: float, nesterov: bool) -> None:
+    """Of sharpness 1, where plain descent bears 2."""
+    edge = 2 * Sgd(momentum=m, nesterov=nesterov).edge
+    ends = []
+    for lr in (0.98 * edge, 1.02 * edge):
+        optimizer, p, velocity = Sgd(lr=lr, momentum=m, nesterov=nesterov), np.ones(1), np.zeros(1)
+        for t in range(1, 4001):
+            g = p.copy()
+            optimizer.step(g, p, (velocity,), t, 1.0)
+            p -= g
+        ends.append(abs(p[0]))
+    assert ends[0] < 1e-6
+    assert ends[1] > 1e6
+
+
+def test_with_momentum_a_second_line_begins_where_the_first_steps_end() -> None:
+    """Of one step where norms damp, and of four that gather velocity where none does."""
+    (normed,) = (measured(*MOMENTUM, *KINDS["batch norm"], "optimizer.momentum=0")[1] for _ in range(1))
+    _, pushed = measured(*MOMENTUM, *KINDS["batch norm"])
+    assert (pushed <= normed * 1.9**0.5 * (1 + 1e-3)).all()
+    _, plain = measured("optimizer=sgd")
+    _, heavy = measured(*MOMENTUM)
+    assert (heavy < plain).all()
 
 
 @pytest.mark.parametrize(

@@ -202,7 +202,7 @@ def test_the_depth_law_is_a_line_whose_slope_is_c(depths: list[Run]) -> None:
     for law in depth_laws(depths):
         (first, *_, last) = [row for row in rows_of(spec) if f"init {law['model.init']}:" in row["line"]]
         slope = (last["fit"] - first["fit"]) / (last["depth"] - first["depth"])
-        assert 10**slope == pytest.approx(law["weight_grad"]["c"], rel=1e-4)
+        assert 10**slope == pytest.approx(law["delta"]["c"], rel=1e-4)
 
 
 def test_each_run_obeys_one_depth_law_which_names_its_seed(tmp_path: Path) -> None:

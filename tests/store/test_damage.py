@@ -20,6 +20,7 @@ from gradflow.store import Run, open_run, scan
 from gradflow.store.arrays import describe, write_arrays
 from gradflow.store.names import LARGEST
 from gradflow.store.writing import write_file
+from gradflow.version import __version__
 from tests.archives import archive, npy
 from tests.store.seals import document_of, seal
 from tests.store.small import small
@@ -166,6 +167,38 @@ def test_a_summary_that_is_something_else_is_made_again(folder: Path, kind: Call
 def test_a_run_json_that_is_none_is_named(folder: Path, content: bytes, what: str) -> None:
     (folder / "run.json").write_bytes(content)
     assert refusal(folder).startswith(f"RUN/run.json: {what}")
+
+
+def written_by(folder: Path, version: str, **changes: Any) -> None:
+    document = json.loads((folder / "run.json").read_text())
+    document["versions"]["gradflow"] = version
+    (folder / "run.json").write_text(json.dumps({**document, **changes}))
+    (folder / "summary.json").unlink(missing_ok=True)  # which may be rebuilt, and was sealed with the other
+
+
+@pytest.mark.parametrize("version", ["0.1.1", "0.2.0rc1", "1", "12.0.3.dev4"])
+def test_what_a_newer_version_wrote_names_it(folder: Path, version: str) -> None:
+    written_by(folder, version)
+    open_run(folder)  # it may be understood
+    with (folder / "config.yaml").open("a") as file:
+        file.write("extras: 3\n")
+    told = (
+        f"and was written by gradflow {version}: this is {__version__}: upgrade it, or run the config again"
+    )
+    line = refusal(folder)
+    assert line.startswith("RUN/config.yaml: is not understood (extras: unknown key")
+    assert told in line
+    written_by(folder, version, status="resting")
+    assert refusal(folder).startswith(f"RUN/run.json: is not understood, {told}")
+    written_by(folder, version, format=2)
+    told = f"is of format '2', by gradflow {version}: this version of gradflow reads format 1"
+    assert refusal(folder) == f"RUN/run.json: {told}"
+
+
+@pytest.mark.parametrize("version", ["0.1.0", "0.0.9", "1.0\x1b[31m", "next", "9" * 40, "1.0 or so", 3, None])
+def test_what_no_newer_version_wrote_is_damaged(folder: Path, version: Any) -> None:
+    written_by(folder, version, status="resting")
+    assert refusal(folder).startswith("RUN/run.json: is damaged:")
 
 
 @pytest.mark.parametrize(

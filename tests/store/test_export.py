@@ -162,9 +162,9 @@ def test_a_missing_extra_is_the_command_that_installs_it(
 def test_rows_and_folders_that_cannot_be_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="first,last"):
         chosen(range(3), "second")
-    with pytest.raises(InputError, match="3: the step was not recorded; the nearest are 2 and 5"):
+    with pytest.raises(InputError, match=r"3: the step was not recorded; the nearest are 2 and 5"):
         chosen([0, 2, 5], "3")
-    with pytest.raises(InputError, match="the nearest are 5$"):
+    with pytest.raises(InputError, match=r"the nearest are 5$"):
         chosen([0, 2, 5], "99")
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="is a file"):

@@ -5,6 +5,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from gradflow.analysis.known import Known
+from gradflow.analysis.predictions import inputs_of, predicted
 from gradflow.analysis.summarize import flow_at, summarize, theory_beside
 from gradflow.analysis.summary import Flow, Summary, Theory
 from gradflow.config import Config, override_key, parse_config
@@ -24,7 +26,8 @@ def study(text: str, *overrides: str) -> Summary:
 def at_initialization(text: str, *overrides: str) -> tuple[Flow, Theory]:
     """The flow of such a run before any update, and theory beside it."""
     config, recording, info = run(text, *overrides)
-    return flow_at(recording, 0, config), theory_beside(config, info["data"], recording)
+    known = Known.of(predicted(config, inputs_of(info["data"])), config.training.dtype)
+    return flow_at(recording, 0, config, known=known), theory_beside(config, info["data"], recording)
 
 
 def run(text: str, *overrides: str) -> tuple[Config, Recording, dict[str, Any]]:
@@ -49,7 +52,8 @@ def info_of(training: Training) -> dict[str, Any]:
     sizes = {name: getattr(data, name) for name in ("samples", "features", "outputs", "q_0", "q_y", "chance")}
     status = "completed" if training.outcome.diverged_step is None else "diverged"
     measured = {"critical_lr": training.critical.document()}
-    info = {"status": status, "outcome": asdict(training.outcome), "data": sizes, "measured": measured}
+    outcome = {key: value for key, value in asdict(training.outcome).items() if not key.startswith("stopped")}
+    info = {"status": status, "outcome": outcome, "data": sizes, "measured": measured}
     return {**info, "evaluation": asdict(training.evaluated)}
 
 

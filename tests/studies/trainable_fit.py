@@ -6,7 +6,7 @@ right, where each activation, and each block, is predicted by a fit to all other
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isnan
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ class Grid:
 
 def read(optimizer: str, table: Path = TABLE) -> Grid:
     """The grid as trained by an optimizer."""
-    rows = [row for row in read_table(table) if isfinite(float(row["log10_ratio"]))]
+    rows = read_table(table)
     terms = np.array([_terms(row) for row in rows])
     accuracy = np.array([float(row[f"accuracy_{optimizer}"]) for row in rows])
     groups = {key: [row[key] for row in rows] for key in ("activation", "block")}
@@ -61,8 +61,12 @@ def read(optimizer: str, table: Path = TABLE) -> Grid:
 
 
 def _terms(row: dict[str, str]) -> tuple[float, float]:
-    """The decades that the gradient changes by, and the Jacobian's spread, 0 where theory has none."""
-    return abs(float(row["log10_ratio"])), float(row["spread"] or 0)
+    """The decades that the gradient changes by, and the Jacobian's spread, 0 where theory has none.
+
+    No finite number of decades where no finite gradient reaches the first layer.
+    """
+    decades = abs(float(row["log10_ratio"]))
+    return inf if isnan(decades) else decades, float(row["spread"] or 0)
 
 
 def fit(terms: Array, trained: Array) -> Array:

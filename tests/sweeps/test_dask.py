@@ -1,5 +1,6 @@
 """dask: a real scheduler and two real workers on loopback, one of them killed in the middle of a sweep."""
 
+import os
 import re
 import signal
 import socket
@@ -20,6 +21,7 @@ from gradflow.sweeps.executors import _cancel
 from gradflow.sweeps.outcome import Ended
 from tests.faults.checks import tidy, whole
 from tests.faults.commands import ROOT, finished, gradflow, group, started
+from tests.sampling import rarely
 from tests.sweeps.small import NET, assert_same_bits, computed, run, small, statuses
 
 SWEEP = ("depth=range(2,10)", "width=32", "training.steps=150")
@@ -39,23 +41,31 @@ def free_port() -> int:
 
 
 class Cluster:
-    """A `dask scheduler` and two `dask worker`s as processes of their own, without nannies."""
+    """A `dask scheduler` and `dask worker`s as processes of their own, without nannies."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, workers: int = 2) -> None:
+        self.folder = folder
         self.address = f"tcp://127.0.0.1:{free_port()}"
         port = self.address.rpartition(":")[2]
         self.processes = [
             self._start(folder, "scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard")
         ]
-        local = ("--no-nanny", "--nthreads", "1", "--no-dashboard", "--local-directory", str(folder))
-        self.processes += [self._start(folder, "worker", self.address, *local) for _ in range(2)]
-        self.scheduler, self.worker = self.processes[0], self.processes[-1]
+        self.scheduler = self.processes[0]
+        for _ in range(workers):
+            self.join()
 
-    def _start(self, folder: Path, *arguments: str) -> "subprocess.Popen[bytes]":
+    def join(self, path: Path | None = None) -> None:
+        """One more worker, which looks for modules in `path` first."""
+        local = ("--no-nanny", "--nthreads", "1", "--no-dashboard", "--local-directory", str(self.folder))
+        self.worker = self._start(self.folder, "worker", self.address, *local, path=path)
+        self.processes.append(self.worker)
+
+    def _start(self, folder: Path, *arguments: str, path: Path | None = None) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]]
         log = folder / f"{arguments[0]}-{time.monotonic_ns()}.log"
         with log.open("wb") as output:
-            return subprocess.Popen(command, stdout=output, stderr=output)
+            env = {**os.environ, "PYTHONPATH": str(path)} if path else None
+            return subprocess.Popen(command, stdout=output, stderr=output, env=env, cwd=path)
 
     def stop(self) -> None:
         for process in reversed(self.processes):
@@ -105,6 +115,82 @@ def test_a_scheduler_that_dies_is_told_in_one_line(cluster: Cluster, tmp_path: P
     assert re.fullmatch(told, done.err)
     assert done.code == 1
     assert 0 < len(whole(tmp_path / "runs")) < 8
+    tidy(tmp_path / "runs")
+
+
+WITHOUT = """
+import sys
+class Nowhere:
+    def find_spec(self, name, path=None, target=None):
+        if name == "gradflow" or name.startswith("gradflow."):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Nowhere())
+"""
+
+
+@pytest.fixture
+def unmanned(tmp_path: Path) -> Iterator[Cluster]:
+    with ExitStack() as stack:
+        one = Cluster(tmp_path, workers=0)
+        stack.callback(one.stop)
+        yield one
+
+
+def waiting(process: "subprocess.Popen[str]") -> None:
+    """Until a sweep says that it waits."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "waiting for workers" in line:
+            return
+    raise AssertionError("the sweep ended")
+
+
+def test_a_scheduler_without_workers_is_waited_for_and_that_is_said(
+    unmanned: Cluster, tmp_path: Path
+) -> None:
+    (tmp_path / "net.yaml").write_text(NET)
+    with started(tmp_path, "sweep", "net.yaml", "seed=1,2", "--dask-address", unmanned.address) as process:
+        waiting(process)
+        time.sleep(1.5)
+        assert process.poll() is None
+        assert not list(tmp_path.glob("runs/*/*/run.json"))
+        unmanned.join()
+        done = finished(process)
+    assert done.code == 0
+    assert "waiting" not in done.err  # said once
+    assert len(whole(tmp_path / "runs")) == 2
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        (
+            {"sitecustomize.py": WITHOUT},
+            r"worker tcp://\S+ cannot import gradflow: pip install gradflow-lab==",
+        ),
+        rarely(
+            (
+                {"gradflow/__init__.py": "", "gradflow/version.py": "__version__ = '0.0.9'"},
+                r"worker tcp://\S+ has gradflow 0\.0\.9, and this is \S+: pip install gradflow-lab==",
+            )
+        ),
+    ],
+    ids=["none", "another version"],
+)
+def test_a_worker_without_the_package_or_with_another_is_told_before_a_point_is_sent(
+    unmanned: Cluster, tmp_path: Path, files: dict[str, str], told: str
+) -> None:
+    (tmp_path / "net.yaml").write_text(NET)
+    for name, text in files.items():
+        (tmp_path / "path" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "path" / name).write_text(text)
+    with started(tmp_path, "sweep", "net.yaml", "seed=1,2", "--dask-address", unmanned.address) as process:
+        waiting(process)
+        unmanned.join(tmp_path / "path")
+        done = finished(process)
+    assert done.code == 1
+    (line,) = done.err.splitlines()
+    assert re.match(rf"error: {unmanned.address}: {told}", line)
     tidy(tmp_path / "runs")
 
 

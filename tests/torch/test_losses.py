@@ -76,6 +76,21 @@ def test_blocks_that_a_loss_passes_by_are_not_on_the_axis(model: Any, loss: Any)
         assert row["delta"] == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("block", "told"),
+    [
+        (DEPTH - 2, f"1 other (blocks.{DEPTH - 1}) is not between all of the loss and the input"),
+        (DEPTH - 3, f"2 others (blocks.{DEPTH - 2} to blocks.{DEPTH - 1}) are not between all of the loss"),
+    ],
+)
+def test_a_block_that_is_passed_by_alone_is_told_of_as_one(block: int, told: str) -> None:
+    def loss(model: Any) -> Any:
+        states = hidden(model)
+        return states[-1].square().mean() + states[block].abs().mean()
+
+    assert f"; {told}" in recorded(stack(), loss, samples=None).axis.told
+
+
 def test_hidden_states_that_no_loss_looks_at_change_nothing() -> None:
     flow = recorded(Telling(), lambda model: model(X)["output"].square().mean(), samples=None)
     assert len(flow.axis.names) == DEPTH

@@ -53,7 +53,8 @@ OneTable = Annotated[
 
 def export(
     references: References, output: Output, to: To = None, rows: Rows = None, step: Step = None,
-    table: OneTable = None, reach: Reach = None, where: Where = None, force: Replace = False, runs_dir: RunsDir = RUNS, quiet: Quiet = False,
+    table: OneTable = None, reach: Reach = None, where: Where = None, force: Replace = False,
+    runs_dir: RunsDir = RUNS, quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Export runs as tidy tables.
 

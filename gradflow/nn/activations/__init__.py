@@ -1,7 +1,10 @@
 """Activations phi as a table of frozen classes; a file of them ends with the tuple of those it adds."""
 
+from collections import ChainMap
+
 from gradflow.nn.activations.base import Activation
 from gradflow.nn.activations.exponential import EXPONENTIAL, Celu, Elu, Selu
+from gradflow.nn.activations.expression import Expression
 from gradflow.nn.activations.piecewise import (
     PIECEWISE,
     HardSigmoid,
@@ -27,9 +30,12 @@ from gradflow.nn.activations.smooth import (
 )
 
 __all__ = [
-    "ACTIVATIONS", "Activation", "Celu", "Elu", "Erf", "Gelu", "HardSigmoid", "HardSwish", "HardTanh",
-    "LeakyRelu", "Linear", "Mish", "Relu", "Relu6", "Selu", "Sigmoid", "Silu", "Sin", "Softplus", "Softsign",
-    "SquaredRelu", "Tanh",
+    "ACTIVATIONS", "Activation", "Celu", "Elu", "Erf", "Expression", "Gelu", "HardSigmoid", "HardSwish",
+    "HardTanh", "LeakyRelu", "Linear", "Mish", "Relu", "Relu6", "Selu", "Sigmoid", "Silu", "Sin", "Softplus",
+    "Softsign", "SquaredRelu", "Tanh",
 ]  # fmt: skip
 
 ACTIVATIONS: dict[str, type[Activation]] = {cls.name: cls for cls in (*SMOOTH, *PIECEWISE, *EXPONENTIAL)}
+
+OWN: dict[str, type[Activation]] = {Expression.name: Expression}
+CHOICES = ChainMap(OWN, ACTIVATIONS)  # what a config may name, a formula last

@@ -1,7 +1,7 @@
-"""What an activation phi states: value, derivative and kinks; all else follows from them.
+"""What an activation phi states: its value, derivative and kinks; all else follows from them.
 
 A class states its mathematics at most twice: `derivative` is accurate at any z (theory, saturated layers);
-`quick_derivative` is the cheap form that serves while units are not saturated, from what `value` left.
+`quick_derivative` is the cheap form that serves while units are not saturated, from what `evaluate` left.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ LEAST = -(2.0**50)  # a slope below 2^LEAST is 0: the powers of 8,000 layers add
 class Activation:
     """phi of one YAML name; the fields of a subclass are its YAML keys.
 
-    All methods take arrays of any shape and write into arrays of the same shape and dtype. `value` also takes
-    complex arrays (it branches on the real part) so that the complex step can differentiate through it.
+    All methods take arrays of any shape and write into arrays of the same shape and dtype. `evaluate` takes
+    complex arrays, too (it branches on the real part) so that the complex step can differentiate through it.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
@@ -39,10 +39,16 @@ class Activation:
     binary: ClassVar[bool] = False  # phi' is 0 or 1, and `flat`
     exact_quick: ClassVar[bool] = False  # quick_derivative loses no digits where units saturate
     bounded_slope: ClassVar[bool] = True  # there is such a largest slope
-    borrowed_step: ClassVar[bool] = False  # value's complex branch contains phi': check that by itself
+    borrowed_step: ClassVar[bool] = False  # evaluate's complex branch contains phi': check that by itself
     compares: ClassVar[bool] = False  # reads `work.zeros`, which are a whole layer's then
     tail_sign: ClassVar[int] = 1  # of phi' where it has almost vanished
-    kinks: ClassVar[tuple[float, ...]] = ()  # the z where phi is not smooth: quadrature must split there
+    kinks: ClassVar[tuple[float, ...]] = ()  # the z where phi is not smooth
+    wave: ClassVar[float] = 4.0  # what one step of quadrature covers of a phi that oscillates for ever
+
+    @property
+    def label(self) -> str:
+        """What it is called in a sentence."""
+        return self.name
 
     @property
     def flat(self) -> bool:
@@ -50,11 +56,16 @@ class Activation:
         return False
 
     @property
+    def splits(self) -> tuple[float, ...]:
+        """The z where quadrature must split."""
+        return self.kinks
+
+    @property
     def steepest(self) -> float:
         """max |phi'|, the unit of "saturated"."""
         return 1.0
 
-    def value(self, z: Array, out: Array, work: Work) -> None:
+    def evaluate(self, z: Array, out: Array, work: Work) -> None:
         """a = phi(z) into `out`; may leave in `work.kept` what quick_derivative reads (neither may be z)."""
         raise NotImplementedError(self.name)
 
@@ -84,7 +95,7 @@ class Activation:
         return slope, k
 
     def phi(self, z: Array) -> Array:
-        """phi(z) as a new array: `value` for those who hold no buffers."""
+        """phi(z) as a new array: `evaluate` for those who hold no buffers."""
         out = np.empty_like(z)
-        self.value(z, out, Work.like(z))
+        self.evaluate(z, out, Work.like(z))
         return out

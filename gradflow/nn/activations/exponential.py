@@ -27,7 +27,7 @@ class Elu(Activation):
         """The larger of the two slopes that meet at 0."""
         return max(1.0, self.alpha)
 
-    def value(self, z: Array, out: Array, work: Work) -> None:
+    def evaluate(self, z: Array, out: Array, work: Work) -> None:
         _elu(z, 1.0, self.alpha, out, work)
 
     def derivative(self, z: Array) -> Array:
@@ -53,7 +53,7 @@ class Selu(Activation):
     alpha: ClassVar[float] = 1.6732632423543772
     steepest = scale * alpha
 
-    def value(self, z: Array, out: Array, work: Work) -> None:
+    def evaluate(self, z: Array, out: Array, work: Work) -> None:
         _elu(z, self.scale, self.scale * self.alpha, out, work)
 
     def derivative(self, z: Array) -> Array:
@@ -78,7 +78,7 @@ class Celu(Activation):
     kinks = (0.0,)
     alpha: Annotated[float, Gt(0.0)] = 1.0
 
-    def value(self, z: Array, out: Array, work: Work) -> None:
+    def evaluate(self, z: Array, out: Array, work: Work) -> None:
         scratch, zeros = work
         np.minimum(z, zeros, out=scratch)
         np.divide(scratch, number(self.alpha, z.dtype), out=scratch)

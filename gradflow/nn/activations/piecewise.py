@@ -24,7 +24,7 @@ class Relu(Activation):
     compares = True
     kinks = (0.0,)
 
-    def value(self, z: Array, out: Array, work: Work) -> None:
+    def evaluate(self, z: Array, out: Array, work: Work) -> None:
         np.maximum(z, work.zeros, out=out)
 
     def derivative(self, z: Array) -> Array:
@@ -49,7 +49,7 @@ class LeakyRelu(Activation):
         """Slope 0 below 0 is relu."""
         return self.slope == 0
 
-    def value(self, z: Array, out: Array, work: Work) -> None:
+    def evaluate(self, z: Array, out: Array, work: Work) -> None:
         np.multiply(z, number(self.slope, z.dtype), out=out)
         np.maximum(out, z, out=out)
 
@@ -73,7 +73,7 @@ class Relu6(Activation):
     compares = True
     kinks = (0.0, 6.0)
 
-    def value(self, z: Array, out: Array, work: Work) -> None:
+    def evaluate(self, z: Array, out: Array, work: Work) -> None:
         np.maximum(z, work.zeros, out=out)
         np.minimum(out, number(6, z.dtype), out=out)
 
@@ -99,7 +99,7 @@ class SquaredRelu(Activation):
     steepest = 2.0  # at z = 1
     bounded_slope = False
 
-    def value(self, z: Array, out: Array, work: Work) -> None:
+    def evaluate(self, z: Array, out: Array, work: Work) -> None:
         np.maximum(z, work.zeros, out=out)
         np.multiply(out, out, out=out)
 
@@ -122,7 +122,7 @@ class HardTanh(Activation):
     exact_quick = True
     kinks = (-1.0, 1.0)
 
-    def value(self, z: Array, out: Array, work: Work) -> None:
+    def evaluate(self, z: Array, out: Array, work: Work) -> None:
         np.maximum(z, -1, out=out)
         np.minimum(out, 1, out=out)
 
@@ -145,7 +145,7 @@ class HardSigmoid(Activation):
     steepest = 1 / 6
     kinks = (-3.0, 3.0)
 
-    def value(self, z: Array, out: Array, work: Work) -> None:
+    def evaluate(self, z: Array, out: Array, work: Work) -> None:
         _ramp(z, out)
         np.multiply(out, number(1 / 6, z.dtype), out=out)
 
@@ -171,7 +171,7 @@ class HardSwish(Activation):
     steepest = 1.5  # at z = 3, from below
     kinks = (-3.0, 3.0)
 
-    def value(self, z: Array, out: Array, work: Work) -> None:
+    def evaluate(self, z: Array, out: Array, work: Work) -> None:
         _ramp(z, out)
         np.multiply(out, number(1 / 6, z.dtype), out=out)
         np.multiply(out, z, out=out)

@@ -20,7 +20,7 @@ class Linear(Activation):
     homogeneous = True
     exact_quick = True
 
-    def value(self, z: Array, out: Array, work: Work) -> None:
+    def evaluate(self, z: Array, out: Array, work: Work) -> None:
         np.copyto(out, z)
 
     def derivative(self, z: Array) -> Array:
@@ -36,7 +36,7 @@ class Tanh(Activation):
 
     name = "tanh"
 
-    def value(self, z: Array, out: Array, work: Work) -> None:
+    def evaluate(self, z: Array, out: Array, work: Work) -> None:
         tanh(z, out, work.kept)
 
     def derivative(self, z: Array) -> Array:
@@ -60,7 +60,7 @@ class Sigmoid(Activation):
     name = "sigmoid"
     steepest = 0.25
 
-    def value(self, z: Array, out: Array, work: Work) -> None:
+    def evaluate(self, z: Array, out: Array, work: Work) -> None:
         sigmoid(z, out, work.kept)
 
     def derivative(self, z: Array) -> Array:
@@ -87,7 +87,7 @@ class Gelu(Activation):
     steepest = 1.128904  # at z = sqrt 2
     borrowed_step = True
 
-    def value(self, z: Array, out: Array, work: Work) -> None:
+    def evaluate(self, z: Array, out: Array, work: Work) -> None:
         np.multiply(z, normal_cdf(z, work.kept, out), out=out)
 
     def derivative(self, z: Array) -> Array:
@@ -121,7 +121,7 @@ class Silu(Activation):
     tail_sign = -1
     steepest = 1.099839  # at z = 2.3994
 
-    def value(self, z: Array, out: Array, work: Work) -> None:
+    def evaluate(self, z: Array, out: Array, work: Work) -> None:
         np.multiply(z, sigmoid(z, work.kept, out), out=out)
 
     def derivative(self, z: Array) -> Array:
@@ -152,7 +152,7 @@ class Mish(Activation):
     tail_sign = -1
     steepest = 1.088499  # at z = 1.4905
 
-    def value(self, z: Array, out: Array, work: Work) -> None:
+    def evaluate(self, z: Array, out: Array, work: Work) -> None:
         over, under = _mish_ratio(z, out)
         np.divide(over, under, out=out)
         np.multiply(out, z, out=out)
@@ -181,7 +181,7 @@ class Softplus(Activation):
     name = "softplus"
     exact_quick = True
 
-    def value(self, z: Array, out: Array, work: Work) -> None:
+    def evaluate(self, z: Array, out: Array, work: Work) -> None:
         minus_abs(z, out)
         np.exp(out, out=out)
         np.log1p(out, out=out)
@@ -209,7 +209,7 @@ class Softsign(Activation):
     name = "softsign"
     kinks = (0.0,)
 
-    def value(self, z: Array, out: Array, work: Work) -> None:
+    def evaluate(self, z: Array, out: Array, work: Work) -> None:
         minus_abs(z, out)
         np.subtract(1, out, out=out)
         np.divide(z, out, out=out)
@@ -237,7 +237,7 @@ class Erf(Activation):
     steepest = 2 / sqrt(pi)
     borrowed_step = True
 
-    def value(self, z: Array, out: Array, work: Work) -> None:
+    def evaluate(self, z: Array, out: Array, work: Work) -> None:
         erf(z, out, scratch=work.kept)
 
     def derivative(self, z: Array) -> Array:
@@ -264,7 +264,7 @@ class Sin(Activation):
     exact_quick = True
     signed = True
 
-    def value(self, z: Array, out: Array, work: Work) -> None:
+    def evaluate(self, z: Array, out: Array, work: Work) -> None:
         np.sin(z, out=out)
 
     def derivative(self, z: Array) -> Array:

@@ -83,7 +83,7 @@ class _QuickActivate(Quick):
     def forward_calls(self, i: int) -> list[BoundCall]:
         span = self.span
         work = Work(span.bare(span.work.kept[i]), span.zeros)
-        return [(self.phi.value, (span.value[self.place - 1][i], span.value[self.place][i], work))]
+        return [(self.phi.evaluate, (span.value[self.place - 1][i], span.value[self.place][i], work))]
 
     def backward_calls(self, i: int) -> list[BoundCall]:
         d, u = self.span.delta[self.place - 1][i], self.span.delta[self.place][i]

@@ -14,13 +14,13 @@ from gradflow.analysis.summary import Summary
 from gradflow.report.charts import axes, looks
 from gradflow.report.charts.plot import Datum, Drawn, Plot, table, tip, titled
 from gradflow.report.labels import label
-from gradflow.report.numbers import factor
+from gradflow.report.numbers import count, factor
 from gradflow.report.several import depth_laws, shared_keys
 
 if TYPE_CHECKING:
     from gradflow.store import Run
 
-GRADIENT = "log10 ||dL/dW_1||"
+RATIO = "log10 ||delta_1|| / ||delta_L||"
 
 
 def theory(summaries: Sequence[Summary]) -> Drawn | None:
@@ -49,15 +49,16 @@ def theory(summaries: Sequence[Summary]) -> Drawn | None:
 
 
 def depth_law(runs: Sequence[Run]) -> Drawn | None:
-    """log10 ||dL/dW_1|| over depth, with the line of each law c^L across networks."""
-    known = [law for law in depth_laws(runs) if law["weight_grad"]["c"] is not None]
+    """log10 ||delta_1|| / ||delta_L|| over depth, with the line of each law c^L across networks."""
+    known = [law for law in depth_laws(runs) if law["delta"]["c"] is not None]
     rows = [row for law in known for row in _law_rows(law, [run for run in runs if _obeys(run, law)])]
     if len({row["depth"] for row in rows}) < 2:
         return None
     names = looks.of_runs(dict.fromkeys(row["line"] for row in rows))
-    plot = Plot(rows, axes.x("depth", "depth (hidden layers)"), GRADIENT, names)
-    dots = plot.dots(60, [tip("run"), tip("line", "law"), tip("depth"), tip("value", GRADIENT, looks.LOG10)])
-    title = "First layer's weight gradient by depth"
+    plot = Plot(rows, axes.x("depth", "depth (hidden layers)"), RATIO, names)
+    tips = [tip("run"), tip("line", "law"), tip("depth"), tip("value", RATIO, looks.LOG10)]
+    dots = plot.dots(60, [*tips, tip("grad", "c of dL/dW_1")])
+    title = "First layer's gradient by depth"
     return titled(title, "lines: c^L, ± 95%", plot.line(name="fit"), dots)
 
 
@@ -68,19 +69,24 @@ def _obeys(run: Run, law: Mapping[str, Any]) -> bool:
 
 
 def _law_rows(law: Mapping[str, Any], runs: Sequence[Run]) -> list[Datum]:
-    """The norms by depth, and the line of slope log10 c through their mean; he_normal: c = 0.99 ± 0.02."""
-    grad, name = law["weight_grad"], label(flat(runs[0].summary.config), shared_keys(law))
-    words = f"{name + ': ' if name else ''}c = {factor(grad['c'], grad['c_low'], grad['c_high'])}"
+    """The ratios by depth, and the line of slope log10 c through their mean; he_normal: c = 0.99 ± 0.02."""
+    name = label(flat(runs[0].summary.config), shared_keys(law))
+    delta, grad = (
+        factor(one["c"], one["c_low"], one["c_high"]) for one in (law["delta"], law["weight_grad"])
+    )
+    size = "" if law["batch_size"] is None else f" (batch {count(law['batch_size'])})"
+    words = f"{name + ': ' if name else ''}c = {delta}"
     known = [
-        (run.summary.config["model"]["depth"], norms[0], run.id)
+        (run.summary.config["model"]["depth"], ratio, run.id)
         for run in runs
-        if (norms := run.summary.flow.initial.profile.log10_weight_grad) and norms[0] is not None
+        if (ratio := run.summary.flow.initial.log10_ratio) is not None
     ]
     if not known:
         return []
-    depth, norm = fmean(one[0] for one in known), fmean(one[1] for one in known)
-    slope = log10(grad["c"]) if grad["c"] else nan
+    depth, mean = fmean(one[0] for one in known), fmean(one[1] for one in known)
+    slope = log10(law["delta"]["c"]) if law["delta"]["c"] else nan
     return [
-        {"line": words, "depth": at, "value": value, "run": run, "fit": norm + (at - depth) * slope}
+        {"line": words, "grad": grad + size, "depth": at, "value": value, "run": run,
+         "fit": mean + (at - depth) * slope}
         for at, value, run in known
-    ]
+    ]  # fmt: skip
