@@ -28,7 +28,8 @@ DIED = BrokenExecutor  # what is raised where a worker died
 class Crews:
     """As a `Crew` of all networks of a plan, in `workers` processes; `close` ends them.
 
-    Any method raises `DIED` if a process dies, of which the others are no use any more.
+    RunError if they cannot be started. Any method raises `DIED` if one dies, without which the others are no
+    use any more.
     """
 
     def __init__(self, plan: Plan, data: Data, workers: int) -> None:
@@ -36,7 +37,11 @@ class Crews:
         self._lanes = [Lanes(1) for _ in range(workers)]
         edges = [count * n // workers for n in range(workers + 1)]
         pairs = zip(self._lanes, edges, edges[1:], strict=False)
-        self._started = [lane.submit(begin, plan, data, first, stop) for lane, first, stop in pairs]
+        try:
+            self._started = [lane.submit(begin, plan, data, first, stop) for lane, first, stop in pairs]
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def rows(self) -> int:

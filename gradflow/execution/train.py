@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -51,7 +51,7 @@ def train(
     """Train on `data`, or on what the config names, from the checkpoint on if there is one, else `beginning`.
 
     With several `workers` as many processes have the networks, with None as many as pay; should one die, all
-    go on from the checkpoint, once. RunError if one dies again.
+    go on from the checkpoint, once, and then with None in this process. RunError if one dies again.
 
     `progress` is called after each block of steps, and `going_on` before the first with what went before;
     `allocate` makes the arrays of the recording. A signal is raised between two blocks, once the checkpoint
@@ -59,28 +59,28 @@ def train(
     """
     data = config.data.load(Path()) if data is None else data
     plan = config.plan(data)
-    for again in (True, False):
+    processes = workers_for(plan, workers)
+    for tried in (processes, processes, *([1] if workers is None else [])):
         try:
-            with _crew(plan, data, workers_for(plan, workers)) as crew:
+            with _crew(plan, data, tried) as crew:
                 training = Training(plan, data, allocate, crew)
                 return _trained(config, data, training, progress, checkpoint, beginning, going_on)
         except DIED:
             raise_waiting()  # the signal that ended it may have been for all
-            if not again:
-                break
     raise RunError(DEAD)
 
 
 @contextmanager
 def _crew(plan: Plan, data: Data, workers: int) -> Iterator[Crew | Crews]:
-    if workers == 1:
-        yield Crew(plan, data)
-        return
-    crews = Crews(plan, data, workers)
+    """The networks, in this process if others cannot be started."""
+    crews = None
+    with suppress(RunError):
+        crews = Crews(plan, data, workers) if workers > 1 else None
     try:
-        yield crews
+        yield crews or Crew(plan, data)
     finally:
-        crews.close()
+        if crews:
+            crews.close()
 
 
 def _trained(

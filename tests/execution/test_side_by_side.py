@@ -54,7 +54,7 @@ def study(*overrides: str) -> Config:
     return small(*(word for word in WIDE if word.partition("=")[0] not in given), *overrides)
 
 
-def in_processes(config: Config, runs: Path, workers: int = 2, **options: Any) -> Run:
+def in_processes(config: Config, runs: Path, workers: int | None = 2, **options: Any) -> Run:
     run = execute(config, runs, workers=workers, interval=0, **options)
     assert active_children() == []
     return run
@@ -107,6 +107,28 @@ def test_a_killed_process_costs_one_retry_and_a_second_one_the_run(tmp_path: Pat
     assert active_children() == []
     assert names(tmp_path / "again" / PARTIAL) == [f"{config.id}-checkpoint"]
     require_same(in_processes(config, tmp_path / "again"), alone)
+
+
+def test_where_as_many_as_pay_die_or_cannot_start_one_process_does_it_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = study("steps=40")
+    alone = execute(config, tmp_path / "alone")
+    monkeypatch.setattr(processes, "PAYS", 0)
+    monkeypatch.setattr(processes, "cores", lambda: 2)
+    monkeypatch.setattr(processes, "is_one", lambda: True)
+
+    def kill_any(_: object) -> None:
+        for process in active_children():
+            os.kill(process.pid or 0, SIGKILL)
+
+    require_same(in_processes(config, tmp_path / "die", None, progress=kill_any), alone)
+
+    def refuse(self: object) -> None:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("multiprocessing.context.SpawnProcess.start", refuse)
+    require_same(in_processes(config, tmp_path / "none", None), alone)
 
 
 def test_a_signal_for_all_leaves_what_was_reached_and_no_process(tmp_path: Path) -> None:
