@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.analysis.architecture import architecture
+from gradflow.analysis.architecture import SURE, architecture
 from gradflow.analysis.clipping import unclipped
 from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
 from gradflow.analysis.rates import learning_rates
@@ -100,7 +100,7 @@ def _with(first: tuple[Advice, ...], advice: Advice) -> Advice:
 def _network(theorist: Theorist, rescaled: bool) -> Iterator[Advice]:
     """The levers of theory; none where data of scale 1 alone make the network stable."""
     if not (rescaled and abs(theorist.expect().ratio) < theorist.edge):
-        for lever in (_initialization, architecture, _activation, _depth):
+        for lever in (_width, _initialization, architecture, _activation, _depth):
             yield from lever(theorist)
 
 
@@ -116,6 +116,38 @@ def _smaller(theorist: Theorist) -> Iterator[Advice]:
         init = Gaussian(sigma_w=rounded(sigma_w))
         words = f"the outputs at step 0 are far beyond the targets: draw smaller weights, {settings(init)}"
         yield Advice("initialization", {"model.init": plain(init)}, None, None, init.torch(), words)
+
+
+def _width(theorist: Theorist) -> Iterator[Advice]:
+    """Wider layers, where those of infinite width would be stable; and the scale that makes up for it."""
+    outlook, own = theorist.expect(), theorist.config.model.init
+    limit = float(outlook.network.log_chi.sum()) / (2 * LN10)
+    if abs(outlook.ratio) < theorist.edge or abs(limit) >= theorist.edge / 2:
+        return
+    wider = _wide_enough(theorist)
+    if wider is None:
+        return
+    width, found = wider.config.model.widest, wider.expect()
+    words = f"the width makes it so: layers {width} wide pass 10^{found.ratio:.2f} in all"
+    init = theorist.balanced(own) if own.scale_key else None
+    if init is not None:
+        spread = theorist.expect(init).spread
+        words += (
+            f"; as wide as they are, {settings(init)} would make up for it on average, c = 1.00, "
+            f"while single networks differ by 10^{spread:.1f}"
+        )
+    yield Advice("architecture", {"model.width": width}, found.c(), None, None, words)
+
+
+def _wide_enough(theorist: Theorist) -> Theorist | None:
+    """The theorist of the narrowest layers, by powers of 2, that are surely stable."""
+    width = theorist.config.model.widest
+    for power in range(1, ceil(log2(WIDENED)) + 1):
+        wider = theorist.with_width(2 ** (ceil(log2(width)) + power))
+        outlook, edge = wider.expect(), wider.edge
+        if abs(outlook.ratio) < SURE * edge and outlook.spread <= WIDEST_SPREAD * edge:
+            return wider
+    return None
 
 
 def _initialization(theorist: Theorist) -> Iterator[Advice]:

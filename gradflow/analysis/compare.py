@@ -61,6 +61,8 @@ RESULTS = {  # a row's name for it -> where it stands in a Summary
     "sigmas": "theory.sigmas",
     "c_theory": "theory.c_finite_width",
     "log10_ratio_theory": "theory.log10_ratio",
+    "log10_ratio_sd": "flow.initial.log10_ratio_sd",
+    "log10_ratio_sd_theory": "theory.log10_ratio_sd",
 }
 _PLACES = [(name, *place.rpartition(".")[::2]) for name, place in RESULTS.items()]
 MEASURE = ("training.loss", "data")

@@ -171,6 +171,7 @@ def _with_c(
         log10_ratio=decades.mean,
         log10_ratio_low=decades.low,
         log10_ratio_high=decades.high,
+        log10_ratio_sd=decades.spread,
         verdict=verdict,
         borderline=borderline,
         factors=factors,

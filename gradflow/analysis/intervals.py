@@ -47,6 +47,11 @@ class Estimate:
         """The upper end of the 95% interval."""
         return None if self.half is None else self.mean + self.half
 
+    @property
+    def spread(self) -> float | None:
+        """The standard deviation between independent networks; None of one alone."""
+        return self.error * sqrt(self.dof + 1) if self.method == OVER_NETWORKS and self.error else None
+
     def scaled(self, factor: float) -> Estimate:
         """The estimate of `factor` > 0 times the quantity."""
         error = None if self.error is None else factor * self.error

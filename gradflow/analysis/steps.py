@@ -21,8 +21,9 @@ def row_at(steps: Iterable[float], step: str, option: str = "--step") -> int:
     if int(step) in known:
         return known.index(int(step))
     place = bisect(known, int(step))
-    near = " and ".join(f"{one:,}" for one in known[max(0, place - 1) : place + 1])
-    raise InputError(f"{option} {step}: the step was not recorded; the nearest are {near}")
+    near = known[max(0, place - 1) : place + 1]
+    told = f"nearest {'is' if len(near) == 1 else 'are'} {' and '.join(f'{one:,}' for one in near)}"
+    raise InputError(f"{option} {step}: the step was not recorded; the {told}")
 
 
 def steps_to_loss(recording: Mapping[str, Any], loss: float) -> int | None:

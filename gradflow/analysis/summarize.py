@@ -28,6 +28,7 @@ from gradflow.analysis.stretch import Stretch
 from gradflow.analysis.summary import Flow, Flows, Summary, Symptom, Theory, TrainingResult
 from gradflow.analysis.symptoms import find_symptoms
 from gradflow.analysis.trainable import STOPPED, Trainable
+from gradflow.analysis.verdict import causes
 from gradflow.analysis.weakest import weakest_symptom
 from gradflow.evaluation import EVALUATED, STEP
 from gradflow.nn.losses import LOSSES
@@ -58,7 +59,7 @@ def summarize(config: Config, recording: Readings, info: Mapping[str, Any]) -> S
     entry = entry_row(recording, config)
     known, rows = Known.of(prediction, config.training.dtype), (entry, max(entry, final))
     flows = Flows(*(flow_at(recording, row, config, theory.law, known) for row in rows))
-    flows = replace(flows, initial=_with_cosines(flows.initial, prediction))
+    flows = _with_causes(replace(flows, initial=_with_cosines(flows.initial, prediction)), theory)
     curves = curves_until(recording, recording["step"][final])
     finite = {name: array[: final + 1] for name, array in recording.items() if name not in curves}
     usable = {**finite, **curves}
@@ -139,6 +140,18 @@ def flow_at(
     return replace(flow, verdict="undetermined", reason=NOTHING_ENTERS, dead_networks=0)
 
 
+def flow_in(summary: Summary, recording: Readings, row: int) -> Flow:
+    """The flow at any row of a saved run's record, whoever recorded it; that of its report at both ends."""
+    step = int(recording["step"][row])
+    for flow in (summary.flow.initial, summary.flow.final):
+        if flow.step == step:
+            return flow
+    law = summary.theory.law or summary.flow.initial.law
+    expected = CHAIN if is_chain(recording) else Expected(law, rules=True)
+    edge = summary.config["analysis"]["stable_decades"]
+    return fit_flow(_row(recording, row), step, edge, expected)
+
+
 def _row(recording: Readings, row: int) -> dict[str, Array]:
     return {name: array[row] for name, array in recording.items() if array.ndim == PER_LAYER}
 
@@ -188,6 +201,16 @@ def _beside(prediction: Prediction, config: Config, recording: Readings) -> Theo
     known = Known.of(prediction, config.training.dtype)
     log_c = measure(_row(recording, 0), prediction.settling or 0, known).log_c
     return theory_of(prediction, sigmas(prediction, log_c) if log_c else None)
+
+
+def _with_causes(flows: Flows, theory: Theory) -> Flows:
+    """The flows with what makes their verdicts; after updates theory's network is no more."""
+    initial, final = flows.initial, flows.final
+    own = theory if final.step == initial.step else None
+    return Flows(
+        replace(initial, cause=" and ".join(causes(initial, theory)) or None),
+        replace(final, cause=" and ".join(causes(final, own)) or None),
+    )
 
 
 def _with_cosines(flow: Flow, prediction: Prediction) -> Flow:

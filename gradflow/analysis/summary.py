@@ -84,7 +84,7 @@ class Flow:
     verdict: str = "undetermined"  # vanishing | stable | exploding | dead | overflow | undetermined
     borderline: bool = False
     reason: str | None = None
-    law: str | None = None  # exponential | power | stretched | bounded
+    law: str | None = None  # exponential | power | stretched | bounded; None too where it cannot be told
     law_exponent: Number = None
     factors: dict[str, Number] = field(default_factory=dict)
     weight_factor: Number = None
@@ -94,7 +94,9 @@ class Flow:
     dead_networks: int | None = None
     saturated: Number = None
     log10_growth: Number = None
+    log10_ratio_sd: Number = None  # of it between the networks, as measured; None of one alone
     weakest: Weakest | None = None
+    cause: str | None = None  # of a verdict that c makes: width, or factors as "weights and slopes"
     c_power_depth: dict[str, Number] = field(default_factory=dict)
     rounding: Rounding | None = None  # where it makes digits that are shown
     profile: Profile = field(default_factory=Profile)

@@ -31,7 +31,7 @@ Finder = Callable[[Readings, "Analysis", "Circumstances"], "Symptom | None"]
 
 FEW_LAYERS = 4  # below, there are no early layers to compare with later ones
 CONVERGED = 0.1  # of the first loss: one that is below has learnt what there is
-LEARNT = 0.5  # of it: what saturates below does so by learning
+HALFWAY = 0.5  # of it: from there on a limit of saturated units is halfway to all of them
 FALSE_ALARM = 0.01  # the probability, at most, that batches alone swing so long anywhere in a run
 SKIP = "log_skip_factor"  # what is recorded where a branch has one beside it
 HALF_LINEAR = 0.25  # share of saturated units at q = 1 from which it is the ordinary state, as for relu
@@ -235,7 +235,7 @@ def _mean_of_finite(values: Array) -> Array:
 def _saturated(record: Readings, thresholds: Analysis, run: Circumstances) -> Symptom | None:
     """Units whose slope has all but gone, where the activation bends on both sides.
 
-    Those that come to saturate as the loss falls do so by learning: rows are looked at until it is `LEARNT`.
+    As the loss falls units saturate by learning, too: the limit rises as it does, halfway to 1 at `HALFWAY`.
     """
     ordinary, limit = ordinarily_saturated(run.activation), thresholds.saturated_share
     if ordinary > HALF_LINEAR:
@@ -245,20 +245,21 @@ def _saturated(record: Readings, thresholds: Analysis, run: Circumstances) -> Sy
     if SKIP in record:  # which passes the gradient beside them
         limit = (1 + limit) / 2
     share = record["saturated"].mean(axis=2)
-    seen = (share > limit).any(axis=1)
-    row = _first_lasting(seen & ~_learnt(record, thresholds), thresholds.patience)
+    limits = 1 - (1 - limit) * _unlearnt(record, thresholds)
+    row = _first_lasting((share > limits[:, None]).any(axis=1), thresholds.patience)
     if row is None:
         return None
     layer = int(np.argmax(share[row]))
     message = f"units are saturated: that share of unit x sample, {share[0, layer]:.0%} at step 0"
-    return _symptom("saturated-units", record, row, layer + 1, share[row, layer], limit, message)
+    return _symptom("saturated-units", record, row, layer + 1, share[row, layer], limits[row], message)
 
 
-def _learnt(record: Readings, thresholds: Analysis) -> Array:
-    """The rows (rows,) at which the loss had come below `LEARNT` of the first one at the last look."""
+def _unlearnt(record: Readings, thresholds: Analysis) -> Array:
+    """The lowest loss until each row (rows,), in parts of the first: 1 at most and `HALFWAY` at least."""
     step, loss = _curve(record, thresholds)
     last = np.searchsorted(step, record["step"], side="right") - 1
-    return np.asarray(np.minimum.accumulate(loss)[last] < LEARNT * loss[0])
+    lowest = np.fmin.accumulate(loss)[last] / loss[0]
+    return np.asarray(np.where(lowest > HALFWAY, lowest, HALFWAY))
 
 
 def _dead(record: Readings, thresholds: Analysis, run: Circumstances) -> Symptom | None:

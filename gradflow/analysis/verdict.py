@@ -1,14 +1,16 @@
-"""The verdict on a gradient's way through the layers, from the ratio of its ends, never from one norm."""
+"""The verdict on a gradient's way through the layers, from the ratio of its ends, and what makes it so."""
 
 from __future__ import annotations
 
-from math import exp, floor, log10
+from math import exp, floor, inf, log, log10
 
 from gradflow.analysis.extrapolation import BOUNDED
-from gradflow.analysis.summary import Flow
+from gradflow.analysis.summary import Flow, Theory
 from gradflow.units import LN10
 
 ROUNDING = 1e-6  # relative, of a norm in float32
+HALF = 0.5  # of the decades of a verdict that c has to make for its factors to be to blame
+WIDTH = "width"
 DEEPEST = 20.0  # ln of a depth beyond which no power of it is looked at
 
 
@@ -46,3 +48,42 @@ def unstable_depth(flow: Flow, stable_decades: float) -> int | None:
     reach = stable_decades * LN10 / abs(flow.law_exponent)
     depth = exp(min(reach, DEEPEST)) if flow.law == "power" else reach * reach
     return floor(depth) + 1 if depth < exp(DEEPEST) else None
+
+
+def causes(flow: Flow, theory: Theory | None = None) -> tuple[str, ...]:
+    """The factors that push the way the verdict went, or the width where it does most of that; () if none.
+
+    Nothing is a cause where c does not make the verdict: the factors are those of the layers of the fit.
+    Where more than one pushes, each does at least half of what the strongest does. `theory` is that of the
+    network as drawn: what it expects of infinite width tells what the width does.
+    """
+    if flow.verdict not in ("vanishing", "exploding") or not _made_by_c(flow):
+        return ()
+    if theory is not None and width_share(flow, theory) >= HALF:
+        return (WIDTH,)
+    way = -1 if flow.verdict == "vanishing" else 1
+    known = {name: value for name, value in flow.factors.items() if value is not None}
+    pushes = {name: way * (log(value) if value else -inf) for name, value in known.items()}
+    most = max(pushes.values(), default=0.0)
+    return tuple(name for name, push in pushes.items() if 2 * push >= most)
+
+
+def _made_by_c(flow: Flow) -> bool:
+    """Whether c makes the verdict, as far as is known."""
+    share = fitted_share(flow)
+    return share is None or share >= HALF
+
+
+def width_share(flow: Flow, theory: Theory) -> float:
+    """The share of ln c that theory expects of the width alone; 0 where it does not know."""
+    if not flow.c or flow.c == 1 or not theory.c or not theory.c_finite_width:
+        return 0.0
+    return log(theory.c_finite_width / theory.c) / log(flow.c)
+
+
+def fitted_share(flow: Flow) -> float | None:
+    """The share of the log of the ratio that c makes; None where no verdict is to be explained by it."""
+    if flow.verdict not in ("vanishing", "exploding") or not flow.c or not flow.log10_ratio:
+        return None
+    first, last = flow.layers
+    return (last - first) * log10(flow.c) / flow.log10_ratio

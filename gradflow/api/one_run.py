@@ -36,9 +36,9 @@ class OneRun(Run):
 
     def plot(self, figure: str = "flow") -> Any:
         """The altair.Chart that `gradflow plot --figure` draws. InputError if there is nothing to draw."""
-        from gradflow.cli.plot import chart_of
+        from gradflow.cli.plot import Wanted, chart_of
 
-        return chart_of([self], figure, None, None, None)
+        return chart_of([self], Wanted(figure))
 
     def to_pandas(self, rows: str = "all") -> Any:
         """A pandas.DataFrame, a line a layer and network of each row: `rows` as of `gradflow export`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from gradflow.cli.plot import chart_of
+from gradflow.cli.plot import Wanted, chart_of
 from gradflow.errors import InputError
 from gradflow.report.html import fragment, without_pictures
 from gradflow.report.pages import run_page
@@ -22,7 +22,7 @@ HEAD = 8  # blocks of the report that a notebook shows
 def html_of_run(run: Run) -> str:
     """The head of a run's report, and its gradient norms by layer."""
     blocks = run_page(run.summary).blocks[:HEAD]
-    return html_of(blocks, lambda: chart_of([run], "flow", None, None, None))
+    return html_of(blocks, lambda: chart_of([run], Wanted("flow")))
 
 
 def html_of(blocks: tuple[Block, ...], chart: Callable[[], Drawn] | None = None) -> str:

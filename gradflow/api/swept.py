@@ -10,7 +10,7 @@ from typing import Any
 from gradflow.api.compared import Compared
 from gradflow.api.one_run import OneRun
 from gradflow.cli.compare import comparison
-from gradflow.cli.plot import chart_of
+from gradflow.cli.plot import Wanted, chart_of
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,7 +46,7 @@ class Swept:
         value: str | None = None,
     ) -> Any:
         """The altair.Chart of a figure, or of a value over one key or two, as `gradflow plot` draws it."""
-        return chart_of([*self.runs], figure or (None if x else "map"), x, y, value)
+        return chart_of([*self.runs], Wanted(figure or (None if x else "map"), x, y, value))
 
     def to_pandas(self) -> Any:
         """A pandas.DataFrame, a line a run."""

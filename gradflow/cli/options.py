@@ -45,6 +45,7 @@ Sort = Annotated[
 Step = Annotated[
     str | None, typer.Option("--step", metavar="N|last", help="At this step, which must have been recorded.")
 ]
+Brief = Annotated[bool, typer.Option("--brief", help="The verdict, c^L and the advice alone.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of the report.")]
 Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="Processes; as many as cores if not given.")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gradflow.cli.tables import refuse_unused
 from gradflow.errors import InputError, Problem, did_you_mean
@@ -22,32 +23,88 @@ def require_picture(output: Path) -> None:
         raise InputError(Problem(f"a figure ends in {', '.join(SUFFIXES)}", source=str(output)))
 
 
-def drawn(
-    runs: list[Run],
-    output: Path,
-    figure: str | None,
-    x: str | None,
-    y: str | None,
-    value: str | None,
-    width: float,
-) -> bytes:
+@dataclass(frozen=True)
+class Wanted:
+    """What a figure is to show: a figure by name, or a value over keys, `layer` or `step`."""
+
+    figure: str | None = None
+    x: str | None = None
+    y: str | None = None
+    value: str | None = None
+    facet: str | None = None
+    step: str | None = None
+
+
+@dataclass(frozen=True)
+class Print:
+    """How it is to be printed: inches, points of its labels, dots an inch of a PNG."""
+
+    width: float = 5.0
+    height: float | None = None
+    points: float | None = None
+    dpi: int | None = None
+    titled: bool = True
+
+
+def drawn(runs: list[Run], output: Path, wanted: Wanted, sheet: Print) -> bytes:
     """The bytes of the figure."""
     from gradflow.report.charts import picture  # of an extra, without which there is --help
 
-    chart = chart_of(in_order(runs), figure, x, y, value)
-    return picture(chart, output.suffix, width)
+    chart = chart_of(in_order(runs), wanted)
+    if output.suffix != ".png":
+        refuse_unused("only a .png has dots", dpi=sheet.dpi)
+    if not sheet.titled:
+        chart = untitled(chart)
+    return picture(chart, output.suffix, sheet.width, sheet.height, sheet.points, sheet.dpi)
 
 
-def chart_of(runs: list[Run], figure: str | None, x: str | None, y: str | None, value: str | None) -> Drawn:
+def untitled(chart: Any) -> Any:
+    """The chart without its title and what is said below that; of several charts each keeps its own."""
+    bare = chart.copy()
+    bare._kwds.pop("title", None)
+    return bare
+
+
+def chart_of(runs: list[Run], wanted: Wanted) -> Any:
+    """The figure, once or for each value of a key."""
+    from gradflow.report.charts import faceted
+
+    if wanted.facet is None:
+        return _chart(runs, wanted, runs)
+    return faceted(runs, wanted.facet, lambda group: _chart([*group], wanted, runs))
+
+
+def _chart(runs: list[Run], wanted: Wanted, among: list[Run]) -> Drawn:
     """The named figure, or a value over keys. InputError for an option of the other."""
-    from gradflow.report.charts import FIGURES, draw, over_keys
+    from gradflow.report.charts import FIGURES, VALUES, draw, of_array, over_keys, recorded
 
+    figure, x, y, value = wanted.figure, wanted.x, wanted.y, wanted.value
+    if value is not None and value not in VALUES:
+        arrays = recorded(runs)
+        if value in arrays:
+            return of_array(value, runs, _axes_of_array(wanted), wanted.step)
+        known = (*VALUES, *arrays)
+        raise InputError(f"--value {value}: choose one of {', '.join(known)}{did_you_mean(value, known)}")
     if x is not None:
-        refuse_unused("--x draws a value over keys", figure=figure)
-        return over_keys(runs, x, y, value or "c")
+        refuse_unused("--x draws a value over keys", figure=figure, step=wanted.step)
+        return over_keys(runs, x, y, value or "c", among)
     refuse_unused("give the key over which to draw with --x", y=y, value=value)
     figure = "flow" if figure is None else figure
     if figure not in FIGURES:
-        known = ", ".join(FIGURES)
-        raise InputError(f"--figure {figure}: choose one of {known}{did_you_mean(figure, FIGURES)}")
-    return draw(figure, runs)
+        figures = ", ".join(FIGURES)
+        raise InputError(f"--figure {figure}: choose one of {figures}{did_you_mean(figure, FIGURES)}")
+    return draw(figure, runs, wanted.step, among)
+
+
+def _axes_of_array(wanted: Wanted) -> list[str]:
+    """layer, step or both. InputError for other axes, and for a step where steps are an axis."""
+    refuse_unused(f"--value {wanted.value} is an array of the record", figure=wanted.figure)
+    refuse_unused("give --x, too", y=wanted.y if wanted.x is None else None)
+    found = [axis for axis in (wanted.x, wanted.y) if axis is not None] or ["layer"]
+    if not {*found} <= {"layer", "step"} or len({*found}) < len(found):
+        raise InputError(
+            f"--value {wanted.value} is recorded by layer and step: give --x layer, --x step or both"
+        )
+    if "step" in found:
+        refuse_unused("steps are an axis", step=wanted.step)
+    return found

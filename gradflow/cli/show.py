@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import sys
+from dataclasses import asdict, replace
+from math import isfinite
 from pathlib import Path
 
+from gradflow.analysis.steps import row_at
+from gradflow.analysis.summarize import flow_in
 from gradflow.analysis.summary import strict
 from gradflow.cli.output import emit_document, emit_page
 from gradflow.config.load import load_data
 from gradflow.report.gradient_pages import trace_page
-from gradflow.report.pages import layers_page, run_page
+from gradflow.report.pages import brief_page, layers_page, run_page, step_page, verdicts_again
 from gradflow.store import Run, load_one
 from gradflow.trace import trace
 
@@ -26,12 +30,26 @@ def print_layers(run: Run) -> None:
     emit_page(layers_page(run.summary))
 
 
-def print_run(run: Run, json: bool) -> None:
-    """The report of a run, or its document."""
+def print_run(run: Run, json: bool, brief: bool = False) -> None:
+    """The report of a run, or its document; at the end of a terminal's screens the verdict once more."""
     if json:
         emit_document(run.summary.document())
+    elif brief:
+        emit_page(brief_page(run.summary))
     else:
-        emit_page(run_page(run.summary, run.recording))
+        page = run_page(run.summary, run.recording)
+        again = verdicts_again(run.summary) if sys.stdout.isatty() else []
+        emit_page(replace(page, blocks=(*page.blocks, *again)))
+
+
+def print_step(run: Run, step: str, json: bool) -> None:
+    """The flow at one step of the record."""
+    row = row_at(run["step"], step)
+    flow, loss = flow_in(run.summary, run.recording, row), float(run["loss"][row].mean())
+    if json:
+        emit_document(strict(asdict(flow)))
+    else:
+        emit_page(step_page(run.summary, flow, loss if isfinite(loss) else None))
 
 
 def print_chain(run: Run, json: bool) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gradflow.meanfield import integrands as of
 from gradflow.meanfield.field import MeanField, own
-from gradflow.meanfield.memory import remembered
+from gradflow.meanfield.memory import ISOTROPIC, remembered
 
 Array = NDArray[Any]
 
@@ -79,14 +79,17 @@ def _memory(network: MeanField, share: Array, variance: Array) -> Array:
 
     Of homogeneous networks only beyond a delta that knows nothing of z: that one stays so.
     """
-    entering, homogeneous = network.entering, network.moments.activation.homogeneous
-    isotropic = 0.0 if homogeneous else remembered(network, share)
-    if entering is None:
-        return isotropic + np.zeros_like(share)
-    top = network.log_v[-1]
-    known = entering.moments(network.moments.log_square(top), variance * network.moments.growth(top) ** 2)
-    found = remembered(network, share, known)
-    return found - remembered(network, share) if homogeneous else found
+    homogeneous = network.moments.activation.homogeneous
+    if network.entering is None:
+        return np.zeros_like(share) if homogeneous else remembered(network, share, ISOTROPIC)[0]
+    last = network.log_v[-1]
+    top = network.entering.moments(
+        network.moments.log_square(last), variance * network.moments.growth(last) ** 2
+    )
+    if not homogeneous:
+        return np.asarray(remembered(network, share, top)[0])
+    found, isotropic = remembered(network, share, top, ISOTROPIC)
+    return np.asarray(found - isotropic)
 
 
 def _moved(network: MeanField, share: Array, passed_on: Array, tilt: Array, spread: Array) -> Array:

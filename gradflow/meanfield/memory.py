@@ -14,6 +14,8 @@ X is followed by its first two moments, as if it were gamma distributed, as it i
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,23 +31,43 @@ Pair = tuple[Array, Array]
 ISOTROPIC = (np.asarray(1.0), np.asarray(3.0))  # E X and E X^2 of a normal p
 
 
-@np.errstate(all="ignore")  # where no gradient passes, moments are 0
-def remembered(network: MeanField, share: Array, top: Pair = ISOTROPIC) -> Array:
-    """What it adds to E ln(g_l^2 / g_{l+1}^2), l = 1..L-1 (L - 1, ...).
+@dataclass(frozen=True)
+class _Blur:
+    """What makes (sqrt(gain) p + sqrt(noise) xi)^2 of X = p^2, as a map of E X and E X^2, by layer."""
 
-    `share` is that of the weights in q above (L - 1, ...); `top` are the moments E X, E X^2 of u_L.
+    gain: Array
+    noise: Array
+
+    @cached_property
+    def rows(self) -> list[tuple[Array, ...]]:
+        """Its coefficients, a row a layer."""
+        gain, noise = self.gain, self.noise
+        return list(zip(gain, noise, gain * gain, 6 * gain * noise, 3 * noise * noise, strict=True))
+
+
+@np.errstate(all="ignore")  # where no gradient passes, moments are 0
+def remembered(network: MeanField, share: Array, *tops: Pair) -> Array:
+    """What it adds to E ln(g_l^2 / g_{l+1}^2), l = 1..L-1, for each of some tops (tops, L - 1, ...).
+
+    `share` is that of the weights in q above (L - 1, ...); a top has the moments E X, E X^2 of u_L.
     """
     last = Local(network.moments, network.log_v[-1:])
     parts = zip(_passing(network, network.local), _passing(network, last), strict=True)
     gain, noise, along, spread = (np.concatenate(rows) for rows in parts)
     widths = np.append(network.units, network.units[-1:], axis=0)
     along, spread = along / widths, gain * spread / widths
-    added, moments = np.empty(gain[:-1].shape), top
-    for k in range(len(added) - 1, -1, -1):
-        moments = _below(moments, gain[k + 1], noise[k + 1], along[k + 1], spread[k + 1])
-        moments = _blurred(moments, share[k], 1 - share[k])
-        added[k] = _passed(moments, along[k])
-    return np.nan_to_num(added, posinf=0.0, neginf=0.0)
+    blurs = _Blur(gain, noise).rows
+    grown = list(zip(np.exp(spread / 2), np.exp(2 * spread), strict=True))
+    biases = _Blur(share, 1 - share).rows if (share < 1).any() else None
+    shape = (len(tops), *gain.shape[1:])
+    first, second = (np.array([np.broadcast_to(top[i], shape[1:]) for top in tops]) for i in (0, 1))
+    found = np.empty((len(share), 2, *shape))
+    for k in range(len(share) - 1, -1, -1):
+        first, second = _below(first, second, blurs[k + 1], along[k + 1], *grown[k + 1])
+        if biases is not None:
+            first, second = _blurred(first, second, *biases[k])
+        found[k] = first, second
+    return np.nan_to_num(_passed(found, along[:-1, None]), posinf=0.0, neginf=0.0).swapaxes(0, 1)
 
 
 def _passing(network: MeanField, at: Local) -> tuple[Array, ...]:
@@ -58,29 +80,30 @@ def _passing(network: MeanField, at: Local) -> tuple[Array, ...]:
     return gain, noise, at.mixed / (at.p2 * at.mu1) - orthogonal, spread
 
 
-def _blurred(moments: Pair, gain: Array, noise: Array) -> Pair:
-    """E X and E X^2 of (sqrt(gain) p + sqrt(noise) xi)^2."""
-    first, second = moments
-    mixed = 6 * gain * noise * first
-    return gain * first + noise, gain * gain * second + mixed + 3 * noise * noise
+def _blurred(first: Array, second: Array, *blur: Array) -> Pair:
+    gain, noise, gain_square, mixed, noise_square = blur
+    return gain * first + noise, gain_square * second + mixed * first + noise_square
 
 
-def _below(moments: Pair, gain: Array, noise: Array, along: Array, spread: Array) -> Pair:
+def _below(
+    first: Array, second: Array, blur: tuple[Array, ...], along: Array, once: Array, fourfold: Array
+) -> Pair:
     """The moments one layer down: blurred, over a norm that grows with X, and it and z fluctuate.
 
     To first order E X and E X^2 are divided by 1 + along (ratio - 1) and 1 + 2 along (third - 1): so written
-    that a gamma distribution with E X = 1 is at rest to all orders where gain is 1.
+    that a gamma distribution with E X = 1 is at rest to all orders where gain is 1. Of the fluctuation
+    `once` is what it makes of E X, `fourfold` of E X^2.
     """
-    first, second = moments
     ratio = second / first  # E X^2 / E X, and E X^3 / E X^2 of a gamma distribution
     third = 2 * ratio - first
-    first, second = _blurred(moments, gain, noise)
-    first = first * np.exp(spread / 2) / (1 + along * (ratio - 1))
-    return first, second * np.exp(2 * spread) / (1 + along * (third - 1) / 2) ** 4
+    first, second = _blurred(first, second, *blur)
+    square = 1 + along * (third - 1) / 2
+    square *= square
+    return first * once / (1 + along * (ratio - 1)), second * fourfold / (square * square)
 
 
-def _passed(moments: Pair, along: Array) -> Array:
+def _passed(moments: Array, along: Array) -> Array:
     """E ln(1 + along (X - 1)), beyond what the fluctuation of an isotropic X makes of it."""
-    first, second = moments
+    first, second = moments[:, 0], moments[:, 1]
     mean = 1 + along * (first - 1)
     return np.asarray(np.log(mean) - (along / mean) ** 2 * (second - first**2) / 2 + along**2)

@@ -24,6 +24,7 @@ Array = NDArray[Any]
 A_LINE = 2.5  # steps whose products the gradient of a line and its passes forward take
 NEAR = {False: 1, True: 0}  # steps from one line to the next, without norms and with them, of plain sgd
 FAR = {False: 4, True: 1}  # and with momentum
+STEEPER = 16  # times at most that a second line tells, where steps to it have left the loss higher: far out
 SHARPENED = {False: -1.5, True: -0.5}  # exponents of 1 + momentum: what is left of the edge
 
 
@@ -136,8 +137,11 @@ def critical_rates(line: Descent) -> Array:
     """
     rates, model = _returns(line), line.network.model
     if walk := walk_of(model, line.optimizer):
+        start = line.start
         line.walk(np.where(np.isfinite(rates), rates / 2, 0), walk)
         again = _returns(line)
+        blown_up = np.fmax(np.where(np.isfinite(again), again, 0), rates / STEEPER)
+        again = np.where(line.start <= start, again, blown_up)
         rates = np.where(again > 0, np.fmin(rates, again), rates)
     return rates * bears(model, line.optimizer)
 

@@ -1,4 +1,4 @@
-"""log10 ||delta|| over layers and steps, thinned out to what a map shows, and the middle of its colours."""
+"""An array of the record over layers and steps, thinned out to what a map shows, and its middle colour."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gradflow.units import LN10
 
 LEVEL = 0.25  # decades around the median that always count as level
+LEAST = 1e-3  # as much, as a part of the median of what is no log
 COLOURED = 0.98  # of the cells are within the ends of the colours
 
 
@@ -26,22 +27,23 @@ class HeatCells:
     reach: float  # decades around it
 
 
-def heat_cells(recording: Mapping[str, NDArray[Any]], layers: int, steps: int) -> HeatCells | None:
-    """At most so many layers and steps of a recording; None where there is no map."""
-    log_delta, step = recording["log_delta_norm"], recording["step"]
-    rows, columns = (
-        _spread(size, most) for size, most in zip(log_delta.shape, (steps, layers), strict=False)
-    )
+def heat_cells(
+    recording: Mapping[str, NDArray[Any]], layers: int, steps: int, name: str = "log_delta_norm"
+) -> HeatCells | None:
+    """At most so many layers and steps of an array, logs of it to base 10; None where there is no map."""
+    array, step, is_log = recording[name], recording["step"], name.startswith("log_")
+    rows, columns = (spread_out(size, most) for size, most in zip(array.shape, (steps, layers), strict=False))
     with np.errstate(all="ignore"):
-        cells = log_delta[np.ix_(rows, columns)].mean(axis=2).T / LN10
+        cells = array[np.ix_(rows, columns)].mean(axis=2).T / (LN10 if is_log else 1.0)
     finite = cells[np.isfinite(cells)]
     if not finite.size or len(rows) < 2:
         return None
     centre = float(np.median(finite))
-    reach = max(LEVEL, float(np.quantile(np.abs(finite - centre), COLOURED)))
+    reach = float(np.quantile(np.abs(finite - centre), COLOURED))
+    reach = max(LEVEL if is_log else LEAST * abs(centre) or 1.0, reach)
     return HeatCells(cells, (columns + 1).tolist(), step[rows].astype(int).tolist(), centre, reach)
 
 
-def _spread(size: int, most: int) -> NDArray[np.int64]:
+def spread_out(size: int, most: int) -> NDArray[np.int64]:
     """At most so many of the first `size` numbers, evenly spread, both ends among them."""
     return np.unique(np.linspace(0, size - 1, min(size, most)).round().astype(np.int64))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite, log10
 from typing import TYPE_CHECKING, Any
 
-from gradflow.analysis.summary import Flow, Summary, TrainingResult
+from gradflow.analysis.summary import Flow, Summary, Theory, TrainingResult
 from gradflow.report import headlines, learning, markdown, sentences
 from gradflow.report.factor_pages import factors, powers
 from gradflow.report.forward import forward_sentence, rounding_sentence
@@ -57,12 +57,46 @@ def run_page(summary: Summary, recording: Readings | None = None, saved: bool = 
     return Page(summary.id, tuple(blocks))
 
 
+def brief_page(summary: Summary) -> Page:
+    """The verdict before and after training, with c^L, and what to change."""
+    cut = learning.interrupted_sentence(summary)
+    blocks = [*([Sentence(cut, "warning")] if cut else []), *verdicts_again(summary), *_advice(summary)]
+    return Page(summary.id, tuple(blocks))
+
+
+def verdicts_again(summary: Summary) -> list[Block]:
+    """The verdict with its numbers, and that after training if it is another."""
+    initial, *after = flows(summary)
+    told: list[Block] = [Sentence(headlines.verdict_sentence(initial), initial.verdict)]
+    return told + [
+        Sentence(f"After {counted(flow.step, 'step')} {headlines.verdict_sentence(flow)}", flow.verdict)
+        for flow in after
+        if flow.verdict != initial.verdict
+    ]
+
+
 def layers_page(summary: Summary) -> Page:
     """Every layer of the profile at the first and last step: norms as powers of ten, factors, cosines."""
     blocks: list[Block] = []
     for flow in flows(summary):
         blocks += [Heading(f"Step {count(flow.step)}"), _layers(flow)]
     return Page(f"{summary.id}: layers", tuple(blocks))
+
+
+def step_page(summary: Summary, flow: Flow, loss: float | None) -> Page:
+    """The flow at one step of the record, with all of its layers."""
+    edge, model = summary.config["analysis"]["stable_decades"], summary.config["model"]
+    words = [
+        sentences.measured_sentence(flow, edge),
+        headlines.weakest_sentence(flow),
+        sentences.cause_sentence(flow, model.get("activation", {}).get("name", "")),
+    ]
+    blocks: list[Block] = [Sentence(headlines.verdict_sentence(flow), flow.verdict)]
+    blocks += [Sentence(text) for text in words if text]
+    if loss is not None:
+        blocks.append(Facts((("minibatch loss", number(loss)),)))
+    blocks += factors((flow,), Theory()) if flow.c is not None else []
+    return Page(f"{summary.id}: step {count(flow.step)}", (*blocks, Heading("Layers"), _layers(flow)))
 
 
 def report_text(summary: Summary) -> str:
@@ -76,19 +110,27 @@ def flows(summary: Summary) -> tuple[Flow, ...]:
     return (initial, final) if final.step > initial.step else (initial,)
 
 
-def _verdicts(summary: Summary) -> list[Block]:
+def _before_training(summary: Summary, initial: Flow, *, trained: bool) -> list[str]:
+    """What is said of the network as it was drawn, beside the verdict; some of it may be empty."""
     edge, model = summary.config["analysis"]["stable_decades"], summary.config["model"]
+    activation = sentences.activation_name(model.get("activation", {}))
     dtype = summary.config["training"].get("dtype", "")
-    initial, *after = flows(summary)
-    words = [
+    return [
         sentences.measured_sentence(initial, edge),
         rounding_sentence(initial, dtype),
         headlines.weakest_sentence(initial),
-        sentences.cause_sentence(initial, sentences.activation_name(model.get("activation", {}))),
+        sentences.cause_sentence(initial, activation, summary.theory),
         forward_sentence(initial, summary.theory),
-        sentences.theory_sentence(summary.theory, initial, bool(after)),
+        sentences.theory_sentence(summary.theory, initial, trained),
+        sentences.spread_sentence(summary.theory, initial),
         stretch_sentence(summary.jacobian, initial.transitions + 1),
     ]
+
+
+def _verdicts(summary: Summary) -> list[Block]:
+    initial, *after = flows(summary)
+    dtype = summary.config["training"].get("dtype", "")
+    words = _before_training(summary, initial, trained=bool(after))
     blocks: list[Block] = [Sentence(headlines.verdict_sentence(initial), initial.verdict)]
     blocks += trainable_blocks(summary)
     blocks += [Sentence(text) for text in words if text]

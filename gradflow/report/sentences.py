@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from math import inf, log, log10, prod
+from math import inf, log, prod
 from typing import Any
 
 from gradflow.analysis.differences import EXPRESSION, RECORDED
 from gradflow.analysis.extrapolation import BOUNDED
 from gradflow.analysis.samples import Samples
 from gradflow.analysis.summary import Advice, Flip, Flow, Summary, Symptom, Theory
-from gradflow.analysis.verdict import unstable_depth
+from gradflow.analysis.verdict import HALF, WIDTH, causes, fitted_share, unstable_depth
 from gradflow.report.numbers import (
     count,
     counted,
@@ -22,7 +22,6 @@ from gradflow.report.numbers import (
 
 LAWS = {"power": "a power of the layer", "stretched": "an exponential of its square root"}
 EQUAL = 1e-6  # relative difference below which only rounding is left to compare
-HALF = 0.5  # of the decades of a verdict that c has to make for its factors to be to blame
 FIRST_ORDER = 0.1  # of ln c: a larger correction for the width leaves out terms that count
 SKIP = "skip"
 BLAMED = {"slopes": "activation"}  # what a factor is called when it is to blame
@@ -52,6 +51,8 @@ def measured_sentence(flow: Flow, stable_decades: float) -> str:
 
 def _law(flow: Flow) -> str:
     """What the law is, where c^L is not all of it and the headline has not said it."""
+    if flow.law is None and flow.c_power_depth:
+        return "The factors are too few to tell c^L from a power of the depth."
     if flow.law == BOUNDED:
         return "The scale 1/sqrt(depth) bounds it at any depth: c^L is that of this depth alone."
     if flow.law_exponent is not None or flow.law not in LAWS:
@@ -67,19 +68,11 @@ def reason_sentence(flow: Flow) -> str:
 
 def _outside(flow: Flow) -> str:
     """Where the gradient changes, if the layers that c is fitted over are not what changes it."""
-    share = _fitted_share(flow)
+    share = fitted_share(flow)
     if share is None or share >= HALF:
         return ""
     change = "The change" if share <= 0 else "Most of the change"
     return f"{change} lies in layers 1 to {count(flow.layers[0])}, outside the fit of c."
-
-
-def _fitted_share(flow: Flow) -> float | None:
-    """The share of the log of the ratio that c makes; None where no verdict is to be explained by it."""
-    if flow.verdict not in ("vanishing", "exploding") or not flow.c or not flow.log10_ratio:
-        return None
-    first, last = flow.layers
-    return (last - first) * log10(flow.c) / flow.log10_ratio
 
 
 def _borderline(flow: Flow, stable_decades: float) -> str:
@@ -121,6 +114,17 @@ def theory_sentence(theory: Theory, flow: Flow, trained: bool) -> str:
     return f"{words}{after}"
 
 
+def spread_sentence(theory: Theory, flow: Flow) -> str:
+    """How far single networks are apart, beside what theory expects; "" where there is one network alone."""
+    if flow.log10_ratio_sd is None or theory.log10_ratio_sd is None:
+        return ""
+    found, expected = number(flow.log10_ratio_sd), number(theory.log10_ratio_sd)
+    return (
+        f"Single networks' ratios have a standard deviation of {found} decades; theory expects {expected} "
+        "of one sample, and a mean over a batch strays less."
+    )
+
+
 def _settled(theory: Theory, flow: Flow) -> str:
     """The layer from which a batch norm's c holds, if that is behind the first one fitted; else ""."""
     late = theory.settling is not None and flow.layers and theory.settling > flow.layers[0]
@@ -141,7 +145,7 @@ def number_of_sigmas(sigmas: float, judged: bool = True) -> str:
     return words if abs(sigmas) <= CLOSE or not judged else f"{words} (more than chance explains)"
 
 
-def cause_sentence(flow: Flow, activation: str) -> str:
+def cause_sentence(flow: Flow, activation: str, theory: Theory | None = None) -> str:
     """Which of its factors make c what it is; "" where they are not known."""
     factors = {name: value for name in known_factors(flow) if (value := flow.factors[name]) is not None}
     if len(factors) < len(known_factors(flow)) or not factors:
@@ -153,7 +157,7 @@ def cause_sentence(flow: Flow, activation: str) -> str:
     words = ", ".join(told)
     if SKIP in factors:
         return _branch(flow, factors, words)
-    return f"{words[0].upper()}{words[1:]}{_blame(flow, factors)}."
+    return f"{words[0].upper()}{words[1:]}{_blame(flow, theory)}."
 
 
 def _branch(flow: Flow, factors: dict[str, float], words: str) -> str:
@@ -184,20 +188,18 @@ def _passes(name: str, activation: str) -> str:
     return f"the {called} {'pass' if name.endswith('s') else 'passes'}"
 
 
-def _blame(flow: Flow, factors: dict[str, float]) -> str:
-    """Names the factor that pushes the way the verdict went; those that do it, where none does most of it.
-
-    Nothing is blamed where c does not make the verdict: the factors are those of the layers of the fit.
-    """
-    share = _fitted_share(flow)
-    if flow.verdict not in ("vanishing", "exploding") or (share is not None and share < HALF):
+def _blame(flow: Flow, theory: Theory | None) -> str:
+    """Names what is to blame for the verdict; those that have their part, where none does most of it."""
+    found = causes(flow, theory)
+    if not found:
         return ""
-    way = -1 if flow.verdict == "vanishing" else 1
-    pushes = {name: way * (log(value) if value else -inf) for name, value in factors.items()}
-    most = max(pushes.values())
-    found = [name for name, push in pushes.items() if 2 * push >= most]
+    if found == (WIDTH,):
+        c = theory.c if theory else None
+        return f": the width is to blame, as infinitely wide layers would pass {number(c)}"
     if len(found) > 1:
-        return ": both have their part" if len(pushes) == 2 else f": {' and '.join(found)} have their part"
+        return (
+            ": both have their part" if len(flow.factors) == 2 else f": {' and '.join(found)} have their part"
+        )
     are = "are" if found[0] == "weights" else "is"
     return f": the {BLAMED.get(found[0], found[0])} {are} to blame"
 

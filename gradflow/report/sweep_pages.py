@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import sqrt
 from typing import Any
 
 from gradflow.report.columns import (
@@ -19,14 +20,17 @@ from gradflow.report.columns import (
     verdict_cell,
 )
 from gradflow.report.learning import older_note
-from gradflow.report.numbers import count, counted, decades, factor, half_width, number, scalar
+from gradflow.report.numbers import NONE, count, counted, decades, factor, half_width, number, scalar
 from gradflow.report.page import Block, Cell, Column, Command, Facts, Heading, Page, Sentence, Table, Toned
 from gradflow.report.sentences import entry
 from gradflow.report.several import shared_keys
 from gradflow.report.trainable import NOTE, trainable_cell
+from gradflow.units import LN10
 
 Fields = Mapping[str, Any]
 
+WIDTH, MANY = "model.width", 8  # networks, from which their variance is worth a look
+NORMAL = 1.96  # standard deviations in 95%
 SHOWN = 40  # failures that are told one by one
 
 
@@ -69,7 +73,8 @@ def sweep_page(document: Fields, room: int | None = None) -> Page:
     notes += [Sentence(older_note(older), "note")] if older else []
     saved, law = Facts((("saved in", document["path"]),)), document["depth_law"]
     table = _fitted(_table(points, axes), len(axes), room)
-    blocks = *table, *notes, *_reasons(points, axes), *_laws(law, room), saved
+    found = *_reasons(points, axes), *_laws(law, room), *spreads(points, axes, room)
+    blocks = *table, *notes, *found, saved
     return Page(document["id"], (*blocks, *_again(document.get("command"))))
 
 
@@ -205,6 +210,32 @@ def _laws(law: Fields, room: int | None) -> list[Block]:
     title = f"Depth law: the first layer's gradient goes as c^L, depths {depths}, ± 95%"
     table = Table((*_axes(axes, groups), *map(Column, titles)), rows)
     return [Heading(title), *_fitted(table, len(axes), room)]
+
+
+def spreads(points: Sequence[Fields], axes: Sequence[str], room: int | None) -> list[Block]:
+    """How far networks of each width are apart, beside theory's (Hanin & Nica 2020: 5 sum 1/n for relu)."""
+    told = [point for point in points if point.get("log10_ratio_sd") and _networks(point) >= MANY]
+    if WIDTH not in axes or not told:
+        return []
+    rows = tuple((*_values(point, axes), *_variances(point, point["log10_ratio_sd"])) for point in told)
+    title = "Spread between networks: variance of ln ||delta_1||^2 / ||delta_L||^2, ± 95%"
+    table = Table((*_axes(axes, told), *map(Column, ("networks", "variance", "theory"))), rows)
+    return [Heading(title), *_fitted(table, len(axes), room)]
+
+
+def _networks(point: Fields) -> int:
+    """Those that the spread is of."""
+    return int(point["networks"] or 0) - int(point["dead_networks"] or 0)
+
+
+def _variances(point: Fields, sd: float) -> tuple[str, ...]:
+    """How many networks, the variance of the square's natural log and theory's, from decades."""
+    networks, unit = _networks(point), (2 * LN10) ** 2
+    error = NORMAL * sqrt(2 / (networks - 1)) * unit * sd**2
+    theory = point.get("log10_ratio_sd_theory")
+    found = number(unit * sd**2, error)
+    expected = NONE if theory is None else number(unit * theory**2, error)
+    return count(networks), f"{found} ± {number(error, error)}", expected
 
 
 def _c_of(law: Fields) -> str:

@@ -93,9 +93,17 @@ def _facts(theory: Theory) -> tuple[tuple[str, str], ...]:
         ("xi", _scale(theory.xi)),
         ("phase", theory.phase or NONE),
         ("critical", f"sigma_w = {number(theory.critical_sigma_w)}"),
+        *_spread(theory),
         *_alike(theory),
         *_spectrum(theory),
     )
+
+
+def _spread(theory: Theory) -> tuple[tuple[str, str], ...]:
+    """How far single networks are from the ratio that is expected."""
+    if theory.log10_ratio_sd is None:
+        return ()
+    return (("spread", f"{number(theory.log10_ratio_sd)} decades of the ratio between networks, one sample"),)
 
 
 def _alike(theory: Theory) -> tuple[tuple[str, str], ...]:

@@ -31,6 +31,7 @@ class _Profile(TypedDict):
 
 class _Growth(TypedDict, total=False):  # which documents of older versions have not
     log10_growth: float | None
+    log10_ratio_sd: float | None
 
 
 class _Clipping(TypedDict, total=False):  # nor this
@@ -61,6 +62,7 @@ class _Flows(TypedDict):
 
 class _Last(TypedDict, total=False):  # nor this
     log10_last: float | None
+    log10_ratio_sd: float | None
 
 
 class _Theory(_Last):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 FLOW = (
     "c", "c_low", "c_high", "log10_ratio", "log10_growth", "verdict", "borderline", "networks",
-    "dead_networks",
+    "dead_networks", "log10_ratio_sd",
 )  # fmt: skip
 
 
@@ -47,6 +47,7 @@ class Ended:
     loss_final: float | None
     evaluations: int
     first_layer: FirstLayer | None
+    spread_theory: float | None = None  # log10_ratio_sd that theory expects, of one sample
 
     def document(self) -> dict[str, Any]:
         """The point in `sweep --json`: the value of each axis stands beside what came out."""
@@ -54,7 +55,8 @@ class Ended:
         trains = {"trainable": self.trainable, "trainable_score": self.trainable_score}
         losses = {"loss_initial": self.loss_initial, "loss_final": self.loss_final}
         found = {"reason": self.reason, "evaluations": self.evaluations}
-        return {**standing, **self.point.values, **self.flow, **trains, **losses, **found}
+        spread = {"log10_ratio_sd_theory": self.spread_theory}
+        return {**standing, **self.point.values, **self.flow, **spread, **trains, **losses, **found}
 
 
 Event = Started | Waiting | Ended
@@ -77,4 +79,5 @@ def ended(point: Point, run: Run) -> Ended:
         loss_final=summary.training.loss_final,
         evaluations=summary.training.evaluations,
         first_layer=None if failed else first_layer(summary, run.recording),
+        spread_theory=summary.theory.log10_ratio_sd,
     )

@@ -54,6 +54,13 @@ def test_a_gradient_that_grows_over_the_whole_run_is_none() -> None:
     assert signs(record) == {}
 
 
+@pytest.mark.parametrize(("times", "told"), [(4.0, False), (8.0, False), (10.0, True), (1e6, True)])
+def test_the_first_rows_of_which_little_is_known_must_rise_nine_times(times: float, told: bool) -> None:
+    record = calm()
+    record["loss"][1] = times * record["loss"][0]
+    assert signs(record) == ({"loss": EVERY} if told else {})
+
+
 def test_an_update_of_half_a_layer_is_a_sign() -> None:
     record = calm()
     record["update_ratio"][AT, 1, 0] = 0.6

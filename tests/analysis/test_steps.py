@@ -18,7 +18,7 @@ def test_a_step_that_was_recorded_has_a_row(step: str, row: int) -> None:
     ("step", "told"),
     [
         ("30", "--step 30: the step was not recorded; the nearest are 20 and 40"),
-        ("1000", "the nearest are 45$"),
+        ("1000", "the nearest is 45$"),
         ("first", "--step takes the number of a step or last, not first"),
         ("-1", "takes the number"),
         ("1e3", "takes the number"),

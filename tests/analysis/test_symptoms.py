@@ -360,6 +360,26 @@ def test_units_that_lose_their_slope_are_saturated() -> None:
     assert "2% at step 0" in found.message
 
 
+@pytest.mark.parametrize(
+    ("fallen", "share", "told"),
+    [(1.0, 0.55, True), (0.7, 0.6, False), (0.7, 0.7, True), (0.5, 0.7, False), (0.1, 0.8, True)],
+)
+def test_as_much_as_the_loss_has_fallen_may_units_saturate(fallen: float, share: float, told: bool) -> None:
+    """The half that may not shrinks with the loss, to a quarter at least."""
+    record = healthy()
+    record["loss"][:], record["loss_train"][:] = 2.3, 2.3
+    record["loss"][1:], record["loss_train"][1:] = 2.3 * fallen, 2.3 * fallen
+    record["saturated"][90:, 6] = share
+    names = [found.name for found in symptoms(record)]
+    assert ("saturated-units" in names) == told
+
+
+def test_what_was_saturated_before_the_loss_fell_is_told() -> None:
+    record = healthy()
+    record["saturated"][:, 6] = 0.55
+    assert [found.step for found in symptoms(record)] == [0]
+
+
 @pytest.mark.parametrize(("share", "shown"), [(0.6, []), (0.8, ["saturated-units"])])
 def test_a_skip_passes_the_gradient_beside_saturated_units(share: float, shown: list[str]) -> None:
     record = healthy()

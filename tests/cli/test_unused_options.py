@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("command", "options"),
     [
-        ("plot net -o out.svg --value activation_std", "--value"),
+        ("plot net -o out.svg --value loss_final", "--value"),
         ("plot net -o out.svg --value c", "--value"),
         ("plot net -o out.svg --y seed", "--y"),
         ("plot net -o out.svg --y seed --value c", "--y and --value"),

@@ -134,3 +134,26 @@ def test_ls_knows_no_condition_for_what_is_not_finished(folder: Path, tmp_path: 
     assert "cut" not in gradflow(tmp_path, "ls", "--where", "c > 0", "--csv").out
     assert gradflow(folder, "ls", "--top", "0").code == 2
     assert "no run has dpeth; did you mean depth?" in gradflow(folder, "ls", "--sort", "dpeth").err
+
+
+def test_show_tells_the_flow_at_a_step(folder: Path) -> None:
+    point = json.loads(gradflow(folder, "compare", "grid", "--json").out)["rows"][0]["path"]
+    flow = json.loads(gradflow(folder, "show", point, "--step", "last", "--json").out)
+    whole = json.loads(gradflow(folder, "show", point, "--json").out)["flow"]["final"]
+    assert (flow["step"], flow["c"], flow["verdict"]) == (whole["step"], whole["c"], whole["verdict"])
+    assert gradflow(folder, "show", point, "--step", "1").out.splitlines()[0].endswith(": step 1")
+    refused = gradflow(folder, "show", point, "--step", "9")
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err == "error: --step 9: the step was not recorded; the nearest is 2\n"
+
+
+def test_in_brief_a_run_is_its_verdict_and_its_advice(folder: Path) -> None:
+    point = json.loads(gradflow(folder, "compare", "grid", "--json").out)["rows"][-1]["path"]
+    document = json.loads(gradflow(folder, "show", point, "--json").out)
+    brief, whole = (gradflow(folder, "show", point, *words).out for words in (("--brief",), ()))
+    assert document["flow"]["initial"]["verdict"] in brief.splitlines()[1]
+    assert all(advice["command"] in brief for advice in document["advice"])
+    assert len(brief.splitlines()) < len(whole.splitlines()) / 2
+    assert set(brief.splitlines()) - set(whole.splitlines()) <= {""}
+    for words in (("--json",), ("--layers",), ("--trace",), ("--step", "1")):
+        assert gradflow(folder, "show", point, "--brief", *words).code == 2

@@ -26,6 +26,7 @@ IDS = [
     ("sweep-lr-depth", ["model.depth=5", "training.optimizer.lr=0.01"], "8aa8dd50"),
     ("sweep-phase-tanh", ["model.init.sigma_b=0.0", "model.init.sigma_w=0.8"], "703afca9"),
     ("sweep-trainable", ["depth=5", "sigma_w=1.0", "lr=0.03"], "1d80aae1"),
+    ("sweep-width", ["model.activation=relu", "model.width=32"], "cbccd2d7"),
     ("tanh-too-large", [], "ea655f1b"),
     ("textbook-0.9", [], "edce88e7"),
     ("textbook-1.1", [], "8f0e5db1"),

@@ -164,7 +164,7 @@ def test_rows_and_folders_that_cannot_be_are_refused(tmp_path: Path) -> None:
         chosen(range(3), "second")
     with pytest.raises(InputError, match=r"3: the step was not recorded; the nearest are 2 and 5"):
         chosen([0, 2, 5], "3")
-    with pytest.raises(InputError, match=r"the nearest are 5$"):
+    with pytest.raises(InputError, match=r"the nearest is 5$"):
         chosen([0, 2, 5], "99")
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="is a file"):

@@ -6,8 +6,10 @@ if a network diverges, and swings if the mean loss comes to stand 30% above the 
 the steps overshoot.
 
 The configurations are drawn from the choices below, those alone whose gradient is stable as drawn: of others
-the advice is another. Other seeds were looked at when it was settled where a second line serves, how much
-momentum counts, and that the networks' median serves better than their lowest; `SEED` was drawn after that.
+the advice is another. Where a second line serves, how far it lies and how much momentum counts were settled
+on the 36 configurations with momentum of seeds 101 and 102, of which 31 hold. Of the 40 of an earlier draw 36
+hold; of those of seed 20, drawn after that, 35 did, and its misses told that a walk may blow up, which is
+bounded since. `SEED` was drawn after that, and nothing was changed since.
 `python -m tests.studies.critical_rates` prints the table.
 """
 
@@ -34,7 +36,7 @@ seeds: 4
 training: {steps: 60}
 recording: {critical_lr: initial}
 """
-DRAWN, SEED = 40, 10
+DRAWN, EARLIER, SEED = 40, 10, 30
 STABLE = log(10)  # |ln| of the first layer's gradient over the last's, up to which it is
 OPTIMIZERS = {
     "sgd": ("optimizer=sgd",),

@@ -1,7 +1,7 @@
 """Networks that nothing was fitted to, each drawn many times: are c's intervals and theory's distance right?
 
-`python -m tests.studies.held_out DIR [fitting|held_out]` draws the networks of a set, those that are missing,
-and keeps ln of their delta norms before any update in DIR, a file each (layers, networks).
+`python -m tests.studies.held_out DIR [fitting|held_out|feedback]` draws the networks of a set, those that are
+missing, and keeps ln of their delta norms before any update in DIR, a file each (layers, networks).
 """
 
 import sys
@@ -23,6 +23,7 @@ Array = NDArray[np.float64]
 
 SETS = {"fitting": (1905, 60), "held_out": (2026, 120)}  # seed and number of networks
 NETWORKS = 80  # of each: ten draws of 8, twenty of 4, eighty of 1
+FEEDBACK, FED = "feedback", 480  # relu + He + mse on 10 outputs, as many of each: sixty draws of 8
 WIDTHS = (64, 64, 64, 96, 96, 128, 128, 192, 256, 384, 512)
 BOUNDED = [name for name in ACTIVATIONS if name != "squared_relu"]  # whose slope is
 SCHEMES = (
@@ -69,6 +70,11 @@ class Network:
 
 def networks(which: str) -> list[Network]:
     """The networks of a set, at random but the same ever again."""
+    if which == FEEDBACK:
+        return [
+            Network(which, k, "relu", "he_normal", n, 50, "mse", DATA[0])
+            for k, n in enumerate((64, 128, 256))
+        ]
     seed, count = SETS[which]
     rng = np.random.default_rng(seed)
     return [_network(which, number, rng) for number in range(count)]
@@ -117,7 +123,8 @@ def kept(which: str, folder: Path) -> Iterator[tuple[Network, Array]]:
 def main(folder: Path, which: str) -> None:
     for network in networks(which):
         if not (folder / network.file).exists():
-            np.savez(folder / network.file, log_delta_norm=log_norms(network))
+            count = FED if which == FEEDBACK else NETWORKS
+            np.savez(folder / network.file, log_delta_norm=log_norms(network, count))
             print(network, flush=True)
 
 

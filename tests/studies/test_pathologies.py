@@ -6,7 +6,7 @@ import pytest
 
 from tests.studies.pathologies import HEALTHY, HELD_OUT, KINDS, odd, ran, runs, scores, seen, silent, table
 
-LEAST, ALL_TOLD = 0.88, 0.95  # of a kind, of which there are ten or eight: one may be missed; and of all
+LEAST = 0.95  # of a kind, of which there are forty: two may be missed
 QUICK = ("steps too short", "units die", "clipped")
 
 
@@ -35,6 +35,4 @@ def test_symptoms_are_precise_and_miss_little(thorough: bool) -> None:
     told = "\n".join([table(found), *odd(found)])
     by_kind = scores(found).values()
     assert all(min(score.recall, score.precision) >= LEAST for score in by_kind), told
-    hits, planted, false = (sum(column) for column in zip(*by_kind, strict=True))
-    assert min(hits / planted, hits / (hits + false)) >= ALL_TOLD, told
     assert not any(each.signs for each in found if each.kind == "healthy"), told

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gradflow.cli.commands.report import Output, References
-from gradflow.cli.options import RUNS, Quiet, Replace, RunsDir, Where
+from gradflow.cli.options import RUNS, Quiet, Replace, RunsDir, Step, Where
 
 Figure = Annotated[
     str | None, typer.Option("--figure", help="flow (default), heatmap, factors, phase, depth-law, theory; "
@@ -27,19 +27,42 @@ Value = Annotated[
     str | None,
     typer.Option(
         "--value",
-        help="With --x: c (the default), log10_ratio, c_final, loss_final, loss_test_final, "
-        "accuracy_final or trainable_score.",
+        help="With --x: c (the default), log10_ratio, c_final, loss_final, loss_test_final, accuracy_final, "
+        "trainable_score. Or an array of the record, such as activation_std: over layers, with --x step over "
+        "steps, with --x step --y layer as a map.",
     ),
 ]
+
+
+Facet = Annotated[str | None, typer.Option("--facet", metavar="KEY", help="A chart for each of its values.")]
 
 
 Width = Annotated[float, typer.Option("--width", min=1, max=40, metavar="INCHES", help="Of the figure.")]
 
 
+Height = Annotated[
+    float | None,
+    typer.Option("--height", min=1, max=40, metavar="INCHES", help="By its legend if not given."),
+]
+
+
+FontSize = Annotated[
+    float | None,
+    typer.Option("--font-size", min=4, max=24, metavar="POINTS", help="Of labels; 8 if not given."),
+]
+
+
+Dpi = Annotated[int | None, typer.Option("--dpi", min=50, max=1200, help="Of a .png; 300 if not given.")]
+
+
+NoTitle = Annotated[bool, typer.Option("--no-title", help="Leave out the title, as above a caption.")]
+
+
 def plot(
     references: References, output: Output, figure: Figure = None, x: Across = None, y: Up = None,
-    value: Value = None, where: Where = None, width: Width = 5.0, force: Replace = False,
-    runs_dir: RunsDir = RUNS, quiet: Quiet = False,
+    value: Value = None, facet: Facet = None, step: Step = None, where: Where = None, width: Width = 5.0,
+    height: Height = None, font_size: FontSize = None, dpi: Dpi = None, no_title: NoTitle = False,
+    force: Replace = False, runs_dir: RunsDir = RUNS, quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Draw a figure to .svg, .pdf or .png.
 
@@ -48,13 +71,16 @@ def plot(
 
     \b
     Examples:
-      gradflow plot @1 -o flow.svg
-      gradflow plot @1 @2 -o factors.pdf --figure factors --width 3.3
-      gradflow plot depth-init -o map.svg --x depth --y init --value log10_ratio
+      gradflow plot @1 -o flow.svg --step last
+      gradflow plot @1 @2 -o factors.pdf --figure factors --width 3.3 --height 2.2 --no-title
+      gradflow plot depth-init -o map.svg --x depth --y init --value log10_ratio --facet activation
+      gradflow plot @1 -o std.svg --value activation_std --x step
     """
-    from gradflow.cli.plot import drawn, require_picture
+    from gradflow.cli.plot import Print, Wanted, drawn, require_picture
     from gradflow.cli.report import named_runs, write
 
     require_picture(output)
     runs = named_runs(references, runs_dir, where)
-    write(output, drawn(runs, output, figure, x, y, value, width), force, quiet)
+    wanted = Wanted(figure, x, y, value, facet, step)
+    sheet = Print(width, height, font_size, dpi, not no_title)
+    write(output, drawn(runs, output, wanted, sheet), force, quiet)

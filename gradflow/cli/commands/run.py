@@ -7,6 +7,7 @@ import typer
 from gradflow.cli.options import (
     DIVERGED,
     RUNS,
+    Brief,
     ConfigFile,
     FailOnDiverged,
     Force,
@@ -16,11 +17,12 @@ from gradflow.cli.options import (
     RunsDir,
     Workers,
 )
+from gradflow.cli.tables import refuse_unused
 
 
 def run(
     config: ConfigFile, overrides: Overrides = None, runs_dir: RunsDir = RUNS, force: Force = False,
-    fail_on_diverged: FailOnDiverged = False, json: Json = False, quiet: Quiet = False,
+    fail_on_diverged: FailOnDiverged = False, brief: Brief = False, json: Json = False, quiet: Quiet = False,
     workers: Workers = None,
 ) -> None:  # fmt: skip
     """Train one config and report how its gradient flows. An identical finished run is shown, not repeated.
@@ -33,7 +35,8 @@ def run(
     from gradflow.cli.run import computed, study_of
     from gradflow.cli.show import print_run
 
+    refuse_unused("--json has it all", brief=brief and json)
     done = computed(study_of(config, overrides or [], quiet), runs_dir, force, quiet, workers)
-    print_run(done, json)
+    print_run(done, json, brief)
     if fail_on_diverged and done.status == "diverged":
         raise typer.Exit(DIVERGED)

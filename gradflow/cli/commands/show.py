@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gradflow.cli.options import RUNS, Json, Reference, RunsDir
+from gradflow.cli.options import RUNS, Brief, Json, Reference, RunsDir, Step
 from gradflow.cli.tables import refuse_unused
 
 Layers = Annotated[bool, typer.Option("--layers", help="Norms and factors of every layer.")]
@@ -21,6 +21,8 @@ def show(
     reference: Reference,
     layers: Layers = False,
     trace: Trace = False,
+    step: Step = None,
+    brief: Brief = False,
     runs_dir: RunsDir = RUNS,
     json: Json = False,
 ) -> None:
@@ -30,16 +32,21 @@ def show(
     Examples:
       gradflow show @1
       gradflow show quickstart --layers
+      gradflow show quickstart --step last
       gradflow show two-layers --trace
     """
-    from gradflow.cli.show import loaded, print_chain, print_layers, print_run
+    from gradflow.cli.show import loaded, print_chain, print_layers, print_run, print_step
 
-    refuse_unused("--trace shows one chain", layers=layers and trace)
+    refuse_unused("--trace shows one chain", layers=layers and trace, step=step if trace else None)
+    refuse_unused("--brief leaves them out", layers=layers and brief, trace=trace and brief)
+    refuse_unused("it shows the run as a whole", brief=brief and (json or step is not None))
     refuse_unused("--json has the profile of the layers", layers=layers and json)
     run = loaded(reference, runs_dir)
     if trace:
         print_chain(run, json)
+    elif step is not None:
+        print_step(run, step, json)
     elif layers and not json:
         print_layers(run)
     else:
-        print_run(run, json)
+        print_run(run, json, brief)

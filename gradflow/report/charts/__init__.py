@@ -7,12 +7,23 @@ from gradflow.errors import MissingExtra
 if not (find_spec("altair") and find_spec("vl_convert")):
     raise MissingExtra("plot", "drawing charts")
 
-from gradflow.report.charts.figures import FIGURES, compared_charts, draw, over_keys, run_charts, sweep_charts
+from gradflow.report.charts.facets import faceted
+from gradflow.report.charts.figures import (
+    FIGURES,
+    compared_charts,
+    draw,
+    of_array,
+    over_keys,
+    recorded,
+    run_charts,
+    sweep_charts,
+)
+from gradflow.report.charts.maps import VALUES
 from gradflow.report.charts.picture import picture
 from gradflow.report.charts.plot import Drawn
 from gradflow.report.charts.specs import document
 
 __all__ = [
-    "FIGURES", "Drawn", "compared_charts", "document", "draw", "over_keys", "picture", "run_charts",
-    "sweep_charts",
+    "FIGURES", "VALUES", "Drawn", "compared_charts", "document", "draw", "faceted", "of_array", "over_keys",
+    "picture", "recorded", "run_charts", "sweep_charts",
 ]  # fmt: skip

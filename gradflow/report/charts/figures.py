@@ -30,14 +30,15 @@ OF_RUNS: dict[str, Callable[[Sequence[Study]], Drawn | None]] = {
     "correlation": layers.correlation,
     "units": layers.units,
 }
-OF_SWEEPS: dict[str, Callable[[Sequence[Run]], Drawn | None]] = {
-    "map": lambda runs: maps.overview(_summaries(runs)),
-    "phase": lambda runs: maps.phase(_summaries(runs)),
-    "trainable": lambda runs: trainable.trainable(_summaries(runs)),
-    "theory": lambda runs: laws.theory(_summaries(runs)),
-    "depth-law": laws.depth_law,
+OF_SWEEPS: dict[str, Callable[[Sequence[Run], Sequence[Run]], Drawn | None]] = {  # runs, those seen beside
+    "map": lambda runs, all: maps.overview(_summaries(runs), among=_summaries(all)),
+    "phase": lambda runs, all: maps.phase(_summaries(runs), among=_summaries(all)),
+    "trainable": lambda runs, all: trainable.trainable(_summaries(runs)),
+    "theory": lambda runs, all: laws.theory(_summaries(runs)),
+    "depth-law": lambda runs, all: laws.depth_law(runs),
 }
 FIGURES = (*OF_RUNS, *OF_SWEEPS)
+AT_STEPS = ("flow", "factors", "squares", "correlation", "units")  # figures that show any step
 OVERLAID = 24  # lines that one chart can take
 NOTHING = {
     "heatmap": "needs two recorded steps with finite norms",
@@ -48,20 +49,59 @@ NOTHING = {
 }
 
 
-def draw(figure: str, runs: Sequence[Run]) -> Drawn:
-    """A figure of some runs, overlaid where there are several. InputError if they have nothing to draw."""
+def draw(figure: str, runs: Sequence[Run], step: str | None = None, among: Sequence[Run] = ()) -> Drawn:
+    """A figure of some runs, overlaid where there are several. InputError if they have nothing to draw.
+
+    `among` are the runs of all figures that have their colours in common.
+    """
+    if step is not None and figure not in AT_STEPS:
+        raise InputError(f"--step is of no use here: {figure} is no figure of one step")
     if figure in OF_SWEEPS:
-        chart = OF_SWEEPS[figure](runs)
+        chart = OF_SWEEPS[figure](runs, among)
     elif figure == "heatmap" and len(runs) > 1:
-        raise InputError(f"a heat map shows one run, and {len(runs)} are named: name one")
-    elif len(runs) > OVERLAID:
-        words = f"{len(runs)} lines are too many for one figure: name at most {OVERLAID} runs"
-        raise InputError(", or give ".join([words, *_of_many(runs)]))
+        raise InputError(f"a heat map shows one run, and {len(runs)} are named: name one, or give --facet")
     else:
-        whole = [run for run in runs if run.recording]  # a failed run has nothing to draw
-        chart = OF_RUNS[figure](studies_of(whole)) if whole else None
+        chart = _overlaid(OF_RUNS[figure], runs, step)
     if chart is None:
         raise InputError(f"there is nothing to draw: {figure} {NOTHING.get(figure, 'needs finite numbers')}")
+    return chart
+
+
+def _overlaid(
+    figure: Callable[[Sequence[Study]], Drawn | None], runs: Sequence[Run], step: str | None
+) -> Drawn | None:
+    if len(runs) > OVERLAID:
+        words = f"{len(runs)} lines are too many for one figure: name at most {OVERLAID} runs"
+        raise InputError(", or give ".join([words, *_of_many(runs)]))
+    whole = [run for run in runs if run.recording]  # a failed run has nothing to draw
+    return figure(studies_of(whole, step)) if whole else None
+
+
+def recorded(runs: Sequence[Run]) -> list[str]:
+    """The arrays by layer that any of the runs has recorded."""
+    return list(
+        dict.fromkeys(name for run in runs for name, array in run.recording.items() if array.ndim == 3)
+    )
+
+
+def of_array(name: str, runs: Sequence[Run], over: Sequence[str], step: str | None = None) -> Drawn:
+    """An array of the record over `layer`, over `step` with a line a layer, or over both as a map.
+
+    InputError if there is nothing to draw, or several runs where one is meant.
+    """
+    quantity = layers.Quantity.of(name)
+    if "step" not in over:
+        chart = _overlaid(lambda studies: layers.by_layer(studies, quantity), runs, step)
+    elif len(runs) > 1:
+        raise InputError(f"over steps one run is shown, and {len(runs)} are named: name one, or give --facet")
+    else:
+        title = f"{quantity.called} over layers and steps"
+        drawn = partial(training.cells_of, name=name, what=quantity.title, title=title)
+        chart = (drawn if "layer" in over else partial(training.by_step, quantity=quantity))(
+            *studies_of(runs)
+        )
+    if chart is None:
+        raise InputError(f"there is nothing to draw: {name} needs finite numbers, over steps two of them")
     return chart
 
 
@@ -89,10 +129,17 @@ def run_charts(run: Run) -> dict[str, Drawn]:
 
 def sweep_charts(runs: Sequence[Run]) -> dict[str, Drawn]:
     """Every chart of several runs that what differs between them allows."""
-    charts = {name: figure(runs) for name, figure in OF_SWEEPS.items()}
+    charts = {name: _of_sweep(figure, runs) for name, figure in OF_SWEEPS.items()}
     if charts["phase"] is not None:
         del charts["map"]  # it shows the same
     return _known(charts)
+
+
+def _of_sweep(figure: Callable[..., Drawn | None], runs: Sequence[Run]) -> Drawn | None:
+    """A figure; None where one cannot show all of the runs."""
+    with suppress(InputError):
+        return figure(runs, runs)
+    return None
 
 
 def compared_charts(runs: Sequence[Run]) -> dict[str, Drawn]:
@@ -102,12 +149,14 @@ def compared_charts(runs: Sequence[Run]) -> dict[str, Drawn]:
     return _known({"flow": over}) | sweep_charts(runs)
 
 
-def over_keys(runs: Sequence[Run], across: str, up: str | None, value: str) -> Drawn:
+def over_keys(
+    runs: Sequence[Run], across: str, up: str | None, value: str, among: Sequence[Run] = ()
+) -> Drawn:
     """A value of runs over one key, or as a map over two. InputError for an unknown key or value."""
     if value not in maps.VALUES:
         known = ", ".join(maps.VALUES)
         raise InputError(f"--value {value}: choose one of {known}{did_you_mean(value, maps.VALUES)}")
-    chart = maps.overview(_summaries(runs), across, up, value)
+    chart = maps.overview(_summaries(runs), across, up, value, _summaries(among))
     if chart is None:
         raise InputError(f"there is nothing to draw: no run has a finite {value}")
     return chart

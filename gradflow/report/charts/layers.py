@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,30 @@ class Quantity:
     form: str = looks.NUMBER
     factor: bool = False  # without the last layer's; a logarithmic axis where it covers much
     share: bool = False  # an axis from 0
+
+    @classmethod
+    def of(cls, name: str) -> Quantity:
+        """An array of the record: logs of norms to base 10, of factors as factors, shares from 0."""
+        for one in (NORM, SQUARE, COSINE, *UNITS):
+            if one.array == name:
+                return replace(one, part="", title=name if one.share else one.title)
+        if name.startswith("log_"):
+            if name.endswith("_factor"):
+                return cls(name, name.removeprefix("log_"), shown=np.exp, factor=True)
+            return cls(name, f"log10 {name.removeprefix('log_')}", scaled=_decades, form=looks.LOG10)
+        return cls(name, name)
+
+    @property
+    def called(self) -> str:
+        """The array in a title, as words."""
+        return self.array.removeprefix("log_").replace("_", " ").capitalize()
+
+    def axis(self, rows: list[Datum]) -> axes.AxisScale:
+        """A share's axis starts at 0, factors far apart have a logarithmic one."""
+        if self.share:
+            return {"zero": True, "domainMin": 0}
+        scale = axes.in_logs(known(rows), (), APART) if self.factor else {}
+        return scale and {**scale, "nice": False}
 
 
 def _decades(logs: Array) -> Array:
@@ -75,6 +99,11 @@ def squares(studies: Sequence[Study]) -> Drawn | None:
 def units(studies: Sequence[Study]) -> Drawn | None:
     """The share of saturated activations and of dead units by layer."""
     return _over_layers(studies, "Saturated and dead units by layer", UNITS)
+
+
+def by_layer(studies: Sequence[Study], quantity: Quantity) -> Drawn | None:
+    """Any array of the record, by layer."""
+    return _over_layers(studies, f"{quantity.called} by layer", [quantity])
 
 
 def names_of(studies: Sequence[Study]) -> dict[str, str]:

@@ -22,6 +22,8 @@ SHAPES = ("circle", "square", "triangle-up", "diamond")
 STROKES = (SOLID, DOTS, MIXED, [8, 2, 2, 2, 2, 2])
 MOST = len(RUNS) * len(SHAPES)  # series that can be told apart
 LOG10, NUMBER = ".3f", ".4~g"  # d3 formats of tooltips: a base-10 log, any other number
+CROWDED = 10  # names of an axis from which some may be left out
+WRITTEN, ACROSS, SMALLEST = 1.5, 0.62, 5.5  # a text in a cell by a LETTER, a letter by its size, in pixels
 SYMBOL, GAP = 24, 8  # pixels of a legend: for a symbol, between columns
 LEFT = 64  # pixels of a figure that a legend has not: the vertical axis, and the rims
 ROOM, LETTER = "room", "letter"  # parameters that say how wide a legend and a letter in it are
@@ -78,6 +80,21 @@ def room(width: str, letter: float) -> list[dict[str, Any]]:
     The width of the plot would not do: it is known when the legend has its place.
     """
     return [{"name": ROOM, "expr": f"{width} - {LEFT}"}, {"name": LETTER, "value": letter}]
+
+
+def named(count: int) -> alt.Axis:
+    """A horizontal axis of so many names: none is left out, and one that is too long is broken at a _."""
+    place = f"{ROOM} / {count} / {LETTER}"
+    broken = "split(replace(datum.label, regexp('_', 'g'), '_\\n'), '\\n')"
+    words = f"length(datum.label) > {place} ? {broken} : datum.label"
+    overlap = count > CROWDED
+    return alt.Axis(labelAngle=0, grid=False, labelOverlap=overlap, labelExpr=words)
+
+
+def fitting(count: int, letters: int) -> Any:
+    """The size of texts of so many letters in one of `count` columns; 0 where nobody could read it."""
+    size = f"min({WRITTEN} * {LETTER}, {ROOM} / {count} / {letters} / {ACROSS})"
+    return alt.ExprRef(f"{size} < {SMALLEST} ? 0 : {size}")
 
 
 def _in_rounds(names: Collection[str], looks: Sequence[Any], long: int = len(RUNS)) -> list[Any]:

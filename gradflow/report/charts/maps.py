@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import log10
+from math import isfinite, log10
 from operator import attrgetter
 from typing import Any
 
@@ -44,22 +44,33 @@ class Value:
         flow = summary.flow.initial
         return factor(flow.c, flow.c_low, flow.c_high) if self is VALUES["c"] else number(self.read(summary))
 
-    def scale(self, rows: list[Datum]) -> alt.Color:
-        """Blue, white, red around what neither shrinks nor grows; viridis for a loss or an accuracy."""
-        if self.legend:
-            return looks.diverging("shade", self.legend, 0.0, self.reach(rows))
-        return alt.Color("shade:Q", title=self.title, scale=alt.Scale(scheme="viridis"))
+    def scale(self, among: Sequence[Summary]) -> alt.Color:
+        """Blue, white, red around what neither shrinks nor grows; viridis for a loss or an accuracy.
 
-    def ink(self, rows: list[Datum]) -> Any:
+        The ends of the colours are those `among` the runs of all figures that are seen together.
+        """
+        if self.legend:
+            return looks.diverging("shade", self.legend, 0.0, self.reach(among))
+        ends = [min(shades), max(shades)] if (shades := self.shades(among)) else alt.Undefined
+        return alt.Color("shade:Q", title=self.title, scale=alt.Scale(scheme="viridis", domain=ends))
+
+    def ink(self, among: Sequence[Summary]) -> Any:
         """White on the dark ends of the colours, black elsewhere."""
         black, white = alt.value("black"), alt.value("white")
-        dark = f"abs(datum.shade) > {0.6 * self.reach(rows):.6g}"
-        return alt.when(dark).then(white).otherwise(black) if self.legend else black
+        dark = f"abs(datum.shade) > {0.6 * self.reach(among):.6g}"
+        if not self.legend:
+            shades = self.shades(among) or [0.0]
+            dark = f"datum.shade < {(min(shades) + max(shades)) / 2:.6g}"  # viridis begins dark
+        return alt.when(dark).then(white).otherwise(black)
 
-    def reach(self, rows: list[Datum]) -> float:
+    def reach(self, among: Sequence[Summary]) -> float:
         """How far from the middle the colours go."""
-        shades: list[float] = [abs(row["shade"]) for row in rows if row["shade"] is not None]
-        return max(self.quiet, 0.0, *shades)
+        return max(self.quiet, 0.0, *map(abs, self.shades(among)))
+
+    def shades(self, among: Sequence[Summary]) -> list[float]:
+        """The finite numbers that colours stand for."""
+        read = [self.read(summary) for summary in among]
+        return [self.colour(value) for value in read if value is not None and isfinite(value)]
 
 
 def _log(c: float) -> float:
@@ -76,6 +87,13 @@ VALUES = {
     "loss_final": Value("loss on training samples at the end", attrgetter("training.loss_final")),
     "loss_test_final": Value("loss on held-out samples at the end", attrgetter("training.loss_test_final")),
     "trainable_score": Value("score of trainable", attrgetter("trainable.score")),
+    "accuracy_train_final": Value(
+        "accuracy on training samples at the end", attrgetter("training.accuracy_train_final")
+    ),
+    "r2_test_final": Value("R2 on held-out samples at the end", attrgetter("training.r2_test_final")),
+    "log10_growth": Value(
+        "log10 growth of |z|", attrgetter("flow.initial.log10_growth"), "log10 growth", 1.0
+    ),
     "accuracy_final": Value("accuracy on held-out samples at the end", attrgetter("training.accuracy_final")),
 }
 
@@ -100,24 +118,32 @@ def over_one(summaries: Sequence[Summary], key: str, value: str = "c") -> Drawn 
     return titled(f"{shown.title}, by {key}", "", *marks)
 
 
-def over_two(summaries: Sequence[Summary], across: str, up: str, value: str = "c") -> Drawn:
+def over_two(
+    summaries: Sequence[Summary], across: str, up: str, value: str = "c", among: Sequence[Summary] = ()
+) -> Drawn:
     """A value over two keys as a map of cells; numbers are written into few cells."""
-    rows, shown = _cells(summaries, across, up, value), VALUES[value]
+    rows, shown, among = _cells(summaries, across, up, value), VALUES[value], among or summaries
     columns, lines = (_order([row[name] for row in rows]) for name in ("x", "y"))
     base = alt.Chart(table(rows)).encode(
-        x=alt.X("x:N", title=across, sort=columns, axis=alt.Axis(labelAngle=0, grid=False)),
-        y=alt.Y("y:N", title=up, sort=lines[::-1], axis=alt.Axis(grid=False)),
+        x=alt.X("x:N", title=across, sort=columns, axis=looks.named(len(columns))),
+        y=alt.Y("y:N", title=up, sort=lines[::-1], axis=alt.Axis(grid=False, labelOverlap=False)),
     )
-    cells = base.mark_rect().encode(color=shown.scale(rows), tooltip=_tips(across, up, value))
-    words = base.mark_text(fontSize=10).encode(text="text_short:N", color=shown.ink(rows))
+    cells = base.mark_rect().encode(color=shown.scale(among), tooltip=_tips(across, up, value))
+    longest = max(len(row["text_short"]) for row in rows)
+    words = base.mark_text(fontSize=looks.fitting(len(columns), longest)).encode(
+        text="text_short:N", color=shown.ink(among)
+    )
     return titled(shown.title, "", *([cells] if len(rows) > WRITTEN else [cells, words]))
 
 
-def phase(summaries: Sequence[Summary], value: str = "c") -> Drawn | None:
-    """c over (sigma_w, sigma_b), with theory's critical line between ordered and chaotic."""
-    if not {SIGMA_W, SIGMA_B} <= {*axes_of(summaries)} or len(axes_of(summaries)) > 2:
+def phase(summaries: Sequence[Summary], value: str = "c", among: Sequence[Summary] = ()) -> Drawn | None:
+    """c over (sigma_w, sigma_b), with theory's critical line between ordered and chaotic.
+
+    InputError if runs differ in more, of which one figure could not show all.
+    """
+    if not {SIGMA_W, SIGMA_B} <= {*axes_of(summaries)}:
         return None
-    rows, shown = _cells(summaries, SIGMA_W, SIGMA_B, value), VALUES[value]
+    rows, shown, among = _cells(summaries, SIGMA_W, SIGMA_B, value), VALUES[value], among or summaries
     if not all(isinstance(row[name], int | float) for row in rows for name in ("x", "y")):
         return None
     for name in ("x", "y"):
@@ -126,7 +152,7 @@ def phase(summaries: Sequence[Summary], value: str = "c") -> Drawn | None:
             row[f"{name}_low"], row[f"{name}_high"] = ends[row[name]]
     cells = alt.Chart(table(rows)).mark_rect().encode(
         x=axes.x("x_low", "sigma_w"), x2="x_high", y=axes.y("y_low", "sigma_b", nice=False), y2="y_high",
-        color=shown.scale(rows), tooltip=_tips("sigma_w", "sigma_b", value),
+        color=shown.scale(among), tooltip=_tips("sigma_w", "sigma_b", value),
     )  # fmt: skip
     critical = _critical(summaries, rows)
     return titled(shown.title, "dashed: theory's critical line" if critical else "", cells, *critical)
@@ -156,8 +182,12 @@ def _cells(summaries: Sequence[Summary], across: str, up: str, value: str) -> li
     if most > 1:
         others = [key for key in axes_of(summaries) if key not in (across, up)]
         where = f"{across} {shared[0]}, {up} {shared[1]}"
-        why = f"for {', '.join(others)} differ too" if others else "for they differ in nothing"
-        raise InputError(f"{most} runs share {where}: name fewer runs, {why}")
+        why = "name fewer runs, for they differ in nothing"
+        if others:
+            one = next(flat(s.config).get(others[0]) for s in summaries)
+            remedy = f"--facet {others[0]}, or --where with a value of each, as {others[0]} == {one!r}"
+            why = f"for {', '.join(others)} differ too: give {remedy}"
+        raise InputError(f"{most} runs share {where}{', ' if others else ': '}{why}")
     return rows
 
 
@@ -182,8 +212,9 @@ def edges(values: set[float]) -> dict[float, tuple[float, float]]:
 
 
 def overview(
-    summaries: Sequence[Summary], across: str | None = None, up: str | None = None, value: str = "c"
-) -> Drawn | None:
+    summaries: Sequence[Summary], across: str | None = None, up: str | None = None, value: str = "c",
+    among: Sequence[Summary] = (),
+) -> Drawn | None:  # fmt: skip
     """A value over the keys that are named or, if none is, that differ: a map over two, points over one.
 
     Runs that each have another name stand over that, unless keys are named.
@@ -198,5 +229,5 @@ def overview(
     if not up and len(shown) == 1 and len(others) == 1:
         shown = [*shown, *others]
     if len(shown) == 2:
-        return over_two(summaries, shown[0], shown[1], value)
+        return over_two(summaries, shown[0], shown[1], value, among)
     return over_one(summaries, shown[0], value) if shown else None

@@ -8,6 +8,7 @@ from typing import Any
 import altair as alt
 import vl_convert
 
+from gradflow.errors import InputError
 from gradflow.report.charts.looks import room
 from gradflow.report.charts.plot import Drawn
 
@@ -16,48 +17,106 @@ POINT = INCH / 72
 PDF_UNIT = 72  # an inch of PDF
 PPI = 300  # of a PNG
 ASPECT, LOWEST = 0.45, 130  # height of the plot by the figure's width, and in pixels at least
-SMALL, TEXT, LARGE = 8 * POINT, 8.5 * POINT, 9.5 * POINT
-LETTER = 6  # pixels of a SMALL one
-PLAIN = {"labelFontSize": SMALL, "titleFontSize": TEXT, "titleFontWeight": "normal"}
-STYLE: dict[str, Any] = {
-    "background": "white",
-    "font": "Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-serif",
-    "view": {"stroke": None},
-    "padding": 4,
-    "axis": {**PLAIN, "gridColor": "#e8e8e8", "labelOverlap": True, "tickCount": 6},
-    "legend": {**PLAIN, "layout": {"top": {"direction": "vertical", "anchor": "start"}}},
-    "title": {"fontSize": LARGE, "subtitleFontSize": SMALL, "subtitleColor": "#666666", "anchor": "start"},
-}
+POINTS = 8.0  # of the labels; names of axes and titles are larger
+TEXT, LARGE = 8.5 / POINTS, 9.5 / POINTS
+LETTER = 6 / POINTS  # pixels of one, by the points of labels
+FACET = 0.7  # of the place of one of several charts that the first try gives to its plot
+SQUASHED = 24  # pixels of a plot in which nobody could read anything
 
 
-def picture(chart: Drawn, suffix: str, width: float) -> bytes:
-    """The bytes of a .svg, .pdf or .png file, `width` inches wide with all that belongs to the chart.
+def picture(
+    chart: Drawn | alt.ConcatChart, suffix: str, width: float, height: float | None = None,
+    points: float | None = None, dpi: int | None = None,
+) -> bytes:  # fmt: skip
+    """The bytes of a .svg, .pdf or .png file, `width` and maybe `height` inches with all that belongs to it.
 
-    The plot keeps its height: the figure grows with its legend.
+    Without a height the plot has one by its width, and the figure grows with its legend. InputError for one
+    that leaves no room for the plot.
     """
-    pixels = width * INCH
-    sized = chart.properties(
-        width=pixels,
-        height=max(LOWEST, pixels * ASPECT),
-        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
-    )
-    spec = sized.to_dict(validate=False)
-    spec["params"] = [*room(str(pixels), LETTER), *spec.get("params", [])]
-    svg = vl_convert.vegalite_to_svg({**spec, "config": STYLE})
+    points, dpi = points or POINTS, dpi or PPI
+    pixels = width * INCH, height and height * INCH
+    if isinstance(chart, alt.ConcatChart):
+        svg = _several(chart, *pixels, points)
+    else:
+        svg = _one(chart, *pixels, points)
     match suffix:
         case ".svg":
-            return _of_size(svg, width, 1, "in").encode()
+            return _of_size(svg, width, height, 1, "in").encode()
         case ".pdf":
-            return bytes(vl_convert.svg_to_pdf(_of_size(svg, width, PDF_UNIT)))
+            return bytes(vl_convert.svg_to_pdf(_of_size(svg, width, height, PDF_UNIT)))
         case _:  # pixels of its own, which `ppi` says in the file and would scale by too
-            return bytes(vl_convert.svg_to_png(_of_size(svg, width, PPI), scale=PDF_UNIT / PPI, ppi=PPI))
+            return bytes(
+                vl_convert.svg_to_png(_of_size(svg, width, height, dpi), scale=PDF_UNIT / dpi, ppi=dpi)
+            )
 
 
-def _of_size(svg: str, inches: float, per_inch: float, unit: str = "") -> str:
-    """An SVG that is so many inches wide, in units of which an inch has so many."""
-    box = re.search(r'viewBox="([^"]*)"', svg)
-    assert box is not None  # vl-convert always writes one
-    _, _, across, down = map(float, box[1].split())
-    sides = inches * per_inch, inches * per_inch * down / across
+def _one(chart: Drawn, width: float, height: float | None, points: float) -> str:
+    """A chart in so many pixels."""
+    fit = alt.AutoSizeParams(type="fit" if height else "fit-x", contains="padding")
+    sized = chart.properties(width=width, height=height or max(LOWEST, width * ASPECT), autosize=fit)
+    return _svg(sized, width, points)
+
+
+def _several(charts: alt.ConcatChart, width: float, height: float | None, points: float) -> str:
+    """Charts beside each other: what is around the plots is found by drawing them."""
+    across = charts.columns
+    down = -(-len(charts.concat) // across)
+    inner = [
+        FACET * width / across,
+        FACET * (height or max(LOWEST, width / across * ASPECT / FACET) * down) / down,
+    ]
+    svg = ""
+    for _ in range(3):
+        if min(inner) < SQUASHED:
+            raise InputError(
+                f"{len(charts.concat)} charts leave no room for their plots: make the figure larger"
+            )
+        sized = charts.copy()
+        sized.concat = [one.properties(width=inner[0], height=inner[1]) for one in charts.concat]
+        svg = _svg(sized, width / across, points)
+        box = _box(svg)
+        inner[0] += (width - box[0]) / across
+        inner[1] += (height - box[1]) / down if height else 0.0
+    return svg
+
+
+def _svg(sized: Drawn | alt.ConcatChart, room_for: float, points: float) -> str:
+    spec = sized.to_dict(validate=False)
+    spec["params"] = [*room(str(room_for), LETTER * points), *spec.get("params", [])]
+    svg = vl_convert.vegalite_to_svg({**spec, "config": _style(points)})
+    return str(svg)
+
+
+def _style(points: float) -> dict[str, Any]:
+    small = points * POINT
+    plain = {"labelFontSize": small, "titleFontSize": TEXT * small, "titleFontWeight": "normal"}
+    return {
+        "background": "white",
+        "font": "Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-serif",
+        "view": {"stroke": None},
+        "padding": 4,
+        "axis": {**plain, "gridColor": "#e8e8e8", "labelOverlap": True, "tickCount": 6},
+        "legend": {**plain, "layout": {"top": {"direction": "vertical", "anchor": "start"}}},
+        "title": {
+            "fontSize": LARGE * small,
+            "subtitleFontSize": small,
+            "subtitleColor": "#666666",
+            "anchor": "start",
+        },
+    }
+
+
+def _box(svg: str) -> tuple[float, float]:
+    """The size of an SVG in its own pixels."""
+    found = re.search(r'viewBox="([^"]*)"', svg)
+    assert found is not None  # vl-convert always writes one
+    _, _, across, down = map(float, found[1].split())
+    return across, down
+
+
+def _of_size(svg: str, inches: float, height: float | None, per_inch: float, unit: str = "") -> str:
+    """An SVG that is so many inches wide and high, in units of which an inch has so many."""
+    across, down = _box(svg)
+    sides = inches * per_inch, (height or inches * down / across) * per_inch
     size = 'width="{:.8g}{unit}" height="{:.8g}{unit}"'.format(*sides, unit=unit)
     return re.sub(r'width="[^"]*" height="[^"]*"', size, svg, count=1)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.intervals import t_quantile
+from gradflow.analysis.steps import row_at
 from gradflow.analysis.summary import Summary
 from gradflow.report.labels import labels
 from gradflow.units import LN10
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
+BY_LAYER = 3  # dimensions of an array that has layers
+
 
 @dataclass(frozen=True)
 class Study:
@@ -29,6 +32,7 @@ class Study:
     summary: Summary
     recording: Mapping[str, Array]
     theory: Prediction | None = None
+    at: int | None = None  # the step that is asked for
 
     @property
     def layers(self) -> tuple[int, ...]:
@@ -36,8 +40,15 @@ class Study:
         return self.summary.flow.initial.profile.layers
 
     @property
+    def recorded(self) -> list[str]:
+        """The arrays (steps, layers, networks) of the record."""
+        return [name for name, array in self.recording.items() if array.ndim == BY_LAYER]
+
+    @property
     def steps(self) -> tuple[int, ...]:
-        """The first step and the last with finite norms; one if they are the same."""
+        """The first step and the last with finite norms, one if they are the same; or the one asked for."""
+        if self.at is not None:
+            return (self.at,)
         first, last = self.summary.flow.initial.step, self.summary.flow.final.step
         return (first, last) if last > first else (first,)
 
@@ -83,10 +94,17 @@ def spread(values: Array) -> tuple[Array, Array]:
     return mean - half, mean + half
 
 
-def studies_of(runs: Sequence[Run]) -> list[Study]:
-    """Saved runs, each labelled by what differs from the others, with theory's prediction for its config."""
+def studies_of(runs: Sequence[Run], step: str | None = None) -> list[Study]:
+    """Saved runs, each labelled by what differs from the others, with theory's prediction for its config.
+
+    InputError for a step that one of them did not record.
+    """
     called = zip(labels([run.summary for run in runs]), runs, strict=True)
-    return [Study(name, run.summary, run.recording, _theory(run)) for name, run in called]
+    return [Study(name, run.summary, run.recording, _theory(run), _step(run, step)) for name, run in called]
+
+
+def _step(run: Run, step: str | None) -> int | None:
+    return None if step is None else int(run["step"][row_at(run["step"], step)])
 
 
 def _theory(run: Run) -> Prediction | None:

@@ -10,10 +10,11 @@ import altair as alt
 import numpy as np
 
 from gradflow.analysis.flow import numbers
-from gradflow.report.charts import axes, looks
+from gradflow.analysis.intervals import mean_of_known
+from gradflow.report.charts import axes, layers, looks
 from gradflow.report.charts.plot import Datum, Drawn, Plot, known, level, table, tip, titled
 from gradflow.report.charts.study import Study
-from gradflow.report.heat_cells import heat_cells
+from gradflow.report.heat_cells import heat_cells, spread_out
 from gradflow.report.learning import SAMPLES
 from gradflow.report.numbers import count
 
@@ -26,22 +27,49 @@ DOT = 14
 
 
 def heatmap(studies: Sequence[Study]) -> Drawn | None:
-    """log10 ||delta|| over layers and steps, around its median, at most 100 layers and 120 steps of it."""
-    found = heat_cells(studies[0].recording, LAYERS, STEPS)
+    """log10 ||delta|| over layers and steps."""
+    return cells_of(studies[0], "log_delta_norm", NORM, "Gradient norm over layers and steps")
+
+
+def cells_of(study: Study, name: str, what: str, title: str) -> Drawn | None:
+    """An array over layers and steps, around its median, at most 100 layers and 120 steps of it."""
+    found = heat_cells(study.recording, LAYERS, STEPS, name)
     if found is None:
         return None
-    layers, steps, values = found.layers, found.steps, found.values.tolist()
+    places, steps, values = found.layers, found.steps, found.values.tolist()
     columns = {"step": steps, "end": [*steps[1:], 2 * steps[-1] - steps[-2]]}
     rows = [
         {"top": layer - 0.5, "bottom": below - 0.5, "layer": layer, **columns, "value": row}
-        for layer, below, row in zip(layers, [*layers[1:], layers[-1] + 1], values, strict=True)
+        for layer, below, row in zip(places, [*places[1:], places[-1] + 1], values, strict=True)
     ]
     chart = alt.Chart(table(rows)).transform_flatten(["step", "end", "value"]).mark_rect().encode(
         x=axes.x("step", "step"), x2="end", y=axes.y("top", "layer", reverse=True, nice=False), y2="bottom",
-        color=looks.diverging("value", NORM, found.centre, found.reach),
-        tooltip=[tip("layer"), tip("step"), tip("value", NORM, looks.LOG10)],
+        color=looks.diverging("value", what, found.centre, found.reach),
+        tooltip=[tip("layer"), tip("step"), tip("value", what, looks.LOG10)],
     )  # fmt: skip
-    return titled("Gradient norm over layers and steps", _kept(studies[0], len(layers), len(steps)), chart)
+    return titled(title, _kept(study, len(places), len(steps)), chart)
+
+
+def by_step(study: Study, quantity: layers.Quantity) -> Drawn | None:
+    """An array over steps, mean over networks: a line a layer, at most as many as there are colours."""
+    shown = [int(one) for one in spread_out(study.recording[quantity.array].shape[1], len(looks.RUNS))]
+    rows = spread_out(len(study.recording["step"]), STEPS)
+    with np.errstate(all="ignore"):
+        values = quantity.scaled(study.recording[quantity.array][rows][:, shown])
+        drawn = quantity.shown(mean_of_known(values, 2))
+    steps = study.recording["step"][rows].astype(int).tolist()
+    data: list[Datum] = [
+        {"line": f"layer {layer + 1}", "step": step, "value": value}
+        for layer, column in zip(shown, drawn.T.tolist(), strict=True)
+        for step, value in zip(steps, column, strict=True)
+    ]
+    if len(known(data)) < 2:
+        return None
+    names = looks.of_runs([f"layer {layer + 1}" for layer in shown])
+    plot = Plot(data, axes.x("step", "step"), quantity.title, names, quantity.axis(data))
+    dots = plot.dots(DOT, [tip("line"), tip("step"), tip("value", quantity.title, quantity.form)])
+    mean = "mean over networks" if study.summary.config["seeds"] > 1 else ""
+    return titled(f"{quantity.called} over training", mean, plot.line(), dots)
 
 
 def _kept(study: Study, layers: int, rows: int) -> str:

@@ -1,0 +1,167 @@
+"""Figures of what is chosen: a step, an array of the record, a chart for each value of a key; their sizes."""
+
+import re
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradflow.cli.plot import Print, Wanted, chart_of, drawn
+from gradflow.errors import InputError
+from gradflow.recording import STATISTICS
+from gradflow.report.charts import document, picture
+from gradflow.store import Run
+from gradflow.units import LN10
+from tests.report.runs import made, rows_of
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return made(tmp_path_factory.mktemp("chosen") / "runs")
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+    """Two activations by two depths by two inits, of which the relu ones reach further."""
+    runs = tmp_path_factory.mktemp("grid") / "runs"
+    return [
+        made(runs, depth=depth, init=init, activation=activation, steps=1, seeds=2)
+        for activation in ("tanh", "relu")
+        for depth in (3, 6)
+        for init in ("he_normal", "xavier_normal")
+    ]
+
+
+def values(runs: Sequence[Run], wanted: Wanted) -> list[dict[str, Any]]:
+    return [row for row in rows_of(document(chart_of([*runs], wanted))) if "value" in row]
+
+
+@pytest.mark.parametrize(("step", "row"), [("0", 0), ("3", 3), ("last", 6)])
+def test_a_figure_is_drawn_at_the_step_that_is_asked_for(run: Run, step: str, row: int) -> None:
+    rows = values([run], Wanted("flow", step=step))
+    measured = [one["value"] for one in rows if one["line"] == f"step {row}"]
+    expected = run["log_delta_norm"][row].mean(axis=1) / LN10
+    assert measured == pytest.approx(expected.tolist(), rel=1e-5)
+    assert {one["line"] for one in rows} == {f"step {row}", "theory at step 0"}
+
+
+@pytest.mark.parametrize(
+    "array", [*STATISTICS, "log_weight_grad_norm", "log_slope_factor", "log_bias_grad_norm"]
+)
+def test_any_array_of_the_record_is_drawn_over_layers_and_over_steps(run: Run, array: str) -> None:
+    scaled = np.exp if array.endswith("_factor") else np.log10 if array == "q" else lambda values: values
+    base = run[array] / LN10 if array.startswith("log_") and scaled is not np.exp else run[array]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        expected = np.exp(base.mean(axis=2)) if scaled is np.exp else scaled(base).mean(axis=2)
+    last = values([run], Wanted(value=array, step="3"))
+    layers = expected.shape[1] - array.endswith("_factor")  # those between hidden layers
+    assert [row["value"] for row in last] == pytest.approx(
+        expected[3, :layers].tolist(), rel=1e-5, nan_ok=True
+    )
+    over = values([run], Wanted(value=array, x="step"))
+    assert [row["value"] for row in over if row["line"] == "layer 1"][:6] == pytest.approx(
+        expected[:6, 0].tolist(), rel=1e-5, nan_ok=True
+    )
+
+
+def test_an_array_over_steps_and_layers_is_a_map(run: Run) -> None:
+    spec = document(chart_of([run], Wanted(value="activation_std", x="step", y="layer")))
+    rows = [row for row in rows_of(spec) if "top" in row]
+    assert np.array([row["value"] for row in rows]) == pytest.approx(
+        run["activation_std"].mean(axis=2).T, rel=1e-5
+    )
+    assert spec["usermeta"]["title"] == "Activation std over layers and steps"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        (Wanted(value="activation_sdt"), "did you mean activation_std"),
+        (Wanted(value="activation_std", x="depth"), "give --x layer, --x step or both"),
+        (Wanted(value="activation_std", x="step", y="step"), "give --x layer, --x step or both"),
+        (Wanted(value="activation_std", y="layer"), "--y is of no use here"),
+        (Wanted(value="activation_std", x="step", step="3"), "--step is of no use here"),
+        (Wanted("flow", value="activation_std"), "--figure is of no use here"),
+        (Wanted("loss", step="3"), "loss is no figure of one step"),
+        (Wanted("flow", step="7"), "--step 7: the step was not recorded; the nearest is 6"),
+        (Wanted("flow", facet="dept"), "did you mean depth"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(run: Run, wanted: Wanted, told: str) -> None:
+    with pytest.raises(InputError, match=re.escape(told)):
+        chart_of([run], wanted)
+
+
+def test_over_steps_one_run_is_shown_or_a_chart_each(grid: list[Run]) -> None:
+    with pytest.raises(InputError, match="over steps one run is shown, and 2 are named"):
+        chart_of(grid[:2], Wanted(value="activation_std", x="step"))
+    found = chart_of(grid[:2], Wanted(value="activation_std", x="step", facet="init"))
+    assert [chart.title for chart in found.concat] == ["init he_normal", "init xavier_normal"]
+
+
+def test_a_map_over_hidden_keys_is_refused_with_what_shows_them(grid: list[Run]) -> None:
+    told = "for model.activation differ too: give --facet model.activation, or --where .* == 'tanh'"
+    with pytest.raises(InputError, match=told):
+        chart_of(grid, Wanted(x="depth", y="init"))
+
+
+def test_charts_side_by_side_have_one_scale_of_colours(grid: list[Run]) -> None:
+    found = chart_of(grid, Wanted(x="depth", y="init", value="log10_ratio", facet="activation"))
+    assert [chart.title for chart in found.concat] == ["activation tanh", "activation relu"]
+    specs = [document(chart) for chart in found.concat]
+    domains = [spec["layer"][0]["encoding"]["color"]["scale"]["domain"] for spec in specs]
+    reach = max(1.0, *(abs(run.summary.flow.initial.log10_ratio or 0) for run in grid))
+    assert domains == [[pytest.approx(-reach), 0.0, pytest.approx(reach)]] * 2
+    drawn_values = [row["text_short"] for spec in specs for row in rows_of(spec)]
+    assert len(drawn_values) == len(grid)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "width", "height"),
+    [
+        (Wanted("flow"), 3.3, 2.2),
+        (Wanted("heatmap"), 3.3, 2.0),
+        (Wanted(value="q", x="step"), 5.0, 4.0),
+        (Wanted("flow", facet="seed"), 5.0, 2.5),
+    ],
+)
+def test_a_figure_is_as_wide_and_high_as_is_asked_for(
+    run: Run, wanted: Wanted, width: float, height: float
+) -> None:
+    svg = picture(chart_of([run], wanted), ".svg", width, height).decode()
+    assert re.search(rf'width="{width:g}in" height="{height:g}in"', svg)
+    across, down = map(float, re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg).groups())  # type: ignore[union-attr]
+    assert across == pytest.approx(96 * width, abs=1.5)  # drawn at that size, not stretched to it
+    assert down == pytest.approx(96 * height, abs=1.5)
+
+
+def test_a_figure_has_the_letters_the_dots_and_the_title_that_are_asked_for(run: Run, tmp_path: Path) -> None:
+    def made_of(**changes: Any) -> bytes:
+        return drawn([run], tmp_path / "a.svg", Wanted("flow"), Print(3.3, **changes))
+
+    assert 'font-size="10.66' in made_of().decode()  # pixels of 8 points
+    assert 'font-size="16px"' in made_of(points=12.0).decode()
+    assert "Gradient norm by layer" in made_of().decode()
+    assert "Gradient norm by layer" not in made_of(titled=False).decode()
+    png = drawn([run], tmp_path / "a.png", Wanted("flow"), Print(3.3, height=2.0, dpi=100))
+    assert struct.unpack(">II", png[16:24]) == (330, 200)
+    with pytest.raises(InputError, match=r"only a \.png has dots"):
+        made_of(dpi=100)
+
+
+def test_names_of_a_map_are_all_there_where_it_is_narrow(grid: list[Run]) -> None:
+    chart = chart_of(grid[:4], Wanted(x="init", y="depth"))
+    svg = picture(chart, ".svg", 2.0).decode()
+    for words in ("he_normal", "xavier_", "normal"):
+        assert f">{words}<" in svg
+    wide = picture(chart, ".svg", 5.0).decode()
+    assert ">xavier_normal<" in wide
+
+
+def test_charts_that_leave_no_room_for_their_plots_are_refused(grid: list[Run]) -> None:
+    chart = chart_of(grid, Wanted("flow", facet="depth"))
+    with pytest.raises(InputError, match="leave no room for their plots: make the figure larger"):
+        picture(chart, ".svg", 1.0)
