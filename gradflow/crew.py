@@ -18,6 +18,7 @@ from gradflow.plan import Plan, stack_size, stacks
 from gradflow.recording import Recorder, Recording
 
 Array = NDArray[Any]
+RowBlock = tuple[Recording, list[Curves]]  # rows of the record, and the evaluations among them
 
 
 class _Group:
@@ -38,7 +39,7 @@ class _Group:
         alike = wide is memory and not frozen
         self.forward = self.network.forward if alike else self.network.through(wide, frozen)
 
-    def run(self, rows: range, last: int, evaluate: Callable[[int], bool], x: Array, y: Array) -> _Block:
+    def run(self, rows: range, last: int, evaluate: Callable[[int], bool], x: Array, y: Array) -> RowBlock:
         network, memory, evaluated = self.network, self.memory, []
         for r, t in enumerate(rows):
             memory.tally.correlates = self.evaluator.is_correlated(t) or t == last
@@ -65,9 +66,6 @@ class _Group:
         found = self.evaluator.measure(self.forward)
         self.network.forget_statistics()
         return found
-
-
-_Block = tuple[Recording, list[Curves]]
 
 
 class Crew:
@@ -102,7 +100,12 @@ class Crew:
         plan, model = self.plan, self.plan.model.sized(seeds=seeds, batch=batch)
         return Memory(model, np.dtype(plan.dtype), plan.clip_norm is not None)
 
-    def run(self, first: int, rows: int, last: int, evaluated: bool) -> _Block:
+    @property
+    def rows(self) -> int:
+        """The most rows that it runs at a time."""
+        return self.plan.rows
+
+    def run(self, first: int, rows: int, last: int, evaluated: bool) -> RowBlock:
         """Rows first..first + rows - 1 of the record, and the evaluations that are due in between.
 
         An update follows every row but `last`. The first one is not evaluated if it was `evaluated` before.

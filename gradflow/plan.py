@@ -55,8 +55,18 @@ class Plan(Settings):
 
     @property
     def rows(self) -> int:
-        """Steps of a block: they depend on the sizes of what is trained side by side, not on how many."""
-        return block_rows(self.model.sized(seeds=len(stacks(self)[0])).shape)
+        """Steps of a block: they depend on the sizes of what is trained as a stack, not on how many."""
+        return block_rows(self._stack)
+
+    @property
+    def seconds(self) -> float:
+        """What its steps take about on one core, at 40 products a nanosecond and 20 us a layer and pass."""
+        flops = 6 * self._stack.parameters * self._stack.batch * self._stack.seeds
+        return self.steps * len(stacks(self)) * (flops / 4e10 + 2e-5 * self.model.shape.depth)
+
+    @property
+    def _stack(self) -> Shape:
+        return self.model.sized(seeds=len(stacks(self)[0])).shape
 
     @property
     def state_bytes(self) -> int:
@@ -76,10 +86,10 @@ def stack_size(model: Model) -> int:
     return STACKED_SEEDS if model.shape.widest <= STACKED_WIDTH else 1
 
 
-def block_rows(shape: Shape) -> int:
+def block_rows(shape: Shape, blocks: int = 1) -> int:
     """Steps between two looks at the record: enough to spread its cost, few enough to show progress."""
     flops = 6 * shape.parameters * shape.batch * shape.seeds
-    return int(max(1, min(BLOCK_ROWS, BLOCK_FLOPS // flops)))
+    return int(max(1, min(blocks * BLOCK_ROWS, blocks * BLOCK_FLOPS // flops)))
 
 
 def record_bytes(plan: Plan) -> int:

@@ -16,6 +16,7 @@ from gradflow.evaluation import STEP, CurveRecord, Curves, Evaluated
 from gradflow.formats import RECORDED
 from gradflow.plan import Plan, stack_size
 from gradflow.recording import Record, Recording, first_bad_row, reason
+from gradflow.side_by_side import Crews
 
 Array = NDArray[Any]
 
@@ -54,11 +55,16 @@ class Outcome:
 class Training:
     """Iterate to train: each `Progress` is one block of steps; then `recording` and `outcome` are there.
 
-    `allocate` makes the arrays of the record, which may be larger than the memory, from their shapes.
+    `allocate` makes the arrays of the record, which may be larger than the memory, from their shapes. `crew`
+    are the networks, in this process unless others have them.
     """
 
     def __init__(
-        self, plan: Plan, data: Data, allocate: Callable[[tuple[int, ...]], Array] = np.empty
+        self,
+        plan: Plan,
+        data: Data,
+        allocate: Callable[[tuple[int, ...]], Array] = np.empty,
+        crew: Crew | Crews | None = None,
     ) -> None:
         self.plan, self.data = plan, data
         self.outcome = Outcome()
@@ -72,7 +78,7 @@ class Training:
         self.critical = CriticalRates(
             plan.critical_lr, side_by_side, plan.seeds, plan.optimizer, plan.clip_norm, plan.steps
         )
-        self._crew = Crew(plan, data)
+        self._crew = crew or Crew(plan, data)
 
     def __iter__(self) -> Iterator[Progress]:
         self.critical.measure(0, self._crew.critical_rates)
@@ -110,7 +116,7 @@ class Training:
         """Of the block that begins here: the last row, before which the state is kept, is one of its own."""
         if first == self.last:
             return 1
-        end = min(first + self.plan.rows, self.last)
+        end = min(first + self._crew.rows, self.last)
         return (min(end, self._evaluator.next_due(first)) if self.plan.stop.asks else end) - first
 
     def _small_state(self) -> dict[str, Array] | None:

@@ -37,13 +37,13 @@ def one_study(
     return study
 
 
-def computed(study: Config, runs: Path, force: bool, quiet: bool) -> Run:
+def computed(study: Config, runs: Path, force: bool, quiet: bool, workers: int | None = 1) -> Run:
     """The run of a config, with what the user may want to know of it on stderr."""
     saved = f"saving about {size(study.record_bytes)} in {runs / study.id}"
     with Bar(saved, study.training.steps, quiet) as bar:
         done = execute(
             study, runs, force=force, progress=bar, going_on=bar.go_on, tell=noting(quiet),
-            render=lambda run: report_text(run.summary),
+            render=lambda run: report_text(run.summary), workers=workers,
         )  # fmt: skip
     note(story(done), quiet)
     return done

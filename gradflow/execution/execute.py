@@ -40,20 +40,19 @@ def execute(
     tell: Callable[[str], object] = lambda line: None,
     render: Callable[[Run], str] | None = None,
     interval: float = SECONDS,
+    workers: int | None = 1,
 ) -> Run:
     """The run of a config in the folder `runs`: an identical finished one, else trained now.
 
-    With `force` it is trained anyhow and takes the old one's place. `progress` is called after each block of
-    steps; `render` gives the text of report.md. An interrupted run goes on, to the same bits, from its last
-    checkpoint, one of more steps than a finished run from the end of that, after a call of `going_on`; a
-    checkpoint is kept every `interval` seconds and when a signal comes. `tell` gets a line of warning for
-    what cannot be gone on with. RunError if another process computes the same run, if the one that stands
-    there is damaged, or if the disk refuses.
+    With `force` it is trained anyhow and takes the old one's place; `workers` is as of `train`. `progress` is
+    called after each block of steps; `render` gives the text of report.md. An interrupted run goes on, to the
+    same bits, from its last checkpoint, one of more steps than a finished run from the end of that, after a
+    call of `going_on`; a checkpoint is kept every `interval` seconds and when a signal comes. `tell` gets a
+    warning of what is damaged. RunError if another process computes the run, or what stands there is damaged.
     """
     config_text(config)  # refuses what could not be read again before it is computed
     _recover(Claim(runs, config.id))
-    finished = None if force else _finished(Claim(runs, config.id), config)
-    if finished:
+    if not force and (finished := _finished(Claim(runs, config.id), config)):
         return finished  # from a folder that can only be read, too
     with claim(runs, config.id) as claimed:
         require_movable(claimed.target)
@@ -68,6 +67,7 @@ def execute(
             beginning=beginning,
             allocate=room(claimed.partial, config.record_bytes),
             going_on=going_on,
+            workers=workers,
         )
         return publish(claimed, config, result, render)
 

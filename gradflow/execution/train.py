@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -11,8 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.crew import Crew
+from gradflow.errors import RunError
 from gradflow.execution.measured import measured_of
+from gradflow.execution.processes import workers_for
 from gradflow.interrupts import held_back, is_waiting, raise_waiting
+from gradflow.side_by_side import DIED, Crews
 from gradflow.store.info import DataInfo, EvaluationInfo, OutcomeInfo, StoppedInfo, Times, now
 from gradflow.store.result import Result, State, versions
 from gradflow.store.spool import forget
@@ -20,13 +25,16 @@ from gradflow.store.typed import document_of
 from gradflow.training import Training
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from gradflow.config import Config
     from gradflow.data import Data
     from gradflow.execution.beginning import Beginning
     from gradflow.execution.checkpoint import Checkpoint
+    from gradflow.plan import Plan
     from gradflow.training import Progress
+
+DEAD = "a worker process died under it each time: is the memory enough? --workers 1 takes least"
 
 
 def train(
@@ -38,16 +46,53 @@ def train(
     beginning: Beginning | None = None,
     allocate: Callable[[tuple[int, ...]], NDArray[Any]] = np.empty,
     going_on: Callable[[Beginning], object] | None = None,
+    workers: int | None = 1,
 ) -> Result:
     """Train on `data`, or on what the config names, from the checkpoint on if there is one, else `beginning`.
+
+    With several `workers` as many processes have the networks, with None as many as pay; should one die, all
+    go on from the checkpoint, once, and then with None in this process. RunError if one dies again.
 
     `progress` is called after each block of steps, and `going_on` before the first with what went before;
     `allocate` makes the arrays of the recording. A signal is raised between two blocks, once the checkpoint
     is written.
     """
-    started, clock = now(), perf_counter()
     data = config.data.load(Path()) if data is None else data
-    training = Training(config.plan(data), data, allocate)
+    plan = config.plan(data)
+    processes = workers_for(plan, workers)
+    for tried in (processes, processes, *([1] if workers is None else [])):
+        try:
+            with _crew(plan, data, tried) as crew:
+                training = Training(plan, data, allocate, crew)
+                return _trained(config, data, training, progress, checkpoint, beginning, going_on)
+        except DIED:
+            raise_waiting()  # the signal that ended it may have been for all
+    raise RunError(DEAD)
+
+
+@contextmanager
+def _crew(plan: Plan, data: Data, workers: int) -> Iterator[Crew | Crews]:
+    """The networks, in this process if others cannot be started."""
+    crews = None
+    with suppress(RunError):
+        crews = Crews(plan, data, workers) if workers > 1 else None
+    try:
+        yield crews or Crew(plan, data)
+    finally:
+        if crews:
+            crews.close()
+
+
+def _trained(
+    config: Config,
+    data: Data,
+    training: Training,
+    progress: Callable[[Progress], object] | None,
+    checkpoint: Checkpoint | None,
+    beginning: Beginning | None,
+    going_on: Callable[[Beginning], object] | None,
+) -> Result:
+    started, clock = now(), perf_counter()
     if before := (checkpoint and checkpoint.load()) or beginning:
         before.resume(training)
         started, clock = before.started, clock - before.seconds

@@ -5,7 +5,6 @@ Only this process writes; a point is in the sweep's folder before its end is tol
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -30,6 +29,7 @@ from gradflow.sweeps.executors import EXECUTORS, Backend, Pool, finished_future
 from gradflow.sweeps.outcome import Ended, Event, Started, Waiting, ended
 from gradflow.sweeps.points import Point, Sweep
 from gradflow.sweeps.worker import late
+from gradflow.threads import cores
 
 GLANCE = 1.0  # seconds after which one looks whether anybody computes
 Render = Callable[[Run], str]
@@ -55,11 +55,6 @@ class Options:
         fitting = physical_memory() // max(point.cost.memory for point in points)
         workers = min(self.workers or cores(), fitting)
         return EXECUTORS[self.executor](workers, self.address, self.timeout)
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def run_sweep(

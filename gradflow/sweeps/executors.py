@@ -14,9 +14,9 @@ from pkgutil import resolve_name
 from typing import Any, ClassVar
 
 from gradflow.errors import MissingExtra, Problem, RunError, named
-from gradflow.sweeps.lanes import Lanes, for_workers
 from gradflow.sweeps.worker import compute, compute_or_die
 from gradflow.version import __version__
+from gradflow.workers.lanes import Lanes, for_workers
 
 CONNECTING = 10  # seconds to wait for a scheduler
 LOOPBACK = "127.0.0.1:0"  # at any free port

@@ -15,10 +15,10 @@ from gradflow.analysis.rates import fitted_rate
 from gradflow.config import config_from_plain
 from gradflow.config.memory import memory_bytes, physical_memory
 from gradflow.execution.train import train
-from gradflow.sweeps.driver import cores
 from gradflow.sweeps.executors import Backend, Processes
 from gradflow.sweeps.proposals import Proposal, Proposer, briefly
 from gradflow.sweeps.worker import compute
+from gradflow.threads import cores
 
 if TYPE_CHECKING:
     from gradflow.analysis.summary import Summary

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from tests.bench import run_level
 from tests.bench.cases import Case
 from tests.bench.contenders import OF_BLOCKS, OF_SIZES, installed
 from tests.bench.measure import Timing, measure
@@ -98,7 +99,14 @@ def growth(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         yield timed(case, OWN[:2], 1, options)
 
 
-TABLES = {"sizes": sizes, "rules": rules, "blocks": blocks, "seeds": seeds, "growth": growth}
+def runs(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Whole runs, their networks in one process and in two."""
+    yield from run_level.rows(1 if options.quick else 3)
+
+
+TABLES = {
+    "sizes": sizes, "rules": rules, "blocks": blocks, "seeds": seeds, "growth": growth, "run-level": runs,
+}  # fmt: skip
 OF_ENGINE = ("sizes", "rules")  # what another version is measured by if no table is named
 
 
@@ -116,6 +124,8 @@ def timed(case: Case, names: Sequence[str], threads: int, options: argparse.Name
 
 def line(table: str, row: dict[str, Any]) -> str:
     """A row as text: each contender's median ratio with its quartiles, and that of the least times."""
+    if table == "run-level":
+        return run_level.line(row)
     case, timings = Case(**row["case"]), [Timing(**t) for t in row["timings"]]
     first = (
         f"{case.label:<26} threads {row['threads']}  {timings[0].name} {1e6 * timings[0].seconds[1]:.0f} us"

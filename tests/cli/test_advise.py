@@ -15,7 +15,7 @@ import pytest
 from gradflow.report.advice_pages import advice_page
 from gradflow.report.terminal import Look, render
 from tests.promises.calls import gradflow
-from tests.sweeps.test_lanes import wait_until_gone
+from tests.workers.test_lanes import wait_until_gone
 
 NET = """
 name: net

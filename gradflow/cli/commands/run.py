@@ -15,6 +15,7 @@ from gradflow.cli.options import (
     Overrides,
     Quiet,
     RunsDir,
+    Workers,
 )
 from gradflow.cli.tables import refuse_unused
 
@@ -22,6 +23,7 @@ from gradflow.cli.tables import refuse_unused
 def run(
     config: ConfigFile, overrides: Overrides = None, runs_dir: RunsDir = RUNS, force: Force = False,
     fail_on_diverged: FailOnDiverged = False, brief: Brief = False, json: Json = False, quiet: Quiet = False,
+    workers: Workers = None,
 ) -> None:  # fmt: skip
     """Train one config and report how its gradient flows. An identical finished run is shown, not repeated.
 
@@ -34,7 +36,7 @@ def run(
     from gradflow.cli.show import print_run
 
     refuse_unused("--json has it all", brief=brief and json)
-    done = computed(study_of(config, overrides or [], quiet), runs_dir, force, quiet)
+    done = computed(study_of(config, overrides or [], quiet), runs_dir, force, quiet, workers)
     print_run(done, json, brief)
     if fail_on_diverged and done.status == "diverged":
         raise typer.Exit(DIVERGED)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gradflow.sweeps.lanes import Lanes
+from gradflow.workers.lanes import Lanes
 
 HOUR = 3600.0
 
@@ -120,8 +120,8 @@ def test_shutdown_without_waiting_ends_a_busy_worker_at_once(tmp_path: Path, _: 
 PARENT = """
 import sys, time
 from pathlib import Path
-from gradflow.sweeps.lanes import Lanes
-from tests.sweeps.test_lanes import note_and_sleep
+from gradflow.workers.lanes import Lanes
+from tests.workers.test_lanes import note_and_sleep
 
 if __name__ == "__main__":
     lanes = Lanes(2)

@@ -18,7 +18,7 @@ from typing import Any
 from gradflow import threads
 from gradflow.errors import Problem, RunError, named
 from gradflow.interrupts import held_back
-from gradflow.sweeps.worker import serve
+from gradflow.workers.serve import serve
 
 
 class Lanes(Executor):
