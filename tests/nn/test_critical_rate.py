@@ -97,14 +97,14 @@ MOMENTUM = ["optimizer=sgd", "optimizer.momentum=0.9"]
 
 
 @pytest.mark.parametrize("nesterov", [False, True])
-@pytest.mark.parametrize("m", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("m", [0.0, 0.5, 0.9, 0.99])
 def test_beyond_the_edge_a_quadratic_loss_blows_up_with_momentum(m: float, nesterov: bool) -> None:
     """Of sharpness 1, where plain descent bears 2."""
     edge = 2 * Sgd(momentum=m, nesterov=nesterov).edge
     ends = []
     for lr in (0.98 * edge, 1.02 * edge):
         optimizer, p, velocity = Sgd(lr=lr, momentum=m, nesterov=nesterov), np.ones(1), np.zeros(1)
-        for t in range(1, 401):
+        for t in range(1, 4001):
             g = p.copy()
             optimizer.step(g, p, (velocity,), t, 1.0)
             p -= g

@@ -3,8 +3,8 @@
 What is wrong with a run is known apart from its symptoms: by how it was planted, and by a measure that no
 symptom takes. Every kind has a symptom, or several of one meaning, that must tell it; what follows from it
 may show beside. A healthy run is one at a share of its critical learning rate whose loss on training samples
-comes below two thirds of the first and of a guess, and never to twice its lowest. Thresholds were set on one half of
-the runs, the other is reported. The signs of a coming divergence are counted on the same runs.
+comes below two thirds of the first and of a guess, and never to twice its lowest. Thresholds were set on one
+half of the runs, the other is reported. The signs of a coming divergence are counted on the same runs.
 
 `python -m tests.studies.pathologies` prints the tables.
 """
