@@ -37,8 +37,10 @@ class Expected:
     candidates: tuple[str, ...] = tuple(SHAPES)
     rules: bool = False
 
-    def law(self, rising: Array, first: int) -> str:
-        """The law of increments (T,) from layer `first` on."""
+    def law(self, rising: Array, first: int) -> str | None:
+        """The law of increments (T,) from layer `first` on; None where it would rule and they are too few."""
+        if self.name is None and self.rules and len(rising) < FEWEST:
+            return None
         return self.name or law(rising, first, self.candidates)
 
 
@@ -56,9 +58,9 @@ def law(rising: Array, first: int, candidates: tuple[str, ...] = OF_CHAINS) -> s
     return best if better > EVIDENCE else "exponential"
 
 
-def exponent(name: str, rising: Array, first: int) -> float | None:
+def exponent(name: str | None, rising: Array, first: int) -> float | None:
     """The k of a power or of exp(k sqrt l), by least squares; None for other laws, which c describes."""
-    if name not in SHAPES or name == "exponential":
+    if name is None or name not in SHAPES or name == "exponential":
         return None
     shape = _shape(name, rising, first)
     return float(rising @ shape / (shape @ shape))

@@ -84,7 +84,7 @@ class Flow:
     verdict: str = "undetermined"  # vanishing | stable | exploding | dead | overflow | undetermined
     borderline: bool = False
     reason: str | None = None
-    law: str | None = None  # exponential | power | stretched | bounded
+    law: str | None = None  # exponential | power | stretched | bounded; None too where it cannot be told
     law_exponent: Number = None
     factors: dict[str, Number] = field(default_factory=dict)
     weight_factor: Number = None

@@ -51,6 +51,8 @@ def measured_sentence(flow: Flow, stable_decades: float) -> str:
 
 def _law(flow: Flow) -> str:
     """What the law is, where c^L is not all of it and the headline has not said it."""
+    if flow.law is None and flow.c_power_depth:
+        return "The factors are too few to tell c^L from a power of the depth."
     if flow.law == BOUNDED:
         return "The scale 1/sqrt(depth) bounds it at any depth: c^L is that of this depth alone."
     if flow.law_exponent is not None or flow.law not in LAWS:

@@ -119,3 +119,14 @@ def test_few_increments_and_unknown_laws_have_no_exponent() -> None:
     assert law(-np.diff(rising), window(8)[0], tuple(SHAPES)) == "exponential"
     assert exponent("bounded", -np.diff(rising), 1) is None
     assert log_over(None, None, -0.1, 7, 50) == pytest.approx(-0.7)
+
+
+def test_the_law_of_a_few_blocks_is_left_open_and_said_to_be() -> None:
+    """12 blocks have 8 fitted factors; a chain stays c^L, and what theory names counts at any depth."""
+    flow = fit_flow(planted("power", 12), 0, 1.0, BLOCK)
+    assert flow.law is None
+    assert flow.c_power_depth["12"] == pytest.approx((flow.c or 0) ** 12)
+    assert "too few to tell c^L from a power" in sentences.measured_sentence(flow, 1.0)
+    assert fit_flow(planted("power", 12), 0).law == "exponential"
+    assert fit_flow(planted("power", 12), 0, 1.0, Expected("power", rules=True)).law == "power"
+    assert "too few" not in sentences.measured_sentence(fit_flow(planted("power", 40), 0, 1.0, BLOCK), 1.0)

@@ -174,7 +174,7 @@ def test_a_usage_error_is_one_line_and_exit_code_2(folder: Path, args: list[str]
             ["compare", "--top", "x"],
             "Invalid value for '--top': 'x' is no int: see `gradflow compare --help`",
         ),
-        (["ls", "--foo"], "No such option: --foo: see `gradflow ls --help`"),
+        (["ls", "--frobnicate"], "No such option: --frobnicate: see `gradflow ls --help`"),
         (["frobnicate"], "No such command 'frobnicate': see `gradflow --help`"),
     ],
 )

@@ -108,6 +108,8 @@ def test_beyond_the_edge_a_quadratic_loss_blows_up_with_momentum(m: float, neste
             g = p.copy()
             optimizer.step(g, p, (velocity,), t, 1.0)
             p -= g
+            if abs(p[0]) > 1e9:
+                break
         ends.append(abs(p[0]))
     assert ends[0] < 1e-6
     assert ends[1] > 1e6

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Le, Lt, Predicate
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -36,6 +36,7 @@ LIKE_OTHERS = (
     "=",
     "- a",
 )
+FORMULAS = ("z", "tanh(z)", "where(z > 0, z, exp(z) - 1)", "z / (1 + exp(-z))", "max(z, 1e-3 * z)")
 TEXTS = st.sampled_from(LIKE_OTHERS) | st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS
 WRONG: dict[Hint, list[Any]] = {  # values that no key of the type takes
@@ -134,6 +135,8 @@ def values(hint: Hint, marks: tuple[Any, ...] = ()) -> Strategy:
             return st.just("auto") | st.integers(1, 10**9)
         if isinstance(mark, OneOf):
             return st.sampled_from(mark.names)
+        if isinstance(mark, Predicate):  # of a formula
+            return st.sampled_from(FORMULAS)
     origin, parts = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         return st.one_of([values(part) for part in parts])

@@ -41,7 +41,8 @@ def whole(path: KeyPath, name: str) -> dict[str, Any]:
     """A plain config with every key spelt out, and with an entry of a table in it."""
     draft = Draft.of(parse(NET, "net.yaml"))
     needed = [field.name for field in fields(CHOICES[path].table[name]) if field.default is MISSING]
-    draft.override(path, {"name": name, **{key: NEEDED[key] for key in needed}})
+    given = {**NEEDED, "value": "tanh(z)"} if name == "expression" else NEEDED
+    draft.override(path, {"name": name, **{key: given[key] for key in needed}})
     return validate(draft, []).plain()
 
 
