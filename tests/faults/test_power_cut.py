@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.checks import FILES, whole
+from gradflow.store.names import OWN
+from tests.faults.checks import whole
 from tests.faults.commands import Warm
 from tests.faults.places import make_image, mounted
 from tests.small import NET
@@ -38,7 +39,7 @@ def test_files_and_folders_are_brought_to_the_disk_around_the_rename(warm: Warm,
     before, after = synced[:shown], synced[shown + 1 :]
     (staging,) = {str(Path(path).parent) for path in before if path.endswith("run.json")}
     assert Path(staging).parent.name == ".partial"
-    assert {Path(path).name for path in before if path.startswith(f"{staging}/")} == FILES
+    assert {Path(path).name for path in before if path.startswith(f"{staging}/")} == {*OWN}
     assert before[-1] == staging
     assert after == [str(folder / "runs"), str(folder)]
 

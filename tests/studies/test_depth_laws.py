@@ -11,7 +11,7 @@ from gradflow.analysis.summarize import summarize
 from tests.sampling import each
 from tests.studies.lab import run
 
-DEPTHS, SEEDS = (10, 20, 40, 60), 8
+DEPTHS, SEEDS = (10, 20, 40, 60), 24
 NET = f"""
 model: {{depth: 10, width: 128, activation: tanh, init: xavier_normal}}
 seeds: {SEEDS}
@@ -31,7 +31,7 @@ PHASES = [
     ("tanh", "chaotic", "{name: orthogonal, gain: 1.5}"),
     ("relu", "critical", "{name: orthogonal, gain: 1.41421356}"),
 ]
-WITHIN = 2.5  # standard errors of 8 seeds
+WITHIN = 2.5  # standard errors
 
 
 def swept(activation: str, init: str, batch: int) -> DepthLaw:
