@@ -1,4 +1,4 @@
-"""The first network as it is drawn: the chain rule on one sample, link by link, and the gradient check.
+"""The first network, as drawn or after a step: the chain rule on one sample, and the gradient check.
 
 delta_l = phi'(z_l) W_{l+1} delta_{l+1}, so that ||delta_1|| is ||delta_out|| times the factors of all layers.
 """
@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.crew import Crew
 from gradflow.data import Data
 from gradflow.data.batches import Batches
 from gradflow.nn.gradcheck import Check, check
 from gradflow.nn.jacobian import Spectrum, spectrum
+from gradflow.nn.losses import Loss
 from gradflow.nn.low_precision import Casts, measure_casts
 from gradflow.nn.memory import Memory
 from gradflow.nn.network import Network
@@ -62,6 +64,16 @@ class Neuron:
 
 
 @dataclass(frozen=True)
+class LastLayer:
+    """Where the chain starts: the outputs a, their targets y, and what leads to dLoss/da, last it itself."""
+
+    loss: str
+    a: tuple[float, ...]
+    y: tuple[float, ...]
+    steps: dict[str, tuple[float, ...]]  # by name, in the order in which they are worked out
+
+
+@dataclass(frozen=True)
 class Chain:
     """The chain of one sample: `links` from the last hidden layer down to the first.
 
@@ -75,28 +87,41 @@ class Chain:
     x: float | None = None
     y: float | None = None
     neurons: tuple[Neuron, ...] | None = None
+    step: int = 0  # updates before it; the sample is the first of this minibatch
+    last_layer: LastLayer | None = None  # None where an output is not finite
 
 
-def trace(plan: Plan, data: Data) -> Chain:
-    """The chain of the first sample of minibatch 0 through the network of `plan.seed`, before any update."""
+def trace(plan: Plan, data: Data, step: int = 0) -> Chain:
+    """The chain of the first sample of minibatch `step` through the network of `plan.seed`.
+
+    It is trained for so many updates first, to the bits of the run.
+    """
     with np.errstate(all="ignore"):  # data and weights may be beyond float32, too
-        return _chain(plan, data, int(_first_batch(plan, data)[0]))
+        return _chain(plan, data, step)
 
 
-def _chain(plan: Plan, data: Data, sample: int) -> Chain:
-    model = plan.model
-    rows = _first_batch(plan, data) if model.mixes else [sample]  # samples that one delta is of
+def _chain(plan: Plan, data: Data, step: int) -> Chain:
+    model, batch = plan.model, _batch(plan, data, step)
+    sample = int(batch[0])
+    rows = batch if model.mixes else [sample]  # samples that one delta is of
     model = model.sized(batch=len(rows))
     memory = Memory(model, np.dtype(plan.dtype))
     network = Network(memory, plan.optimizer)
     model.draw(network.parameters, range(plan.seed, plan.seed + 1))
+    for flat, trained in zip(network.flat, _trained(plan, data, step), strict=False):
+        flat[...] = trained
     memory.x[0, :, :-1], memory.y[0] = data.x[rows], data.y[rows]
     recorder = Recorder(memory, plan.optimizer, 1)
-    network.forward(record=True)
+    outputs = network.forward(record=True).astype(np.float64)
+    exponent = network.forward.exponent
+    a = (outputs if exponent is None else np.ldexp(outputs, exponent))[0, :, 0]
     network.backward(record=True, update=False)
     recorder.row(0, network.log_share, network.rule.lr)
     row = {name: array[0, ..., 0] for name, array in recorder.flush(1).items()}
-    chain = Chain(sample, float(row["loss"]), _log10_out(memory.tally), _links(row))
+    last = _last_layer(model.loss, a, memory.y[0, 0].astype(np.float64))
+    chain = Chain(
+        sample, float(row["loss"]), _log10_out(memory.tally), _links(row), step=step, last_layer=last
+    )
     scalar = model.shape.features == model.shape.widest == model.shape.outputs == 1
     if not scalar or model.fork is not None or model.own or model.mixes:
         return chain
@@ -104,9 +129,27 @@ def _chain(plan: Plan, data: Data, sample: int) -> Chain:
     return replace(chain, x=x, y=y, neurons=_neurons(network, x, y))
 
 
+def _trained(plan: Plan, data: Data, step: int) -> list[Array]:
+    """What the network of `plan.seed` hands on after `step` updates; [] before the first."""
+    if not step:
+        return []
+    crew = Crew(replace(plan, seeds=1), data)
+    for first in range(0, step, plan.rows):
+        crew.run(first, min(plan.rows, step - first), plan.steps, evaluated=True)
+    return [*crew.state().values()]
+
+
+def _last_layer(loss: Loss, a: Array, y: Array) -> LastLayer | None:
+    """The steps of the loss's derivative at outputs a (outputs,), in float64."""
+    if not np.isfinite(a).all():
+        return None
+    steps = {name: tuple(values.tolist()) for name, values in loss.steps(a, y).items()}
+    return LastLayer(loss.name, tuple(a.tolist()), tuple(y.tolist()), steps)
+
+
 def check_gradients(plan: Plan, data: Data) -> Check:
     """Backpropagation through the network of `plan.seed`, as drawn, against the complex step."""
-    rows = _first_batch(plan, data)[:CHECKED]
+    rows = _batch(plan, data, 0)[:CHECKED]
     return check(plan.model, data.x[rows], data.y[rows], plan.seed)
 
 
@@ -186,5 +229,5 @@ def _neuron(
     return Neuron(layer, *(v.item() for v in scalars)), parts[0].vjp(p, below, delta)
 
 
-def _first_batch(plan: Plan, data: Data) -> Array:
-    return Batches(plan.seed, data.samples, plan.model.shape.batch).indices(0)
+def _batch(plan: Plan, data: Data, step: int) -> Array:
+    return Batches(plan.seed, data.samples, plan.model.shape.batch).indices(step)

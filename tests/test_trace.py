@@ -138,3 +138,51 @@ def test_the_gradient_check_takes_another_network_for_another_seed() -> None:
     plan = small.plan(init=Gaussian(1.0, 0.3))
     errors = [check_gradients(replace(plan, seed=seed), small.data()).layers for seed in (1, 2)]
     assert errors[0] != errors[1]
+
+
+def test_the_derivative_of_the_loss_is_worked_out_at_the_last_layer() -> None:
+    plan = small.plan(depth=1, width=1, activation=Tanh(), init=Constant((0.9, 3.0)))
+    last = traced(plan, ONE).last_layer
+    assert last is not None
+    a = 3 * tanh(0.9 * 1.5)
+    assert (last.loss, last.a, last.y) == ("mse", pytest.approx((a,)), pytest.approx((0.2,)))
+    assert last.steps["a - y"] == pytest.approx((a - 0.2,), rel=1e-12)
+    assert last.steps["2 (a - y) / n"] == pytest.approx((2 * (a - 0.2),), rel=1e-12)
+
+
+def test_the_derivatives_of_all_outputs_make_the_norm_that_the_chain_starts_from() -> None:
+    chain = traced(small.plan(), small.data())
+    assert chain.last_layer is not None
+    derivative = [*chain.last_layer.steps.values()][-1]
+    assert len(derivative) > 1
+    assert log10(np.linalg.norm(derivative)) == pytest.approx(chain.log10_delta_out, abs=1e-12)
+
+
+def test_outputs_beyond_all_numbers_have_no_derivative_to_work_out() -> None:
+    plan = small.plan(depth=1500, width=1, activation=Relu(), init=Constant(3.0))
+    assert traced(plan, ONE).last_layer is None
+
+
+@pytest.mark.parametrize("step", [1, 7, 12])
+def test_the_chain_at_a_step_is_that_of_the_run_there(step: int) -> None:
+    data = small.data()
+    plan = small.fitted(small.plan(batch_size=1, steps=12, seeds=3), data)
+    training = Training(plan, data)
+    list(training)
+    chain = trace(plan, data, step)
+    recorded = training.recording["log_delta_norm"][step, :, 0]
+    assert chain.step == step
+    assert [link.log10_delta * np.log(10) for link in chain.links[::-1]] == pytest.approx(recorded, rel=1e-14)
+    assert chain.loss == training.recording["loss"][step, 0]
+
+
+def test_one_update_of_a_neuron_is_the_textbook_by_hand() -> None:
+    plan = small.plan(depth=1, width=1, activation=Linear(), init=Constant(0.8), readout=False, steps=1)
+    before, after = traced(plan, ONE), trace(small.fitted(plan, ONE), ONE, 1)
+    assert before.neurons is not None
+    assert after.neurons is not None
+    lr = plan.optimizer.lr
+    dw = 2 * (0.8 * 1.5 - 0.2) * 1.5
+    assert before.neurons[0].dw == pytest.approx(dw, rel=1e-12)
+    assert after.neurons[0].w == pytest.approx(0.8 - lr * dw, rel=1e-12)
+    assert after.neurons[0].b == pytest.approx(-lr * dw / 1.5, rel=1e-12)

@@ -52,10 +52,11 @@ def print_step(run: Run, step: str, json: bool) -> None:
         emit_page(step_page(run.summary, flow, loss if isfinite(loss) else None))
 
 
-def print_chain(run: Run, json: bool) -> None:
-    """The chain of local factors of network 0, rebuilt as it was drawn, on one sample."""
+def print_chain(run: Run, step: str | None, json: bool) -> None:
+    """The chain of local factors of network 0, rebuilt as it was drawn or at a step, on one sample."""
+    at = 0 if step is None else int(run["step"][row_at(run["step"], step)])
     data = load_data(run.config.data)
-    chain = trace(run.config.plan(data), data)
+    chain = trace(run.config.plan(data), data, at)
     if json:
         emit_document(strict(asdict(chain)))
     else:

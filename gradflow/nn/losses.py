@@ -37,6 +37,10 @@ class Loss:
         """
         raise NotImplementedError(self.name)
 
+    def steps(self, a: Array, y: Array) -> dict[str, Array]:
+        """What leads to dLoss/da of one sample's outputs a (outputs,) on paper, by name; last it itself."""
+        raise NotImplementedError(self.name)
+
 
 @dataclass(frozen=True)
 class CrossEntropy(Loss):
@@ -74,6 +78,12 @@ class CrossEntropy(Loss):
             at_class = np.ldexp(at_class, exponent)
         return (np.log(total.astype(np.float64)) - at_class)[..., 0, :], None
 
+    def steps(self, a: Array, y: Array) -> dict[str, Array]:
+        """softmax = exp(a) over the sum of it, with a less its largest so that nothing overflows."""
+        powers = np.exp(a - a.max())
+        softmax = powers / powers.sum()
+        return {"exp(a - max a)": powers, "softmax": softmax, "softmax - y": softmax - y}
+
 
 @dataclass(frozen=True)
 class Mse(Loss):
@@ -97,6 +107,10 @@ class Mse(Loss):
         loss = np.einsum("...ob,...ob->...b", residual, residual) / z.shape[-2]
         np.multiply(out, 2 / z.shape[-2], out=out)
         return (loss, None) if exponent is None else (np.ldexp(loss, 2 * exponent[..., 0]), exponent)
+
+    def steps(self, a: Array, y: Array) -> dict[str, Array]:
+        """The difference, and what the square and the mean over n outputs make of it."""
+        return {"a - y": a - y, "2 (a - y) / n": 2 * (a - y) / len(a)}
 
 
 @lru_cache(maxsize=64)

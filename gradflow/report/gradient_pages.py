@@ -9,18 +9,25 @@ from gradflow.report.page import Block, Column, Facts, Heading, Page, Sentence, 
 
 if TYPE_CHECKING:
     from gradflow.nn.gradcheck import Check, TensorCheck
-    from gradflow.trace import Chain, Link, Neuron
+    from gradflow.trace import Chain, LastLayer, Link, Neuron
 
 DIGITS = 10  # of the textbook's scalars, so that paper and screen can be compared
+TABLED = 6  # of those that stand side by side
+OUTPUTS = 20  # outputs whose derivatives are listed
 ERRORS = 12  # tensors of a check that are listed: those with the largest errors
 
 
 def trace_page(run: str, chain: Chain) -> Page:
     """The chain of network 0 on one sample, from the loss down to the first layer."""
-    words = f"network 0 at initialization, training sample {count(chain.sample)}, the first of minibatch 0"
+    when = f"after {counted(chain.step, 'step')}" if chain.step else "at initialization"
+    words = (
+        f"network 0 {when}, training sample {count(chain.sample)}, the first of minibatch {count(chain.step)}"
+    )
     blocks: list[Block] = [Sentence(words)]
     if chain.neurons is not None and chain.x is not None and chain.y is not None:
         blocks += _textbook(chain, chain.neurons, chain.x, chain.y)
+    elif chain.last_layer is not None:
+        blocks += _loss(chain.last_layer)
     blocks += [
         Heading("Local factors, from the last layer down"),
         Sentence(
@@ -30,6 +37,20 @@ def trace_page(run: str, chain: Chain) -> Page:
         _links(chain.links),
     ]
     return Page(f"{run}: chain", tuple(blocks))
+
+
+def _loss(last: LastLayer) -> list[Block]:
+    """dLoss/da of each output, and the steps to it."""
+    shown, n = min(len(last.a), OUTPUTS), len(last.a)
+    words = f"loss {last.loss}, n = {counted(n, 'output')}"
+    words += f"; the first {OUTPUTS} of them:" if shown < n else ":"
+    *before, derivative = last.steps
+    titles = "output", "a", "y", *before, f"dLoss/da = {derivative}"
+    columns = last.a, last.y, *last.steps.values()
+    rows = tuple((count(i + 1), *(_exact(column[i], TABLED) for column in columns)) for i in range(shown))
+    return [
+        Heading("dLoss/da of the last layer"), Sentence(words), Table(tuple(map(Column, titles)), rows)
+    ]  # fmt: skip
 
 
 def _links(links: tuple[Link, ...]) -> Table:
@@ -50,13 +71,20 @@ def _textbook(chain: Chain, neurons: tuple[Neuron, ...], x: float, y: float) -> 
                     (f"a{n.layer}", _exact(n.a)), (f"f'(z{n.layer})", _exact(n.slope))]  # fmt: skip
     forward += [("y", _exact(y)), ("loss", _exact(chain.loss))]
     above = (None, *reversed(neurons))
-    backward: list[tuple[str, str]] = []
+    backward = _derivative(chain.last_layer, neurons[-1].layer) if chain.last_layer else []
     for n, upper in zip(reversed(neurons), above, strict=False):
         backward += [(f"delta{n.layer}", _delta(n, upper)), *_gradients(n)]
     return [
         Heading("Forward: z = w a + b, a = f(z)"), Facts(tuple(forward)),
         Heading("Backward: the chain rule"), Facts(tuple(backward)),
     ]  # fmt: skip
+
+
+def _derivative(last: LastLayer, layer: int) -> list[tuple[str, str]]:
+    """The steps to dLoss/da of a single output, whose name is that of its layer."""
+    *before, (formula, (found,)) = last.steps.items()
+    rows = [(name, f"{_exact(value)} with a = a{layer}") for name, (value,) in before]
+    return [*rows, (f"dLoss/da{layer}", f"{_exact(found)} = {formula} with n = 1")]
 
 
 def _delta(neuron: Neuron, above: Neuron | None) -> str:
@@ -74,8 +102,8 @@ def _gradients(neuron: Neuron) -> list[tuple[str, str]]:
     return [(f"dL/dw{i}", dw), (f"dL/db{i}", f"{_exact(neuron.db)} = delta{i}")]
 
 
-def _exact(value: float) -> str:
-    return f"{value + 0.0:.{DIGITS}g}"  # so that -0 reads 0
+def _exact(value: float, digits: int = DIGITS) -> str:
+    return f"{value + 0.0:.{digits}g}"  # so that -0 reads 0
 
 
 def check_page(name: str, found: Check) -> Page:

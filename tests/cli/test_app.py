@@ -97,6 +97,13 @@ def test_the_chain_and_the_check_are_commands(finished: Path, tmp_path: Path) ->
     assert "Local factors, from the last layer down" in chain.stdout
     links = json.loads(gradflow(finished, "show", "@1", "--trace", "--json").stdout)["links"]
     assert [link["layer"] for link in links] == [4, 3, 2, 1]
+    last = gradflow(finished, "show", "@1", "--trace", "--step", "last")
+    assert last.returncode == 0, last.stderr
+    assert "dLoss/da of the last layer" in last.stdout
+    assert " steps, training sample" in last.stdout
+    missing = gradflow(finished, "show", "@1", "--trace", "--step", "999999")
+    assert missing.returncode == 2
+    assert "was not recorded" in missing.stderr
     check = gradflow(finished, "check", "study.yaml", "--json")
     document = json.loads(check.stdout)
     assert check.returncode == 0

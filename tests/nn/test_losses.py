@@ -85,3 +85,27 @@ def test_huge_outputs_do_not_overflow_the_exponential() -> None:
     value, out, _ = delta(CrossEntropy(), np.array([[[1e4], [-1e4]]]), np.array([[[0.0], [1.0]]]))
     assert value[0, 0] == 2e4
     np.testing.assert_allclose(out[0, :, 0], [1, -1])
+
+
+@each
+def test_the_steps_on_paper_end_at_the_delta_of_the_engine(loss: Loss) -> None:
+    out = delta(loss, Z, Y)[1]
+    steps = loss.steps(Z[1, :, 2], Y[1, :, 2])
+    assert [*steps.values()][-1] == pytest.approx(out[1, :, 2], rel=1e-12)
+    assert len(steps) > 1
+
+
+def test_the_steps_of_mse_are_those_of_a_hand() -> None:
+    steps = Mse().steps(np.array([1.0, 3.0]), np.array([0.0, 1.0]))
+    assert {name: values.tolist() for name, values in steps.items()} == {
+        "a - y": [1, 2],
+        "2 (a - y) / n": [1, 2],
+    }
+
+
+def test_the_steps_of_cross_entropy_are_those_of_a_hand() -> None:
+    steps = CrossEntropy().steps(np.log([3.0, 1.0]) + 1000, np.array([0.0, 1.0]))
+    by_hand = {"exp(a - max a)": (1, 1 / 3), "softmax": (3 / 4, 1 / 4), "softmax - y": (3 / 4, -3 / 4)}
+    assert list(steps) == list(by_hand)
+    for name, values in by_hand.items():
+        assert steps[name] == pytest.approx(values, rel=1e-12), name

@@ -33,17 +33,17 @@ def show(
       gradflow show @1
       gradflow show quickstart --layers
       gradflow show quickstart --step last
-      gradflow show two-layers --trace
+      gradflow show two-layers --trace --step 10
     """
     from gradflow.cli.show import loaded, print_chain, print_layers, print_run, print_step
 
-    refuse_unused("--trace shows one chain", layers=layers and trace, step=step if trace else None)
+    refuse_unused("--trace shows one chain", layers=layers and trace)
     refuse_unused("--brief leaves them out", layers=layers and brief, trace=trace and brief)
     refuse_unused("it shows the run as a whole", brief=brief and (json or step is not None))
     refuse_unused("--json has the profile of the layers", layers=layers and json)
     run = loaded(reference, runs_dir)
     if trace:
-        print_chain(run, json)
+        print_chain(run, step, json)
     elif step is not None:
         print_step(run, step, json)
     elif layers and not json:
