@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gradflow.analysis.compare import Row, row_from, row_of
 from gradflow.errors import InputError, RunError
 from gradflow.store.catalog import Entry, entry_at
-from gradflow.store.notes import read_notes
+from gradflow.store.notes import Notes, read_notes
 from gradflow.store.resolve import resolve
 from gradflow.store.summaries import load_brief
 
@@ -31,7 +31,7 @@ def read_noted(run: Run) -> tuple[Row, str | None]:
     brief = load_brief(run.path, run.info, run.stamp)
     row = row_of(run.summary) if brief is None else row_from(brief, str(run.path))
     notes, problem = read_notes(run.path)
-    return row.noted(*notes), problem
+    return row if notes == Notes() else row.noted(*notes), problem
 
 
 def read_rows(entries: Iterable[Entry]) -> tuple[list[Row], list[str]]:
