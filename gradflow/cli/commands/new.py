@@ -7,9 +7,13 @@ from typing import Annotated
 
 import typer
 
+from gradflow.cli import offers
 from gradflow.cli.options import Quiet, Replace
 
-Template = Annotated[str | None, typer.Argument(metavar="TEMPLATE", help="The name of a starter config.")]
+Template = Annotated[
+    str | None,
+    typer.Argument(metavar="TEMPLATE", help="The name of a starter config.", autocompletion=offers.starters),
+]
 
 
 OutFile = Annotated[
