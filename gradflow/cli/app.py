@@ -31,6 +31,7 @@ COMMANDS = {  # the first sentence of each, so that a list of them loads none
     "advise": "List what to change so that a config trains, or --try it.",
     "fit": "Fit c to gradient norms that were recorded elsewhere.",
     "export": "Export runs as tidy tables.",
+    "schema": "Write the JSON Schema of a config, for editors.",
     "rm": "Remove runs, sweeps and what interrupted runs have left.",
 }
 LIGHT = ("new", "ls", "compare", "rm")  # commands that need neither numpy nor pydantic

@@ -44,7 +44,12 @@ def emit(text: str) -> None:
 
 def emit_document(document: dict[str, Any]) -> None:
     """One strict JSON document, ASCII only, so that any terminal and any reader can take it."""
-    emit(_document_text(document) + "\n")
+    emit(document_text(document))
+
+
+def document_text(document: dict[str, Any]) -> str:
+    """The text of such a document."""
+    return _document_text(document) + "\n"
 
 
 def _document_text(value: Any, margin: str = "") -> str:
