@@ -8,10 +8,12 @@ from gradflow.cli.output import document_text, emit
 from gradflow.config.json_schema import config_schema
 from gradflow.store import write_output
 
+LEVELS = 4  # of what is indented: a line for each key
+
 
 def schema_text() -> str:
     """The schema as it is printed and written."""
-    return document_text(config_schema())
+    return document_text(config_schema(), LEVELS)
 
 
 def print_schema() -> None:

@@ -10,7 +10,7 @@ import pytest
 from annotated_types import Gt, doc
 from jsonschema import Draft7Validator
 
-from gradflow.cli.output import document_text
+from gradflow.cli.schema import schema_text
 from gradflow.config import parse_config
 from gradflow.config.json_schema import config_schema
 from gradflow.config.keys import FIELDS, OF_ENTRIES
@@ -89,7 +89,7 @@ def test_it_is_a_schema_of_draft_7() -> None:
 
 def test_the_file_beside_the_starters_is_what_the_command_writes() -> None:
     there = (CONFIGS / "gradflow.schema.json").read_text(encoding="utf-8")
-    assert there == document_text(config_schema()), "gradflow schema -o configs/gradflow.schema.json --force"
+    assert there == schema_text(), "gradflow schema -o configs/gradflow.schema.json --force"
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
