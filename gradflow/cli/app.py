@@ -33,7 +33,6 @@ COMMANDS = {  # the first sentence of each, so that a list of them loads none
     "export": "Export runs as tidy tables.",
     "rm": "Remove runs, sweeps and what interrupted runs have left.",
 }
-LIGHT = ("new", "ls", "compare", "rm")  # commands that need neither numpy nor pydantic
 READER_GONE = 141
 STYLE: dict[str, Any] = {
     "add_completion": False,
@@ -60,7 +59,7 @@ def loaded(name: str) -> Any:
     """The command of this name, from the function of its name in the module of its name."""
     alone = typer.Typer(**STYLE)
     function = getattr(import_module(f"gradflow.cli.commands.{name}"), name)
-    alone.command(name, cls=LightCommand if name in LIGHT else None)(function)
+    alone.command(name, cls=LightCommand)(function)
     return typer.main.get_command(alone)
 
 
