@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import isfinite, log10
 from typing import TYPE_CHECKING, Any
 
+from gradflow.analysis.commands import overrides_of
 from gradflow.analysis.summary import Flow, Summary, Theory, TrainingResult
 from gradflow.report import headlines, learning, markdown, sentences
 from gradflow.report.factor_pages import factors, powers
@@ -52,7 +53,7 @@ def run_page(summary: Summary, recording: Readings | None = None, saved: bool = 
     blocks += learning.course(summary)
     if recording:
         blocks += _heat(recording)
-    blocks += [*_symptoms(summary), *_advice(summary)]
+    blocks += [*symptom_blocks(summary), *advice_blocks(summary)]
     blocks += [Facts((("saved in", summary.path),))] if saved and not cut else []
     return Page(summary.id, tuple(blocks))
 
@@ -60,7 +61,7 @@ def run_page(summary: Summary, recording: Readings | None = None, saved: bool = 
 def brief_page(summary: Summary) -> Page:
     """The verdict before and after training, with c^L, and what to change."""
     cut = learning.interrupted_sentence(summary)
-    blocks = [*([Sentence(cut, "warning")] if cut else []), *verdicts_again(summary), *_advice(summary)]
+    blocks = [*([Sentence(cut, "warning")] if cut else []), *verdicts_again(summary), *advice_blocks(summary)]
     return Page(summary.id, tuple(blocks))
 
 
@@ -259,14 +260,17 @@ def _is_known(values: Numbers) -> bool:
     return any(value is not None for value in values)
 
 
-def _symptoms(summary: Summary) -> list[Block]:
+def symptom_blocks(summary: Summary) -> list[Block]:
+    """The symptoms under their heading; [] where there are none."""
     found = [Sentence(sentences.symptom_sentence(symptom), "warning") for symptom in summary.symptoms]
     return [Heading("Symptoms"), *found] if found else []
 
 
-def _advice(summary: Summary) -> list[Block]:
+def advice_blocks(summary: Summary) -> list[Block]:
+    """What to change, with its command or, where no config stands for it, the keys to set; [] for nothing."""
     blocks: list[Block] = []
     for advice in summary.advice:
         blocks.append(Sentence(sentences.advice_sentence(advice)))
-        blocks += [Command(text) for text in (advice.command, advice.torch) if text]
+        keys = " ".join(overrides_of(advice.set)) if advice.command is None else None
+        blocks += [Command(text) for text in (advice.command or keys, advice.torch) if text]
     return [Heading("What to change"), *blocks] if blocks else []
