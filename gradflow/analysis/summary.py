@@ -69,7 +69,9 @@ class Flow:
     their product is c unless a branch passes nothing. `law` is exponential (c^l), power (l^-k), stretched
     (exp(-k sqrt l)) or bounded; with `law_exponent` k, which plain chains do without, it makes
     `c_power_depth`. `rounding` says by how much c and the ratio are those of this dtype alone, where that is
-    more than their last digits. `log10_growth` is that of the root mean square of z from layer 1 to layer L.
+    more than their last digits. `exact`: every factor of every network is c to six digits, as the textbook
+    has it, so that c^(L - 1) is the ratio. `log10_growth` is that of the root mean square of z from layer 1
+    to layer L.
     """
 
     step: int
@@ -99,6 +101,7 @@ class Flow:
     weakest: Weakest | None = None
     cause: str | None = None  # of a verdict that c makes: width, or factors as "weights and slopes"
     c_power_depth: dict[str, Number] = field(default_factory=dict)
+    exact: bool = False
     rounding: Rounding | None = None  # where it makes digits that are shown
     profile: Profile = field(default_factory=Profile)
 

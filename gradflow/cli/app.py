@@ -31,9 +31,10 @@ COMMANDS = {  # the first sentence of each, so that a list of them loads none
     "advise": "List what to change so that a config trains, or --try it.",
     "fit": "Fit c to gradient norms that were recorded elsewhere.",
     "export": "Export runs as tidy tables.",
+    "note": "Say something of a run or sweep, in a line and in tags.",
     "rm": "Remove runs, sweeps and what interrupted runs have left.",
 }
-LIGHT = ("new", "ls", "compare", "rm")  # commands that need neither numpy nor pydantic
+LIGHT = ("new", "ls", "compare", "note", "rm")  # commands that need neither numpy nor pydantic
 READER_GONE = 141
 STYLE: dict[str, Any] = {
     "add_completion": False,

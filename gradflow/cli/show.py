@@ -11,10 +11,12 @@ from gradflow.analysis.steps import row_at
 from gradflow.analysis.summarize import flow_in
 from gradflow.analysis.summary import strict
 from gradflow.cli.output import emit_document, emit_page
+from gradflow.cli.tables import warn
 from gradflow.config.load import load_data
 from gradflow.report.gradient_pages import trace_page
-from gradflow.report.pages import brief_page, layers_page, run_page, step_page, verdicts_again
+from gradflow.report.pages import brief_page, layers_page, run_page, step_page, verdicts_again, with_notes
 from gradflow.store import Run, load_one
+from gradflow.store.notes import Notes, read_notes
 from gradflow.trace import trace
 
 
@@ -35,11 +37,18 @@ def print_run(run: Run, json: bool, brief: bool = False) -> None:
     if json:
         emit_document(run.summary.document())
     elif brief:
-        emit_page(brief_page(run.summary))
+        emit_page(with_notes(brief_page(run.summary), notes_of(run)))
     else:
-        page = run_page(run.summary, run.recording)
+        page = with_notes(run_page(run.summary, run.recording), notes_of(run))
         again = verdicts_again(run.summary) if sys.stdout.isatty() else []
         emit_page(replace(page, blocks=(*page.blocks, *again)))
+
+
+def notes_of(run: Run) -> Notes:
+    """What the user says of a run; damaged notes are told of."""
+    notes, problem = read_notes(run.path)
+    warn([problem] if problem else [], quiet=False)
+    return notes
 
 
 def print_step(run: Run, step: str, json: bool) -> None:

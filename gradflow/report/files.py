@@ -12,9 +12,10 @@ from gradflow.report import html, markdown
 from gradflow.report.labels import names
 from gradflow.report.numbers import counted
 from gradflow.report.page import Block, Command, Facts, Heading, Page, Sentence
-from gradflow.report.pages import layers_page, run_page
+from gradflow.report.pages import layers_page, run_page, with_notes
 from gradflow.report.several import in_order, several
 from gradflow.report.sweep_pages import sweep_page
+from gradflow.store.notes import read_notes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,8 +33,11 @@ def report_file(runs: Sequence[Run], path: Path) -> str:
         raise InputError(Problem(f"a report ends in {' or '.join(SUFFIXES)}", source=str(path)))
     if path.suffix == ".html":
         return run_html(runs[0]) if len(runs) == 1 else several_html(runs)
-    page = run_page(runs[0].summary, runs[0].recording) if len(runs) == 1 else several_page(runs)
-    return markdown.render(page)
+    return markdown.render(_noted_page(runs[0]) if len(runs) == 1 else several_page(runs))
+
+
+def _noted_page(run: Run) -> Page:
+    return with_notes(run_page(run.summary, run.recording), read_notes(run.path)[0])
 
 
 def run_html(run: Run) -> str:
@@ -43,8 +47,7 @@ def run_html(run: Run) -> str:
     summary = run.summary
     charts = {name: document(chart) for name, chart in run_charts(run).items()}
     tail = [html.folded("Every layer", *layers_page(summary).blocks), _again(run)]
-    page = run_page(summary, run.recording)
-    return html.render(page, charts, "\n".join(tail), summary.flow.initial.verdict)
+    return html.render(_noted_page(run), charts, "\n".join(tail), summary.flow.initial.verdict)
 
 
 def several_page(runs: Sequence[Run]) -> Page:

@@ -32,6 +32,7 @@ from gradflow.report.trainable import trainable_blocks
 
 if TYPE_CHECKING:
     from gradflow.analysis.learning import Readings
+    from gradflow.store.notes import Notes
 
 NORMS = (("delta", "log10_delta"), ("dL/dW", "log10_weight_grad"), ("dL/db", "log10_bias_grad"))
 HEAT = (48, 240)  # layers and steps that a heat map keeps
@@ -63,6 +64,13 @@ def brief_page(summary: Summary) -> Page:
     cut = learning.interrupted_sentence(summary)
     blocks = [*([Sentence(cut, "warning")] if cut else []), *verdicts_again(summary), *advice_blocks(summary)]
     return Page(summary.id, tuple(blocks))
+
+
+def with_notes(page: Page, notes: Notes) -> Page:
+    """The page under what the user says of the run."""
+    told = (("note", notes.text), ("tags", notes.labels))
+    rows = tuple((label, text) for label, text in told if text)
+    return Page(page.title, (Facts(rows), *page.blocks)) if rows else page
 
 
 def verdicts_again(summary: Summary) -> list[Block]:

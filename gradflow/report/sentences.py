@@ -119,6 +119,8 @@ def spread_sentence(theory: Theory, flow: Flow) -> str:
     if flow.log10_ratio_sd is None or theory.log10_ratio_sd is None:
         return ""
     found, expected = number(flow.log10_ratio_sd), number(theory.log10_ratio_sd)
+    if not flow.log10_ratio_sd and not theory.log10_ratio_sd:
+        return "All networks' ratios are the same, as theory expects."
     return (
         f"Single networks' ratios have a standard deviation of {found} decades; theory expects {expected} "
         "of one sample, and a mean over a batch strays less."

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gradflow.errors import InputError, Problem, RunError
 from gradflow.store.marks import is_marked, marked
-from gradflow.store.names import CONFIG, OWN, PARTIAL, RUN, SWEEP, is_id
+from gradflow.store.names import CONFIG, NOTE, OWN, PARTIAL, RUN, SWEEP, is_id
 from gradflow.store.reading import read_bytes
 from gradflow.store.writing import disk_errors, encoded, replace_file
 
@@ -58,7 +58,7 @@ def _no_place(path: Path, target: Path) -> str | None:
 def _is_of_a_run(target: Path) -> bool:
     """Whether the name is one of ours in the folder of a run, or of what is left of one, or of a sweep."""
     folder = target.parent
-    if target.name.lower() not in (*OWN, SWEEP):  # some disks take both for one name
+    if target.name.lower() not in (*OWN, SWEEP, NOTE):  # some disks take both for one name
         return False
     there = {name for name in (*OWN, SWEEP) if os.path.lexists(folder / name)}
     return SWEEP in there or {RUN, CONFIG} <= there or bool(there and is_id(folder.name))

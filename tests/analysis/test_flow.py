@@ -45,6 +45,28 @@ def test_an_exact_chain_gives_c_and_its_powers(c: float) -> None:
     assert flow.c_power_depth["50"] == pytest.approx(c**50, rel=1e-11)
 
 
+@pytest.mark.parametrize(
+    ("noise", "networks", "exact"), [(0.0, 1, True), (0.0, 4, True), (1e-8, 4, True), (1e-4, 4, False)]
+)
+def test_factors_that_are_all_one_number_are_exact_and_their_power_is_told(
+    noise: float, networks: int, exact: bool
+) -> None:
+    flow = fit_flow(row(walk(0.9, depth=38, networks=networks, noise=noise)), 0)
+    assert flow.exact is exact
+    assert list(flow.c_power_depth) == ["10", "20", *(["37"] if exact else []), "38", "50", "100"]
+    if exact:
+        assert flow.c_power_depth["37"] == pytest.approx(10 ** (flow.log10_ratio or 0.0), rel=1e-5)
+
+
+def test_a_factor_that_is_another_in_the_first_layers_alone_is_not_exact() -> None:
+    log_delta = walk(0.9)
+    log_delta[0] -= 0.1  # outside the fit of c
+    assert not fit_flow(row(log_delta), 0).exact
+    log_delta[0] += 0.1
+    log_delta[:, 0] += np.linspace(0.1, 0, 50)  # of one network
+    assert not fit_flow(row(log_delta), 0).exact
+
+
 def test_the_interval_covers_the_planted_c_in_95_of_100() -> None:
     flows = [fit_flow(row(walk(0.9, networks=4, noise=0.1, seed=seed)), 0) for seed in range(1000)]
     covered = np.mean([flow.c_low < 0.9 < flow.c_high for flow in flows])  # type: ignore[operator]
