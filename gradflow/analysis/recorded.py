@@ -17,11 +17,12 @@ from gradflow.analysis.looks import first_lasting, gradient_jump
 from gradflow.analysis.summary import Advice, Flow, Symptom
 from gradflow.analysis.underflow import edge_of, smallest_of
 from gradflow.analysis.verdict import HALF, are_most, fitted_share
+from gradflow.units import LN10
 
 Array = NDArray[Any]
 Readings = Mapping[str, Array]
 
-JUMP_DECADES = 3.0  # from one recorded step to the next
+JUMP_DECADES = 1.0, 3.0, 4.0  # that make a jump where rows lie steps apart or are the first, or both
 LASTING = 5  # rows in a row, or all of a shorter record
 FEW_CHANGES = 5  # beside a jump, that tell what is ordinary
 UNLIKE = 2.0  # times as large as any of them, from which a change is another kind of thing
@@ -66,7 +67,7 @@ def jump(
     """A gradient that jumps and, unless training blew up, changes by nothing like it elsewhere."""
     step = recording["step"]
     beyond = partial(_stands_out, step) if diverged_step is None else lambda *_: True
-    found = gradient_jump(step, recording[norms], JUMP_DECADES, beyond, "recorded step")
+    found = gradient_jump(step, recording[norms], JUMP_DECADES[0], beyond, "recorded step")
     if found is not None:
         yield found
 
@@ -75,13 +76,14 @@ def _stands_out(step: Array, logs: Array, row: int, change: float) -> bool:
     """Whether a layer's logs (rows,) stay away, from a row on, after calm rows, or come to rest after it.
 
     A single batch that is strange is no jump: it is gone in the next row. Between rows that lie steps apart
-    a gradient may fall far as the loss does, and rise from where it had vanished at the start.
+    a gradient may fall far as the loss does, and rise from where it had vanished at the start. The first
+    steps are the longest of a healthy training, too.
     """
-    apart = step[row] - step[row - 1] > 1
-    if apart and (row == 1 or logs[row] < logs[row - 1]):
+    apart, early = bool(step[row] - step[row - 1] > 1), row <= FEW_CHANGES
+    if (apart and (row == 1 or logs[row] < logs[row - 1])) or change < JUMP_DECADES[apart + early] * LN10:
         return False
     changes, after = np.abs(np.diff(logs)), logs[row : row + LASTING]
-    calm = changes[: row - 1] if row > FEW_CHANGES else changes[row:]
+    calm = changes[row:] if early else changes[: row - 1]
     calm = calm[np.isfinite(calm)]
     stays = len(after) > 1 and bool((np.abs(after - logs[row - 1]) > change / UNLIKE).all())
     return stays and len(calm) >= FEW_CHANGES and bool(change > UNLIKE * calm.max())
