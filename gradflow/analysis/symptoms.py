@@ -23,7 +23,7 @@ from gradflow.evaluation import STEP
 from gradflow.nn.activations import Activation
 
 if TYPE_CHECKING:
-    from gradflow.config.schema import Analysis
+    from gradflow.config.sections import Analysis
 
 Array = NDArray[Any]
 Readings = Mapping[str, Array]

@@ -8,10 +8,11 @@ from typing import Any
 
 from gradflow.analysis.depth_law import DepthLaw
 from gradflow.analysis.summary import Flow, Summary
+from gradflow.report.advice_pages import advised
 from gradflow.report.columns import verdict_cell
 from gradflow.report.numbers import NONE, count, decades, factor, number, power
 from gradflow.report.page import Block, Cell, Column, Facts, Heading, Page, Sentence, Table
-from gradflow.report.pages import advice_blocks, symptom_blocks
+from gradflow.report.pages import symptom_blocks
 
 TITLES = ("depth", "verdict", "c", "log10 ratio", "first dL/dW", "networks")
 SAID = {
@@ -30,7 +31,7 @@ def depth_page(summaries: Mapping[int, Summary], law: DepthLaw, orders: Sequence
     told = list(dict.fromkeys(orders))
     blocks.append(Facts(tuple(("order", order) for order in told)))
     for depth, summary in summaries.items():
-        further = (*symptom_blocks(summary), *advice_blocks(summary))
+        further = (*symptom_blocks(summary), *advised(summary.advice))
         blocks += [Heading(f"Depth {count(depth)}"), *further] if further else []
     return Page("Depth law", tuple(blocks))
 

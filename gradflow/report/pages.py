@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import isfinite, log10
 from typing import TYPE_CHECKING, Any
 
-from gradflow.analysis.commands import overrides_of
 from gradflow.analysis.summary import Flow, Summary, Theory, TrainingResult
 from gradflow.report import headlines, learning, markdown, sentences
+from gradflow.report.advice_pages import advised
 from gradflow.report.factor_pages import factors, powers
 from gradflow.report.forward import forward_sentence, rounding_sentence
 from gradflow.report.jacobian_pages import stretch_sentence
@@ -16,7 +16,6 @@ from gradflow.report.page import (
     Block,
     Chart,
     Column,
-    Command,
     Facts,
     Heading,
     Heat,
@@ -54,7 +53,7 @@ def run_page(summary: Summary, recording: Readings | None = None, saved: bool = 
     blocks += learning.course(summary)
     if recording:
         blocks += _heat(recording)
-    blocks += [*symptom_blocks(summary), *advice_blocks(summary)]
+    blocks += [*symptom_blocks(summary), *advised(summary.advice)]
     blocks += [Facts((("saved in", summary.path),))] if saved and not cut else []
     return Page(summary.id, tuple(blocks))
 
@@ -62,7 +61,11 @@ def run_page(summary: Summary, recording: Readings | None = None, saved: bool = 
 def brief_page(summary: Summary) -> Page:
     """The verdict before and after training, with c^L, and what to change."""
     cut = learning.interrupted_sentence(summary)
-    blocks = [*([Sentence(cut, "warning")] if cut else []), *verdicts_again(summary), *advice_blocks(summary)]
+    blocks = [
+        *([Sentence(cut, "warning")] if cut else []),
+        *verdicts_again(summary),
+        *advised(summary.advice),
+    ]
     return Page(summary.id, tuple(blocks))
 
 
@@ -272,13 +275,3 @@ def symptom_blocks(summary: Summary) -> list[Block]:
     """The symptoms under their heading; [] where there are none."""
     found = [Sentence(sentences.symptom_sentence(symptom), "warning") for symptom in summary.symptoms]
     return [Heading("Symptoms"), *found] if found else []
-
-
-def advice_blocks(summary: Summary) -> list[Block]:
-    """What to change, with its command or, where no config stands for it, the keys to set; [] for nothing."""
-    blocks: list[Block] = []
-    for advice in summary.advice:
-        blocks.append(Sentence(sentences.advice_sentence(advice)))
-        keys = " ".join(overrides_of(advice.set)) if advice.command is None else None
-        blocks += [Command(text) for text in (advice.command or keys, advice.torch) if text]
-    return [Heading("What to change"), *blocks] if blocks else []

@@ -7,12 +7,16 @@ from typing import Annotated
 
 import typer
 
+from gradflow.cli import offers
 from gradflow.cli.options import RUNS, Quiet, Replace, RunsDir, Where
 
 References = Annotated[
     list[str],
-    typer.Argument(metavar="RUN", help="Paths, ids or their starts, @1, globs; of runs or sweeps."),
-]
+    typer.Argument(
+        metavar="RUN", help="Paths, ids or their starts, @1, globs; of runs or sweeps.",
+        autocompletion=offers.runs,
+    ),
+]  # fmt: skip
 
 
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")]
