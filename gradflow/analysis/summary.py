@@ -191,7 +191,7 @@ class Symptom:
 
 @dataclass(frozen=True)
 class Advice:
-    """One thing to change: the keys to set, the command that does it, and the c that theory then predicts."""
+    """One thing to change: the keys to set, the command that does it, and the c that is then expected."""
 
     lever: str  # data | initialization | activation | depth | optimizer | architecture
     set: dict[str, Any]
@@ -199,6 +199,7 @@ class Advice:
     command: str | None
     torch: str | None
     message: str
+    source: str = "theory"  # of the c that is expected: or "measurement"
 
 
 @dataclass(frozen=True)

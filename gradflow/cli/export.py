@@ -10,6 +10,7 @@ from gradflow.cli.tables import refuse_unused
 from gradflow.errors import InputError, did_you_mean
 from gradflow.report.csv_text import csv_text
 from gradflow.report.numbers import counted
+from gradflow.report.several import in_order
 from gradflow.store import Run, require_output, write_output
 from gradflow.store.export import (
     Columns,
@@ -80,8 +81,8 @@ def known(option: str, word: str, words: tuple[str, ...]) -> str:
 
 
 def export_runs(runs: list[Run], form: TableForm, rows: str | None, losses: list[float], force: bool) -> None:
-    """Runs as tables, or as TensorBoard's events."""
-    output = form.output
+    """Runs as tables, or as TensorBoard's events, in the order of what differs, whichever ended first."""
+    runs, output = in_order(runs), form.output
     if form.name == "tensorboard":
         to_tensorboard(output, runs, rows or "all", force)
     else:

@@ -85,7 +85,7 @@ def test_every_key_is_reached_by_what_is_offered_for_its_beginnings() -> None:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("gradflow s", ["sweep", "show"]),
+        ("gradflow s", ["sweep", "show", "schema"]),
         ("gradflow --inst", ["--install-completion"]),
         ("gradflow run net.yaml dep", ["depth="]),
         ("gradflow run net.yaml see", ["seed=", "seeds="]),
