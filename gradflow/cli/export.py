@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gradflow.errors import InputError, did_you_mean
 from gradflow.report.csv_text import csv_text
+from gradflow.report.several import in_order
 from gradflow.store import Run, require_output, write_output
 from gradflow.store.export import (
     Columns,
@@ -36,7 +37,8 @@ def known(option: str, word: str, words: tuple[str, ...]) -> str:
 def export_runs(
     runs: list[Run], output: Path, rows: str | None, form: str, table: str, losses: list[float], force: bool
 ) -> None:
-    """Runs in one of FORMATS."""
+    """Runs in one of FORMATS, in the order of what differs, whichever ended first."""
+    runs = in_order(runs)
     if form == "tensorboard":
         to_tensorboard(output, runs, rows or "all", force)
     else:

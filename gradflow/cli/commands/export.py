@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from gradflow.cli import offers
 from gradflow.cli.commands.report import References
 from gradflow.cli.options import RUNS, Quiet, Replace, RunsDir, Step, Where
 from gradflow.cli.output import note
@@ -22,12 +23,19 @@ Output = Annotated[
 
 To = Annotated[
     str | None,
-    typer.Option(metavar="FORMAT", help="csv, json, parquet or tensorboard; else by the file's name."),
-]
+    typer.Option(
+        metavar="FORMAT", help="csv, json, parquet or tensorboard; else by the file's name.",
+        autocompletion=offers.words("csv", "json", "parquet", "tensorboard"),
+    ),
+]  # fmt: skip
 
 
 Rows = Annotated[
-    str | None, typer.Option(help="Rows of the record: first,last (the default), first, last or all.")
+    str | None,
+    typer.Option(
+        help="Rows of the record: first,last (the default), first, last or all.",
+        autocompletion=offers.words("first,last", "first", "last", "all"),
+    ),
 ]
 
 
@@ -47,6 +55,7 @@ OneTable = Annotated[
         "--table",
         help="The table of a csv or parquet file: layers (the default), runs, steps (loss by step) or "
         "evaluations.",
+        autocompletion=offers.words("layers", "runs", "steps", "evaluations"),
     ),
 ]
 

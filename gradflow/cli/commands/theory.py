@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from gradflow.cli import offers
 from gradflow.cli.options import Json, Quiet, Replace
 from gradflow.cli.tables import Csv, refuse_several, refuse_unused
 from gradflow.errors import InputError
@@ -14,9 +15,10 @@ from gradflow.errors import InputError
 Words = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="CONFIG|KEY=VALUE", help="A config, and keys with one value or more.", show_default=False
+        metavar="CONFIG|KEY=VALUE", help="A config, and keys with one value or more.", show_default=False,
+        autocompletion=offers.overrides,
     ),
-]
+]  # fmt: skip
 Html = Annotated[
     Path | None,
     typer.Option("--html", metavar="FILE", help="A page with sliders to explore theory on, offline."),
