@@ -31,7 +31,7 @@ COMMANDS = {  # the first sentence of each, so that a list of them loads none
     "precision": "Measure what float16, bfloat16 and float8 lose of delta.",
     "advise": "List what to change so that a config trains, or --try it.",
     "fit": "Fit c to gradient norms that were recorded elsewhere.",
-    "export": "Export runs as tidy tables.",
+    "export": "Export runs as tidy tables, or to MLflow or trackio.",
     "schema": "Write the JSON Schema of a config, for editors.",
     "note": "Say something of a run or sweep, in a line and in tags.",
     "rm": "Remove runs, sweeps and what interrupted runs have left.",
