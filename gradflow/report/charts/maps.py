@@ -125,10 +125,11 @@ def over_one(summaries: Sequence[Summary], key: str, value: str = "c") -> Drawn 
     if not known(rows):
         return None
     numeric = all(isinstance(row["x"], int | float) for row in rows)
-    axis = axes.x("x", key) if numeric else alt.X("x:N", title=key, sort=None, axis=alt.Axis(labelAngle=-30))
+    names = looks.across(list(dict.fromkeys(cell(row["x"]) for row in rows)))
+    axis = axes.x("x", key) if numeric else alt.X("x:N", title=key, sort=None, axis=names)
     plot = Plot(rows, axis, shown.title, told.lines)
     dots = plot.dots(50, [tip("run"), tip("differs"), tip("x", key), tip("text", value)])
-    marks = [*([level(1)] if is_c else []), plot.bars(), *([plot.line(width=1)] if numeric else []), dots]
+    marks = [*([level(1)] if is_c else []), *plot.bars(), *([plot.line(width=1)] if numeric else []), dots]
     return titled(f"{shown.title}, by {key}", "", *marks)
 
 
