@@ -31,12 +31,11 @@ COMMANDS = {  # the first sentence of each, so that a list of them loads none
     "precision": "Measure what float16, bfloat16 and float8 lose of delta.",
     "advise": "List what to change so that a config trains, or --try it.",
     "fit": "Fit c to gradient norms that were recorded elsewhere.",
-    "export": "Export runs as tidy tables.",
+    "export": "Export runs as tidy tables, or to MLflow or trackio.",
     "schema": "Write the JSON Schema of a config, for editors.",
     "note": "Say something of a run or sweep, in a line and in tags.",
     "rm": "Remove runs, sweeps and what interrupted runs have left.",
 }
-LIGHT = ("new", "ls", "compare", "note", "rm")  # commands that need neither numpy nor pydantic
 READER_GONE = 141
 STYLE: dict[str, Any] = {
     "add_completion": False,
@@ -63,8 +62,7 @@ def loaded(name: str) -> Any:
     """The command of this name, from the function of its name in the module of its name."""
     alone = typer.Typer(**STYLE)
     function = getattr(import_module(f"gradflow.cli.commands.{name}"), name)
-    is_light = name in LIGHT or COMPLETION in os.environ
-    alone.command(name, cls=LightCommand if is_light else None)(function)
+    alone.command(name, cls=LightCommand)(function)
     return typer.main.get_command(alone)
 
 

@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gradflow.analysis.flow import fit_flow, window
+from gradflow.analysis.increments import plain_c
 from gradflow.analysis.laws import law
 from gradflow.analysis.verdict import unstable_depth, verdict_of
 from gradflow.report import sentences
@@ -33,6 +34,15 @@ def row(log_delta: Array) -> dict[str, Array]:
 )
 def test_the_window_follows_from_the_depth(depth: int, first: int) -> None:
     assert window(depth) == (first, depth)
+
+
+def test_the_c_of_a_progress_line_is_that_of_the_fit() -> None:
+    log_delta = walk(0.8, noise=0.3)
+    log_delta[:3, 1] = -np.inf  # a dead network
+    assert plain_c(log_delta) == pytest.approx(fit_flow(row(log_delta), step=0).c, rel=1e-12)
+    assert plain_c(log_delta[:1]) is None
+    assert plain_c(np.full((5, 2), -np.inf)) is None
+    assert plain_c(walk(1e200, depth=3) * 1e3) == np.inf
 
 
 @pytest.mark.parametrize("c", [0.3, 0.9, 1.0, 1.1, 2.1])
