@@ -13,11 +13,12 @@ from gradflow.report.trainable import trainable_cell
 
 
 def advised(found: Sequence[Advice]) -> list[Block]:
-    """The advice of a run: what to change and why, and the commands that do it."""
+    """What to change and why, and the commands that do it or, where there is no config, the keys to set."""
     blocks: list[Block] = []
     for advice in found:
         blocks.append(Sentence(advice_sentence(advice)))
-        blocks += [Command(text) for text in (advice.command, advice.torch) if text]
+        keys = " ".join(overrides_of(advice.set)) if advice.command is None else None
+        blocks += [Command(text) for text in (advice.command or keys, advice.torch) if text]
     return [Heading("What to change"), *blocks] if blocks else []
 
 

@@ -76,7 +76,8 @@ def several_page(runs: Sequence[Run]) -> Page:
     """A line a run with what differs, and the depth laws."""
     runs = in_order(runs)
     page = sweep_page({**_document(runs), "command": sweep_command(str(runs[0].path), _axes(runs))})
-    trained = [] if _axes(runs) else _trained(runs)[:LISTED]
+    kept = [run for run in _trained(runs) if run.status != "interrupted"]  # which has no config there yet
+    trained = [] if _axes(runs) else kept[:LISTED]
     commands = [Command(command_for(str(run.path), {})) for run in trained]
     again: list[Block] = [Heading("How to compute them again"), *commands] if commands else []
     return Page(page.title, (*page.blocks, *again))

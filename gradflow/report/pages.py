@@ -53,7 +53,7 @@ def run_page(summary: Summary, recording: Readings | None = None, saved: bool = 
     blocks += learning.course(summary)
     if recording:
         blocks += _heat(recording)
-    blocks += [*_symptoms(summary), *advised(summary.advice)]
+    blocks += [*symptom_blocks(summary), *advised(summary.advice)]
     blocks += [Facts((("saved in", summary.path),))] if saved and not cut else []
     return Page(summary.id, tuple(blocks))
 
@@ -271,6 +271,7 @@ def _is_known(values: Numbers) -> bool:
     return any(value is not None for value in values)
 
 
-def _symptoms(summary: Summary) -> list[Block]:
+def symptom_blocks(summary: Summary) -> list[Block]:
+    """The symptoms under their heading; [] where there are none."""
     found = [Sentence(sentences.symptom_sentence(symptom), "warning") for symptom in summary.symptoms]
     return [Heading("Symptoms"), *found] if found else []

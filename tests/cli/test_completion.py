@@ -25,6 +25,7 @@ from tests.cli.shells import STARTS, Typist, home_for
 from tests.cli.test_app import HEAVY, environment
 from tests.cli.test_latest import NET
 from tests.promises.calls import Done, gradflow, tree
+from tests.sampling import rarely
 
 WRITE = "completion does not know the schema: python -m tests.cli.schema_words"
 
@@ -251,14 +252,12 @@ def typist(
 @pytest.mark.parametrize(
     ("keys", "expected"),
     [
-        ("gradflow swe\tnet.yaml", "gradflow sweep net.yaml"),
-        ("gradflow run n\tdep\t7", "gradflow run net.yaml depth=7"),
-        ("gradflow run net.yaml activation=hard_t\tmodel.in\torth\t--bri\t",
-         "gradflow run net.yaml activation=hard_tanh model.init=orthogonal --brief"),
-        ("gradflow run net.yaml data.path=n\t", "gradflow run net.yaml data.path=net.yaml"),
-        ("gradflow sweep net.yaml init=he_normal,ort\t--executor=ser\t",
-         "gradflow sweep net.yaml init=he_normal,orthogonal --executor=serial"),
-        ("gradflow compare --sort accuracy_f\t", "gradflow compare --sort accuracy_final"),
+        ("gradflow swe\tn\tdep\t7 activation=hard_t\tmodel.in\the_normal,ort\t--executor=ser\t--qui\t",
+         "gradflow sweep net.yaml depth=7 activation=hard_tanh model.init=he_normal,orthogonal "
+         "--executor=serial --quiet"),
+        rarely(("gradflow run net.yaml data.path=n\t", "gradflow run net.yaml data.path=net.yaml")),
+        rarely(("gradflow run net.yaml dep\t7 --bri\t", "gradflow run net.yaml depth=7 --brief")),
+        rarely(("gradflow compare --sort accuracy_f\t", "gradflow compare --sort accuracy_final")),
     ],
 )  # fmt: skip
 def test_a_shell_completes_a_line(typist: Typist, keys: str, expected: str) -> None:
