@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,9 @@ from gradflow.formats import RECORDED
 from gradflow.plan import Plan, stack_size
 from gradflow.record import Record
 from gradflow.recording import Recording, first_bad_row, reason
-from gradflow.side_by_side import Crews
+
+if TYPE_CHECKING:
+    from gradflow.side_by_side import Crews
 
 Array = NDArray[Any]
 

@@ -64,6 +64,7 @@ RESULTS = {  # a row's name for it -> where it stands in a Summary
     "log10_ratio_sd": "flow.initial.log10_ratio_sd",
     "log10_ratio_sd_theory": "theory.log10_ratio_sd",
 }
+NOTED = ("note", "tags")  # what a user says of a run stands beside its Summary
 _PLACES = [(name, *place.rpartition(".")[::2]) for name, place in RESULTS.items()]
 MEASURE = ("training.loss", "data")
 RANKED = (
@@ -84,6 +85,10 @@ class Row:
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name] if name in self.values else self.config.get(name)
+
+    def noted(self, note: str | None, tags: tuple[str, ...]) -> Row:
+        """With what the user says of the run."""
+        return replace(self, values={**self.values, "note": note, "tags": tags})
 
     @property
     def finished(self) -> bool:
@@ -152,7 +157,7 @@ class Comparison:
         """The document of `compare --json`, with the first `top` rows."""
         rows = []
         for row, standing in list(zip(self.rows, self.standings, strict=True))[:top]:
-            values = dict(row.values)
+            values = {**row.values, "tags": ", ".join(row["tags"])}
             named = {key: values.pop(key) for key in ("id", "path", "status")}
             keys = {key: row.config.get(key) for key in self.differing}
             rows.append({**named, **keys, **values, "ratio": standing.ratio, "relation": standing.relation})
@@ -162,7 +167,7 @@ class Comparison:
 def names_of(rows: Iterable[Row]) -> list[str]:
     """The results that rows have, and the keys of their configs."""
     keys = dict.fromkeys(chain.from_iterable(row.config for row in rows))
-    return [*RESULTS, *(key for key in keys if key not in RESULTS)]
+    return [*RESULTS, *NOTED, *(key for key in keys if key not in RESULTS)]
 
 
 def fulfilling(rows: Sequence[Row], condition: str | None) -> list[Row]:
@@ -204,6 +209,7 @@ def row_from(document: Mapping[str, Any], path: str) -> Row:
     values["path"], values["symptoms"] = path, ", ".join(one["name"] for one in document["symptoms"])
     if values["c_theory"] is None:
         values["c_theory"] = theory["c"]
+    values |= {"note": None, "tags": ()}
     return Row(values, flat(document["config"]), tuple(initial["profile"]["log10_delta"]))
 
 

@@ -1,7 +1,7 @@
 """A condition on a row, such as abs(log10_ratio) > 2: numbers, names, comparisons, and / or / not, no code.
 
-`in` looks for a text in a text: 'loss-stalled' in symptoms. A value that is missing
-makes whatever needs it missing too, and a missing condition is not fulfilled.
+`in` looks for a text in a text, or for a tag: 'loss-stalled' in symptoms, 'paper' in tags. A value that is
+missing makes whatever needs it missing too, and a missing condition is not fulfilled.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class _Parser:
         parts = []
         for left, op, right in zip(nodes, ops, nodes[1:], strict=False):
             if type(op) in _INSIDE:
-                parts.append(_on_two(_INSIDE[type(op)], self.text_of(left), self.text_of(right)))
+                parts.append(_on_two(_INSIDE[type(op)], self.text_of(left), self.text_of(right, tuple)))
             elif type(op) in _COMPARISONS:
                 read = self.read if isinstance(op, ast.Eq | ast.NotEq) else self.number
                 parts.append(_on_two(_COMPARISONS[type(op)], read(left), read(right)))
@@ -129,8 +129,8 @@ class _Parser:
     def number(self, node: ast.expr) -> Read:
         return self.typed(node, (int, float), "is no number: compare it with == or !=")
 
-    def text_of(self, node: ast.expr) -> Read:
-        return self.typed(node, str, "is no text: `in` looks for one text in another")
+    def text_of(self, node: ast.expr, *others: type) -> Read:
+        return self.typed(node, (str, *others), "is no text: `in` looks for one text in another")
 
     def truth(self, node: ast.expr) -> Read:
         return self.typed(node, bool, "is neither true nor false: compare it with something")

@@ -32,6 +32,7 @@ AtStep = Mapping[str, Array]  # arrays of the record at one step, each (layers, 
 PROFILE_LAYERS = 200
 DRAWN_DIGITS = 7  # of what is there to be drawn, decimals of logs: more would double summary.json for nothing
 DEPTHS = (10, 20, 50, 100)
+ALIKE = 1e-6  # of ln c: factors that differ by less are one number to six digits
 NO_STEP = "c needs two hidden layers: there is no step between layers"
 CHAIN = Expected(candidates=OF_CHAINS)
 
@@ -160,10 +161,11 @@ def _with_c(
     decades = log_ratio.scaled(1 / LN10)
     verdict, borderline = verdict_of(decades.mean, decades.low, decades.high, stable_decades)
     first = flow.layers[0]
-    rising = increments(row["log_delta_norm"][:, measured.alive]).mean(axis=1)[first - 1 :]
+    rising = increments(row["log_delta_norm"][:, measured.alive])
+    flow = replace(flow, exact=bool((np.abs(rising - log_c.mean) <= ALIKE).all()))
     factors = {label: _factor(row[name], flow, measured.alive) for label, name in factor_arrays(row).items()}
     return replace(
-        _with_law(flow, expected, rising, log_c.mean),
+        _with_law(flow, expected, rising.mean(axis=1)[first - 1 :], log_c.mean),
         c=exp_or_none(log_c.mean),
         c_low=exp_or_none(log_c.low),
         c_high=exp_or_none(log_c.high),
@@ -187,7 +189,8 @@ def _with_law(flow: Flow, expected: Expected, rising: Array, log_c: float) -> Fl
     name = expected.law(rising, first)
     ruled = name if expected.rules else None
     k = exponent(name, rising, first) if expected.rules else None
-    powers = {str(n): exp_or_none(log_over(ruled, k, log_c, n, own)) for n in sorted({*DEPTHS, own})}
+    depths = sorted({*DEPTHS, own, *([flow.transitions] if flow.exact else [])})
+    powers = {str(n): exp_or_none(log_over(ruled, k, log_c, n, own)) for n in depths}
     return replace(flow, law=name, law_exponent=k, c_power_depth=powers)
 
 

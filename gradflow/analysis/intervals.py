@@ -6,7 +6,7 @@ does not, a prewhitened Newey-West estimate stands in.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import copysign, exp, inf, isnan, lgamma, log, log1p, sqrt
 from statistics import NormalDist
@@ -25,12 +25,16 @@ LARGEST_MEMORY = 0.95
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with its standard error, None where one value alone gives none, and the degrees of freedom."""
+    """A mean with its standard error, None where one value alone gives none, and the degrees of freedom.
+
+    An error of no more than `rounding` is that of numbers which are all the same but for it.
+    """
 
     mean: float
     error: float | None = None
     dof: int = 0
     method: str | None = None
+    rounding: float = field(default=0.0, compare=False)
 
     @property
     def half(self) -> float | None:
@@ -49,17 +53,20 @@ class Estimate:
 
     @property
     def spread(self) -> float | None:
-        """The standard deviation between independent networks; None of one alone."""
-        return self.error * sqrt(self.dof + 1) if self.method == OVER_NETWORKS and self.error else None
+        """The standard deviation between independent networks, 0 if it is rounding's; None of one alone."""
+        if self.method != OVER_NETWORKS or self.error is None:
+            return None
+        return 0.0 if self.error <= self.rounding else self.error * sqrt(self.dof + 1)
 
     def scaled(self, factor: float) -> Estimate:
         """The estimate of `factor` > 0 times the quantity."""
         error = None if self.error is None else factor * self.error
-        return Estimate(factor * self.mean, error, self.dof, self.method)
+        return replace(self, mean=factor * self.mean, error=error, rounding=factor * self.rounding)
 
-    def at_least(self, error: float) -> Estimate:
+    def at_least(self, rounding: float) -> Estimate:
         """The estimate with no less an error than rounding makes, so that no interval misses by that."""
-        return replace(self, error=error) if self.error is not None and self.error < error else self
+        error = None if self.error is None else max(self.error, rounding)
+        return replace(self, error=error, rounding=rounding)
 
     def sigmas_from(self, expected: float) -> float | None:
         """How far the mean is from `expected`, as the normal quantile of the t probability.

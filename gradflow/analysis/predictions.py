@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.analysis.flow import window
+from gradflow.analysis.increments import window
 from gradflow.analysis.intervals import Estimate
 from gradflow.analysis.summary import Theory, strict
 from gradflow.analysis.trainable import Trainable, assess

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.analysis.flow import window
+from gradflow.analysis.increments import window
 from gradflow.analysis.predictions import inputs_of
 from gradflow.formats import ADDED
 from gradflow.meanfield import MeanField, Targets, balance, half_stable, mean_field, unpredicted

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
 from gradflow import interrupts, threads
 
 TOLD = 200  # characters that are told of why a library cannot be loaded
+OBJECTS = 250_000  # made between two looks for cycles: libraries and rows, made by the million, have none
+PLUGINS = "PYDANTIC_DISABLE_PLUGINS"  # to look for some takes longer than to read a config
 
 
 def main() -> int:
     """Run the command line; the exit code is that of design.md."""
     threads.default_to_one()
+    gc.set_threshold(OBJECTS)
+    os.environ.setdefault(PLUGINS, "__all__")
     _stand_in_for_closed_streams()
     try:
         return _interruptible()

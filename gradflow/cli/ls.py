@@ -58,6 +58,8 @@ def listed(entries: Sequence[Entry]) -> tuple[list[Listed], list[str]]:
     for entry in entries:
         rows, problems = read_rows([entry])
         damaged += problems
+        if entry.is_sweep and entry.noted[1]:
+            damaged.append(entry.noted[1])
         if rows or entry.is_sweep:
             found.append((entry, rows))
     return found, damaged

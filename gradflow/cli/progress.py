@@ -7,13 +7,10 @@ import sys
 from math import isfinite
 from time import monotonic
 
-from gradflow.analysis.flow import measure
-from gradflow.analysis.intervals import exp_or_none
+from gradflow.analysis.increments import plain_c
 from gradflow.cli.output import columns_of, note
 from gradflow.execution.beginning import Beginning
-from gradflow.report.drawing import strip
 from gradflow.report.numbers import count, duration, number
-from gradflow.report.page import Strip
 from gradflow.training import Progress
 
 REDRAWN, TOLD = 0.2, 10.0  # seconds between two pictures, between two lines
@@ -75,13 +72,10 @@ class Bar:
         return f"{block * done}{rest * (size - done)} {words}".lstrip()
 
     def _words(self, progress: Progress) -> str:
-        loss, log_c = (
-            number(float(progress.loss.mean())),
-            measure({"log_delta_norm": progress.log_delta}).log_c,
-        )
+        loss, c = number(float(progress.loss.mean())), plain_c(progress.log_delta)
         words = f"step {count(progress.step)}/{count(self.steps)}  batch loss {loss}"
-        if log_c is not None:
-            words += f"  c {number(exp_or_none(log_c.mean))}"
+        if c is not None:
+            words += f"  c {number(c)}"
         if progress.step > self.before:
             pace = (monotonic() - self.started) / (progress.step - self.before)
             words += f"  {duration(pace * (self.steps - progress.step))} left"
@@ -105,6 +99,9 @@ class Bar:
 
 def _layers(progress: Progress, unicode: bool) -> list[str]:
     """log ||delta|| of every layer, from the first to the last, as they are now."""
+    from gradflow.report.drawing import strip  # which no log and no short run draws
+    from gradflow.report.page import Strip
+
     means = progress.log_delta.mean(axis=1).tolist()
     values = tuple(value if isfinite(value) else None for value in means)
     kept = [value for value in values if value is not None]

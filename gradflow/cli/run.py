@@ -15,7 +15,6 @@ from gradflow.config.overrides import refuse_spaces
 from gradflow.errors import InputError, Problem
 from gradflow.execution.execute import execute
 from gradflow.report.numbers import duration
-from gradflow.report.pages import report_text
 from gradflow.store import Run
 from gradflow.yaml_file import Document
 
@@ -43,10 +42,16 @@ def computed(study: Config, runs: Path, force: bool, quiet: bool, workers: int |
     with Bar(saved, study.training.steps, quiet) as bar:
         done = execute(
             study, runs, force=force, progress=bar, going_on=bar.go_on, tell=noting(quiet),
-            render=lambda run: report_text(run.summary), workers=workers,
+            render=_report, workers=workers,
         )  # fmt: skip
     note(story(done), quiet)
     return done
+
+
+def _report(run: Run) -> str:
+    from gradflow.report.pages import report_text  # no training waits for it
+
+    return report_text(run.summary)
 
 
 def story(done: Run) -> str:

@@ -11,11 +11,11 @@ from gradflow.analysis.steps import row_at
 from gradflow.analysis.summarize import flow_in
 from gradflow.analysis.summary import strict
 from gradflow.cli.output import emit_document, emit_page
+from gradflow.cli.tables import warn
 from gradflow.config.load import load_data
-from gradflow.report.gradient_pages import trace_page
-from gradflow.report.pages import brief_page, layers_page, run_page, step_page, verdicts_again
+from gradflow.report.pages import brief_page, layers_page, run_page, step_page, verdicts_again, with_notes
 from gradflow.store import Run, load_one
-from gradflow.trace import trace
+from gradflow.store.notes import Notes, read_notes
 
 
 def loaded(reference: str, runs_dir: Path) -> Run:
@@ -35,11 +35,18 @@ def print_run(run: Run, json: bool, brief: bool = False) -> None:
     if json:
         emit_document(run.summary.document())
     elif brief:
-        emit_page(brief_page(run.summary))
+        emit_page(with_notes(brief_page(run.summary), notes_of(run)))
     else:
-        page = run_page(run.summary, run.recording)
+        page = with_notes(run_page(run.summary, run.recording), notes_of(run))
         again = verdicts_again(run.summary) if sys.stdout.isatty() else []
         emit_page(replace(page, blocks=(*page.blocks, *again)))
+
+
+def notes_of(run: Run) -> Notes:
+    """What the user says of a run; damaged notes are told of."""
+    notes, problem = read_notes(run.path)
+    warn([problem] if problem else [], quiet=False)
+    return notes
 
 
 def print_step(run: Run, step: str, json: bool) -> None:
@@ -54,6 +61,9 @@ def print_step(run: Run, step: str, json: bool) -> None:
 
 def print_chain(run: Run, step: str | None, json: bool) -> None:
     """The chain of local factors of network 0, rebuilt as it was drawn or at a step, on one sample."""
+    from gradflow.report.gradient_pages import trace_page  # a report does without
+    from gradflow.trace import trace
+
     at = 0 if step is None else int(run["step"][row_at(run["step"], step)])
     data = load_data(run.config.data)
     chain = trace(run.config.plan(data), data, at)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from typing import Any, cast, get_args
+from functools import cache
+from typing import Annotated, Any, cast, get_args
 
-from pydantic import GetCoreSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter
 from pydantic_core import CoreSchema, PydanticCustomError, SchemaValidator, core_schema
 
 AUTO, MOST = "auto", 10**9
 UNFIT = "unfit"  # the type of errors whose message the value is added to
+UNKNOWN = "unknown"  # the type of errors of a choice whose name is missing or in no table
 
 
 class Choice:
@@ -29,8 +31,16 @@ class Choice:
         return [field.name for field in fields(self.table[name])]
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        members = {name: _entry(cls, handler) for name, cls in self.table.items()}
-        return core_schema.tagged_union_schema(members, discriminator=self.name_of)
+        return core_schema.no_info_plain_validator_function(self._entry)
+
+    def _entry(self, value: Any) -> Any:
+        """The instance that a written value stands for. The schema of a class is made when it is chosen."""
+        name = self.name_of(value)
+        if name is None or name not in self.table:
+            raise PydanticCustomError(UNKNOWN, "is in no table")
+        plain = {} if isinstance(value, str) else {key: value[key] for key in value if key != "name"}
+        cls: Any = self.table[name]
+        return _adapter(cls).validate_python(plain)
 
 
 class OneOf:
@@ -49,6 +59,11 @@ class AutoOr:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(_auto_or_count)
 
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"anyOf": [{"const": AUTO}, {"type": "integer", "minimum": 1, "maximum": MOST}]}
+
 
 class OrListOf:
     """The field is one value, or a list of as many as one likes; a message about one speaks of one."""
@@ -62,16 +77,28 @@ class OrListOf:
 
         return core_schema.no_info_wrap_validator_function(validated, one)
 
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        one = handler(schema)
+        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
 
-def _entry(cls: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
-    schema = handler.generate_schema(cls)
-    # strict is meant for the fields; of the class itself it would ask for an instance
-    cast(dict[str, Any], handler.resolve_ref_schema(schema))["strict"] = False
-    return core_schema.no_info_before_validator_function(_without_name, schema)
+
+@cache
+def _adapter(cls: Any) -> TypeAdapter[Any]:
+    """What makes an instance of a class of a mapping of its fields."""
+    form: Any = Annotated[cls, _OfFields()]
+    return TypeAdapter(form)
 
 
-def _without_name(value: str | dict[str, Any]) -> dict[str, Any]:
-    return {} if isinstance(value, str) else {key: value[key] for key in value if key != "name"}
+class _OfFields:
+    """A dataclass whose fields are strict, though it is itself written as a mapping."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema = handler(source)
+        # of the class itself strict would ask for an instance
+        cast(dict[str, Any], handler.resolve_ref_schema(schema))["strict"] = False
+        return schema
 
 
 def _auto_or_count(value: Any) -> int | str:

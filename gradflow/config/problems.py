@@ -89,9 +89,9 @@ def _path(details: ErrorDetails) -> KeyPath:
     location = details["loc"]
     for path in CHOICES:
         if location[: len(path)] == path:
-            if details["type"].startswith("union_tag"):
+            if details["type"] == choices.UNKNOWN:
                 return (*path, "name") if isinstance(details["input"], dict) else path
-            inside = location[len(path) + 1 :]
+            inside = location[len(path) :]
             return (*path, *inside[:1], *(part for part in inside[1:] if isinstance(part, int)))
     return location
 
@@ -112,7 +112,7 @@ def _message(draft: Draft, path: KeyPath, details: list[ErrorDetails]) -> str:
             return _missing(path)
         case "extra_forbidden" | "unexpected_keyword_argument":
             return _unknown_key(draft, path)
-        case "union_tag_invalid" | "union_tag_not_found":
+        case choices.UNKNOWN:
             return _unknown_entry(path, value)
         case "literal_error":
             return _unknown_name(value, re.findall(r"'([^']*)'", context["expected"]))

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gradflow.analysis.low_precision import summarize_casts
 from gradflow.errors import InputError
 from gradflow.store.info import CriticalInfo, JacobianInfo, MeasuredInfo, PrecisionInfo
 from gradflow.store.typed import document_of
-from gradflow.trace import casts, spectra
 
 if TYPE_CHECKING:
     from gradflow.config import Config
@@ -32,12 +30,17 @@ def measured_of(config: Config, training: Training, data: Data) -> MeasuredInfo:
 
 
 def _precision(plan: Plan, data: Data) -> PrecisionInfo:
+    from gradflow.analysis.low_precision import summarize_casts  # few configs ask for it
+    from gradflow.trace import casts
+
     found = summarize_casts(casts(plan, data), plan.model.shape.batch)
     return document_of(found.document()["precision"], PrecisionInfo)
 
 
 def _jacobian(plan: Plan, data: Data) -> JacobianInfo:
     """Its moments or, where z leaves float64, the reason."""
+    from gradflow.trace import spectra  # few configs ask for it
+
     q_0 = float(np.mean(np.square(data.x[0], dtype=np.float64)))
     try:
         rows = [one.moments for one in spectra(plan, data)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -13,11 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.crew import Crew
-from gradflow.errors import RunError
 from gradflow.execution.measured import measured_of
 from gradflow.execution.processes import workers_for
 from gradflow.interrupts import held_back, is_waiting, raise_waiting
-from gradflow.side_by_side import DIED, Crews
 from gradflow.store.info import DataInfo, EvaluationInfo, OutcomeInfo, StoppedInfo, Times, now
 from gradflow.store.result import Result, State, versions
 from gradflow.store.spool import forget
@@ -25,16 +22,14 @@ from gradflow.store.typed import document_of
 from gradflow.training import Training
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from gradflow.config import Config
     from gradflow.data import Data
     from gradflow.execution.beginning import Beginning
     from gradflow.execution.checkpoint import Checkpoint
-    from gradflow.plan import Plan
+    from gradflow.side_by_side import Crews
     from gradflow.training import Progress
-
-DEAD = "a worker process died under it each time: is the memory enough? --workers 1 takes least"
 
 
 def train(
@@ -59,28 +54,17 @@ def train(
     """
     data = config.data.load(Path()) if data is None else data
     plan = config.plan(data)
+
+    def trained(crew: Crew | Crews) -> Result:
+        training = Training(plan, data, allocate, crew)
+        return _trained(config, data, training, progress, checkpoint, beginning, going_on)
+
     processes = workers_for(plan, workers)
-    for tried in (processes, processes, *([1] if workers is None else [])):
-        try:
-            with _crew(plan, data, tried) as crew:
-                training = Training(plan, data, allocate, crew)
-                return _trained(config, data, training, progress, checkpoint, beginning, going_on)
-        except DIED:
-            raise_waiting()  # the signal that ended it may have been for all
-    raise RunError(DEAD)
+    if processes == 1:
+        return trained(Crew(plan, data))
+    from gradflow.execution.several import in_processes  # which loads what starts them
 
-
-@contextmanager
-def _crew(plan: Plan, data: Data, workers: int) -> Iterator[Crew | Crews]:
-    """The networks, in this process if others cannot be started."""
-    crews = None
-    with suppress(RunError):
-        crews = Crews(plan, data, workers) if workers > 1 else None
-    try:
-        yield crews or Crew(plan, data)
-    finally:
-        if crews:
-            crews.close()
+    return in_processes(trained, plan, data, processes, alone=workers is None)
 
 
 def _trained(

@@ -25,6 +25,8 @@ from gradflow.units import LN10
 
 Array = NDArray[Any]
 
+ROUNDED = 1e-14  # of the ln of a moment or of a ratio of some: where no more is left, it is 0
+
 
 @dataclass(frozen=True, eq=False)
 class MeanField:
@@ -124,7 +126,7 @@ class MeanField:
     @property
     def log_last(self) -> Array:
         """ln of what is left of the delta that enters layer L, (1, ...), but for factors of any depth."""
-        return np.asarray(self._log_back(self.seen[-1:]) / 2)
+        return zero_if_rounding(self._log_back(self.seen[-1:]) / 2)
 
     @cached_property
     def log_chi(self) -> Array:
@@ -225,7 +227,7 @@ class MeanField:
 
     def error(self, first: int) -> Array:
         """Mean of the shifts' errors over the same transitions."""
-        return np.asarray(self.errors[first - 1 :].mean(axis=0))
+        return zero_if_rounding(self.errors[first - 1 :].mean(axis=0))
 
     @property
     def log10_ratio(self) -> Array:
@@ -245,6 +247,19 @@ def own(drawn: Distribution | None, second: Array, fourth: Array) -> Array:
     ||u||: 3 (mu_2 / mu_1^2 - 1). Uniform weights count as Gaussian: a u_i sums n of them, which leaves an
     excess kurtosis of order 1 / n.
     """
+    spread = slope_spectra(drawn, second, fourth)
+    return 3 * spread if drawn == "orthogonal" else 3 * spread - 1
+
+
+def slope_spectra(drawn: Distribution | None, second: Array, fourth: Array) -> Array:
+    """E phi'^4 / (E phi'^2)^2, 1 less for orthogonal weights: then 0 where all slopes are alike."""
     with np.errstate(divide="ignore", invalid="ignore"):
         spread: Array = fourth / second**2
-    return 3 * (spread - 1) if drawn == "orthogonal" else 3 * spread - 1
+    if drawn != "orthogonal":
+        return spread
+    return zero_if_rounding(spread - 1)
+
+
+def zero_if_rounding(x: Array) -> Array:
+    """x, with 0 for what is the rounding of integrals alone."""
+    return np.where(np.abs(x) <= ROUNDED, 0.0, x)

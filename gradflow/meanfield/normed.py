@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from gradflow.meanfield import integrands as of
 from gradflow.meanfield.critical import Critical
 from gradflow.meanfield.expectations import Moments, log_or_minus_inf
-from gradflow.meanfield.field import MeanField
+from gradflow.meanfield.field import MeanField, slope_spectra
 from gradflow.meanfield.fixed_points import Asymptote
 from gradflow.meanfield.local import Local
 from gradflow.meanfield.series import overlap
@@ -50,7 +50,7 @@ class Normed(MeanField):
     @cached_property
     def spectra(self) -> Array:
         """As of a plain network: a norm takes out one or two directions of n."""
-        return np.asarray(self.local.mu2 / self.local.mu1**2 - (self.drawn == "orthogonal"))
+        return slope_spectra(self.drawn, self.local.mu1, self.local.mu2)
 
     @property
     def extra(self) -> float:

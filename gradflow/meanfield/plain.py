@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gradflow.meanfield.critical import Critical, critical_point
 from gradflow.meanfield.expectations import Moments, log_or_minus_inf
-from gradflow.meanfield.field import MeanField
+from gradflow.meanfield.field import MeanField, slope_spectra
 from gradflow.meanfield.fixed_points import Asymptote, asymptote
 from gradflow.meanfield.fluctuations import Drift, drift, own_variances, ratio_variance
 from gradflow.meanfield.local import STEADY, last_unlike
@@ -85,7 +85,7 @@ class PlainField(MeanField):
     @cached_property
     def spectra(self) -> Array:
         """mu2 / mu1^2, 1 less for orthogonal weights (Pennington et al. 2017)."""
-        return np.asarray(self.local.mu2 / self.local.mu1**2 - (self.drawn == "orthogonal"))
+        return slope_spectra(self.drawn, self.local.mu1, self.local.mu2)
 
 
 def trajectory(moments: Moments, log_gain: Array, log_bias: Array, log_q_0: Array) -> Array:

@@ -86,6 +86,7 @@ def filled(found: Comparison, wanted: Sequence[str] | None, everything: bool) ->
             *STANDARD[1:3],
             *forward,
             *STANDARD[3:],
+            *(["note"] if any(row["note"] or row["tags"] for row in found.rows) else []),
             *(FURTHER if everything else ()),
         ]
     known = [*found.names(), *_CELLS]
@@ -145,6 +146,11 @@ def verdict_cell(verdict: str, borderline: bool) -> Toned:
 def dead_cell(dead: int | None, networks: int | None) -> Cell:
     """How many networks of how many are dead: 7/10."""
     return NONE if dead is None else Toned(f"{dead}/{networks}", "dead" if dead else "")
+
+
+def noted(text: str | None, tags: str) -> str:
+    """What a user says of a run: [tag, tag] text."""
+    return " ".join(filter(None, (f"[{tags}]" if tags else "", text)))
 
 
 def _filled(found: Comparison, name: str, title: str, scale: tuple[float, float]) -> Filled:
@@ -242,5 +248,7 @@ _CELLS: dict[str, tuple[Column, Callable[[Any], Cell]]] = {
     "saturated_final": (Column("final saturated"), lambda row: percent(row["saturated_final"])),
     "critical_lr": (Column("critical lr"), lambda row: number(row["critical_lr"])),
     "symptoms": (Column("symptoms", False), lambda row: row["symptoms"]),
+    "note": (Column("note", False), lambda row: noted(row["note"], ", ".join(row["tags"]))),
+    "tags": (Column("tags", False), lambda row: ", ".join(row["tags"])),
     "sigmas": (Column("sigmas"), lambda row: decades(row["sigmas"])),
 }

@@ -59,10 +59,17 @@ def _bars(flow: Flow) -> list[Block]:
     return [Bars(tuple((name, log10(value), number(value)) for name, value in factors.items() if value))]
 
 
+def _depths(measured: Sequence[Flow]) -> list[int]:
+    """Those of c_power_depth, without the number of layers where the headlines count factors."""
+    known, layers = map(int, measured[0].c_power_depth), measured[0].transitions + 1
+    counts_factors = all(headlines.depth_of(flow) < layers for flow in measured)
+    return [depth for depth in known if not (counts_factors and depth == layers)]
+
+
 def powers(measured: Sequence[Flow]) -> list[Block]:
-    """c^L, or what the law has in its place, for the depth of the run and a few others."""
+    """c^L, or what the law has in its place, for the L of the headlines and a few others."""
     measured = [flow for flow in measured if flow.c]
-    depths = [int(depth) for depth in measured[0].c_power_depth] if measured else []
+    depths = _depths(measured) if measured else []
     columns = [Column("L =", False), *(Column(count(depth)) for depth in depths), Column("e-fold")]
     rows = []
     for flow in measured:

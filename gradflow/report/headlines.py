@@ -6,7 +6,7 @@ from math import inf, log
 
 from gradflow.analysis.extrapolation import BOUNDED, log_over
 from gradflow.analysis.summary import Evaluation, Flow, TrainingResult, Weakest
-from gradflow.report.numbers import count, factor, norm, number, power, spread, with_error
+from gradflow.report.numbers import count, counted, factor, norm, number, power, spread, with_error
 from gradflow.units import LN10
 
 LEARNT = 0.1  # of what a guess without the inputs leaves to learn
@@ -19,10 +19,12 @@ def verdict_sentence(flow: Flow) -> str:
     """
     if flow.c is None:
         return f"{flow.verdict}: {flow.reason or 'no factor can be fitted'}"
-    one, depth = flow.weakest, flow.transitions + 1
+    one = flow.weakest
     if one is not None and _leads(one, flow):
         return f"{flow.verdict}: {_survivors(flow)}{_alone(one)} of the gradient; {_without(one)}"
-    whole = f"over {count(depth)} layers {law_of(flow, str(depth))} = {power_of(flow, depth)}"
+    depth = depth_of(flow)
+    over = counted(depth, "factor" if depth == flow.transitions else "layer")
+    whole = f"over {over} {law_of(flow, str(depth))} = {power_of(flow, depth)}"
     each = _each(flow) if flow.law_exponent is None else f"the gradient {way_of(flow)}"
     return f"{flow.verdict}: {_survivors(flow)}{each}; {whole}"
 
@@ -101,6 +103,11 @@ def _learnt(training: TrainingResult, evaluation: Evaluation) -> bool:
         return r2 > LEARNT
     alone = evaluation.majority_train or 0.0
     return accuracy is None or accuracy > alone + LEARNT * (1 - alone)
+
+
+def depth_of(flow: Flow) -> int:
+    """The L of the headline's c^L: of layers or, where all factors are one number, of these, L - 1."""
+    return flow.transitions + (not flow.exact or flow.law_exponent is not None or flow.law == BOUNDED)
 
 
 def power_of(flow: Flow, depth: int) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from gradflow.analysis.critical_rate import CriticalRate, standing
 from gradflow.analysis.summary import Evaluation, Summary, TrainingResult
@@ -14,6 +16,40 @@ StripRow = tuple[str, str, Strip, str]
 
 SAMPLES = {"train": "training samples", "test": "held-out samples"}
 NOT_EVALUATED = "an older version made it, which evaluated no loss: run its config again with --force"
+
+
+@dataclass(frozen=True)
+class Quality:
+    """A result that says how good the guesses of a trained network are."""
+
+    name: str
+    title: str
+    samples: str
+
+    def cell(self, results: Mapping[str, Any]) -> str:
+        """The result as a table shows it."""
+        value = results[self.name]
+        return number(value) if self.title == "R2" else percent(value)
+
+    def note(self, points: Sequence[Mapping[str, Any]]) -> str:
+        """Over which samples it is, and what guessing the largest class alone would get."""
+        alone = {point["majority"] for point in points if self.name == "accuracy_final"} - {None}
+        level = f"; the largest class alone has {percent(alone.pop())}" if len(alone) == 1 else ""
+        return f"{self.title}: on {self.samples} at the end{level}"
+
+
+QUALITIES = (
+    Quality("accuracy_final", "accuracy", SAMPLES["test"]),
+    Quality("accuracy_train_final", "accuracy", SAMPLES["train"]),
+    Quality("r2_test_final", "R2", SAMPLES["test"]),
+    Quality("r2_train_final", "R2", SAMPLES["train"]),
+)
+
+
+def quality_of(points: Sequence[Mapping[str, Any]]) -> Quality | None:
+    """What says how good these points are, on held-out samples if it can; None where none was trained."""
+    trained = [point for point in points if point.get("steps")]
+    return next((one for one in QUALITIES if any(p.get(one.name) is not None for p in trained)), None)
 
 
 def training_sentence(training: TrainingResult, evaluation: Evaluation) -> str:

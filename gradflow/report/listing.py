@@ -8,22 +8,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gradflow.analysis.compare import Row
-from gradflow.report.columns import BORDERLINE, Filled, fitting, hidden_note, table_of, verdict_cell
+from gradflow.analysis.compare import NOTED, Row
+from gradflow.report.columns import BORDERLINE, Filled, fitting, hidden_note, noted, table_of, verdict_cell
 from gradflow.report.numbers import NONE, age, count, decades, factor, number, scalar
 from gradflow.report.page import Cell, Column, Command, Page, Sentence, Toned
 from gradflow.store import Entry
 from gradflow.store.interrupted import reached
+from gradflow.store.notes import Notes
 
 RunLine = dict[str, Any]
 
 KEYS = {"depth": "model.depth", "activation": "model.activation", "init": "model.init"}
-TITLES = ("run", "status", *KEYS, "verdict", "c", "log10 ratio", "final loss", "age")
-TEXTS = ("run", "status", "activation", "init", "verdict")
+TITLES = ("run", "status", *KEYS, "verdict", "c", "log10 ratio", "final loss", "age", "note")
+TEXTS = ("run", "status", "activation", "init", "verdict", "note")
 IMPORTANCE = (
     "run",
     "verdict",
     "c",
+    "note",
     "depth",
     "init",
     "age",
@@ -32,12 +34,14 @@ IMPORTANCE = (
     "final loss",
     "log10 ratio",
 )
+NOTE_ROOM = 28  # characters of a note in a line of a terminal
 RESULTS = ("c", "c_low", "c_high", "log10_ratio", "verdict", "loss_final")
 
 
 def line_of(entry: Entry, rows: Sequence[Row]) -> RunLine:
     """A run, or a sweep with its points' rows: a value is None where they differ, `borderline` if any is."""
     names = {row["name"] for row in rows}
+    notes = entry.noted[0] if entry.is_sweep else Notes(*(rows[0][name] for name in NOTED if rows))
     line: RunLine = {
         "id": entry.id,
         "path": str(entry.path),
@@ -48,6 +52,8 @@ def line_of(entry: Entry, rows: Sequence[Row]) -> RunLine:
         **{name: _one([row[key] for row in rows]) for name, key in KEYS.items()},
         **{name: _one([row[name] for row in rows]) for name in RESULTS},
         "borderline": any(row["borderline"] for row in rows),
+        "note": notes.text,
+        "tags": notes.labels,
         "verdicts": dict(Counter(row["verdict"] for row in rows)),
         "values": {name: _distinct([row[key] for row in rows]) for name, key in KEYS.items()},
         "finished": entry.finished.isoformat() if rows else None,
@@ -71,10 +77,11 @@ def ls_page(lines: Sequence[RunLine], folder: str, room: int | None = None) -> P
         words = f"There are no runs in {folder}. Make one:"
         return Page("No runs", (Sentence(words), Command("gradflow run configs/quickstart.yaml")))
     now = datetime.now(UTC)
-    cells = zip(*(_cells(line, now) for line in lines), strict=True)
+    cells = zip(*(_cells(line, now, room) for line in lines), strict=True)
     columns = [
         Filled(title, Column(title, title not in TEXTS), column)
         for title, column in zip(TITLES, cells, strict=True)
+        if title != "note" or any(column)
     ]
     first = ("run", "status") if any(_is_unfinished(line) for line in lines) else ("run",)
     chosen, hidden = fitting(columns, room, tuple(dict.fromkeys((*first, *IMPORTANCE))))
@@ -85,13 +92,19 @@ def ls_page(lines: Sequence[RunLine], folder: str, room: int | None = None) -> P
     return Page(title, (table_of(chosen), *notes))
 
 
-def _cells(line: RunLine, now: datetime) -> tuple[Cell, ...]:
+def _cells(line: RunLine, now: datetime, room: int | None) -> tuple[Cell, ...]:
     finished = line["finished"]
     old = age((now - datetime.fromisoformat(finished)).total_seconds()) if finished else NONE
     keys = (_several(line["values"][name]) for name in KEYS)
     c = factor(line["c"], line["c_low"], line["c_high"])
     shown = Toned(c, line["verdict"] or ""), decades(line["log10_ratio"]), number(line["loss_final"])
-    return Path(line["path"]).name, _status(line), *keys, _verdict(line), *shown, old
+    return Path(line["path"]).name, _status(line), *keys, _verdict(line), *shown, old, _note(line, room)
+
+
+def _note(line: RunLine, room: int | None) -> str:
+    """The tags and the text; where there is little room, their start."""
+    told = noted(line["note"], line["tags"])
+    return told if room is None or len(told) <= NOTE_ROOM else f"{told[: NOTE_ROOM - 3]}..."
 
 
 def _verdict(line: RunLine) -> Cell:

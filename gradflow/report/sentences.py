@@ -8,7 +8,7 @@ from typing import Any
 from gradflow.analysis.differences import EXPRESSION, RECORDED
 from gradflow.analysis.extrapolation import BOUNDED
 from gradflow.analysis.samples import Samples
-from gradflow.analysis.summary import Advice, Flip, Flow, Summary, Symptom, Theory
+from gradflow.analysis.summary import Flip, Flow, Summary, Symptom, Theory
 from gradflow.analysis.verdict import HALF, WIDTH, causes, fitted_share, unstable_depth
 from gradflow.report.numbers import (
     count,
@@ -119,6 +119,8 @@ def spread_sentence(theory: Theory, flow: Flow) -> str:
     if flow.log10_ratio_sd is None or theory.log10_ratio_sd is None:
         return ""
     found, expected = number(flow.log10_ratio_sd), number(theory.log10_ratio_sd)
+    if not flow.log10_ratio_sd and not theory.log10_ratio_sd:
+        return "All networks' ratios are the same, as theory expects."
     return (
         f"Single networks' ratios have a standard deviation of {found} decades; theory expects {expected} "
         "of one sample, and a mean over a batch strays less."
@@ -215,12 +217,6 @@ def symptom_sentence(symptom: Symptom) -> str:
     value, threshold = number(symptom.value), number(symptom.threshold)
     seen = "" if symptom.value is None else f"{value} (threshold {threshold}): "
     return f"{symptom.name}, {place}: {seen}{symptom.message}"
-
-
-def advice_sentence(advice: Advice) -> str:
-    """What to change, and the c that theory then predicts."""
-    then = "" if advice.predicted_c is None else f"; theory then expects c = {number(advice.predicted_c)}"
-    return f"{advice.lever}: {advice.message}{then}"
 
 
 SPELT_OUT = 8  # widths of a network that are named one by one

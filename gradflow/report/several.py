@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gradflow.analysis.differences import flat
+from gradflow.analysis.outcome import outcome
 from gradflow.analysis.summary import Summary
 from gradflow.report.labels import keys_apart, names
 
@@ -55,15 +56,8 @@ def _values(config: Mapping[str, Any], axes: Sequence[str]) -> dict[str, Any]:
 
 
 def _point(run: Run, values: Mapping[str, Any]) -> dict[str, Any]:
-    summary, flow = run.summary, run.summary.flow.initial
-    return {
-        "id": run.id, "path": str(run.path), "status": run.status, **values, "c": flow.c, "c_low": flow.c_low,
-        "c_high": flow.c_high, "log10_ratio": flow.log10_ratio, "verdict": flow.verdict,
-        "borderline": flow.borderline, "trainable": summary.trainable.verdict,
-        "trainable_score": summary.trainable.score, "networks": flow.networks,
-        "dead_networks": flow.dead_networks, "loss_final": summary.training.loss_final, "reason": flow.reason,
-        "evaluations": summary.training.evaluations,
-    }  # fmt: skip
+    standing = {"id": run.id, "path": str(run.path), "status": run.status}
+    return {**standing, **values, **outcome(run.summary), "reason": run.summary.flow.initial.reason}
 
 
 def depth_laws(runs: Sequence[Run]) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import sqrt
 from typing import Any
 
@@ -19,7 +19,7 @@ from gradflow.report.columns import (
     table_of,
     verdict_cell,
 )
-from gradflow.report.learning import older_note
+from gradflow.report.learning import older_note, quality_of
 from gradflow.report.numbers import NONE, count, counted, decades, factor, half_width, number, scalar
 from gradflow.report.page import Block, Cell, Column, Command, Facts, Heading, Page, Sentence, Table, Toned
 from gradflow.report.sentences import entry
@@ -28,10 +28,15 @@ from gradflow.report.trainable import NOTE, trainable_cell
 from gradflow.units import LN10
 
 Fields = Mapping[str, Any]
+Telling = tuple[Column, Callable[[Fields], Cell]]
 
 WIDTH, MANY = "model.width", 8  # networks, from which their variance is worth a look
 NORMAL = 1.96  # standard deviations in 95%
 SHOWN = 40  # failures that are told one by one
+WAY_UP: tuple[Telling, ...] = (
+    (Column(GROWTH), lambda point: decades(point["log10_growth"])),
+    (Column(FIRST_LOSS), lambda point: number(point["loss_initial"])),
+)
 
 
 def plan_page(document: Fields, room: int | None = None) -> Page:
@@ -65,17 +70,25 @@ def sweep_page(document: Fields, room: int | None = None) -> Page:
     """A line for each point of a sweep, why some failed, the depth laws, and how to sweep again."""
     axes = list(document["axes"])
     points = told_apart(document["points"], axes)
-    marked = any(point["borderline"] for point in points)
-    notes = [Sentence(BORDERLINE, "note")] if marked else []
-    notes += [Sentence(NOTE, "note")] if any(point.get("trainable_score") for point in points) else []
-    notes += [Sentence(GROWTH_NOTE, "note")] if moves_forward(axes) else []
-    older = sum(point["status"] == "completed" and not point["evaluations"] for point in points)
-    notes += [Sentence(older_note(older), "note")] if older else []
     saved, law = Facts((("saved in", document["path"]),)), document["depth_law"]
     table = _fitted(_table(points, axes), len(axes), room)
     found = *_reasons(points, axes), *_laws(law, room), *spreads(points, axes, room)
-    blocks = *table, *notes, *found, saved
+    blocks = *table, *_notes(points, axes), *found, saved
     return Page(document["id"], (*blocks, *_again(document.get("command"))))
+
+
+def _notes(points: Sequence[Fields], axes: Sequence[str]) -> list[Block]:
+    """What the columns mean, and why some points lack some."""
+    quality = quality_of(points)
+    older = sum(point["status"] == "completed" and not point["evaluations"] for point in points)
+    notes = [
+        BORDERLINE if any(point["borderline"] for point in points) else "",
+        NOTE if any(point.get("trainable_score") for point in points) else "",
+        GROWTH_NOTE if moves_forward(axes) else "",
+        quality.note(points) if quality else "",
+        older_note(older) if older else "",
+    ]
+    return [Sentence(note, "note") for note in notes if note]
 
 
 def _again(command: str | None) -> list[Block]:
@@ -96,28 +109,30 @@ def _fitted(table: Table, axes: int, room: int | None) -> list[Block]:
 
 def _table(points: Sequence[Fields], axes: Sequence[str]) -> Table:
     named = any("run" in point for point in points)
+    results = _results(points, axes)
+    columns = *([Column("run", False)] if named else []), *_axes(axes, points), *(one for one, _ in results)
+    rows = tuple(
+        (*([point["run"]] if named else []), *_values(point, axes), *_outcome(point, results))
+        for point in points
+    )
+    return Table(columns, rows)
+
+
+def _results(points: Sequence[Fields], axes: Sequence[str]) -> list[Telling]:
+    """The columns of what came out, from the verdict on: those that say something of these points."""
     deadly = any(point.get("dead_networks") for point in points)
     trains = any(point.get("trainable_score") is not None for point in points)
-    columns = (
-        *([Column("run", False)] if named else []),
-        *_axes(axes, points),
-        Column("verdict", False),
-        *([Column("trains", False)] if trains else []),
-        *([Column("dead")] if deadly else []),
-        Column("c"),
-        Column("log10 ratio"),
-        *([Column(GROWTH), Column(FIRST_LOSS)] if moves_forward(axes) else []),
-        Column("final loss"),
-    )
-    rows = (
-        (
-            *([p["run"]] if named else []),
-            *_values(p, axes),
-            *_outcome(p, len(columns) - named - len(axes), trains, deadly, moves_forward(axes)),
-        )
-        for p in points
-    )
-    return Table(columns, tuple(rows))
+    quality = quality_of(points)
+    return [
+        (Column("verdict", False), lambda p: verdict_cell(p["verdict"], p["borderline"])),
+        *([(Column("trains", False), _trains)] if trains else []),
+        *([(Column("dead"), lambda p: dead_cell(p["dead_networks"], p["networks"]))] if deadly else []),
+        (Column("c"), _c_of),
+        (Column("log10 ratio"), lambda p: decades(p["log10_ratio"])),
+        *(WAY_UP if moves_forward(axes) else []),
+        (Column("final loss"), _loss),
+        *([(Column(quality.title), quality.cell)] if quality else []),
+    ]
 
 
 def _axes(axes: Sequence[str], points: Sequence[Fields]) -> tuple[Column, ...]:
@@ -161,17 +176,18 @@ def _value(value: Any) -> str:
     return ", ".join(f"{key} {_value(inner)}" for key, inner in value.items()) or "{}"
 
 
-def _outcome(point: Fields, cells: int, trains: bool, deadly: bool, forward: bool) -> tuple[Cell, ...]:
-    """Its cells from the verdict on; `trains`: one tells whether it would, `deadly`: how many are dead."""
+def _outcome(point: Fields, results: Sequence[Telling]) -> tuple[Cell, ...]:
     if point["status"] == "failed":
-        return Toned("failed", "warning"), *[""] * (cells - 1)
-    loss = Toned("diverged", "overflow") if point["status"] == "diverged" else number(point["loss_final"])
-    c = factor(point["c"], point["c_low"], point["c_high"])
-    dead = [dead_cell(point["dead_networks"], point["networks"])] if deadly else []
-    way_up = (decades(point["log10_growth"]), number(point["loss_initial"])) if forward else ()
-    verdict = verdict_cell(point["verdict"], point["borderline"])
-    told = [trainable_cell(point["trainable"], point["trainable_score"])] if trains else []
-    return verdict, *told, *dead, c, decades(point["log10_ratio"]), *way_up, loss
+        return Toned("failed", "warning"), *[""] * (len(results) - 1)
+    return tuple(cell(point) for _, cell in results)
+
+
+def _trains(point: Fields) -> Cell:
+    return trainable_cell(point["trainable"], point["trainable_score"])
+
+
+def _loss(point: Fields) -> Cell:
+    return Toned("diverged", "overflow") if point["status"] == "diverged" else number(point["loss_final"])
 
 
 def _reasons(points: Sequence[Fields], axes: Sequence[str]) -> list[Block]:

@@ -14,6 +14,7 @@ from gradflow.errors import RunError
 from gradflow.store.info import instant
 from gradflow.store.interrupted import opened
 from gradflow.store.names import RUN, SWEEP, is_id
+from gradflow.store.notes import Notes, read_notes
 from gradflow.store.reading import damaged, read_json
 from gradflow.store.run import Run, open_run
 
@@ -51,6 +52,11 @@ class Entry:
             return None
         points = document.get("points") if isinstance(document, dict) else None
         return len(points) if isinstance(points, list) else None
+
+    @cached_property
+    def noted(self) -> tuple[Notes, str | None]:
+        """What a user says of it, or what is wrong with that."""
+        return read_notes(self.path)
 
     @cached_property
     def finished(self) -> datetime:

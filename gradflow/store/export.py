@@ -181,7 +181,7 @@ def chosen(steps: Collection[float] | NDArray[Any], rows: str) -> NDArray[Any]:
 
 def parquet_bytes(columns: Columns) -> bytes:
     """One table as a Parquet file; what is not finite or missing is null."""
-    arrow, parquet = _extra("pyarrow", "parquet"), _extra("pyarrow.parquet", "parquet")
+    arrow, parquet = library("pyarrow", "parquet"), library("pyarrow.parquet", "parquet")
     content = BytesIO()
     parquet.write_table(arrow.table({name: _plain(values) for name, values in columns.items()}), content)
     return content.getvalue()
@@ -193,7 +193,7 @@ def write_tensorboard(folder: Path, runs: Sequence[Run], rows: str, *, force: bo
     Values are means over networks. InputError if `folder` has such a run already, and with `force` if there
     is anything else in its place than event files of ours, which are replaced.
     """
-    _extra("tensorboardX", "tensorboard")
+    library("tensorboardX", "tensorboard")
     old = {run.id: _event_files(folder / run.id, force) for run in runs}
     for run in runs:
         place, content = folder / run.id, _events(run, rows)
@@ -223,7 +223,7 @@ def _events(run: Run, rows: str) -> bytes:
     events = [event_of(wall_time=when, file_version="brain.Event:2")]
     events += [
         event_of(wall_time=when, step=step, summary=scalar(tag, value))
-        for tag, step, value in _scalars(run, rows)
+        for tag, step, value in scalars(run, rows)
     ]
     return b"".join(_record(event.SerializeToString()) for event in events)
 
@@ -235,7 +235,8 @@ def _record(content: bytes) -> bytes:
     return length + pack("<I", crc(length)) + content + pack("<I", crc(content))
 
 
-def _scalars(run: Run, rows: str) -> list[tuple[str, int, float]]:
+def scalars(run: Run, rows: str) -> list[tuple[str, int, float]]:
+    """(tag, step, value) of each curve of a run, means over networks; what is not finite is left out."""
     history, evaluation, recording = run.summary.history, run.summary.evaluation, run.recording
     curves = [(tag, history.steps, getattr(history, name)) for tag, name in OVER_TRAINING.items()]
     curves += [
@@ -277,7 +278,8 @@ def make_folder(path: Path) -> None:
         raise InputError(Problem(message, source=str(path))) from None
 
 
-def _extra(module: str, extra: str) -> Any:
+def library(module: str, extra: str) -> Any:
+    """A library that an extra brings. MissingExtra if it is not there."""
     try:
         return import_module(module)
     except ImportError:

@@ -12,6 +12,7 @@ SUMMARY = "summary.json"
 REPORT = "report.md"
 STATE = "state.npz"  # of a run that can be gone on with
 OWN = (CONFIG, RECORDING, SUMMARY, REPORT, STATE, RUN)  # all that gradflow writes into a run's folder
+NOTE = "note.json"  # a user's, which gradflow writes for them; of a run or a sweep
 SWEEP = "sweep.json"  # of a sweep's directory
 PARTIAL = ".partial"  # what is not finished: ID-PID, ID-old, ID-checkpoint, ID-rows and ID.lock
 ROWS = "-rows"  # ends the name of a record that grows

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gradflow.errors import InputError, Problem, RunError
 from gradflow.store.marks import is_marked, marked
-from gradflow.store.names import CONFIG, OWN, PARTIAL, RUN, SWEEP, is_id
+from gradflow.store.names import CONFIG, NOTE, OWN, PARTIAL, RUN, SWEEP, is_id
 from gradflow.store.reading import read_bytes
 from gradflow.store.writing import disk_errors, encoded, replace_file
 
@@ -29,6 +29,14 @@ def write_output(path: Path, content: str | bytes, *, mark: bool = False, force:
     data = encoded(content) if isinstance(content, str) else content
     with disk_errors(path):
         replace_file(target, lambda file: file.write(marked(data, path.suffix) if mark else data))
+
+
+def is_written(path: Path, text: str) -> bool:
+    """Whether a file holds just this text already."""
+    try:
+        return read_bytes(path, LARGEST) == encoded(text)
+    except RunError:
+        return False
 
 
 def require_output(path: Path, *, mark: bool = False, force: bool = False) -> Path:
@@ -58,7 +66,7 @@ def _no_place(path: Path, target: Path) -> str | None:
 def _is_of_a_run(target: Path) -> bool:
     """Whether the name is one of ours in the folder of a run, or of what is left of one, or of a sweep."""
     folder = target.parent
-    if target.name.lower() not in (*OWN, SWEEP):  # some disks take both for one name
+    if target.name.lower() not in (*OWN, SWEEP, NOTE):  # some disks take both for one name
         return False
     there = {name for name in (*OWN, SWEEP) if os.path.lexists(folder / name)}
     return SWEEP in there or {RUN, CONFIG} <= there or bool(there and is_id(folder.name))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gradflow.store import locks
 from gradflow.store.carry import discard
 from gradflow.store.names import PARTIAL, RUN, SWEEP
+from gradflow.store.notes import remove_notes
 from gradflow.store.partial import Claim, claim, is_shard, reap
 from gradflow.store.writing import disk_errors, remove, sync
 
@@ -31,6 +32,7 @@ def _remove_run(path: Path) -> list[Path]:
             path.unlink()
         elif path.is_dir():
             (path / RUN).unlink(missing_ok=True)  # from here on it is no run
+            remove_notes(path)
             discard(path)
             sync(path.parent)
         remove(claimed.checkpoint)
@@ -50,6 +52,7 @@ def _remove_sweep(path: Path) -> list[Path]:
         with disk_errors(path):
             remove(path / PARTIAL)
             (path / SWEEP).unlink()
+            remove_notes(path)
             discard(path)
             sync(path.parent)
         return left or _left(path)

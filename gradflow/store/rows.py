@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from gradflow.analysis.compare import Row, row_from, row_of
 from gradflow.errors import InputError, RunError
 from gradflow.store.catalog import Entry, entry_at
+from gradflow.store.notes import Notes, read_notes
 from gradflow.store.resolve import resolve
 from gradflow.store.summaries import load_brief
 
@@ -21,21 +22,28 @@ if TYPE_CHECKING:
 
 
 def read_row(run: Run) -> Row:
-    """The row of a run. RunError if it is damaged."""
+    """The row of a run, with its notes unless those are damaged. RunError if the run is."""
+    return read_noted(run)[0]
+
+
+def read_noted(run: Run) -> tuple[Row, str | None]:
+    """As `read_row`, with what is wrong with the notes."""
     brief = load_brief(run.path, run.info, run.stamp)
-    return row_of(run.summary) if brief is None else row_from(brief, str(run.path))
+    row = row_of(run.summary) if brief is None else row_from(brief, str(run.path))
+    notes, problem = read_notes(run.path)
+    return row if notes == Notes() else row.noted(*notes), problem
 
 
 def read_rows(entries: Iterable[Entry]) -> tuple[list[Row], list[str]]:
-    """The rows of runs and of sweeps' points, each path once, and the problems of damaged ones."""
-    found: dict[str, Row | str] = {}
+    """The rows of runs and of sweeps' points, each path once, and the problems of damaged ones and notes."""
+    found: dict[str, tuple[Row | None, str | None]] = {}
     with _without_collector():
         for entry in _flat(entries):
             path = str(entry.path)
             if path not in found:
                 found[path] = _row_or_problem(entry)
-    rows = [row for row in found.values() if isinstance(row, Row)]
-    return rows, [problem for problem in found.values() if isinstance(problem, str)]
+    rows = [row for row, _ in found.values() if row is not None]
+    return rows, [problem for _, problem in found.values() if problem is not None]
 
 
 def rows_of(references: Sequence[str], runs: Path) -> tuple[list[Row], list[str]]:
@@ -75,13 +83,13 @@ def _is_there(reference: str) -> bool:
     return os.sep in reference and "\0" not in reference and os.path.lexists(reference)
 
 
-def _row_or_problem(entry: Entry) -> Row | str:
+def _row_or_problem(entry: Entry) -> tuple[Row | None, str | None]:
     if entry.run is None:
-        return entry.problem or f"{entry.path} is no run"
+        return None, entry.problem or f"{entry.path} is no run"
     try:
-        return read_row(entry.run)
+        return read_noted(entry.run)
     except RunError as error:
-        return str(error)
+        return None, str(error)
 
 
 def _flat(entries: Iterable[Entry]) -> Iterator[Entry]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import nn
 
-from gradflow.analysis.flow import window
+from gradflow.analysis.increments import window
 from gradflow.meanfield.expectations import tabulated
 from gradflow.nn.activations import ACTIVATIONS
 

@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gradflow.analysis.flow import fit_flow, window
+from gradflow.analysis.increments import plain_c
 from gradflow.analysis.laws import law
 from gradflow.analysis.verdict import unstable_depth, verdict_of
 from gradflow.report import sentences
@@ -35,6 +36,15 @@ def test_the_window_follows_from_the_depth(depth: int, first: int) -> None:
     assert window(depth) == (first, depth)
 
 
+def test_the_c_of_a_progress_line_is_that_of_the_fit() -> None:
+    log_delta = walk(0.8, noise=0.3)
+    log_delta[:3, 1] = -np.inf  # a dead network
+    assert plain_c(log_delta) == pytest.approx(fit_flow(row(log_delta), step=0).c, rel=1e-12)
+    assert plain_c(log_delta[:1]) is None
+    assert plain_c(np.full((5, 2), -np.inf)) is None
+    assert plain_c(walk(1e200, depth=3) * 1e3) == np.inf
+
+
 @pytest.mark.parametrize("c", [0.3, 0.9, 1.0, 1.1, 2.1])
 def test_an_exact_chain_gives_c_and_its_powers(c: float) -> None:
     flow = fit_flow(row(walk(c, depth=51)), step=0)
@@ -43,6 +53,28 @@ def test_an_exact_chain_gives_c_and_its_powers(c: float) -> None:
     assert flow.transitions == 50
     assert set(flow.c_power_depth) == {"10", "20", "50", "51", "100"}
     assert flow.c_power_depth["50"] == pytest.approx(c**50, rel=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("noise", "networks", "exact"), [(0.0, 1, True), (0.0, 4, True), (1e-8, 4, True), (1e-4, 4, False)]
+)
+def test_factors_that_are_all_one_number_are_exact_and_their_power_is_told(
+    noise: float, networks: int, exact: bool
+) -> None:
+    flow = fit_flow(row(walk(0.9, depth=38, networks=networks, noise=noise)), 0)
+    assert flow.exact is exact
+    assert list(flow.c_power_depth) == ["10", "20", *(["37"] if exact else []), "38", "50", "100"]
+    if exact:
+        assert flow.c_power_depth["37"] == pytest.approx(10 ** (flow.log10_ratio or 0.0), rel=1e-5)
+
+
+def test_a_factor_that_is_another_in_the_first_layers_alone_is_not_exact() -> None:
+    log_delta = walk(0.9)
+    log_delta[0] -= 0.1  # outside the fit of c
+    assert not fit_flow(row(log_delta), 0).exact
+    log_delta[0] += 0.1
+    log_delta[:, 0] += np.linspace(0.1, 0, 50)  # of one network
+    assert not fit_flow(row(log_delta), 0).exact
 
 
 def test_the_interval_covers_the_planted_c_in_95_of_100() -> None:

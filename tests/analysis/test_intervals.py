@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from gradflow.analysis.intervals import (
+    OVER_NETWORKS,
     Estimate,
     along_series,
     newey_west_lag,
@@ -82,6 +83,14 @@ def test_an_error_is_raised_to_what_rounding_makes_and_never_lowered() -> None:
     assert Estimate(1.0, 0.3, 3).at_least(0.2) == Estimate(1.0, 0.3, 3)
     assert Estimate(1.0).at_least(0.2) == Estimate(1.0)
     assert np.isnan(Estimate(1.0, float("nan"), 3).at_least(0.2).error or 0.0)
+
+
+@pytest.mark.parametrize(("error", "spread"), [(1e-17, 0.0), (0.0, 0.0), (2e-16, 0.0), (3e-16, 6e-16)])
+def test_a_spread_below_rounding_is_none_and_one_above_it_stays(error: float, spread: float) -> None:
+    found = Estimate(1.0, error, 3, OVER_NETWORKS).at_least(2e-16)
+    assert found.spread == pytest.approx(spread)
+    assert found.scaled(50).spread == pytest.approx(50 * spread)
+    assert found.scaled(50).error == pytest.approx(50 * max(error, 2e-16))
 
 
 def test_one_value_has_a_mean_but_no_interval() -> None:

@@ -67,6 +67,28 @@ def test_a_light_command_loads_no_heavy_library(tmp_path: Path, args: list[str])
     assert not HEAVY & set(done.stdout.split())
 
 
+def test_a_run_takes_its_first_step_before_it_loads_what_a_report_needs(folder: Path) -> None:
+    code = """
+import os, sys
+from gradflow.cli import main
+from gradflow.crew import Crew
+def run(*_, **__):
+    print(*sys.modules, os.environ["PYDANTIC_DISABLE_PLUGINS"], flush=True)
+    os._exit(0)
+Crew.run = run
+sys.argv[1:] = ["run", "my study.yaml"]
+main()
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=True)
+    *modules, plugins = done.stdout.split()
+    reporting = {"rich", "gradflow.meanfield", "gradflow.report.pages", "gradflow.analysis.summarize"}
+    rare = {"multiprocessing", "concurrent.futures", "gradflow.trace", "gradflow.nn.expressions.formula"}
+    assert "gradflow.training" in modules
+    assert not (reporting | rare) & set(modules)
+    assert plugins == "__all__"
+
+
 def test_a_list_of_commands_imports_none_of_them(tmp_path: Path) -> None:
     code = "import sys; sys.argv[1:] = ['--help']; from gradflow.cli import main; main(); print(*sys.modules)"
     command = [sys.executable, "-c", code]
@@ -182,6 +204,18 @@ def test_a_usage_error_is_one_line_and_exit_code_2(folder: Path, args: list[str]
             "Invalid value for '--top': 'x' is no int: see `gradflow compare --help`",
         ),
         (["ls", "--frobnicate"], "No such option: --frobnicate: see `gradflow ls --help`"),
+        (
+            ["run", "x.yaml", "--workers", "0"],
+            "Invalid value for '--workers': 0 is not at least 1: see `gradflow run --help`",
+        ),
+        (
+            ["sweep", "x.yaml", "--timeout", "nan"],
+            "Invalid value for '--timeout': nan is not at least 0.001: see `gradflow sweep --help`",
+        ),
+        (
+            ["plot", "X", "-o", "x.svg", "--width", "41"],
+            "Invalid value for '--width': 41.0 is not at most 40: see `gradflow plot --help`",
+        ),
         (["frobnicate"], "No such command 'frobnicate': see `gradflow --help`"),
     ],
 )

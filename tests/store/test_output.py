@@ -14,7 +14,7 @@ from gradflow.errors import InputError
 from gradflow.execution.execute import execute
 from gradflow.store import write_output
 from gradflow.store.marks import SUFFIXES, is_marked, marked
-from gradflow.store.names import OWN
+from gradflow.store.names import NOTE, OWN
 from tests.programs import nobody
 from tests.store.small import names, small
 
@@ -139,7 +139,7 @@ except InputError as error:
     assert (open_folder / "out.md").read_text() == "root's"
 
 
-@pytest.mark.parametrize("name", [*OWN, "RUN.JSON", "sweep.json"])
+@pytest.mark.parametrize("name", [*OWN, NOTE, "RUN.JSON", "sweep.json"])
 @pytest.mark.parametrize("there", [True, False], ids=["there", "gone"])
 def test_a_runs_own_files_are_never_written_over(tmp_path: Path, name: str, there: bool) -> None:
     run = execute(small(), tmp_path / "runs", render=lambda run: "report").path

@@ -68,7 +68,7 @@ def test_each_point_starts_and_ends_and_stands_in_the_folder(sweep: Sweep, tmp_p
     assert {event.status for event in ended} == {"completed"}
     for event in ended:
         flow = open_run(Path(event.path)).summary.flow.initial
-        assert (event.flow["c"], event.flow["verdict"]) == (flow.c, flow.verdict)
+        assert (event.results["c"], event.results["verdict"]) == (flow.c, flow.verdict)
 
 
 def test_a_point_has_the_bits_of_its_config_run_alone(

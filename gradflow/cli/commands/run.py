@@ -33,10 +33,11 @@ def run(
       gradflow run configs/quickstart.yaml depth=50 init=he_normal
     """
     from gradflow.cli.run import computed, study_of
-    from gradflow.cli.show import print_run
 
     refuse_unused("--json has it all", brief=brief and json)
     done = computed(study_of(config, overrides or [], quiet), runs_dir, force, quiet, workers)
+    from gradflow.cli.show import print_run  # no training waits for the report
+
     print_run(done, json, brief)
     if fail_on_diverged and done.status == "diverged":
         raise typer.Exit(DIVERGED)

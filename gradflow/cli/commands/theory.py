@@ -6,13 +6,17 @@ from typing import Annotated
 
 import typer
 
+from gradflow.cli import offers
 from gradflow.cli.options import Json
 from gradflow.cli.tables import Csv, refuse_several
 
 Words = Annotated[
     list[str],
-    typer.Argument(metavar="CONFIG|KEY=VALUE", help="A config, and keys with one value or more."),
-]
+    typer.Argument(
+        metavar="CONFIG|KEY=VALUE", help="A config, and keys with one value or more.",
+        autocompletion=offers.overrides,
+    ),
+]  # fmt: skip
 
 
 def theory(words: Words, json: Json = False, csv: Csv = False) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from annotated_types import MaxLen, Predicate
+from annotated_types import MaxLen, Predicate, doc
 
 from gradflow.nn.activations.base import LEAST, Activation, Array
 from gradflow.nn.elementwise import Work
-from gradflow.nn.expressions.formula import Formula, formula
-from gradflow.nn.expressions.kinks import beside
+
+if TYPE_CHECKING:
+    from gradflow.nn.expressions.formula import Formula
 
 FACTS = ("kinks", "homogeneous", "signed", "bounded_slope", "exact_quick", "borrowed_step", "wave")
 MOST_KINKS = 20  # that may be given
@@ -22,8 +23,14 @@ SETTLED = 1e-2  # what a phi with a limit changes by from half the largest float
 
 def is_formula(text: str) -> bool:
     """True of a formula that is an activation; of all else ExpressionError says why not."""
-    formula(text, ())
+    _read(text, ())
     return True
+
+
+def _read(text: str, kinks: tuple[float, ...]) -> Formula:
+    from gradflow.nn.expressions.formula import formula  # which few configs have
+
+    return formula(text, kinks)
 
 
 @dataclass(frozen=True)
@@ -36,8 +43,10 @@ class Expression(Activation):
 
     name = "expression"
     from_output = False
-    value: Annotated[str, Predicate(is_formula)]
-    kinks_at: Annotated[tuple[float, ...], MaxLen(MOST_KINKS)] = ()
+    value: Annotated[str, Predicate(is_formula), doc("A formula of z.")]
+    kinks_at: Annotated[
+        tuple[float, ...], MaxLen(MOST_KINKS), doc("The z of kinks that gradflow does not find itself.")
+    ] = ()
 
     def __post_init__(self) -> None:
         for fact in FACTS:  # which other activations state as they are defined
@@ -66,7 +75,7 @@ class Expression(Activation):
     @property
     def formula(self) -> Formula:
         """What the text says."""
-        return formula(self.value, self.kinks_at)
+        return _read(self.value, self.kinks_at)
 
     def evaluate(self, z: Array, out: Array, work: Work) -> None:
         own = self.formula
@@ -90,7 +99,7 @@ class Expression(Activation):
 
     def derivative(self, z: Array) -> Array:
         own = self.formula
-        z64 = beside(np.asarray(z, np.float64), self.kinks)
+        z64 = own.beside(np.asarray(z, np.float64))
         slope = np.array(np.broadcast_to(own.slope.plain(z64), z64.shape))
         beyond = own.reach[DOUBLE].beyond(z64)
         if beyond is not None:
@@ -99,7 +108,7 @@ class Expression(Activation):
 
     def quick_derivative(self, z: Array, a: Array, work: Work, out: Array) -> None:
         own = self.formula
-        z = beside(z, self.kinks)
+        z = own.beside(z)
         out[...] = own.slope.plain(z)
         beyond = own.reach[z.dtype].beyond(z)
         if beyond is not None:
@@ -107,7 +116,7 @@ class Expression(Activation):
 
     def scaled_derivative(self, z: Array) -> tuple[Array, Array | None]:
         """phi'(z) as m 2^k, which is how a Wide number has it."""
-        m, k = self.formula.wide_slope(_held(beside(z, self.kinks)))
+        m, k = self.formula.wide_slope(_held(self.formula.beside(z)))
         return np.where(k > LEAST, m, 0), np.where(k > LEAST, k, 0)
 
     def log_tail(self, z: Array) -> Array:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gradflow.nn.expressions.derivative import derivative
 from gradflow.nn.expressions.evaluate import Program
 from gradflow.nn.expressions.grammar import parse_formula
-from gradflow.nn.expressions.kinks import GRID, beside, kinks_of, runs
+from gradflow.nn.expressions.kinks import beside, grid, kinks_of, runs
 from gradflow.nn.expressions.panels import splits
 from gradflow.nn.expressions.reach import Slopes, around
 from gradflow.nn.expressions.tree import NUMBER, PRODUCT, SELECT, SUM, ExpressionError, Tree, Z
@@ -87,11 +87,15 @@ class Formula:
         """phi' at any z."""
         return self.slope.wide(np.clip(z.astype(np.float64), *self.ends))
 
+    def beside(self, z: Array) -> Array:
+        """z, of those that are kinks the next float."""
+        return beside(z, self.kinks)
+
     def _places(self) -> Array:
         """The z at which it is looked at, both sides of kinks among them."""
         kinks = np.array(self.kinks)
         sides = [kinks, np.nextafter(kinks, -inf), np.nextafter(kinks, inf)]
-        places = np.concatenate([-FAR, GRID[::EACH], [0.0], FAR, self.splits, *sides])
+        places = np.concatenate([-FAR, grid()[::EACH], [0.0], FAR, self.splits, *sides])
         return np.unique(beside(places, self.kinks))
 
     def _refuse_what_has_no_value(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -21,14 +22,12 @@ ULPS = 4
 BESIDE = 1e-9  # of |z|, where one looks which branches hold on either side
 
 
-def _grid() -> Array:
+@cache
+def grid() -> Array:
     """The z at which a formula is looked at: dense within 64, by shares of itself from 1e-8 to 1e8."""
     small, large = np.geomspace(1e-8, 64, 1500), np.geomspace(64, 1e8, 500)
     right = np.concatenate([np.arange(0, 64, 1 / 64), small, large])
     return np.unique(np.concatenate([-right, right]))
-
-
-GRID = _grid()
 
 
 def kinks_of(tree: Tree) -> tuple[float, ...]:
@@ -45,9 +44,10 @@ def boundaries(test: Tree) -> list[float]:
     def above(z: Array) -> Array:
         return np.broadcast_to(program.plain(z) > 0, z.shape)
 
-    states = above(GRID)
+    places = grid()
+    states = above(places)
     changes = np.flatnonzero(states[1:] != states[:-1])
-    low, high = GRID[changes], GRID[changes + 1]
+    low, high = places[changes], places[changes + 1]
     state = states[changes]
     for _ in range(HALVINGS):
         middle = low + (high - low) / 2

@@ -7,12 +7,14 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+from gradflow.analysis.outcome import outcome
 from gradflow.analysis.summary import Summary
 from gradflow.errors import InputError, did_you_mean
 from gradflow.report.charts import laws, layers, maps, trainable, training
 from gradflow.report.charts.looks import RUNS
 from gradflow.report.charts.plot import Drawn
 from gradflow.report.charts.study import Study, studies_of
+from gradflow.report.learning import quality_of
 from gradflow.report.several import axes_of
 
 if TYPE_CHECKING:
@@ -128,11 +130,26 @@ def run_charts(run: Run) -> dict[str, Drawn]:
 
 
 def sweep_charts(runs: Sequence[Run]) -> dict[str, Drawn]:
-    """Every chart of several runs that what differs between them allows."""
+    """Every chart of several runs that what differs between them allows, and what they came to if trained."""
     charts = {name: _of_sweep(figure, runs) for name, figure in OF_SWEEPS.items()}
     if charts["phase"] is not None:
         del charts["map"]  # it shows the same
+    if any(run.summary.training.steps for run in runs):
+        charts["map-loss"] = _of_sweep(_map_of("loss_final"), runs)
+    quality = quality_of([outcome(run.summary) for run in runs])
+    if quality and not (charts["trainable"] and len(axes_of(_summaries(runs))) == 2):  # which shows the same
+        charts[f"map-{quality.title.lower()}"] = _of_sweep(_map_of(quality.name), runs)
     return _known(charts)
+
+
+def _map_of(value: str) -> Callable[[Sequence[Run], Sequence[Run]], Drawn | None]:
+    """The figure of a value over what differs, with the critical line where that is sigma_w and sigma_b."""
+
+    def drawn(runs: Sequence[Run], among: Sequence[Run]) -> Drawn | None:
+        summaries = _summaries(runs)
+        return maps.phase(summaries, value) or maps.overview(summaries, value=value)
+
+    return drawn
 
 
 def _of_sweep(figure: Callable[..., Drawn | None], runs: Sequence[Run]) -> Drawn | None:

@@ -24,6 +24,7 @@ MOST = len(RUNS) * len(SHAPES)  # series that can be told apart
 LOG10, NUMBER = ".3f", ".4~g"  # d3 formats of tooltips: a base-10 log, any other number
 CROWDED = 10  # names of an axis from which some may be left out
 WRITTEN, ACROSS, SMALLEST = 1.5, 0.62, 5.5  # a text in a cell by a LETTER, a letter by its size, in pixels
+RIM = 0.7  # pixels of a cell's, of which half reaches over its neighbours
 SYMBOL, GAP = 24, 8  # pixels of a legend: for a symbol, between columns
 LEFT = 64  # pixels of a figure that a legend has not: the vertical axis, and the rims
 ROOM, LETTER = "room", "letter"  # parameters that say how wide a legend and a letter in it are
@@ -72,6 +73,13 @@ def diverging(field: str, title: str, centre: float, reach: float) -> alt.Color:
     ends = [f"rgb{BLUE}", f"rgb{WHITE}", f"rgb{RED}"]
     scale = alt.Scale(domain=[centre - reach, centre, centre + reach], range=ends, clamp=True)
     return alt.Color(f"{field}:Q", title=title, scale=scale, legend=alt.Legend(gradientLength=140))
+
+
+def cells(chart: alt.Chart, field: str, colour: alt.Color, **encoding: Any) -> alt.Chart:
+    """Rectangles in the colour of a field, with rims of it: else the ground would shine between them."""
+    rim = alt.ExprRef(f"scale('color', datum.{field})")
+    cells: alt.Chart = chart.mark_rect(stroke=rim, strokeWidth=RIM).encode(color=colour, **encoding)
+    return cells
 
 
 def room(width: str, letter: float) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from gradflow.errors import InputError
 from gradflow.report.charts import axes, looks
 from gradflow.report.charts.plot import Datum, Drawn, Plot, cell, known, level, table, tip, titled
 from gradflow.report.labels import label, named_apart
-from gradflow.report.numbers import factor, number
+from gradflow.report.numbers import factor, number, percent
 from gradflow.report.several import axes_of
 
 NAME = "name"
@@ -28,44 +28,54 @@ WRITTEN = 120  # cells of a map up to which their values are written into them
 
 @dataclass(frozen=True)
 class Value:
-    """Something of a run that a map can show.
+    """Something of a run that a map can show, written as every report writes it.
 
-    A value with a `legend` has a middle, white: it is blue below and red above, pale up to `quiet` from it.
+    One that is `quiet` near a middle is blue below that and red above, and pale up to so far from it.
     """
 
     title: str
     read: Callable[[Summary], Number]
-    legend: str = ""
-    quiet: float = 0.0
+    legend: str
+    quiet: float | None = None
     colour: Callable[[float], float] = float  # the number as the colour takes it
+    form: Callable[[Number], str] = number
+    logs: bool = False  # where they cover decades
 
     def text(self, summary: Summary) -> str:
         """The value as every report writes it."""
         flow = summary.flow.initial
-        return factor(flow.c, flow.c_low, flow.c_high) if self is VALUES["c"] else number(self.read(summary))
+        is_c = self is VALUES["c"]
+        return factor(flow.c, flow.c_low, flow.c_high) if is_c else self.form(self.read(summary))
 
     def scale(self, among: Sequence[Summary]) -> alt.Color:
         """Blue, white, red around what neither shrinks nor grows; viridis for a loss or an accuracy.
 
         The ends of the colours are those `among` the runs of all figures that are seen together.
         """
-        if self.legend:
+        if self.quiet is not None:
             return looks.diverging("shade", self.legend, 0.0, self.reach(among))
         ends = [min(shades), max(shades)] if (shades := self.shades(among)) else alt.Undefined
-        return alt.Color("shade:Q", title=self.title, scale=alt.Scale(scheme="viridis", domain=ends))
+        scale = alt.Scale(scheme="viridis", domain=ends, type="log" if self.in_logs(among) else "linear")
+        return alt.Color("shade:Q", title=self.legend, scale=scale, legend=alt.Legend(gradientLength=140))
 
     def ink(self, among: Sequence[Summary]) -> Any:
         """White on the dark ends of the colours, black elsewhere."""
         black, white = alt.value("black"), alt.value("white")
         dark = f"abs(datum.shade) > {0.6 * self.reach(among):.6g}"
-        if not self.legend:
-            shades = self.shades(among) or [0.0]
-            dark = f"datum.shade < {(min(shades) + max(shades)) / 2:.6g}"  # viridis begins dark
+        if self.quiet is None:
+            low, *_, high = sorted(self.shades(among) * 2 or [0.0] * 2)  # viridis begins dark
+            middle = (low * high) ** 0.5 if self.in_logs(among) else (low + high) / 2
+            dark = f"datum.shade < {middle:.6g}"
         return alt.when(dark).then(white).otherwise(black)
+
+    def in_logs(self, among: Sequence[Summary]) -> bool:
+        """Whether the colours are those of logs."""
+        shades = self.shades(among)
+        return self.logs and bool(shades) and 0 < DECADES * min(shades) < max(shades)
 
     def reach(self, among: Sequence[Summary]) -> float:
         """How far from the middle the colours go."""
-        return max(self.quiet, 0.0, *map(abs, self.shades(among)))
+        return max(self.quiet or 0.0, *map(abs, self.shades(among)), 0.0)
 
     def shades(self, among: Sequence[Summary]) -> list[float]:
         """The finite numbers that colours stand for."""
@@ -77,24 +87,28 @@ def _log(c: float) -> float:
     return log10(c) if c else -10.0
 
 
+def _learnt(name: str, title: str, samples: str, **more: Any) -> Value:
+    return Value(f"{title} on {samples} samples at the end", attrgetter(f"training.{name}"), title, **more)
+
+
 PALE = 0.02  # log10 of c up to which a map stays pale: 1.05
+DECADES = 30.0  # how many times its smallest a loss reaches before the colours are those of logs
 VALUES = {
     "c": Value("c at initialization", attrgetter("flow.initial.c"), "log10 c", PALE, _log),
     "log10_ratio": Value(
         "log10 ratio of layer 1 to L", attrgetter("flow.initial.log10_ratio"), "log10 ratio", 1.0
     ),
     "c_final": Value("c at the end", attrgetter("flow.final.c"), "log10 c", PALE, _log),
-    "loss_final": Value("loss on training samples at the end", attrgetter("training.loss_final")),
-    "loss_test_final": Value("loss on held-out samples at the end", attrgetter("training.loss_test_final")),
-    "trainable_score": Value("score of trainable", attrgetter("trainable.score")),
-    "accuracy_train_final": Value(
-        "accuracy on training samples at the end", attrgetter("training.accuracy_train_final")
-    ),
-    "r2_test_final": Value("R2 on held-out samples at the end", attrgetter("training.r2_test_final")),
+    "loss_final": _learnt("loss_final", "Loss", "training", logs=True),
+    "loss_test_final": _learnt("loss_test_final", "Loss", "held-out", logs=True),
+    "trainable_score": Value("Score of trainable", attrgetter("trainable.score"), "score"),
+    "accuracy_train_final": _learnt("accuracy_train_final", "Accuracy", "training", form=percent),
+    "r2_train_final": _learnt("r2_train_final", "R2", "training"),
+    "r2_test_final": _learnt("r2_test_final", "R2", "held-out"),
     "log10_growth": Value(
         "log10 growth of |z|", attrgetter("flow.initial.log10_growth"), "log10 growth", 1.0
     ),
-    "accuracy_final": Value("accuracy on held-out samples at the end", attrgetter("training.accuracy_final")),
+    "accuracy_final": _learnt("accuracy_final", "Accuracy", "held-out", form=percent),
 }
 
 
@@ -128,7 +142,7 @@ def over_two(
         x=alt.X("x:N", title=across, sort=columns, axis=looks.named(len(columns))),
         y=alt.Y("y:N", title=up, sort=lines[::-1], axis=alt.Axis(grid=False, labelOverlap=False)),
     )
-    cells = base.mark_rect().encode(color=shown.scale(among), tooltip=_tips(across, up, value))
+    cells = looks.cells(base, "shade", shown.scale(among), tooltip=_tips(across, up, value))
     longest = max(len(row["text_short"]) for row in rows)
     words = base.mark_text(fontSize=looks.fitting(len(columns), longest)).encode(
         text="text_short:N", color=shown.ink(among)
@@ -150,9 +164,9 @@ def phase(summaries: Sequence[Summary], value: str = "c", among: Sequence[Summar
         ends = edges({row[name] for row in rows})
         for row in rows:
             row[f"{name}_low"], row[f"{name}_high"] = ends[row[name]]
-    cells = alt.Chart(table(rows)).mark_rect().encode(
-        x=axes.x("x_low", "sigma_w"), x2="x_high", y=axes.y("y_low", "sigma_b", nice=False), y2="y_high",
-        color=shown.scale(among), tooltip=_tips("sigma_w", "sigma_b", value),
+    cells = looks.cells(
+        alt.Chart(table(rows)), "shade", shown.scale(among), x=axes.x("x_low", "sigma_w"), x2="x_high",
+        y=axes.y("y_low", "sigma_b", nice=False), y2="y_high", tooltip=_tips("sigma_w", "sigma_b", value),
     )  # fmt: skip
     critical = _critical(summaries, rows)
     return titled(shown.title, "dashed: theory's critical line" if critical else "", cells, *critical)
@@ -173,7 +187,7 @@ def _cells(summaries: Sequence[Summary], across: str, up: str, value: str) -> li
     shown = VALUES[value]
     rows: list[Datum] = [
         {"x": config.get(across), "y": config.get(up), "run": s.id, "verdict": s.flow.initial.verdict,
-         "text": shown.text(s), "text_short": number(read),
+         "text": shown.text(s), "text_short": shown.form(read),
          "shade": None if read is None else shown.colour(read)}
         for s, config, read in [(s, flat(s.config), shown.read(s)) for s in summaries]
     ]  # fmt: skip

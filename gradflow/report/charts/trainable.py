@@ -12,7 +12,7 @@ from gradflow.analysis.depth_law import DEPTH
 from gradflow.analysis.differences import flat
 from gradflow.analysis.summary import Number, Summary
 from gradflow.report.charts import axes as scales
-from gradflow.report.charts.looks import DASH
+from gradflow.report.charts import looks
 from gradflow.report.charts.maps import edges
 from gradflow.report.charts.plot import Datum, Drawn, table, tip, titled
 from gradflow.report.numbers import percent
@@ -63,10 +63,11 @@ def trainable(summaries: Sequence[Summary]) -> Drawn | None:
         "y": scales.y("y_low", names[1], nice=False),
         "y2": "y_high",
     }
-    cells = alt.Chart(table(rows)).mark_rect().encode(**place, color=colour, tooltip=tips)
+    cells = looks.cells(alt.Chart(table(rows)), "accuracy", colour, **place, tooltip=tips)
     solid = _boundary({at: one.trained for at, one in found.items()}, *ends)
     dashed = _boundary({at: one.predicted for at, one in found.items()}, *ends)
-    marks = [_drawn(solid, "white", [1, 0], 4), _drawn(dashed, "black", DASH, 2)]
+    drawn = (solid, "white", [1, 0], 4), (dashed, "black", looks.DASH, 2)
+    marks = [_drawn(*line) for line in drawn if line[0]]
     right = sum(one.trained == one.predicted for one in found.values())
     note = f"white: what trained; dashed: what was predicted to, right in {right} of {len(found)}"
     return titled("Accuracy on held-out samples at the end", note, cells, *marks)
@@ -79,6 +80,7 @@ def _tried(summaries: Sequence[Summary], across: str, up: str) -> Iterator[tuple
         config = flat(summary.config)
         a, b = config.get(across), config.get(up)
         known = summary.trainable.score is not None and summary.training.steps
+        known = known and (_quality(summary) is not None or summary.status == "diverged")
         if known and isinstance(a, int | float) and isinstance(b, int | float):
             places.setdefault((a, b), []).append(summary)
     for place, here in places.items():
@@ -88,11 +90,15 @@ def _tried(summaries: Sequence[Summary], across: str, up: str) -> Iterator[tuple
         yield place, Tried(best, trained, first.verdict == "trainable", first.score)
 
 
-def _accuracy(summary: Summary) -> float:
-    """On held-out samples; of values R2; 0 where a run blew up."""
+def _quality(summary: Summary) -> Number:
+    """The accuracy on held-out samples; of values R2."""
     training = summary.training
-    found = training.r2_test_final if training.accuracy_final is None else training.accuracy_final
-    return max(0.0, found or 0.0)
+    return training.r2_test_final if training.accuracy_final is None else training.accuracy_final
+
+
+def _accuracy(summary: Summary) -> float:
+    """0 where a run blew up."""
+    return max(0.0, _quality(summary) or 0.0)
 
 
 def _boundary(inside: Mapping[Spot, bool], xs: Mapping[float, Spot], ys: Mapping[float, Spot]) -> list[Datum]:

@@ -42,9 +42,10 @@ def cells_of(study: Study, name: str, what: str, title: str) -> Drawn | None:
         {"top": layer - 0.5, "bottom": below - 0.5, "layer": layer, **columns, "value": row}
         for layer, below, row in zip(places, [*places[1:], places[-1] + 1], values, strict=True)
     ]
-    chart = alt.Chart(table(rows)).transform_flatten(["step", "end", "value"]).mark_rect().encode(
+    chart = looks.cells(
+        alt.Chart(table(rows)).transform_flatten(["step", "end", "value"]),
+        "value", looks.diverging("value", what, found.centre, found.reach),
         x=axes.x("step", "step"), x2="end", y=axes.y("top", "layer", reverse=True, nice=False), y2="bottom",
-        color=looks.diverging("value", what, found.centre, found.reach),
         tooltip=[tip("layer"), tip("step"), tip("value", what, looks.LOG10)],
     )  # fmt: skip
     return titled(title, _kept(study, len(places), len(steps)), chart)

@@ -1,0 +1,121 @@
+"""note.json: what a user says of a run or sweep; outside the digest, and carried over to its successor."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
+
+from msgspec.json import Decoder
+
+from gradflow.errors import InputError, Problem, RunError
+from gradflow.store.names import NOTE
+from gradflow.store.partial import claim
+from gradflow.store.reading import damaged, read_bytes
+from gradflow.store.typed import UNREADABLE
+from gradflow.store.writing import disk_errors, json_bytes, replace_file, sync
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+LONGEST_NOTE = 1000  # characters
+MOST_TAGS = 50
+LARGEST_NOTE = 64_000  # bytes of the file
+TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}")
+_REMEDY = "write it anew with `gradflow note`, or remove it"
+
+
+class Notes(NamedTuple):
+    """The text, None if there is none, and the tags in alphabetical order."""
+
+    text: str | None = None
+    tags: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> str:
+        """The tags in one text."""
+        return ", ".join(self.tags)
+
+
+class _Document(TypedDict):
+    note: str | None
+    tags: list[str]
+
+
+_DECODER = Decoder(_Document)
+
+
+def load_notes(folder: Path) -> Notes:
+    """The notes of a run or sweep; without note.json none. RunError if that is damaged."""
+    path = folder / NOTE
+    if not os.path.lexists(path):
+        return Notes()
+    try:
+        document = _DECODER.decode(read_bytes(path, LARGEST_NOTE))
+        return checked(document["note"], document["tags"])
+    except (*UNREADABLE, InputError):
+        raise damaged(path, "is damaged", _REMEDY) from None
+
+
+def read_notes(folder: Path) -> tuple[Notes, str | None]:
+    """`load_notes`, or none with what is wrong."""
+    try:
+        return load_notes(folder), None
+    except RunError as error:
+        return Notes(), str(error)
+
+
+def checked(text: str | None, tags: Iterable[str]) -> Notes:
+    """Notes in their form. InputError for a text or a tag that is none."""
+    if text is not None and (not text.isprintable() or len(text) > LONGEST_NOTE):
+        raise InputError(f"a note is one line of at most {LONGEST_NOTE:,} printable characters")
+    wrong = next((tag for tag in tags if TAG.fullmatch(tag) is None), None)
+    if wrong is not None:
+        allowed = 'at most 50 letters, digits, ".", "_" and "-", a letter or a digit first'
+        raise InputError(f"{wrong!r} is no tag: it has {allowed}")
+    ordered = tuple(sorted({*tags}))
+    if len(ordered) > MOST_TAGS:
+        raise InputError(f"a run has at most {MOST_TAGS} tags")
+    return Notes(text or None, ordered)
+
+
+def change_notes(
+    folder: Path, text: str | None = None, added: Iterable[str] = (), removed: Iterable[str] = ()
+) -> Notes:
+    """Set the text, where one is given ("" takes it away), and add and remove tags; the notes that result.
+
+    Damaged ones are replaced. RunError if a process works on the run, or the disk refuses. The run does not
+    become the latest by it: the folder keeps its time.
+    """
+    checked(text, added)
+    if not folder.is_dir():
+        raise InputError(Problem("is not finished and can have no note yet", source=str(folder)))
+    with claim(folder.parent, folder.name), disk_errors(folder), _same_time(folder):
+        before, _ = read_notes(folder)
+        notes = checked(before.text if text is None else text, ({*before.tags} | {*added}) - {*removed})
+        if notes == Notes():
+            (folder / NOTE).unlink(missing_ok=True)
+            sync(folder)
+        else:
+            content = json_bytes({"note": notes.text, "tags": notes.tags})
+            replace_file(folder / NOTE, lambda file: file.write(content))
+        return notes
+
+
+def remove_notes(folder: Path) -> None:
+    """Remove note.json if gradflow can read it; what else bears its name is the user's. OSError."""
+    notes, _ = read_notes(folder)
+    if notes != Notes():
+        (folder / NOTE).unlink(missing_ok=True)
+
+
+@contextmanager
+def _same_time(folder: Path) -> Iterator[None]:
+    """By the time of its folder a run is the latest, `@1`."""
+    before = folder.stat()
+    try:
+        yield
+    finally:
+        os.utime(folder, ns=(before.st_atime_ns, before.st_mtime_ns))
