@@ -22,9 +22,10 @@ OPEN_ENDS = ("=", ".")  # of words that go on: a space would end them
 
 BASH = """\
 _gradflow() {
-    mapfile -t COMPREPLY < <(env _TYPER_COMPLETE_ARGS="${COMP_LINE:0:COMP_POINT}" \\
-        _GRADFLOW_COMPLETE=complete_bash "${1/#\\~/$HOME}" 2>/dev/null)
-    [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *[=.] ]] && compopt -o nospace
+    local IFS=$'\\n'
+    COMPREPLY=($(env _TYPER_COMPLETE_ARGS="${COMP_LINE:0:COMP_POINT}" \\
+        _GRADFLOW_COMPLETE=complete_bash "${1/#\\~/$HOME}" 2>/dev/null))
+    [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *[=.] ]] && compopt -o nospace 2>/dev/null
     return 0
 }
 complete -o default -F _gradflow gradflow

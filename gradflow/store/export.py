@@ -7,7 +7,7 @@ JSON, Parquet and TensorBoard's event files are made here; CSV is a text that re
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib import import_module
 from io import BytesIO
 from itertools import chain
@@ -30,6 +30,7 @@ from gradflow.evaluation import EVALUATED, STEP
 from gradflow.nn.parts.factors import factors_of
 from gradflow.recording import LATER_PER_NETWORK, per_layer
 from gradflow.store.info import instant
+from gradflow.store.notes import read_notes
 from gradflow.store.output import write_output
 from gradflow.store.run import Run
 
@@ -43,17 +44,21 @@ BY_LAYER = ("log_delta_norm", "log_weight_grad_norm", "update_ratio")  # what Te
 
 
 def runs_table(runs: Sequence[Run], losses: Sequence[float] = ()) -> Columns:
-    """The row that compare has of each run, with every key of its config; None where a run has none.
+    """The row that compare has of each run, notes included, with every key of its config; None for none.
 
     Before the keys stand the steps to each of some losses: see `steps_to_loss`.
     """
-    rows = [row_of(run.summary) for run in runs]
+    rows = [row_of(run.summary).noted(*read_notes(run.path)[0]) for run in runs]
     reached = {
         f"steps_to_loss_{loss:g}": [steps_to_loss(run.recording, loss) for run in runs] for loss in losses
     }
-    names = [dict.fromkeys(chain.from_iterable(map(attrgetter(part), rows))) for part in ("values", "config")]
-    values, keys = ({name: [row[name] for row in rows] for name in found} for found in names)
+    values, keys = (_by_name([*map(attrgetter(part), rows)]) for part in ("written", "config"))
     return {**values, **reached, **keys}
+
+
+def _by_name(rows: Sequence[Mapping[str, Any]]) -> Columns:
+    """A column for each name that any row has."""
+    return {name: [row.get(name) for row in rows] for name in dict.fromkeys(chain.from_iterable(rows))}
 
 
 def layers_table(runs: Sequence[Run], rows: str) -> Columns:

@@ -274,3 +274,7 @@ def test_a_shell_completes_runs_and_lists_what_a_word_can_be(typist: Typist, fol
 def test_the_script_that_is_shown_is_that_which_is_installed(typist: Typist) -> None:
     installed = "~/.zfunc/_gradflow" if typist.shell == "zsh" else "~/.bash_completions/gradflow.sh"
     assert "\nthe same" in typist.enter(f"gradflow --show-completion | cmp - {installed} && echo the ''same")
+
+
+def test_a_command_that_is_typed_by_its_path_is_completed(typist: Typist) -> None:
+    assert typist.words("~/bin/gradflow swe\tn\t")[1:] == ["sweep", "net.yaml"]

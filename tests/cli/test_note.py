@@ -1,5 +1,6 @@
 """gradflow note: what is said of a run, where it is told and found, and that it changes nothing else."""
 
+import csv
 import json
 import os
 import pty
@@ -78,6 +79,14 @@ def test_json_has_the_note_and_the_tags_in_one_text(folder: Path) -> None:
     for words in (["ls"], ["compare", "first", "second"]):
         found = {str(row["name"]): (row["note"], row["tags"]) for row in rows(folder, *words)}
         assert (found["first"], found["second"]) == (("baseline", "a, b"), (None, ""))
+
+
+def test_a_table_of_runs_has_the_note_and_the_tags(folder: Path) -> None:
+    said(folder, "first", "baseline", "--tag", "b", "--tag", "a")
+    assert gradflow(folder, "export", "first", "second", "-o", "runs.csv", "--table", "runs").code == 0
+    with (folder / "runs.csv").open(newline="") as file:
+        found = {row["name"]: (row["note"], row["tags"]) for row in csv.DictReader(file)}
+    assert found == {"first": ("baseline", "a, b"), "second": ("", "")}
 
 
 @pytest.mark.parametrize(
