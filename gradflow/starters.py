@@ -8,6 +8,8 @@ from pathlib import Path
 from gradflow.errors import InputError, did_you_mean
 
 CELL = "\n# %%\n"  # begins one in a notebook that is kept as text
+SCHEMA = "gradflow.schema.json"  # the JSON Schema of a config, beside the starters and beside a user's
+_EDITORS = f"# yaml-language-server: $schema={SCHEMA}\n"  # tells an editor where it is
 _PACKAGE = Path(__file__).parent
 
 
@@ -40,9 +42,17 @@ def starter_text(name: str) -> str:
     return paths[name].read_text(encoding="utf-8")
 
 
-def starter_for(name: str, path: Path) -> str:
-    """The text of a starter as it stands in the file `path`: a script says how to import it from there."""
-    text = starter_text(name)
+def without_schema(text: str) -> str:
+    """A starter without the line that tells an editor of a schema beside it."""
+    return text.removeprefix(_EDITORS)
+
+
+def starter_for(name: str, path: Path, schema: bool) -> str:
+    """The text of a starter as it stands in the file `path`: a script says how to import it from there.
+
+    A config tells of the schema if that stands beside it.
+    """
+    text = starter_text(name) if schema else without_schema(starter_text(name))
     if is_script(name) and path.stem.isidentifier():
         text = text.replace("#     from recorder import", f"#     from {path.stem} import", 1)
     return text
@@ -50,7 +60,7 @@ def starter_for(name: str, path: Path) -> str:
 
 def starter_purpose(name: str) -> str:
     """The first sentence of a starter's comment: what it studies."""
-    lines = starter_text(name).splitlines()
+    lines = without_schema(starter_text(name)).splitlines()
     comment = " ".join(line.removeprefix("#").strip() for line in lines if line.startswith("#"))
     return re.split(r"(?<!et al)\. ", comment)[0].rstrip(".")
 

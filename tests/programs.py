@@ -12,6 +12,7 @@ import pytest
 
 NEEDS = "needs "  # begins the reason of every such skip
 PACKAGES = {  # program -> Debian's package
+    "bash": "bash",
     "chromedriver": "chromium-driver",
     "chromium": "chromium",
     "e2fsck": "e2fsprogs",
@@ -23,6 +24,7 @@ PACKAGES = {  # program -> Debian's package
     "setpriv": "util-linux",
     "strace": "strace",
     "unshare": "util-linux",
+    "zsh": "zsh",
 }
 
 

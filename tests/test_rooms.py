@@ -112,7 +112,7 @@ def test_a_library_is_known_in_its_rooms_only(library: str, homes: set[str]) -> 
 
 def test_blocks_and_norms_are_known_by_name_to_tables_and_to_advice_alone() -> None:
     """The others read parts and boundaries, so that a new block or norm is one class."""
-    homes = {"nn.blocks", "nn.norms", "nn.model", "config.schema", "analysis.architecture"}
+    homes = {"nn.blocks", "nn.norms", "nn.model", "config.sections", "analysis.architecture"}
     named = {"Plain", "Residual", "LayerNorm", "RmsNorm", "BatchNorm", "NoNorm"}
     for path in FILES:
         found = {module.rpartition(".")[2] for module in imports_of(path) if ".nn." in module} & named

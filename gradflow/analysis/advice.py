@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.architecture import SURE, architecture
+from gradflow.analysis.by_measurement import by_measurement
 from gradflow.analysis.clipping import unclipped
 from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
 from gradflow.analysis.rates import learning_rates
@@ -22,6 +23,7 @@ from gradflow.analysis.scales import NAME as DATA_SCALE
 from gradflow.analysis.scales import can_standardize, far_scales, starts_far_off
 from gradflow.analysis.summary import Advice, Flow, Symptom
 from gradflow.analysis.theorist import WIDEST_SPREAD, Theorist, plain, rounded, settings
+from gradflow.meanfield import SMALLEST_WIDTH
 from gradflow.meanfield.critical import critical_sigma_w
 from gradflow.meanfield.expectations import Moments
 from gradflow.meanfield.plain import PlainField
@@ -72,8 +74,9 @@ def advise(
 def _drawn(theorist: Theorist, flow: Flow, *, rescaled: bool, far_off: bool) -> tuple[Advice, ...]:
     """Advice on the network as drawn; on its weights alone where its outputs are `far_off` their targets."""
     found: tuple[Advice, ...] = ()
-    if flow.verdict in UNSTABLE and theorist.predictable:
-        found = tuple(_network(theorist, rescaled))
+    if flow.verdict in UNSTABLE:
+        levers = _network(theorist, rescaled) if theorist.predictable else _unpredicted(theorist, flow)
+        found = tuple(levers)
     if not far_off or rescaled:
         return found
     weights = tuple(one for one in found if one.lever == "initialization")
@@ -102,6 +105,30 @@ def _network(theorist: Theorist, rescaled: bool) -> Iterator[Advice]:
     if not (rescaled and abs(theorist.expect().ratio) < theorist.edge):
         for lever in (_width, _initialization, architecture, _activation, _depth):
             yield from lever(theorist)
+
+
+def _unpredicted(theorist: Theorist, flow: Flow) -> Iterator[Advice]:
+    """What the measurement tells, and layers so wide that theory has a law of them."""
+    found = tuple(by_measurement(theorist, flow))
+    yield from (one for one in found if one.lever == "initialization")
+    yield from _wide(theorist)
+    yield from (one for one in found if one.lever != "initialization")
+
+
+def _wide(theorist: Theorist) -> Iterator[Advice]:
+    """Layers so wide that theory has a law of them, and the weights that they need."""
+    width = max(theorist.config.model.widest, SMALLEST_WIDTH)
+    wider, known = theorist.with_width(width), f"layers {width} wide, of which theory has a law"
+    if not wider.predictable:
+        return
+    outlook, changes = wider.expect(), {"model.width": width}
+    if abs(outlook.ratio) < SURE * wider.edge and outlook.spread <= WIDEST_SPREAD * wider.edge:
+        words = f"{known}, pass 10^{outlook.ratio:.2f} in all"
+        yield Advice("architecture", changes, outlook.c(), None, None, words)
+        return
+    for one in _initialization(wider):
+        words = one.message if "model.width" in one.set else f"{known}: {one.message}"
+        yield replace(one, lever="architecture", set={**changes, **one.set}, message=words)
 
 
 def _smaller(theorist: Theorist) -> Iterator[Advice]:

@@ -99,6 +99,11 @@ class Row:
         return replace(self, values={**self.values, "note": note, "tags": tags})
 
     @property
+    def written(self) -> dict[str, Any]:
+        """The values as a table of texts and numbers holds them: the tags in one text."""
+        return {**self.values, "tags": ", ".join(self["tags"])}
+
+    @property
     def finished(self) -> bool:
         """Whether its loss counts: a diverged or failed run is never called better."""
         return self["status"] == "completed" and self["loss_final"] is not None
@@ -159,7 +164,7 @@ class Comparison:
         """The document of `compare --json`, with the first `top` rows."""
         rows = []
         for row, standing in list(zip(self.rows, self.standings, strict=True))[:top]:
-            values = {**row.values, "tags": ", ".join(row["tags"])}
+            values = row.written
             named = {key: values.pop(key) for key in ("id", "path", "status")}
             keys = {key: row.config.get(key) for key in self.differing}
             rows.append({**named, **keys, **values, "ratio": standing.ratio, "relation": standing.relation})

@@ -19,7 +19,9 @@ from gradflow.analysis.differences import RECORDED
 from gradflow.analysis.flow import fit_flow
 from gradflow.analysis.history import history_of, row_verdicts
 from gradflow.analysis.laws import Expected
-from gradflow.analysis.summary import Flow, Flows, Summary, Theory, TrainingResult
+from gradflow.analysis.looks import blown_up
+from gradflow.analysis.recorded import recorded_advice, recorded_symptoms
+from gradflow.analysis.summary import Flow, Flows, Summary, Symptom, Theory, TrainingResult
 from gradflow.analysis.underflow import edge_of, of_underflow, smallest_of
 from gradflow.analysis.watched import watched_advice, watched_symptoms
 from gradflow.analysis.weakest import weakest_symptom
@@ -98,12 +100,14 @@ def summarize_outside(id: str, config: dict[str, Any], recording: Mapping[str, A
 
     Norms that are not finite in the last row make it diverged; those of other rows are told in the reasons.
     """
-    kind, log_delta = config["data"]["kind"], recording["log_delta_norm"]
-    names = config["data"]["layers"]
+    data, log_delta = config["data"], recording["log_delta_norm"]
+    kind, names = data["kind"], data["layers"]
     lost = Lost.of(recording["step"], recording[KINDS[kind]], kind, names)
-    data = config["data"]
     first, last = (lost.told(_flow(recording, row, data), row) for row in (0, len(log_delta) - 1))
-    start = lost.start
+    start, reason = lost.start, None
+    if start is not None:
+        reason = f"the {kind} norms are not finite: {lost.where(start)}"
+    step = None if start is None else lost.steps[start]
     clipped_share, clip_share_median = clipping_of(recording)
     return Summary(
         id=id,
@@ -113,22 +117,32 @@ def summarize_outside(id: str, config: dict[str, Any], recording: Mapping[str, A
         config=config,
         flow=Flows(first, last),
         theory=Theory(
-            c=config["data"].get("expected_c"),
-            reason=None if "expected_c" in config["data"] else config["data"].get("expected", UNKNOWN),
+            c=data.get("expected_c"),
+            reason=None if "expected_c" in data else data.get("expected", UNKNOWN),
         ),
         training=TrainingResult(
             config["training"]["steps"],
-            diverged_step=None if start is None else lost.steps[start],
-            diverged_reason=None
-            if start is None
-            else f"the {kind} norms are not finite: {lost.where(start)}",
+            diverged_step=step,
+            diverged_reason=reason,
             clipped_share=clipped_share,
             clip_share_median=clip_share_median,
         ),
-        symptoms=(*weakest_symptom((first, last)), *watched_symptoms(recording)),
-        advice=watched_advice(first, config["data"]),
+        symptoms=_symptoms(recording, data, (first, last), blown_up(step, reason)),
+        advice=watched_advice(first, data) if "watched" in data else recorded_advice(first, names),
         history=history_of(recording, STABLE_DECADES, PATIENCE, _verdicts(log_delta)),
     )
+
+
+def _symptoms(
+    recording: Mapping[str, Array], data: Mapping[str, Any], flows: tuple[Flow, Flow], blown: Symptom | None
+) -> tuple[Symptom, ...]:
+    """What decides the ratio, what a watched training or a file tells, and the blow-up at the end."""
+    if "watched" in data:
+        found = watched_symptoms(recording)
+    else:
+        step = None if blown is None else blown.step
+        found = recorded_symptoms(recording, data["layers"], KINDS[data["kind"]], step)
+    return (*weakest_symptom(flows), *found, *(() if blown is None else (blown,)))
 
 
 def law_across(networks: Mapping[int, Norms], flows: Mapping[int, Flow]) -> DepthLaw:

@@ -168,11 +168,12 @@ def _tabled(model: Model, q_0: float, targets: Targets | None, inits: Sequence[G
     factors = table.pop("factors")
     rows = zip(*(column.tolist() for column in table.values()), strict=True)
     network = mean_field(model, q_0)
+    no_critical = {sigma: network.critical(sigma).reason for sigma in {init.sigma_b for init in inits}}
     return [
         _theory_at(
             dict(zip(table, row, strict=True)),
             {name: float(values[k]) for name, values in factors.items()},
-            network.critical(init.sigma_b).reason,
+            no_critical[init.sigma_b],
             late(mean_field(replace(model, init=init), q_0), first),
         )
         for k, (init, row) in enumerate(zip(inits, rows, strict=True))

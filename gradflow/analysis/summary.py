@@ -8,6 +8,7 @@ from typing import Any
 
 from gradflow.analysis.commands import command_for
 from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
+from gradflow.analysis.differences import RECORDED
 from gradflow.analysis.endings import Stopped, Warned
 from gradflow.analysis.precision import Precision
 from gradflow.analysis.profile import Profile, Rounding
@@ -191,7 +192,7 @@ class Symptom:
 
 @dataclass(frozen=True)
 class Advice:
-    """One thing to change: the keys to set, the command that does it, and the c that theory then predicts."""
+    """One thing to change: the keys to set, the command that does it, and the c that is then expected."""
 
     lever: str  # data | initialization | activation | depth | optimizer | architecture
     set: dict[str, Any]
@@ -199,6 +200,7 @@ class Advice:
     command: str | None
     torch: str | None
     message: str
+    source: str = "theory"  # of the c that is expected: or "measurement"
 
 
 @dataclass(frozen=True)
@@ -283,10 +285,14 @@ class Summary:
         return document
 
     def at(self, path: str) -> Summary:
-        """The same summary, found at `path`: its commands start from the config there."""
-        if "watched" in self.config["data"]:  # a model of its own, which no config here could run
-            return replace(self, path=path)
-        advice = tuple(replace(one, command=command_for(path, one.set)) for one in self.advice)
+        """The same summary, found at `path`: its commands start from the config there, if it has one.
+
+        It has none if it was recorded elsewhere, or is interrupted and so not yet there.
+        """
+        has_config = self.config["data"]["name"] != RECORDED and self.status != "interrupted"
+        advice = tuple(
+            replace(one, command=command_for(path, one.set) if has_config else None) for one in self.advice
+        )
         return replace(self, path=path, advice=advice)
 
 

@@ -6,7 +6,7 @@ sees counts when it lasts for `patience` rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil, log2
 from typing import TYPE_CHECKING, Any
@@ -15,21 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.clipping import clipping_symptom
+from gradflow.analysis.looks import blown_up, early_frozen, first_lasting, gradient_jump, lasting, symptom_at
 from gradflow.analysis.sampling import BEFORE, sampling, sampling_of_logs
 from gradflow.analysis.saturation import bends_on_both_sides, ordinarily_saturated
-from gradflow.analysis.summary import Symptom, strict
+from gradflow.analysis.summary import Symptom
 from gradflow.evaluation import STEP
 from gradflow.nn.activations import Activation
-from gradflow.units import LN10
 
 if TYPE_CHECKING:
-    from gradflow.config.schema import Analysis
+    from gradflow.config.sections import Analysis
 
 Array = NDArray[Any]
 Readings = Mapping[str, Array]
 Finder = Callable[[Readings, "Analysis", "Circumstances"], "Symptom | None"]
 
-FEW_LAYERS = 4  # below, there are no early layers to compare with later ones
 CONVERGED = 0.1  # of the first loss: one that is below has learnt what there is
 HALFWAY = 0.5  # of it: from there on a limit of saturated units is halfway to all of them
 FALSE_ALARM = 0.01  # the probability, at most, that batches alone swing so long anywhere in a run
@@ -65,23 +64,15 @@ def find_symptoms(
     with np.errstate(all="ignore"):
         found = [look(record, thresholds, circumstances) for look in LOOKS]
         found.append(None if chance is None else _at_chance(record, thresholds, chance))
-    return tuple(symptom for symptom in (*found, _non_finite(outcome)) if symptom is not None)
+    found.append(blown_up(outcome["diverged_step"], outcome["diverged_reason"]))
+    return tuple(symptom for symptom in found if symptom is not None)
 
 
 def _frozen(record: Readings, thresholds: Analysis, _: Circumstances) -> Symptom | None:
-    """Early layers whose weights hardly move while the later ones' do."""
-    ratio = record["update_ratio"].mean(axis=2)[:-1]  # the last row has no update
-    quarter = ratio.shape[1] // 4
-    if ratio.shape[1] < FEW_LAYERS or not len(ratio):
-        return None
-    early, late = np.median(ratio[:, :quarter], axis=1), np.median(ratio[:, -quarter:], axis=1)
-    share = early / late
-    row = _first_lasting(share < thresholds.frozen_ratio, thresholds.patience)
-    if row is None:
-        return None
-    layer = int(np.argmin(ratio[row])) + 1
-    message = "early layers are frozen: an update changes them that much less than the last layers"
-    return _symptom("frozen-layers", record, row, layer, share[row], thresholds.frozen_ratio, message)
+    """Early layers whose weights hardly move; the last row has no update."""
+    ratios = record["update_ratio"].mean(axis=2)[:-1]
+    layers = np.arange(ratios.shape[1])
+    return early_frozen(record["step"][:-1], ratios, layers, thresholds.frozen_ratio, thresholds.patience)
 
 
 def _stalled(record: Readings, thresholds: Analysis, _: Circumstances) -> Symptom | None:
@@ -182,7 +173,7 @@ def _swinging(record: Readings, thresholds: Analysis, run: Circumstances) -> Sym
     # a good fit is small and noisy: only what is still large can overshoot
     high = np.maximum(loss[1:], loss[:-1]) > CONVERGED * loss[0]
     seen = turns & high & (swing > thresholds.swing_share)
-    row = _first_lasting(seen, thresholds.patience)
+    row = first_lasting(seen, thresholds.patience)
     if run.epoch > 1:
         sizes = np.where(seen, 1 + swing, 1.0)
         row = _first_beyondsampling(loss, sizes, thresholds.patience, run.epoch)
@@ -200,7 +191,7 @@ def _first_beyondsampling(loss: Array, factors: Array, patience: int, epoch: int
     row, k / 2 + 1 pairs in the same order, have a probability of 2^(-k / 2) at most, from each of the rows.
     """
     regular = max(patience, ceil(2 * log2(len(loss) / FALSE_ALARM)))
-    for row in _runs(factors > 1, min(patience, len(factors)) or 1):
+    for row in lasting(factors > 1, min(patience, len(factors)) or 1):
         larger = factors[row : row + patience].min() > sampling(loss, row - 1, epoch)
         if larger or (factors[row : row + regular] > 1).sum() == regular:
             return row
@@ -208,28 +199,13 @@ def _first_beyondsampling(loss: Array, factors: Array, patience: int, epoch: int
 
 
 def _jump(record: Readings, thresholds: Analysis, run: Circumstances) -> Symptom | None:
-    """A layer's gradient that changes by decades from one row to the next, beyond what batches make of it.
+    """A layer's gradient that changes by decades from one row to the next, beyond what batches make of it."""
 
-    Of the networks that have one in both rows: a gradient that dies is told by the units that die.
-    """
+    def beyond(logs: Array, row: int, jump: float) -> bool:
+        return run.epoch == 1 or jump > sampling_of_logs(logs, row, run.epoch)
+
     norms, limit = record["log_delta_norm"], thresholds.jump_decades
-    living = np.isfinite(norms[1:]) & np.isfinite(norms[:-1])
-    changes = np.where(living, norms[1:] - norms[:-1], 0).sum(axis=2)
-    jumps = np.abs(changes) / np.maximum(living.sum(axis=2), 1) / LN10
-    for row in np.flatnonzero((jumps > limit).any(axis=1)).tolist():
-        layer = int(np.argmax(jumps[row]))
-        if run.epoch == 1 or jumps[row, layer] * LN10 > sampling_of_logs(
-            _mean_of_finite(norms[:, layer]), row + 1, run.epoch
-        ):
-            message = "the gradient jumps by that many decades from one step to the next"
-            return _symptom("gradient-jump", record, row + 1, layer + 1, jumps[row, layer], limit, message)
-    return None
-
-
-def _mean_of_finite(values: Array) -> Array:
-    """The mean over the networks of (rows, networks) that have a finite value; nan where none has."""
-    finite = np.isfinite(values)
-    return np.asarray(np.where(finite, values, 0).sum(axis=1) / finite.sum(axis=1))
+    return gradient_jump(record["step"], norms, limit, beyond, "step")
 
 
 def _saturated(record: Readings, thresholds: Analysis, run: Circumstances) -> Symptom | None:
@@ -246,7 +222,7 @@ def _saturated(record: Readings, thresholds: Analysis, run: Circumstances) -> Sy
         limit = (1 + limit) / 2
     share = record["saturated"].mean(axis=2)
     limits = 1 - (1 - limit) * _unlearnt(record, thresholds)
-    row = _first_lasting((share > limits[:, None]).any(axis=1), thresholds.patience)
+    row = first_lasting((share > limits[:, None]).any(axis=1), thresholds.patience)
     if row is None:
         return None
     layer = int(np.argmax(share[row]))
@@ -267,7 +243,7 @@ def _dead(record: Readings, thresholds: Analysis, run: Circumstances) -> Symptom
     share = record["dead"].mean(axis=2)
     grown = share - share[0]
     lasting = max(thresholds.patience, run.epoch)
-    row = _first_lasting((grown > thresholds.dead_growth).any(axis=1), lasting)
+    row = first_lasting((grown > thresholds.dead_growth).any(axis=1), lasting)
     if row is None:
         return None
     layer = int(np.argmax(grown[row]))
@@ -280,21 +256,13 @@ def _clipped(record: Readings, thresholds: Analysis, _: Circumstances) -> Sympto
     return clipping_symptom(record, thresholds.clipped_share)
 
 
-def _non_finite(outcome: Mapping[str, Any]) -> Symptom | None:
-    step, reason = outcome["diverged_step"], outcome["diverged_reason"]
-    message = f"training blew up: {reason}"
-    return None if step is None else Symptom("non-finite", step, None, None, None, message)
-
-
 LOOKS: tuple[Finder, ...] = (_frozen, _stalled, _spike, _swinging, _jump, _saturated, _dead, _clipped)
 
 
 def _symptom(
     name: str, record: Readings, row: int, layer: int | None, value: float, threshold: float, message: str
 ) -> Symptom:
-    return Symptom(
-        name, int(record["step"][row]), layer, strict(float(value)), strict(float(threshold)), message
-    )
+    return symptom_at(name, record["step"][row], layer, value, threshold, message)
 
 
 def _gap(step: Array) -> int:
@@ -305,15 +273,3 @@ def _gap(step: Array) -> int:
 def _loss(record: Readings) -> Array:
     mean: Array = record["loss"].mean(axis=1)
     return mean
-
-
-def _first_lasting(seen: Array, patience: int) -> int | None:
-    """The first row from which `seen` (rows,) holds `patience` times in a row, or all of a shorter record."""
-    patience = min(patience, len(seen))
-    return next(_runs(seen, patience), None) if patience else None
-
-
-def _runs(seen: Array, patience: int) -> Iterator[int]:
-    for row in range(len(seen) - patience + 1):
-        if seen[row : row + patience].all():
-            yield row

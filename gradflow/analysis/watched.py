@@ -14,24 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.clipping import clipping_symptom
+from gradflow.analysis.looks import early_frozen
+from gradflow.analysis.recorded import LASTING, UNSTABLE, jump, scaled, stalled
 from gradflow.analysis.summary import Advice, Flow, Symptom
-from gradflow.units import LN10
 
 Array = NDArray[Any]
 
-JUMP_DECADES = 3.0  # from one recorded step to the next
 CLIPPED_SHARE, FROZEN_RATIO = 0.9, 1e-3  # as a config's defaults
-FEW_LAYERS, LASTING = 4, 5  # with an early quarter; rows in a row, or all of a shorter record
-FEW_LOSSES, FALLING = 30, 0.02  # that tell a course; share of the loss by which it surely falls less
-ENOUGH = 0.1  # of the first losses: one that is below has learnt what there is
-UNSTABLE = ("vanishing", "exploding")
 
 
 def watched_symptoms(recording: Mapping[str, Array]) -> tuple[Symptom, ...]:
     """The symptoms of a record of `gradflow.torch`; () for one that has not its columns."""
     if "branch_ratio" not in recording:
         return ()
-    looks = _gated, _jump, _lost, _unmoved, _frozen, _stalled, _clipped
+    looks = _gated, jump, _lost, _unmoved, _frozen, stalled, _clipped
     return tuple(found for look in looks for found in look(recording))
 
 
@@ -43,17 +39,6 @@ def _gated(recording: Mapping[str, Array]) -> Iterator[Symptom]:
         words = f"{shut.size} of {ratios.shape[1]} blocks add nothing to the gradient yet (gated)"
         step = int(recording["step"][-1])
         yield Symptom("gated-blocks", step, int(shut[0]) + 1, float(shut.size), 0.0, words)
-
-
-def _jump(recording: Mapping[str, Array]) -> Iterator[Symptom]:
-    with np.errstate(invalid="ignore"):
-        jumps = np.abs(np.diff(recording["log_delta_norm"].mean(axis=2), axis=0)) / LN10
-    rows, layers = np.nonzero(np.isfinite(jumps) & (jumps > JUMP_DECADES))
-    if rows.size:
-        row, layer = int(rows[0]), int(layers[0])
-        words = "the gradient jumps by that many decades from one recorded step to the next"
-        step = int(recording["step"][row + 1])
-        yield Symptom("gradient-jump", step, layer + 1, float(jumps[row, layer]), JUMP_DECADES, words)
 
 
 def _lost(recording: Mapping[str, Array]) -> Iterator[Symptom]:
@@ -111,38 +96,9 @@ def _frozen(recording: Mapping[str, Array]) -> Iterator[Symptom]:
         )
         yield Symptom("frozen-layers", int(recording["step"][row]), still[0] + 1, 0.0, 0.0, words)
     elif not still:
-        yield from _hardly(recording["step"][known], ratios[np.ix_(known, trained)], trained)
-
-
-def _hardly(step: Array, ratios: Array, layers: Array) -> Iterator[Symptom]:
-    """Of the `ratios` (rows, layers): the median of the first quarter of the layers over that of the last."""
-    quarter, patience = len(layers) // 4, min(LASTING, len(step))
-    if len(layers) < FEW_LAYERS:
-        return
-    with np.errstate(invalid="ignore", divide="ignore"):  # where the last ones rest
-        share = np.median(ratios[:, :quarter], axis=1) / np.median(ratios[:, -quarter:], axis=1)
-    for row in range(len(step) - patience + 1):
-        if (share[row : row + patience] < FROZEN_RATIO).all():
-            layer = int(layers[np.argmin(ratios[row])]) + 1
-            words = "early layers are frozen: an update changes them that much less than the last layers"
-            yield Symptom("frozen-layers", int(step[row]), layer, float(share[row]), FROZEN_RATIO, words)
-            return
-
-
-def _stalled(recording: Mapping[str, Array]) -> Iterator[Symptom]:
-    """A loss, far from fitted, whose last third is surely hardly lower than the third before."""
-    losses = recording["loss"].mean(axis=1)
-    rows = np.flatnonzero(np.isfinite(losses))
-    third = len(rows) // 3
-    if len(rows) < FEW_LOSSES:
-        return
-    before, after = losses[rows[-2 * third : -third]], losses[rows[-third:]]
-    fall = 1 - after.mean() / before.mean()
-    error = np.hypot(before.std(), after.std()) / np.sqrt(third) / before.mean()
-    if fall + 2 * error < FALLING and after.mean() > ENOUGH * losses[rows[: third // 3]].mean():
-        words = "the loss has stalled: in the last third of the record it has fallen by that share of itself"
-        step = int(recording["step"][rows[-third]])
-        yield Symptom("loss-stalled", step, None, float(fall), FALLING, words)
+        moved = ratios[np.ix_(known, trained)]
+        found = early_frozen(recording["step"][known], moved, trained, FROZEN_RATIO, LASTING)
+        yield from () if found is None else (found,)
 
 
 def _clipped(recording: Mapping[str, Array]) -> Iterator[Symptom]:
@@ -157,9 +113,11 @@ def watched_advice(flow: Flow, data: Mapping[str, Any]) -> tuple[Advice, ...]:
         return ()
     if "expected_c" in data:
         factor = 1 / flow.c
-        words = f"the chain is plain: {factor:.3g} times the weights of each layer bring c near 1"
-        torch = f"with torch.no_grad(): layer.weight.mul_({factor:.4g})"
-        return (Advice("initialization", {}, None, None, torch, words),)
+        return (
+            scaled(
+                factor, f"the chain is plain: {factor:.3g} times the weights of each layer bring c near 1"
+            ),
+        )
     if flow.verdict == "exploding" and data.get("axis") in ("auto", "blocks"):
         scale = 1 / sqrt(flow.transitions + 1)
         words = "scale what each block adds by 1/sqrt(blocks), which bounds the gain, or put a norm before it"

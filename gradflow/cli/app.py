@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import Annotated, Any
@@ -10,8 +11,8 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from gradflow.cli.light import LightCommand, light
-from gradflow.cli.output import ReaderGone, complain, silence
+from gradflow.cli.light import COMPLETION, LightCommand, light
+from gradflow.cli.output import ReaderGone, complain, emit, silence
 from gradflow.errors import GradflowError, InputError
 from gradflow.version import __version__
 
@@ -30,7 +31,8 @@ COMMANDS = {  # the first sentence of each, so that a list of them loads none
     "precision": "Measure what float16, bfloat16 and float8 lose of delta.",
     "advise": "List what to change so that a config trains, or --try it.",
     "fit": "Fit c to gradient norms that were recorded elsewhere.",
-    "export": "Export runs as tidy tables.",
+    "export": "Export runs as tidy tables, or to MLflow or trackio.",
+    "schema": "Write the JSON Schema of a config, for editors.",
     "note": "Say something of a run or sweep, in a line and in tags.",
     "rm": "Remove runs, sweeps and what interrupted runs have left.",
 }
@@ -75,12 +77,42 @@ def _print_version(asked: bool) -> None:
         raise typer.Exit
 
 
+def _install_completion(asked: bool) -> None:
+    if asked:
+        from gradflow.cli.completion import install
+
+        install()
+        raise typer.Exit
+
+
+def _show_completion(asked: bool) -> None:
+    if asked:
+        from gradflow.cli.completion import script
+
+        emit(script())
+        raise typer.Exit
+
+
 @app.callback()
 def gradflow(
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
     ] = False,
-) -> None:
+    install_completion: Annotated[
+        bool,
+        typer.Option(
+            "--install-completion", is_eager=True, callback=_install_completion,
+            help="Have this shell, bash or zsh, complete commands, options, keys and runs.",
+        ),
+    ] = False,
+    show_completion: Annotated[
+        bool,
+        typer.Option(
+            "--show-completion", is_eager=True, callback=_show_completion,
+            help="Print the script that --install-completion installs.",
+        ),
+    ] = False,
+) -> None:  # fmt: skip
     """Gradient-flow studies of deep networks: trains them in NumPy, records the gradient norm of every layer,
     and reports c, the factor that each layer passes on, and c^L.
 
@@ -95,6 +127,10 @@ def gradflow(
 def outcome() -> int:
     """Run the command line; what goes wrong is told and becomes an exit code."""
     try:
+        if COMPLETION in os.environ:
+            from gradflow.cli.completion import answer
+
+            return answer(typer.main.get_command(app), os.environ[COMPLETION])
         code = app(sys.argv[1:] or ["--help"], prog_name="gradflow", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except (ReaderGone, SystemExit):  # typer makes the latter where the reader of its --help has gone

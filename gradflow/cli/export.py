@@ -1,12 +1,16 @@
-"""gradflow export: saved runs as tidy tables for other tools."""
+"""gradflow export: saved runs as tidy tables for other tools, or in trackers of experiments."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+from gradflow.cli.tables import refuse_unused
 from gradflow.errors import InputError, did_you_mean
 from gradflow.report.csv_text import csv_text
+from gradflow.report.numbers import counted
+from gradflow.report.several import in_order
 from gradflow.store import Run, require_output, write_output
 from gradflow.store.export import (
     Columns,
@@ -21,9 +25,52 @@ from gradflow.store.export import (
     steps_table,
     write_tensorboard,
 )
+from gradflow.store.sinks import SINKS, hand_over
 
-FORMATS = ("csv", "json", "parquet", "tensorboard")
+TRACKERS = tuple(SINKS)
+OWN_FORMATS = ("csv", "json", "parquet", "tensorboard")
+FORMATS = (*OWN_FORMATS, *TRACKERS)
 TABLES = ("runs", "layers", "steps", "evaluations")
+
+
+@dataclass(frozen=True)
+class TableForm:
+    """What is written, where: one of FORMATS, and of several tables which stands in a file of its own."""
+
+    output: Path
+    name: str
+    table: str
+
+
+def tables_form(
+    output: Path | None,
+    to: str | None,
+    table: str | None,
+    reach: list[float] | None,
+    rows: str | None,
+    step: str | None,
+) -> TableForm:
+    """The form that was asked for. InputError for options that are of no use in it."""
+    if output is None:
+        raise InputError("name a file or a folder with -o")
+    form = known("--to", to or output.suffix[1:] or "csv", FORMATS if to else OWN_FORMATS)
+    which = known("--table", table or "layers", TABLES)
+    if form in ("json", "tensorboard") or not output.suffix:
+        refuse_unused("only a csv or parquet file holds one table", table=table)
+    elif which == "runs":
+        refuse_unused("the table of runs has no rows of the record", rows=rows, step=step)
+    elif which == "evaluations":
+        refuse_unused("evaluations have steps of their own", rows=rows, step=step)
+    if form == "tensorboard" or (form != "json" and output.suffix and which != "runs"):
+        refuse_unused("it is a column of the table of runs", reach=reach)
+    return TableForm(output, form, which)
+
+
+def tracked(runs: list[Run], to: str, output: Path | None, project: str, rows: str, force: bool) -> str:
+    """Hand runs over to a tracker; where they are then."""
+    sink = SINKS[to](output, project)
+    hand_over(sink, runs, rows, force=force)
+    return f"{counted(len(runs), 'run')} in {sink.place}, as {project}"
 
 
 def known(option: str, word: str, words: tuple[str, ...]) -> str:
@@ -33,11 +80,10 @@ def known(option: str, word: str, words: tuple[str, ...]) -> str:
     return word
 
 
-def export_runs(
-    runs: list[Run], output: Path, rows: str | None, form: str, table: str, losses: list[float], force: bool
-) -> None:
-    """Runs in one of FORMATS."""
-    if form == "tensorboard":
+def export_runs(runs: list[Run], form: TableForm, rows: str | None, losses: list[float], force: bool) -> None:
+    """Runs as tables, or as TensorBoard's events, in the order of what differs, whichever ended first."""
+    runs, output = in_order(runs), form.output
+    if form.name == "tensorboard":
         to_tensorboard(output, runs, rows or "all", force)
     else:
         tables: dict[str, Callable[[], Columns]] = {
@@ -46,9 +92,9 @@ def export_runs(
             "steps": lambda: steps_table(runs, rows or "all"),
             "evaluations": lambda: evaluations_table(runs),
         }
-        one = form != "json" and output.suffix != ""
-        made = {name: make() for name, make in tables.items() if not one or name == table}
-        to_tables(output, made, form, force)
+        one = form.name != "json" and output.suffix != ""
+        made = {name: make() for name, make in tables.items() if not one or name == form.table}
+        to_tables(output, made, form.name, force)
 
 
 def to_tensorboard(output: Path, runs: list[Run], rows: str, force: bool) -> None:

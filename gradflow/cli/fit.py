@@ -48,9 +48,10 @@ def show(
 def show_one(norms: Norms, run: Run, saved: bool, json: bool) -> None:
     """The report or the document of networks of one depth."""
     if json:
-        flow = run.summary.document()["flow"]
+        document = run.summary.document()
+        flow, told = document["flow"], {name: document[name] for name in ("symptoms", "advice")}
         found = {"layer_names": list(norms.layers), "order": norms.order}
-        emit_document({**flow["initial"], "final": flow["final"], **found})
+        emit_document({**flow["initial"], "final": flow["final"], **found, **told})
     else:
         emit_page(run_page(run.summary, run.recording, saved=saved))
 

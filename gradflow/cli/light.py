@@ -7,6 +7,8 @@ from typing import Any, get_args
 import typer
 from typer.core import TyperCommand
 
+COMPLETION = "_GRADFLOW_COMPLETE"  # in the environment where a shell asks what completes a line
+
 
 class LightCommand(TyperCommand):
     """A command whose parameters are flags, texts, paths, enums, numbers with or without bounds, or lists."""

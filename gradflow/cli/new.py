@@ -1,4 +1,4 @@
-"""gradflow new: list the starter configs, or write one."""
+"""gradflow new: list the starter configs, or write one; list every key."""
 
 from __future__ import annotations
 
@@ -6,27 +6,51 @@ import shlex
 from pathlib import Path
 
 from gradflow.cli.output import emit, emit_page, note
+from gradflow.cli.tables import emit_table, refuse_unused
 from gradflow.report.page import Column, Command, Page, Table
 from gradflow.starters import (
+    SCHEMA,
     is_notebook,
     is_script,
     starter_for,
     starter_names,
     starter_purpose,
     starter_text,
+    without_schema,
 )
-from gradflow.store import write_output
+from gradflow.store import is_written, require_output, write_output
+
+
+def print_keys(json: bool, csv: bool, md: bool) -> None:
+    """Every key of a config."""
+    from gradflow.report.keys_page import keys_document, keys_page  # loads the config's models
+
+    emit_table(keys_document, lambda room: keys_page(), json, csv, md)
 
 
 def print_starter(name: str) -> None:
     """A starter's text."""
-    emit(starter_text(name))
+    emit(without_schema(starter_text(name)))
 
 
-def write_starter(name: str, output: Path, force: bool, quiet: bool) -> None:
+def write_starter(name: str, output: Path, schema: bool, force: bool, quiet: bool) -> None:
     """A new file of a starter, and what to do with it."""
-    write_output(output, starter_for(name, output), force=force)
+    beside = output.parent / SCHEMA
+    text = starter_for(name, output, schema or beside.is_file())
+    require_output(output, force=force)
+    if schema:
+        refuse_unused(f"{name} is no config", schema=is_script(name))
+        _write_schema(beside, force)
+    write_output(output, text, force=force)
     note(f"next: {next_step(name, output)}", quiet)
+
+
+def _write_schema(path: Path, force: bool) -> None:
+    """The schema, where it is not there yet as it is."""
+    from gradflow.cli.schema import schema_text, write_schema  # loads the config's models
+
+    if not is_written(path, schema_text()):
+        write_schema(path, force)
 
 
 def next_step(template: str, output: Path) -> str:

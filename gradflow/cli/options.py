@@ -7,26 +7,42 @@ from typing import Annotated
 
 import typer
 
+from gradflow.cli.offers import columns, overrides, runs, studies
+
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file: see `gradflow new`.")]
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(metavar="KEY=VALUE", help="Keys to change, such as depth=50 or model.init=he_normal."),
+    typer.Argument(
+        metavar="KEY=VALUE",
+        help="Keys to change, such as depth=50 or model.init=he_normal.",
+        autocompletion=overrides,
+    ),
 ]
 Reference = Annotated[
-    str, typer.Argument(metavar="RUN", help="A path, an id or the start of one, or @1 for the latest run.")
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="A path, an id or the start of one, or @1 for the latest run.",
+        autocompletion=runs,
+    ),
 ]
-Study = Annotated[str, typer.Argument(metavar="CONFIG|RUN", help="A YAML file, or a run as in `show`.")]
+Study = Annotated[
+    str,
+    typer.Argument(metavar="CONFIG|RUN", help="A YAML file, or a run as in `show`.", autocompletion=studies),
+]
 
 
-def recovered(runs: Path) -> Path:
+def recovered(ctx: typer.Context, folder: Path) -> Path:
     """The folder of runs, after what killed trainings recorded there has become runs."""
+    if ctx.resilient_parsing:  # completion changes nothing
+        return folder
     from gradflow.store.stream import left
 
-    if left(runs):
+    if left(folder):
         from gradflow.outside.recorded import recover
 
-        recover(runs)
-    return runs
+        recover(folder)
+    return folder
 
 
 RunsDir = Annotated[
@@ -40,8 +56,12 @@ Where = Annotated[
     typer.Option(metavar="EXPR", help="Only runs that fulfil it, as in --fail-if: 'depth > 20 and c < 0.9'."),
 ]
 Sort = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Order by a column or key; -NAME turns it round.")
-]
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Order by a column or key, smallest first; -NAME largest first.",
+        autocompletion=columns,
+    ),
+]  # fmt: skip
 Step = Annotated[
     str | None, typer.Option("--step", metavar="N|last", help="At this step, which must have been recorded.")
 ]

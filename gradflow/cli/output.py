@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from math import inf
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from gradflow.errors import Problem, RunError
@@ -44,16 +45,21 @@ def emit(text: str) -> None:
 
 def emit_document(document: dict[str, Any]) -> None:
     """One strict JSON document, ASCII only, so that any terminal and any reader can take it."""
-    emit(_document_text(document) + "\n")
+    emit(document_text(document))
 
 
-def _document_text(value: Any, margin: str = "") -> str:
+def document_text(document: dict[str, Any], levels: float = inf) -> str:
+    """The text of such a document; what is deeper than some levels is a line."""
+    return _document_text(document, levels) + "\n"
+
+
+def _document_text(value: Any, levels: float, margin: str = "") -> str:
     """JSON, indented down to what holds plain values alone: a row of a table, or a profile, is a line."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
-    if _NESTED.isdisjoint(map(type, inner)):
+    if len(margin) >= 2 * levels or _NESTED.isdisjoint(map(type, inner)):
         return _PLAIN.encode(value)
     deeper = f"{margin}  "
-    lines = [_document_text(one, deeper) for one in inner]
+    lines = [_document_text(one, levels, deeper) for one in inner]
     if isinstance(value, dict):
         lines = [f"{_PLAIN.encode(str(key))}: {line}" for key, line in zip(value, lines, strict=True)]
     start, end = "{}" if isinstance(value, dict) else "[]"

@@ -18,9 +18,9 @@ def write(output: Path, content: str | bytes, force: bool, quiet: bool) -> None:
     note(f"wrote {output}", quiet)
 
 
-def reported(references: list[str], runs_dir: Path, where: str | None, output: Path) -> str:
+def reported(references: list[str], runs_dir: Path, where: str | None, output: Path, brief: bool) -> str:
     """The named runs in the form that the name of a file asks for."""
-    return report_file(named_runs(references, runs_dir, where), output)
+    return report_file(named_runs(references, runs_dir, where), output, brief)
 
 
 def named_runs(references: list[str], runs_dir: Path, where: str | None = None) -> list[Run]:

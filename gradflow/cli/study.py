@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradflow.config import load_config
+from gradflow.errors import InputError
 from gradflow.store import load_one
 
 if TYPE_CHECKING:
@@ -22,4 +23,7 @@ def _path_of(study: str, runs: Path) -> Path:
     path = Path(study)
     if path.suffix in (".yaml", ".yml") or path.is_file():
         return path
-    return load_one(study, runs).path / "config.yaml"
+    run = load_one(study, runs)
+    if run.status == "interrupted":
+        raise InputError(f"{run.id} was interrupted and has no config here: name the one that was run")
+    return run.path / "config.yaml"

@@ -97,13 +97,25 @@ def _inputs(configs: Sequence[Config], q_0: float | None) -> list[Inputs]:
     return [of(config.data) for config in configs]
 
 
+def point_document(config: Config, inputs: Inputs) -> dict[str, Any]:
+    """Everything that theory says of one network."""
+    prediction = predicted(config, inputs)
+    found = theory_of(prediction)
+    trains = trainable_of(config, found)
+    return {
+        "theory": strict(vars(found)),
+        "trainable": strict(vars(trains)),
+        "layers": layers_of(prediction),
+    }
+
+
 def emit_point(config: Config, inputs: Inputs, json: bool, csv: bool) -> None:
+    if json:
+        emit_document(point_document(config, inputs))
+        return
     prediction = predicted(config, inputs)
     found, layers = theory_of(prediction), layers_of(prediction)
-    trains = trainable_of(config, found)
-    if json:
-        emit_document({"theory": strict(vars(found)), "trainable": strict(vars(trains)), "layers": layers})
-    elif csv:
+    if csv:
         emit(csv_of(layers))
     else:
         emit_page(page_of(config, inputs, found, layers))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
+
+from annotated_types import doc
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class ConstantBias(Bias):
     """Biases start at `value`."""
 
     name = "constant"
-    value: float
+    value: Annotated[float, doc("Every bias at the start.")]
 
     def start(self) -> float:
         return self.value

@@ -7,7 +7,7 @@ from dataclasses import fields
 from functools import cache
 from typing import Annotated, Any, cast, get_args
 
-from pydantic import GetCoreSchemaHandler, TypeAdapter
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter
 from pydantic_core import CoreSchema, PydanticCustomError, SchemaValidator, core_schema
 
 AUTO, MOST = "auto", 10**9
@@ -59,6 +59,11 @@ class AutoOr:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(_auto_or_count)
 
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"anyOf": [{"const": AUTO}, {"type": "integer", "minimum": 1, "maximum": MOST}]}
+
 
 class OrListOf:
     """The field is one value, or a list of as many as one likes; a message about one speaks of one."""
@@ -71,6 +76,12 @@ class OrListOf:
             return several.validate_python(value, strict=True) if isinstance(value, tuple) else alone(value)
 
         return core_schema.no_info_wrap_validator_function(validated, one)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        one = handler(schema)
+        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
 
 
 @cache

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pydantic.fields import FieldInfo
 
 from gradflow.config.choices import Choice
-from gradflow.config.schema import Config, Section
+from gradflow.config.schema import Config
+from gradflow.config.sections import Section
 from gradflow.errors import InputError, Problem, did_you_mean
 from gradflow.yaml_events import KeyPath, dotted, one_line
 from gradflow.yaml_file import COMMAND_LINE

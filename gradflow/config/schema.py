@@ -1,4 +1,4 @@
-"""The schema of a config: every key with its type, bounds and default, as frozen pydantic models."""
+"""A whole config as a frozen pydantic model, and what is made of one: plain form, digest, plan."""
 
 from __future__ import annotations
 
@@ -9,42 +9,32 @@ from hashlib import sha256
 from json import dumps
 from typing import Annotated, Any, NamedTuple, Protocol
 
-from annotated_types import Ge, Gt, Le, Lt, MinLen
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from annotated_types import Ge, Lt, MinLen, doc
+from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from gradflow.config.biases import BIASES, Bias, Zeros
-from gradflow.config.choices import AUTO, UNFIT, AutoOr, Choice, OneOf, OrListOf
-from gradflow.critical_rates import AUTO as CRITICAL_AUTO
-from gradflow.critical_rates import WHEN
+from gradflow.config.choices import UNFIT, Choice
+from gradflow.config.sections import Analysis, AtLeastOne, ModelKeys, RecordingKeys, Section, TrainingKeys
 from gradflow.data import DATASETS, Dataset
 from gradflow.data.digits import Digits
 from gradflow.formats import ADDED
-from gradflow.nn.activations import CHOICES, Activation
-from gradflow.nn.blocks import BLOCKS, Plain
-from gradflow.nn.initializers import ALIASES, INITIALIZERS, Initializer
 from gradflow.nn.losses import LOSSES
 from gradflow.nn.model import Model as Network
-from gradflow.nn.norms import NO_NORM, NORMS, AnyNorm
-from gradflow.nn.optimizers import OPTIMIZERS, Optimizer, Sgd
 from gradflow.nn.parameters import Shape
-from gradflow.nn.schedules import SCHEDULES, ConstantRate, Schedule
 from gradflow.plan import Plan, Settings, record_bytes
 from gradflow.stopping import Stop
 
 SLUG = 'at most 100 letters, digits, ".", "_" and "-", a letter or a digit first'
+NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 NOT_DIGESTED = ("name", "sweep", "analysis")  # they change what is said about a run, not the run
 PATHS = ("path", "test_path")  # keys of data that name a file, which counts by its sha256
 
-LARGEST = 2**53  # from here on a record, which is float64, could not tell a step from the next
-
-AtLeastOne = Annotated[int, Ge(1)]
-Count = Annotated[int, Ge(1), Lt(LARGEST)]  # of what takes no memory that would bound it
+Axes = Annotated[dict[str, Annotated[tuple[Any, ...], MinLen(1)]], MinLen(1)]
 
 
 def is_slug(text: str) -> bool:
     """Whether `text` can name a run, and so a folder."""
-    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", text) is not None
+    return re.fullmatch(NAME, text) is not None
 
 
 def _slug(text: str) -> str:
@@ -73,98 +63,27 @@ class _Any(NamedTuple):
 _ANY = _Any()
 
 
-class Section(BaseModel):
-    """A mapping of the config: no key but the named ones, no value converted, nothing changed later."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class ModelKeys(Section):
-    """The network."""
-
-    depth: AtLeastOne
-    width: Annotated[AtLeastOne | tuple[AtLeastOne, ...], OrListOf()]
-    activation: Annotated[Activation, Choice(CHOICES)]
-    init: Annotated[Initializer, Choice(INITIALIZERS, ALIASES)]
-    bias: Annotated[Bias, Choice(BIASES)] = Zeros()
-    readout: Annotated[str, OneOf(("linear", "zeros", "none"))] = "linear"
-    block: Annotated[Plain, Choice(BLOCKS)] = Plain()
-    norm: Annotated[AnyNorm, Choice(NORMS)] = NO_NORM
-
-    @property
-    def widest(self) -> int:
-        """The width of the widest hidden layer."""
-        return max(self.width) if isinstance(self.width, tuple) else self.width
-
-    def widths_of(self, depth: int) -> tuple[int, ...]:
-        """Of so many hidden layers, the last width again where there are more than are listed."""
-        widths = self.width if isinstance(self.width, tuple) else (self.width,)
-        return (*widths[:depth], *widths[-1:] * (depth - len(widths)))
-
-
-class StopKeys(Section):
-    """What ends a training before its last step, whichever comes first: see `Stop`."""
-
-    loss: Annotated[float, Gt(0)] | None = None  # over the evaluated training samples, at most
-    accuracy: Annotated[float, Gt(0), Le(1)] | None = None  # over held-out samples, at least
-    plateau: Count | None = None  # evaluations in a row without a lower loss over held-out samples
-
-
-class TrainingKeys(Section):
-    """The training."""
-
-    steps: Annotated[int, Ge(0), Lt(LARGEST)] = 100
-    batch_size: Count = 128
-    loss: Annotated[str, OneOf(LOSSES)] = Field(default="")  # until the data is known, whose kind decides
-    optimizer: Annotated[Optimizer, Choice(OPTIMIZERS)] = Sgd()
-    schedule: Annotated[Schedule, Choice(SCHEDULES)] = Field(default=ConstantRate(), json_schema_extra=ADDED)
-    clip_norm: Annotated[float, Gt(0)] | None = None
-    dtype: Annotated[str, OneOf(("float32", "float64"))] = "float32"
-    # steps from one evaluation to the next
-    evaluate: Annotated[int | str, AutoOr()] = Field(default=AUTO, json_schema_extra=ADDED)
-    stop: StopKeys = Field(default=StopKeys(), json_schema_extra=ADDED)
-
-
-class RecordingKeys(Section):
-    """What is kept of the steps."""
-
-    every: Count = 1
-    # when the critical learning rate is measured: auto at row 0 where that is cheap, initial, both ends, none
-    critical_lr: Annotated[str, OneOf(WHEN)] = Field(default=CRITICAL_AUTO, json_schema_extra=ADDED)
-    # whether the singular values of dz_L / dz_1 are measured, before any update
-    jacobian: bool = Field(default=False, json_schema_extra=ADDED)
-    # whether it is measured what low precision would lose of delta and activations, before any update
-    precision: bool = Field(default=False, json_schema_extra=ADDED)
-
-
-class Analysis(Section):
-    """Thresholds of what is said about a run."""
-
-    stable_decades: Annotated[float, Gt(0)] = 1.0  # |log10_ratio| up to which a network is called stable
-    patience: Count = 5  # rows in a row that a symptom must show before it counts
-    frozen_ratio: Annotated[float, Gt(0), Lt(1)] = 1e-3  # early layers' update ratio over the last layers'
-    stall_share: Annotated[float, Gt(0), Lt(1)] = 0.01  # of the loss, by which it should fall, or pass chance
-    stall_steps: Count = 50  # steps in which it should
-    spike_factor: Annotated[float, Gt(1)] = 3.0  # the loss over its median of the steps before
-    swing_share: Annotated[float, Gt(0)] = 0.3  # of the loss, by which it goes up and down step by step
-    jump_decades: Annotated[float, Gt(0)] = 1.0  # of a delta norm from one row to the next
-    saturated_share: Annotated[float, Gt(0), Le(1)] = 0.5  # of unit x sample
-    dead_growth: Annotated[float, Gt(0), Le(1)] = 0.25  # of units, since step 0
-    clipped_share: Annotated[float, Gt(0), Le(1)] = 0.9  # of the updates
-
-
 class Config(Section):
     """A whole config. Choices are instances of their table's classes, lists are tuples."""
 
-    name: Annotated[str, AfterValidator(_slug)]
-    seed: Annotated[int, Ge(0), Lt(2**63)] = 0
-    seeds: AtLeastOne = 4
-    model: ModelKeys
-    data: Annotated[Dataset, Choice(DATASETS)] = Digits()
-    training: TrainingKeys = TrainingKeys()
-    recording: RecordingKeys = RecordingKeys()
-    analysis: Analysis = Analysis()
-    sweep: Annotated[dict[str, Annotated[tuple[Any, ...], MinLen(1)]], MinLen(1)] | None = None
+    name: Annotated[
+        str,
+        AfterValidator(_slug),
+        WithJsonSchema({"type": "string", "pattern": f"^{NAME}$"}),
+        doc("The run's; the file's if not given."),
+    ]
+    seed: Annotated[
+        int, Ge(0), Lt(2**63), doc("Draws weights and batches; network i is network 0 of seed + i.")
+    ] = 0
+    seeds: Annotated[AtLeastOne, doc("Independent networks, trained side by side, for the interval.")] = 4
+    model: Annotated[ModelKeys, doc("The network.")]
+    data: Annotated[Dataset, Choice(DATASETS), doc("What it is trained on.")] = Digits()
+    training: Annotated[TrainingKeys, doc("The training.")] = TrainingKeys()
+    recording: Annotated[RecordingKeys, doc("What is kept of the steps.")] = RecordingKeys()
+    analysis: Annotated[Analysis, doc("Thresholds of what is said about a run; the run stays the same.")] = (
+        Analysis()
+    )
+    sweep: Annotated[Axes | None, doc("Keys with a list of values each, crossed, for gradflow sweep.")] = None
 
     def plain(self) -> dict[str, Any]:
         """The config as plain YAML values, every default spelt out: reading it back gives the same digest."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
-from annotated_types import Ge, Lt
+from annotated_types import Ge, Lt, doc
 from numpy.typing import NDArray
 
 from gradflow.errors import refused
@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 Matrix = NDArray[np.float64]
-Seed = Annotated[int, Ge(0), Lt(2**63)]
-TestFraction = Annotated[float, Ge(0.0), Lt(1.0)]
+Seed = Annotated[int, Ge(0), Lt(2**63), doc("Draws the samples and those held out, for all networks.")]
+TestFraction = Annotated[float, Ge(0.0), Lt(1.0), doc("The share of the samples that is held out.")]
+Standardize = Annotated[
+    bool, doc("Whether features, and values to regress on, get mean 0 and variance 1 over training samples.")
+]
 
 MEMORY = 450_000_000  # bytes that loading may take: with the interpreter, a process stays below 512 MB
 LARGEST_VALUE = 1e150  # the square of anything below is a float64, so q_0 and a squared error are finite
@@ -86,6 +89,8 @@ class Dataset:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
     name: ClassVar[str]
+    regresses: ClassVar[bool] = False  # on values, whatever its keys say
+    only_outputs: ClassVar[int | None] = None  # the width of the target, where no key and no file decides it
 
     def load(self, base: Path) -> Data:
         """The samples; a relative path in the fields starts at `base`. InputError if it refuses the data."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
+from annotated_types import doc
 
-from gradflow.data.base import Array, Data, Dataset, Seed, TestFraction, prepare
+from gradflow.data.base import Array, Data, Dataset, Seed, Standardize, TestFraction, prepare
 from gradflow.data.csv_table import CsvTable, Form, read
 from gradflow.data.csv_targets import decode, decode_test
-from gradflow.data.files import require_unchanged
-from gradflow.data.targets import Task
+from gradflow.data.files import DataFile, Sha256, require_unchanged
+from gradflow.data.targets import Stated
 from gradflow.errors import refused
 from gradflow.formats import ADDED
 
@@ -41,18 +42,26 @@ class Csv(Dataset):
     """
 
     name = "csv"
-    path: str
-    target: str
-    task: Task | None = None
-    standardize: bool = True
+    path: DataFile
+    target: Annotated[str, doc("The column to predict.")]
+    task: Stated = None
+    standardize: Standardize = True
     test_fraction: TestFraction = 0.2
     seed: Seed = 0
-    sha256: str | None = None
-    delimiter: Delimiter | None = field(default=None, metadata=ADDED)
-    decimal: Decimal | None = field(default=None, metadata=ADDED)
-    drop: tuple[str, ...] | None = field(default=None, metadata=ADDED)
-    test_path: str | None = field(default=None, metadata=ADDED)
-    test_sha256: str | None = field(default=None, metadata=ADDED)
+    sha256: Sha256 = None
+    delimiter: Annotated[Delimiter | None, doc("What parts the cells; a comma if not given.")] = field(
+        default=None, metadata=ADDED
+    )
+    decimal: Annotated[Decimal | None, doc("What stands before a fraction; a point if not given.")] = field(
+        default=None, metadata=ADDED
+    )
+    drop: Annotated[tuple[str, ...] | None, doc("Columns that are left out.")] = field(
+        default=None, metadata=ADDED
+    )
+    test_path: Annotated[str | None, doc("A second file, whose samples are held out.")] = field(
+        default=None, metadata=ADDED
+    )
+    test_sha256: Sha256 = field(default=None, metadata=ADDED)
 
     def load(self, base: Path) -> Data:
         form = Form(self.target, self.delimiter or "comma", self.decimal or "point", self.drop or ())

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gradflow.data.base import Data, Dataset, Seed, TestFraction, one_hot, prepare
+from gradflow.data.base import Data, Dataset, Seed, Standardize, TestFraction, one_hot, prepare
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,8 @@ class Digits(Dataset):
     """1,797 images of 64 pixels (0..16) in 10 classes, a fifth of them held out."""
 
     name = "digits"
-    standardize: bool = True
+    only_outputs = 10
+    standardize: Standardize = True
     test_fraction: TestFraction = 0.2
     seed: Seed = 0
 
@@ -33,7 +34,7 @@ class Digits(Dataset):
             x, labels = arrays["x"], arrays["y"]
         return prepare(
             x,
-            one_hot(labels, 10, "data"),
+            one_hot(labels, self.only_outputs, "data"),
             classes=True,
             standardize=self.standardize,
             test_fraction=self.test_fraction,

@@ -7,7 +7,7 @@ from math import pi, sqrt
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from annotated_types import Ge, Le
+from annotated_types import Ge, Le, doc
 
 from gradflow.data.base import (
     Data,
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Size = Annotated[int, Ge(1), Le(10**9)]
+DRAWN = doc("How many are drawn.")
+SampleCount = Annotated[Size, DRAWN]
+FeatureCount = Annotated[Size, doc("The width of the input.")]
+ClassCount = Annotated[int, Ge(2), Le(10**6), doc("How many there are to tell apart.")]
 _X, _MAP, _NOISE = range(3)  # stream indices; a map of depth d takes _MAP from one stream, layer after layer
 
 
@@ -38,9 +42,9 @@ class GaussianSamples(Dataset):
     """x ~ N(0, 1), as drawn; the label is the argmax of a random linear map of x, so it can be learnt."""
 
     name = "gaussian"
-    samples: Size = 1024
-    features: Size = 64
-    classes: Annotated[int, Ge(2), Le(10**6)] = 10
+    samples: SampleCount = 1024
+    features: FeatureCount = 64
+    classes: ClassCount = 10
     test_fraction: TestFraction = 0.0
     seed: Seed = 0
 
@@ -67,12 +71,13 @@ class Teacher(Dataset):
     """
 
     name = "teacher"
-    samples: Annotated[int, Ge(2), Le(10**9)] = 1024  # one target alone cannot be standardised
-    features: Size = 64
-    outputs: Size = 1
-    width: Annotated[int, Ge(1), Le(4096)] = 64
-    depth: Annotated[int, Ge(1), Le(100)] = 2
-    noise: Annotated[float, Ge(0.0), Le(1e6)] = 0.0
+    regresses = True
+    samples: Annotated[int, Ge(2), Le(10**9), DRAWN] = 1024  # one target alone cannot be standardised
+    features: FeatureCount = 64
+    outputs: Annotated[Size, doc("How many values are regressed on.")] = 1
+    width: Annotated[int, Ge(1), Le(4096), doc("Of the teacher's hidden layers.")] = 64
+    depth: Annotated[int, Ge(1), Le(100), doc("How many hidden layers the teacher has.")] = 2
+    noise: Annotated[float, Ge(0.0), Le(1e6), doc("The sd of what is added to targets of sd 1.")] = 0.0
     seed: Seed = 0
 
     def load(self, base: Path) -> Data:
@@ -102,10 +107,10 @@ class Spirals(Dataset):
     """
 
     name = "spirals"
-    samples: Size = 1024
-    classes: Annotated[int, Ge(2), Le(10**6)] = 2
-    turns: Annotated[float, Ge(0.0), Le(1e6)] = 1.0
-    noise: Annotated[float, Ge(0.0), Le(1e6)] = 0.1
+    samples: SampleCount = 1024
+    classes: ClassCount = 2
+    turns: Annotated[float, Ge(0.0), Le(1e6), doc("How often an arm goes round.")] = 1.0
+    noise: Annotated[float, Ge(0.0), Le(1e6), doc("The sd of what is added to arms of radius 1.")] = 0.1
     test_fraction: TestFraction = 0.2
     seed: Seed = 0
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from annotated_types import Ge, Le
+from annotated_types import Ge, Le, doc
 
-from gradflow.data.base import Data, Dataset, Matrix, one_hot, prepare
-from gradflow.data.targets import Task, classes_of, decide
+from gradflow.data.base import Data, Dataset, Matrix, Standardize, one_hot, prepare
+from gradflow.data.targets import Stated, Task, classes_of, decide
 from gradflow.errors import refused
 from gradflow.formats import ADDED
 
@@ -29,11 +29,14 @@ class Inline(Dataset):
     """
 
     name = "inline"
-    x: tuple[Sample, ...]
-    y: tuple[int | float | Sample, ...]
-    standardize: bool = True
-    classes: Annotated[int, Ge(2), Le(10**6)] | None = None
-    task: Task | None = field(default=None, metadata=ADDED)
+    x: Annotated[tuple[Sample, ...], doc("The samples, each a list of numbers.")]
+    y: Annotated[tuple[int | float | Sample, ...], doc("The targets: labels from 0 on, or lists of values.")]
+    standardize: Standardize = True
+    classes: Annotated[
+        Annotated[int, Ge(2), Le(10**6)] | None,
+        doc("How many there are, if more than the labels say."),
+    ] = None
+    task: Stated = field(default=None, metadata=ADDED)
 
     def load(self, base: Path) -> Data:
         x = _matrix(self.x, "data.x")

@@ -7,22 +7,24 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from io import BytesIO
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
+from annotated_types import doc
 
 from gradflow.data.base import (
     Array,
     Data,
     Dataset,
     Seed,
+    Standardize,
     TestFraction,
     prepare,
     require_memory,
 )
 from gradflow.data.csv_header import listed
-from gradflow.data.files import open_regular, require_unchanged
-from gradflow.data.targets import Task, classes_of, decide
+from gradflow.data.files import DataFile, Sha256, open_regular, require_unchanged
+from gradflow.data.targets import Stated, Task, classes_of, decide
 from gradflow.errors import did_you_mean, refused
 from gradflow.files.npz import Archive, Header, open_npz
 from gradflow.formats import ADDED
@@ -41,14 +43,14 @@ class Npz(Dataset):
     """
 
     name = "npz"
-    path: str
-    x: str = "x"
-    y: str = "y"
-    standardize: bool = True
+    path: DataFile
+    x: Annotated[str, doc("The array of samples.")] = "x"
+    y: Annotated[str, doc("The array of targets.")] = "y"
+    standardize: Standardize = True
     test_fraction: TestFraction = 0.2
     seed: Seed = 0
-    sha256: str | None = None
-    task: Task | None = field(default=None, metadata=ADDED)
+    sha256: Sha256 = None
+    task: Stated = field(default=None, metadata=ADDED)
 
     def load(self, base: Path) -> Data:
         (x, y), digest = _read(base / self.path, {"data.x": self.x, "data.y": self.y})

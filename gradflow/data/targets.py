@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from annotated_types import doc
 
 from gradflow.data.base import Array, one_hot, require_classes
 from gradflow.errors import refused
 
 Task = Literal["classification", "regression"]
+Stated = Annotated[Task | None, doc("What the targets are, where they do not tell it themselves.")]
 
 FEW = 20  # classes at most, where nothing but the numbers says that they are classes
 REPEATS = 10  # samples a class on average, likewise

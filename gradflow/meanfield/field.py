@@ -133,6 +133,12 @@ class MeanField:
         """ln chi_l of the transitions l = 1..L-1 (L - 1, ...)."""
         return np.asarray(2 * sum(self.log_factors.values()))
 
+    @property
+    def log10_gradient(self) -> Array:
+        """log10 ||delta_l|| / ||delta_L|| by layer, without what the width adds (L, ...)."""
+        last = np.zeros((1, *self.log_chi.shape[1:]))
+        return np.concatenate([np.cumsum(self.log_chi[::-1], axis=0)[::-1], last]) / (2 * LN10)
+
     @cached_property
     def shifts(self) -> Array:
         """What the width adds to E ln(g_l / g_{l+1}), to first order in 1 / n (L - 1, ...)."""

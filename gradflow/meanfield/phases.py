@@ -53,14 +53,8 @@ def phase_table(
     nan if first..depth has no transition.
     """
     sigma_w, sigma_b = np.broadcast_arrays(np.asarray(sigma_w, float), np.asarray(sigma_b, float))
-    network = mean_field(replace(model, init=Gaussian()), q_0, targets)
-    depth, shape = model.shape.depth, (model.shape.depth + 1, sigma_w.size)
-    network = replace(
-        network,
-        moments=tabulated(model.activation, network.moments.mean),
-        log_gain=np.broadcast_to(2 * log_or_minus_inf(sigma_w.ravel()), shape),
-        log_bias=np.broadcast_to(2 * log_or_minus_inf(sigma_b.ravel()), shape),
-    )
+    network = gaussian_fields(model, sigma_w.ravel(), sigma_b.ravel(), q_0=q_0, targets=targets)
+    depth = model.shape.depth
     c, finite, error = _c(network, first) if depth > first else (np.full(sigma_w.size, np.nan),) * 3
     end, alike = network.asymptote, limit(network)
     log_factors = {name: rows[first - 1 :] for name, rows in network.log_factors.items()}
@@ -75,6 +69,20 @@ def phase_table(
     }  # fmt: skip
     factors = {name: _means(rows).reshape(sigma_w.shape) for name, rows in log_factors.items()}
     return PhaseTable(**{name: x.reshape(sigma_w.shape) for name, x in columns.items()}, factors=factors)
+
+
+def gaussian_fields(
+    model: Model, sigma_w: Array, sigma_b: Array, *, q_0: float = 1.0, targets: Targets | None = None
+) -> MeanField:
+    """The model with Gaussian weights and biases of each of N such pairs: N networks at once."""
+    network = mean_field(replace(model, init=Gaussian()), q_0, targets)
+    shape = (model.shape.depth + 1, len(sigma_w))
+    return replace(
+        network,
+        moments=tabulated(model.activation, network.moments.mean),
+        log_gain=np.broadcast_to(2 * log_or_minus_inf(sigma_w), shape),
+        log_bias=np.broadcast_to(2 * log_or_minus_inf(sigma_b), shape),
+    )
 
 
 def _means(rows: Array) -> Array:

@@ -19,7 +19,7 @@ from gradflow.units import LN10
 Array = NDArray[Any]
 
 CRITICAL = 1e-3  # |ln chi| below which a phase is called critical
-ROUNDING = 1e-12  # |ln chi| below which xi is infinite
+ROUNDING = 1e-11  # |ln chi| below which xi is infinite: at the lowest q, 1e-24, softsign has 4e-12
 FIRST_ORDER = 20  # n over Var(s^2) / mean^2, above which the spectrum's first order in 1 / n holds
 SHALLOW = "c needs two hidden layers: there is no step between layers"
 DEAD = "no gradient is expected to pass: the weights are 0, or the slope wherever z falls"
@@ -128,7 +128,7 @@ def _layers(network: MeanField, correlation: Array) -> dict[str, Any]:
         "chi_layers": np.exp(log_chi),
         "shifts": network.shifts,
         "correlation": correlation,
-        "log10_gradient": np.append(np.cumsum(log_chi[::-1])[::-1], 0.0) / (2 * LN10),
+        "log10_gradient": network.log10_gradient,
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge, Le
+from annotated_types import Ge, Le, doc
 
 from gradflow.nn.activations import Activation
 from gradflow.nn.initializers import LARGEST
@@ -55,8 +55,11 @@ class Residual(Plain):
 
     name = "residual"
     bare = False
-    scale: Annotated[float, Ge(0), Le(LARGEST)] | Literal["1/sqrt(depth)"] = 1.0
-    train_scale: bool = False
+    scale: Annotated[
+        Annotated[float, Ge(0), Le(LARGEST)] | Literal["1/sqrt(depth)"],
+        doc("s, which the branch is multiplied by before it is added to the stream."),
+    ] = 1.0
+    train_scale: Annotated[bool, doc("Whether s is trained; with scale 0: ReZero.")] = False
 
     @property
     def by_depth(self) -> bool:

@@ -7,7 +7,7 @@ from math import erf, exp, pi, sqrt
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt, Le, doc
 from numpy.typing import NDArray
 
 from gradflow.formats import ADDED
@@ -16,9 +16,10 @@ Matrix = NDArray[np.float64]
 Distribution = Literal["gaussian", "uniform", "orthogonal"]
 
 LARGEST = 1e150  # of a scale, so that its square is a float
-Gain = Annotated[float, Gt(0), Le(LARGEST)]
+Gain = Annotated[float, Gt(0), Le(LARGEST), doc("What the deviation of all weights is multiplied by.")]
 Sigma = Annotated[float, Ge(0), Le(LARGEST)]
-Fan = Literal["fan_in", "fan_out"]
+FAN = doc("Which fan divides the variance: inputs (forward), outputs (backward) or their mean.")
+Fan = Annotated[Literal["fan_in", "fan_out"], FAN]
 CUT = 2.0  # where a normal distribution is cut off, as Keras, JAX and PyTorch have it
 ROWS = {"fan_in": "w.shape[1]", "fan_out": "w.shape[0]", "fan_avg": "(sum(w.shape) / 2)"}  # of nn.Linear
 
@@ -174,8 +175,8 @@ class TruncatedNormal(Initializer):
     name = "truncated_normal"
     scale_key = "gain"
     gain: Gain = 1.0
-    mode: Literal["fan_in", "fan_out", "fan_avg"] = "fan_in"
-    correct: bool = True
+    mode: Annotated[Literal["fan_in", "fan_out", "fan_avg"], FAN] = "fan_in"
+    correct: Annotated[bool, doc("Whether the variance that the cut takes away is made up for.")] = True
 
     def deviation(self, fan: float) -> float:
         """Of the normal distribution before it is cut."""
@@ -200,7 +201,7 @@ class TorchTruncNormal(Initializer):
     """
 
     name = "torch_trunc_normal"
-    std: Annotated[float, Gt(0), Le(CUT)] = 1.0
+    std: Annotated[float, Gt(0), Le(CUT), doc("The standard deviation before the cut at +-2.")] = 1.0
 
     def variance(self, fan_in: int, fan_out: int) -> float:
         return self.std**2 * cut_variance(CUT / self.std)
@@ -240,8 +241,8 @@ class Gaussian(Initializer):
 
     name = "gaussian"
     scale_key = "sigma_w"
-    sigma_w: Sigma = 1.0
-    sigma_b: Sigma = 0.0
+    sigma_w: Annotated[Sigma, doc("The standard deviation of a weight times sqrt(fan_in).")] = 1.0
+    sigma_b: Annotated[Sigma, doc("The standard deviation of a bias.")] = 0.0
 
     def variance(self, fan_in: int, fan_out: int) -> float:
         return self.sigma_w**2 / fan_in
@@ -278,7 +279,9 @@ class Constant(Initializer):
 
     name = "constant"
     law = None
-    value: float | tuple[float, ...]
+    value: Annotated[
+        float | tuple[float, ...], doc("Every weight; of a list one number a layer, the read-out's last.")
+    ]
 
     def variance(self, fan_in: int, fan_out: int) -> float:
         return 0.0

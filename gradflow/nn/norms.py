@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge, Le
+from annotated_types import Ge, Le, doc
 
 from gradflow.nn.parts.base import Part
 from gradflow.nn.parts.norms import Affine, Normalize
@@ -23,9 +23,12 @@ class Norm:
     bare: ClassVar[bool] = False  # written by its name alone
     centred: ClassVar[bool] = True  # m is a mean, not 0
     mixes: ClassVar[bool] = False  # over the samples of a batch, not over the units of a sample
-    place: Literal["before", "after"] = "before"
-    eps: Annotated[float, Ge(0), Le(1)] = 1e-5
-    affine: bool = False
+    place: Annotated[
+        Literal["before", "after"],
+        doc("Before or after the activation; after in a residual block: after the sum, post-norm."),
+    ] = "before"
+    eps: Annotated[float, Ge(0), Le(1), doc("What is added to the variance.")] = 1e-5
+    affine: Annotated[bool, doc("Whether a scale (from 1) and a shift (from 0) are trained.")] = False
 
     @property
     def before(self) -> bool:

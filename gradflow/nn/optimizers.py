@@ -11,7 +11,7 @@ from math import sqrt
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Gt, Lt, doc
 from numpy.typing import NDArray
 
 from gradflow.formats import ADDED
@@ -19,8 +19,10 @@ from gradflow.formats import ADDED
 Array = NDArray[Any]
 Scale = float | Array  # of the gradient: 2^exponent / B, one number or one per layer and seed
 Positive = Annotated[float, Gt(0)]
+LearningRate = Annotated[Positive, doc("The learning rate.")]
+Eps = Annotated[Positive, doc("What is added to the root of the second moment.")]
 Share = Annotated[float, Ge(0), Lt(1)]
-Decay = Annotated[float, Ge(0)]
+Decay = Annotated[float, Ge(0), doc("What times each parameter, biases too, pulls it to 0.")]
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Optimizer:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
     name: ClassVar[str]
-    lr: Positive
+    lr: LearningRate
 
     @property
     def slots(self) -> int:
@@ -54,9 +56,9 @@ class Sgd(Optimizer):
     """
 
     name = "sgd"
-    lr: Positive = 0.01
-    momentum: Share = 0.0
-    nesterov: bool = False
+    lr: LearningRate = 0.01
+    momentum: Annotated[Share, doc("What is left of the velocity in each update.")] = 0.0
+    nesterov: Annotated[bool, doc("Whether the velocity is applied ahead, as Nesterov has it.")] = False
     weight_decay: Decay = field(default=0.0, metadata=ADDED)
 
     @property
@@ -99,10 +101,10 @@ class Adam(Optimizer):
     """
 
     name = "adam"
-    lr: Positive = 0.001
-    beta1: Share = 0.9
-    beta2: Share = 0.999
-    eps: Positive = 1e-8
+    lr: LearningRate = 0.001
+    beta1: Annotated[Share, doc("What is left of the first moment in each update.")] = 0.9
+    beta2: Annotated[Share, doc("What is left of the second moment in each update.")] = 0.999
+    eps: Eps = 1e-8
     weight_decay: Decay = 0.0
 
     @property
@@ -148,9 +150,9 @@ class RmsProp(Optimizer):
     """lr g / (sqrt v + eps), v <- alpha v + (1 - alpha) g^2 (Tieleman & Hinton 2012)."""
 
     name = "rmsprop"
-    lr: Positive = 0.001
-    alpha: Share = 0.99
-    eps: Positive = 1e-8
+    lr: LearningRate = 0.001
+    alpha: Annotated[Share, doc("What is left of the mean square in each update.")] = 0.99
+    eps: Eps = 1e-8
 
     @property
     def slots(self) -> int:

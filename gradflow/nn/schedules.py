@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import cos, pi
 from typing import Annotated, Any, ClassVar
 
-from annotated_types import Ge, Le, Lt
+from annotated_types import Ge, Le, Lt, doc
 
 Steps = Annotated[int, Ge(0), Lt(2**53)]
 
@@ -42,7 +42,7 @@ class Warmup(Schedule):
     """lr t / N in the first N = `steps` updates, then lr (Goyal et al. 2017, section 2.2)."""
 
     name = "warmup"
-    steps: Annotated[int, Ge(1), Lt(2**53)]
+    steps: Annotated[int, Ge(1), Lt(2**53), doc("Updates until the whole learning rate.")]
 
     def share(self, t: int, steps: int) -> float:
         return min(1.0, t / self.steps)
@@ -58,8 +58,8 @@ class Cosine(Schedule):
 
     name = "cosine"
     spans = True
-    warmup: Steps = 0
-    final: Annotated[float, Ge(0), Le(1)] = 0.0
+    warmup: Annotated[Steps, doc("Updates until the whole learning rate, before it falls.")] = 0
+    final: Annotated[float, Ge(0), Le(1), doc("The share of the learning rate at the end.")] = 0.0
 
     def share(self, t: int, steps: int) -> float:
         if t <= self.warmup:

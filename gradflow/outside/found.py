@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, isnan, log
+from math import inf, isnan, log, nan
 
 from gradflow.errors import InputError, Problem
 
@@ -15,7 +15,10 @@ FARTHEST = 1e12  # from 0 that the natural log of a norm may be
 
 @dataclass(frozen=True)
 class Found:
-    """A norm: ln of it, and where it stands; `depth` tells networks of several depths apart."""
+    """A norm: ln of it, and where it stands; `depth` tells networks of several depths apart.
+
+    `loss` is that of its step, nan if nobody recorded it.
+    """
 
     kind: str | None
     step: int
@@ -24,6 +27,7 @@ class Found:
     value: float
     line: int | None = None
     depth: str = ""
+    loss: float = nan
 
 
 def whole(text: str, source: str, line: int | None) -> int:
@@ -57,6 +61,14 @@ def log_of(text: str, is_log: bool, source: str, line: int | None) -> float:
         words = f"a norm is not negative ({text[:40]}): call the column log_norm if it holds natural logs"
         raise InputError(Problem(words, source=source, line=line))
     return log(value) if 0 < value < inf else value or -inf
+
+
+def loss_of(text: str) -> float:
+    """A loss beside the norms; what is none is nan, since it is a norm that was asked for."""
+    try:
+        return _number(text)
+    except ValueError:
+        return nan
 
 
 def _number(text: str) -> float:

@@ -22,6 +22,8 @@ from gradflow.outside.order import STATED, Order, layer_order
 
 NormKey = tuple[int, str, str]  # step, layer, seed
 Cells = dict[NormKey, float]
+Losses = dict[tuple[int, str], float]  # by step and seed
+Collected = tuple[dict[str, Cells], Losses]
 
 MOST = 5_000_000  # norms
 LAYERS_OFF = 2  # by so many a depth that a file tells may differ from its layers: a read-in, a read-out
@@ -59,15 +61,15 @@ def read_networks(
     if order is not None and order not in STATED:
         raise InputError(f"--order {order}: there are {' and '.join(STATED)}{did_you_mean(order, STATED)}")
     parts = [
-        _Part(str(path), depth, cells)
+        _Part(str(path), depth, cells, losses)
         for path in paths
-        for depth, cells in _chosen(path, kind, Only(only)).items()
+        for depth, (cells, losses) in _chosen(path, kind, Only(only)).items()
     ]
     if len(parts) > 1 and all(len(part.layers) == 1 for part in parts):
         parts = [_merged(parts)]
     if len(parts) == 1:
         part = parts[0].of_sure_weights(order)
-        return {part.depth: _assembled(part.cells, order, part.source)}
+        return {part.depth: _assembled(part, order)}
     return _by_depth([part.without_biases() for part in parts], order)
 
 
@@ -78,6 +80,7 @@ class _Part:
     source: str
     told: str
     cells: dict[str, Cells]
+    losses: Losses
 
     @property
     def layers(self) -> list[str]:
@@ -102,7 +105,7 @@ class _Part:
         if all(map(is_bias, self.layers)):
             return self
         kept = {k: {at: v for at, v in held.items() if not is_bias(at[1])} for k, held in self.cells.items()}
-        return _Part(self.source, self.told, kept)
+        return replace(self, cells=kept)
 
     def of_sure_weights(self, order: str | None) -> _Part:
         """Of weights alone where it is those that have no order beside their biases: no c hangs on it."""
@@ -124,7 +127,7 @@ def _merged(parts: Sequence[_Part]) -> _Part:
             if twice is not None:
                 raise _refused(f"a second norm of {_told(twice)}: name each file once", part.source)
             into.update(held)
-    return _Part(parts[0].source, "", cells)
+    return replace(parts[0], told="", cells=cells)
 
 
 def _by_depth(parts: Sequence[_Part], order: str | None) -> dict[int, Norms]:
@@ -133,35 +136,37 @@ def _by_depth(parts: Sequence[_Part], order: str | None) -> dict[int, Norms]:
         if part.depth in found:
             words = f"is a second network of {part.depth} layers: put those into one file, with a column seed"
             raise _refused(words, part.source)
-        found[part.depth] = _assembled(part.cells, order, part.source, sure=True)
+        found[part.depth] = _assembled(part, order, sure=True)
     return found
 
 
-def _chosen(path: Path, kind: str | None, only: Only) -> dict[str, dict[str, Cells]]:
+def _chosen(path: Path, kind: str | None, only: Only) -> dict[str, Collected]:
     """The norms of a file by depth and kind, of the kind that was chosen if one was."""
-    cells = _collected(norms_of(path, only), kind, str(path))
+    found = _collected(norms_of(path, only), kind, str(path))
     if kind is None:
-        return cells
-    there = sorted({found for held in cells.values() for found in held})
+        return found
+    there = sorted({each for cells, _ in found.values() for each in cells})
     if kind not in there:
         raise _refused(f"holds no norms of kind {kind}, only of {', '.join(there)}", str(path))
-    return {depth: {kind: held[kind]} for depth, held in cells.items() if kind in held}
+    return {depth: ({kind: cells[kind]}, losses) for depth, (cells, losses) in found.items() if kind in cells}
 
 
-def _collected(found: Iterable[Found], kind: str | None, source: str) -> dict[str, dict[str, Cells]]:
-    """The norms of each depth and kind by step, layer and seed, each there once."""
-    cells: dict[str, dict[str, Cells]] = {}
+def _collected(found: Iterable[Found], kind: str | None, source: str) -> dict[str, Collected]:
+    """The norms of each depth and kind by step, layer and seed, each there once, and the losses."""
+    parts: dict[str, Collected] = {}
     for count, one in enumerate(found):
-        held = cells.setdefault(one.depth, {}).setdefault(_kind(one, kind, source), {})
+        cells, losses = parts.setdefault(one.depth, ({}, {}))
+        held = cells.setdefault(_kind(one, kind, source), {})
         key = one.step, one.layer, one.seed
         if key in held:
             raise _refused(f"a second norm of {_told(key)}: tell networks apart by a seed", source, one.line)
         held[key] = one.value
+        losses[one.step, one.seed] = one.loss
         if count >= MOST:
             raise _refused(f"holds more than {MOST:,} norms: record fewer steps", source)
-    if not cells:
+    if not parts:
         raise _refused("holds no norms", source)
-    return cells
+    return parts
 
 
 def _kind(one: Found, kind: str | None, source: str) -> str:
@@ -177,8 +182,9 @@ def _kinds(wrong: str) -> str:
     return f"{' and '.join(KINDS)}{did_you_mean(wrong, KINDS)}"
 
 
-def _assembled(cells: dict[str, Cells], stated: str | None, source: str, sure: bool = False) -> Norms:
+def _assembled(part: _Part, stated: str | None, sure: bool = False) -> Norms:
     """`sure`: the order counts, whatever the kind."""
+    cells, source = part.cells, part.source
     keys = list(next(cells[kind] for kind in KINDS if kind in cells))
     steps = sorted({step for step, _, _ in keys})
     seeds = _in_order(list(dict.fromkeys(seed for _, _, seed in keys)))
@@ -187,7 +193,9 @@ def _assembled(cells: dict[str, Cells], stated: str | None, source: str, sure: b
     logs = {
         kind: _cube(held, steps, order.places, seeds, f"{source}: {kind}") for kind, held in cells.items()
     }
-    return Norms(tuple(steps), order.layers, logs, order.told, source)
+    losses = np.array([[part.losses[step, seed] for seed in seeds] for step in steps])
+    more = {} if np.isnan(losses).all() else {"loss": losses}
+    return Norms(tuple(steps), order.layers, logs, order.told, source, more)
 
 
 def _order(names: list[str], stated: str | None, source: str, sure: bool) -> Order:

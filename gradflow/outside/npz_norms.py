@@ -82,9 +82,11 @@ def _of_layers(arrays: Arrays, source: str, only: Only) -> Iterator[Found]:
     steps = _named(step, "step", count, range(count), source)
     for column in columns:
         values = layers[column.title].reshape(count, -1)
+        losses = _losses(arrays, *values.shape)
         for (i, k), value in np.ndenumerate(values):
             number, norm = whole(steps[i], source, None), log_of(str(value), column.is_log, source, None)
-            yield Found(column.kind or kind, number, column.layer, str(k), norm)
+            loss = float(losses[i, k])
+            yield Found(column.kind or kind, number, column.layer, str(k), norm, loss=loss)
 
 
 def _of_array(
@@ -105,10 +107,20 @@ def _of_array(
         return
     cube = array.reshape((1,) * (array.ndim == 1) + array.shape + (1,) * (array.ndim < 3))
     steps = _named(step, "step", cube.shape[0], range(cube.shape[0]), source)
+    losses = _losses(arrays, cube.shape[0], cube.shape[2])
     layers = _named(layer, "layer", cube.shape[1], range(1, cube.shape[1] + 1), source)
     for (i, j, k), value in np.ndenumerate(cube):
         number = whole(steps[i], source, None)
-        yield Found(kind, number, layers[j], str(k), log_of(str(value), is_log, source, None))
+        norm = log_of(str(value), is_log, source, None)
+        yield Found(kind, number, layers[j], str(k), norm, loss=float(losses[i, k]))
+
+
+def _losses(arrays: Arrays, steps: int, seeds: int) -> NDArray[np.float64]:
+    """(steps, seeds), from an array loss of that shape or (steps,); nan where it is none."""
+    found = arrays.get("loss")
+    if found is None or found.dtype.kind not in "fiu" or found.shape not in ((steps,), (steps, seeds)):
+        return np.full((steps, seeds), np.nan)
+    return np.broadcast_to(found.reshape(steps, -1).astype(float), (steps, seeds))
 
 
 def _of_long(

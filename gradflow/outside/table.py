@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from gradflow.errors import InputError, refused
 from gradflow.outside.columns import Named, norm_columns, of_whole_network
-from gradflow.outside.found import Found, log_of, whole
+from gradflow.outside.found import Found, log_of, loss_of, whole
 from gradflow.outside.names import SHOWN, set_of
 from gradflow.outside.only import ALL, Only
 
@@ -35,6 +36,7 @@ LONG = {  # the norms of a long table -> (kind, whether it is a log)
     "log_delta_norm": ("delta", True), "delta_norm": ("delta", False),
     "log_weight_grad_norm": ("weight", True), "weight_grad_norm": ("weight", False),
 }  # fmt: skip
+LOSSES = "loss", "train_loss", "train/loss", "training_loss"  # the loss of a step, by the first of its names
 NEEDS = "columns step, layer and norm or log_norm (natural), or norm_1, norm_2, ... with a column a layer"
 NO_DEPTH = (
     "one norm of the whole network, so this log has no depth and gives no c: record a norm for each layer "
@@ -73,6 +75,12 @@ class NormsTable:
         if self.only:
             raise self.only.none_of(others, self.source)
         raise self._refused()
+
+    @cached_property
+    def _loss(self) -> str:
+        """The title of the losses; "" if there are none."""
+        by = {title.lower(): title for title in self.titles}
+        return next((by[name] for name in LOSSES if name in by), "")
 
     def _require_single(self, titles: Sequence[str]) -> None:
         counted = Counter(title.lower() if title.lower() in _SINGLE else title for title in titles)
@@ -141,6 +149,7 @@ class NormsTable:
             log_of(text, column.is_log, self.source, line),
             line,
             at.get("depth") or depth,
+            loss_of(cells.get(self._loss, "")),
         )
 
 

@@ -1,14 +1,34 @@
-"""The page of `gradflow advise`: what may be changed, what came of it, and the command of the best."""
+"""What to change: the advice of a run; and the page of `gradflow advise`, what came of it and the best."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gradflow.analysis.commands import overrides_of
+from gradflow.analysis.summary import Advice
 from gradflow.report.numbers import NONE, count, number, percent
 from gradflow.report.page import Block, Cell, Column, Command, Facts, Heading, Page, Sentence, Table, Toned
 from gradflow.report.trainable import trainable_cell
+
+
+def advised(found: Sequence[Advice]) -> list[Block]:
+    """What to change and why, and the commands that do it or, where there is no config, the keys to set."""
+    blocks: list[Block] = []
+    for advice in found:
+        blocks.append(Sentence(advice_sentence(advice)))
+        keys = " ".join(overrides_of(advice.set)) if advice.command is None else None
+        blocks += [Command(text) for text in (advice.command or keys, advice.torch) if text]
+    return [Heading("What to change"), *blocks] if blocks else []
+
+
+def advice_sentence(advice: Advice) -> str:
+    """What to change, and the c that is then expected."""
+    said = f"{advice.lever}: {advice.message}"
+    if advice.predicted_c is None:
+        return said
+    who = "theory then expects" if advice.source == "theory" else "the measured factors then give"
+    return f"{said}; {who} c = {number(advice.predicted_c)}"
 
 
 def advice_page(document: dict[str, Any]) -> Page:

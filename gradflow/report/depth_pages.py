@@ -8,9 +8,11 @@ from typing import Any
 
 from gradflow.analysis.depth_law import DepthLaw
 from gradflow.analysis.summary import Flow, Summary
+from gradflow.report.advice_pages import advised
 from gradflow.report.columns import verdict_cell
 from gradflow.report.numbers import NONE, count, decades, factor, number, power
 from gradflow.report.page import Block, Cell, Column, Facts, Heading, Page, Sentence, Table
+from gradflow.report.pages import symptom_blocks
 
 TITLES = ("depth", "verdict", "c", "log10 ratio", "first dL/dW", "networks")
 SAID = {
@@ -27,13 +29,21 @@ def depth_page(summaries: Mapping[int, Summary], law: DepthLaw, orders: Sequence
     ends = f"depths {count(law.depths[0])} to {count(law.depths[-1])}"
     blocks: list[Block] = [*_laws(law, ends), Heading(f"At the first step recorded, {ends}"), table]
     told = list(dict.fromkeys(orders))
-    return Page("Depth law", (*blocks, Facts(tuple(("order", order) for order in told))))
+    blocks.append(Facts(tuple(("order", order) for order in told)))
+    for depth, summary in summaries.items():
+        further = (*symptom_blocks(summary), *advised(summary.advice))
+        blocks += [Heading(f"Depth {count(depth)}"), *further] if further else []
+    return Page("Depth law", tuple(blocks))
 
 
 def depth_document(summaries: Mapping[int, Summary], law: DepthLaw) -> dict[str, Any]:
     """The document of `fit --json` for several depths."""
-    flows = [{"depth": d, **summary.document()["flow"]["initial"]} for d, summary in summaries.items()]
-    return {"depth_law": asdict(law), "networks": flows}
+    documents = {depth: summary.document() for depth, summary in summaries.items()}
+    networks = [
+        {"depth": depth, **one["flow"]["initial"], "symptoms": one["symptoms"], "advice": one["advice"]}
+        for depth, one in documents.items()
+    ]
+    return {"depth_law": asdict(law), "networks": networks}
 
 
 def _laws(law: DepthLaw, ends: str) -> list[Block]:

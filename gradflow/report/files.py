@@ -12,7 +12,7 @@ from gradflow.report import html, markdown
 from gradflow.report.labels import names
 from gradflow.report.numbers import counted
 from gradflow.report.page import Block, Command, Facts, Heading, Page, Sentence
-from gradflow.report.pages import layers_page, run_page, with_notes
+from gradflow.report.pages import brief_page, layers_page, run_page, with_notes
 from gradflow.report.several import in_order, several
 from gradflow.report.sweep_pages import sweep_page
 from gradflow.store.notes import read_notes
@@ -27,17 +27,39 @@ LISTED = 5  # runs that a title names
 DETAILED = 60  # runs of which each has its own lines
 
 
-def report_file(runs: Sequence[Run], path: Path) -> str:
-    """The report of these runs, as the file's name asks for it. InputError for neither .html nor .md."""
+def report_file(runs: Sequence[Run], path: Path, brief: bool = False) -> str:
+    """The report of these runs, as the file's name asks for it. InputError for neither .html nor .md.
+
+    In `brief` it is what `show --brief` says of each.
+    """
     if path.suffix not in SUFFIXES:
         raise InputError(Problem(f"a report ends in {' or '.join(SUFFIXES)}", source=str(path)))
     if path.suffix == ".html":
+        if brief:
+            return html.render(briefly(runs), {})
         return run_html(runs[0]) if len(runs) == 1 else several_html(runs)
-    return markdown.render(_noted_page(runs[0]) if len(runs) == 1 else several_page(runs))
+    if brief:
+        return markdown.render(briefly(runs))
+    return markdown.render(_noted(runs[0], _whole(runs[0])) if len(runs) == 1 else several_page(runs))
 
 
-def _noted_page(run: Run) -> Page:
-    return with_notes(run_page(run.summary, run.recording), read_notes(run.path)[0])
+def briefly(runs: Sequence[Run]) -> Page:
+    """The verdict of each run, its c^L and what to change, under its id where there are several."""
+    pages = [_noted(run, brief_page(run.summary)) for run in in_order(runs)]
+    if len(pages) == 1:
+        return pages[0]
+    blocks: list[Block] = []
+    for page in pages:
+        blocks += [Heading(page.title), *(block for block in page.blocks if not isinstance(block, Heading))]
+    return Page(_title(runs), tuple(blocks))
+
+
+def _whole(run: Run) -> Page:
+    return run_page(run.summary, run.recording)
+
+
+def _noted(run: Run, page: Page) -> Page:
+    return with_notes(page, read_notes(run.path)[0])
 
 
 def run_html(run: Run) -> str:
@@ -47,14 +69,15 @@ def run_html(run: Run) -> str:
     summary = run.summary
     charts = {name: document(chart) for name, chart in run_charts(run).items()}
     tail = [html.folded("Every layer", *layers_page(summary).blocks), _again(run)]
-    return html.render(_noted_page(run), charts, "\n".join(tail), summary.flow.initial.verdict)
+    return html.render(_noted(run, _whole(run)), charts, "\n".join(tail), summary.flow.initial.verdict)
 
 
 def several_page(runs: Sequence[Run]) -> Page:
     """A line a run with what differs, and the depth laws."""
     runs = in_order(runs)
     page = sweep_page({**_document(runs), "command": sweep_command(str(runs[0].path), _axes(runs))})
-    trained = [] if _axes(runs) else _trained(runs)[:LISTED]
+    kept = [run for run in _trained(runs) if run.status != "interrupted"]  # which has no config there yet
+    trained = [] if _axes(runs) else kept[:LISTED]
     commands = [Command(command_for(str(run.path), {})) for run in trained]
     again: list[Block] = [Heading("How to compute them again"), *commands] if commands else []
     return Page(page.title, (*page.blocks, *again))
@@ -68,11 +91,17 @@ def _trained(runs: Sequence[Run]) -> list[Run]:
 def _document(runs: Sequence[Run]) -> dict[str, Any]:
     """The document of a sweep, or of runs that are compared by name."""
     folders = {run.path.parent for run in runs}
-    where, total = ", ".join(sorted(map(str, folders))), counted(len(runs), "run")
+    where = ", ".join(sorted(map(str, folders)))
+    return several(_title(runs), where, runs, named=not _axes(runs))
+
+
+def _title(runs: Sequence[Run]) -> str:
+    """The sweep and how many of its runs, or how many runs and which, if they are few."""
+    total = counted(len(runs), "run")
     if _axes(runs):
-        return several(f"{next(iter(folders)).name}: {total}", where, runs)
+        return f"{runs[0].path.parent.name}: {total}"
     listed = ", ".join(names([run.summary for run in runs])) if len(runs) <= LISTED else ""
-    return several(f"{total}: {listed}".removesuffix(": "), where, runs, named=True)
+    return f"{total}: {listed}".removesuffix(": ")
 
 
 def _axes(runs: Sequence[Run]) -> dict[str, list[Any]]:

@@ -44,18 +44,24 @@ def render(page: Page, charts: Mapping[str, dict[str, Any]], tail: str = "", ver
     Without any the file is a twentieth as large, as nothing has to draw them. `tail` is HTML that follows the
     page, see `folded` and `code`; `verdict` is shown beside the title.
     """
-    script, style = _asset("page.js"), _asset("page.css")
-    scripts = (vega(), script) if charts else (script,)
+    script, data = asset("page.js"), {"charts": dict(charts)}
+    main = f"{_body(page, charts, verdict)}\n{tail}"
+    return document(page.title, main, data, (vega(), script) if charts else (script,), asset("page.css"))
+
+
+def document(title: str, main: str, data: Mapping[str, Any], scripts: tuple[str, ...], style: str) -> str:
+    """A file that asks for nothing: `main` is HTML, `data` what the scripts find as JSON, by its id."""
+    given = (
+        f'<script type="application/json" id="{name}">{_json(one)}</script>\n' for name, one in data.items()
+    )
     return "".join((
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n',
         f'<meta http-equiv="Content-Security-Policy" content="{policy(scripts, style)}">\n',
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n',
         '<meta name="color-scheme" content="light dark">\n<meta name="referrer" content="no-referrer">\n',
-        f'<link rel="icon" href="data:,">\n<title>{safe(page.title)}</title>\n',
-        f"<style>{style}</style>\n</head>\n",
-        f"<body>\n<main>\n{_body(page, charts, verdict)}\n{tail}\n</main>\n",
-        f'<script type="application/json" id="charts">{_json(dict(charts))}</script>\n',
-        *(f"<script>{one}</script>\n" for one in scripts), "</body>\n</html>\n",
+        f'<link rel="icon" href="data:,">\n<title>{safe(title)}</title>\n',
+        f"<style>{style}</style>\n</head>\n<body>\n<main>\n{main}\n</main>\n",
+        *given, *(f"<script>{one}</script>\n" for one in scripts), "</body>\n</html>\n",
     ))  # fmt: skip
 
 
@@ -87,7 +93,8 @@ def vega() -> str:
     return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A file of the house's own."""
     found = get_data("gradflow.report", f"assets/{name}")
     assert found is not None
     return found.decode()

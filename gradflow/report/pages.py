@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradflow.analysis.summary import Flow, Summary, Theory, TrainingResult
 from gradflow.report import headlines, learning, markdown, sentences
+from gradflow.report.advice_pages import advised
 from gradflow.report.factor_pages import factors, powers
 from gradflow.report.forward import forward_sentence, rounding_sentence
 from gradflow.report.jacobian_pages import stretch_sentence
@@ -15,7 +16,6 @@ from gradflow.report.page import (
     Block,
     Chart,
     Column,
-    Command,
     Facts,
     Heading,
     Heat,
@@ -53,7 +53,7 @@ def run_page(summary: Summary, recording: Readings | None = None, saved: bool = 
     blocks += learning.course(summary)
     if recording:
         blocks += _heat(recording)
-    blocks += [*_symptoms(summary), *_advice(summary)]
+    blocks += [*symptom_blocks(summary), *advised(summary.advice)]
     blocks += [Facts((("saved in", summary.path),))] if saved and not cut else []
     return Page(summary.id, tuple(blocks))
 
@@ -61,7 +61,11 @@ def run_page(summary: Summary, recording: Readings | None = None, saved: bool = 
 def brief_page(summary: Summary) -> Page:
     """The verdict before and after training, with c^L, and what to change."""
     cut = learning.interrupted_sentence(summary)
-    blocks = [*([Sentence(cut, "warning")] if cut else []), *verdicts_again(summary), *_advice(summary)]
+    blocks = [
+        *([Sentence(cut, "warning")] if cut else []),
+        *verdicts_again(summary),
+        *advised(summary.advice),
+    ]
     return Page(summary.id, tuple(blocks))
 
 
@@ -267,14 +271,7 @@ def _is_known(values: Numbers) -> bool:
     return any(value is not None for value in values)
 
 
-def _symptoms(summary: Summary) -> list[Block]:
+def symptom_blocks(summary: Summary) -> list[Block]:
+    """The symptoms under their heading; [] where there are none."""
     found = [Sentence(sentences.symptom_sentence(symptom), "warning") for symptom in summary.symptoms]
     return [Heading("Symptoms"), *found] if found else []
-
-
-def _advice(summary: Summary) -> list[Block]:
-    blocks: list[Block] = []
-    for advice in summary.advice:
-        blocks.append(Sentence(sentences.advice_sentence(advice)))
-        blocks += [Command(text) for text in (advice.command, advice.torch) if text]
-    return [Heading("What to change"), *blocks] if blocks else []

@@ -8,7 +8,7 @@ from typing import Any
 from gradflow.analysis.differences import EXPRESSION, RECORDED
 from gradflow.analysis.extrapolation import BOUNDED
 from gradflow.analysis.samples import Samples
-from gradflow.analysis.summary import Advice, Flip, Flow, Summary, Symptom, Theory
+from gradflow.analysis.summary import Flip, Flow, Summary, Symptom, Theory
 from gradflow.analysis.verdict import HALF, WIDTH, causes, fitted_share, unstable_depth
 from gradflow.report.numbers import (
     count,
@@ -217,12 +217,6 @@ def symptom_sentence(symptom: Symptom) -> str:
     value, threshold = number(symptom.value), number(symptom.threshold)
     seen = "" if symptom.value is None else f"{value} (threshold {threshold}): "
     return f"{symptom.name}, {place}: {seen}{symptom.message}"
-
-
-def advice_sentence(advice: Advice) -> str:
-    """What to change, and the c that theory then predicts."""
-    then = "" if advice.predicted_c is None else f"; theory then expects c = {number(advice.predicted_c)}"
-    return f"{advice.lever}: {advice.message}{then}"
 
 
 SPELT_OUT = 8  # widths of a network that are named one by one

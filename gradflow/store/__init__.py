@@ -1,7 +1,7 @@
 """Run directories: alone knows the names inside one; reading a run's summary needs neither numpy nor yaml."""
 
 from gradflow.store.catalog import Entry, Index, entry_at, scan
-from gradflow.store.output import require_output, write_output
+from gradflow.store.output import is_written, require_output, write_output
 from gradflow.store.resolve import load_one, resolve
 from gradflow.store.run import Run, open_run
 
@@ -10,6 +10,7 @@ __all__ = [
     "Index",
     "Run",
     "entry_at",
+    "is_written",
     "load_one",
     "open_run",
     "require_output",

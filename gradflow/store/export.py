@@ -7,7 +7,7 @@ JSON, Parquet and TensorBoard's event files are made here; CSV is a text that re
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib import import_module
 from io import BytesIO
 from itertools import chain
@@ -30,6 +30,7 @@ from gradflow.evaluation import EVALUATED, STEP
 from gradflow.nn.parts.factors import factors_of
 from gradflow.recording import LATER_PER_NETWORK, per_layer
 from gradflow.store.info import instant
+from gradflow.store.notes import read_notes
 from gradflow.store.output import write_output
 from gradflow.store.run import Run
 
@@ -43,17 +44,21 @@ BY_LAYER = ("log_delta_norm", "log_weight_grad_norm", "update_ratio")  # what Te
 
 
 def runs_table(runs: Sequence[Run], losses: Sequence[float] = ()) -> Columns:
-    """The row that compare has of each run, with every key of its config; None where a run has none.
+    """The row that compare has of each run, notes included, with every key of its config; None for none.
 
     Before the keys stand the steps to each of some losses: see `steps_to_loss`.
     """
-    rows = [row_of(run.summary) for run in runs]
+    rows = [row_of(run.summary).noted(*read_notes(run.path)[0]) for run in runs]
     reached = {
         f"steps_to_loss_{loss:g}": [steps_to_loss(run.recording, loss) for run in runs] for loss in losses
     }
-    names = [dict.fromkeys(chain.from_iterable(map(attrgetter(part), rows))) for part in ("values", "config")]
-    values, keys = ({name: [row[name] for row in rows] for name in found} for found in names)
+    values, keys = (_by_name([*map(attrgetter(part), rows)]) for part in ("written", "config"))
     return {**values, **reached, **keys}
+
+
+def _by_name(rows: Sequence[Mapping[str, Any]]) -> Columns:
+    """A column for each name that any row has."""
+    return {name: [row.get(name) for row in rows] for name in dict.fromkeys(chain.from_iterable(rows))}
 
 
 def layers_table(runs: Sequence[Run], rows: str) -> Columns:
@@ -181,7 +186,7 @@ def chosen(steps: Collection[float] | NDArray[Any], rows: str) -> NDArray[Any]:
 
 def parquet_bytes(columns: Columns) -> bytes:
     """One table as a Parquet file; what is not finite or missing is null."""
-    arrow, parquet = _extra("pyarrow", "parquet"), _extra("pyarrow.parquet", "parquet")
+    arrow, parquet = library("pyarrow", "parquet"), library("pyarrow.parquet", "parquet")
     content = BytesIO()
     parquet.write_table(arrow.table({name: _plain(values) for name, values in columns.items()}), content)
     return content.getvalue()
@@ -193,7 +198,7 @@ def write_tensorboard(folder: Path, runs: Sequence[Run], rows: str, *, force: bo
     Values are means over networks. InputError if `folder` has such a run already, and with `force` if there
     is anything else in its place than event files of ours, which are replaced.
     """
-    _extra("tensorboardX", "tensorboard")
+    library("tensorboardX", "tensorboard")
     old = {run.id: _event_files(folder / run.id, force) for run in runs}
     for run in runs:
         place, content = folder / run.id, _events(run, rows)
@@ -223,7 +228,7 @@ def _events(run: Run, rows: str) -> bytes:
     events = [event_of(wall_time=when, file_version="brain.Event:2")]
     events += [
         event_of(wall_time=when, step=step, summary=scalar(tag, value))
-        for tag, step, value in _scalars(run, rows)
+        for tag, step, value in scalars(run, rows)
     ]
     return b"".join(_record(event.SerializeToString()) for event in events)
 
@@ -235,7 +240,8 @@ def _record(content: bytes) -> bytes:
     return length + pack("<I", crc(length)) + content + pack("<I", crc(content))
 
 
-def _scalars(run: Run, rows: str) -> list[tuple[str, int, float]]:
+def scalars(run: Run, rows: str) -> list[tuple[str, int, float]]:
+    """(tag, step, value) of each curve of a run, means over networks; what is not finite is left out."""
     history, evaluation, recording = run.summary.history, run.summary.evaluation, run.recording
     curves = [(tag, history.steps, getattr(history, name)) for tag, name in OVER_TRAINING.items()]
     curves += [
@@ -277,7 +283,8 @@ def make_folder(path: Path) -> None:
         raise InputError(Problem(message, source=str(path))) from None
 
 
-def _extra(module: str, extra: str) -> Any:
+def library(module: str, extra: str) -> Any:
+    """A library that an extra brings. MissingExtra if it is not there."""
     try:
         return import_module(module)
     except ImportError:

@@ -31,6 +31,14 @@ def write_output(path: Path, content: str | bytes, *, mark: bool = False, force:
         replace_file(target, lambda file: file.write(marked(data, path.suffix) if mark else data))
 
 
+def is_written(path: Path, text: str) -> bool:
+    """Whether a file holds just this text already."""
+    try:
+        return read_bytes(path, LARGEST) == encoded(text)
+    except RunError:
+        return False
+
+
 def require_output(path: Path, *, mark: bool = False, force: bool = False) -> Path:
     """The file that `path` names, through links. InputError, with the remedy, if it must not be written."""
     try:

@@ -10,7 +10,7 @@ import pytest
 from gradflow.analysis.rates import OVERSHOOTS
 from gradflow.analysis.summary import Symptom, strict
 from gradflow.analysis.symptoms import find_symptoms
-from gradflow.config.schema import Analysis
+from gradflow.config.sections import Analysis
 from gradflow.data.batches import Batches
 from gradflow.nn.activations import (
     Activation,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,13 +28,24 @@ for number, cell in enumerate(cells):
     else:
         assert head == ""
         exec(compile(body, f"cell {number}", "exec"), space)
+exec(sys.argv[2], space)
+"""
+TOLD = """
+import json
+runs = {"drawn": before, "trained": after}
+told = {name: {"summary": run.summary.document(), "norms": run["log_delta_norm"].tolist(),
+               "steps": run["step"].tolist()} for name, run in runs.items()}
+json.dump({**told, "c": watched.c}, open("told.json", "w"))
 """
 
 
-def executed(name: str, folder: Path) -> str:
-    """What the cells of a starter print, one after the other, as a notebook's kernel runs them."""
+def executed(name: str, folder: Path, last: str = "") -> str:
+    """What the cells of a starter print, one after the other, as a notebook's kernel runs them.
+
+    `last` is a further cell.
+    """
     assert gradflow(folder, "new", name, "-o", "notebook.py").err.startswith("next: run it cell by cell")
-    command = [sys.executable, "-c", KERNEL, "notebook.py"]
+    command = [sys.executable, "-c", KERNEL, "notebook.py", last]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -56,9 +71,74 @@ def test_the_tutorial_computes_to_the_last_bit_what_the_command_line_does(
             np.testing.assert_array_equal(ours[name], theirs[name], err_msg=f"{config}: {name}")
 
 
-def test_the_notebook_on_a_model_of_ones_own_leaves_runs_that_commands_open(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def own_model(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder in which the notebook on a PyTorch model was executed, and what it printed."""
     pytest.importorskip("torch")
-    printed = executed("own-pytorch-model", tmp_path)
+    folder = tmp_path_factory.mktemp("own")
+    return folder, executed("own-pytorch-model", folder, TOLD)
+
+
+def told_in(folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / "told.json").read_text()))
+
+
+def printed_by(folder: Path, *words: str) -> Any:
+    """The document that a command prints."""
+    done = gradflow(folder, *words, "--json")
+    assert done.code == 0, done.err
+    return json.loads(done.out)
+
+
+def test_the_notebook_on_a_model_of_ones_own_leaves_runs_that_commands_open(
+    own_model: tuple[Path, str],
+) -> None:
+    folder, printed = own_model
     assert "c = 0.563 within [0.547, 0.579]: vanishing" in printed
     assert "after step 20: c = 0.946, stable" in printed
-    assert "trained" in gradflow(tmp_path, "ls").out
+    assert "trained" in gradflow(folder, "ls").out
+
+
+@pytest.mark.parametrize("name", ["drawn", "trained"])
+def test_its_numbers_are_those_of_the_command_line_to_the_last_bit(
+    own_model: tuple[Path, str], name: str
+) -> None:
+    folder, told = own_model[0], told_in(own_model[0])
+    summary, norms = told[name]["summary"], np.array(told[name]["norms"])
+    assert printed_by(folder, "show", name) == summary
+    exported = folder / f"{name}.csv"
+    assert gradflow(folder, "export", name, "-o", str(exported), "--rows", "all").code == 0
+    rows = list(csv.DictReader(StringIO(exported.read_text())))
+    cells = {
+        (int(row["row"]), int(row["layer"]) - 1, int(row["seed"])): row["log_delta_norm"] for row in rows
+    }
+    assert {place: float(cell) for place, cell in cells.items()} == dict(np.ndenumerate(norms))
+    lines = [f"{told[name]['steps'][i]:.0f},{j + 1},{k},{value!r}" for (i, j, k), value in cells_of(norms)]
+    (folder / "norms.csv").write_text("\n".join(["step,layer,seed,log_norm", *lines]))
+    fitted, own = printed_by(folder, "fit", "norms.csv", "--kind", "delta"), summary["flow"]["initial"]
+    keys = ("c", "c_low", "c_high", "log10_ratio", "verdict", "interval", "transitions", "step")
+    assert {key: fitted[key] for key in keys} == {key: own[key] for key in keys}
+
+
+def cells_of(norms: np.ndarray) -> list[tuple[tuple[int, ...], float]]:
+    return [(place, float(value)) for place, value in np.ndenumerate(norms)]
+
+
+def test_what_it_watched_is_what_show_says_of_the_last_step(own_model: tuple[Path, str]) -> None:
+    folder = own_model[0]
+    assert told_in(folder)["c"] == printed_by(folder, "show", "trained")["flow"]["final"]["c"]
+    compared = printed_by(folder, "compare", "drawn", "trained")["rows"]
+    c = {row["id"].partition("-")[0]: row["c"] for row in compared}
+    assert c == {
+        name: told_in(folder)[name]["summary"]["flow"]["initial"]["c"] for name in ("drawn", "trained")
+    }
+
+
+@pytest.mark.thorough
+def test_another_kernel_gives_the_same_bits(own_model: tuple[Path, str], tmp_path: Path) -> None:
+    executed("own-pytorch-model", tmp_path, TOLD)
+    again, first = told_in(tmp_path), told_in(own_model[0])
+    for name in ("drawn", "trained"):
+        assert again[name]["norms"] == first[name]["norms"]
+        assert again[name]["summary"]["flow"] == first[name]["summary"]["flow"]
+    assert again["c"] == first["c"]

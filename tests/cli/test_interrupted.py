@@ -106,6 +106,38 @@ def test_ls_says_how_far_it_got(folder: Path, config: Config) -> None:
     assert (row["steps_done"], row["steps"]) == (96, 200)
 
 
+def test_advice_gives_the_keys_to_set_and_names_no_config_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vanishing = "depth=30", "width=32", "activation=sigmoid", "steps=40"
+    config = small(*vanishing)
+    monkeypatch.setattr("gradflow.plan.BLOCK_ROWS", 8)
+    monkeypatch.setattr("gradflow.execution.checkpoint.SHARE", float("inf"))
+    struck = iter((False, True))
+
+    def strike(done: object) -> None:
+        if next(struck):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        execute(config, tmp_path / "runs", progress=strike, interval=0)
+    text = gradflow(tmp_path, "show", "net").out
+    assert "What to change" in text
+    assert "\n  model.init=" in text
+    advice = json.loads(gradflow(tmp_path, "show", "net", "--json").out)["advice"]
+    assert {one["command"] for one in advice} == {None}
+    assert {*advice[0]["set"]} == {"model.init"}
+    gradflow(tmp_path, "report", "net", "-o", "net.md")
+    assert "config.yaml" not in text + (tmp_path / "net.md").read_text()
+
+
+@pytest.mark.parametrize("command", ["precision", "jacobian"])
+def test_what_needs_its_config_says_that_there_is_none(folder: Path, config: Config, command: str) -> None:
+    done = gradflow(folder, command, "net")
+    words = "was interrupted and has no config here: name the one that was run"
+    assert (done.code, done.out, done.err) == (2, "", f"error: {config.id} {words}\n")
+
+
 @pytest.mark.parametrize("reference", ["net", "runs/{id}", "{id}"])
 def test_rm_discards_it(folder: Path, config: Config, reference: str) -> None:
     done = gradflow(folder, "rm", reference.format(id=config.id), "--yes")

@@ -1,5 +1,6 @@
 """gradflow note: what is said of a run, where it is told and found, and that it changes nothing else."""
 
+import csv
 import json
 import os
 import pty
@@ -49,7 +50,7 @@ def rows(folder: Path, *words: str) -> list[dict[str, object]]:
     return list(json.loads(done.out)["rows"])
 
 
-def test_a_note_is_told_by_note_ls_compare_show_and_report(folder: Path) -> None:
+def test_a_note_is_told_by_note_ls_compare_show_and_report(folder: Path, thorough: bool) -> None:
     said(folder, "first", "the baseline", "--tag", "paper", "--tag", "figure-3")
     told = "[figure-3, paper] the baseline"
     assert said(folder, "first").endswith(f"{told}\n")
@@ -61,9 +62,10 @@ def test_a_note_is_told_by_note_ls_compare_show_and_report(folder: Path) -> None
         ["tags", "figure-3,", "paper"],
     ]
     assert "the baseline" in gradflow(folder, "show", "first", "--brief").out
-    for name in ("note.html", "note.md"):
-        assert gradflow(folder, "report", "first", "-o", name).code == 0
-        assert "the baseline" in (folder / name).read_text()
+    page = [] if thorough else ["--brief"]  # which needs no charts
+    for words in (["note.md"], ["note.html", *page]):
+        assert gradflow(folder, "report", "first", "-o", *words).code == 0
+        assert "the baseline" in (folder / words[0]).read_text()
 
 
 def test_nothing_is_told_where_nothing_was_said(folder: Path) -> None:
@@ -77,6 +79,14 @@ def test_json_has_the_note_and_the_tags_in_one_text(folder: Path) -> None:
     for words in (["ls"], ["compare", "first", "second"]):
         found = {str(row["name"]): (row["note"], row["tags"]) for row in rows(folder, *words)}
         assert (found["first"], found["second"]) == (("baseline", "a, b"), (None, ""))
+
+
+def test_a_table_of_runs_has_the_note_and_the_tags(folder: Path) -> None:
+    said(folder, "first", "baseline", "--tag", "b", "--tag", "a")
+    assert gradflow(folder, "export", "first", "second", "-o", "runs.csv", "--table", "runs").code == 0
+    with (folder / "runs.csv").open(newline="") as file:
+        found = {row["name"]: (row["note"], row["tags"]) for row in csv.DictReader(file)}
+    assert found == {"first": ("baseline", "a, b"), "second": ("", "")}
 
 
 @pytest.mark.parametrize(

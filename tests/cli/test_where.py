@@ -2,10 +2,12 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from tests.cli.test_compare import on_a_terminal
 from tests.cli.test_latest import NET
 from tests.promises.calls import Done, gradflow
 
@@ -157,3 +159,15 @@ def test_in_brief_a_run_is_its_verdict_and_its_advice(folder: Path) -> None:
     assert set(brief.splitlines()) - set(whole.splitlines()) <= {""}
     for words in (("--json",), ("--layers",), ("--trace",), ("--step", "1")):
         assert gradflow(folder, "show", point, "--brief", *words).code == 2
+
+
+def test_on_a_terminal_a_report_ends_with_the_verdict_once_more(folder: Path) -> None:
+    grid = json.loads(gradflow(folder, "compare", "grid", "--json").out)["rows"]
+    shown = on_a_terminal(folder, "show", grid[-1]["path"], columns=200).splitlines()
+    plain = [re.sub(r"\x1b\[[\d;]*m", "", line).strip() for line in shown]
+    verdict = plain[1]
+    assert verdict.startswith(grid[-1]["verdict"])
+    assert plain.count(verdict) == 2
+    assert verdict in plain[-4:]
+    piped = gradflow(folder, "show", grid[-1]["path"]).out.splitlines()
+    assert piped.count(verdict) == 1

@@ -10,7 +10,7 @@ import pytest
 
 from gradflow.config import Config, config_from_plain, parse_config
 from gradflow.config.keys import CHOICES
-from gradflow.config.schema import RecordingKeys
+from gradflow.config.sections import RecordingKeys
 from gradflow.formats import ADDED
 from gradflow.nn.activations import Expression, Tanh
 from gradflow.nn.initializers import XavierNormal

@@ -52,6 +52,13 @@ def test_tanh_with_xavier_is_critical_but_not_at_a_finite_depth() -> None:
     assert prediction.log10_gradient[0] == pytest.approx(-0.917, abs=5e-4)
 
 
+@pytest.mark.parametrize("name", ["tanh", "elu", "softsign", "hard_tanh", "erf", "sin"])
+def test_at_the_critical_point_without_biases_xi_is_infinite(name: str) -> None:
+    sigma_w = 1 / float(ACTIVATIONS[name]().derivative(np.zeros(1))[0])
+    found = predict(model_of(ACTIVATIONS[name](), Gaussian(sigma_w), (64,) * 5), 1.0, first=1)
+    assert (found.xi, found.phase) == (None, "critical")
+
+
 def test_selu_with_lecun_grows_gradients_thirtyfold_in_a_hundred_layers() -> None:
     prediction = predicted(Selu(), LecunNormal())
     assert prediction.c == pytest.approx(1.035169, abs=5e-7)

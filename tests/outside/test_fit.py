@@ -437,3 +437,51 @@ def test_rows_of_zeros_below_an_edge_make_no_flip_to_dead(write: Write) -> None:
     summary = run_of(read_norms(path, "delta"), "x", path).summary
     assert summary.flow.final.verdict == "vanishing"
     assert summary.history.flips == ()
+
+
+LOSS = np.array([[2.3, 2.2, 2.1], [1.5, 1.4, 1.3]])  # by step and seed
+PAIRS = [(i, k) for i in range(len(STEPS)) for k in range(SEEDS)]
+LOG_TITLES = [f"log_norm_{j + 1}" for j in range(DEPTH)]
+
+
+def long_with(loss: Callable[[int, int], Any]) -> str:
+    return csv_of("step,layer,seed,log_norm,loss", lambda i, j, k: f"{long(i, j, k)},{loss(i, k)}")
+
+
+WITH_LOSS: dict[str, str | dict[str, Any]] = {
+    "long": long_with(lambda i, k: LOSS[i, k]),
+    "wide": "\n".join(
+        ",".join(map(str, row))
+        for row in [
+            ["step", "seed", "Loss", *LOG_TITLES],
+            *([STEPS[i], k, LOSS[i, k], *LOGS[i, :, k]] for i, k in PAIRS),
+        ]
+    ),
+    "our own": {"log_delta_norm": LOGS, "step": np.array(STEPS, float), "loss": LOSS},
+    "an array a layer": {
+        "step": np.array(STEPS),
+        "loss": LOSS,
+        **{title: LOGS[:, j] for j, title in enumerate(LOG_TITLES)},
+    },
+}
+
+
+@pytest.mark.parametrize("name", WITH_LOSS)
+def test_a_loss_beside_the_norms_is_read(write: Write, name: str) -> None:
+    recording = read_norms(write(WITH_LOSS[name]), "delta").recording()
+    np.testing.assert_allclose(recording["loss"], LOSS)
+    np.testing.assert_allclose(recording["log_delta_norm"], LOGS)
+
+
+@pytest.mark.parametrize("loss", ["", "n/a", "nan", "None"])
+def test_what_is_no_loss_is_none(write: Write, loss: str) -> None:
+    content = long_with(lambda i, k: loss)
+    assert np.isnan(read_norms(write(content), "delta").recording()["loss"]).all()
+
+
+def test_a_loss_that_stalls_is_a_symptom_of_a_file(write: Write) -> None:
+    loss = np.maximum(2.3 - 0.1 * np.arange(40), 1.5)
+    path = write({"log_norm": np.repeat(LOGS[:1], 40, axis=0), "loss": loss})
+    summary = run_of(read_norms(path, "delta"), "x", path).summary
+    assert [(one.name, one.step) for one in summary.symptoms] == [("loss-stalled", 27)]
+    assert summary.history.loss[0] == 2.3

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from gradflow.config.choices import AutoOr, Choice, OneOf
 from gradflow.config.keys import CHOICES, FIELDS
-from gradflow.config.schema import Config, Section
+from gradflow.config.schema import Config
+from gradflow.config.sections import Section
 from gradflow.yaml_events import KeyPath
 
 Hint = Any
@@ -65,7 +66,7 @@ def hint_at(plain: Any, path: KeyPath) -> Hint:
         return hints_of(CHOICES[path[:-1]].table[chosen])[str(path[-1])]
     owner: Any = Config
     for part in path[:-1]:
-        owner = hints_of(owner)[str(part)]
+        owner = get_args(hints_of(owner)[str(part)])[0]  # with its sentence
     return hints_of(owner)[str(path[-1])]
 
 

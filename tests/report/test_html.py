@@ -18,11 +18,11 @@ from gradflow.cli.fit import fitted
 from gradflow.config import config_from_plain
 from gradflow.errors import InputError
 from gradflow.outside import read_norms
-from gradflow.report import html, markdown
-from gradflow.report.files import report_file, several_page
+from gradflow.report import headlines, html, markdown
+from gradflow.report.files import briefly, report_file, several_page
 from gradflow.report.numbers import inert, with_error
 from gradflow.report.page import Bars, Command, Facts, Heading, Page, Sentence, Strip, Table
-from gradflow.report.pages import run_page
+from gradflow.report.pages import brief_page, run_page
 from gradflow.report.terminal import Look
 from gradflow.report.terminal import render as terminal
 from gradflow.store import Run
@@ -45,6 +45,11 @@ def visible(text: str) -> str:
     """What a reader sees: without scripts, style and tags."""
     body = re.sub(r"<(script|style).*?</\1>", "", text, flags=re.DOTALL)
     return unescape(re.sub(r"<[^>]+>", " ", body))
+
+
+def told_of(run: Run) -> str:
+    """The verdict's sentence without the verdict itself, which is set apart."""
+    return words(headlines.verdict_sentence(run.summary.flow.initial)).partition(": ")[2]
 
 
 def words(text: str) -> str:
@@ -119,6 +124,28 @@ def test_markdown_and_html_are_chosen_by_the_name(run: Run) -> None:
     assert report_file([run], Path("a.md")) == markdown.render(run_page(run.summary, run.recording))
     with pytest.raises(InputError, match=r"\.html or \.md"):
         report_file([run], Path("a.pdf"))
+
+
+def test_in_brief_a_run_is_what_show_brief_says_of_it_and_no_chart(run: Run) -> None:
+    assert report_file([run], Path("a.md"), brief=True) == markdown.render(brief_page(run.summary))
+    text = report_file([run], Path("a.html"), brief=True)
+    assert told_of(run) in words(visible(text))
+    assert re.findall(r"data-chart=\"", text) == []
+    assert len(text.encode()) < 60_000
+
+
+def test_in_brief_each_of_several_runs_has_its_verdict_and_its_advice(tmp_path: Path) -> None:
+    runs = [made(tmp_path / "runs", depth=depth, steps=0) for depth in (80, 4, 40)]
+    page = briefly(runs)
+    told = [block.text for block in page.blocks if isinstance(block, Heading)]
+    assert told == [runs[1].id, runs[2].id, runs[0].id]  # in the order of what differs
+    for name in ("a.md", "a.html"):
+        seen = words(unescape(report_file(runs, Path(name), brief=True)).replace("\\", ""))
+        for run in runs:
+            assert told_of(run) in seen
+            assert all(advice.command in seen for advice in run.summary.advice)
+    assert len([run for run in runs if run.summary.advice]) == 2
+    assert words(visible(report_file(runs, Path("a.html"), brief=True))).startswith("3 runs")
 
 
 def test_a_hundred_layers_and_a_thousand_steps_fit_into_three_megabytes(tmp_path: Path) -> None:

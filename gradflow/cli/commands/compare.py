@@ -6,13 +6,17 @@ from typing import Annotated
 
 import typer
 
+from gradflow.cli import offers
 from gradflow.cli.options import RUNS, Json, Quiet, RunsDir, Sort, Where
 from gradflow.cli.tables import Csv, Md, warn
 
 References = Annotated[
     list[str] | None,
-    typer.Argument(metavar="RUN|SWEEP", help="Paths, ids or their starts, @1, globs; all runs if none."),
-]
+    typer.Argument(
+        metavar="RUN|SWEEP", help="Paths, ids or their starts, @1, globs; all runs if none.",
+        autocompletion=offers.runs,
+    ),
+]  # fmt: skip
 
 
 Top = Annotated[
@@ -21,20 +25,30 @@ Top = Annotated[
 
 
 Columns = Annotated[
-    str | None, typer.Option(metavar="A,B", help="These columns: run, any key, any name of --json.")
-]
+    str | None,
+    typer.Option(
+        metavar="A,B", help="These columns: run, any key, any name of --json.",
+        autocompletion=offers.several_columns,
+    ),
+]  # fmt: skip
 
 
 All = Annotated[bool, typer.Option("--all", help="Every column, however wide.")]
 
 
 Baseline = Annotated[
-    str | None, typer.Option(metavar="RUN", help="Losses over this run's instead of the best.")
+    str | None,
+    typer.Option(
+        metavar="RUN", help="Losses over this run's instead of the best.", autocompletion=offers.runs
+    ),
 ]
 
 
 Pivot = Annotated[
-    tuple[str, str] | None, typer.Option(metavar="ROW COL", help="A map over two keys, such as depth init.")
+    tuple[str, str] | None,
+    typer.Option(
+        metavar="ROW COL", help="A map over two keys, such as depth init.", autocompletion=offers.columns
+    ),
 ]
 
 
@@ -42,7 +56,8 @@ Value = Annotated[
     str | None,
     typer.Option(
         help="What the map shows: c (the default), log10_ratio, verdict, trainable, trainable_score, "
-        "accuracy_final, loss_final, loss_test_final, c_final or another result."
+        "accuracy_final, loss_final, loss_test_final, c_final or another result.",
+        autocompletion=offers.columns,
     ),
 ]
 

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
+from gradflow.cli import offers
 from gradflow.cli.commands.report import References
 from gradflow.cli.options import RUNS, Quiet, Replace, RunsDir, Step, Where
 from gradflow.cli.output import note
 from gradflow.cli.tables import refuse_unused
 
 Output = Annotated[
-    Path,
+    Path | None,
     typer.Option(
         "--output", "-o", metavar="FILE|DIR", help="A folder for all tables, or a file for one of them."
     ),
@@ -22,12 +23,20 @@ Output = Annotated[
 
 To = Annotated[
     str | None,
-    typer.Option(metavar="FORMAT", help="csv, json, parquet or tensorboard; else by the file's name."),
-]
+    typer.Option(
+        metavar="FORMAT",
+        help="csv, json, parquet, tensorboard, mlflow or trackio; else by the file's name.",
+        autocompletion=offers.words("csv", "json", "parquet", "tensorboard", "mlflow", "trackio"),
+    ),
+]  # fmt: skip
 
 
 Rows = Annotated[
-    str | None, typer.Option(help="Rows of the record: first,last (the default), first, last or all.")
+    str | None,
+    typer.Option(
+        help="Rows of the record: first,last (the default), first, last or all.",
+        autocompletion=offers.words("first,last", "first", "last", "all"),
+    ),
 ]
 
 
@@ -47,20 +56,30 @@ OneTable = Annotated[
         "--table",
         help="The table of a csv or parquet file: layers (the default), runs, steps (loss by step) or "
         "evaluations.",
+        autocompletion=offers.words("layers", "runs", "steps", "evaluations"),
     ),
 ]
 
 
+Project = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Of trackio, or MLflow's experiment; else gradflow.")
+]
+
+
 def export(
-    references: References, output: Output, to: To = None, rows: Rows = None, step: Step = None,
-    table: OneTable = None, reach: Reach = None, where: Where = None, force: Replace = False,
-    runs_dir: RunsDir = RUNS, quiet: Quiet = False,
+    references: References, output: Output = None, to: To = None, rows: Rows = None, step: Step = None,
+    table: OneTable = None, reach: Reach = None, project: Project = None, where: Where = None,
+    force: Replace = False, runs_dir: RunsDir = RUNS, quiet: Quiet = False,
 ) -> None:  # fmt: skip
-    """Export runs as tidy tables.
+    """Export runs as tidy tables, or to MLflow or trackio.
 
     There are four: runs, a line a run with its config; layers, a line for each row, seed and layer; steps,
     a line for each row and seed with its loss; and evaluations, a line for each evaluation and seed; these
     with the keys in which the runs differ. A file that is there already is replaced with --force alone.
+
+    MLflow and trackio get config, results and curves of each run by their own clients: -o names a folder, or
+    MLflow's database FILE.db; without -o the client's own environment says where, such as
+    MLFLOW_TRACKING_URI or TRACKIO_SPACE_ID.
 
     \b
     Examples:
@@ -69,21 +88,18 @@ def export(
       gradflow export 'tanh-*' -o loss.parquet --table steps
       gradflow export 'tanh-*' -o runs.csv --table runs --reach 0.5 --reach 0.1
       gradflow export @1 -o events --to tensorboard
+      gradflow export 'tanh-*' -o mlflow.db --to mlflow
     """
-    from gradflow.cli.export import FORMATS, TABLES, export_runs, known
+    from gradflow.cli.export import TRACKERS, export_runs, tables_form, tracked
     from gradflow.cli.report import named_runs
 
-    form = known("--to", to or output.suffix[1:] or "csv", FORMATS)
-    which = known("--table", table or "layers", TABLES)
-    if form in ("json", "tensorboard") or not output.suffix:
-        refuse_unused("only a csv or parquet file holds one table", table=table)
-    elif which == "runs":
-        refuse_unused("the table of runs has no rows of the record", rows=rows, step=step)
-    elif which == "evaluations":
-        refuse_unused("evaluations have steps of their own", rows=rows, step=step)
     refuse_unused("--rows and --step both choose rows", step=step if rows else None)
-    if form == "tensorboard" or (form != "json" and output.suffix and which != "runs"):
-        refuse_unused("it is a column of the table of runs", reach=reach)
-    runs = named_runs(references, runs_dir, where)
-    export_runs(runs, output, rows or step, form, which, reach or [], force)
+    if to in TRACKERS:
+        refuse_unused(f"{to} gets all that is told of a run", table=table, reach=reach)
+        runs = named_runs(references, runs_dir, where)
+        note(tracked(runs, to, output, project or "gradflow", rows or step or "all", force), quiet)
+        return
+    refuse_unused(f"it is a name in {' or '.join(TRACKERS)}", project=project)
+    form = tables_form(output, to, table, reach, rows, step)
+    export_runs(named_runs(references, runs_dir, where), form, rows or step, reach or [], force)
     note(f"wrote {output}", quiet)

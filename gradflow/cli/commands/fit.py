@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from gradflow.cli import offers
 from gradflow.cli.options import RUNS, Json, Quiet, RunsDir
 
 NormsFiles = Annotated[
@@ -16,8 +17,12 @@ NormsFiles = Annotated[
 
 
 Kind = Annotated[
-    str | None, typer.Option(metavar="delta|weight", help="What the norms are of, if the file does not say.")
-]
+    str | None,
+    typer.Option(
+        metavar="delta|weight", help="What the norms are of, if the file does not say.",
+        autocompletion=offers.words("delta", "weight"),
+    ),
+]  # fmt: skip
 
 
 OrderOption = Annotated[
@@ -25,6 +30,7 @@ OrderOption = Annotated[
     typer.Option(
         "--order", metavar="file|backward",
         help="The file has the layers from the input on, or from the output on.",
+        autocompletion=offers.words("file", "backward"),
     ),
 ]  # fmt: skip
 

@@ -6,11 +6,16 @@ from typing import Annotated
 
 import typer
 
+from gradflow.cli import offers
 from gradflow.cli.options import RUNS, Json, Quiet, RunsDir
 
 Noted = Annotated[
-    str, typer.Argument(metavar="RUN", help="A path, an id or the start of one, @1, or a glob for several.")
-]
+    str,
+    typer.Argument(
+        metavar="RUN", help="A path, an id or the start of one, @1, or a glob for several.",
+        autocompletion=offers.runs,
+    ),
+]  # fmt: skip
 Text = Annotated[str | None, typer.Argument(metavar="TEXT", help='The note; "" takes it away.')]
 Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="NAME", help="Add a tag; again for more.")]
 Untags = Annotated[list[str] | None, typer.Option("--untag", metavar="NAME", help="Take a tag away.")]

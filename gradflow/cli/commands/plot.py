@@ -6,21 +6,32 @@ from typing import Annotated
 
 import typer
 
+from gradflow.cli import offers
 from gradflow.cli.commands.report import Output, References
 from gradflow.cli.options import RUNS, Quiet, Replace, RunsDir, Step, Where
 
+FIGURES = (
+    "flow", "heatmap", "factors", "course", "loss", "accuracy", "clipping", "squares", "correlation", "units",
+    "map", "phase", "trainable", "theory", "depth-law",
+)  # fmt: skip
 Figure = Annotated[
     str | None, typer.Option("--figure", help="flow (default), heatmap, factors, phase, depth-law, theory; "
                             "also course (c over training), loss, accuracy (or R2), clipping (what it left), "
                             "squares (q by layer), correlation (of samples, by layer), units, map, trainable "
-                            "(what trained, what was to).")
+                            "(what trained, what was to).", autocompletion=offers.words(*FIGURES))
 ]  # fmt: skip
 
 
-Across = Annotated[str | None, typer.Option("--x", metavar="KEY", help="Draw --value over this key.")]
+Across = Annotated[
+    str | None,
+    typer.Option("--x", metavar="KEY", help="Draw --value over this key.", autocompletion=offers.columns),
+]
 
 
-Up = Annotated[str | None, typer.Option("--y", metavar="KEY", help="With --x: a map over two keys.")]
+Up = Annotated[
+    str | None,
+    typer.Option("--y", metavar="KEY", help="With --x: a map over two keys.", autocompletion=offers.columns),
+]
 
 
 Value = Annotated[
@@ -30,11 +41,17 @@ Value = Annotated[
         help="With --x: c (the default), log10_ratio, c_final, loss_final, loss_test_final, accuracy_final, "
         "trainable_score. Or an array of the record, such as activation_std: over layers, with --x step over "
         "steps, with --x step --y layer as a map.",
+        autocompletion=offers.columns,
     ),
 ]
 
 
-Facet = Annotated[str | None, typer.Option("--facet", metavar="KEY", help="A chart for each of its values.")]
+Facet = Annotated[
+    str | None,
+    typer.Option(
+        "--facet", metavar="KEY", help="A chart for each of its values.", autocompletion=offers.columns
+    ),
+]
 
 
 Width = Annotated[float, typer.Option("--width", min=1, max=40, metavar="INCHES", help="Of the figure.")]

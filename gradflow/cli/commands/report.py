@@ -7,31 +7,37 @@ from typing import Annotated
 
 import typer
 
-from gradflow.cli.options import RUNS, Quiet, Replace, RunsDir, Where
+from gradflow.cli import offers
+from gradflow.cli.options import RUNS, Brief, Quiet, Replace, RunsDir, Where
 
 References = Annotated[
     list[str],
-    typer.Argument(metavar="RUN", help="Paths, ids or their starts, @1, globs; of runs or sweeps."),
-]
+    typer.Argument(
+        metavar="RUN", help="Paths, ids or their starts, @1, globs; of runs or sweeps.",
+        autocompletion=offers.runs,
+    ),
+]  # fmt: skip
 
 
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")]
 
 
 def report(
-    references: References, output: Output, where: Where = None, force: Replace = False,
-    runs_dir: RunsDir = RUNS, quiet: Quiet = False,
+    references: References, output: Output, where: Where = None, brief: Brief = False,
+    force: Replace = False, runs_dir: RunsDir = RUNS, quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Write the report of runs or sweeps, as HTML or markdown.
 
-    FILE.html is one page with charts that opens offline, FILE.md is text. A file that is there already is
-    replaced if gradflow wrote it and it was not changed since.
+    FILE.html is one page with charts that opens offline, FILE.md is text; with --brief it has what
+    `gradflow show --brief` says of each run. A file that is there already is replaced if gradflow wrote it
+    and it was not changed since.
 
     \b
     Examples:
       gradflow report @1 -o report.html
       gradflow report quickstart -o report.md
+      gradflow report 'try-*' -o verdicts.md --brief
     """
     from gradflow.cli.report import reported, write
 
-    write(output, reported(references, runs_dir, where, output), force, quiet)
+    write(output, reported(references, runs_dir, where, output, brief), force, quiet)

@@ -6,10 +6,16 @@ from typing import Annotated
 
 import typer
 
+from gradflow.cli import offers
 from gradflow.cli.options import RUNS, Json, Quiet, RunsDir
 
 References = Annotated[
-    list[str], typer.Argument(metavar="RUN...", help="As in `gradflow compare`: paths, ids, @1, or globs.")
+    list[str],
+    typer.Argument(
+        metavar="RUN...",
+        help="As in `gradflow compare`: paths, ids, @1, or globs.",
+        autocompletion=offers.runs,
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 

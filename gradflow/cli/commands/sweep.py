@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from gradflow.cli import offers
 from gradflow.cli.options import RUNS, ConfigFile, FailOnDiverged, Force, Json, Quiet, RunsDir, Workers
 from gradflow.cli.tables import Csv, Md, refuse_several
 
@@ -15,11 +16,18 @@ Axes = Annotated[
         metavar="KEY=V1,V2",
         help="Keys to change, and those with several values to cross: depth=10,20 or depth=range(10,60,10) "
         "(without its end), lr=linspace(0.1,0.5,5) (ends included), lr=logspace(-3,-1,3) (exponents of ten).",
+        autocompletion=offers.overrides,
     ),
 ]
 
 
-Where = Annotated[str | None, typer.Option("--executor", help="processes (the default), serial or dask.")]
+Where = Annotated[
+    str | None,
+    typer.Option(
+        "--executor", help="processes (the default), serial or dask.",
+        autocompletion=offers.words("processes", "serial", "dask"),
+    ),
+]  # fmt: skip
 
 
 DaskAddress = Annotated[

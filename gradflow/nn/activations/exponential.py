@@ -7,10 +7,12 @@ from math import log
 from typing import Annotated, ClassVar
 
 import numpy as np
-from annotated_types import Gt
+from annotated_types import Gt, doc
 
 from gradflow.nn.activations.base import Activation, Array
 from gradflow.nn.elementwise import Work, expm1, number
+
+Alpha = Annotated[float, Gt(0.0), doc("-alpha is what phi comes to far below 0.")]
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Elu(Activation):
     name = "elu"
     compares = True
     kinks = (0.0,)
-    alpha: Annotated[float, Gt(0.0)] = 1.0
+    alpha: Alpha = 1.0
 
     @property
     def steepest(self) -> float:
@@ -76,7 +78,7 @@ class Celu(Activation):
     name = "celu"
     compares = True
     kinks = (0.0,)
-    alpha: Annotated[float, Gt(0.0)] = 1.0
+    alpha: Alpha = 1.0
 
     def evaluate(self, z: Array, out: Array, work: Work) -> None:
         scratch, zeros = work

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from annotated_types import MaxLen, Predicate
+from annotated_types import MaxLen, Predicate, doc
 
 from gradflow.nn.activations.base import LEAST, Activation, Array
 from gradflow.nn.elementwise import Work
@@ -43,8 +43,10 @@ class Expression(Activation):
 
     name = "expression"
     from_output = False
-    value: Annotated[str, Predicate(is_formula)]
-    kinks_at: Annotated[tuple[float, ...], MaxLen(MOST_KINKS)] = ()
+    value: Annotated[str, Predicate(is_formula), doc("A formula of z.")]
+    kinks_at: Annotated[
+        tuple[float, ...], MaxLen(MOST_KINKS), doc("The z of kinks that gradflow does not find itself.")
+    ] = ()
 
     def __post_init__(self) -> None:
         for fact in FACTS:  # which other activations state as they are defined

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-from annotated_types import Ge, Le
+from annotated_types import Ge, Le, doc
 
 from gradflow.nn.activations.base import Activation, Array
 from gradflow.nn.elementwise import Work, number
@@ -42,7 +42,7 @@ class LeakyRelu(Activation):
     homogeneous = True
     exact_quick = True
     kinks = (0.0,)
-    slope: Annotated[float, Ge(0.0), Le(1.0)] = 0.01
+    slope: Annotated[float, Ge(0.0), Le(1.0), doc("The slope below 0.")] = 0.01
 
     @property
     def flat(self) -> bool:
