@@ -86,7 +86,7 @@ def test_a_command_in_its_text_runs(ran: Path, command: str, thorough: bool) -> 
     if "@1" in command:
         printed("run configs/quickstart.yaml", ran)  # the latest one is no sweep
     if " in tags" in command:
-        printed("note @1 'the baseline of figure 3' --tag paper", ran)
+        printed("note quickstart 'the baseline of figure 3' --tag paper", ran)
     words = command.removeprefix("gradflow ") + "".join(LONG[name] for name in LONG if name in command)
     printed(words, ran, 3 if "--fail-if" in words else 0)
 
