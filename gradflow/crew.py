@@ -139,6 +139,10 @@ class Crew:
         """All that the networks hand from a step to the next; random streams are counter-based."""
         return {name: flat.copy() for name, flat in self._flat()}
 
+    def views(self) -> dict[str, Array]:
+        """`state`, good until the networks go on."""
+        return dict(self._flat())
+
     def state_at_end(self) -> dict[str, Array]:
         """`state` before a row without an update, which changes statistics alone: the rest are views."""
         trained = 1 + self.plan.optimizer.slots  # flat arrays of each stack

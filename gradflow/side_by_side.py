@@ -65,7 +65,11 @@ class Crews:
 
     def state(self) -> dict[str, Array]:
         """As `Crew.state`."""
-        return {name: array for state in self._all("state") for name, array in state.items()}
+        return self.views()
+
+    def views(self) -> dict[str, Array]:
+        """As `Crew.views`, copied on the way here."""
+        return {name: array for state in self._all("views") for name, array in state.items()}
 
     def state_at_end(self) -> dict[str, Array]:
         """As `Crew.state_at_end`."""

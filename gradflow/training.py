@@ -157,8 +157,15 @@ class Training:
 
         The views of `recorded` are among it. The random streams are counter-based, so nothing of them is.
         """
+        return self._recorded_state() | self._crew.state()
+
+    def views(self) -> dict[str, Array]:
+        """`state`, good until training goes on: a checkpoint of large networks copies none of them."""
+        return self._recorded_state() | self._crew.views()
+
+    def _recorded_state(self) -> dict[str, Array]:
         recorded = {f"{RECORDED}{name}": array for name, array in self.recorded.items()}
-        return recorded | self.critical.state() | self._crew.state()
+        return recorded | self.critical.state()
 
     def restore(self, state: dict[str, Array], first: int) -> None:
         """Stand before row `first`, where a training gave this state, be it one of fewer steps.

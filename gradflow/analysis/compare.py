@@ -9,7 +9,7 @@ from itertools import chain
 from math import hypot, isfinite
 from typing import TYPE_CHECKING, Any
 
-from gradflow.analysis.differences import Flat, flat, full_name, split
+from gradflow.analysis.differences import Flat, flat, full_name, split, told_by_others
 from gradflow.analysis.expression import parse_condition
 from gradflow.errors import InputError
 
@@ -84,7 +84,15 @@ class Row:
     gradient: Numbers = ()
 
     def __getitem__(self, name: str) -> Any:
-        return self.values[name] if name in self.values else self.config.get(name)
+        try:
+            return self.values[name]
+        except KeyError:
+            return self.config.get(name)
+
+    @classmethod
+    def of(cls, values: dict[str, Any], config: Flat, gradient: Numbers) -> Row:
+        """A row of which nothing was noted."""
+        return cls({**values, "note": None, "tags": ()}, config, gradient)
 
     def noted(self, note: str | None, tags: tuple[str, ...]) -> Row:
         """With what the user says of the run."""
@@ -131,15 +139,9 @@ class Comparison:
     @property
     def telling(self) -> list[str]:
         """The keys that differ and are not told by another, as the gain is by the init's name."""
-        keys = [key for key in self.differing if not self._follows(key)]
+        told = told_by_others(self.differing, (row.config for row in self.rows))
+        keys = [key for key in self.differing if key not in told]
         return keys if keys == ["name"] else [key for key in keys if key != "name"]
-
-    def _follows(self, key: str) -> bool:
-        choice = key.rpartition(".")[0]
-        if choice not in self.differing:
-            return False
-        pairs = {(repr(row[choice]), repr(row[key])) for row in self.rows}
-        return len(pairs) == len({choice for choice, _ in pairs})
 
     @cached_property
     def standings(self) -> tuple[Standing, ...]:
@@ -214,8 +216,7 @@ def row_from(document: Mapping[str, Any], path: str) -> Row:
     values["path"], values["symptoms"] = path, ", ".join(one["name"] for one in document["symptoms"])
     if values["c_theory"] is None:
         values["c_theory"] = theory["c"]
-    values |= {"note": None, "tags": ()}
-    return Row(values, flat(document["config"]), tuple(initial["profile"]["log10_delta"]))
+    return Row.of(values, flat(document["config"]), tuple(initial["profile"]["log10_delta"]))
 
 
 def compare(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
-from operator import itemgetter
 from typing import Any
 
 from gradflow.errors import InputError, did_you_mean
@@ -41,15 +40,37 @@ def split(configs: Sequence[Flat]) -> tuple[Flat, list[str]]:
     others, as a key is that runs of older versions did not have.
     """
     known = [config for config in configs if config.get("data") != RECORDED] or list(configs)
-    constant: Flat = {}
-    differing: list[str] = []
-    for key in dict.fromkeys(chain.from_iterable(configs)):
-        held = _held(key, known)
-        if held and (len(known) == len(configs) or all(one.get(key, held[0]) == held[0] for one in configs)):
-            constant[key] = held[0]
-        else:
-            differing.append(key)
-    return constant, differing
+    keys = list(dict.fromkeys(chain.from_iterable(configs)))
+    constant = {key: known[0].get(key) for key in keys} if known else {}
+    for config in known:
+        _keep(constant, config, lenient=False)
+    if len(known) < len(configs):
+        for config in configs:
+            _keep(constant, config, lenient=True)
+    return constant, [key for key in keys if key not in constant]
+
+
+def _keep(constant: Flat, config: Flat, lenient: bool) -> None:
+    """Leave in `constant` what a config has too; a key that it lacks is null or, if `lenient`, no matter.
+
+    All keys of a config are looked at in one go: by the thousand, each has left the cache by the next key.
+    """
+    if not constant.items() <= config.items():
+        for key, value in list(constant.items()):
+            if config.get(key, value if lenient else None) != value:
+                del constant[key]
+
+
+def told_by_others(keys: Sequence[str], configs: Iterable[Flat]) -> set[str]:
+    """Those of `keys` whose value follows from that of the choice above them, as a gain from its init."""
+    choices = {key: choice for key in keys if (choice := key.rpartition(".")[0]) in keys}
+    seen: dict[str, dict[str, str]] = {key: {} for key in choices}
+    for config in configs:
+        for key in list(seen):
+            choice, value = repr(config.get(choices[key])), repr(config.get(key))
+            if seen[key].setdefault(choice, value) != value:
+                del seen[key]
+    return {*seen}
 
 
 def differing(configs: Sequence[Flat]) -> list[str]:
@@ -69,15 +90,6 @@ def _differs(configs: Sequence[Flat], key: str) -> bool:
         for config in configs
         if key in config
     )
-
-
-def _held(key: str, configs: Sequence[Flat]) -> list[Any]:
-    """The values of a key in which all agree, else []; one that lacks the key has a null."""
-    try:
-        values = list(map(itemgetter(key), configs))
-    except KeyError:
-        values = [config.get(key) for config in configs]
-    return values if values.count(values[0]) == len(values) else []
 
 
 def short_names(keys: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:

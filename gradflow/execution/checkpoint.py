@@ -59,7 +59,7 @@ class Checkpoint:
             **told(),
         }
         with suppress(OSError):
-            self._replace(training.state(), about)
+            self._replace(training.views(), about)
         took = perf_counter() - clock
         self._due = clock + took + max(self.interval, took / SHARE)
 

@@ -50,10 +50,10 @@ class Filled:
 
     def narrowed(self, room: int) -> Filled:
         """With strips of at most `room` characters."""
-        cells = tuple(
-            replace(cell, values=squeezed(cell.values, room)) if isinstance(cell, Strip) else cell
-            for cell in self.cells
-        )
+        if not any(isinstance(cell, Strip) for cell in self.cells[:1]):  # a column has strips or none
+            return self
+        strips = [cell for cell in self.cells if isinstance(cell, Strip)]
+        cells = tuple([Strip(squeezed(one.values, room), one.low, one.high) for one in strips])
         return replace(self, cells=cells)
 
 
@@ -94,8 +94,14 @@ def filled(found: Comparison, wanted: Sequence[str] | None, everything: bool) ->
     titles = short_names(
         [name for name in names if name not in _CELLS], [c.title for c, _ in _CELLS.values()]
     )
-    scale = _scale([row.gradient for row in found.rows])
-    return [_filled(found, name, titles.get(name, name), scale) for name in dict.fromkeys(names)]
+    scale, names = _scale([row.gradient for row in found.rows]), list(dict.fromkeys(names))
+    fills = [_fill(name, scale) for name in names]
+    pairs = zip(found.rows, found.standings, strict=True)
+    cells = [[fill(row, standing) for fill in fills] for row, standing in pairs]  # a row stays in the cache
+    return [
+        _filled(name, titles.get(name, name), column)
+        for name, column in zip(names, zip(*cells, strict=True), strict=True)
+    ]
 
 
 def moves_forward(keys: Sequence[str]) -> bool:
@@ -153,20 +159,24 @@ def noted(text: str | None, tags: str) -> str:
     return " ".join(filter(None, (f"[{tags}]" if tags else "", text)))
 
 
-def _filled(found: Comparison, name: str, title: str, scale: tuple[float, float]) -> Filled:
+def _fill(name: str, scale: tuple[float, float]) -> Callable[[Row, Standing], Any]:
+    """What gives a row's cell in a column or, of a key or result without a column of its own, its value."""
     if name == "gradient":
-        return Filled(name, _CELLS[name][0], tuple(_strip(row.gradient, scale) for row in found.rows))
+        return lambda row, standing: _strip(row.gradient, scale)
     if name == "ratio":
-        column, cells = _CELLS[name][0], tuple(_standing(standing) for standing in found.standings)
-        return Filled(name, column, cells)
+        return lambda row, standing: _standing(standing)
     if name in _CELLS:
-        column, cell = _CELLS[name]
-        return Filled(name, column, tuple(cell(row) for row in found.rows))
-    values = [row[name] for row in found.rows]
-    numeric = all(value is None or isinstance(value, int | float) for value in values)
-    return Filled(
-        name, Column(title, numeric), tuple("" if value is None else scalar(value) for value in values)
-    )
+        cell = _CELLS[name][1]
+        return lambda row, standing: cell(row)
+    return lambda row, standing: row[name]
+
+
+def _filled(name: str, title: str, cells: tuple[Any, ...]) -> Filled:
+    if name in _CELLS:
+        return Filled(name, _CELLS[name][0], cells)
+    numeric = all(value is None or isinstance(value, int | float) for value in cells)
+    texts = tuple(["" if value is None else scalar(value) for value in cells])
+    return Filled(name, Column(title, numeric), texts)
 
 
 def _verdict(row: Row, suffix: str = "") -> Cell:
@@ -209,7 +219,7 @@ def _standing(standing: Standing) -> Cell:
 def _strip(values: Numbers, scale: tuple[float, float]) -> Strip:
     """log10 of ||delta_l|| / ||delta_L||."""
     last = next((value for value in reversed(values) if value is not None), 0.0)
-    return Strip(tuple(None if value is None else value - last for value in values), *scale)
+    return Strip(tuple([None if value is None else value - last for value in values]), *scale)
 
 
 def _scale(profiles: Sequence[Numbers]) -> tuple[float, float]:

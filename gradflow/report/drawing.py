@@ -30,11 +30,12 @@ def strip(drawn: Strip, unicode: bool = True, width: int = STRIP) -> str:
     blocks = BLOCKS if unicode else ASCII_BLOCKS
     low, top = drawn.low / 2, len(blocks) - 1  # halves, whose difference is finite
     reach = drawn.high / 2 - low or 1.0
+    heights = [
+        None if value is None else round(top * ((value / 2 - low) / reach))
+        for value in squeezed(drawn.values, width)
+    ]
     return "".join(
-        [
-            " " if value is None else blocks[max(0, min(top, round(top * ((value / 2 - low) / reach))))]
-            for value in squeezed(drawn.values, width)
-        ]
+        [" " if at is None else blocks[0 if at < 0 else top if at > top else at] for at in heights]
     )
 
 
@@ -44,9 +45,8 @@ def squeezed(values: Numbers, width: int) -> Numbers:
     if count <= width:
         return values
     edges = [i * count // width for i in range(width + 1)]
-    whole = [value for value in values if value is not None]
-    if len(whole) == count:
-        return tuple([sum(whole[a:b]) / (b - a) for a, b in pairwise(edges)])
+    if None not in values:
+        return tuple([sum(values[a:b]) / (b - a) for a, b in pairwise(edges)])  # type: ignore[arg-type]
     return tuple(_mean(values[a:b]) for a, b in pairwise(edges))
 
 

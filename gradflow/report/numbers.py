@@ -20,6 +20,8 @@ _ACTING = re.compile(
 
 def inert(text: str) -> str:
     """`text` with everything that could act on a terminal escaped: control, bidi, invisible, surrogates."""
+    if text.isascii() and text.isprintable():  # as nearly all of a table's thousands of cells
+        return text
     return _ACTING.sub(lambda found: ascii(found[0])[1:-1], text)
 
 

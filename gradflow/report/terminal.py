@@ -101,8 +101,10 @@ class _Lines:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for line in self.lines:
-            for text, style in line:
-                yield Segment(text, Style.parse(style) if style else None)
+            if console.no_color:  # and no style either: a line is one text
+                yield Segment("".join([text for text, _ in line]))
+            else:
+                yield from (Segment(text, Style.parse(style) if style else None) for text, style in line)
             yield Segment.line()
 
 
@@ -145,7 +147,7 @@ def _(block: Command, look: Look) -> RenderableType:
 def _(block: Table, look: Look) -> RenderableType:
     titles = [[(_shown(column.title, look), TONES["note"])] for column in block.columns]
     rows = [titles, *([_spans(cell, look) for cell in row] for row in block.rows)]
-    sizes = [[sum(cell_len(text) for text, _ in cell) for cell in row] for row in rows]
+    sizes = [[*map(_width, row)] for row in rows]
     widths = [max(column) for column in zip(*sizes, strict=True)]
     total = sum(widths) + len(GAP) * (len(widths) - 1)
     if total > (max(NARROW, look.columns) if look.wrap else ENDLESS):
@@ -155,6 +157,13 @@ def _(block: Table, look: Look) -> RenderableType:
     lines = [_line(row, space, right) for row, space in zip(rows, spare, strict=True)]
     rule = [(("─" if look.unicode else "-") * total, "")]
     return _Lines([lines[0], rule, *lines[1:]])
+
+
+def _width(cell: Line) -> int:
+    """The columns that a cell takes."""
+    if len(cell) == 1 and cell[0][0].isascii():  # as nearly all of thousands
+        return len(cell[0][0])
+    return sum(cell_len(text) for text, _ in cell)
 
 
 def _line(cells: Sequence[Line], spare: Sequence[int], right: Sequence[bool]) -> Line:

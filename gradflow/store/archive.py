@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, BinaryIO
+from zipfile import ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.files.npz import open_npz
+from gradflow.files.npz import open_npz, write_member
 from gradflow.store.reading import damaged, open_file, parse_json
 from gradflow.store.writing import json_bytes
 
@@ -23,7 +24,9 @@ ABOUT, SEAL = "about", "seal"  # arrays of bytes beside a checkpoint's: whose it
 
 def write_state(file: BinaryIO, state: dict[str, Any]) -> None:
     """Write the arrays as an archive that is not compressed."""
-    np.savez(file, **state)
+    with ZipFile(file, "w") as archive:
+        for name, array in state.items():
+            write_member(archive, name, array)
 
 
 def read_stored(path: Path) -> Arrays:

@@ -9,11 +9,10 @@ from math import prod
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from gradflow.evaluation import EVALUATED, STEP
-from gradflow.files.npz import Archive, open_npz
+from gradflow.files.npz import Archive, open_npz, write_member
 from gradflow.nn.parts.factors import factor_arrays
 from gradflow.recording import LATER, LATER_PER_NETWORK, NORMS, STATISTICS, Recording
 from gradflow.store.info import ArrayInfo
@@ -41,8 +40,7 @@ def write_arrays(file: BinaryIO, recording: Recording) -> None:
     """Write the archive as np.savez does, array by array; its members have no dates."""
     with zipfile.ZipFile(file, "w") as archive:
         for name, array in recording.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                npy.write_array(member, _bytes(array), allow_pickle=False)
+            write_member(archive, name, _bytes(array))
             forget([array])
 
 

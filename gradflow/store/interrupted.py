@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zipfile import ZipFile
 
-from gradflow.errors import InputError
+from gradflow.errors import InputError, RunError
 from gradflow.formats import RECORDED
 from gradflow.store.info import Info, OutcomeInfo, Times
 from gradflow.store.names import FORMAT, LARGEST
@@ -28,9 +28,12 @@ REMEDY = "run its config again, or remove it with `gradflow rm`"
 
 def opened(path: Path) -> Run:
     """The run at a path or, where none stands, what there is of one that was interrupted."""
-    left = Claim(path.parent, path.name).checkpoint
-    if os.path.lexists(path) or not os.path.lexists(left):
-        return open_run(path)
+    try:
+        return open_run(path)  # almost always there: one looks for no checkpoint of thousands
+    except RunError:
+        left = Claim(path.parent, path.name).checkpoint
+        if os.path.lexists(path) or not os.path.lexists(left):
+            raise
     return _run_of(path, left)
 
 

@@ -39,6 +39,9 @@ class Notes(NamedTuple):
         return ", ".join(self.tags)
 
 
+NO_NOTES = Notes()
+
+
 class _Document(TypedDict):
     note: str | None
     tags: list[str]
@@ -49,9 +52,9 @@ _DECODER = Decoder(_Document)
 
 def load_notes(folder: Path) -> Notes:
     """The notes of a run or sweep; without note.json none. RunError if that is damaged."""
+    if not os.path.lexists(os.path.join(folder, NOTE)):  # of thousands, in which a Path would take longer
+        return NO_NOTES
     path = folder / NOTE
-    if not os.path.lexists(path):
-        return Notes()
     try:
         document = _DECODER.decode(read_bytes(path, LARGEST_NOTE))
         return checked(document["note"], document["tags"])
@@ -64,7 +67,7 @@ def read_notes(folder: Path) -> tuple[Notes, str | None]:
     try:
         return load_notes(folder), None
     except RunError as error:
-        return Notes(), str(error)
+        return NO_NOTES, str(error)
 
 
 def checked(text: str | None, tags: Iterable[str]) -> Notes:
@@ -95,7 +98,7 @@ def change_notes(
     with claim(folder.parent, folder.name), disk_errors(folder), _same_time(folder):
         before, _ = read_notes(folder)
         notes = checked(before.text if text is None else text, ({*before.tags} | {*added}) - {*removed})
-        if notes == Notes():
+        if notes == NO_NOTES:
             (folder / NOTE).unlink(missing_ok=True)
             sync(folder)
         else:
@@ -107,7 +110,7 @@ def change_notes(
 def remove_notes(folder: Path) -> None:
     """Remove note.json if gradflow can read it; what else bears its name is the user's. OSError."""
     notes, _ = read_notes(folder)
-    if notes != Notes():
+    if notes != NO_NOTES:
         (folder / NOTE).unlink(missing_ok=True)
 
 

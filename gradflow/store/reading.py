@@ -38,6 +38,12 @@ def read_bytes(path: Path, largest: int = LARGEST) -> bytes:
     return content
 
 
+def read_start(path: Path, most: int) -> bytes:
+    """The first bytes of a regular file, `most` or one more."""
+    with _told(path):
+        return read_regular(path, most)
+
+
 def read_json(path: Path) -> Any:
     """The value of a strict JSON document in UTF-8."""
     return parse_json(read_bytes(path), path)

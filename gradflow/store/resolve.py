@@ -11,6 +11,7 @@ import shlex
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from glob import glob
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,7 +93,7 @@ def _matching(pattern: str, runs: Path) -> list[Path]:
         found = [path for path in map(Path, glob(pattern)) if _holds_run(path)]
     if not found:
         raise InputError(f"{pattern} matches no run in {runs}: see `gradflow ls`")
-    return sorted(found)
+    return sorted(found, key=attrgetter("parts"))
 
 
 def _named(name: str, runs: Path) -> Path:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from gradflow.analysis.compare import Row, row_from, row_of
 from gradflow.errors import InputError, RunError
 from gradflow.store.catalog import Entry, entry_at
-from gradflow.store.notes import Notes, read_notes
+from gradflow.store.heads import load_row
+from gradflow.store.notes import NO_NOTES, read_notes
 from gradflow.store.resolve import resolve
 from gradflow.store.summaries import load_brief
 
@@ -28,10 +29,14 @@ def read_row(run: Run) -> Row:
 
 def read_noted(run: Run) -> tuple[Row, str | None]:
     """As `read_row`, with what is wrong with the notes."""
-    brief = load_brief(run.path, run.info, run.stamp)
-    row = row_of(run.summary) if brief is None else row_from(brief, str(run.path))
+    row = load_row(run.path, run.info, run.stamp) or _row_of_whole(run)
     notes, problem = read_notes(run.path)
-    return row if notes == Notes() else row.noted(*notes), problem
+    return row if notes == NO_NOTES else row.noted(*notes), problem
+
+
+def _row_of_whole(run: Run) -> Row:
+    brief = load_brief(run.path, run.info, run.stamp)
+    return row_of(run.summary) if brief is None else row_from(brief, str(run.path))
 
 
 def read_rows(entries: Iterable[Entry]) -> tuple[list[Row], list[str]]:

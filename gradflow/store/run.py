@@ -127,8 +127,9 @@ class Run:
 def open_run(path: Path) -> Run:
     """The run at a path. RunError if there is no run directory, or its run.json is damaged."""
     try:
-        content = read_bytes(path / RUN)
-        return Run(path, parse_info(content, path / RUN), stamp=stamp_of(content))
+        place = path / RUN
+        content = read_bytes(place)
+        return Run(path, parse_info(content, place), stamp=stamp_of(content))
     except RunError:
         if os.path.isdir(path):
             raise

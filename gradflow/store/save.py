@@ -12,6 +12,7 @@ from gradflow import yaml_file
 from gradflow.errors import InputError, Problem, RunError
 from gradflow.store.archive import STATE_FORMAT, seal, write_state
 from gradflow.store.arrays import describe, write_arrays
+from gradflow.store.heads import head_of
 from gradflow.store.info import Info, StateInfo, load_info
 from gradflow.store.names import CONFIG, FORMAT, RECORDING, REPORT, RUN, STATE, SUMMARY
 from gradflow.store.partial import Claim, claim, other_capitals
@@ -84,7 +85,7 @@ def _seal(claimed: Claim, run: Run) -> None:
         info = read_bytes(run.path / RUN)
         if stamp_of(info) == run.stamp and not path.is_symlink():
             written = own.stage() / SUMMARY
-            write_bytes(written, sealed(run.summary.document(), info))
+            write_bytes(written, sealed(run.summary.document(), info, head_of(run.summary)))
             os.replace(written, path)
             sync(run.path)
 
@@ -169,7 +170,7 @@ def _publish(claimed: Claim, run: Run, fill: Callable[[Path], None], render: Ren
 def write_documents(folder: Path, run: Run) -> None:
     """summary.json, sealed with run.json, which comes last. RunError if they could not be read again."""
     info = json_bytes(run.info)
-    write_bytes(folder / SUMMARY, sealed(run.summary.document(), info))
+    write_bytes(folder / SUMMARY, sealed(run.summary.document(), info, head_of(run.summary)))
     write_bytes(folder / RUN, info)
     if not _is_readable(folder):
         message = "could not be read again and is not saved: give its config to the makers of gradflow"

@@ -1,6 +1,7 @@
 """The seal of a summary.json: its first key holds the sha256 of the rest of it and of the run.json beside it.
 
 A bit that was flipped in either is seen, and what is said of a run is shown with the run.json it was made of.
+A head may follow, which has a sha256 of its own, so that it can be believed without the rest.
 """
 
 from __future__ import annotations
@@ -11,19 +12,25 @@ from typing import TYPE_CHECKING, Any
 
 from gradflow.errors import RunError
 from gradflow.store.names import RUN, SUMMARY
-from gradflow.store.reading import damaged, read_bytes
+from gradflow.store.reading import damaged, read_bytes, read_start
 from gradflow.store.writing import json_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _HEAD = re.compile(rb'\{"seal": \{"summary": "([0-9a-f]{64})", "run": "([0-9a-f]{64})"\}, ')
+_ROW = re.compile(rb'"row": \{"sha256": "([0-9a-f]{64})", "bytes": ([0-9]{1,5}), "holds": ')
+HEAD = 8192  # bytes in which the seal and a head stand; a longer one is read with the rest
 TRIES = 3  # a run that is replaced meanwhile gives one file of the old and one of the new
 
 
-def sealed(document: dict[str, Any], run: bytes) -> bytes:
+def sealed(document: dict[str, Any], run: bytes, head: dict[str, Any] | None = None) -> bytes:
     """The content of summary.json for a run whose run.json has the content `run`."""
     body, of_run = json_bytes(document).removeprefix(b"{"), stamp_of(run).encode()
+    if head is not None:
+        row = json_bytes(head).rstrip()
+        of_row = _digest(of_run, row).encode()
+        body = b'"row": {"sha256": "%b", "bytes": %d, "holds": %b}, %b' % (of_row, len(row), row, body)
     of_body = _digest(of_run, body).encode()
     return b'{"seal": {"summary": "%b", "run": "%b"}, %b' % (of_body, of_run, body)
 
@@ -48,6 +55,20 @@ def read_sealed(folder: Path, stamp: str = "") -> bytes | None:
         if found[1] == stamp or found[1] == stamp_of(read_bytes(folder / RUN)):
             return found[0]
     raise damaged(folder / RUN, "is not the one that summary.json was sealed with")
+
+
+def read_head(folder: Path, stamp: str) -> bytes | None:
+    """The head of a summary.json; None if there is none that is whole, of a run.json with this stamp."""
+    try:
+        content = read_start(folder / SUMMARY, HEAD)
+    except RunError:
+        return None
+    head = _HEAD.match(content)
+    row = _ROW.match(content, head.end()) if head else None
+    if not head or not row or head[2].decode() != stamp:
+        return None
+    found = content[row.end() : row.end() + int(row[2])]
+    return found if _digest(head[2], found) == row[1].decode() else None
 
 
 def _opened(content: bytes) -> tuple[bytes, str] | None:

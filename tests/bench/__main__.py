@@ -1,21 +1,27 @@
 """python -m tests.bench: what a recorded training step costs, over its matrix products and beside others.
 
-Tables: sizes against every installed framework; activations and adam; skips and norms over plain layers and
-beside PyTorch; seeds stacked; growth with depth. Or, with --against, this version's steps over another's.
+Tables: sizes against every installed framework and, of whole runs, on all cores; activations and adam; skips
+and norms over plain layers and beside PyTorch; seeds stacked; growth with depth; whole runs as a user starts
+them; the recorder of PyTorch models. With --against, this version's steps over another's; with --baseline,
+figures over those that --json told before.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
-from tests.bench import run_level
+from tests.bench import baseline, run_level
 from tests.bench.cases import Case
-from tests.bench.contenders import OF_BLOCKS, OF_SIZES, installed
-from tests.bench.measure import Timing, measure
+from tests.bench.contenders import ALL_CORES, OF_BLOCKS, OF_SIZES, installed
+from tests.bench.machine import machine, told
+from tests.bench.measure import Timing, measure, pinned
 
 SIZES = [
     Case(10, 64, 64), Case(50, 64, 64), Case(50, 128, 128), Case(50, 256, 256), Case(100, 512, 256),
@@ -55,14 +61,22 @@ def main() -> None:
     parser.add_argument(
         "--against", metavar="CHECKOUT", help="time the engine in turn with that of another version"
     )
+    baseline_help = "what --json told before, over which figures are told"
+    parser.add_argument("--baseline", metavar="FILE", type=Path, help=baseline_help)
     options = parser.parse_args()
-    document = {}
+    here = machine()
+    before = baseline.load(options.baseline) if options.baseline else None
+    for note in (told(here), before and baseline.warning(before, here)):
+        if note:
+            print(note, file=sys.stderr, flush=True)
+    document: dict[str, Any] = {"machine": here}
     for name in options.tables or (OF_ENGINE if options.against else TABLES):
         document[name] = []
         for row in TABLES[name](options):
             document[name].append(row)
+            compared = baseline.before(before, name, row) if before else ""
             if not options.json:
-                print(line(name, row), flush=True)
+                print(line(name, row), compared, sep="  ", flush=True)
     if options.json:
         print(json.dumps(document, indent=1))
 
@@ -72,6 +86,8 @@ def sizes(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     for threads in options.threads:
         for case in SIZES[:3] if options.quick else SIZES:
             names = [name for name in installed(OF_SIZES) if case.depth <= 10 or name not in UNROLLED]
+            if threads > 1 or options.clock == "cpu":  # it has all cores anyway, and processes of its own
+                names.remove(ALL_CORES)
             yield timed(case, names, threads, options)
 
 
@@ -104,8 +120,18 @@ def runs(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     yield from run_level.rows(1 if options.quick else 3)
 
 
+def watch(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """What `gradflow.torch.watch` adds to a step of a transformer, where PyTorch is installed."""
+    if find_spec("torch"):
+        from tests.bench import torch_watch
+
+        with pinned(1):
+            yield from torch_watch.rows(3 if options.quick else options.rounds)
+
+
 TABLES = {
     "sizes": sizes, "rules": rules, "blocks": blocks, "seeds": seeds, "growth": growth, "run-level": runs,
+    "watch": watch,
 }  # fmt: skip
 OF_ENGINE = ("sizes", "rules")  # what another version is measured by if no table is named
 
@@ -126,6 +152,10 @@ def line(table: str, row: dict[str, Any]) -> str:
     """A row as text: each contender's median ratio with its quartiles, and that of the least times."""
     if table == "run-level":
         return run_level.line(row)
+    if table == "watch":
+        from tests.bench import torch_watch
+
+        return torch_watch.line(row)
     case, timings = Case(**row["case"]), [Timing(**t) for t in row["timings"]]
     first = (
         f"{case.label:<26} threads {row['threads']}  {timings[0].name} {1e6 * timings[0].seconds[1]:.0f} us"

@@ -6,16 +6,20 @@ ln ||dL/dW|| of the batch mean, then the mean over samples of ln ||delta||.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tests.bench import frameworks
 from tests.bench.cases import CLASSES, LR, Case, minibatch, weights
+
+NETWORKS = 4  # of a whole run
 
 Step = Callable[[], Any]
 Built = tuple[Step, list[float]]
@@ -100,6 +104,51 @@ def plain(case: Case) -> Built:
     return engine(replace(case, scale=None, norm="none", affine=False))[0], []
 
 
+class _Blocks:
+    """A step of a whole run: a block of rows of all networks, on as many cores as there are."""
+
+    def __init__(self, case: Case) -> None:
+        from gradflow.crew import Crew
+        from gradflow.execution.processes import workers_for
+        from gradflow.side_by_side import Crews
+
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, range(os.cpu_count() or 1))
+        plan, data = _planned(case)
+        workers = workers_for(plan, None)
+        self.crew = Crews(plan, data, workers) if workers > 1 else Crew(plan, data)
+        self.steps, self.last = self.crew.rows * plan.seeds, plan.steps  # of one network each
+        self.row = 0
+
+    def __call__(self) -> None:
+        self.crew.run(self.row, self.crew.rows, self.last, evaluated=self.row == 0)
+        self.row += self.crew.rows
+
+
+def _planned(case: Case) -> tuple[Any, Any]:
+    """The plan and the data of a run of four such networks that has no end."""
+    from gradflow.config import parse_config
+    from gradflow.yaml_file import parse
+
+    text = f"""
+name: bench
+seeds: {NETWORKS}
+model: {{depth: {case.depth}, width: {case.width}, activation: {case.activation}, init: xavier_normal}}
+data: {{name: gaussian, samples: {2 * case.batch}, features: {case.width}, classes: {CLASSES}}}
+training:
+  {{steps: 1000000000, batch_size: {case.batch}, evaluate: 1000000000, optimizer: {{name: sgd, lr: {LR}}}}}
+recording: {{every: 1000000000, critical_lr: none}}
+"""
+    config = parse_config(parse(text, "bench.yaml"), Path())
+    data = config.data.load(Path())
+    return config.plan(data), data
+
+
+def whole_run(case: Case) -> Built:
+    """Four networks trained as a run trains them: a step is that of one of them."""
+    return _Blocks(case), []
+
+
 def naive(case: Case) -> Built:
     """The same in NumPy as it is usually written: samples in rows, fresh arrays, norms by np.linalg."""
     w = list(weights(case))
@@ -135,12 +184,14 @@ def _row(dw: Any, db: Any, delta: Any, a: Any) -> tuple[float, ...]:
     return np.linalg.norm(dw), np.linalg.norm(db), flow, a.mean(), a.std(), saturated
 
 
+ALL_CORES = f"{NETWORKS} networks, all cores"
 CONTENDERS: dict[str, Callable[[Case], Built]] = {
     "gemm": gemm,
     "engine": engine,
     "engine, no record": partial(engine, record=False),
     "engine, plain": plain,
     "naive numpy": naive,
+    ALL_CORES: whole_run,
     "torch eager": frameworks.torch_eager,
     "torch eager, blocks": frameworks.torch_blocks,
     "torch.compile": frameworks.torch_compile,

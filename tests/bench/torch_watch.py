@@ -1,7 +1,5 @@
 """What `gradflow.torch.watch` adds to a step of a transformer, beside what others record.
 
-    taskset -c 1 python -m tests.bench.torch_watch --rounds 40
-
 Each contender's step is timed between two bare ones, by the thread's own clock, so that what slows the
 machine slows both: the median of the shares and the interval of its order statistics. Beside it, free of any
 clock: the operators that a step dispatches and the bytes that these read and write, over those of a bare one.
@@ -9,9 +7,8 @@ clock: the operators that a step dispatches and the bytes that these read and wr
 
 from __future__ import annotations
 
-import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -171,20 +168,23 @@ def seconds_of(step: Step) -> float:
     return time.thread_time() - start
 
 
-def main() -> None:
-    """Print a table."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.torch_watch", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15)
+def rows(rounds: int) -> Iterator[dict[str, Any]]:
+    """Each contender: its share over bare as median and interval, and what it adds of operators and bytes."""
     torch.set_num_threads(1)
-    found = measure(parser.parse_args().rounds)
-    print(f"{'':24} least ms    median          95%   operators     bytes")
+    found = measure(rounds)
     operators, size = found["bare"].counts
     for name, one in found.items():
-        middle, low, high = (100 * share for share in one.interval())
-        counts = f"{one.counts[0] - operators:+6} {100 * (one.counts[1] / size - 1):+8.1f}%"
-        least = 1000 * min(one.seconds)
-        print(f"{name:24} {least:8.1f} {middle:+8.1f}% {low:+6.1f} {high:+6.1f}  {counts}", flush=True)
+        yield {
+            "name": name,
+            "seconds": min(one.seconds),
+            "share": one.interval(),
+            "operators": one.counts[0] - operators,
+            "bytes": one.counts[1] / size - 1,
+        }
 
 
-if __name__ == "__main__":
-    main()
+def line(row: dict[str, Any]) -> str:
+    """A row as text."""
+    middle, low, high = (100 * share for share in row["share"])
+    time = f"{1000 * row['seconds']:.1f} ms at least, {middle:+.1f}% ({low:+.1f} to {high:+.1f})"
+    return f"{row['name']:<24} {time}  {row['operators']:+} operators, {100 * row['bytes']:+.1f}% bytes"

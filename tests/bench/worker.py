@@ -25,11 +25,12 @@ def main(name: str, case: str, clock: str) -> None:
     step()
     print(json.dumps({"norms": norms, "megabytes": peak() - before}), flush=True)
     for line in sys.stdin:
-        count = int(line)
+        size = getattr(step, "steps", 1)  # of a whole run's step, which is a block of many
+        count = max(1, round(int(line) / size))
         start = now()
         for _ in range(count):
             step()
-        print(json.dumps((now() - start) / count), flush=True)
+        print(json.dumps((now() - start) / count / size), flush=True)
 
 
 def peak() -> float:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradflow.files.npz import open_npz, read_array
+from gradflow.files.npz import open_npz, read_array, write_member
 from tests.archives import archive, npy
 
 REFUSED = RuntimeError("refused")
@@ -81,3 +81,13 @@ def test_pickles_are_never_loaded(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="pickle"):
         read_array(io.BytesIO(content), 10**6)
     assert not (tmp_path / "trapped").exists()
+
+
+def test_what_is_written_is_what_numpy_would_write(tmp_path: Path) -> None:
+    held = {"x": X, "none": X[:0], "number": np.array(3.5), "bits": X > 3, "rows": X[1:], "columns": X[:, 1:]}
+    held["wide"] = np.arange(3_000_000, dtype=np.float64)  # more than NumPy writes at once
+    np.savez(tmp_path / "theirs.npz", **held)
+    with zipfile.ZipFile(tmp_path / "ours.npz", "w") as archive:
+        for name, array in held.items():
+            write_member(archive, name, array)
+    assert (tmp_path / "ours.npz").read_bytes() == (tmp_path / "theirs.npz").read_bytes()

@@ -8,12 +8,13 @@ from gradflow.store.seal import sealed
 
 
 def document_of(run: Path) -> dict[str, Any]:
-    """What summary.json holds under its seal."""
+    """What summary.json holds under its seal and its head."""
     document: dict[str, Any] = json.loads((run / "summary.json").read_text())
-    document.pop("seal", None)
+    for key in ("seal", "row"):
+        document.pop(key, None)
     return document
 
 
-def seal(run: Path, document: dict[str, Any]) -> None:
+def seal(run: Path, document: dict[str, Any], head: dict[str, Any] | None = None) -> None:
     """Write a summary.json, sealed with the run.json that stands there."""
-    (run / "summary.json").write_bytes(sealed(document, (run / "run.json").read_bytes()))
+    (run / "summary.json").write_bytes(sealed(document, (run / "run.json").read_bytes(), head))

@@ -22,9 +22,9 @@ from tests.store.small import names, running, small
 def test_a_sealed_document_is_one_json_document_that_begins_with_its_seal(tmp_path: Path) -> None:
     run = execute(small(), tmp_path)
     document = json.loads((run.path / "summary.json").read_text())
-    assert list(document)[:2] == ["seal", "format"]
+    assert list(document)[:3] == ["seal", "row", "format"]
     assert document["seal"]["run"] == stamp_of((run.path / "run.json").read_bytes())
-    del document["seal"]
+    del document["seal"], document["row"]
     assert document == run.summary.document()
 
 
