@@ -68,10 +68,8 @@ class Recorder:
         """Keep what the last pass left as row r: it used exp(log_share), (S,), of the gradient, and `lr`."""
         tally = self.tally
         raw, counts, loss, share = self.places[r]
-        np.copyto(raw, tally.raw)
-        np.copyto(counts, tally.counts)
-        np.copyto(loss, tally.loss)
-        np.copyto(share, log_share)
+        raw[...], counts[...] = tally.raw, tally.counts
+        loss[...], share[...] = tally.loss, log_share
         self.lr[r] = lr
         if tally.correlates:
             self.correlation[r] = tally.correlation
@@ -87,7 +85,7 @@ class Recorder:
 
     def _keep_norms(self, r: int) -> None:
         """Their logarithms are taken when the ring is full, or there are exponents to be added."""
-        np.copyto(self.ring[r - self.logged], self.tally.norms)
+        self.ring[r - self.logged] = self.tally.norms
         if self.tally.scaled or r + 1 - self.logged == len(self.ring):
             self._take_logs(r + 1, self.tally.scaled)
 

@@ -3,7 +3,7 @@
 float64 is within 2 ulp of math.erf, float32 within 1.4e-7, and complex arrays get the analytic continuation
 to first order that the complex step needs. The coefficients are interpolants at Chebyshev nodes, computed
 with 60 digits; the form of the tail is that of Shepherd & Laframboise 1981. Single precision has a fit of its
-own, which takes 19 passes over the array; where exp is fast, Phi takes fewer by way of its tail.
+own, which takes 19 passes over the array.
 """
 
 from __future__ import annotations
@@ -42,10 +42,6 @@ _FRACTION = (  # (a, b) from the outermost inwards
     (-0.3173920468606556, 41.94863781531169), (-1964.2939676098113, 55.512847951351986),
     (72.25561319488313, -2.671145926787435), (19.470054860810507, 9.526885189425757),
 )  # fmt: skip
-# Phi(-x) exp(x^2 / 2) = 1/2 + c1 v + c2 v^2 + .., v = p x / (1 + p x), fitted on x >= 0 so that Phi comes out
-# within 3e-8; in powers of 1 - v (Abramowitz & Stegun 1964, 26.2.17) roundings would be largest where x is 0
-_SHARE = 0.32
-_POWERS = (0.5, -1.246690643, 1.194541373, -0.4197634388, -0.1513763203, 0.1277202826)
 _LIMIT = 4.02  # here erf comes out as 1, and its half as 1/2, to the last bit
 
 
@@ -72,24 +68,7 @@ def normal_cdf(z: Array, out: Array, scratch: Array) -> Array:
         _single(z, sqrt(2), 0.5, out, scratch)
     else:
         np.multiply(erf(z * number(sqrt(0.5), z.dtype), out), half, out=out)
-    return np.add(out, half, out=out)
-
-
-def normal_tail(size: Array, density: Array, out: Array) -> Array:
-    """Phi(-x) of x = `size` >= 0 into `out`, and exp(-x^2 / 2) into `density`; single precision."""
-    one, share, *powers, last = (number(c, np.float32) for c in (1, _SHARE, *_POWERS))
-    v = np.multiply(size, share)
-    np.add(v, one, out)
-    np.divide(v, out, v)
-    np.multiply(v, last, out)
-    for power in powers[:0:-1]:
-        np.add(out, power, out)
-        np.multiply(out, v, out)
-    np.add(out, powers[0], out)
-    np.multiply(size, size, density)
-    np.multiply(density, number(-0.5, np.float32), density)
-    np.exp(density, density)
-    return np.multiply(out, density, out)
+    return np.add(out, half, out)
 
 
 def erfc(x: Array) -> Array:
@@ -126,15 +105,15 @@ def _single(x: Array, unit: float, share: float, out: Array, square: Array) -> A
     """share * erf(x / unit): a continued fraction in x^2, and tanh(2u) = 2 t / (1 + t^2) with t = tanh u."""
     center, rise, last, levels = _constants(unit, share)
     x = _clipped(x, _LIMIT * unit, square)
-    np.add(square, last, out=out)
+    np.add(square, last, out)
     for a, b in levels:
-        np.divide(a, out, out=out)
-        np.add(out, square, out=out)
-        np.add(out, b, out=out)
-    np.divide(square, out, out=out)
-    np.multiply(out, rise, out=out)
-    np.add(out, center, out=out)
-    np.multiply(out, x, out=out)
+        np.divide(a, out, out)
+        np.add(out, square, out)
+        np.add(out, b, out)
+    np.divide(square, out, out)
+    np.multiply(out, rise, out)
+    np.add(out, center, out)
+    np.multiply(out, x, out)
     _double(out, 1 / (4 * share**2), square)
     return out
 

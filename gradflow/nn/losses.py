@@ -128,7 +128,7 @@ class _BoundCrossEntropy:
 
     def _sum_up(self, exponent: Array | None) -> None:
         """ln total - at_class, in float64."""
-        np.copyto(self.double, self.told)
+        self.double[...] = self.told
         at_class, total = self.double
         np.log(total, total)
         if exponent is not None:
@@ -148,7 +148,7 @@ class _BoundMse:
             own = np.maximum(exponent + k, 0)  # beside an output that has vanished, the target has not
             z, y, exponent = np.ldexp(z, exponent - own), np.ldexp(y, -own), own
         np.subtract(z, y, out)
-        np.copyto(self.residual, out)
+        self.residual[...] = out
         loss = np.einsum("...ob,...ob->...b", self.residual, self.residual) / n
         np.multiply(out, 2 / n, out)
         return (loss, None) if exponent is None else (np.ldexp(loss, 2 * exponent[..., 0]), exponent)

@@ -245,9 +245,9 @@ class Network:
             run.update(self.rule, self.updates, self.log_share, record)
 
     def _update_at_once(self, gradients: Array, scale: float, record: bool) -> None:
-        state = tuple(slot.matrices for slot in self.state)
-        self.rule.step(gradients, self.parameters.matrices, state, self.updates, scale)
+        p, state = self.parameters.matrices, tuple(slot.matrices for slot in self.state)
+        self.rule.step(gradients, p, state, self.updates, scale)
         if record and not self.rule.proportional:
             for run in self.layer_runs:
                 run.keep_step()
-        np.subtract(self.parameters.matrices, gradients, self.parameters.matrices)
+        np.subtract(p, gradients, p)

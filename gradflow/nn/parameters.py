@@ -106,7 +106,7 @@ class Own:
 class Parameters:
     """`runs` are views of one flat buffer: of each of the shape's (k, S, fan_in + 1, fan_out).
 
-    Behind them stand those of `own`, (k, S, rows, columns) of each.
+    Together they are `matrices`; behind them stand those of `own`, (k, S, rows, columns) of each.
     """
 
     def __init__(self, shape: Shape, dtype: Any, own: Sequence[Own] = ()) -> None:
@@ -155,22 +155,22 @@ def _carved(flat: Array, sizes: Sequence[tuple[int, ...]]) -> list[Array]:
 
 def aligned(shape: tuple[int, ...], dtype: Any) -> Array:
     """An uninitialized array that starts on a 64-byte boundary, a cache line and a vector register."""
-    (array,) = together([(shape, dtype)])
+    (array,) = together([(shape, dtype)], large=8 * HUGE_PAGE)  # of many, some are not to be half empty
     return array
 
 
-def together(layouts: Sequence[tuple[tuple[int, ...], Any]]) -> list[Array]:
+def together(layouts: Sequence[tuple[tuple[int, ...], Any]], large: int = HUGE_PAGE // 2) -> list[Array]:
     """Uninitialized arrays of these shapes and dtypes, in one piece of memory, each as `aligned` makes it.
 
-    A large piece starts on the boundary of a huge page, for which NumPy asks from 4 MB on: what walks
-    through arrays that are no longer in cache takes a twentieth less time then. What is not touched takes
-    no memory.
+    One of `large` bytes starts on the boundary of a huge page, for which NumPy asks from 4 MB on: what walks
+    through arrays that have left the cache takes a twentieth less time then. Only what is touched takes
+    memory, though by whole pages.
     """
     sizes = [prod(shape) * np.dtype(dtype).itemsize for shape, dtype in layouts]
     edges = list(accumulate((-(-size // LINE) * LINE for size in sizes), initial=0))
-    large = edges[-1] >= HUGE_PAGE // 2
-    raw = np.empty(max(edges[-1], HUGE_PAGE) + HUGE_PAGE if large else edges[-1] + LINE, np.uint8)
-    first = -raw.ctypes.data % (HUGE_PAGE if large else LINE)
+    page = HUGE_PAGE if edges[-1] >= large else LINE
+    raw = np.empty(max(edges[-1], page) + page, np.uint8)
+    first = -raw.ctypes.data % page
     return [
         raw[first + edge : first + edge + size].view(dtype).reshape(shape)
         for edge, size, (shape, dtype) in zip(edges, sizes, layouts, strict=False)

@@ -60,14 +60,14 @@ def test_single_precision_is_within_two_units_of_the_last_place(name: str, z: Ar
         assert (error / np.spacing(np.abs(exact).astype(np.float32))).max() < 2
 
 
-@each
+@pytest.mark.parametrize("name", ["sigmoid", "silu"])
 def test_made_of_exp_it_keeps_its_digits_where_it_is_small(
     name: str, z: Array, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Four units of its own last place; made of tanh, only those of 1 are kept where z is far below 0."""
     monkeypatch.setattr(elementwise, "_TANH_IS_SLOW", True)
-    z = z[np.abs(z) < 1] if name == "gelu" else z[np.abs(VALUES[name](z)) > 1e-37]
     exact = VALUES[name](z)
+    z, exact = z[np.abs(exact) > 1e-37], exact[np.abs(exact) > 1e-37]
     units = np.abs(ACTIVATIONS[name]().phi(z) - exact) / np.spacing(np.abs(exact).astype(np.float32))
     assert units.max() < 4
 

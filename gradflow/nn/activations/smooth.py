@@ -8,8 +8,8 @@ from math import log, pi, sqrt
 import numpy as np
 
 from gradflow.nn.activations.base import Activation, Array
-from gradflow.nn.elementwise import Work, exp_is_faster, minus_abs, number, sigmoid
-from gradflow.nn.erf import erf, erfc, normal_cdf, normal_tail
+from gradflow.nn.elementwise import Work, minus_abs, number, sigmoid
+from gradflow.nn.erf import erf, erfc, normal_cdf
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,7 @@ class Gelu(Activation):
     borrowed_step = True
 
     def evaluate(self, z: Array, out: Array, work: Work) -> None:
-        if exp_is_faster(z):
-            _gelu_by_tail(z, out, work.kept)
-        else:
-            np.multiply(z, normal_cdf(z, work.kept, out), out=out)
+        np.multiply(z, normal_cdf(z, work.kept, out), out=out)
 
     def derivative(self, z: Array) -> Array:
         z = np.clip(z, -200, 200)  # beyond, the slope is 0 or 1 to any precision, and inf * 0 would be nan
@@ -106,12 +103,6 @@ class Gelu(Activation):
         return tail
 
     def quick_derivative(self, z: Array, a: Array, work: Work, out: Array) -> None:
-        if exp_is_faster(z):
-            sign = np.int32(-(2**31))
-            np.bitwise_and(z.view(np.int32), sign, out.view(np.int32))
-            np.bitwise_xor(out.view(np.int32), work.kept.view(np.int32), out.view(np.int32))
-            np.add(out, number(0.5, z.dtype), out)
-            return
         np.multiply(z, z, out=out)
         np.multiply(out, number(-0.5, z.dtype), out=out)
         np.exp(out, out=out)
@@ -281,23 +272,6 @@ class Sin(Activation):
 
     def quick_derivative(self, z: Array, a: Array, work: Work, out: Array) -> None:
         np.cos(z, out=out)
-
-
-def _gelu_by_tail(z: Array, out: Array, kept: Array) -> None:
-    """z Phi(z) = (z + |z|) / 2 - |z| Phi(-|z|), which loses no digits where Phi is near 0.
-
-    Leaves 1/2 + |z| Phi'(z) - Phi(-|z|): with the sign of z, it is the slope less 1/2.
-    """
-    half, size = number(0.5, z.dtype), np.abs(z)
-    normal_tail(size, out, kept)
-    np.multiply(out, size, out)
-    np.multiply(out, number(1 / sqrt(2 * pi), z.dtype), out)
-    np.add(out, half, out)
-    both = np.multiply(size, kept)
-    np.subtract(out, kept, kept)
-    np.add(z, size, out)
-    np.multiply(out, half, out)
-    np.subtract(out, both, out)
 
 
 def _mish_ratio(z: Array, e: Array) -> tuple[Array, Array]:
