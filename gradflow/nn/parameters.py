@@ -155,7 +155,7 @@ def _carved(flat: Array, sizes: Sequence[tuple[int, ...]]) -> list[Array]:
 
 def aligned(shape: tuple[int, ...], dtype: Any) -> Array:
     """An uninitialized array that starts on a 64-byte boundary, a cache line and a vector register."""
-    (array,) = together([(shape, dtype)], large=8 * HUGE_PAGE)  # of many, some are not to be half empty
+    (array,) = together([(shape, dtype)], large=4 * HUGE_PAGE)  # of many, none is to be half empty
     return array
 
 
