@@ -18,12 +18,21 @@ from gradflow.nn.optimizers import OPTIMIZERS
 from gradflow.nn.schedules import SCHEDULES
 from gradflow.yaml_file import parse
 from tests.cli.test_app import by_itself, gradflow
+from tests.sampling import rarely
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 REQUIRED = ["depth=50", "width=128", "activation=tanh", "init=xavier_normal"]
 SHELL = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 COMMANDS = [line for block in SHELL for line in block.splitlines() if line.startswith("gradflow ")]
+INDENTED = re.findall(r"^    (gradflow .*)$", README, re.MULTILINE)
+BASH = re.findall(r"^```bash\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+IN_TEXT = [one for line in [*INDENTED, *"".join(BASH).splitlines()] for one in line.split(" && ")]
+AT_ONCE = ("ls", "compare", "plot")  # commands that the default runs
+LONG = {
+    "sweep-trainable.yaml": " steps=2",
+    "--try": " --steps 5",
+}  # trainings of minutes, and what shortens them
 EXAMPLES = re.findall(r"^    \$ gradflow (.*)\n((?:    .*\n)+)", README, re.MULTILINE)
 LINKS = re.findall(r"[^!]\[[^]]*\]\(([^)]+)\)", README)
 PICTURES = re.findall(r"!\[.*?\]\((\S+\.svg)\)", README)
@@ -45,12 +54,12 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def printed(words: str, folder: Path) -> str:
-    """What a command writes on stdout, without an error; those with workers have a process of their own."""
+def printed(words: str, folder: Path, code: int = 0) -> str:
+    """What a command writes on stdout, ending in `code`; those with workers have a process of their own."""
     arguments = shlex.split(words, comments=True)
     run = by_itself if arguments[0] == "sweep" else gradflow
     done = run(folder, *arguments)
-    assert done.returncode == 0, f"{words}: {done.stderr}"
+    assert done.returncode == code, f"{words}: {done.stderr}"
     return done.stdout
 
 
@@ -67,6 +76,24 @@ def test_an_example_is_what_its_command_prints(ran: Path, command: str, shown: s
     assert len(lines) > 5
     assert -1 not in places
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize("command", [one if one.split()[1] in AT_ONCE else rarely(one) for one in IN_TEXT])
+def test_a_command_in_its_text_runs(ran: Path, command: str, thorough: bool) -> None:
+    """Those that train something new with --thorough alone."""
+    if "sweep-trainable" in command and not thorough:
+        return  # a figure of a sweep that was not run
+    if "@1" in command:
+        printed("run configs/quickstart.yaml", ran)  # the latest one is no sweep
+    if " in tags" in command:
+        printed("note quickstart 'the baseline of figure 3' --tag paper", ran)
+    words = command.removeprefix("gradflow ") + "".join(LONG[name] for name in LONG if name in command)
+    printed(words, ran, 3 if "--fail-if" in words else 0)
+
+
+def test_its_map_of_what_trained_says_what_it_says() -> None:
+    (told,) = re.findall(r"(\d+ of \d+) places are told right", README)
+    assert any(f"right in {told}" in text for text in texts(ROOT / ".github" / "gallery" / "trainable.svg"))
 
 
 def test_its_links_lead_somewhere() -> None:

@@ -73,19 +73,20 @@ def sweep_page(document: Fields, room: int | None = None) -> Page:
     saved, law = Facts((("saved in", document["path"]),)), document["depth_law"]
     table = _fitted(_table(points, axes), len(axes), room)
     found = *_reasons(points, axes), *_laws(law, room), *spreads(points, axes, room)
-    blocks = *table, *_notes(points, axes), *found, saved
+    blocks = *table, *_notes(points, table), *found, saved
     return Page(document["id"], (*blocks, *_again(document.get("command"))))
 
 
-def _notes(points: Sequence[Fields], axes: Sequence[str]) -> list[Block]:
-    """What the columns mean, and why some points lack some."""
+def _notes(points: Sequence[Fields], table: Sequence[Block]) -> list[Block]:
+    """What the columns that are shown mean, and why some points lack some."""
+    shown = {column.title for block in table if isinstance(block, Table) for column in block.columns}
     quality = quality_of(points)
     older = sum(point["status"] == "completed" and not point["evaluations"] for point in points)
     notes = [
         BORDERLINE if any(point["borderline"] for point in points) else "",
-        NOTE if any(point.get("trainable_score") for point in points) else "",
-        GROWTH_NOTE if moves_forward(axes) else "",
-        quality.note(points) if quality else "",
+        NOTE if "trains" in shown else "",
+        GROWTH_NOTE if GROWTH in shown else "",
+        quality.note(points) if quality and quality.title in shown else "",
         older_note(older) if older else "",
     ]
     return [Sentence(note, "note") for note in notes if note]
@@ -101,7 +102,8 @@ def _fitted(table: Table, axes: int, room: int | None) -> list[Block]:
         Filled(column.title, column, cells)
         for column, cells in zip(table.columns, zip(*table.rows, strict=True), strict=True)
     ]
-    chosen, hidden = fitting(columns, room, [column.name for column in columns])
+    importance = sorted((column.name for column in columns), key=(GROWTH, FIRST_LOSS).__contains__)
+    chosen, hidden = fitting(columns, room, importance)
     if not hidden or len(chosen) <= axes:
         return [table]
     return [table_of(chosen), Sentence(hidden_note(hidden, "--json has all"), "note")]

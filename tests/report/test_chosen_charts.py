@@ -3,6 +3,7 @@
 import re
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ import pytest
 from gradflow.cli.plot import Print, Wanted, chart_of, drawn
 from gradflow.errors import InputError
 from gradflow.recording import STATISTICS
-from gradflow.report.charts import document, picture
+from gradflow.report.charts import document, laws, picture
 from gradflow.store import Run
 from gradflow.units import LN10
-from tests.report.runs import made, renamed, rows_of
+from tests.report.runs import made, marks_of, renamed, rows_of
 
 
 @pytest.fixture(scope="module")
@@ -232,3 +233,34 @@ def test_numbers_in_cells_fit_or_are_left_out(run: Run, width: float, facet: str
     written = [(text, size) for text, size in fonts_of(svg) if re.fullmatch(r"[01]\.\d+", text) and size < 10]
     assert all(0.55 * size * len(text) <= plot / 5 for text, size in written)
     assert written or width < 6
+
+
+@pytest.mark.parametrize("width", [3.3, 6.8])
+def test_each_of_several_long_names_is_told_by_its_end(run: Run, width: float) -> None:
+    runs = [renamed(run, f"a-name-that-is-much-too-long-for-a-figure-{i}") for i in range(9)]
+    svg = picture(chart_of(runs, Wanted("map")), ".svg", width).decode()
+    shown = re.findall(r'opacity="1"[^>]*>([^<]*…[^<]*)<', svg)
+    assert [name[-1] for name in shown] == [str(i) for i in range(9)]
+    across = float(re.search(r'viewBox="0 0 ([\d.]+)', svg)[1])  # type: ignore[index]
+    assert across == pytest.approx(96 * width, abs=1.5)
+
+
+def test_what_has_no_interval_has_no_bars(run: Run) -> None:
+    """Of which a browser would complain."""
+    runs = [renamed(run, f"net-{i}", seed=i) for i in range(3)]
+    kinds = {}
+    for value in ("c", "loss_final"):
+        spec = document(chart_of(runs, Wanted(x="seed", value=value)))
+        kinds[value] = [mark["mark"]["type"] for mark in marks_of(spec)]
+    assert kinds == {"c": ["rule", "rule", "line", "point"], "loss_final": ["line", "point"]}
+
+
+def test_predictions_over_decades_are_set_against_what_was_measured_in_logs(run: Run) -> None:
+    def kinds(*expected: float) -> set[Any]:
+        theory = [replace(run.summary.theory, c_finite_width=c) for c in expected]
+        summaries = [replace(run.summary, theory=one) for one in theory]
+        marks = marks_of(document(laws.theory(summaries)))
+        return {mark["encoding"][axis].get("scale", {}).get("type") for mark in marks for axis in "xy"}
+
+    assert "log" in kinds(0.9, 40.0)
+    assert "log" not in kinds(0.9, 1.1)

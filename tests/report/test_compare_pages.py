@@ -182,6 +182,29 @@ def test_a_sweep_hides_results_rather_than_break_words() -> None:
     assert len(titles(sweep_page(document, 20))) == 6  # folded: not even the axes fit
 
 
+def test_a_sweep_explains_the_columns_that_it_shows() -> None:
+    numbers = {
+        "c": 0.9,
+        "c_low": 0.8,
+        "c_high": 1.0,
+        "log10_ratio": -1.0,
+        "log10_growth": 0.5,
+        "majority": 0.1,
+    }
+    learnt = {"loss_initial": 2.0, "loss_final": 1.0, "accuracy_final": 0.5, "steps": 3, "evaluations": 2}
+    told = {"status": "completed", "verdict": "stable", "borderline": False, "dead_networks": None}
+    point = {"model.block": "residual", **numbers, **learnt, **told}
+    axes = {"model.block": ["residual"]}
+    document = {"id": "s", "path": "p", "axes": axes, "points": [point], "depth_law": {"groups": []}}
+    wide, narrow = sweep_page(document, 140), sweep_page(document, 68)
+    assert titles(wide)[-4:] == ["log10 growth", "first loss", "final loss", "accuracy"]
+    assert "the largest class alone has 10.0%" in notes(wide)
+    assert "log10 growth: of |z|" in notes(wide)
+    assert titles(narrow)[-2:] == ["final loss", "accuracy"]  # these say more of what was trained
+    assert "log10 growth: of" not in notes(narrow)
+    assert "the largest class alone" not in notes(sweep_page(document, 36))
+
+
 def test_a_map_has_a_coloured_cell_for_each_pair_and_theory_beside_it() -> None:
     made = pivot(compare(grid()), "depth", "init")
     page = pivot_page(made, theory=True)

@@ -13,7 +13,7 @@ from gradflow.analysis.differences import flat
 from gradflow.analysis.summary import Summary
 from gradflow.report.charts import axes, looks
 from gradflow.report.charts.lines import apart
-from gradflow.report.charts.plot import Datum, Drawn, Plot, table, tip, titled
+from gradflow.report.charts.plot import Datum, Drawn, Plot, known, table, tip, titled
 from gradflow.report.labels import label
 from gradflow.report.numbers import count, factor
 from gradflow.report.several import depth_laws, shared_keys
@@ -40,13 +40,16 @@ def theory(summaries: Sequence[Summary]) -> Drawn | None:
     identity = alt.Chart(table(ends)).mark_line(color=looks.NEUTRAL, strokeDash=looks.DASH)
     identity = identity.encode(x="expected:Q", y="value:Q")
     met = [verdict for verdict in looks.VERDICTS if any(row["verdict"] == verdict for row in rows)]
-    scale = alt.Scale(domain=met, range=[looks.VERDICTS[verdict] for verdict in met])
-    colour = alt.Color("verdict:N", scale=scale, legend=alt.Legend(title=None, orient="top"))
-    plot = Plot(rows, axes.x("expected", "c expected at this depth and width"), "c measured", colour=colour)
+    tones = alt.Scale(domain=met, range=[looks.VERDICTS[verdict] for verdict in met])
+    colour = alt.Color("verdict:N", scale=tones, legend=alt.Legend(title=None, orient="top"))
+    limits = known(rows, "low", "high")
+    scale = axes.in_logs(found, limits, looks.SWING) or axes.cut(found, found, limits)
+    over = axes.x("expected", "c expected at this depth and width", **axes.in_logs(found, (), looks.SWING))
+    plot = Plot(rows, over, "c measured", scale=scale, colour=colour)
     expected = tip("expected", "expected c", looks.NUMBER)
     dots = plot.dots(60, [tip("run"), tip("text", "measured c"), expected, tip("verdict")])
-    title, note = "Measured against predicted c", "bars: 95%; dashed: they agree"
-    return titled(title, note, identity, plot.bars(1), dots)
+    note = "; ".join(["bars: 95%", "dashed: they agree", *plot.notes])
+    return titled("Measured against predicted c", note, identity, *plot.bars(1), dots)
 
 
 def depth_law(runs: Sequence[Run]) -> Drawn | None:

@@ -20,6 +20,10 @@ SWING = 30.0  # how many times the smallest of positive numbers the largest is, 
 LOG10, NUMBER = ".3f", ".4~g"  # d3 formats of tooltips: a base-10 log, any other number
 CROWDED = 10  # numbers of an axis from which some may be left out
 SLANTED = 45  # letters of an axis's names from which these do not stand beside each other
+NAMED = 30  # names of which each is written
+# a slanted name of more than 24 letters without its middle
+SHORT = "length(datum.label) > 24 ? slice(datum.label, 0, 10) + '…' + slice(datum.label, -13) : datum.label"
+ENDS = "[-_]"  # where a name may be broken
 NAMES, LONG = 0.4, 14  # of the room, that names beside a map take; letters from which one may be broken
 WRITTEN, ACROSS, SMALLEST = 1.5, 0.62, 5.5  # a text in a cell by a LETTER, a letter by its size, in pixels
 RIM = 0.7  # pixels of a cell's, of which half reaches over its neighbours
@@ -60,24 +64,25 @@ def room(width: str, letter: float, place: str = "", plot: str = "width") -> lis
 
 
 def across(values: Sequence[Any]) -> alt.Axis:
-    """The horizontal axis of a map. No name is left out: it is broken at a _ where it is too long, and all
-    are slanted where that would not do. Some of many numbers are."""
+    """A horizontal axis of values. Names are broken where they are too long, or slanted, each with its
+    beginning and its end; none is left out but of many, as numbers are."""
     numeric, count = are_numbers(values), len(values)
-    if not numeric and sum(len(max(re.split("(?<=_)", str(value)), key=len)) for value in values) > SLANTED:
-        return alt.Axis(labelAngle=-90 if count > CROWDED else -40, grid=False, labelOverlap=False)
-    words = wrapped(f"{PLACE} / {count}", "_")
+    if not numeric and sum(len(max(re.split(f"(?<={ENDS})", str(v)), key=len)) for v in values) > SLANTED:
+        angle = -90 if count > CROWDED else -40
+        return alt.Axis(labelAngle=angle, grid=False, labelOverlap=count > NAMED, labelExpr=SHORT)
+    words = wrapped(f"{PLACE} / {count}", ENDS)
     return alt.Axis(labelAngle=0, grid=False, labelOverlap=numeric and count > CROWDED, labelExpr=words)
 
 
 def up(values: Sequence[Any]) -> alt.Axis:
     """The vertical axis of a map: all names, broken where they are too long, and some of many numbers."""
     overlap = are_numbers(values) and len(values) > CROWDED
-    return alt.Axis(grid=False, labelOverlap=overlap, labelExpr=wrapped(f"{NAMES} * {PLACE}", "_"))
+    return alt.Axis(grid=False, labelOverlap=overlap, labelExpr=wrapped(f"{NAMES} * {PLACE}", ENDS))
 
 
 def lines_of(values: Sequence[Any]) -> int:
     """How many lines of text the names of a vertical axis may take."""
-    return len(values) * (2 if any(len(str(value)) > LONG and "_" in str(value) for value in values) else 1)
+    return len(values) * (2 if any(len(str(v)) > LONG and re.search(ENDS, str(v)) for v in values) else 1)
 
 
 def are_numbers(values: Sequence[Any]) -> bool:

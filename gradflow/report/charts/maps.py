@@ -125,10 +125,11 @@ def over_one(summaries: Sequence[Summary], key: str, value: str = "c") -> Drawn 
     if not known(rows):
         return None
     numeric = all(isinstance(row["x"], int | float) for row in rows)
-    axis = axes.x("x", key) if numeric else alt.X("x:N", title=key, sort=None, axis=alt.Axis(labelAngle=-30))
+    names = looks.across(list(dict.fromkeys(cell(row["x"]) for row in rows)))
+    axis = axes.x("x", key) if numeric else alt.X("x:N", title=key, sort=None, axis=names)
     plot = Plot(rows, axis, shown.title, told.lines)
     dots = plot.dots(50, [tip("run"), tip("differs"), tip("x", key), tip("text", value)])
-    marks = [*([level(1)] if is_c else []), plot.bars(), *([plot.line(width=1)] if numeric else []), dots]
+    marks = [*([level(1)] if is_c else []), *plot.bars(), *([plot.line(width=1)] if numeric else []), dots]
     return titled(f"{shown.title}, by {key}", "", *marks)
 
 
@@ -163,16 +164,24 @@ def phase(summaries: Sequence[Summary], value: str = "c", among: Sequence[Summar
     rows, shown, among = _cells(summaries, SIGMA_W, SIGMA_B, value), VALUES[value], among or summaries
     if not all(isinstance(row[name], int | float) for row in rows for name in ("x", "y")):
         return None
+    tips = _tips("sigma_w", "sigma_b", value)
+    cells = grid(rows, "shade", shown.scale(among), "sigma_w", "sigma_b", tips)
+    critical = _critical(summaries, rows)
+    return titled(shown.title, "dashed: theory's critical line" if critical else "", cells, *critical)
+
+
+def grid(
+    rows: Sequence[Datum], field: str, colour: alt.Color, across: str, up: str, tips: list[alt.Tooltip]
+) -> Drawn:
+    """Cells around the numbers `x` and `y` of rows, half-way to their neighbours, which is added to rows."""
     for name in ("x", "y"):
         ends = edges({row[name] for row in rows})
         for row in rows:
             row[f"{name}_low"], row[f"{name}_high"] = ends[row[name]]
-    cells = looks.cells(
-        alt.Chart(table(rows)), "shade", shown.scale(among), x=axes.x("x_low", "sigma_w"), x2="x_high",
-        y=axes.y("y_low", "sigma_b", nice=False), y2="y_high", tooltip=_tips("sigma_w", "sigma_b", value),
+    return looks.cells(
+        alt.Chart(table(rows)), field, colour, x=axes.x("x_low", across), x2="x_high",
+        y=axes.y("y_low", up, nice=False), y2="y_high", tooltip=tips,
     )  # fmt: skip
-    critical = _critical(summaries, rows)
-    return titled(shown.title, "dashed: theory's critical line" if critical else "", cells, *critical)
 
 
 def _critical(summaries: Sequence[Summary], rows: list[Datum]) -> list[alt.Chart]:

@@ -24,6 +24,7 @@ ACROSS, NARROWEST = 3, 17  # charts beside each other at most, and the pixels of
 NAME_HEIGHT = 1.2 * POINT  # pixels of a name among others above each other, by the points of labels
 FACET = 0.7  # of the place of one of several charts that the first try gives to its plot
 SQUASHED = 24  # pixels of a plot in which nobody could read anything
+CRAMPED = 50  # pixels of plots that had better stand below each other
 
 
 def picture(
@@ -77,7 +78,7 @@ def _beside(charts: alt.ConcatChart, across: int, width: float, height: float | 
     own = max(LOWEST, place * ASPECT / FACET, *(rows_of(one) * NAME_HEIGHT * points for one in parts))
     inner = [FACET * place, FACET * (height / down if height else own)]
     for _ in range(3):
-        if min(inner) < SQUASHED:
+        if min(inner) < (SQUASHED if across == 1 else CRAMPED):
             return ""
         sized = charts.copy()
         sized.concat, sized.columns = [_sized(one, *inner) for one in parts], across

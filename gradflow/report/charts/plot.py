@@ -103,10 +103,10 @@ class Plot:
         area = self.base.mark_area(opacity=0.2, **self.clip).encode(y=self.up("low"), y2="high")
         return [area.encode(detail="part:N") if "part" in self.rows[0] else area]
 
-    def bars(self, opacity: float = 0.6) -> Drawn:
-        """A bar from `low` to `high` for each row."""
-        bars: Drawn = self.base.mark_rule(opacity=opacity).encode(y=self.up("low"), y2="high")
-        return bars
+    def bars(self, opacity: float = 0.6) -> list[Drawn]:
+        """A bar from `low` to `high` for each row, where any has them."""
+        bars = self.base.mark_rule(opacity=opacity, clip=self.cut).encode(y=self.up("low"), y2="high")
+        return [bars] if known(self.rows, "low") else []
 
     def line(self, name: str = "value", width: float = 2) -> Drawn:
         """A line through the rows of each name, dashed by their parts if there are several."""

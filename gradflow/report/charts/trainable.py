@@ -11,9 +11,8 @@ import altair as alt
 from gradflow.analysis.depth_law import DEPTH
 from gradflow.analysis.differences import flat
 from gradflow.analysis.summary import Number, Summary
-from gradflow.report.charts import axes as scales
 from gradflow.report.charts import looks
-from gradflow.report.charts.maps import edges
+from gradflow.report.charts.maps import edges, grid
 from gradflow.report.charts.plot import Datum, Drawn, table, tip, titled
 from gradflow.report.numbers import percent
 from gradflow.report.several import axes_of
@@ -49,21 +48,11 @@ def trainable(summaries: Sequence[Summary]) -> Drawn | None:
     if not found:
         return None
     ends = edges({a for a, _ in found}), edges({b for _, b in found})
-    rows: list[Datum] = [
-        {"x": a, "y": b, "x_low": ends[0][a][0], "x_high": ends[0][a][1], "y_low": ends[1][b][0],
-         "y_high": ends[1][b][1], **one.row}
-        for (a, b), one in found.items()
-    ]  # fmt: skip
+    rows: list[Datum] = [{"x": a, "y": b, **one.row} for (a, b), one in found.items()]
     names = [name.rpartition(".")[2] for name in (across, up)]
     tips = [tip("x", names[0]), tip("y", names[1]), tip("text", "accuracy"), tip("what"), tip("score")]
     colour = alt.Color("accuracy:Q", scale=alt.Scale(scheme="viridis", domain=[0, 1]), title="accuracy")
-    place = {
-        "x": scales.x("x_low", names[0]),
-        "x2": "x_high",
-        "y": scales.y("y_low", names[1], nice=False),
-        "y2": "y_high",
-    }
-    cells = looks.cells(alt.Chart(table(rows)), "accuracy", colour, **place, tooltip=tips)
+    cells = grid(rows, "accuracy", colour, names[0], names[1], tips)
     solid = _boundary({at: one.trained for at, one in found.items()}, *ends)
     dashed = _boundary({at: one.predicted for at, one in found.items()}, *ends)
     drawn = (solid, "white", [1, 0], 4), (dashed, "black", looks.DASH, 2)
