@@ -56,7 +56,7 @@ class _Group:
         for seed, batches in enumerate(self.batches):
             indices = batches.indices(t)
             np.take(x, indices, axis=0, out=self.memory.x[seed], mode="clip")
-            np.take(y, indices, axis=0, out=self.memory.y[seed], mode="clip")
+            np.take(y, indices, axis=1, out=self.memory.arrays["y"][seed], mode="clip")
 
     def measure(self, t: int) -> Curves:
         """After t updates; before the first, statistics of batches are those of the training samples."""
@@ -79,7 +79,7 @@ class Crew:
         dtype, self._evaluator = np.dtype(plan.dtype), evaluator_of(plan, data)
         with np.errstate(over="ignore"):  # what a float32 does not hold is inf there: a blow-up at step 0
             self._x = np.concatenate([data.x, np.ones((data.samples, 1))], axis=1).astype(dtype)
-            self._y = data.y.astype(dtype)
+            self._y = np.ascontiguousarray(data.y.T, dtype)
             self._groups = list(self._networks([stacks(plan)[n] for n in self._numbers], data.samples))
 
     def _networks(self, groups: list[range], samples: int) -> Iterator[_Group]:

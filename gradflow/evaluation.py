@@ -166,7 +166,7 @@ class Evaluator:
             for part, rows, to in pieces:
                 memory.x[:, to, :-1], memory.y[:, to] = part.x[rows], part.y[rows]
             outputs, kept = forward(record=False), slice(own.stop - own.start)
-            found, _ = self.loss.delta(outputs, forward.targets, memory.delta_out, forward.exponent)
+            found, _ = forward.loss()
             losses[:, own] = found[:, kept]
             if self.data.classes:
                 hits[:, own] = outputs.argmax(axis=1)[:, kept] == self.labels[own]

@@ -6,7 +6,7 @@ logarithms, means and shares at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from math import inf, log
 from typing import Any
 
@@ -56,34 +56,53 @@ class Recorder:
         self.log_share = np.empty((rows, s))
         self.lr, self.units = [1.0] * rows, shape.column * shape.batch  # units x samples of each layer
         self.correlation = np.full((rows, layers, s), np.nan)
-        self.work = memory.arrays["logs"]
+        self.ring = memory.arrays["ring"][:rows]  # of norms whose logarithms are not taken yet
+        self.logged = 0  # rows of which they are
         self.mean = np.full(b, 1 / b, memory.dtype)
         self.std: dict[tuple[int, int, int], float] = {}
         self.dirty = np.zeros(rows, bool)
+        self.places = list(zip(self.raw, self.counts, self.loss, self.log_share, strict=True))
+        self.surely = _Surely(self.raw, shape.column * b, memory.dtype)
 
     def row(self, r: int, log_share: Array, lr: float) -> None:
         """Keep what the last pass left as row r: it used exp(log_share), (S,), of the gradient, and `lr`."""
         tally = self.tally
-        self.raw[r] = tally.raw
-        self.counts[r] = tally.counts
-        self.loss[r] = tally.loss
-        self.log_share[r] = log_share
+        raw, counts, loss, share = self.places[r]
+        raw[...], counts[...] = tally.raw, tally.counts
+        loss[...], share[...] = tally.loss, log_share
         self.lr[r] = lr
         if tally.correlates:
             self.correlation[r] = tally.correlation
             self.dirty[r] = True
+        if self.memory.scaled or tally.exact:
+            self._keep_exponents(r)
         if self.mixes:
             self._keep_batch(r)
         else:
-            np.log(tally.norms, out=self.work)
-            np.vecdot(self.work, self.mean, out=self.logs[r])
-            if tally.scaled:
-                self.logs[r] += 2 * LN2 * np.add.reduce(tally.exponents, axis=-1) / self.mean.size
-        if self.memory.scaled or tally.exact:
-            self._keep_exponents(r)
-        if not self.mixes and not least(self.logs[r]) > -inf:
-            self._leave_out_zeros(r)
-        self._mend_std(r)
+            self._keep_norms(r)
+        if not self.surely.precise(r):
+            self._mend_std(r)
+
+    def _keep_norms(self, r: int) -> None:
+        """Their logarithms are taken when the ring is full, or there are exponents to be added."""
+        self.ring[r - self.logged] = self.tally.norms
+        if self.tally.scaled or r + 1 - self.logged == len(self.ring):
+            self._take_logs(r + 1, self.tally.scaled)
+
+    def _take_logs(self, stop: int, scaled: bool) -> None:
+        """Of the rows up to `stop`, the last of which carries exponents if `scaled`, and no other."""
+        rows = range(self.logged, stop)
+        logs, means = self.ring[: len(rows)], self.logs[rows.start : stop]
+        np.log(logs, out=logs)
+        np.vecdot(logs, self.mean, out=means)
+        self.logged = stop
+        if scaled:
+            means[-1] += 2 * LN2 * np.add.reduce(self.tally.exponents, axis=-1) / self.mean.size
+        if not least(means) > -inf:
+            for r, own in zip(rows, logs, strict=True):
+                if not least(self.logs[r]) > -inf:
+                    carries = scaled and r == rows[-1]
+                    self._leave_out_zeros(r, own + 2 * LN2 * self.tally.exponents if carries else own)
 
     def _keep_batch(self, r: int) -> None:
         """ln of the mean over the batch, whose samples have one delta between them."""
@@ -103,9 +122,9 @@ class Recorder:
             self.sum_exponents[name][r, layer, seed] += own
         self.dirty[r] = True
 
-    def _leave_out_zeros(self, r: int) -> None:
+    def _leave_out_zeros(self, r: int, logs: Array) -> None:
         """A sample with a zero delta at any layer leaves all logs of its row, so that factors still add."""
-        logs = 0.0 + self.work[:, :, 0] + 2 * LN2 * self.tally.exponents[:, :, 0]  # (boundaries, S, B)
+        logs = logs[:, :, 0].astype(np.float64)  # (boundaries, S, B)
         layers = self.memory.shape.depth
         zero = np.isneginf(logs[self.stream : -1 : self.parts])  # of delta, from the first layer to the last
         self.zeros[r] = zero.sum(axis=-1)
@@ -133,15 +152,13 @@ class Recorder:
 
     def _mend_std(self, r: int) -> None:
         """Where E a^2 - (E a)^2 has lost its digits or the range: the deviation from the mean, in float64."""
-        size = self.units
-        total, square = self.sums["a1"][r], self.sums["a2"][r]
-        lossy = ~(total * total <= (1 - _LOSSY[self.memory.dtype]) * size * square) | np.isinf(square)
-        if most(lossy):  # np.any takes five times as long
-            for layer, seed in np.argwhere(lossy):
-                self.std[r, int(layer), int(seed)] = _deviation(self.memory.a[layer][seed, :-1])
+        for layer, seed in np.argwhere(~self.surely.fine):
+            self.std[r, int(layer), int(seed)] = _deviation(self.memory.a[layer][seed, :-1])
 
     def flush(self, rows: int) -> Recording:
         """The first `rows` rows as the arrays of recording.npz, (rows, layers, S), and `loss` (rows, S)."""
+        if self.logged < rows and not self.mixes:
+            self._take_logs(rows, scaled=False)
         logs, batch = self.logs[:rows, :, :, 0] / 2, log(self.memory.shape.batch)
         units = self.units
         mean = self.sums["a1"][:rows] / units
@@ -212,12 +229,34 @@ class Recorder:
         return log_norm
 
     def _reset(self) -> None:
+        self.logged = 0
         self.std.clear()
         self.silent.clear()
         self.zeros[self.dirty] = 0
         self.exponents[self.dirty] = 0
         self.correlation[self.dirty] = np.nan
         self.dirty[:] = False
+
+
+class _Surely:
+    """Where E a^2 - (E a)^2 keeps its digits, (L, S), in each row of sums `raw`."""
+
+    def __init__(self, raw: Array, units: int | Array, dtype: Any) -> None:
+        first, second = (raw[:, SUMS.index(name)] for name in ("a1", "a2"))
+        self.rows = list(zip(first, second, strict=True))
+        self.most = np.broadcast_to((1 - _LOSSY[dtype]) * units, first.shape[1:])
+        self.square, self.limit = np.empty((2, *first.shape[1:]))
+        self.fine = np.empty(first.shape[1:], np.bool_)
+
+    def precise(self, r: int) -> bool:
+        """Whether it does everywhere in row r."""
+        total, square = self.rows[r]
+        np.multiply(total, total, self.square)
+        np.multiply(self.most, square, self.limit)
+        np.less_equal(self.square, self.limit, self.fine)
+        if not most(square) < inf:  # nan too
+            np.logical_and(self.fine, ~np.isinf(square), self.fine)
+        return bool(least(self.fine))  # np.all takes five times as long
 
 
 def _deviation(a: Array) -> float:
@@ -254,41 +293,3 @@ def reason(block: Recording, row: int) -> str:
 def per_layer(factors: Iterable[str]) -> tuple[str, ...]:
     """The names of the arrays by layer of networks whose parts have these factors."""
     return (*NORMS, *map(array_of, in_order(factors)), *STATISTICS, *LATER)
-
-
-class Record:
-    """Every `every`-th row of a run, the first and the last: arrays of recording.npz that are allocated once.
-
-    `names` are those of its arrays by layer. `allocate` makes an array of a shape, as np.empty does; memory
-    of the pages that stay empty is not used.
-    """
-
-    def __init__(
-        self,
-        names: Sequence[str],
-        steps: int,
-        layers: int,
-        seeds: int,
-        every: int,
-        allocate: Callable[[tuple[int, ...]], Array],
-    ) -> None:
-        rows = steps // every + 2
-        shapes: dict[str, tuple[int, ...]] = {"step": (rows,), "loss": (rows, seeds)}
-        shapes |= dict.fromkeys(names, (rows, layers, seeds)) | {"clip_share": (rows, seeds)}
-        self._arrays = {name: allocate(shape) for name, shape in shapes.items()}
-        self._every, self._thinned, self._rows = every, 0, 0
-
-    def add(self, block: Recording) -> None:
-        """Keep of the rows that follow what is to be kept; their last one for as long as none follows it."""
-        step = block["step"]
-        rows = np.flatnonzero((step % self._every == 0) | (np.arange(len(step)) == len(step) - 1))
-        start = self._thinned
-        self._rows = start + len(rows)
-        self._thinned = self._rows - bool(step[-1] % self._every)
-        for name, array in self._arrays.items():
-            array[start : self._rows] = block[name][rows]
-
-    @property
-    def arrays(self) -> Recording:
-        """What is kept so far, as views."""
-        return {name: array[: self._rows] for name, array in self._arrays.items()}

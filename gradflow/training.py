@@ -15,7 +15,8 @@ from gradflow.data import Data
 from gradflow.evaluation import STEP, CurveRecord, Curves, Evaluated
 from gradflow.formats import RECORDED
 from gradflow.plan import Plan, stack_size
-from gradflow.recording import Record, Recording, first_bad_row, reason
+from gradflow.record import Record
+from gradflow.recording import Recording, first_bad_row, reason
 
 if TYPE_CHECKING:
     from gradflow.side_by_side import Crews

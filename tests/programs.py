@@ -19,6 +19,7 @@ PACKAGES = {  # program -> Debian's package
     "gcc": "gcc",
     "mkfs.ext4": "e2fsprogs",
     "mount": "mount",
+    "pdftotext": "poppler-utils",
     "prlimit": "util-linux",
     "script": "bsdutils",
     "setpriv": "util-linux",

@@ -9,8 +9,10 @@ import pytest
 
 from gradflow.nn.activations import ACTIVATIONS, Linear, Sigmoid
 from gradflow.nn.initializers import Constant, Gaussian, Orthogonal
+from gradflow.nn.optimizers import Sgd
 from gradflow.plan import record_bytes
-from gradflow.recording import Record, Recording, first_bad_row
+from gradflow.record import Record
+from gradflow.recording import Recording, first_bad_row
 from gradflow.training import Training
 from tests import small
 from tests.oracle import PER_LAYER
@@ -61,6 +63,26 @@ def test_constant_activations_have_no_spread(dtype: str) -> None:
         init=Constant(0.0), bias=0.7, dtype=dtype, steps=0, activation=ACTIVATIONS["softplus"]()
     )
     np.testing.assert_allclose(record["activation_std"], 0, atol=1e-7)
+
+
+ROWS = {  # kinds of rows whose logarithms are taken row by row
+    "plain": {},
+    "vanishing, by sample": {"init": Gaussian(0.01), "depth": 30, "activation": ACTIVATIONS["gelu"]()},
+    "exploding": {"init": Gaussian(30.0), "depth": 30, "activation": Linear(), "optimizer": Sgd(lr=1e-3)},
+    "dead on some samples": {"width": 2, "depth": 6, "activation": ACTIVATIONS["relu"](), "seeds": 3},
+}
+
+
+@pytest.mark.parametrize("kind", ROWS.values(), ids=ROWS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_logarithms_of_many_rows_at_once_are_those_of_each(
+    kind: dict[str, Any], dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = {"steps": 45, "dtype": dtype, **kind}
+    together = recorded(**plan)
+    monkeypatch.setattr("gradflow.nn.memory.RING_ROWS", 1)
+    for name, array in recorded(**plan).items():
+        np.testing.assert_array_equal(together[name], array, err_msg=name)
 
 
 def test_statistics_beyond_float64_are_infinite_not_nan() -> None:

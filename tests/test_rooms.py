@@ -18,7 +18,7 @@ FLOORS: list[set[str]] = [  # from the ground up; rooms of one floor do not see 
     {"nn"},
     {"data", "meanfield"},
     {"critical_rates", "evaluation", "recording", "stopping"},
-    {"plan"},
+    {"plan", "record"},
     {"crew"},
     {"side_by_side"},
     {"training"},

@@ -18,6 +18,7 @@ from gradflow.analysis.architecture import SURE, architecture
 from gradflow.analysis.by_measurement import by_measurement
 from gradflow.analysis.clipping import unclipped
 from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
+from gradflow.analysis.promising import trainable_first
 from gradflow.analysis.rates import learning_rates
 from gradflow.analysis.scales import NAME as DATA_SCALE
 from gradflow.analysis.scales import can_standardize, far_scales, starts_far_off
@@ -76,7 +77,7 @@ def _drawn(theorist: Theorist, flow: Flow, *, rescaled: bool, far_off: bool) -> 
     found: tuple[Advice, ...] = ()
     if flow.verdict in UNSTABLE:
         levers = _network(theorist, rescaled) if theorist.predictable else _unpredicted(theorist, flow)
-        found = tuple(levers)
+        found = trainable_first(theorist.config, theorist.data, tuple(levers))
     if not far_off or rescaled:
         return found
     weights = tuple(one for one in found if one.lever == "initialization")

@@ -1,15 +1,17 @@
 """Advice that needs no theory: where the factors that were measured tell of themselves what a change makes.
 
 Of a plain chain without biases whose phi is homogeneous, slopes stay as they are when all weights are scaled,
-and every factor is scaled as they are. And a chain of one c is stable as long as c^(L - 1) is.
+and every factor is scaled as they are. And a chain is stable that is no longer than any stable part of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from math import log10, sqrt
+from math import sqrt
 from typing import Any
+
+import numpy as np
 
 from gradflow.analysis.summary import Advice, Flow
 from gradflow.analysis.theorist import LEAST_ROOM, Theorist, plain, rounded, settings
@@ -19,6 +21,7 @@ from gradflow.nn.initializers import LARGEST, Constant, Initializer
 from gradflow.nn.model import Model
 
 MEASURED = "measurement"
+AT_MOST = 2.0  # times as many factors as the mean one would allow, from which on depths are looked at
 
 
 def by_measurement(theorist: Theorist, flow: Flow) -> Iterator[Advice]:
@@ -73,16 +76,21 @@ def _plain(init: Initializer) -> dict[str, Any]:
 
 
 def _depth(theorist: Theorist, flow: Flow, c: float, ratio: float) -> Iterator[Advice]:
-    """The largest depth whose ratio is surely stable at this c."""
-    each = max(abs(log10(c)), abs(ratio) / flow.transitions)
+    """The largest depth that is surely stable: whichever of the measured factors in a row it has."""
+    layers = np.arange(1, flow.transitions + 2)
+    norms = np.interp(layers, flow.profile.layers, np.array(flow.profile.log10_delta, dtype=float))
     unsure = 0.0 if flow.log10_ratio_high is None else flow.log10_ratio_high - ratio
     edge = theorist.edge
 
     def reach(factors: int) -> float:
-        return factors * each + max(unsure * sqrt(factors / flow.transitions), LEAST_ROOM * edge)
+        room = max(unsure * sqrt(factors / flow.transitions), LEAST_ROOM * edge)
+        return float(np.abs(norms[factors:] - norms[:-factors]).max()) + room
 
-    factors = next((n for n in range(flow.transitions - 1, 0, -1) if reach(n) < edge), 0)
+    most = min(flow.transitions, int(AT_MOST * edge * flow.transitions / abs(ratio)) + 1)
+    factors = next((n for n in range(most - 1, 0, -1) if reach(n) < edge), 0)
     if factors:
         depth = factors + 1
-        words = f"{depth} layers of this c keep the ratio of the first to the last within the stable range"
+        words = (
+            f"{depth} layers of these factors keep the ratio of the first to the last within the stable range"
+        )
         yield Advice("depth", {"model.depth": depth}, c, None, None, words, MEASURED)

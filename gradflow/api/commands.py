@@ -45,16 +45,18 @@ def sweep(
     executor: str | None = None,
     force: bool = False,
     quiet: bool = False,
+    keep_state: bool = False,
     **axes: Any,
 ) -> Swept:
     """The sweep of a config over its own axes and those given, each a list of values: `depth=[10, 20, 40]`.
 
     A value that is no list is an override. The points are computed by `executor`, as the command's
-    --executor: by default in processes, which a script starts below `if __name__ == "__main__":`.
+    --executor: by default in processes, which a script starts below `if __name__ == "__main__":`. With
+    `keep_state` the same points of more steps go on from where these end.
     """
     document, base = document_of(config)
     study = parse_sweep(document, base, overrides_of(axes, crossed=True), noting(quiet))
-    options = options_of(executor, workers, None, "1/1", None, force, False, False)
+    options = options_of(executor, workers, None, "1/1", None, force, False, False, keep_state)
     computed_sweep(study, Path(runs), options, quiet)
     return swept_in(Path(runs) / study.id)
 

@@ -65,6 +65,9 @@ Sort = Annotated[
 Step = Annotated[
     str | None, typer.Option("--step", metavar="N|last", help="At this step, which must have been recorded.")
 ]
+Trace = Annotated[
+    bool, typer.Option("--trace", help="The chain of local factors of one sample, layer by layer.")
+]
 Brief = Annotated[bool, typer.Option("--brief", help="The verdict, c^L and the advice alone.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of the report.")]
 Workers = Annotated[

@@ -7,7 +7,7 @@ from pathlib import Path
 from gradflow.analysis.compare import fulfilling
 from gradflow.cli.output import note
 from gradflow.errors import InputError, RunError
-from gradflow.report.files import report_file
+from gradflow.report.files import report_file, require_suffix
 from gradflow.store import Run, entry_at, resolve, write_output
 from gradflow.store.rows import read_row
 
@@ -21,6 +21,17 @@ def write(output: Path, content: str | bytes, force: bool, quiet: bool) -> None:
 def reported(references: list[str], runs_dir: Path, where: str | None, output: Path, brief: bool) -> str:
     """The named runs in the form that the name of a file asks for."""
     return report_file(named_runs(references, runs_dir, where), output, brief)
+
+
+def traced(references: list[str], runs_dir: Path, step: str | None, output: Path) -> str:
+    """The chain rule on one sample of the one run that is named."""
+    from gradflow.report.chains import chain_file  # a report does without
+
+    require_suffix(output)
+    run, *others = named_runs(references, runs_dir)
+    if others:
+        raise InputError(f"--trace follows one run, not {len(others) + 1}: name one, see `gradflow ls`")
+    return chain_file(run, step, output)
 
 
 def named_runs(references: list[str], runs_dir: Path, where: str | None = None) -> list[Run]:

@@ -12,7 +12,6 @@ from gradflow.analysis.summarize import flow_in
 from gradflow.analysis.summary import strict
 from gradflow.cli.output import emit_document, emit_page
 from gradflow.cli.tables import warn
-from gradflow.config.load import load_data
 from gradflow.report.pages import brief_page, layers_page, run_page, step_page, verdicts_again, with_notes
 from gradflow.store import Run, load_one
 from gradflow.store.notes import Notes, read_notes
@@ -61,12 +60,10 @@ def print_step(run: Run, step: str, json: bool) -> None:
 
 def print_chain(run: Run, step: str | None, json: bool) -> None:
     """The chain of local factors of network 0, rebuilt as it was drawn or at a step, on one sample."""
-    from gradflow.report.gradient_pages import trace_page  # a report does without
-    from gradflow.trace import trace
+    from gradflow.report.chains import chain_of  # a report does without
+    from gradflow.report.gradient_pages import trace_page
 
-    at = 0 if step is None else int(run["step"][row_at(run["step"], step)])
-    data = load_data(run.config.data)
-    chain = trace(run.config.plan(data), data, at)
+    chain = chain_of(run, step)
     if json:
         emit_document(strict(asdict(chain)))
     else:

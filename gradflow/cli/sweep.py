@@ -32,7 +32,7 @@ def study_of(config: Path, overrides: Sequence[str], quiet: bool) -> Sweep:
 
 def options_of(
     executor: str | None, workers: int | None, dask_address: str | None, shard: str,
-    timeout: float | None, force: bool, retry_failed: bool, fail_fast: bool,
+    timeout: float | None, force: bool, retry_failed: bool, fail_fast: bool, keep_state: bool = False,
 ) -> Options:  # fmt: skip
     """How the points are computed. InputError for what excludes another."""
     where = executor_named(executor or ("dask" if dask_address else "processes"))
@@ -41,7 +41,8 @@ def options_of(
     )
     refuse_unused("--executor serial has none", workers=workers if where == "serial" else None)
     refuse_unused("the scheduler has its own", workers=workers if dask_address else None)
-    return Options(where, workers, dask_address, shard_of(shard), timeout, force, retry_failed, fail_fast)
+    failures = force, retry_failed, fail_fast
+    return Options(where, workers, dask_address, shard_of(shard), timeout, *failures, keep_state)
 
 
 def executor_named(name: str) -> str:
@@ -62,7 +63,7 @@ def shard_of(text: str) -> tuple[int, int]:
 
 def computed(study: Sweep, runs: Path, options: Options, quiet: bool) -> dict[str, Any]:
     """The document of a sweep that is run now."""
-    events = run_sweep(study, runs, options, lambda run: report_text(run.summary))
+    events = run_sweep(study, runs, options, lambda run: report_text(run.summary), noting(quiet))
     ended = []
     with closing(events), SweepProgress(len(share(study, options)), list(study.axes), quiet) as progress:
         for event in events:

@@ -14,7 +14,7 @@ from gradflow.cli.progress import TOLD
 from gradflow.report.numbers import count, counted, duration
 from gradflow.report.sweep_pages import progress_page
 from gradflow.report.terminal import render
-from gradflow.sweeps.outcome import Ended, Event, Waiting
+from gradflow.sweeps.outcome import Ended, Event, Started, Waiting
 
 NEWEST = 10  # points that the table shows
 REDRAWN = 0.3  # seconds between two pictures: one takes 5 ms, and may take 2% of the time
@@ -26,7 +26,7 @@ class SweepProgress:
     def __init__(self, total: int, axes: Sequence[str], quiet: bool) -> None:
         self.total, self.axes, self.quiet = total, axes, quiet
         self.live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self.seen: Counter[str] = Counter()  # started, ended, computed, failed
+        self.seen: Counter[str] = Counter()  # started, gone on with, ended, computed, failed
         self.newest: deque[dict[str, Any]] = deque(maxlen=NEWEST)
         self.started = self.shown = monotonic()
         self.waiting = False
@@ -84,6 +84,8 @@ class SweepProgress:
         words = (
             f"computed {counted(self.seen['computed'], 'point')} in {duration(monotonic() - self.started)}"
         )
+        if self.seen["gone_on"]:
+            words += f", {count(self.seen['gone_on'])} of them from where one of fewer steps ended"
         return f"{words}; found {count(found)} finished, --force computes them again" if found else words
 
     def _count(self, event: Event) -> None:
@@ -91,8 +93,8 @@ class SweepProgress:
         if isinstance(event, Ended):
             self.newest.append(event.document())
             self.seen.update(ended=1, computed=not event.reused, failed=event.status == "failed")
-        else:
-            self.seen.update(started=1)
+        elif isinstance(event, Started):
+            self.seen.update(started=1, gone_on=event.steps > 0)
 
     def _draw(self) -> None:
         look = look_of(sys.stderr)

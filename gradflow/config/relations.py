@@ -23,8 +23,8 @@ def relations() -> list[Json]:
 def _of_batches() -> list[Json]:
     """Norms over a batch, and what has no Jacobian."""
     mixing = _chosen("model.norm", [name for name, cls in NORMS.items() if cls.mixes])
-    shallow = [depth for depth in range(1, MOST_LISTED) if without_jacobian(False, depth)]
-    alone = {"anyOf": [mixing, _at("model.depth", {"enum": shallow})]}
+    shallow = max(depth for depth in range(1, MOST_LISTED) if without_jacobian(False, depth))
+    alone = {"anyOf": [mixing, _at("model.depth", {"maximum": shallow})]}
     return [
         {"if": mixing, "then": _optional("training.batch_size", {"minimum": 2})},
         {"if": alone, "then": _optional("recording.jacobian", {"const": False})},
@@ -62,7 +62,7 @@ def _of_lists() -> list[Json]:
     bare = {"required": ["readout"], "properties": {"readout": {"const": "none"}}}
     return [
         {
-            "if": _at("model.depth", {"const": depth}),
+            "if": _at("model.depth", {"minimum": depth, "maximum": depth}),
             "then": _optional(
                 "model",
                 {

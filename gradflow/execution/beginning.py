@@ -10,7 +10,8 @@ from gradflow.errors import RunError
 from gradflow.evaluation import EVALUATED, STEP
 from gradflow.formats import RECORDED
 from gradflow.store.result import versions
-from gradflow.store.state import begun, read_state
+from gradflow.store.run import open_run
+from gradflow.store.state import Begun, read_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,16 +39,21 @@ class Beginning(NamedTuple):
         training.restore(self.state, self.steps)
 
 
-def shorter(config: Config, runs: Path, tell: Callable[[str], object]) -> Beginning | None:
-    """The longest finished run of fewer steps that a config goes on from, if there is one in a runs folder.
+def begun_in(runs: Path) -> Begun:
+    """The runs of a folder that these versions go on from."""
+    return Begun(runs, versions())
+
+
+def shorter(config: Config, begun: Begun, tell: Callable[[str], object]) -> Beginning | None:
+    """The longest of the runs begun of fewer steps that a config goes on from, if there is one.
 
     `tell` gets a line for each that is damaged, which is passed over.
     """
     if config.training.schedule.spans:
         return None
-    for run in begun(runs, config.stem, config.training.steps, versions()):
+    for path in begun.before(config.stem, config.training.steps):
         try:
-            return _beginning(run)
+            return _beginning(open_run(path))
         except RunError as error:
             tell(f"warning: {error}")
     return None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gradflow.config.memory import size
 from gradflow.errors import Problem, RunError
-from gradflow.execution.beginning import shorter
+from gradflow.execution.beginning import begun_in, shorter
 from gradflow.execution.checkpoint import SECONDS, Checkpoint
 from gradflow.execution.train import train
 from gradflow.store.carry import require_movable
@@ -78,7 +78,7 @@ def _prepared(claimed: Claim, config: Config, force: bool, tell: Callable[[str],
     if force:
         remove(claimed.checkpoint)
         return None
-    return shorter(config, claimed.folder, tell)
+    return shorter(config, begun_in(claimed.folder), tell)
 
 
 def _finished(claimed: Claim, config: Config) -> Run | None:

@@ -113,6 +113,7 @@ class Chunk:
         self.units, self.row = memory.ones[: w * b], memory.ones[:w].reshape(1, w)
         sums = self.tally.sums
         self.a1, self.a2, self.z2 = (sums[name][lo:hi] for name in ("a1", "a2", "z2"))
+        self.squares = self.tally.squares[:, lo:hi]  # of gradients and weights
         self.boundaries = slice(*map(self.model.boundary, (lo, hi)))
         norms = self.tally.norms[self.boundaries]
         self.all_norms = norms.reshape(-1)

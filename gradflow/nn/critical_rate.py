@@ -80,9 +80,8 @@ class Descent:
     def losses(self, lr: Array) -> Array:
         """After one step of a learning rate for each network, (S,) -> (S,)."""
         self.go(lr)
-        ahead, memory = self.network.forward, self.network.memory
-        outputs = ahead(record=False)
-        found, _ = self.network.model.loss.delta(outputs, ahead.targets, memory.delta_out, ahead.exponent)
+        self.network.forward(record=False)
+        found, _ = self.network.forward.loss()
         return np.asarray(found.mean(axis=1))
 
     def go(self, lr: Array) -> None:

@@ -1,8 +1,8 @@
-"""What the engine computes array by array: constants, extremes, and what activations are made of.
+"""What the engine computes array by array: constants, extremes, counts, and what activations are made of.
 
-NumPy's single-precision tanh looks coefficients up one by one on processors without AVX-512. There
-tanh(x / 4) = x (r1 / (x^2 + p1) + r2 / (x^2 + p2)), fitted to 1.3e-8 on |x| <= 9.1, is doubled twice by
-tanh(2u) = 2 t / (1 + t^2): passes over arrays that are in cache, in which no error grows.
+Without AVX-512 NumPy looks the coefficients of a single-precision tanh up one by one, which takes twice the
+time of its exp: the logistic function is made of that there, and so differs by roundings between processors,
+as products do.
 """
 
 from __future__ import annotations
@@ -38,15 +38,38 @@ class Work(NamedTuple):
 
 def least(x: Array) -> float:
     """The least entry, nan if there is one; for small arrays a fifth of the time of np.min."""
-    return float(x.item(x.argmin()))
+    value: float = x.item(x.argmin())
+    return value
 
 
 def most(x: Array) -> float:
     """The greatest entry, nan if there is one."""
-    return float(x.item(x.argmax()))
+    value: float = x.item(x.argmax())
+    return value
 
 
-def _numpy_is_slow() -> bool:
+class Counts:
+    """How many entries are true in each row of a C-ordered mask (rows, n), all rows in two calls.
+
+    Bytes are added side by side, as many words of them as no byte overflows by, and then up.
+    """
+
+    def __init__(self, mask: Array) -> None:
+        rows, n = mask.shape
+        word: type[np.unsignedinteger[Any]] = np.uint8 if n % 8 else np.uint64
+        words = mask.view(word)
+        group = next(size for size in range(255, 0, -1) if words.shape[1] % size == 0)
+        self.words = words.reshape(rows, -1, group)
+        self.sums = np.empty(self.words.shape[:2], word)
+        self.bytes = self.sums.view(np.uint8)
+
+    def into(self, out: Array) -> None:
+        """The counts into an int64 array (rows,)."""
+        np.add.reduce(self.words, axis=2, out=self.sums)
+        np.add.reduce(self.bytes, axis=1, dtype=np.int64, out=out)
+
+
+def _tanh_is_slow() -> bool:
     """Whether NumPy's tanh runs on this processor without AVX-512, from its own account of its loops."""
     loops = np.lib.introspect.opt_func_info(func_name="^tanh$", signature="float32")
     return any(
@@ -54,41 +77,22 @@ def _numpy_is_slow() -> bool:
     )
 
 
-_NUMPY_IS_SLOW = _numpy_is_slow()
-_POLES = ((39.52081069, 8.030914373), (703.2467493, 32.90686288))  # p and r
-_LIMIT = 9.02  # beyond, tanh rounds to 1; here the passes give 1, and 1/2, to the last bit
-_SMALL = 8192  # entries of a matrix below which the calls of the passes cost more than the look-ups
+_TANH_IS_SLOW = _tanh_is_slow()
 
 
-def tanh(x: Array, out: Array, scratch: Array) -> Array:
-    """tanh of a real or complex array into `out`, to 4 units in the last place; three distinct arrays."""
-    if not _has_passes(x):
-        return np.tanh(x, out=out)
-    return _passes(x, out, scratch, 1, (1, 0.25))
-
-
-def _quarter_tanh(x: Array, out: Array) -> Array:
-    """tanh(x / 4) in the same way."""
-    if not _has_passes(x):
-        np.multiply(x, number(0.25, x.dtype), out=out)
-        return np.tanh(out, out=out)
-    return _passes(x, out, np.empty_like(x), 4, (0.25,))
-
-
-def half_tanh(x: Array, out: Array, scratch: Array) -> Array:
-    """tanh(x / 2) / 2, which is the logistic function less 1/2, in the same way."""
-    if not _has_passes(x):
-        half = number(0.5, x.dtype)
-        np.multiply(x, half, out=out)
-        np.tanh(out, out=out)
-        return np.multiply(out, half, out=out)
-    return _passes(x, out, scratch, 4, (0.25, 1))
-
-
-def sigmoid(z: Array, out: Array, scratch: Array) -> Array:
-    """1 / (1 + exp(-z)) = 1/2 + tanh(z / 2) / 2."""
-    half_tanh(z, out, scratch)
-    return np.add(out, number(0.5, z.dtype), out=out)
+def sigmoid(z: Array, out: Array) -> Array:
+    """1 / (1 + exp(-z)), or 1/2 + tanh(z / 2) / 2: within 1.6 roundings of 1."""
+    if _TANH_IS_SLOW and z.dtype == np.float32:
+        one = number(1, z.dtype)
+        np.negative(z, out)
+        np.exp(out, out)
+        np.add(out, one, out)
+        return np.divide(one, out, out)
+    half = number(0.5, z.dtype)
+    np.multiply(z, half, out)
+    np.tanh(out, out)
+    np.multiply(out, half, out)
+    return np.add(out, half, out)
 
 
 def expm1(z: Array, out: Array) -> Array:
@@ -96,7 +100,8 @@ def expm1(z: Array, out: Array) -> Array:
 
     np.expm1 takes four times as long.
     """
-    _quarter_tanh(z, out)
+    np.multiply(z, number(0.25, z.dtype), out=out)
+    np.tanh(out, out=out)
     np.multiply(out, number(-0.5, z.dtype), out=z)
     np.add(z, number(0.5, z.dtype), out=z)
     np.multiply(z, z, out=z)
@@ -110,44 +115,3 @@ def minus_abs(z: Array, out: Array) -> None:
     else:
         np.abs(z, out=out)
         np.negative(out, out=out)
-
-
-def _has_passes(x: Array) -> bool:
-    return _NUMPY_IS_SLOW and x.ndim > 1 and x.shape[-1] * x.shape[-2] >= _SMALL and x.dtype == np.float32
-
-
-@lru_cache(maxsize=8)
-def _constants(scale: int, dtype: Any) -> tuple[Array, ...]:
-    """p1, r1, p2, r2 for x at this scale of its square."""
-    return tuple(number(c, dtype) for p, r in _POLES for c in (p * scale, r))
-
-
-def _passes(x: Array, out: Array, square: Array, scale: int, offsets: tuple[float, ...]) -> Array:
-    """tanh x by way of tanh(x / 4) and tanh(x / 2) / 2, an offset each; at scale 4, of x / 2."""
-    p1, r1, p2, r2 = _constants(scale, x.dtype)
-    x = clipped(x, _LIMIT * scale**0.5, square)
-    np.add(square, p1, out)
-    np.divide(r1, out, out)
-    np.add(square, p2, square)
-    np.divide(r2, square, square)
-    np.add(out, square, out)
-    np.multiply(out, x, out)
-    for offset in offsets:
-        double(out, offset, square)
-    return out
-
-
-def clipped(x: Array, limit: float, square: Array) -> Array:
-    """x within +-limit, a new array where x itself is not, and its square into `square`."""
-    np.multiply(x, x, square)
-    if not most(square) < limit * limit:
-        x = np.clip(x, -limit, limit)
-        np.multiply(x, x, square)
-    return x
-
-
-def double(t: Array, offset: float, square: Array) -> None:
-    """t / (offset + t^2) in place of t = tanh u: tanh(2u) / 2 at offset 1; of t / 2, 1/4 gives tanh 2u."""
-    np.multiply(t, t, square)
-    np.add(square, number(offset, t.dtype), square)
-    np.divide(t, square, t)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.nn.elementwise import clipped, double, number
+from gradflow.nn.elementwise import most, number
 
 Array = NDArray[Any]
 
@@ -68,7 +68,7 @@ def normal_cdf(z: Array, out: Array, scratch: Array) -> Array:
         _single(z, sqrt(2), 0.5, out, scratch)
     else:
         np.multiply(erf(z * number(sqrt(0.5), z.dtype), out), half, out=out)
-    return np.add(out, half, out=out)
+    return np.add(out, half, out)
 
 
 def erfc(x: Array) -> Array:
@@ -104,17 +104,17 @@ def _horner(coefficients: tuple[float, ...], x: Array) -> Array:
 def _single(x: Array, unit: float, share: float, out: Array, square: Array) -> Array:
     """share * erf(x / unit): a continued fraction in x^2, and tanh(2u) = 2 t / (1 + t^2) with t = tanh u."""
     center, rise, last, levels = _constants(unit, share)
-    x = clipped(x, _LIMIT * unit, square)
-    np.add(square, last, out=out)
+    x = _clipped(x, _LIMIT * unit, square)
+    np.add(square, last, out)
     for a, b in levels:
-        np.divide(a, out, out=out)
-        np.add(out, square, out=out)
-        np.add(out, b, out=out)
-    np.divide(square, out, out=out)
-    np.multiply(out, rise, out=out)
-    np.add(out, center, out=out)
-    np.multiply(out, x, out=out)
-    double(out, 1 / (4 * share**2), square)
+        np.divide(a, out, out)
+        np.add(out, square, out)
+        np.add(out, b, out)
+    np.divide(square, out, out)
+    np.multiply(out, rise, out)
+    np.add(out, center, out)
+    np.multiply(out, x, out)
+    _double(out, 1 / (4 * share**2), square)
     return out
 
 
@@ -127,3 +127,19 @@ def _constants(unit: float, share: float) -> tuple[Array, Array, Array, list[tup
     levels = list(zip(tops[1:], steps, strict=False))[::-1]
     center, rise = (single(c / (unit * share)) for c in (_CENTER, _FRACTION[0][0]))
     return center, rise, steps[-1], levels
+
+
+def _clipped(x: Array, limit: float, square: Array) -> Array:
+    """x within +-limit, a new array where x itself is not, and its square into `square`."""
+    np.multiply(x, x, square)
+    if not most(square) < limit * limit:
+        x = np.clip(x, -limit, limit)
+        np.multiply(x, x, square)
+    return x
+
+
+def _double(t: Array, offset: float, square: Array) -> None:
+    """t / (offset + t^2) in place of t = tanh u: tanh(2u) / 2 at offset 1; of t / 2, 1/4 gives tanh 2u."""
+    np.multiply(t, t, square)
+    np.add(square, number(offset, t.dtype), square)
+    np.divide(t, square, t)

@@ -9,7 +9,8 @@ that follow each other with one width are a group; of each group, with n layers 
                           way forward; that which enters a layer stands where a V of a chunk has served;
                           behind a join, where chunks are single layers, those of two take turns
     R  (L, S, ...)        what else a part keeps for its way back
-    G  (n | L, S, W+1, W) gradients of one chunk, a run of layers each; of all layers when clipped together
+    G  (n | L, S, W+1, W) gradients of one chunk, a run of layers each; of all layers, as the parameters lie,
+                          when clipped together or of one chunk
 
 Scratch of one chunk is shared by the groups.
 """
@@ -24,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.nn.model import Model
-from gradflow.nn.parameters import Shape, aligned
+from gradflow.nn.parameters import Shape, runs_of, together
 from gradflow.nn.parts.dense import tensor_shape
 from gradflow.nn.parts.norms import MOMENTUM
 from gradflow.nn.scaled import RANGES, power_of_two
@@ -33,8 +34,10 @@ from gradflow.nn.tally import Tally
 Array = NDArray[Any]
 Layout = dict[str, tuple[tuple[int, ...], Any]]  # the shape and dtype of every array
 
+GRADIENTS = "gradients"  # of all layers, where they are there at once
 CHUNK_BYTES = 3 << 18  # what a chunk of layers may take of a second-level cache and a bit of the third
 UNTOUCHED = {"exponents"}  # zeros, whose pages take no memory while nothing is scaled
+RING_ROWS, RING_BYTES = 32, 1 << 17  # of the record: more gains nothing, and leaves the cache
 CHUNK_LAYERS = 16  # a norm may change by 10^15 within a chunk before float32 squares give out
 
 
@@ -46,6 +49,12 @@ def chunk_layers(layers: range, shape: Shape, dtype: Any) -> int:
     width = shape.units(layers.start)
     layer = width * (2 * shape.batch + width) * np.dtype(dtype).itemsize
     return int(max(1, min(layers.stop - layers.start, CHUNK_LAYERS, CHUNK_BYTES // layer)))
+
+
+def ring_rows(model: Model, dtype: Any) -> int:
+    """How many rows of the record have their norms kept before logarithms are taken of them at once."""
+    row = model.boundaries * model.shape.seeds * model.shape.batch * np.dtype(dtype).itemsize
+    return int(max(1, min(RING_ROWS, RING_BYTES // row)))
 
 
 @dataclass(frozen=True)
@@ -95,14 +104,14 @@ def layout(model: Model, dtype: Any, keep_gradients: bool = False) -> Layout:
     s, b, widest = shape.seeds, shape.batch, shape.widest
     shapes: dict[str, tuple[int, ...]] = {
         "x": (s, b, shape.features + 1),
-        "y": (s, b, shape.outputs),
+        "y": (s, shape.outputs, b),
         "zeros": (s * widest * b if model.activation.compares else s,),
         **_beside(model, dtype),
         "out": (s, shape.outputs, b),
         "delta_out": (s, shape.outputs, b),
         "ones": (max(widest * b, shape.outputs),),
         "norms": (model.boundaries, s, 1, b),
-        "logs": (model.boundaries, s, 1, b),
+        "ring": (ring_rows(model, dtype), model.boundaries, s, 1, b),
     }
     sizes = []
     for number, layers in enumerate(shape.groups):
@@ -114,10 +123,13 @@ def layout(model: Model, dtype: Any, keep_gradients: bool = False) -> Layout:
     places = Places.of(model, dtype)
     shapes |= dict.fromkeys(["kept", *(name for name in places.arrays if name not in places.kept)], (cells,))
     shapes |= dict.fromkeys(places.turns - places.kept, (2 * cells,))
-    for number, run in enumerate(shape.runs):
-        count, size = run.stop - run.start, tensor_shape(*shape.fan(run.start))
-        n = next((n for n, g in zip(sizes, shape.groups, strict=True) if run.start in g), 1)
-        shapes[gradient(number)] = count if keep_gradients else min(count, n), s, *size
+    if keep_gradients or sizes == [shape.depth]:
+        shapes[GRADIENTS] = (s * shape.parameters,)
+    else:
+        for number, run in enumerate(shape.runs):
+            n = next((n for n, g in zip(sizes, shape.groups, strict=True) if run.start in g), 1)
+            size = tensor_shape(*shape.fan(run.start))
+            shapes[gradient(number)] = min(run.stop - run.start, n), s, *size
     return {
         **{name: (size, dtype) for name, size in shapes.items()},
         "exponents": ((model.boundaries, s, 1, b), np.int64),
@@ -226,18 +238,22 @@ class Memory:
     def __init__(self, model: Model, dtype: Any, keep_gradients: bool = False) -> None:
         self.model, self.shape, self.dtype = model, model.shape, np.dtype(dtype)
         self.range, self.places = RANGES[self.dtype], Places.of(model, dtype)
-        self.keeps_gradients = keep_gradients
-        self.arrays = {
-            name: np.zeros(shape, kind) if name in UNTOUCHED else aligned(shape, kind)
-            for name, (shape, kind) in layout(model, self.dtype, keep_gradients).items()
-        }
+        arrays = layout(model, self.dtype, keep_gradients)
+        self.arrays = {name: np.zeros(*arrays.pop(name)) for name in UNTOUCHED}
+        self.arrays |= dict(zip(arrays, together(list(arrays.values())), strict=True))
+        self.gradients = self.arrays.get(GRADIENTS)
+        if self.gradients is not None:
+            views = runs_of(self.gradients, self.shape)
+            self.arrays |= {gradient(number): view for number, view in enumerate(views)}
         self.groups = [Group(number, layers, self) for number, layers in enumerate(self.shape.groups)]
         self.a = [a for group in self.groups for a in group.a]  # of each layer (S, W + 1, B)
-        self.x, self.y = (self.arrays[name] for name in "xy")
+        self.x, self.y = self.arrays["x"], self.arrays["y"].swapaxes(1, 2)  # of each sample a row
         self.out, self.delta_out, self.ones = (self.arrays[name] for name in ("out", "delta_out", "ones"))
         self.x[:, :, -1] = 1
         self._set_rows()
         self.ones.fill(1)
+        self.outputs = self.out if self.shape.readout else self.a[-1][:, :-1]
+        self.loss = model.loss.bind(self.outputs, self.arrays["y"], self.delta_out)
         self.arrays["zeros"].fill(0)
         self.tally = Tally(self.shape, self.arrays["norms"], self.arrays["exponents"])
         # of the deltas that each layer's gradient is of; then of that which enters a chunk

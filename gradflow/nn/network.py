@@ -16,7 +16,7 @@ from gradflow.nn.optimizers import Optimizer
 from gradflow.nn.parameters import Parameters, aligned
 from gradflow.nn.parts.base import BoundCall, Span
 from gradflow.nn.parts.dense import Dense
-from gradflow.nn.updates import LayerRun, OwnRun, Tensors, update_clipped
+from gradflow.nn.updates import LayerRun, OwnRun, Tensors, joint_log_share, unscaled
 
 Array = NDArray[Any]
 
@@ -43,8 +43,6 @@ class Forward:
                 held = Held(layers[own.start : own.stop], [p.own_of(j, own) for j in parts], kept)
                 below = self.chunks[-1] if self.chunks else None
                 self.chunks.append(Chunk(own, group, held, memory, below, frozen))
-        self.targets = memory.y.swapaxes(1, 2)
-        self.outputs = memory.out if shape.readout else memory.a[-1][:, :-1]
         self.readout: list[BoundCall] = []  # of the pass forward; and where that back starts
         self.start: list[BoundCall] = [(np.copyto, (self.chunks[-1].top, memory.delta_out))]
         if shape.readout:
@@ -63,12 +61,16 @@ class Forward:
             chunk.forward(record)
         for function, arguments in self.readout:
             function(*arguments)
-        return self.outputs
+        return self.memory.outputs
 
     @property
     def exponent(self) -> Array | None:
         """The exponent e of the last outputs, (S, 1, 1); None where all are 0."""
         return self.memory.exponent[-1][:, None, None] if self.memory.forward_scaled else None
+
+    def loss(self) -> tuple[Array, Array | None]:
+        """Of the last outputs, as a `BoundLoss`, with dLoss/dz in `memory.delta_out`."""
+        return self.memory.loss(self.exponent)
 
 
 class Network:
@@ -104,7 +106,12 @@ class Network:
             (chunk, [*runs, *own]) for chunk, runs, own in reversed(list(trained))
         ]
         self.readout = list(self._runs(depth, depth + 1, memory.delta_out[None]))
+        # from the input to the read-out, then those of parts with tensors of their own
+        self.layer_runs = [*(run for runs in self.runs for run in runs), *self.readout]
+        self.all_own_runs = [run for runs in self.own_runs for run in runs]
+        self.all_runs: list[LayerRun | OwnRun] = [*self.layer_runs, *self.all_own_runs]
         self.row = memory.ones[: self.shape.outputs].reshape(1, -1)
+        self.mean, self.squares = np.array(1 / self.shape.batch), np.empty_like(memory.delta_out)
 
     def through(self, memory: Memory, frozen: bool = False) -> Forward:
         """The pass forward of these networks through another memory, or through their own."""
@@ -144,12 +151,6 @@ class Network:
         kept = [each.reshape(-1) for each in self.statistics if each is not None]
         return [self.parameters.flat, *(slot.flat for slot in self.state), *kept]
 
-    @property
-    def all_runs(self) -> list[LayerRun | OwnRun]:
-        """From the input to the read-out, then those of parts with tensors of their own."""
-        own = [run for runs in self.own_runs for run in runs]
-        return [*(run for runs in self.runs for run in runs), *self.readout, *own]
-
     def _runs(self, start: int, stop: int, delta: Array) -> Iterator[LayerRun]:
         """Those of the parameters' runs that lie within these layers, whose deltas are given."""
         memory = self.memory
@@ -158,7 +159,7 @@ class Network:
             if lo < hi:
                 own = slice(lo - run.start, hi - run.start)
                 g = memory.arrays[gradient(number)]
-                g = g[own] if memory.keeps_gradients else g[: hi - lo]
+                g = g[: hi - lo] if memory.gradients is None else g[own]
                 state = tuple(slot.runs[number][own] for slot in self.state)
                 tensors = Tensors(self.parameters.runs[number][own], g, state)
                 yield LayerRun(
@@ -197,28 +198,56 @@ class Network:
         for chunk, runs in self.way_back:
             chunk.backward(record)
             self._gradients(runs, record)  # of deltas in whose place that of the chunk below will stand
+            if record and not self.memory.range.holds(chunk.squares):
+                for run in runs:
+                    run.sum_anew()
             chunk.enter_below()
             self._update(runs, record, update)
-        if self.clip_norm is not None and update:
-            self.log_share = update_clipped(self.all_runs, self.rule, self.updates, self.clip_norm, record)
+        if update and self.memory.gradients is not None:
+            self._update_together(self.memory.gradients, record)
 
     def _loss(self) -> None:
-        memory, tally, ahead = self.memory, self.memory.tally, self.forward
-        losses, carried = self.model.loss.delta(
-            ahead.outputs, ahead.targets, memory.delta_out, ahead.exponent
-        )
-        np.multiply(np.add.reduce(losses, axis=-1), 1 / self.shape.batch, out=tally.loss)
-        np.matmul(self.row, np.square(memory.delta_out), out=tally.out_norm)
+        memory, tally = self.memory, self.memory.tally
+        losses, carried = self.forward.loss()
+        np.add.reduce(losses, axis=-1, out=tally.loss)
+        np.multiply(tally.loss, self.mean, tally.loss)
+        self._sum_output()
         if carried is not None:
             exact.carry(carried, memory)
         if not memory.range.holds(tally.out_norm):
             exact.start(memory)
-            np.matmul(self.row, np.square(memory.delta_out), out=tally.out_norm)
+            self._sum_output()
+
+    def _sum_output(self) -> None:
+        """||delta||^2 of the outputs, for each sample."""
+        delta = self.memory.delta_out
+        np.multiply(delta, delta, self.squares)
+        np.matmul(self.row, self.squares, self.memory.tally.out_norm)
 
     def _gradients(self, runs: Sequence[LayerRun | OwnRun], record: bool) -> None:
         for run in runs:
             run.gradient(record)
 
     def _update(self, runs: Sequence[LayerRun | OwnRun], record: bool, update: bool) -> None:
-        for run in runs if update and self.clip_norm is None else ():
+        for run in runs if update and self.memory.gradients is None else ():
             run.update(self.rule, self.updates, self.log_share, record)
+
+    def _update_together(self, gradients: Array, record: bool) -> None:
+        """Once all gradients are there: in one go where they carry no exponents and are not clipped."""
+        if self.clip_norm is not None:
+            self.log_share = joint_log_share(self.all_runs, self.clip_norm)
+        scale = None if self.memory.scaled else unscaled(self.log_share, self.memory)
+        runs: Sequence[LayerRun | OwnRun] = self.all_runs
+        if isinstance(scale, float):
+            self._update_at_once(gradients, scale, record)
+            runs = self.all_own_runs
+        for run in runs:
+            run.update(self.rule, self.updates, self.log_share, record)
+
+    def _update_at_once(self, gradients: Array, scale: float, record: bool) -> None:
+        p, state = self.parameters.matrices, tuple(slot.matrices for slot in self.state)
+        self.rule.step(gradients, p, state, self.updates, scale)
+        if record and not self.rule.proportional:
+            for run in self.layer_runs:
+                run.keep_step()
+        np.subtract(p, gradients, p)

@@ -28,7 +28,9 @@ class Range:
 
     def holds(self, squares: Array) -> bool:
         """Whether every squared norm is in (tiny, huge): False for 0, inf and nan too."""
-        return least(squares) > self.tiny and most(squares) < self.huge
+        least: float = squares.item(squares.argmin())  # asked often: the calls of functions would show
+        most: float = squares.item(squares.argmax())
+        return least > self.tiny and most < self.huge
 
     def central(self, squares: Array) -> bool:
         """Whether every squared norm is in [low, high], so that a chunk of layers can follow unscaled."""
@@ -78,16 +80,23 @@ class Scaled(NamedTuple):
         return Scaled(np.ldexp(v, np.maximum(powers - top, -5000)), self.exponent + top)
 
     def aligned(self) -> tuple[Array, int]:
-        """v in units of one exponent, that of the largest sample which is not 0, and that exponent."""
-        alive = np.abs(self.v).max(axis=0) > 0
-        top = int(self.exponent[0, alive].max()) if alive.any() else 0
-        return self.v * power_of_two(np.minimum(self.exponent - top, 0), self.v.dtype), top
+        """`aligned` of the one network."""
+        v, top = aligned(self.v, self.exponent)
+        return v, int(top)
 
     @property
     def squares(self) -> Array:
         """The squared norm of each sample of v, (B,)."""
         squares: Array = np.einsum("wb,wb->b", self.v, self.v)
         return squares
+
+
+def aligned(v: Array, exponent: Array) -> tuple[Array, Array]:
+    """v (..., n, B) in units of one exponent, that of the largest sample which is not 0, and that, (...)."""
+    alive = np.abs(v).max(axis=-2, keepdims=True) > 0
+    top = np.where(alive, exponent, np.iinfo(np.int64).min).max(axis=(-2, -1))
+    top = np.where(alive.any(axis=(-2, -1)), top, 0)
+    return v * power_of_two(np.minimum(exponent - top[..., None, None], 0), v.dtype), top
 
 
 def square_sum(v: Array) -> float:

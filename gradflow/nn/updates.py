@@ -15,7 +15,7 @@ from gradflow.nn.memory import Memory
 from gradflow.nn.optimizers import Optimizer
 from gradflow.nn.parts.base import Part
 from gradflow.nn.parts.dense import KINDS, bias, bias_gradient, gradient_call, weights
-from gradflow.nn.scaled import Scaled, power_of_two
+from gradflow.nn.scaled import aligned, power_of_two
 from gradflow.nn.tally import SQUARES
 
 Array = NDArray[Any]
@@ -68,18 +68,26 @@ class LayerRun:
         if record and self.recorded:
             for _, out, view in self.squares:
                 np.vecdot(view, view, out=out)
-            if not self.range.holds(self.sums):
-                for name, _, view in self.squares:
-                    self.memory.tally.sum_squares(name, self.layers, view)
+
+    def sum_anew(self) -> None:
+        """The norms that `gradient` took, where they left the range of the dtype."""
+        if self.recorded and not self.range.holds(self.sums):
+            for name, _, view in self.squares:
+                self.memory.tally.sum_squares(name, self.layers, view)
 
     def update(self, optimizer: Optimizer, t: int, log_share: Array, record: bool) -> None:
         """p <- p - step, for the share exp(log_share), (S,), of the batch mean; the gradients are spent."""
         optimizer.step(self.g, self.p, self.state, t, self.scale(log_share))
-        if record and self.recorded and not optimizer.proportional:
+        if record and not optimizer.proportional:
+            self.keep_step()
+        np.subtract(self.p, self.g, out=self.p)
+
+    def keep_step(self) -> None:
+        """The norm of the step, which stands where the gradient did."""
+        if self.recorded:
             np.vecdot(self.g_weights, self.g_weights, out=self.step2)
             if not self.range.holds(self.step2):
                 self.memory.tally.sum_squares("step2", self.layers, self.g_weights)
-        np.subtract(self.p, self.g, out=self.p)
 
     def scale(self, log_share: Array) -> float | Array:
         """What turns the sum over the batch into the gradient of which a step is made."""
@@ -106,12 +114,11 @@ class LayerRun:
                 bias_gradient(self.delta, self.memory.ones, self.g)
             self.exponent[...] = shared + self.input_exponent, shared
             return
-        for i, seed in np.ndindex(self.g.shape[:2]):
-            delta, top = Scaled(self.delta[i, seed], self.delta_exponent[i, seed]).aligned()
-            product, operands = gradient_call(self.inputs[i, seed], delta, self.g[i, seed])
-            product(*operands)
-            bias_gradient(delta, self.memory.ones, self.g[i, seed])
-            self.exponent[:, i, seed] = top + int(self.input_exponent[i, seed]), top
+        delta, top = aligned(self.delta, self.delta_exponent)
+        product, operands = gradient_call(self.inputs, delta, self.g)
+        product(*operands)
+        bias_gradient(delta, self.memory.ones, self.g)
+        self.exponent[...] = top + self.input_exponent, top
 
     def _exact_scale(self, log_share: Array) -> Array:
         """2^exponent share / B for each row of the gradients, (k, S, fan_in + 1, 1) or (k, S, 1, 1).
@@ -160,10 +167,12 @@ class OwnRun:
             self.g[...] = self.part.gradient(self.p, self.x, self.delta)
             self.exponent[...] = shared + self.input_exponent
             return
-        for i, seed in np.ndindex(self.exponent.shape):
-            delta, top = Scaled(self.delta[i, seed], self.delta_exponent[i, seed]).aligned()
-            self.g[i, seed] = self.part.gradient(self.p[i, seed], self.x[i, seed], delta)
-            self.exponent[i, seed] = top + int(self.input_exponent[i, seed])
+        delta, top = aligned(self.delta, self.delta_exponent)
+        self.g[...] = self.part.gradient(self.p, self.x, delta)
+        self.exponent[...] = top + self.input_exponent
+
+    def sum_anew(self) -> None:
+        """No norms of it are taken."""
 
     def update(self, optimizer: Optimizer, t: int, log_share: Array, record: bool) -> None:
         """As those of a layer's matrix."""
@@ -208,14 +217,4 @@ def joint_log_share(runs: Sequence[LayerRun | OwnRun], clip_norm: float) -> Arra
     batch = runs[0].memory.shape.batch
     squares = np.logaddexp.reduce([run.log_square() for run in runs])
     log_share: Array = np.minimum(0.0, log(clip_norm) + log(batch) - squares / 2)
-    return log_share
-
-
-def update_clipped(
-    runs: Sequence[LayerRun | OwnRun], optimizer: Optimizer, t: int, clip_norm: float, record: bool
-) -> Array:
-    """Update once all gradients are there, whose joint norm decides the share; return its ln, (S,)."""
-    log_share = joint_log_share(runs, clip_norm)
-    for run in runs:
-        run.update(optimizer, t, log_share, record)
     return log_share

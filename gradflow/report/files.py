@@ -32,8 +32,7 @@ def report_file(runs: Sequence[Run], path: Path, brief: bool = False) -> str:
 
     In `brief` it is what `show --brief` says of each.
     """
-    if path.suffix not in SUFFIXES:
-        raise InputError(Problem(f"a report ends in {' or '.join(SUFFIXES)}", source=str(path)))
+    require_suffix(path)
     if path.suffix == ".html":
         if brief:
             return html.render(briefly(runs), {})
@@ -41,6 +40,12 @@ def report_file(runs: Sequence[Run], path: Path, brief: bool = False) -> str:
     if brief:
         return markdown.render(briefly(runs))
     return markdown.render(_noted(runs[0], _whole(runs[0])) if len(runs) == 1 else several_page(runs))
+
+
+def require_suffix(path: Path) -> None:
+    """InputError for a name that ends as no report does."""
+    if path.suffix not in SUFFIXES:
+        raise InputError(Problem(f"a report ends in {' or '.join(SUFFIXES)}", source=str(path)))
 
 
 def briefly(runs: Sequence[Run]) -> Page:
@@ -64,11 +69,12 @@ def _noted(run: Run, page: Page) -> Page:
 
 def run_html(run: Run) -> str:
     """One run: its page with charts, every layer, its config and how to compute it again."""
+    from gradflow.report.chains import folded_chains
     from gradflow.report.charts import document, run_charts
 
     summary = run.summary
     charts = {name: document(chart) for name, chart in run_charts(run).items()}
-    tail = [html.folded("Every layer", *layers_page(summary).blocks), _again(run)]
+    tail = [html.folded("Every layer", *layers_page(summary).blocks), *folded_chains(run), _again(run)]
     return html.render(_noted(run, _whole(run)), charts, "\n".join(tail), summary.flow.initial.verdict)
 
 

@@ -41,3 +41,12 @@ def label(config: Mapping[str, Any], keys: Sequence[str]) -> str:
     """depth 50, init he_normal."""
     names = short_names(keys)
     return ", ".join(f"{names[key]} {scalar(config[key])}" for key in keys if key in config)
+
+
+def number_of_each(
+    configs: Sequence[Mapping[str, Any]], keys: Sequence[str]
+) -> tuple[str, list[float]] | None:
+    """The last part of the one key in which configs differ, and its values, where these are numbers."""
+    values = [config.get(keys[0]) for config in configs] if len(keys) == 1 else []
+    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    return (keys[0].rpartition(".")[2], numbers) if values and len(numbers) == len(values) else None

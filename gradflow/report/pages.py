@@ -53,7 +53,8 @@ def run_page(summary: Summary, recording: Readings | None = None, saved: bool = 
     blocks += learning.course(summary)
     if recording:
         blocks += _heat(recording)
-    blocks += [*symptom_blocks(summary), *advised(summary.advice)]
+    told = summary.training.diverged_reason if summary.training else None
+    blocks += [*symptom_blocks(summary, told), *advised(summary.advice)]
     blocks += [Facts((("saved in", summary.path),))] if saved and not cut else []
     return Page(summary.id, tuple(blocks))
 
@@ -271,7 +272,8 @@ def _is_known(values: Numbers) -> bool:
     return any(value is not None for value in values)
 
 
-def symptom_blocks(summary: Summary) -> list[Block]:
-    """The symptoms under their heading; [] where there are none."""
-    found = [Sentence(sentences.symptom_sentence(symptom), "warning") for symptom in summary.symptoms]
+def symptom_blocks(summary: Summary, told: str | None = None) -> list[Block]:
+    """The symptoms under their heading, without one whose reason was `told`; [] where there are none."""
+    new = [one for one in summary.symptoms if not (told and one.message.endswith(told))]
+    found = [Sentence(sentences.symptom_sentence(one), "warning") for one in new]
     return [Heading("Symptoms"), *found] if found else []

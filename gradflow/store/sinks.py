@@ -118,6 +118,7 @@ class Mlflow:
     name: ClassVar[str] = "mlflow"
     elsewhere: ClassVar[tuple[str, ...]] = ("MLFLOW_TRACKING_URI",)
     most: ClassVar[tuple[int, int]] = (100, 1000)  # parameters and metrics of one request
+    longest: ClassVar[int] = 6000  # characters of a parameter, such as data that a config holds
 
     def __init__(self, place: Path | None, project: str) -> None:
         self.place = _place(place, self.elsewhere)
@@ -156,7 +157,7 @@ class Mlflow:
 
     def _log(self, made: str, known: RunTold, when: int) -> None:
         entities = self._mlflow.entities
-        params = [entities.Param(key, str(value)) for key, value in known.config.items()]
+        params = [entities.Param(key, str(value)[: self.longest]) for key, value in known.config.items()]
         points = [(name, 0, value) for name, value in known.numbers.items()] + known.curves
         metrics = [entities.Metric(name, value, when, step) for name, step, value in points]
         for some in _parts(params, self.most[0]):
@@ -194,17 +195,20 @@ class Trackio:
     def __init__(self, place: Path | None, project: str) -> None:
         self.place = _place(place, self.elsewhere)
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-        if place:  # read when it is loaded
+        if place:  # which comes before what the environment says, and is read when trackio is loaded
+            for name in self.elsewhere:
+                os.environ.pop(name, None)
             os.environ["TRACKIO_DIR"] = str(place.absolute())
         self._trackio, self._project = library("trackio", self.name), project
         if place and Path(self._trackio.TRACKIO_DIR) != place.absolute():
             raise InputError(f"trackio writes to {self._trackio.TRACKIO_DIR} in this process: start another")
 
     def _found(self, run: Run) -> list[Any]:
-        try:
-            return [each for each in self._trackio.Api().runs(self._project) if each.name == run.id]
-        except ValueError:  # no such project
-            return []
+        with _answering(self.name):
+            try:
+                return [each for each in self._trackio.Api().runs(self._project) if each.name == run.id]
+            except ValueError:  # no such project
+                return []
 
     def has(self, run: Run) -> bool:
         return bool(self._found(run))

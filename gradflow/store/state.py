@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from gradflow.errors import RunError
@@ -27,24 +29,39 @@ def read_state(run: Run) -> Arrays:
     return state
 
 
-def begun(runs: Path, stem: str, steps: int, versions: Versions) -> list[Run]:
-    """Finished runs of this stem and fewer steps that kept their state, the longest first.
+class Begun:
+    """Finished runs anywhere in a runs folder that kept their state, as these versions left it.
 
-    They stand anywhere in a runs folder, and these versions computed them.
+    The folder is looked through when it is first asked for.
     """
-    top = standing(runs)
-    found = [run for path in (*top, *inside(top)) if (run := _with_state(path, stem, versions))]
-    shorter = [run for run in found if 0 < run.info["state"]["step"] < steps]
-    return sorted(shorter, key=lambda run: run.info["state"]["step"], reverse=True)
 
+    def __init__(self, runs: Path, versions: Versions) -> None:
+        self._runs, self._versions = runs, versions
 
-def _with_state(path: Path, stem: str, versions: Versions) -> Run | None:
-    if not os.path.lexists(path / STATE):
-        return None
-    try:
-        run = open_run(path)
-    except RunError:
-        return None
-    state = run.info.get("state")
-    alike = state is not None and (state["format"], state["stem"]) == (STATE_FORMAT, stem)
-    return run if alike and run.info["versions"] == versions and run.status == "completed" else None
+    @cached_property
+    def _ends(self) -> dict[str, list[tuple[int, Path]]]:
+        """The steps and the place of each run, by stem."""
+        found: dict[str, list[tuple[int, Path]]] = {}
+        top = standing(self._runs)
+        for path in (*top, *inside(top)):
+            self._take(path, found)
+        return found
+
+    def add(self, path: Path) -> None:
+        """Take note of a run that was saved since."""
+        self._take(path, self._ends)
+
+    def before(self, stem: str, steps: int) -> list[Path]:
+        """Those of a stem and fewer steps, the longest first."""
+        found = [(step, path) for step, path in self._ends.get(stem, []) if 0 < step < steps]
+        return [path for _, path in sorted(found, key=lambda one: one[0], reverse=True)]
+
+    def _take(self, path: Path, found: dict[str, list[tuple[int, Path]]]) -> None:
+        if not os.path.lexists(path / STATE):
+            return
+        with suppress(RunError):
+            run = open_run(path)
+            state = run.info.get("state")
+            alike = run.status == "completed" and run.info["versions"] == self._versions
+            if alike and state is not None and state["format"] == STATE_FORMAT:
+                found.setdefault(state["stem"], []).append((state["step"], path))

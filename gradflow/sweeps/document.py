@@ -14,10 +14,12 @@ from gradflow.analysis.summary import strict
 from gradflow.sweeps.outcome import Ended
 from gradflow.sweeps.points import Point, Sweep
 
+COSTS = ("parameters", "memory", "steps", "disk")
+
 
 def plan_document(sweep: Sweep, points: Sequence[Point]) -> dict[str, Any]:
     """What points would cost, each and together; parameters are of one network, memory and disk in bytes."""
-    costs = [asdict(point.cost) for point in points]
+    costs = [{name: getattr(point.cost, name) for name in COSTS} for point in points]
     total = {name: sum(cost[name] for cost in costs) for name in ("steps", "disk")}
     total["memory"] = max(cost["memory"] for cost in costs)
     rows = [{"id": point.id, **point.values, **cost} for point, cost in zip(points, costs, strict=True)]

@@ -18,6 +18,7 @@ from time import monotonic, sleep
 from gradflow.config.load import load_data
 from gradflow.config.memory import physical_memory, size
 from gradflow.errors import GradflowError, InputError, Problem, RunError, named
+from gradflow.execution.beginning import Beginning, begun_in, shorter
 from gradflow.execution.checkpoint import Checkpoint
 from gradflow.store import Index, Run, open_run
 from gradflow.store.catalog import touch
@@ -25,6 +26,7 @@ from gradflow.store.partial import Claim, claim
 from gradflow.store.result import Result, failed, versions
 from gradflow.store.save import copy, finished_at, save
 from gradflow.store.sweeps import WHOLE, open_sweep, require_sweep
+from gradflow.sweeps.chains import Chains
 from gradflow.sweeps.executors import EXECUTORS, Backend, Pool, finished_future
 from gradflow.sweeps.outcome import Ended, Event, Started, Waiting, ended
 from gradflow.sweeps.points import Point, Sweep
@@ -39,7 +41,10 @@ _data = lru_cache(maxsize=2)(load_data)  # the data of the point before is mostl
 
 @dataclass(frozen=True)
 class Options:
-    """How a sweep is run; `shard` (i, n) takes every n-th point from the i-th on, counted from 1."""
+    """How a sweep is run; `shard` (i, n) takes every n-th point from the i-th on, counted from 1.
+
+    With `keep_state` points keep what those of more steps go on from.
+    """
 
     executor: str = "processes"
     workers: int | None = None  # as many as there are cores
@@ -49,6 +54,7 @@ class Options:
     force: bool = False
     retry_failed: bool = False
     fail_fast: bool = False
+    keep_state: bool = False
 
     def place(self, points: Sequence[Point]) -> Backend:
         """Where points are computed, by no more workers than the memory holds of the largest one."""
@@ -58,12 +64,17 @@ class Options:
 
 
 def run_sweep(
-    sweep: Sweep, runs: Path, options: Options | None = None, render: Render | None = None
+    sweep: Sweep,
+    runs: Path,
+    options: Options | None = None,
+    render: Render | None = None,
+    tell: Callable[[str], object] = lambda line: None,
 ) -> Generator[Event]:
     """Bring every point of a sweep, or of a shard of it, to its end: Started if it is computed, then Ended.
 
     What stands finished anywhere in `runs` is not computed again: it is copied, by hard links, into the
-    sweep's folder. RunError at once if another process is working on the same points.
+    sweep's folder. One of more steps than such a run that kept its state goes on from there; `tell` gets a
+    warning of a damaged one. RunError at once if another process is working on the same points.
     """
     options = options or Options()
     points = share(sweep, options)
@@ -71,7 +82,7 @@ def run_sweep(
     place.require()
     _reach(place, sweep, runs, points, options)
     with open_sweep(runs, sweep.id, sweep.document(), options.shard) as folder:
-        yield from _Driver(folder, options, place, render).run(points, Index(runs))
+        yield from _Driver(folder, options, place, render, tell).run(points, Index(runs))
         touch(folder)
 
 
@@ -88,6 +99,8 @@ def share(sweep: Sweep, options: Options) -> tuple[Point, ...]:
     """The points of a sweep that fall to a shard. InputError if there are none."""
     first, step = options.shard
     points = sweep.points[first - 1 :: step]
+    if options.keep_state:
+        points = tuple(point.keeping_state for point in points)
     if not points:
         message = f"the sweep has {len(sweep.points)} points: shard {first} of {step} would have none"
         raise InputError(Problem(message, "--shard"))
@@ -95,8 +108,16 @@ def share(sweep: Sweep, options: Options) -> tuple[Point, ...]:
 
 
 class _Driver:
-    def __init__(self, folder: Path, options: Options, place: Backend, render: Render | None) -> None:
-        self.folder, self.options, self.place, self.render = folder, options, place, render
+    def __init__(
+        self,
+        folder: Path,
+        options: Options,
+        place: Backend,
+        render: Render | None,
+        tell: Callable[[str], object],
+    ) -> None:
+        self.folder, self.options, self.place, self.render, self.tell = folder, options, place, render, tell
+        self.begun, self.chains = begun_in(folder.parent), Chains()
         self.running: dict[Future[Result], tuple[Point, float]] = {}
         self.deaths: Counter[int] = Counter()
 
@@ -109,6 +130,8 @@ class _Driver:
             else:
                 missing.append(point)
         self._require_disk(missing)
+        if self.options.keep_state and not self.options.force:
+            self.chains = Chains(missing)
         if missing:
             with self.place.open() as pool:
                 yield from self._compute(missing, pool)
@@ -144,11 +167,11 @@ class _Driver:
                 manned = self._manned(pool)
                 if not manned:
                     yield Waiting(self.place.address or "")
-                while missing and manned and self._has_room(pool):
-                    point = missing.popleft()
-                    yield Started(point)
+                while manned and self._has_room(pool) and (point := self.chains.next_of(missing)):
+                    before = self._before(point)
+                    yield Started(point, before.steps if before else 0)
                     since = monotonic()
-                    self.running[self._submit(point, pool)] = point, since
+                    self.running[self._submit(point, before, pool)] = point, since
                 for future in self._done():
                     event = self._end(future, missing, pool)
                     if event:
@@ -166,18 +189,22 @@ class _Driver:
         with self._answering():
             return len(self.running) < pool.width()
 
-    def _submit(self, point: Point, pool: Pool) -> Future[Result]:
-        plain, timeout = point.config.plain(), self.options.timeout
+    def _before(self, point: Point) -> Beginning | None:
+        return None if self.options.force else shorter(point.config, self.begun, self.tell)
+
+    def _submit(self, point: Point, before: Beginning | None, pool: Pool) -> Future[Result]:
+        plain, timeout, keep = point.config.plain(), self.options.timeout, self.options.keep_state
         try:
             data = _data(point.config.data)
         except InputError as error:  # the file has changed or gone since it was checked
             return finished_future(failed(str(error)))
         if not self.place.in_process:
+            further = (before, keep) if before or keep else ()
             with self._answering():
-                return pool.executor.submit(pool.compute, plain, data, timeout)
+                return pool.executor.submit(pool.compute, plain, data, timeout, *further)
         with claim(self.folder, point.id) as claimed:
             checkpoint = Checkpoint(claimed, point.digest, versions())
-            return pool.executor.submit(pool.compute, plain, data, timeout, checkpoint)
+            return pool.executor.submit(pool.compute, plain, data, timeout, before, keep, checkpoint)
 
     def _done(self) -> list[Future[Result]]:
         if not self.running:
@@ -200,6 +227,7 @@ class _Driver:
                 missing.appendleft(point)
                 return None
         event = self._save(point, result)
+        self.chains.end(point)
         del self.running[future]
         return event
 
@@ -225,6 +253,8 @@ class _Driver:
         require_sweep(self.folder)  # or saving would make the folder again, without the points before
         run = save(self.folder, point.config, result, self.render, force=True)
         require_sweep(self.folder)
+        if result.state is not None:
+            self.begun.add(run.path)
         return ended(point, run)
 
     def _save_finished(self) -> None:

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Started:
-    """A point is being computed now."""
+    """A point is being computed now, from the end of one of as many steps as it goes on from, or from 0."""
 
     point: Point
+    steps: int = 0
 
 
 @dataclass(frozen=True)

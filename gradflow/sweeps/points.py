@@ -24,6 +24,7 @@ from gradflow.config.schema import Config
 from gradflow.data import Data, Dataset
 from gradflow.errors import InputError, Problem
 from gradflow.plan import record_bytes
+from gradflow.training import SMALL
 from gradflow.yaml_file import COMMAND_LINE, SHOWN, Document, on_one_line
 
 SWEEP_FORMAT = 1
@@ -32,12 +33,16 @@ SECTION = ("sweep",)
 
 @dataclass(frozen=True)
 class Cost:
-    """What a point will take: parameters of one network, bytes of memory, steps, bytes of its recording."""
+    """What a point will take: parameters of one network, bytes of memory, steps, bytes on the disk.
+
+    Those are of its recording and, where it is kept, of its `state`.
+    """
 
     parameters: int
     memory: int
     steps: int
     disk: int
+    state: int = 0
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,11 @@ class Point:
     config: Config
     digest: str
     cost: Cost
+
+    @property
+    def keeping_state(self) -> Point:
+        """The same point, whose state is kept."""
+        return replace(self, cost=replace(self.cost, disk=self.cost.disk + self.cost.state))
 
     @property
     def id(self) -> str:
@@ -200,7 +210,9 @@ def _points(
 def _cost(config: Config, data: Data) -> Cost:
     plan = config.plan(data)
     shape = plan.model.shape
-    return Cost(shape.parameters, memory_bytes(plan), plan.steps, record_bytes(plan))
+    kept = plan.state_bytes < SMALL and not plan.schedule.spans
+    state = plan.state_bytes if kept else 0
+    return Cost(shape.parameters, memory_bytes(plan), plan.steps, record_bytes(plan), state)
 
 
 def _require_distinct(points: Sequence[Point]) -> None:

@@ -1,5 +1,8 @@
 """Reports opened in a real browser without a network: they draw, tell their values, and ask for nothing."""
 
+import base64
+import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,7 @@ import pytest
 from gradflow.report.files import report_file
 from gradflow.store import Run
 from tests.browser.chromium import Browser, chromium
+from tests.programs import program
 from tests.report.runs import made
 
 DRAWINGS = """return [...document.querySelectorAll('figure[data-chart]')].map(figure => {
@@ -46,6 +50,16 @@ return words.map(node => {
   const [a, b] = [light(numbers(ink)), light(ground(node))];
   return [node.textContent.slice(0, 40), (Math.max(a, b) + .05) / (Math.min(a, b) + .05)];
 })"""
+# what a page is while it is printed, and after that
+ON_PAPER = """window.seen = [];
+const look = () => seen.push({
+  open: [...document.querySelectorAll('details')].every(one => one.open),
+  paper: getComputedStyle(document.body).backgroundColor,
+  inks: [...document.querySelectorAll('.role-axis-label text, .role-legend-label text')]
+    .map(text => getComputedStyle(text).fill),
+});
+for (const when of ['beforeprint', 'afterprint']) addEventListener(when, look);
+look()"""
 STUDIES = {
     "healthy": {},
     "exploding": {"init": "{name: gaussian, sigma_w: 3.0}", "depth": 20},
@@ -209,3 +223,49 @@ def test_charts_are_drawn_anew_in_the_dark(browser: Browser, healthy: tuple[Run,
     assert browser.run("return getComputedStyle(document.body).backgroundColor") == "rgb(21, 24, 27)"
     browser.look(1280)
     assert browser.console() == []
+
+
+def printed(browser: Browser, file: Path) -> list[list[str]]:
+    """The lines of each page of a print."""
+    pdf = base64.b64decode(browser.cdp("Page.printToPDF")["data"])
+    paper = file.with_suffix(".pdf")
+    paper.write_bytes(pdf)
+    words = [program("pdftotext"), "-layout", str(paper), "-"]
+    text = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    return [[line.strip() for line in page.splitlines() if line.strip()] for page in text.split("\f") if page]
+
+
+def test_a_print_shows_everything_in_the_colours_of_paper(
+    browser: Browser, healthy: tuple[Run, Path]
+) -> None:
+    browser.look(1280, "dark")
+    browser.open(healthy[1], "dark")
+    browser.run(ON_PAPER)
+    pages = printed(browser, healthy[1])
+    screen, paper, after = browser.run("return seen")
+    assert (screen["open"], paper["open"], after["open"]) == (False, True, False)
+    assert (screen["paper"], paper["paper"]) == ("rgb(21, 24, 27)", "rgb(255, 255, 255)")
+    assert {*paper["inks"]} == {"rgb(29, 35, 41)"}
+    assert {*screen["inks"]} == {*after["inks"]} == {"rgb(228, 232, 236)"}
+    layers = healthy[0].summary.flow.initial.transitions + 1
+    rows = [line.split() for page in pages for line in page]
+    for layer in range(1, layers + 1):  # the table of every layer, at the first step and at the last
+        found = [row for row in rows if row[0] == str(layer) and len(row) > 6]
+        assert sum(all(re.search(r"[.e]", cell) for cell in row[1:]) for row in found) == 2
+    browser.look(1280)
+
+
+def test_a_heading_is_printed_with_its_table_which_is_headed_on_each_page(
+    browser: Browser, folder: Path
+) -> None:
+    _, file = report(folder, "vanishing")
+    browser.look(1280)
+    browser.open(file)
+    heads = browser.run("return [...document.querySelectorAll('h2, summary')].map(h => h.textContent)")
+    pages = printed(browser, file)
+    assert len(heads) > 5
+    assert not {page[-1] for page in pages} & {*heads}
+    inside = [page for page in pages if page[0].startswith("layer ")]
+    assert len(inside) >= 1  # a table of sixty layers that goes over pages
+    layers = [int(found[1]) for page in pages for line in page if (found := re.match(r"(\d+) +\d", line))]
+    assert {*range(1, 61)} <= {*layers}

@@ -14,6 +14,7 @@ from gradflow.cli.schema import schema_text
 from gradflow.config import parse_config
 from gradflow.config.json_schema import config_schema
 from gradflow.config.keys import FIELDS, OF_ENTRIES
+from gradflow.config.reference import EntryLine, KeyLine, reference
 from gradflow.errors import InputError
 from gradflow.nn.activations import ACTIVATIONS, Activation
 from gradflow.yaml_events import KeyPath, dotted
@@ -227,6 +228,7 @@ class Threefold(Activation):
 
     name = "threefold"
     bend: Annotated[float, Gt(0), doc("How it bends.")] = 1.0
+    unsaid: bool = False
 
 
 def test_an_activation_that_is_added_to_the_table_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,4 +239,9 @@ def test_an_activation_that_is_added_to_the_table_is_in_it(monkeypatch: pytest.M
     assert new.is_valid(config)
     assert not validator().is_valid(config)
     assert not new.is_valid(put(config, ("model", "activation", "bend"), 0))
-    assert schema["definitions"]["model.activation.threefold"]["description"] == "phi(z) = 3 z."
+    group = next(group for group in reference() if group.above == "model.activation")
+    assert EntryLine(("threefold",), ("bend", "unsaid"), "phi(z) = 3 z.") in group.entries
+    lines = {line.key: line for line in group.keys}
+    own = "model.activation.bend", "a number above 0", "1", "How it bends.", ("threefold",)
+    assert lines["model.activation.bend"] == KeyLine(*own)
+    assert lines["model.activation.unsaid"].sentence == ""

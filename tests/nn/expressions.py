@@ -38,6 +38,12 @@ class Theirs(Activation):
     def splits(self) -> tuple[float, ...]:
         return self.at
 
+    @property
+    def homogeneous(self) -> bool:  # type: ignore[override]
+        """Whether it scales with z."""
+        z = np.array([-3.0, -1.0, 0.5, 2.0])
+        return bool((self.phi(4 * z) == 4 * self.phi(z)).all())
+
     def phi(self, z: Array) -> Array:
         import torch
         from torch.nn import functional

@@ -144,11 +144,11 @@ FAR = [activation for activation in (*ALL, Elu(alpha=1e-100)) if activation.name
 
 
 @pytest.mark.parametrize("activation", FAR, ids=repr)
-@pytest.mark.parametrize("slow", [True, False], ids=["passes", "numpy"])
+@pytest.mark.parametrize("slow", [True, False], ids=["by exp", "by tanh"])
 def test_far_from_0_values_and_slopes_are_those_of_the_ends(
     activation: Activation, slow: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(elementwise, "_NUMPY_IS_SLOW", slow)
+    monkeypatch.setattr(elementwise, "_TANH_IS_SLOW", slow)
     z = np.resize(np.array([30, -30, 1e4, -1e4, 1e8, -1e8, 1e30, -1e30], np.float32), (100, 100))
     with np.errstate(all="ignore"):
         value, slope = activation.phi(z), quick(activation, z)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from gradflow.nn.activations import ACTIVATIONS, Activation, Linear, Relu, Tanh
 from gradflow.nn.blocks import Plain, Residual
 from gradflow.nn.gradcheck import Check, check
 from gradflow.nn.initializers import Gaussian, HeNormal, Initializer, Orthogonal, XavierUniform
-from gradflow.nn.losses import CrossEntropy, Loss, Mse
+from gradflow.nn.losses import BoundLoss, CrossEntropy, Loss, Mse
 from gradflow.nn.memory import Memory
 from gradflow.nn.model import Model
 from gradflow.nn.network import Network
@@ -306,16 +307,7 @@ def test_scaled_deltas_are_the_plain_ones_bit_for_bit(block: Plain, norm: AnyNor
         model.draw(network.parameters, range(1))
         memory.x[0, :, :-1], memory.y[0] = x, y
         network.forward(record=True)
-        real = network.model.loss.delta
-
-        def scaled(
-            z: Array, y: Array, out: Array, exponent: Any = None, real: Any = real, power: int = power
-        ) -> Any:
-            losses, carried = real(z, y, out, exponent)
-            np.ldexp(out, power, out=out)
-            return losses, carried
-
-        object.__setattr__(network, "model", Wrapped(network.model, scaled))
+        memory.loss = Magnified(memory.loss, memory.delta_out, power)
         network.backward(record=True, update=False)
         first = network.chunks[0]
         exponent = memory.tally.exponents[model.boundary(0)][0]
@@ -324,11 +316,18 @@ def test_scaled_deltas_are_the_plain_ones_bit_for_bit(block: Plain, norm: AnyNor
     np.testing.assert_array_equal(*found)
 
 
-class Wrapped:
-    """A model with another gradient of its loss."""
+@dataclass(frozen=True)
+class Magnified:
+    """A loss with 2^power times its gradient."""
 
-    def __init__(self, model: Model, delta: Any) -> None:
-        self.loss = type("Scaled", (), {"delta": staticmethod(delta)})()
+    real: BoundLoss
+    out: Array
+    power: int
+
+    def __call__(self, exponent: Array | None = None) -> tuple[Array, Array | None]:
+        losses, carried = self.real(exponent)
+        np.ldexp(self.out, self.power, out=self.out)
+        return losses, carried
 
 
 def test_a_relu_residual_net_of_depth_3000_stays_finite_in_float32() -> None:

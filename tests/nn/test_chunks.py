@@ -15,7 +15,7 @@ from gradflow.nn.memory import Memory
 from gradflow.nn.model import Model
 from gradflow.nn.network import Network
 from gradflow.nn.norms import NO_NORM, AnyNorm, LayerNorm, RmsNorm
-from gradflow.nn.optimizers import Sgd
+from gradflow.nn.optimizers import Adam, AdamW, Optimizer, RmsProp, Sgd
 from gradflow.recording import Recorder
 from tests.nn.test_blocks import BLOCKS, model_and_batch
 
@@ -30,10 +30,16 @@ def single(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gradflow.nn.memory.CHUNK_BYTES", 1)
 
 
-def trained(model: Model, x: Array, y: Array, dtype: str) -> tuple[Network, dict[str, Array]]:
+def trained(
+    model: Model,
+    x: Array,
+    y: Array,
+    dtype: str,
+    rule: Optimizer = Sgd(lr=0.1),  # noqa: B008 - frozen
+) -> tuple[Network, dict[str, Array]]:
     """A network after three steps, and the record of them."""
     memory = Memory(model, np.dtype(dtype))
-    network, recorder = Network(memory, Sgd(lr=0.1)), Recorder(memory, Sgd(lr=0.1), 3)
+    network, recorder = Network(memory, rule), Recorder(memory, rule, 3)
     model.draw(network.parameters, range(1))
     memory.x[0, :, :-1], memory.y[0] = x, y
     with np.errstate(all="ignore"):
@@ -44,20 +50,40 @@ def trained(model: Model, x: Array, y: Array, dtype: str) -> tuple[Network, dict
         return network, recorder.flush(3)
 
 
+def same_in_chunks_of_one(
+    args: tuple[Model, Array, Array], dtype: str, rule: Optimizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large, record = trained(*args, dtype, rule)
+    monkeypatch.setattr("gradflow.nn.memory.CHUNK_BYTES", 1)
+    small, again = trained(*args, dtype, rule)
+    assert (len(large.chunks), len(small.chunks)) == (1, 7)
+    assert large.memory.gradients is not None  # so that it is updated at once, and the other chunk by chunk
+    assert small.memory.gradients is None
+    for ours, theirs in zip(large.flat, small.flat, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    for name, array in record.items():
+        np.testing.assert_array_equal(array, again[name], err_msg=name)
+
+
 @pytest.mark.parametrize(("block", "norm"), QUICK.values(), ids=QUICK)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_chunks_of_one_layer_give_the_bits_of_larger_ones(
     block: Plain, norm: AnyNorm, dtype: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     args = model_and_batch(Tanh(), Gaussian(1.2, 0.1), block, norm, depth=7, width=8)
-    large, record = trained(*args, dtype)
-    monkeypatch.setattr("gradflow.nn.memory.CHUNK_BYTES", 1)
-    small, again = trained(*args, dtype)
-    assert (len(large.chunks), len(small.chunks)) == (1, 7)
-    for ours, theirs in zip(large.flat, small.flat, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-    for name, array in record.items():
-        np.testing.assert_array_equal(array, again[name], err_msg=name)
+    same_in_chunks_of_one(args, dtype, Sgd(lr=0.1), monkeypatch)
+
+
+RULES = [Sgd(lr=0.1, momentum=0.9, weight_decay=0.1), Adam(), AdamW(weight_decay=0.1), RmsProp()]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_networks_that_are_updated_at_once_have_the_bits_of_those_updated_by_chunks(
+    rule: Optimizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    norm = LayerNorm("before", 1e-5, True)
+    args = model_and_batch(Tanh(), Gaussian(1.2, 0.1), norm=norm, depth=7, width=8)
+    same_in_chunks_of_one(args, "float64", rule, monkeypatch)
 
 
 @pytest.mark.usefixtures("single")

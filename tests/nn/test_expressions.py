@@ -53,6 +53,23 @@ def test_the_critical_sigma_w_is_that_of_the_table_or_of_pytorch(same: Same, sig
         assert ours.sigma_w == pytest.approx(theirs.sigma_w, rel=1e-8)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(sqrt(z**2 + 1) - 1) / 2 + z",
+        "z + sqrt(1 + z**2) - 1",
+        "cosh(z) - 1 + z",
+        "1 - cos(z) + sin(z)",
+        "2 * cosh(z) + tanh(z) - 2",
+        "z - 1 + exp(-z**2)",
+        "erf(z) * sqrt(pi) / 2 + 3 - 3 * sqrt(1 + z**4)",
+    ],
+)
+def test_a_small_z_keeps_its_digits_beside_constants_that_cancel(text: str) -> None:
+    z = np.array([-1e-13, -1e-20, 1e-30, 1e-20, 1e-13])
+    np.testing.assert_allclose(Expression(text).phi(z) / z, 1, rtol=0, atol=1e-12)
+
+
 @every
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_far_out_no_float_is_left_in_either_precision(same: Same, dtype: Any) -> None:

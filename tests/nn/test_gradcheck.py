@@ -216,6 +216,7 @@ def transposed_weight(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def missing_one_over_n(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LayerRun, "scale", lambda run, log_share: 1.0)
+    monkeypatch.setattr("gradflow.nn.network.unscaled", lambda log_share, memory: 1.0)
 
 
 def slope_of_the_layer_above(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,14 +248,19 @@ def forgotten_bias_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def mse_without_its_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = Mse.delta
+    real = Mse.bind
 
-    def wrong(self: Mse, z: Array, y: Array, out: Array, exponent: Array | None = None) -> Any:
-        result = real(self, z, y, out, exponent)
-        np.multiply(out, 0.5, out=out)
-        return result
+    def wrong(self: Mse, z: Array, y: Array, out: Array) -> Any:
+        bound = real(self, z, y, out)
 
-    monkeypatch.setattr(Mse, "delta", wrong)
+        def halved(exponent: Array | None = None) -> Any:
+            result = bound(exponent)
+            np.multiply(out, 0.5, out=out)
+            return result
+
+        return halved
+
+    monkeypatch.setattr(Mse, "bind", wrong)
 
 
 def readout_skipped_on_the_way_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from gradflow.nn.initializers import Gaussian, XavierNormal
 from gradflow.nn.losses import Mse
 from gradflow.nn.memory import layout, layout_bytes
 from gradflow.nn.model import Model
-from gradflow.nn.parameters import Parameters, Shape, aligned
+from gradflow.nn.parameters import HUGE_PAGE, Parameters, Shape, aligned, together
 
 SHAPE = Shape(features=3, width=5, depth=4, outputs=2, batch=7, seeds=2)
 
@@ -81,3 +81,14 @@ def test_arrays_start_on_a_cache_line(shape: tuple[int, ...]) -> None:
     for dtype in (np.float32, np.float64):
         array = aligned(shape, dtype)
         assert (array.shape, array.dtype, array.ctypes.data % 64) == (shape, dtype, 0)
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_arrays_in_one_piece_of_memory_keep_apart(large: bool) -> None:
+    layouts = [((3, 5), np.float32), ((7,), np.bool_), ((1 + 300_000 * large,), np.float64)]
+    arrays = together(layouts)
+    for number, (array, (shape, dtype)) in enumerate(zip(arrays, layouts, strict=True)):
+        assert (array.shape, array.dtype, array.ctypes.data % 64) == (shape, dtype, 0)
+        array.fill(number)
+    assert all((array == number).all() for number, array in enumerate(arrays) if array.dtype != np.bool_)
+    assert (arrays[0].ctypes.data % HUGE_PAGE == 0) >= large

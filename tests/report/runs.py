@@ -1,6 +1,7 @@
 """Small saved runs to draw, and the documents of their charts taken apart."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,13 @@ def made(runs: Path, **changes: Any) -> Run:
     file = runs.parent / "study.yaml"
     file.write_text(STUDY.format(**DEFAULTS | changes), encoding="utf-8")
     return execute(load_config(file), runs)
+
+
+def renamed(run: Run, name: str | None = None, **keys: Any) -> Run:
+    """The same run under another name and other keys of its config."""
+    called = {"name": run.summary.name if name is None else name}
+    summary = replace(run.summary, config=run.summary.config | keys | called, **called)
+    return Run(run.path, run.info, config=run.config, recording=run.recording, summary=summary)
 
 
 def rows_of(spec: Spec) -> list[dict[str, Any]]:

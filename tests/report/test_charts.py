@@ -5,7 +5,6 @@ import struct
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from math import log10
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from gradflow.report.labels import keys_apart, labels
 from gradflow.report.palette import TONES
 from gradflow.report.several import depth_laws, in_order
 from gradflow.store import Run
-from tests.report.runs import made, marks_of, rows_of
+from tests.report.runs import made, marks_of, renamed, rows_of
 
 
 @pytest.fixture(scope="module")
@@ -310,16 +309,14 @@ def png_inches(png: bytes) -> tuple[float, float]:
 
 def many(depths: Sequence[Run], count: int) -> list[Run]:
     """The first run, each time under another seed."""
-    one = depths[0]
-    configs = [one.summary.config | {"seed": seed} for seed in range(count)]
-    found = [replace(one.summary, config=config) for config in configs]
-    return [Run(one.path, one.info, config=one.config, recording=one.recording, summary=s) for s in found]
+    return [renamed(depths[0], seed=seed) for seed in range(count)]
 
 
 def test_too_many_lines_are_refused_with_what_draws_them_all(depths: list[Run]) -> None:
     deep, key = ", or give --figure depth-law", ", or give --x {} --value c"
-    some = [run for run in depths[::2] for _ in range(9)]
-    cases = [(some, deep + key.format("model.depth")), (many(depths, 25), key.format("seed"))]
+    some = [renamed(run, seed=seed) for run in depths for seed in range(5)]
+    two = [renamed(run, data=f"of {i}") for i, run in enumerate(many(depths, 25))]
+    cases = [(some, deep + key.format("model.depth")), (two, key.format("seed"))]
     for runs, told in [*cases, (depths[:1] * 25, "")]:
         with pytest.raises(InputError, match=f"name at most 24 runs{told}$"):
             draw("flow", runs)

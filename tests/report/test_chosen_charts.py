@@ -15,7 +15,7 @@ from gradflow.recording import STATISTICS
 from gradflow.report.charts import document, picture
 from gradflow.store import Run
 from gradflow.units import LN10
-from tests.report.runs import made, rows_of
+from tests.report.runs import made, renamed, rows_of
 
 
 @pytest.fixture(scope="module")
@@ -165,3 +165,70 @@ def test_charts_that_leave_no_room_for_their_plots_are_refused(grid: list[Run]) 
     chart = chart_of(grid, Wanted("flow", facet="depth"))
     with pytest.raises(InputError, match="leave no room for their plots: make the figure larger"):
         picture(chart, ".svg", 1.0)
+
+
+def fonts_of(svg: str) -> list[tuple[str, float]]:
+    """The texts of a picture with the sizes of their letters."""
+    found = re.findall(r'<text[^>]*font-size="([\d.]+)px"[^>]*>([^<]*)</text>', svg)
+    return [(text, float(size)) for size, text in found]
+
+
+def plots_of(svg: str) -> list[float]:
+    """The widths of the plots; legends are lower, or less wide."""
+    found = re.findall(r'class="background"[^>]* d="M0,0h([\d.]+)v([\d.]+)', svg)
+    return [float(wide) for wide, high in found if float(high) >= 60 and float(wide) > 50]
+
+
+def places_of(svg: str, names: Sequence[str]) -> list[float]:
+    """How far down some labels of an axis stand."""
+    found = [re.search(rf"translate\([-\d.]+,([\d.]+)\)[^>]*>{name}<", svg) for name in names]
+    assert all(found)
+    return sorted(float(one[1]) for one in found if one)
+
+
+@pytest.mark.parametrize("width", [2.5, 3.3, 6.8])
+def test_every_name_beside_a_map_has_a_line_of_its_own(run: Run, width: float) -> None:
+    names = [f"net-{i}" for i in range(30)]
+    runs = [
+        renamed(run, data=name, model=run.summary.config["model"] | {"depth": depth})
+        for name in names for depth in (4, 8)
+    ]  # fmt: skip
+    svg = picture(chart_of(runs, Wanted(x="depth", y="data")), ".svg", width).decode()
+    places = places_of(svg, names)
+    assert min(np.diff(places)) >= 8 * 96 / 72  # pixels of 8 points
+
+
+def test_many_numbers_beside_a_map_are_thinned_out(run: Run) -> None:
+    runs = [renamed(run, seed=seed, seeds=seeds) for seed in range(60) for seeds in (2, 3)]
+    svg = picture(chart_of(runs, Wanted(x="seeds", y="seed")), ".svg", 3.3).decode()
+    seen = [str(i) for i in range(4, 60) if re.search(rf'opacity="1"[^>]*>{i}<', svg)]
+    assert 6 <= len(seen) <= 20
+    assert min(np.diff(places_of(svg, seen))) >= 8 * 96 / 72
+
+
+@pytest.mark.parametrize("width", [2.0, 3.3, 5.0])
+def test_charts_stand_in_as_many_rows_as_the_figure_is_narrow(run: Run, width: float) -> None:
+    runs = [renamed(run, seed=seed) for seed in range(3)]
+    svg = picture(chart_of(runs, Wanted("flow", facet="seed")), ".svg", width).decode()
+    titles = [re.search(rf"translate\(([-\d.]+),([-\d.]+)\)[^>]*>seed {seed}<", svg) for seed in range(3)]
+    assert all(titles)
+    assert len(plots_of(svg)) >= 3
+    across, down = map(float, re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg).groups())  # type: ignore[union-attr]
+    assert across == pytest.approx(96 * width, abs=1.5)
+    assert down > {2.0: 3, 3.3: 2, 5.0: 1}[width] * 130
+
+
+@pytest.mark.parametrize(
+    ("width", "facet"), [(2.5, None), (3.3, None), (3.3, "seed"), (6.8, None), (6.8, "seed")]
+)
+def test_numbers_in_cells_fit_or_are_left_out(run: Run, width: float, facet: str | None) -> None:
+    model = run.summary.config["model"]
+    runs = [
+        renamed(run, data=f"a-long-name-{i}", seed=seed, model=model | {"depth": depth})
+        for i in range(3) for depth in range(4, 9) for seed in ((0, 1) if facet else (0,))
+    ]  # fmt: skip
+    svg = picture(chart_of(runs, Wanted(x="depth", y="data", facet=facet)), ".svg", width).decode()
+    plot = min(plots_of(svg))
+    written = [(text, size) for text, size in fonts_of(svg) if re.fullmatch(r"[01]\.\d+", text) and size < 10]
+    assert all(0.55 * size * len(text) <= plot / 5 for text, size in written)
+    assert written or width < 6

@@ -93,7 +93,9 @@ def trackio_folder(tmp_path: Path) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in sys.modules if name.partition(".")[0] == "trackio"]:
             patch.delitem(sys.modules, name)
-        patch.setenv("TRACKIO_DIR", "")
+        for name in Trackio.elsewhere:
+            patch.setenv(name, "")
+        patch.setenv("TRACKIO_SERVER_URL", "http://127.0.0.1:9?write_token=none")  # -o comes before it
         yield tmp_path / "tracked"
 
 

@@ -334,7 +334,7 @@ def test_serial_points_go_on_from_their_checkpoints(
     compute = EXECUTORS["serial"](1)
     with compute.open() as pool:
         original = pool.compute
-    monkeypatch.setattr("gradflow.sweeps.executors.compute", lambda *a: given.append(a[3]) or original(*a))
+    monkeypatch.setattr("gradflow.sweeps.executors.compute", lambda *a: given.append(a[-1]) or original(*a))
     run(sweep, tmp_path)
     names = [checkpoint.claimed.checkpoint.name for checkpoint in given]
     assert names == [f"{point.id}-checkpoint" for point in sweep.points]

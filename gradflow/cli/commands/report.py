@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from gradflow.cli import offers
-from gradflow.cli.options import RUNS, Brief, Quiet, Replace, RunsDir, Where
+from gradflow.cli.options import RUNS, Brief, Quiet, Replace, RunsDir, Step, Trace, Where
+from gradflow.cli.tables import refuse_unused
 
 References = Annotated[
     list[str],
@@ -24,20 +25,27 @@ Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Th
 
 def report(
     references: References, output: Output, where: Where = None, brief: Brief = False,
-    force: Replace = False, runs_dir: RunsDir = RUNS, quiet: Quiet = False,
+    trace: Trace = False, step: Step = None, force: Replace = False, runs_dir: RunsDir = RUNS,
+    quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Write the report of runs or sweeps, as HTML or markdown.
 
     FILE.html is one page with charts that opens offline, FILE.md is text; with --brief it has what
-    `gradflow show --brief` says of each run. A file that is there already is replaced if gradflow wrote it
-    and it was not changed since.
+    `gradflow show --brief` says of each run, with --trace what `show --trace` says of one, after --step
+    updates. A file that is there already is replaced if gradflow wrote it and it was not changed since.
 
     \b
     Examples:
       gradflow report @1 -o report.html
       gradflow report quickstart -o report.md
       gradflow report 'try-*' -o verdicts.md --brief
+      gradflow report two-layers -o chain.html --trace --step 10
     """
-    from gradflow.cli.report import reported, write
+    from gradflow.cli.report import reported, traced, write
 
+    refuse_unused("--trace follows one run", brief=brief and trace, where=where if trace else None)
+    refuse_unused("only --trace is of a step", step=None if trace else step)
+    if trace:
+        write(output, traced(references, runs_dir, step, output), force, quiet)
+        return
     write(output, reported(references, runs_dir, where, output, brief), force, quiet)

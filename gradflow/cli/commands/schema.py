@@ -16,8 +16,11 @@ Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", h
 def schema(output: Output = None, force: Replace = False, quiet: Quiet = False) -> None:
     """Write the JSON Schema of a config, for editors.
 
-    With it they complete keys and mark wrong ones. They look for it where a config's first line says:
-    # yaml-language-server: $schema=gradflow.schema.json
+    With it they complete keys and mark wrong ones. They look for it where a config's first line says.
+
+    \b
+    That line:
+      # yaml-language-server: $schema=gradflow.schema.json
 
     \b
     Examples:

@@ -6,15 +6,10 @@ from typing import Annotated
 
 import typer
 
-from gradflow.cli.options import RUNS, Brief, Json, Reference, RunsDir, Step
+from gradflow.cli.options import RUNS, Brief, Json, Reference, RunsDir, Step, Trace
 from gradflow.cli.tables import refuse_unused
 
 Layers = Annotated[bool, typer.Option("--layers", help="Norms and factors of every layer.")]
-
-
-Trace = Annotated[
-    bool, typer.Option("--trace", help="The chain of local factors of one sample, layer by layer.")
-]
 
 
 def show(

@@ -53,6 +53,11 @@ Timeout = Annotated[
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Compute the failed points again.")]
 
 
+KeepState = Annotated[
+    bool, typer.Option("--keep-state", help="Keep what the same sweep of more steps goes on from.")
+]
+
+
 FailFast = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first point that fails.")]
 
 
@@ -60,6 +65,7 @@ def sweep(
     config: ConfigFile, overrides: Axes = None, runs_dir: RunsDir = RUNS, workers: Workers = None,
     executor: Where = None, dask_address: DaskAddress = None, shard: Shard = "1/1", dry_run: DryRun = False,
     timeout: Timeout = None, retry_failed: RetryFailed = False, fail_fast: FailFast = False,
+    keep_state: KeepState = False,
     fail_on_diverged: FailOnDiverged = False, force: Force = False, json: Json = False, csv: Csv = False,
     md: Md = False, quiet: Quiet = False,
 ) -> None:  # fmt: skip
@@ -69,11 +75,13 @@ def sweep(
     Examples:
       gradflow sweep configs/sweep-depth-init-relu.yaml
       gradflow sweep configs/quickstart.yaml depth=10,20,50 init=xavier_normal,orthogonal --dry-run
+      gradflow sweep configs/quickstart.yaml lr=0.01,0.1 steps=100,200,400 --keep-state
     """
     from gradflow.cli.sweep import computed, end, options_of, print_plan, print_result, study_of
 
     refuse_several(json, csv, md)
-    options = options_of(executor, workers, dask_address, shard, timeout, force, retry_failed, fail_fast)
+    failures = force, retry_failed, fail_fast
+    options = options_of(executor, workers, dask_address, shard, timeout, *failures, keep_state)
     study = study_of(config, overrides or (), quiet)
     if dry_run:
         print_plan(study, options, json, csv, md)

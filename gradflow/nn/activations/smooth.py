@@ -8,7 +8,7 @@ from math import log, pi, sqrt
 import numpy as np
 
 from gradflow.nn.activations.base import Activation, Array
-from gradflow.nn.elementwise import Work, minus_abs, number, sigmoid, tanh
+from gradflow.nn.elementwise import Work, minus_abs, number, sigmoid
 from gradflow.nn.erf import erf, erfc, normal_cdf
 
 
@@ -37,7 +37,7 @@ class Tanh(Activation):
     name = "tanh"
 
     def evaluate(self, z: Array, out: Array, work: Work) -> None:
-        tanh(z, out, work.kept)
+        np.tanh(z, out)
 
     def derivative(self, z: Array) -> Array:
         e = np.exp(-2 * np.abs(z))  # 1 - tanh^2 is 0 beyond |z| = 19
@@ -61,7 +61,7 @@ class Sigmoid(Activation):
     steepest = 0.25
 
     def evaluate(self, z: Array, out: Array, work: Work) -> None:
-        sigmoid(z, out, work.kept)
+        sigmoid(z, out)
 
     def derivative(self, z: Array) -> Array:
         e = np.exp(-np.abs(z))
@@ -122,7 +122,7 @@ class Silu(Activation):
     steepest = 1.099839  # at z = 2.3994
 
     def evaluate(self, z: Array, out: Array, work: Work) -> None:
-        np.multiply(z, sigmoid(z, work.kept, out), out=out)
+        np.multiply(z, sigmoid(z, work.kept), out=out)
 
     def derivative(self, z: Array) -> Array:
         z = np.clip(z, -1e5, 1e5)  # beyond, exp(-|z|) is 0 in any precision, and inf * 0 would be nan

@@ -14,6 +14,7 @@ from gradflow.nn.expressions.tree import NUMBER, PRODUCT, SELECT, SUM, Tree, Z
 from gradflow.nn.expressions.wide import Wide
 
 Array = NDArray[Any]
+Step = tuple[Tree, Sequence[float], list[int]]  # a node, its numbers, and which of the values are its parts
 
 FEW = 4  # of a whole power that is multiplied out
 
@@ -24,14 +25,20 @@ class Program:
     def __init__(self, tree: Tree) -> None:
         nodes = list(tree.nodes())
         places = {node: i for i, node in enumerate(nodes)}
-        self.steps = [(node, [places[part] for part in node.parts]) for node in nodes]
+        self.steps: list[Step] = []
+        at_0: list[Array] = []
+        with np.errstate(all="ignore"):
+            for node in nodes:
+                step = _step(node, [places[part] for part in node.parts], at_0)
+                self.steps.append(step)
+                at_0.append(_plain(*step[:2], [at_0[i] for i in step[2]], np.zeros(())))
 
     def plain(self, z: Array) -> Array:
         """In z's own dtype; where that is left, inf or nan."""
         values: list[Array] = []
         with np.errstate(all="ignore"):
-            for node, places in self.steps:
-                values.append(_plain(node, [values[i] for i in places], z))
+            for node, numbers, places in self.steps:
+                values.append(_plain(node, numbers, [values[i] for i in places], z))
         return values[-1]
 
     def wide(self, z: Array) -> Wide:
@@ -39,22 +46,35 @@ class Program:
         values: list[Wide] = []
         with np.errstate(all="ignore"):
             start = Wide.of(z.astype(np.float64))
-            for node, places in self.steps:
-                values.append(_wide(node, [values[i] for i in places], start))
+            for node, numbers, places in self.steps:
+                values.append(_wide(node, numbers, [values[i] for i in places], start))
         m, k = values[-1]
         return Wide(np.broadcast_to(m, z.shape), np.broadcast_to(k, z.shape))
 
 
-def _plain(node: Tree, values: Sequence[Array], z: Array) -> Array:
+def _step(node: Tree, places: list[int], at_0: Sequence[Array]) -> Step:
+    """A node with its numbers and the places of its parts, those of a sum as they are added.
+
+    What is not 0 at z = 0 comes first, so that sqrt(z^2 + 1) - 1 is made before z is added to it: that way
+    round a small z keeps its digits.
+    """
+    if node.head != SUM:
+        return node, node.numbers, places
+    constant, *coefficients = node.numbers
+    order = sorted(range(len(places)), key=lambda i: bool(at_0[places[i]] == 0))
+    return node, (constant, *(coefficients[i] for i in order)), [places[i] for i in order]
+
+
+def _plain(node: Tree, numbers: Sequence[float], values: Sequence[Array], z: Array) -> Array:
     match node.head:
         case str(head) if head == Z:
             return z
         case str(head) if head == NUMBER:
-            return np.array(node.numbers[0], z.real.dtype)
+            return np.array(numbers[0], z.real.dtype)
         case str(head) if head == SUM:
-            return _sum(node.numbers, values)
+            return _sum(numbers, values)
         case str(head) if head == PRODUCT:
-            return _product(node.numbers, values)
+            return _product(numbers, values)
         case str(head) if head == SELECT:
             test, above, below = values
             return np.asarray(np.where(test.real > 0, above, below))
@@ -64,9 +84,11 @@ def _plain(node: Tree, values: Sequence[Array], z: Array) -> Array:
 def _sum(numbers: Sequence[float], values: Sequence[Array]) -> Array:
     constant, *coefficients = numbers
     total = values[0] if coefficients[0] == 1 else values[0] * coefficients[0]
+    if constant:
+        total = total + constant
     for c, value in zip(coefficients[1:], values[1:], strict=True):
         total = total + value if c == 1 else total - value if c == -1 else total + value * c
-    return total + constant if constant else total
+    return total
 
 
 def _product(exponents: Sequence[float], values: Sequence[Array]) -> Array:
@@ -95,21 +117,21 @@ def _power(value: Array, p: float) -> Array:
     return result
 
 
-def _wide(node: Tree, values: Sequence[Wide], z: Wide) -> Wide:
+def _wide(node: Tree, numbers: Sequence[float], values: Sequence[Wide], z: Wide) -> Wide:
     match node.head:
         case str(head) if head == Z:
             return z
         case str(head) if head == NUMBER:
-            return Wide.of(np.array(node.numbers[0]))
+            return Wide.of(np.array(numbers[0]))
         case str(head) if head == SUM:
-            constant, *coefficients = node.numbers
+            constant, *coefficients = numbers
             total = Wide.of(np.array(constant))
             for c, value in zip(coefficients, values, strict=True):
                 total = total.plus(value if c == 1 else value.scaled(c))
             return total
         case str(head) if head == PRODUCT:
             total = Wide.of(np.array(1.0))
-            for p, value in zip(node.numbers, values, strict=True):
+            for p, value in zip(numbers, values, strict=True):
                 total = total.times(value if p == 1 else value.power(p))
             return total
         case str(head) if head == SELECT:

@@ -44,7 +44,7 @@ def _falling(x: Array) -> Array:
 
 
 def _tanh(x: Array) -> Array:
-    return elementwise.tanh(x, np.empty_like(x), np.empty_like(x))
+    return np.asarray(np.tanh(x))
 
 
 def _sigmoid(x: Array) -> Array:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradflow.nn.activations import Activation
-from gradflow.nn.elementwise import Work
+from gradflow.nn.elementwise import Counts, Work
 from gradflow.nn.parts.base import Array, BoundCall, Part, Quick, Span
 from gradflow.nn.scaled import Scaled
 
@@ -77,7 +77,7 @@ class _QuickActivate(Quick):
         k, s, w, b = self.z.shape
         self.column = span.ones[:b]
         self.saturated = span.saturated.reshape(-1)
-        self.each_marks = list(span.marks.reshape(k * s, w * b))
+        self.counts = Counts(span.marks.reshape(k * s, w * b))
         self.shallow = np.array(SATURATED * phi.steepest, self.z.dtype)
 
     def forward_calls(self, i: int) -> list[BoundCall]:
@@ -111,4 +111,4 @@ class _QuickActivate(Quick):
             self.saturated[:] = slopes[0, 0].size - steep.reshape(-1)
         else:
             np.less(slopes, self.shallow, out=self.span.marks)
-            self.saturated[:] = [np.count_nonzero(marks) for marks in self.each_marks]
+            self.counts.into(self.saturated)

@@ -1,39 +1,66 @@
 "use strict";
 (() => {
   const specs = JSON.parse(document.getElementById("charts").textContent);
-  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const root = document.documentElement, dark = matchMedia("(prefers-color-scheme: dark)");
   const drawn = new Map();
 
+  // The colours of a chart are signals, so that one can take others at once, as a printer needs it.
+  function tones() {
+    const style = getComputedStyle(root), tone = (name) => style.getPropertyValue(name).trim();
+    return { inkTone: tone("--ink"), softTone: tone("--soft"), gridTone: tone("--grid") };
+  }
+
   function look() {
-    const style = getComputedStyle(document.documentElement);
-    const tone = (name) => style.getPropertyValue(name).trim();
-    const text = { labelColor: tone("--ink"), titleColor: tone("--ink"), labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal" };
+    const ink = { expr: "inkTone" }, soft = { expr: "softTone" };
+    const text = { labelColor: ink, titleColor: ink, labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal" };
     return {
+      params: Object.entries(tones()).map(([name, value]) => ({ name, value })),
       background: null,
       font: getComputedStyle(document.body).fontFamily,
       view: { stroke: null },
-      axis: { ...text, gridColor: tone("--grid"), domainColor: tone("--soft"), tickColor: tone("--soft"), labelOverlap: true, tickCount: 6 },
+      axis: { ...text, gridColor: { expr: "gridTone" }, domainColor: soft, tickColor: soft, labelOverlap: true, tickCount: 6 },
       legend: { ...text, layout: { top: { direction: "vertical", anchor: "start" } } },
     };
   }
 
   async function draw(figure) {
-    const old = drawn.get(figure);
-    if (old) old.finalize();
     const options = {
       ast: true, actions: false, defaultStyle: false, config: look(),
       renderer: figure.dataset.renderer, tooltip: { theme: "page", disableDefaultStyle: true },
     };
-    const result = await vegaEmbed(figure.querySelector(".plot"), specs[figure.dataset.chart], options);
-    drawn.set(figure, result);
-    figure.dataset.drawn = dark.matches ? "dark" : "light";
+    drawn.set(figure, await vegaEmbed(figure.querySelector(".plot"), specs[figure.dataset.chart], options));
+    mark(figure);
   }
 
-  const figures = [...document.querySelectorAll("figure[data-chart]")];
-  const all = () => Promise.all(figures.map(draw));
-  dark.addEventListener("change", all);
+  function mark(figure) {
+    figure.dataset.drawn = dark.matches && !root.classList.contains("printed") ? "dark" : "light";
+  }
+
+  function paint() {
+    for (const [figure, { view }] of drawn) {
+      for (const [name, value] of Object.entries(tones())) view.signal(name, value);
+      view.run();
+      mark(figure);
+    }
+  }
+
+  // On paper everything is open, in the colours of paper.
+  let closed = [];
+  addEventListener("beforeprint", () => {
+    closed = [...document.querySelectorAll("details:not([open])")];
+    for (const details of closed) details.open = true;
+    root.classList.add("printed");
+    paint();
+  });
+  addEventListener("afterprint", () => {
+    for (const details of closed) details.open = false;
+    root.classList.remove("printed");
+    paint();
+  });
+
+  dark.addEventListener("change", paint);
   window.gradflowCharts = drawn;
-  all();
+  document.querySelectorAll("figure[data-chart]").forEach(draw);
 
   // Numbers are sorted by sign and power of ten, so that 1e-3043 is below 1e-400 and not equal to it.
   function key(cell) {

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from gradflow.store import Run
 
 MOST = 24  # charts that one figure can take
-ACROSS = 3  # of them beside each other, at most
 
 
 def faceted(runs: Sequence[Run], key: str, draw: Callable[[Sequence[Run]], Drawn]) -> alt.ConcatChart:
@@ -33,6 +32,6 @@ def faceted(runs: Sequence[Run], key: str, draw: Callable[[Sequence[Run]], Drawn
     charts = {value: draw(group) for value, group in groups.items()}
     title = next(iter(charts.values())).title
     parts = [chart.properties(title=inert(f"{short} {value}")) for value, chart in charts.items()]
-    together = alt.concat(*parts, columns=min(ACROSS, len(parts))).properties(title=title)
+    together = alt.concat(*parts).properties(title=title)
     shared: alt.ConcatChart = together.resolve_scale(x="shared", y="shared", color="shared")
     return shared

@@ -13,7 +13,7 @@ from gradflow.errors import InputError, did_you_mean
 from gradflow.report.charts import laws, layers, maps, trainable, training
 from gradflow.report.charts.looks import RUNS
 from gradflow.report.charts.plot import Drawn
-from gradflow.report.charts.study import Study, studies_of
+from gradflow.report.charts.study import Study, numbers_of, studies_of
 from gradflow.report.learning import quality_of
 from gradflow.report.several import axes_of
 
@@ -41,7 +41,7 @@ OF_SWEEPS: dict[str, Callable[[Sequence[Run], Sequence[Run]], Drawn | None]] = {
 }
 FIGURES = (*OF_RUNS, *OF_SWEEPS)
 AT_STEPS = ("flow", "factors", "squares", "correlation", "units")  # figures that show any step
-OVERLAID = 24  # lines that one chart can take
+OVERLAID, SHADED = 24, 400  # lines that one chart can take: with names, and coloured by a number
 NOTHING = {
     "heatmap": "needs two recorded steps with finite norms",
     "clipping": "needs a run of which gradients were clipped",
@@ -72,7 +72,8 @@ def draw(figure: str, runs: Sequence[Run], step: str | None = None, among: Seque
 def _overlaid(
     figure: Callable[[Sequence[Study]], Drawn | None], runs: Sequence[Run], step: str | None
 ) -> Drawn | None:
-    if len(runs) > OVERLAID:
+    shaded = len(runs) <= SHADED and numbers_of(_summaries(runs)) is not None
+    if len(runs) > OVERLAID and not shaded:
         words = f"{len(runs)} lines are too many for one figure: name at most {OVERLAID} runs"
         raise InputError(", or give ".join([words, *_of_many(runs)]))
     whole = [run for run in runs if run.recording]  # a failed run has nothing to draw

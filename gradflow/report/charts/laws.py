@@ -12,6 +12,7 @@ import altair as alt
 from gradflow.analysis.differences import flat
 from gradflow.analysis.summary import Summary
 from gradflow.report.charts import axes, looks
+from gradflow.report.charts.lines import apart
 from gradflow.report.charts.plot import Datum, Drawn, Plot, table, tip, titled
 from gradflow.report.labels import label
 from gradflow.report.numbers import count, factor
@@ -50,16 +51,19 @@ def theory(summaries: Sequence[Summary]) -> Drawn | None:
 
 def depth_law(runs: Sequence[Run]) -> Drawn | None:
     """log10 ||delta_1|| / ||delta_L|| over depth, with the line of each law c^L across networks."""
-    known = [law for law in depth_laws(runs) if law["delta"]["c"] is not None]
-    rows = [row for law in known for row in _law_rows(law, [run for run in runs if _obeys(run, law)])]
+    laws = [law for law in depth_laws(runs) if law["delta"]["c"] is not None]
+    obeying = [[run for run in runs if _obeys(run, law)] for law in laws]
+    keys = shared_keys(laws[0]) if laws else []
+    configs = [flat(some[0].summary.config) for some in obeying]
+    told = apart(configs, keys, [_told(law, keys, config) for law, config in zip(laws, configs, strict=True)])
+    found = zip(laws, obeying, told.columns, strict=True)
+    rows = [{**row, **columns} for law, some, columns in found for row in _law_rows(law, some)]
     if len({row["depth"] for row in rows}) < 2:
         return None
-    names = looks.of_runs(dict.fromkeys(row["line"] for row in rows))
-    plot = Plot(rows, axes.x("depth", "depth (hidden layers)"), RATIO, names)
-    tips = [tip("run"), tip("line", "law"), tip("depth"), tip("value", RATIO, looks.LOG10)]
+    plot = Plot(rows, axes.x("depth", "depth (hidden layers)"), RATIO, told.lines)
+    tips = [tip("run"), tip("differs", "law"), tip("depth"), tip("value", RATIO, looks.LOG10)]
     dots = plot.dots(60, [*tips, tip("grad", "c of dL/dW_1")])
-    title = "First layer's gradient by depth"
-    return titled(title, "lines: c^L, ± 95%", plot.line(name="fit"), dots)
+    return titled("First layer's gradient by depth", "lines: c^L, ± 95%", plot.line(name="fit"), dots)
 
 
 def _obeys(run: Run, law: Mapping[str, Any]) -> bool:
@@ -68,14 +72,19 @@ def _obeys(run: Run, law: Mapping[str, Any]) -> bool:
     return all(config.get(key, "") == law[key] for key in shared_keys(law))
 
 
+def _told(law: Mapping[str, Any], keys: Sequence[str], config: Mapping[str, Any]) -> str:
+    """init he_normal: c = 0.99 ± 0.02."""
+    name = label(config, keys)
+    return f"{name + ': ' if name else ''}c = {_c_of(law['delta'])}"
+
+
+def _c_of(one: Mapping[str, Any]) -> str:
+    return factor(one["c"], one["c_low"], one["c_high"])
+
+
 def _law_rows(law: Mapping[str, Any], runs: Sequence[Run]) -> list[Datum]:
-    """The ratios by depth, and the line of slope log10 c through their mean; he_normal: c = 0.99 ± 0.02."""
-    name = label(flat(runs[0].summary.config), shared_keys(law))
-    delta, grad = (
-        factor(one["c"], one["c_low"], one["c_high"]) for one in (law["delta"], law["weight_grad"])
-    )
+    """The ratios by depth, and the line of slope log10 c through their mean."""
     size = "" if law["batch_size"] is None else f" (batch {count(law['batch_size'])})"
-    words = f"{name + ': ' if name else ''}c = {delta}"
     known = [
         (run.summary.config["model"]["depth"], ratio, run.id)
         for run in runs
@@ -86,7 +95,7 @@ def _law_rows(law: Mapping[str, Any], runs: Sequence[Run]) -> list[Datum]:
     depth, mean = fmean(one[0] for one in known), fmean(one[1] for one in known)
     slope = log10(law["delta"]["c"]) if law["delta"]["c"] else nan
     return [
-        {"line": words, "grad": grad + size, "depth": at, "value": value, "run": run,
+        {"grad": _c_of(law["weight_grad"]) + size, "depth": at, "value": value, "run": run,
          "fit": mean + (at - depth) * slope}
         for at, value, run in known
     ]  # fmt: skip

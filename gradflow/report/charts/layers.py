@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 from gradflow.analysis.intervals import mean_of_known
 from gradflow.nn.parts.factors import factor_arrays
 from gradflow.report.charts import axes, looks
+from gradflow.report.charts.lines import MOST, Lines
 from gradflow.report.charts.plot import Datum, Drawn, Plot, known, level, tip, titled
-from gradflow.report.charts.study import Study, spread
+from gradflow.report.charts.study import Study, lines_of, spread
 from gradflow.report.numbers import count
 from gradflow.units import LN10
 
 Array = NDArray[Any]
+
+OfTheory = Callable[[Study], "Array | None"]  # theory's values at the layers of a study
 
 APART = 5.0  # times, from which factors are drawn on a logarithmic axis
 SMALL = 160  # dots from which each is small
@@ -74,26 +77,25 @@ COSINE = Quantity("correlation", "mean cosine")
 
 def flow(studies: Sequence[Study]) -> Drawn | None:
     """log10 ||delta|| by layer with its interval over networks, and theory's line, dashed."""
-    return _over_layers(studies, "Gradient norm by layer", [NORM], [one.expected_norm() for one in studies])
+    return _over_layers(studies, "Gradient norm by layer", [NORM], Study.expected_norm)
 
 
 def factors(studies: Sequence[Study]) -> Drawn | None:
     """The factors of each layer; their product is what it passes on."""
     found = {part: name for study in studies for part, name in factor_arrays(study.recording).items()}
     quantities = [Quantity(name, "factor", part, shown=np.exp, factor=True) for part, name in found.items()]
-    return _over_layers(studies, "What each layer passes on", quantities, (), "without the read-out")
+    return _over_layers(studies, "What each layer passes on", quantities, None, "without the read-out")
 
 
 def correlation(studies: Sequence[Study]) -> Drawn | None:
     """The mean cosine of two samples' pre-activations by layer, and theory's line from that of layer 1."""
-    expected = [study.expected_correlation() for study in studies]
-    return _over_layers(studies, "How alike samples are: mean cosine of z by layer", [COSINE], expected)
+    title = "How alike samples are: mean cosine of z by layer"
+    return _over_layers(studies, title, [COSINE], Study.expected_correlation)
 
 
 def squares(studies: Sequence[Study]) -> Drawn | None:
     """log10 of q, the mean square of the pre-activations, by layer, and theory's line."""
-    expected = [study.expected_square() for study in studies]
-    return _over_layers(studies, "Pre-activations by layer, q = mean z²", [SQUARE], expected)
+    return _over_layers(studies, "Pre-activations by layer, q = mean z²", [SQUARE], Study.expected_square)
 
 
 def units(studies: Sequence[Study]) -> Drawn | None:
@@ -106,11 +108,12 @@ def by_layer(studies: Sequence[Study], quantity: Quantity) -> Drawn | None:
     return _over_layers(studies, f"{quantity.called} by layer", [quantity])
 
 
-def names_of(studies: Sequence[Study]) -> dict[str, str]:
-    """The lines and their colours: of one run its first and last step, of several their labels."""
-    if len(studies) == 1:
-        return dict(zip(map(step_name, studies[0].steps), (looks.FIRST, looks.LAST), strict=False))
-    return looks.of_runs([study.label for study in studies])
+def _lines(studies: Sequence[Study], theory: bool) -> Lines:
+    """Of one run its first and last step, and theory's line; of several a line each."""
+    if len(studies) > 1:
+        return lines_of(studies)
+    steps = dict(zip(map(step_name, studies[0].steps), (looks.FIRST, looks.LAST), strict=False))
+    return Lines(steps | ({EXPECTED: looks.THEORY} if theory else {}))
 
 
 def step_name(step: int) -> str:
@@ -120,34 +123,35 @@ def step_name(step: int) -> str:
 
 def _over_layers(
     studies: Sequence[Study], title: str, quantities: Sequence[Quantity],
-    expected: Sequence[Array | None] = (), *notes: str,
+    expected: OfTheory | None = None, *notes: str,
 ) -> Drawn | None:  # fmt: skip
     """Quantities by layer under a title: lines with bands and dots, theory's dashed, and what to know."""
-    alone, names, parts = len(studies) == 1, names_of(studies), [quantity.part for quantity in quantities]
+    alone, parts = len(studies) == 1, tuple(quantity.part for quantity in quantities)
     rows = [row for study in studies for quantity in quantities for row in _rows(study, quantity, alone)]
     if not known(rows):
         return None
-    theory = _theory(studies, expected)
+    theory = _theory(studies, expected) if len(studies) <= MOST else []
+    lines = replace(_lines(studies, bool(theory)), parts=parts)
+    if lines.crowded:  # no room for intervals, nor for theory
+        rows = [{**row, "low": None, "high": None} for row in rows]
     core = [row for row in rows if not alone or row["line"] == rows[0]["line"]]
     first, scale = quantities[0], _scale(quantities[0], rows, [*core, *theory])
-    if theory and alone:
-        names |= {EXPECTED: looks.THEORY}
-    plot = Plot(rows, axes.x("layer", "layer"), first.title, names, scale, whole=True)
+    plot = Plot(rows, axes.x("layer", "layer"), first.title, lines, scale, whole=True)
     what = [tip("part", "what")] if len(parts) > 1 else []
     tips = [tip("line"), *what, tip("layer"), tip("value", first.title, first.form)]
     told = [tip("line"), tip("layer"), tip("value", f"theory, {first.title}", first.form)]
-    dots = plot.dots(36 if len(rows) <= SMALL else 14, tips)
-    measured = [*plot.band(), plot.line(parts), dots, *plot.dashed(theory, told)]
-    note = ", ".join([*notes, *plot.notes, *_notes(studies)])
+    dots = [] if lines.crowded else [plot.dots(36 if len(rows) <= SMALL else 14, tips)]
+    measured = [*plot.band(), plot.line(), *dots, *plot.dashed(theory, told)]
+    note = ", ".join([*notes, *plot.notes, *_notes(studies, bool(plot.band()))])
     return titled(title, note, *([level(1)] if first.factor else []), *measured)
 
 
-def _notes(studies: Sequence[Study]) -> Iterator[str]:
+def _notes(studies: Sequence[Study], band: bool) -> Iterator[str]:
     """Which step is shown, what the band is, and that not every layer is."""
     if len(studies) > 1:
         yield f"at step {count(studies[0].steps[0])}"
     if any(study.summary.config["seeds"] > 1 for study in studies):
-        yield "band: 95% over networks"
+        yield "band: 95% over networks" if band else "means over networks"
     deepest = max(study.summary.flow.initial.transitions + 1 for study in studies)
     shown = max(len(study.layers) for study in studies)
     if shown < deepest:
@@ -182,12 +186,12 @@ def _rows(study: Study, quantity: Quantity, alone: bool) -> Iterator[Datum]:
             yield {**line, "layer": layer, "value": value, "low": low, "high": high}
 
 
-def _theory(studies: Sequence[Study], expected: Sequence[Array | None]) -> list[Datum]:
+def _theory(studies: Sequence[Study], expected: OfTheory | None) -> list[Datum]:
     """What theory expects of each study, by layer."""
     return [
         {"line": EXPECTED if len(studies) == 1 else study.label, "layer": layer, "value": value}
-        for study, values in zip(studies, expected, strict=False)
-        if values is not None
+        for study in studies
+        if expected and (values := expected(study)) is not None
         for layer, value in zip(study.layers, values, strict=True)
         if np.isfinite(value)
     ]

@@ -16,8 +16,9 @@ from gradflow.analysis.differences import flat, full_name
 from gradflow.analysis.summary import Number, Summary
 from gradflow.errors import InputError
 from gradflow.report.charts import axes, looks
-from gradflow.report.charts.plot import Datum, Drawn, Plot, cell, known, level, table, tip, titled
-from gradflow.report.labels import label, named_apart
+from gradflow.report.charts.lines import apart
+from gradflow.report.charts.plot import ROWS, Datum, Drawn, Plot, cell, known, level, table, tip, titled
+from gradflow.report.labels import named_apart
 from gradflow.report.numbers import factor, number, percent
 from gradflow.report.several import axes_of
 
@@ -71,7 +72,7 @@ class Value:
     def in_logs(self, among: Sequence[Summary]) -> bool:
         """Whether the colours are those of logs."""
         shades = self.shades(among)
-        return self.logs and bool(shades) and 0 < DECADES * min(shades) < max(shades)
+        return self.logs and bool(shades) and 0 < looks.SWING * min(shades) < max(shades)
 
     def reach(self, among: Sequence[Summary]) -> float:
         """How far from the middle the colours go."""
@@ -92,7 +93,6 @@ def _learnt(name: str, title: str, samples: str, **more: Any) -> Value:
 
 
 PALE = 0.02  # log10 of c up to which a map stays pale: 1.05
-DECADES = 30.0  # how many times its smallest a loss reaches before the colours are those of logs
 VALUES = {
     "c": Value("c at initialization", attrgetter("flow.initial.c"), "log10 c", PALE, _log),
     "log10_ratio": Value(
@@ -114,20 +114,20 @@ VALUES = {
 
 def over_one(summaries: Sequence[Summary], key: str, value: str = "c") -> Drawn | None:
     """A value over one key, as points; runs that differ in other keys are lines of their own."""
+    configs = [flat(summary.config) for summary in summaries]
     others = [other for other in axes_of(summaries) if other != key] if key != NAME else []
-    shown, is_c = VALUES[value], value == "c"
+    told, shown, is_c = apart(configs, others), VALUES[value], value == "c"
     rows: list[Datum] = [
         {"x": config.get(key), "value": shown.read(s), "low": s.flow.initial.c_low if is_c else None,
-         "high": s.flow.initial.c_high if is_c else None, "line": label(config, others) or "all",
-         "run": s.id, "text": shown.text(s)}
-        for s, config in [(s, flat(s.config)) for s in summaries]
+         "high": s.flow.initial.c_high if is_c else None, "run": s.id, "text": shown.text(s), **columns}
+        for s, config, columns in zip(summaries, configs, told.columns, strict=True)
     ]  # fmt: skip
     if not known(rows):
         return None
     numeric = all(isinstance(row["x"], int | float) for row in rows)
     axis = axes.x("x", key) if numeric else alt.X("x:N", title=key, sort=None, axis=alt.Axis(labelAngle=-30))
-    plot = Plot(rows, axis, shown.title, looks.of_runs(dict.fromkeys(row["line"] for row in rows)))
-    dots = plot.dots(50, [tip("run"), tip("line", "differs"), tip("x", key), tip("text", value)])
+    plot = Plot(rows, axis, shown.title, told.lines)
+    dots = plot.dots(50, [tip("run"), tip("differs"), tip("x", key), tip("text", value)])
     marks = [*([level(1)] if is_c else []), plot.bars(), *([plot.line(width=1)] if numeric else []), dots]
     return titled(f"{shown.title}, by {key}", "", *marks)
 
@@ -139,15 +139,18 @@ def over_two(
     rows, shown, among = _cells(summaries, across, up, value), VALUES[value], among or summaries
     columns, lines = (_order([row[name] for row in rows]) for name in ("x", "y"))
     base = alt.Chart(table(rows)).encode(
-        x=alt.X("x:N", title=across, sort=columns, axis=looks.named(len(columns))),
-        y=alt.Y("y:N", title=up, sort=lines[::-1], axis=alt.Axis(grid=False, labelOverlap=False)),
+        x=alt.X("x:N", title=across, sort=columns, axis=looks.across(columns)),
+        y=alt.Y("y:N", title=up, sort=lines[::-1], axis=looks.up(lines)),
     )
     cells = looks.cells(base, "shade", shown.scale(among), tooltip=_tips(across, up, value))
     longest = max(len(row["text_short"]) for row in rows)
     words = base.mark_text(fontSize=looks.fitting(len(columns), longest)).encode(
         text="text_short:N", color=shown.ink(among)
     )
-    return titled(shown.title, "", *([cells] if len(rows) > WRITTEN else [cells, words]))
+    named = not looks.are_numbers(lines)
+    written = len(rows) <= WRITTEN and (named or len(lines) <= looks.CROWDED)
+    chart = titled(shown.title, "", *([cells, words] if written else [cells]))
+    return chart.properties(usermeta={ROWS: looks.lines_of(lines)}) if named else chart
 
 
 def phase(summaries: Sequence[Summary], value: str = "c", among: Sequence[Summary] = ()) -> Drawn | None:

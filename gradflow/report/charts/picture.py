@@ -10,7 +10,7 @@ import vl_convert
 
 from gradflow.errors import InputError
 from gradflow.report.charts.looks import room
-from gradflow.report.charts.plot import Drawn
+from gradflow.report.charts.plot import Drawn, rows_of
 
 INCH = 96  # CSS pixels
 POINT = INCH / 72
@@ -20,6 +20,8 @@ ASPECT, LOWEST = 0.45, 130  # height of the plot by the figure's width, and in p
 POINTS = 8.0  # of the labels; names of axes and titles are larger
 TEXT, LARGE = 8.5 / POINTS, 9.5 / POINTS
 LETTER = 6 / POINTS  # pixels of one, by the points of labels
+ACROSS, NARROWEST = 3, 17  # charts beside each other at most, and the pixels of one by the points of labels
+NAME_HEIGHT = 1.2 * POINT  # pixels of a name among others above each other, by the points of labels
 FACET = 0.7  # of the place of one of several charts that the first try gives to its plot
 SQUASHED = 24  # pixels of a plot in which nobody could read anything
 
@@ -53,38 +55,49 @@ def picture(
 def _one(chart: Drawn, width: float, height: float | None, points: float) -> str:
     """A chart in so many pixels."""
     fit = alt.AutoSizeParams(type="fit" if height else "fit-x", contains="padding")
-    sized = chart.properties(width=width, height=height or max(LOWEST, width * ASPECT), autosize=fit)
-    return _svg(sized, width, points)
+    own = max(LOWEST, width * ASPECT, rows_of(chart) * NAME_HEIGHT * points)
+    sized = chart.properties(width=width, height=height or own, autosize=fit)
+    return _svg(sized, points, room(f"{width}", LETTER * points))
 
 
 def _several(charts: alt.ConcatChart, width: float, height: float | None, points: float) -> str:
-    """Charts beside each other: what is around the plots is found by drawing them."""
-    across = charts.columns
-    down = -(-len(charts.concat) // across)
-    inner = [
-        FACET * width / across,
-        FACET * (height or max(LOWEST, width / across * ASPECT / FACET) * down) / down,
-    ]
-    svg = ""
+    """As many charts beside each other as leave room for their plots."""
+    parts: list[Any] = charts.concat
+    most = max(1, min(ACROSS, len(parts), int(width / (NARROWEST * points))))
+    for across in range(most, 0, -1):
+        if svg := _beside(charts, across, width, height, points):
+            return svg
+    raise InputError(f"{len(parts)} charts leave no room for their plots: make the figure larger")
+
+
+def _beside(charts: alt.ConcatChart, across: int, width: float, height: float | None, points: float) -> str:
+    """So many charts beside each other, or "" without room: what is around plots is found by drawing them."""
+    parts: list[Any] = charts.concat
+    place, down, svg = width / across, -(-len(parts) // across), ""
+    own = max(LOWEST, place * ASPECT / FACET, *(rows_of(one) * NAME_HEIGHT * points for one in parts))
+    inner = [FACET * place, FACET * (height / down if height else own)]
     for _ in range(3):
         if min(inner) < SQUASHED:
-            raise InputError(
-                f"{len(charts.concat)} charts leave no room for their plots: make the figure larger"
-            )
+            return ""
         sized = charts.copy()
-        sized.concat = [one.properties(width=inner[0], height=inner[1]) for one in charts.concat]
-        svg = _svg(sized, width / across, points)
+        sized.concat, sized.columns = [_sized(one, *inner) for one in parts], across
+        svg = _svg(sized, points, room(f"{width}", LETTER * points, f"{place}", f"{inner[0]}"))
         box = _box(svg)
         inner[0] += (width - box[0]) / across
         inner[1] += (height - box[1]) / down if height else 0.0
     return svg
 
 
-def _svg(sized: Drawn | alt.ConcatChart, room_for: float, points: float) -> str:
+def _sized(chart: Drawn, width: float, height: float) -> Drawn:
+    sized = chart.properties(width=width, height=height)
+    sized._kwds.pop("usermeta", None)  # which belongs to whole figures
+    return sized
+
+
+def _svg(sized: Drawn | alt.ConcatChart, points: float, params: list[dict[str, Any]]) -> str:
     spec = sized.to_dict(validate=False)
-    spec["params"] = [*room(str(room_for), LETTER * points), *spec.get("params", [])]
-    svg = vl_convert.vegalite_to_svg({**spec, "config": _style(points)})
-    return str(svg)
+    spec["params"] = [*params, *spec.get("params", [])]
+    return str(vl_convert.vegalite_to_svg({**spec, "config": _style(points)}))
 
 
 def _style(points: float) -> dict[str, Any]:

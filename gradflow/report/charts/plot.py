@@ -6,7 +6,7 @@ Every value is plain JSON; one that is not finite is null, and so a gap.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import isfinite
@@ -15,12 +15,14 @@ from typing import Any, TypeAlias
 import altair as alt
 
 from gradflow.report.charts.axes import AxisScale, y
-from gradflow.report.charts.looks import DASH, NEUTRAL, colours, shapes, strokes
+from gradflow.report.charts.lines import Lines
+from gradflow.report.charts.looks import DASH, NEUTRAL
 from gradflow.report.numbers import inert
 
 Drawn: TypeAlias = "alt.Chart | alt.LayerChart"
 Datum: TypeAlias = "dict[str, Any]"
 
+ROWS = "rows"  # in `usermeta`: the names above each other
 DIGITS = 6  # significant digits of the data in a chart
 
 
@@ -59,7 +61,7 @@ class Plot:
     rows: Sequence[Datum]
     over: alt.X
     title: str  # of the values
-    names: Mapping[str, str] = field(default_factory=dict)  # line -> colour
+    lines: Lines = field(default_factory=Lines)
     scale: AxisScale = field(default_factory=dict)
     colour: alt.Color | None = None  # where it is not that of the lines
     whole: bool = False  # a line along the rim is drawn in its whole width
@@ -67,9 +69,13 @@ class Plot:
     @cached_property
     def base(self) -> alt.Chart:
         """The rows on their axes, without a mark."""
-        axes = [self.over, self.up("value"), self.colour or colours(self.names)]
-        base: alt.Chart = alt.Chart(table(self.rows)).encode(*axes)
+        axes = [self.over, self.up("value"), self.colour or self.lines.colour()]
+        base: alt.Chart = alt.Chart(self.table(self.rows)).encode(*axes, **self.lines.apart())
         return base
+
+    def table(self, rows: Sequence[Datum]) -> alt.InlineData:
+        """Rows with what their lines are coloured by."""
+        return table(self.lines.rows(rows))
 
     @property
     def cut(self) -> bool:
@@ -91,8 +97,8 @@ class Plot:
         return y(name, self.title, **self.scale)
 
     def band(self) -> list[Drawn]:
-        """An area from `low` to `high`, where any row has them."""
-        if not known(self.rows, "low"):
+        """An area from `low` to `high`, where any row has them and there is room."""
+        if self.lines.crowded or not known(self.rows, "low"):
             return []
         area = self.base.mark_area(opacity=0.2, **self.clip).encode(y=self.up("low"), y2="high")
         return [area.encode(detail="part:N") if "part" in self.rows[0] else area]
@@ -102,10 +108,10 @@ class Plot:
         bars: Drawn = self.base.mark_rule(opacity=opacity).encode(y=self.up("low"), y2="high")
         return bars
 
-    def line(self, parts: Sequence[str] = (), name: str = "value", width: float = 2) -> Drawn:
+    def line(self, name: str = "value", width: float = 2) -> Drawn:
         """A line through the rows of each name, dashed by their parts if there are several."""
         mark = self.base.mark_line(strokeWidth=width, **self.clip)
-        line: Drawn = mark.encode(y=self.up(name), **strokes(self.names, parts))
+        line: Drawn = mark.encode(y=self.up(name), **self.lines.strokes())
         return line
 
     def dots(self, size: int, tips: Sequence[alt.Tooltip], where: str = "") -> Drawn:
@@ -116,13 +122,19 @@ class Plot:
         base = self.base.transform_filter(where) if where else self.base
         rim: dict[str, Any] = {"stroke": "transparent", "strokeWidth": 10}
         mark = base.mark_point(filled=True, size=size, opacity=1, clip=self.cut, **rim)
-        dots: Drawn = mark.encode(tooltip=list(tips), **shapes(self.names))
+        dots: Drawn = mark.encode(tooltip=list(tips), **self.lines.shapes())
         return dots
 
     def dashed(self, rows: Sequence[Datum], tips: Sequence[alt.Tooltip]) -> list[Drawn]:
         """Theory's lines, if it has any: on the axes and in the colours of the measured ones."""
-        mark = self.base.properties(data=table(rows)).mark_line(strokeDash=DASH)
+        mark = self.base.properties(data=self.table(rows)).mark_line(strokeDash=DASH)
         return [mark.encode(tooltip=list(tips))] if rows else []
+
+
+def rows_of(chart: Drawn) -> int:
+    """How many names stand above each other beside a map, which needs room for them; 0 of others."""
+    meta = chart._kwds.get("usermeta")
+    return int(meta[ROWS]) if isinstance(meta, dict) else 0
 
 
 def level(value: float) -> Drawn:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from gradflow.report.charts.looks import room
-from gradflow.report.charts.plot import Drawn
+from gradflow.report.charts.plot import Drawn, rows_of
 
 Spec = dict[str, Any]
 
-HEIGHT = 270
+HEIGHT, NAME_HEIGHT = 270, 16
 LETTER = 7.2  # pixels of one in a legend, of the widest font
 MANY = 2000  # values from which a chart is drawn on a canvas
 MOUSE = "[pointerdown[event.pointerType === 'mouse'], window:pointerup] > window:pointermove!"
@@ -23,7 +23,8 @@ ZOOM: Spec = {  # fingers and the wheel alone scroll the page; Shift would turn 
 
 def document(chart: Drawn) -> Spec:
     """The Vega-Lite document of a chart; `usermeta` has its title, note and renderer."""
-    spec: Spec = chart.properties(width="container", height=HEIGHT).to_dict(validate=False)
+    height = max(HEIGHT, NAME_HEIGHT * rows_of(chart))
+    spec: Spec = chart.properties(width="container", height=height).to_dict(validate=False)
     units = list(_units(spec))
     if all(_is_continuous(unit) for unit in units):
         units[-1]["params"] = [ZOOM]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.analysis.differences import flat
 from gradflow.analysis.intervals import t_quantile
 from gradflow.analysis.steps import row_at
 from gradflow.analysis.summary import Summary
-from gradflow.report.labels import labels
+from gradflow.report.charts.lines import MOST, Lines, of_runs
+from gradflow.report.labels import keys_apart, labels, named_apart, number_of_each
 from gradflow.units import LN10
 
 if TYPE_CHECKING:
@@ -26,13 +29,18 @@ BY_LAYER = 3  # dimensions of an array that has layers
 
 @dataclass(frozen=True)
 class Study:
-    """A run to draw; `theory` is None where nothing is predicted."""
+    """A run to draw."""
 
     label: str
     summary: Summary
     recording: Mapping[str, Array]
-    theory: Prediction | None = None
+    predict: Callable[[], Prediction | None]
     at: int | None = None  # the step that is asked for
+
+    @cached_property
+    def theory(self) -> Prediction | None:
+        """What theory predicts, which takes a while; None where it predicts nothing."""
+        return self.predict()
 
     @property
     def layers(self) -> tuple[int, ...]:
@@ -85,6 +93,18 @@ class Study:
         return np.asarray(values[np.array(self.layers) - 1])
 
 
+def lines_of(studies: Sequence[Study]) -> Lines:
+    """A line for each of several runs, under its own name if it has one."""
+    summaries = [study.summary for study in studies]
+    named = named_apart(summaries) and len(studies) <= MOST
+    return of_runs([study.label for study in studies], None if named else numbers_of(summaries))
+
+
+def numbers_of(summaries: Sequence[Summary]) -> tuple[str, list[float]] | None:
+    """The number in which runs differ alone, by the last part of its key, and that of each."""
+    return number_of_each([flat(summary.config) for summary in summaries], keys_apart(summaries))
+
+
 def spread(values: Array) -> tuple[Array, Array]:
     """The ends of the 95% t interval of the mean of (layers, networks) over networks; nan for one."""
     mean, count = values.mean(axis=1), values.shape[1]
@@ -100,7 +120,10 @@ def studies_of(runs: Sequence[Run], step: str | None = None) -> list[Study]:
     InputError for a step that one of them did not record.
     """
     called = zip(labels([run.summary for run in runs]), runs, strict=True)
-    return [Study(name, run.summary, run.recording, _theory(run), _step(run, step)) for name, run in called]
+    return [
+        Study(name, run.summary, run.recording, partial(_theory, run), _step(run, step))
+        for name, run in called
+    ]
 
 
 def _step(run: Run, step: str | None) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -12,8 +13,9 @@ import numpy as np
 from gradflow.analysis.flow import numbers
 from gradflow.analysis.intervals import mean_of_known
 from gradflow.report.charts import axes, layers, looks
+from gradflow.report.charts.lines import Lines, are_many, of_runs
 from gradflow.report.charts.plot import Datum, Drawn, Plot, known, level, table, tip, titled
-from gradflow.report.charts.study import Study
+from gradflow.report.charts.study import Study, lines_of
 from gradflow.report.heat_cells import heat_cells, spread_out
 from gradflow.report.learning import SAMPLES
 from gradflow.report.numbers import count
@@ -22,7 +24,6 @@ LAYERS, STEPS = 100, 120  # of a heat map, at most
 NORM = "log10 ||delta||"
 MINIBATCH = "minibatches"
 QUALITIES = {"accuracy": "Accuracy", "r2": "R2"}
-SWING = 30.0  # how many times its smallest value a loss reaches before its axis is logarithmic
 DOT = 14
 
 
@@ -66,8 +67,8 @@ def by_step(study: Study, quantity: layers.Quantity) -> Drawn | None:
     ]
     if len(known(data)) < 2:
         return None
-    names = looks.of_runs([f"layer {layer + 1}" for layer in shown])
-    plot = Plot(data, axes.x("step", "step"), quantity.title, names, quantity.axis(data))
+    lines = of_runs(f"layer {layer + 1}" for layer in shown)
+    plot = Plot(data, axes.x("step", "step"), quantity.title, lines, quantity.axis(data))
     dots = plot.dots(DOT, [tip("line"), tip("step"), tip("value", quantity.title, quantity.form)])
     mean = "mean over networks" if study.summary.config["seeds"] > 1 else ""
     return titled(f"{quantity.called} over training", mean, plot.line(), dots)
@@ -94,14 +95,15 @@ def course(studies: Sequence[Study]) -> Drawn | None:
     plot = _plot(studies, rows, "c", _course_scale(rows), whole=True)
     ends = tip("low", "95% from", looks.NUMBER), tip("high", "95% to", looks.NUMBER)
     dots = plot.dots(DOT, _tips(studies, tip("step"), tip("value", "c", looks.NUMBER), *ends))
-    notes = ["band: 95% interval", "grey line: c = 1", *plot.notes]
-    return titled("c over training", "; ".join(notes), level(1), *plot.band(), plot.line(), dots)
+    band = plot.band()
+    notes = [*(["band: 95% interval"] if band else []), "grey line: c = 1", *plot.notes]
+    return titled("c over training", "; ".join(notes), level(1), *band, plot.line(), dots)
 
 
 def _course_scale(rows: list[Datum]) -> axes.AxisScale:
     """Logarithmic where c covers decades; cut where its interval would make it flat."""
     values, ends = [c for c in known(rows) if c] or [1.0], known(rows, "low", "high")
-    return axes.in_logs(values, ends, SWING) or axes.cut([1.0, *values], values, ends)
+    return axes.in_logs(values, ends, looks.SWING) or axes.cut([1.0, *values], values, ends)
 
 
 def loss(studies: Sequence[Study]) -> Drawn | None:
@@ -114,7 +116,9 @@ def loss(studies: Sequence[Study]) -> Drawn | None:
         if len(studies) == 1 or not study.summary.evaluation.steps:
             rows += _rows(study, MINIBATCH, study.summary.history.steps, study.summary.history.loss)
     values = known(rows)
-    return _learnt(studies, rows, "Loss", "loss", axes.in_logs(values, (), SWING) if all(values) else {})
+    return _learnt(
+        studies, rows, "Loss", "loss", axes.in_logs(values, (), looks.SWING) if all(values) else {}
+    )
 
 
 def accuracy(studies: Sequence[Study]) -> Drawn | None:
@@ -134,7 +138,7 @@ def clipping(studies: Sequence[Study]) -> Drawn | None:
     values = known(rows)
     if min(values, default=1.0) >= 1:
         return None
-    scale, levels = axes.in_logs(values, (), SWING) or {"zero": True}, {"nothing is clipped": 1.0}
+    scale, levels = axes.in_logs(values, (), looks.SWING) or {"zero": True}, {"nothing is clipped": 1.0}
     return _learnt(studies, rows, "What clipping left of the gradient", "share left", scale, levels)
 
 
@@ -172,30 +176,31 @@ def _learnt(
     """Lines over steps, dashed by the samples that they are over unless runs are so many; named levels."""
     if len(known(rows)) < 2:
         return None
-    parts, many = _parts(studies, rows), looks.are_many(studies)
-    plot = _plot(studies, [row for row in rows if row["part"] in parts], title, scale)
+    parts, many = _parts(studies, rows), are_many(studies)
+    plot = _plot(studies, [row for row in rows if row["part"] in parts], title, scale, () if many else parts)
     evaluated = f"datum.part != '{MINIBATCH}'" if parts[0] != MINIBATCH else ""
     tips = _tips(studies, tip("part", "over"), tip("step"), tip("value", title, looks.NUMBER))
     notes = [f"over {' or '.join(parts)}"] if len(parts) == 1 or many else []
     notes += ["mean over networks"] if any(study.summary.config["seeds"] > 1 for study in studies) else []
     notes += [f"grey line: {name}" for name in levels]
-    drawn = [plot.line([] if many else parts), plot.dots(DOT, tips, evaluated)]
+    drawn = [plot.line(), plot.dots(DOT, tips, evaluated)]
     return titled(f"{what} over training", "; ".join(notes), *map(level, levels.values()), *drawn)
 
 
 def _parts(studies: Sequence[Study], rows: list[Datum]) -> list[str]:
     """The samples that lines are over; of many runs one line each, over minibatches of the older ones."""
     parts = [part for part in (*SAMPLES.values(), MINIBATCH) if any(row["part"] == part for row in rows)]
-    return [part for part in parts if part in (parts[0], MINIBATCH)] if looks.are_many(studies) else parts
+    return [part for part in parts if part in (parts[0], MINIBATCH)] if are_many(studies) else parts
 
 
 def _plot(
-    studies: Sequence[Study], rows: list[Datum], title: str, scale: axes.AxisScale, whole: bool = False
-) -> Plot:
+    studies: Sequence[Study], rows: list[Datum], title: str, scale: axes.AxisScale,
+    parts: Sequence[str] = (), whole: bool = False,
+) -> Plot:  # fmt: skip
     """A line a run over steps."""
-    labels = [study.label for study in studies]
-    names = looks.of_runs(labels) if len(studies) > 1 else {labels[0]: looks.FIRST}
-    return Plot(rows, axes.x("step", "step"), title, names, scale, whole=whole)
+    lines = lines_of(studies) if len(studies) > 1 else Lines({studies[0].label: looks.FIRST})
+    lines = replace(lines, parts=tuple(parts))
+    return Plot(rows, axes.x("step", "step"), title, lines, scale, whole=whole)
 
 
 def _tips(studies: Sequence[Study], *tips: alt.Tooltip) -> list[alt.Tooltip]:
