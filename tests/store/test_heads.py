@@ -95,8 +95,9 @@ def test_a_byte_of_a_head_that_is_changed_shows_nothing_that_is_wrong(run: Run, 
     for place in range(end) if thorough else sorted(chance.sample(range(end), PLACES)):
         byte = bytes([content[place] ^ 1 << chance.randrange(8)])
         path.write_bytes(content[:place] + byte + content[place + 1 :])
-        assert head_row(run.path) is None, place
-        if thorough or place % 9 == 0:  # each is made again from the recording
+        told = head_row(run.path)  # another digit of the seal of the whole is seen with the whole alone
+        assert told is None or (place < content.index(b'"run"') and told == expected), place
+        if place % 9 == 0:  # each is made again from the recording
             assert read_row(open_run(run.path)) == expected
 
 
