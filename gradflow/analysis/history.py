@@ -40,7 +40,7 @@ def history_of(
         for row in rows
     ]
     log_c = [one.log_c for one in measured]
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         loss = recording["loss"][rows].mean(axis=1)
     return History(
         steps=tuple(int(step[row]) for row in rows),

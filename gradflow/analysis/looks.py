@@ -57,10 +57,13 @@ def gradient_jump(step: Array, log_delta: Array, limit: float, beyond: Beyond, r
     with np.errstate(invalid="ignore"):
         changes = np.where(living, log_delta[1:] - log_delta[:-1], 0).sum(axis=2)
     jumps = np.abs(changes) / np.maximum(living.sum(axis=2), 1)
+    means: dict[int, Array] = {}  # of the layers that are looked at: a noisy record has many rows that change
     for row in np.flatnonzero((jumps > limit * LN10).any(axis=1)).tolist():
         layer = int(np.argmax(jumps[row]))
         jump = float(jumps[row, layer])
-        if beyond(_mean_of_finite(log_delta[:, layer]), row + 1, jump):
+        if layer not in means:
+            means[layer] = _mean_of_finite(log_delta[:, layer])
+        if beyond(means[layer], row + 1, jump):
             words = f"the gradient jumps by that many decades from one {rows} to the next"
             return symptom_at("gradient-jump", step[row + 1], layer + 1, jump / LN10, limit, words)
     return None

@@ -24,7 +24,7 @@ Readings = Mapping[str, Array]
 
 JUMP_DECADES = 1.0, 3.0, 4.0  # that make a jump where rows lie steps apart or are the first, or both
 LASTING = 5  # rows in a row, or all of a shorter record
-FEW_CHANGES = 5  # beside a jump, that tell what is ordinary
+FEW_CHANGES, MANY_CHANGES = 5, 100  # beside a jump, that tell what is ordinary; as many are looked at
 UNLIKE = 2.0  # times as large as any of them, from which a change is another kind of thing
 FEW_LOSSES, FALLING = 30, 0.02  # that tell a course; share of the loss by which it surely falls less
 ENOUGH = 0.1  # of the first losses: one that is below has learnt what there is
@@ -46,11 +46,9 @@ def _dead(recording: Readings, layers: Sequence[str]) -> Iterator[Symptom]:
     smallest = smallest_of(norms)
     zero: Array = np.asarray(np.isneginf(norms))
     dead: Array = np.asarray(zero.any(axis=1))  # (rows, networks)
-    seen = [
-        are_most(int(row.sum()), len(row)) and edge_of(logs, smallest) is None
-        for row, logs in zip(dead, norms, strict=True)
-    ]
-    row = first_lasting(np.array(seen), LASTING)
+    seen = np.array([are_most(count, dead.shape[1]) for count in dead.sum(axis=1).tolist()])
+    seen[seen] = [edge_of(logs, smallest) is None for logs in norms[seen]]
+    row = first_lasting(seen, LASTING)
     if row is None:
         return
     network = int(np.argmax(dead[row]))
@@ -82,8 +80,9 @@ def _stands_out(step: Array, logs: Array, row: int, change: float) -> bool:
     apart, early = bool(step[row] - step[row - 1] > 1), row <= FEW_CHANGES
     if (apart and (row == 1 or logs[row] < logs[row - 1])) or change < JUMP_DECADES[apart + early] * LN10:
         return False
-    changes, after = np.abs(np.diff(logs)), logs[row : row + LASTING]
-    calm = changes[row:] if early else changes[: row - 1]
+    after = logs[row : row + LASTING]
+    beside = logs[row : row + MANY_CHANGES + 1] if early else logs[max(0, row - MANY_CHANGES - 1) : row]
+    calm = np.abs(np.diff(beside))
     calm = calm[np.isfinite(calm)]
     stays = len(after) > 1 and bool((np.abs(after - logs[row - 1]) > change / UNLIKE).all())
     return stays and len(calm) >= FEW_CHANGES and bool(change > UNLIKE * calm.max())
@@ -91,11 +90,13 @@ def _stands_out(step: Array, logs: Array, row: int, change: float) -> bool:
 
 def stalled(recording: Readings) -> Iterator[Symptom]:
     """A loss, far from fitted, whose last third is surely hardly lower than the third before."""
-    losses = recording["loss"].mean(axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        losses = recording["loss"].mean(axis=1)
     rows = np.flatnonzero(np.isfinite(losses))
     third = len(rows) // 3
-    if len(rows) < FEW_LOSSES:
-        return
+    if len(rows) < FEW_LOSSES or losses[rows].min() <= 0:
+        return  # one that is negative has no shares
+    losses = losses / losses[rows].max()
     before, after = losses[rows[-2 * third : -third]], losses[rows[-third:]]
     fall = 1 - after.mean() / before.mean()
     error = np.hypot(before.std(), after.std()) / np.sqrt(third) / before.mean()

@@ -135,6 +135,22 @@ def test_a_loss_that_is_known_and_stays_has_stalled() -> None:
     assert [(one.name, one.step) for one in summary(calm(), loss=loss).symptoms] == [("loss-stalled", 27)]
 
 
+@pytest.mark.parametrize("loss", [0.0, -1.5, 1.7e308, np.inf, np.nan])
+def test_a_loss_that_has_no_shares_is_passed_over_and_one_of_any_size_is_not(loss: float) -> None:
+    found = summary(calm(networks=2), loss=np.full((ROWS, 2), loss))
+    assert found.symptoms == ()
+    large = summary(calm(), loss=np.full((ROWS, 1), 1.7e308))
+    assert [one.name for one in large.symptoms] == ["loss-stalled"]
+
+
+def test_a_jump_is_judged_by_the_rows_near_it() -> None:
+    """So that a look takes as long for each row, however long the record."""
+    logs = calm(400)
+    logs[:50] += 5 * np.random.default_rng(1).standard_normal((50, LAYERS, 1))
+    logs[300:, 2] += FAR
+    assert told(logs)[-1] == ("gradient-jump", 300, 3)
+
+
 # of real trainings
 
 

@@ -147,10 +147,11 @@ def test_a_stable_network_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize("change", [["width=8"], ["init={name: constant, value: 0.1}"]])
-def test_where_there_is_no_theory_there_is_no_advice(change: list[str]) -> None:
+def test_where_there_is_no_theory_it_advises_only_how_wide_it_begins(change: list[str]) -> None:
     summary = study(NET, *change)
     assert summary.flow.initial.verdict != "stable"
-    assert summary.advice == ()
+    of_theory = [advice for advice in summary.advice if advice.source == "theory"]
+    assert [advice.set.get("model.width") for advice in of_theory] == [16] * len(of_theory)
     assert summary.theory.reason is not None
 
 
