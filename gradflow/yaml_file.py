@@ -22,7 +22,8 @@ SHOWN = 50  # problems of one text that are reported
 _ENDLESS = 2**31 - 1  # columns of a line that is never broken
 
 # NEL, LS and PS are left out too: YAML 1.1 breaks lines there, so they would shift every line number
-_FORBIDDEN = re.compile("[^\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_FORBIDDEN = "[^\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+_BLANKS = str.maketrans("", "", "\t\n\r")
 _REMEDIES = {  # by a fragment of libyaml's complaint
     "tab character": "a tab where YAML wants spaces: indent with spaces",
     "mapping values": "': ' is not expected here: align the keys of a mapping, put a space after each colon, "
@@ -51,7 +52,8 @@ class Document:
 
 def parse(text: str, source: str) -> Document:
     """The one document of a YAML text; the InputError of a bad one has `source` and line of each problem."""
-    found = _FORBIDDEN.search(text)
+    plain = text.isascii() and text.translate(_BLANKS).isprintable()
+    found = None if plain else re.search(_FORBIDDEN, text)  # 3 ms to compile, which few texts need
     if found:
         message = f"the character U+{ord(found[0]):04X} has no place in YAML: remove it"
         raise InputError(Problem(message, source=source, line=_line_of(text, found.start())))

@@ -8,15 +8,26 @@ UCI Machine Learning Repository, doi:10.24432/C50P49; licence CC BY 4.0
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.resources import files
-from typing import TYPE_CHECKING
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gradflow.data.base import Data, Dataset, Seed, Standardize, TestFraction, one_hot, prepare
 
-if TYPE_CHECKING:
-    from pathlib import Path
+FILE = Path(__file__).with_name("digits.npz")
+
+
+@cache
+def _read() -> tuple[NDArray[Any], NDArray[Any]]:
+    """Pixels and classes, which a run reads once when its config is checked and once when it is trained."""
+    with np.load(FILE) as arrays:
+        found = arrays["x"], arrays["y"]
+    for array in found:
+        array.setflags(write=False)
+    return found
 
 
 @dataclass(frozen=True)
@@ -30,8 +41,7 @@ class Digits(Dataset):
     seed: Seed = 0
 
     def load(self, base: Path) -> Data:
-        with files("gradflow.data").joinpath("digits.npz").open("rb") as file, np.load(file) as arrays:
-            x, labels = arrays["x"], arrays["y"]
+        x, labels = _read()
         return prepare(
             x,
             one_hot(labels, self.only_outputs, "data"),

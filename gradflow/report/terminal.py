@@ -100,11 +100,12 @@ class _Lines:
     lines: Iterable[Line]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if console.no_color:  # and no style either: of thousands of lines rich would look at every span
+            yield Segment("".join([f"{''.join([text for text, _ in line])}\n" for line in self.lines]))
+            return
         for line in self.lines:
-            if console.no_color:  # and no style either: a line is one text
-                yield Segment("".join([text for text, _ in line]))
-            else:
-                yield from (Segment(text, Style.parse(style) if style else None) for text, style in line)
+            for text, style in line:
+                yield Segment(text, Style.parse(style) if style else None)
             yield Segment.line()
 
 
@@ -195,13 +196,12 @@ def _folded(block: Table, rows: Sequence[Sequence[Line]], look: Look) -> Rendera
 
 
 def _spans(cell: Cell, look: Look) -> Line:
-    match cell:
-        case str():
-            return [(_shown(cell, look), "")]
-        case Toned():
-            return [(_shown(cell.text, look), TONES.get(cell.tone, ""))]
-        case Strip():
-            return [(drawing.strip(cell, look.unicode, look.strip), "")]
+    if isinstance(cell, str):
+        return [(_shown(cell, look), "")]
+    if isinstance(cell, Toned):
+        return [(_shown(cell.text, look), TONES.get(cell.tone, ""))]
+    if isinstance(cell, Strip):
+        return [(drawing.strip(cell, look.unicode, look.strip), "")]
     return [span for part in cell for span in _spans(part, look)]
 
 
