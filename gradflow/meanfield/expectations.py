@@ -225,13 +225,14 @@ class TabulatedMoments(Moments):
         return result
 
     def expectation(self, integrand: Integrand, log_v: Array) -> Array:
-        """E of an integrand at ln v, by a Chebyshev interpolant on each [k, k + 1) of ln v."""
+        """E of an integrand at ln v, by a Chebyshev interpolant on each [k, k + 1) of ln v; nan stays nan."""
         if self.mean and integrand in SIGNED:  # no logarithm
             return super().expectation(integrand, log_v)
         log_v = self.clip(log_v)
-        flat, result = log_v.ravel(), np.empty(log_v.size)
-        for start in range(0, flat.size, PART):
-            part = slice(start, start + PART)
+        flat, result = log_v.ravel(), np.full(log_v.size, np.nan)
+        known = np.flatnonzero(~np.isnan(flat))
+        for start in range(0, known.size, PART):
+            part = known[start : start + PART]
             result[part] = self._interpolated(integrand, flat[part])
         return result.reshape(log_v.shape)
 

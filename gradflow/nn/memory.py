@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.nn.model import Model
-from gradflow.nn.parameters import Shape, runs_of, together
+from gradflow.nn.parameters import Shape, boundary, runs_of, together
 from gradflow.nn.parts.dense import tensor_shape
 from gradflow.nn.parts.norms import MOMENTUM
 from gradflow.nn.scaled import RANGES, power_of_two
@@ -169,8 +169,9 @@ def gradient(run: int) -> str:
 
 
 def layout_bytes(arrays: Layout) -> int:
-    """What they take."""
-    return sum(prod(shape) * np.dtype(dtype).itemsize for shape, dtype in arrays.values())
+    """What they take, with what it costs that they start where they do."""
+    size = sum(prod(shape) * np.dtype(dtype).itemsize for shape, dtype in arrays.values())
+    return size + boundary(size)
 
 
 class Group:

@@ -159,6 +159,11 @@ def aligned(shape: tuple[int, ...], dtype: Any) -> Array:
     return array
 
 
+def boundary(size: int, large: int = HUGE_PAGE // 2) -> int:
+    """On multiples of how many bytes a piece of memory of `size` starts; it takes as many more for that."""
+    return HUGE_PAGE if size >= large else LINE
+
+
 def together(layouts: Sequence[tuple[tuple[int, ...], Any]], large: int = HUGE_PAGE // 2) -> list[Array]:
     """Uninitialized arrays of these shapes and dtypes, in one piece of memory, each as `aligned` makes it.
 
@@ -168,7 +173,7 @@ def together(layouts: Sequence[tuple[tuple[int, ...], Any]], large: int = HUGE_P
     """
     sizes = [prod(shape) * np.dtype(dtype).itemsize for shape, dtype in layouts]
     edges = list(accumulate((-(-size // LINE) * LINE for size in sizes), initial=0))
-    page = HUGE_PAGE if edges[-1] >= large else LINE
+    page = boundary(edges[-1], large)
     raw = np.empty(max(edges[-1], page) + page, np.uint8)
     first = -raw.ctypes.data % page
     return [

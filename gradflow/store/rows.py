@@ -12,7 +12,7 @@ from gradflow.analysis.compare import Row, row_from, row_of
 from gradflow.errors import InputError, RunError
 from gradflow.store.catalog import Entry, entry_at
 from gradflow.store.heads import load_row
-from gradflow.store.notes import NO_NOTES, read_notes
+from gradflow.store.notes import NO_NOTES, Notes, read_notes
 from gradflow.store.resolve import resolve
 from gradflow.store.summaries import load_brief
 
@@ -43,10 +43,10 @@ def read_rows(entries: Iterable[Entry]) -> tuple[list[Row], list[str]]:
     """The rows of runs and of sweeps' points, each path once, and the problems of damaged ones and notes."""
     found: dict[str, tuple[Row | None, str | None]] = {}
     with _without_collector():
-        for entry in _flat(entries):
+        for entry, of_sweep in _flat(entries):
             path = str(entry.path)
             if path not in found:
-                found[path] = _row_or_problem(entry)
+                found[path] = _row_or_problem(entry, of_sweep)
     rows = [row for row, _ in found.values() if row is not None]
     return rows, [problem for _, problem in found.values() if problem is not None]
 
@@ -88,18 +88,28 @@ def _is_there(reference: str) -> bool:
     return os.sep in reference and "\0" not in reference and os.path.lexists(reference)
 
 
-def _row_or_problem(entry: Entry) -> tuple[Row | None, str | None]:
+def _row_or_problem(entry: Entry, of_sweep: Notes) -> tuple[Row | None, str | None]:
     if entry.run is None:
         return None, entry.problem or f"{entry.path} is no run"
     try:
-        return read_noted(entry.run)
+        row, problem = read_noted(entry.run)
     except RunError as error:
         return None, str(error)
+    return row if of_sweep == NO_NOTES else _also_noted(row, of_sweep), problem
 
 
-def _flat(entries: Iterable[Entry]) -> Iterator[Entry]:
+def _also_noted(row: Row, of_sweep: Notes) -> Row:
+    """With the tags of its sweep too, and the note of that unless it has one itself."""
+    return row.noted(row["note"] or of_sweep.text, tuple(sorted({*row["tags"], *of_sweep.tags})))
+
+
+def _flat(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Notes]]:
+    """Runs and the points of sweeps, each with what is said of its sweep."""
     for entry in entries:
-        yield from (entry,) if entry.points is None else entry.points
+        if entry.points is None:
+            yield entry, NO_NOTES
+        else:
+            yield from ((point, entry.noted[0]) for point in entry.points)
 
 
 @contextmanager

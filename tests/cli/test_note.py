@@ -128,6 +128,17 @@ def test_a_sweep_has_notes_of_its_own(folder: Path) -> None:
     assert (found["two"], found["first"]) == ("both seeds", None)
 
 
+def test_what_is_said_of_a_sweep_finds_its_points(folder: Path) -> None:
+    said(folder, "two", "both seeds", "--tag", "paper")
+    condition = ("--where", "'paper' in tags")
+    assert [row["name"] for row in rows(folder, "ls", *condition)] == ["two"]
+    points = rows(folder, "compare", *condition)
+    assert [(row["note"], row["tags"]) for row in points] == [("both seeds", "paper")] * 2
+    said(folder, str(points[0]["path"]), "the better", "--tag", "good")
+    own = [(row["note"], row["tags"]) for row in rows(folder, "compare", *condition)]
+    assert own == [("the better", "good, paper"), ("both seeds", "paper")]
+
+
 def test_a_glob_notes_all_that_it_names(folder: Path) -> None:
     said(folder, "*st-*", "--tag", "x")
     assert {row["name"] for row in rows(folder, "ls", "--where", "'x' in tags")} == {"first"}

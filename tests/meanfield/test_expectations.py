@@ -162,5 +162,12 @@ def test_ln_e_phi_squared_is_nan_where_ln_v_is() -> None:
     np.testing.assert_array_equal(np.isnan(found), np.isnan(log_v))
 
 
+def test_an_interpolated_moment_is_nan_where_ln_v_is_and_right_elsewhere() -> None:
+    moments, log_v = tabulated(Elu(1.0), 0.0), np.array([[-5.0, np.nan], [np.nan, 1.0]])
+    found = moments.expectation(square, log_v)
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(log_v))
+    np.testing.assert_array_equal(found[~np.isnan(log_v)], moments.expectation(square, np.array([-5.0, 1.0])))
+
+
 def test_only_sin_never_settles() -> None:
     assert [name for name in EVERY if not settles(ACTIVATIONS[name]())] == ["sin"]
