@@ -6,13 +6,11 @@ number, is the best estimator of ln c; networks are independent, so their mean i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import isnan
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.analysis.extrapolation import log_over
 from gradflow.analysis.intervals import Estimate, exp_or_none, mean_of_known
@@ -23,11 +21,11 @@ from gradflow.analysis.rounding import rounding_of
 from gradflow.analysis.summary import Flow, Number, Numbers
 from gradflow.analysis.verdict import are_most, verdict_of
 from gradflow.analysis.weakest import weakest
+from gradflow.arrays import Array, Readings
 from gradflow.nn.parts.factors import factor_arrays, two_of
 from gradflow.units import LN10
 
-Array = NDArray[Any]
-AtStep = Mapping[str, Array]  # arrays of the record at one step, each (layers, networks)
+AtStep = Readings  # arrays of the record at one step, each (layers, networks)
 
 PROFILE_LAYERS = 200
 DRAWN_DIGITS = 7  # of what is there to be drawn, decimals of logs: more would double summary.json for nothing

@@ -10,13 +10,13 @@ import numpy as np
 from annotated_types import Ge, Lt, doc
 from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.errors import refused
 from gradflow.streams import Purpose, stream
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-Array = NDArray[Any]
 Matrix = NDArray[np.float64]
 Seed = Annotated[int, Ge(0), Lt(2**63), doc("Draws the samples and those held out, for all networks.")]
 TestFraction = Annotated[float, Ge(0.0), Lt(1.0), doc("The share of the samples that is held out.")]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from annotated_types import doc
 
-from gradflow.data.base import Array, Data, Dataset, Seed, Standardize, TestFraction, prepare
+from gradflow.arrays import Array
+from gradflow.data.base import Data, Dataset, Seed, Standardize, TestFraction, prepare
 from gradflow.data.csv_table import CsvTable, Form, read
 from gradflow.data.csv_targets import decode, decode_test
 from gradflow.data.files import DataFile, Sha256, require_unchanged

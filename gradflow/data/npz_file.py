@@ -12,16 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from annotated_types import doc
 
-from gradflow.data.base import (
-    Array,
-    Data,
-    Dataset,
-    Seed,
-    Standardize,
-    TestFraction,
-    prepare,
-    require_memory,
-)
+from gradflow.arrays import Array
+from gradflow.data.base import Data, Dataset, Seed, Standardize, TestFraction, prepare, require_memory
 from gradflow.data.csv_header import listed
 from gradflow.data.files import DataFile, Sha256, open_regular, require_unchanged
 from gradflow.data.targets import Stated, Task, classes_of, decide

@@ -6,11 +6,12 @@ import os
 import zipfile
 from hashlib import sha256
 from math import prod
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.evaluation import EVALUATED, STEP
 from gradflow.files.npz import Archive, open_npz, write_member
 from gradflow.nn.parts.factors import factor_arrays
@@ -58,7 +59,7 @@ def read_arrays(path: Path, declared: Mapping[str, ArrayInfo]) -> Recording:
         return {name: _read(archive, name, declared[name], path) for name in declared}
 
 
-def _bytes(array: NDArray[Any]) -> NDArray[np.float64]:
+def _bytes(array: Array) -> NDArray[np.float64]:
     return np.ascontiguousarray(array, FLOAT)
 
 

@@ -19,12 +19,12 @@ from struct import pack
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.analysis.compare import row_of
 from gradflow.analysis.differences import Flat, split
 from gradflow.analysis.steps import row_at, steps_to_loss
 from gradflow.analysis.summary import strict
+from gradflow.arrays import Array
 from gradflow.errors import InputError, MissingExtra, Problem
 from gradflow.evaluation import EVALUATED, STEP
 from gradflow.nn.parts.factors import factors_of
@@ -34,7 +34,7 @@ from gradflow.store.notes import read_notes
 from gradflow.store.output import write_output
 from gradflow.store.run import Run
 
-Columns = dict[str, list[Any] | NDArray[Any]]
+Columns = dict[str, list[Any] | Array]
 
 OVER_TRAINING = {"minibatch_loss": "loss", "c": "c", "log10_ratio": "log10_ratio"}  # tag -> in a History
 OWN = ("run", "row", "step", "seed", "layer")
@@ -83,7 +83,7 @@ def steps_table(runs: Sequence[Run], rows: str) -> Columns:
     return _joined(parts, (*OWN[:-1], *keys, "loss", *LATER_PER_NETWORK, *EVALUATED))
 
 
-def _steps(run: Run, rows: str, told: Flat) -> dict[str, NDArray[Any]]:
+def _steps(run: Run, rows: str, told: Flat) -> dict[str, Array]:
     """What is by network at some rows of the record; nan where it was not evaluated, or not recorded."""
     recording, kept = run.recording, chosen(run["step"], rows)
     shape = len(kept), recording["loss"].shape[1]
@@ -115,7 +115,7 @@ def evaluations_table(runs: Sequence[Run]) -> Columns:
     return _joined(parts, ("run", "step", "seed", *keys, *EVALUATED))
 
 
-def _evaluations(run: Run, told: Flat) -> dict[str, NDArray[Any]]:
+def _evaluations(run: Run, told: Flat) -> dict[str, Array]:
     step, losses = run.recording[STEP].astype(int), run.recording["loss_train"]
     row, seed = (axis.reshape(-1) for axis in np.indices(losses.shape))
     unknown = np.full(losses.size, np.nan)
@@ -128,7 +128,7 @@ def _evaluations(run: Run, told: Flat) -> dict[str, NDArray[Any]]:
     }
 
 
-def _joined(parts: Sequence[dict[str, NDArray[Any]]], names: Sequence[str]) -> Columns:
+def _joined(parts: Sequence[dict[str, Array]], names: Sequence[str]) -> Columns:
     return {name: np.concatenate([part[name] for part in parts]) if parts else [] for name in names}
 
 
@@ -138,7 +138,7 @@ def _watched(runs: Sequence[Run], known: Sequence[str]) -> list[str]:
     return [name for name in dict.fromkeys(name for each in watched for name in each) if name not in known]
 
 
-def _layers(run: Run, rows: str, told: Flat, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+def _layers(run: Run, rows: str, told: Flat, names: Sequence[str]) -> dict[str, Array]:
     """An array that a run has not, as of another block, is nan; one by network is alike in all layers."""
     recording = run.recording
     _, layers, seeds = recording["log_delta_norm"].shape
@@ -156,7 +156,7 @@ def _layers(run: Run, rows: str, told: Flat, names: Sequence[str]) -> dict[str, 
     }
 
 
-def _column(array: NDArray[Any] | None, rows: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+def _column(array: Array | None, rows: Array, shape: tuple[int, ...]) -> Array:
     """An array (steps, layers, seeds) or (steps, seeds) at some rows, as values by row, seed and layer."""
     if array is None:
         return np.full(prod(shape), np.nan)
@@ -164,13 +164,13 @@ def _column(array: NDArray[Any] | None, rows: NDArray[Any], shape: tuple[int, ..
     return np.broadcast_to(values, shape).reshape(-1)
 
 
-def _repeated(value: Any, times: int) -> NDArray[Any]:
+def _repeated(value: Any, times: int) -> Array:
     column = np.empty(times, dtype=object)
     column[:] = [value] * times
     return column
 
 
-def chosen(steps: Collection[float] | NDArray[Any], rows: str) -> NDArray[Any]:
+def chosen(steps: Collection[float] | Array, rows: str) -> Array:
     """The rows of a record of these steps that "first,last", "all" or the number of a step means.
 
     InputError for another word, and for a step that was not recorded.
@@ -291,7 +291,7 @@ def library(module: str, extra: str) -> Any:
         raise MissingExtra(extra, f"export --to {extra}") from None
 
 
-def _plain(values: list[Any] | NDArray[Any]) -> list[Any]:
+def _plain(values: list[Any] | Array) -> list[Any]:
     """Plain values, None where a number is not finite; a column of several types as texts."""
     listed = values.tolist() if isinstance(values, np.ndarray) else values
     clean = [None if isinstance(v, float) and not isfinite(v) else v for v in listed]

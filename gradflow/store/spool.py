@@ -13,15 +13,14 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.store.writing import disk_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-Array = NDArray[Any]
 
 SPOOLED = 32 << 20  # bytes of a record from which it goes to files
 
