@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Ge, Lt, doc
@@ -13,9 +14,6 @@ from numpy.typing import NDArray
 from gradflow.arrays import Array
 from gradflow.errors import refused
 from gradflow.streams import Purpose, stream
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Matrix = NDArray[np.float64]
 Seed = Annotated[int, Ge(0), Lt(2**63), doc("Draws the samples and those held out, for all networks.")]

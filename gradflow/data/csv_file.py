@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
 from annotated_types import doc
@@ -17,9 +18,6 @@ from gradflow.data.files import DataFile, Sha256, require_unchanged
 from gradflow.data.targets import Stated
 from gradflow.errors import refused
 from gradflow.formats import ADDED
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Decimal = Literal["point", "comma", ".", ","]
 Delimiter = Literal["comma", "semicolon", "tab", "space", "pipe", ",", ";", "\t", " ", "|"]

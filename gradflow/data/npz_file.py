@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from io import BytesIO
 from math import prod
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from annotated_types import doc
@@ -20,9 +21,6 @@ from gradflow.data.targets import Stated, Task, classes_of, decide
 from gradflow.errors import did_you_mean, refused
 from gradflow.files.npz import Archive, Header, open_npz
 from gradflow.formats import ADDED
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @dataclass(frozen=True)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from math import prod
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 from numpy.lib import format as npy
 
 from gradflow.arrays import Array
 from gradflow.errors import GradflowError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 _READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 _PIECE = 1 << 20

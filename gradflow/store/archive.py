@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, BinaryIO
+from pathlib import Path
+from typing import Any, BinaryIO
 from zipfile import ZipFile
 
 import numpy as np
@@ -12,9 +13,6 @@ from gradflow.arrays import Array
 from gradflow.files.npz import open_npz, write_member
 from gradflow.store.reading import damaged, open_file, parse_json
 from gradflow.store.writing import json_bytes
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Arrays = dict[str, Array]
 

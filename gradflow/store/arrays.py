@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections.abc import Mapping
 from hashlib import sha256
 from math import prod
-from typing import TYPE_CHECKING, BinaryIO
+from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +21,6 @@ from gradflow.recording import LATER, LATER_PER_NETWORK, NORMS, STATISTICS, Reco
 from gradflow.store.info import ArrayInfo
 from gradflow.store.reading import damaged, open_file
 from gradflow.store.spool import forget
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
 
 FLOAT = np.dtype("<f8")
 OVERHEAD = 1024  # bytes that the archive may add to an array: its header, and its entries in the zip
