@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradflow.analysis.flow import window
+from gradflow.analysis.increments import window
 from gradflow.analysis.predictions import Inputs, theories, trainable_of
 from gradflow.analysis.verdict import verdict_of
 from gradflow.arrays import Array

@@ -13,6 +13,7 @@ from math import copysign, exp, log
 
 import numpy as np
 
+from gradflow.analysis.increments import increments
 from gradflow.analysis.intervals import exp_or_none, mean_increment
 from gradflow.analysis.summary import Flow, Symptom, Weakest
 from gradflow.analysis.verdict import ROUNDING, verdict_of
@@ -34,7 +35,7 @@ def weakest(row: Readings, alive: Array, first: int, stable_decades: float) -> W
 
     c without it is fitted from layer `first` on, as c is; it is c itself where the layer lies before.
     """
-    rising = -np.diff(row["log_delta_norm"][:, alive], axis=0)
+    rising = increments(row["log_delta_norm"][:, alive])
     factors = rising.mean(axis=1)
     index, excess, allowed = standing_out(factors)
     if abs(excess) <= EDGE_SHARE * stable_decades * LN10:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from gradflow.analysis.explore import NUMBERS, WORDS, Grid, Slab
-from gradflow.analysis.flow import window
+from gradflow.analysis.increments import window
 from gradflow.arrays import Array
 from gradflow.report import html
 
