@@ -12,7 +12,6 @@ from math import ceil, inf, log2, sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.analysis.architecture import SURE, architecture
 from gradflow.analysis.by_measurement import by_measurement
@@ -24,6 +23,7 @@ from gradflow.analysis.scales import NAME as DATA_SCALE
 from gradflow.analysis.scales import can_standardize, far_scales, starts_far_off
 from gradflow.analysis.summary import Advice, Flow, Symptom
 from gradflow.analysis.theorist import WIDEST_SPREAD, Theorist, plain, rounded, settings
+from gradflow.arrays import Readings
 from gradflow.meanfield import SMALLEST_WIDTH
 from gradflow.meanfield.critical import critical_sigma_w
 from gradflow.meanfield.expectations import Moments
@@ -50,7 +50,7 @@ def advise(
     data: Mapping[str, Any],
     flow: Flow,
     symptoms: Iterable[Symptom],
-    record: Mapping[str, NDArray[Any]],
+    record: Readings,
     critical: CriticalRate = NOT_MEASURED,
 ) -> tuple[Advice, ...]:
     """The advice for a run whose flow at initialization is `flow`, the most useful lever first.

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.analysis.summary import Advice, Number, Symptom
+from gradflow.arrays import Array, Readings
 from gradflow.nn.optimizers import Sgd
 
 if TYPE_CHECKING:
     from gradflow.config import Config
 
-Array = NDArray[Any]
-Readings = Mapping[str, Array]
 
 ARRAY = "clip_share"
 NAME = "gradient-clipped"

@@ -67,12 +67,7 @@ RESULTS = {  # a row's name for it -> where it stands in a Summary
 NOTED = ("note", "tags")  # what a user says of a run stands beside its Summary
 _PLACES = [(name, *place.rpartition(".")[::2]) for name, place in RESULTS.items()]
 MEASURE = ("training.loss", "data")
-RANKED = (
-    "loss_final",
-    "loss_test_final",
-    "minibatch_loss_final",
-    "ratio",
-)  # by these a run that did not finish comes last
+RANKED = ("loss_final", "loss_test_final", "minibatch_loss_final", "ratio")  # the unfinished come last
 
 
 @dataclass(frozen=True)

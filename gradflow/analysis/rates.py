@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.analysis.critical_rate import ABOVE, BELOW, NOT_MEASURED, CriticalRate, standing
 from gradflow.analysis.summary import Advice, Symptom
 from gradflow.analysis.theorist import rounded
+from gradflow.arrays import Readings
 
 if TYPE_CHECKING:
     from gradflow.config import Config
     from gradflow.nn.optimizers import Optimizer
 
-Array = NDArray[Any]
-Readings = Mapping[str, Array]
 
 OVERSHOOTS = ("loss-spiking", "loss-swinging", "non-finite")
 STALLS = ("loss-stalled", "loss-at-chance")

@@ -8,7 +8,6 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.analysis.advice import advise
 from gradflow.analysis.critical_rate import critical_of
@@ -30,6 +29,7 @@ from gradflow.analysis.symptoms import find_symptoms
 from gradflow.analysis.trainable import STOPPED, Trainable
 from gradflow.analysis.verdict import causes
 from gradflow.analysis.weakest import weakest_symptom
+from gradflow.arrays import Array, Readings
 from gradflow.evaluation import EVALUATED, STEP
 from gradflow.nn.losses import LOSSES
 from gradflow.nn.parts.factors import is_chain
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from gradflow.config import Config
     from gradflow.meanfield import Prediction
 
-Array = NDArray[Any]
-Readings = Mapping[str, Array]
 
 NOTHING_ENTERS = (
     "the read-out starts at zero, so that no gradient enters before the first update: set steps: 1 or more"

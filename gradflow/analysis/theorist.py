@@ -9,10 +9,10 @@ from math import exp, sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.analysis.increments import window
 from gradflow.analysis.predictions import inputs_of
+from gradflow.arrays import Array
 from gradflow.formats import ADDED
 from gradflow.meanfield import MeanField, Targets, balance, half_stable, mean_field, unpredicted
 from gradflow.meanfield.expectations import tabulated
@@ -25,7 +25,6 @@ from gradflow.units import LN10
 if TYPE_CHECKING:
     from gradflow.config import Config
 
-Array = NDArray[Any]
 
 DEEPEST = 1000  # layers that theory is asked for, so that no advice takes longer than two seconds
 WIDEST_SPREAD = 0.5  # of the edge of stable, by which the whole ratio strays from one network to the next

@@ -73,6 +73,14 @@ def emit_page(page: Page) -> None:
     emit(render(page, look_of_stdout()))
 
 
+def emit_either(json: bool, document: Callable[[], dict[str, Any]], page: Callable[[], Page]) -> None:
+    """The document if it is asked for, else the page."""
+    if json:
+        emit_document(document())
+    else:
+        emit_page(page())
+
+
 def note(text: str, quiet: bool) -> None:
     """A line on stderr that a script need not read."""
     if not quiet:

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 from zlib import crc32
 
 from gradflow.errors import Problem, RunError
@@ -24,10 +25,6 @@ from gradflow.store.info import load_info
 from gradflow.store.names import ID, PARTIAL, ROWS
 from gradflow.store.owners import is_free
 from gradflow.store.writing import remove, sync
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 _LEFT = re.compile(rf"({ID.pattern})-(\d+(?:-[0-9a-f]{{8}})?|old|checkpoint|rows)")
 _LOCK = re.compile(rf"({ID.pattern})\.lock")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from msgspec import json
 
@@ -11,10 +13,6 @@ from gradflow.errors import Problem, RunError
 from gradflow.files.regular import NotRegular, open_regular, read_regular, wrong_with
 from gradflow.store.names import AGAIN, LARGEST
 from gradflow.store.typed import UNREADABLE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 def damaged(path: Path, what: str, remedy: str = AGAIN) -> RunError:

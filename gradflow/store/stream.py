@@ -9,17 +9,15 @@ from __future__ import annotations
 import json
 import os
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from types import TracebackType
+from typing import Any
 
 from gradflow.store.names import PARTIAL, ROWS, is_id
 from gradflow.store.owners import is_free
 from gradflow.store.partial import claim
 from gradflow.store.reading import damaged, read_bytes
 from gradflow.store.writing import disk_errors
-
-if TYPE_CHECKING:
-    from pathlib import Path
-    from types import TracebackType
 
 LARGEST = 1_000_000_000  # bytes of a record
 

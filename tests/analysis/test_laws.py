@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from gradflow.analysis.extrapolation import log_over
-from gradflow.analysis.flow import fit_flow, window
+from gradflow.analysis.flow import fit_flow
+from gradflow.analysis.increments import window
 from gradflow.analysis.laws import OF_CHAINS, SHAPES, Expected, exponent, law
 from gradflow.analysis.summary import Flow
 from gradflow.analysis.verdict import unstable_depth

@@ -7,7 +7,8 @@ from math import prod
 
 import numpy as np
 
-from gradflow.nn.parts.base import Array, BoundCall, Part, Quick, Span
+from gradflow.arrays import Array
+from gradflow.nn.parts.base import BoundCall, Part, Quick, Span
 
 KINDS = (("W", slice(None, -1)), ("b", slice(-1, None)))  # the rows of p
 
