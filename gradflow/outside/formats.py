@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gradflow.errors import InputError, refused
 from gradflow.files.regular import read_regular, wrong_with
+from gradflow.natural import natural
 from gradflow.outside.csv_norms import csv_norms
 from gradflow.outside.event_norms import event_norms, is_events
 from gradflow.outside.found import Read
@@ -95,7 +96,7 @@ def _event_files(folder: Path) -> list[Path]:
         if seen > MOST_FILES:
             raise _refused("is a folder of too many files: name one, or the folder of a run", folder)
         found += [Path(place, name) for name in names if EVENTS in name]
-    return sorted(found)
+    return sorted(found, key=lambda path: natural(str(path)))  # run_2 before run_10
 
 
 def _refused(message: str, path: Path) -> InputError:
