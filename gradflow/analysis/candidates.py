@@ -32,6 +32,7 @@ SKIPS = (
 NEARBY = 2.0  # times a learning rate, within which another is the same
 AROUND, BELOW = (5.0, 0.2), (0.1, 0.01)  # times a learning rate that does something, or blows up
 RATES = 3
+NEARLY = 0.05  # of what the best one gained over guessing, by which another may lose more and do as well
 CLEARLY = 0.9  # of the loss of the best constant guess, below which a network has learnt
 
 
@@ -94,6 +95,22 @@ def has_learnt(summary: Summary, chance: float | None) -> bool:
     if training.accuracy_final is not None and training.majority is not None:
         return 1 - training.accuracy_final < CLEARLY * (1 - training.majority) and loss < inf
     return loss < CLEARLY * (training.loss_initial or 0.0)
+
+
+def does_as_well(summary: Summary, best: Summary, chance: float | None) -> bool:
+    """Whether a run lost hardly more than the best one, beside what that gained over guessing.
+
+    Networks of one config that differ in their seeds alone are a hundredth of it apart, on digits after 300
+    steps; the rest is what more steps and another learning rate easily turn.
+    """
+    least = badness(best)
+    return badness(summary) - least <= NEARLY * (_guess(best, chance) - least)
+
+
+def _guess(summary: Summary, chance: float | None) -> float:
+    """The badness of guessing: where it is not known, that before the first step."""
+    known = 1.0 if _r2(summary) is not None else summary.training.loss_initial or 0.0
+    return known if chance is None else chance
 
 
 def badness(summary: Summary) -> float:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gradflow.analysis.differences import Flat, flat, full_name, split, told_by_others
 from gradflow.analysis.expression import parse_condition
 from gradflow.errors import InputError
+from gradflow.natural import natural
 
 if TYPE_CHECKING:
     from gradflow.analysis.summary import Number, Numbers, Summary
@@ -255,14 +256,14 @@ def ranks(values: Sequence[Any], last: Sequence[bool], down: bool) -> list[int]:
 
 
 def _order(row: Row, keys: Sequence[str]) -> tuple[Any, ...]:
-    return (*(comparable(row.config.get(key)) for key in keys), row["id"])
+    return (*(comparable(row.config.get(key)) for key in keys), comparable(row["id"]))
 
 
 def comparable(value: Any) -> tuple[int, Any]:
-    """A key that puts numbers by size before texts, and what is missing last."""
+    """A key that puts numbers by size before texts, those by their numbers, and what is missing last."""
     if value is None:
-        return 2, ""
-    return (0, value) if isinstance(value, int | float) else (1, str(value))
+        return 2, ()
+    return (0, value) if isinstance(value, int | float) else (1, natural(str(value)))
 
 
 def _measuring(keys: Iterable[str]) -> list[str]:

@@ -15,7 +15,7 @@ from gradflow.cli.tables import refuse_unused
 from gradflow.report.advice_pages import advice_page
 from gradflow.report.numbers import duration
 from gradflow.sweeps.proposals import Proposal, Proposer
-from gradflow.sweeps.trials import Trial, best_of, try_all
+from gradflow.sweeps.trials import Trial, best_of, least_of, try_all
 
 STEPS = 300
 
@@ -39,7 +39,8 @@ def tried(
         trials = try_all(Proposer(config, overrides), steps, workers, count)
     best = trials.index(best_of(trials))
     rows = [{**_row(config, one.proposal, steps), **_outcome(one)} for one in trials]
-    found = {"trains": trials[best].learnt, "best": best, "command": rows[best]["command"]}
+    told = {"best": best, "least": trials.index(least_of(trials))}
+    found = {"trains": trials[best].learnt, **told, "command": rows[best]["command"]}
     chance = trials[0].proposal.chance
     return {"name": study.name, "steps": steps, "chance": chance, "candidates": rows, **found}
 
@@ -55,6 +56,7 @@ def _row(config: Path, proposal: Proposal, steps: int = 0) -> dict[str, Any]:
         "lever": change.lever,
         "set": change.set,
         "message": change.message,
+        "depth": proposal.config.model.depth,
         "predicted_c": c,
         "trainable": trains.verdict,
         "trainable_score": trains.score,

@@ -14,7 +14,7 @@ from gradflow.cli.output import emit_document, emit_either, emit_page
 from gradflow.cli.tables import warn
 from gradflow.report.pages import brief_page, layers_page, run_page, step_page, verdicts_again, with_notes
 from gradflow.store import Run, load_one
-from gradflow.store.notes import Notes, read_notes
+from gradflow.store.notes import Notes, all_notes
 
 
 def loaded(reference: str, runs_dir: Path) -> Run:
@@ -43,7 +43,7 @@ def print_run(run: Run, json: bool, brief: bool = False) -> None:
 
 def notes_of(run: Run) -> Notes:
     """What the user says of a run; damaged notes are told of."""
-    notes, problem = read_notes(run.path)
+    notes, problem = all_notes(run.path)
     warn([problem] if problem else [], quiet=False)
     return notes
 

@@ -30,7 +30,7 @@ from gradflow.evaluation import EVALUATED, STEP
 from gradflow.nn.parts.factors import factors_of
 from gradflow.recording import LATER_PER_NETWORK, per_layer
 from gradflow.store.info import instant
-from gradflow.store.notes import read_notes
+from gradflow.store.notes import all_notes
 from gradflow.store.output import write_output
 from gradflow.store.run import Run
 
@@ -49,7 +49,7 @@ def runs_table(runs: Sequence[Run], losses: Sequence[float] = ()) -> Columns:
 
     Before the keys stand the steps to each of some losses: see `steps_to_loss`.
     """
-    rows = [row_of(run.summary).noted(*read_notes(run.path)[0]) for run in runs]
+    rows = [row_of(run.summary).noted(*all_notes(run.path)[0]) for run in runs]
     reached = {
         f"steps_to_loss_{loss:g}": [steps_to_loss(run.recording, loss) for run in runs] for loss in losses
     }

@@ -102,6 +102,17 @@ def test_rows_are_ordered_by_the_keys_that_differ_numbers_by_size() -> None:
     assert ids(compare(rows)) == ["9", "20", "100"]
 
 
+def test_names_with_numbers_are_ordered_by_these() -> None:
+    rows = [row("x", name=name, config={**config(), "name": name}) for name in ("r10", "r2", "r1")]
+    for sort, order in (
+        (None, ["r1", "r2", "r10"]),
+        ("name", ["r1", "r2", "r10"]),
+        ("-name", ["r10", "r2", "r1"]),
+    ):
+        assert [one["name"] for one in compare(rows, sort=sort).rows] == order
+    assert ids(compare([row(id) for id in ("r10", "r2")])) == ["r2", "r10"]
+
+
 @pytest.mark.parametrize(
     ("sort", "order"),
     [("loss_final", "bac"), ("-loss_final", "abc"), ("-depth", "cab"), ("c", "abc"), ("ratio", "bac")],
