@@ -39,11 +39,7 @@ def _measured(flow: Flow, names: list[str]) -> tuple[str, ...]:
     error = half_width(flow.c, flow.c_low, flow.c_high)
     c = factor(flow.c, flow.c_low, flow.c_high)
     alive = f", {headlines.alive_of(flow)}" if flow.dead_networks else ""
-    return (
-        f"step {count(flow.step)}{alive}",
-        c,
-        *(_factor(flow.factors.get(name), error) for name in names),
-    )
+    return (f"step {count(flow.step)}{alive}", c, *(_factor(flow.factors.get(name), error) for name in names))
 
 
 def _factor(value: float | None, error: float | None) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import inf, log
 
-from gradflow.analysis.extrapolation import BOUNDED, log_over
 from gradflow.analysis.summary import Evaluation, Flow, TrainingResult, Weakest
+from gradflow.analysis.verdict import BOUNDED, log_over
 from gradflow.report.numbers import count, counted, factor, norm, number, power, spread, with_error
 from gradflow.units import LN10
 
