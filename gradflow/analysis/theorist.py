@@ -13,6 +13,7 @@ import numpy as np
 from gradflow.analysis.increments import window
 from gradflow.analysis.predictions import inputs_of
 from gradflow.arrays import Array
+from gradflow.config.biases import Zeros
 from gradflow.formats import ADDED
 from gradflow.meanfield import MeanField, Targets, balance, half_stable, mean_field, unpredicted
 from gradflow.meanfield.expectations import tabulated
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 DEEPEST = 1000  # layers that theory is asked for, so that no advice takes longer than two seconds
 WIDEST_SPREAD = 0.5  # of the edge of stable, by which the whole ratio strays from one network to the next
+SURE = 0.5  # of the edge of stable, up to which a ratio is expected to stay within it
 STEEPEST_END = 0.095  # |ln c| of the last transition, beyond which a ratio of 1 only balances two wrongs
 SETTLED_SPREAD = 0.4  # up to which the first order holds even where q does not settle (gelu, silu)
 SETTLING = 1.1  # how far beyond its half-stable sigma_b an activation's q surely settles
@@ -97,6 +99,11 @@ class Theorist:
         model = self.config.model.model_copy(update={"width": width})
         return Theorist(self.config.model_copy(update={"model": model}), self.data)
 
+    def unbiased(self) -> Theorist:
+        """The theorist of the same config whose biases start at 0, unless its init draws them."""
+        model = self.config.model.model_copy(update={"bias": Zeros()})
+        return Theorist(self.config.model_copy(update={"model": model}), self.data)
+
     @cached_property
     def model(self) -> Model:
         """The network that is looked at."""
@@ -136,6 +143,12 @@ class Theorist:
         """Whether single layers are stable too: no two norms a stable range apart, and none that go on so."""
         outlook = self.expect(init, activation)
         return outlook.profile_range < self.edge and abs(float(outlook.steps[-1])) < STEEPEST_END
+
+    @property
+    def is_surely_stable(self) -> bool:
+        """Whether the network is expected to be stable, and single ones too."""
+        outlook = self.expect()
+        return abs(outlook.ratio) < SURE * self.edge and outlook.spread <= WIDEST_SPREAD * self.edge
 
     @property
     def edge(self) -> float:

@@ -9,7 +9,7 @@ normal law and stay far below it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import copysign, exp, log
+from math import copysign, log
 
 import numpy as np
 
@@ -48,8 +48,8 @@ def weakest(row: Readings, alive: Array, first: int, stable_decades: float) -> W
     c = mean_increment(np.delete(rising, index, axis=0)[first - 1 - (index < first - 1) :])
     return Weakest(
         layer=index + 1,
-        factor=exp(factors[index]),
-        allowed=exp(allowed),
+        factor=exp_or_none(float(factors[index])),
+        allowed=exp_or_none(allowed),
         cause=cause,
         cause_layer=None if shared else index + 1 + (cause in OF_LAYER_ABOVE),
         c_without=exp_or_none(c.mean),

@@ -27,7 +27,7 @@ MEANINGS = {  # long name, unit
     "saturated": ("share of saturated units x samples", "1"),
     "dead": ("share of units that no sample passes", "1"),
     "update_ratio": ("||step of W|| / ||W||", "1"),
-    "zero_delta": ("share of samples whose delta is exactly 0", "1"),
+    "zero_delta": ("number of samples whose delta is exactly 0", "1"),
     "correlation": ("mean cosine of z over pairs of samples", "1"),
     "clip_share": ("what clipping left of the gradient", "1"),
     "loss": ("loss of the minibatch", "1"),

@@ -19,7 +19,7 @@ class Compared:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """A mapping for each run, best first where they are ranked."""
+        """A mapping for each run, in the order of the keys that differ or of `sort`."""
         found: list[dict[str, Any]] = self.comparison.document(None)["rows"]
         return found
 

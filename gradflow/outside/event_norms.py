@@ -13,7 +13,7 @@ from typing import Any
 
 from gradflow.errors import InputError, library, refused
 from gradflow.outside.columns import PANEL
-from gradflow.outside.found import Read
+from gradflow.outside.found import Finding
 from gradflow.outside.only import ALL, Only
 from gradflow.outside.table import NormsTable, TableRow
 
@@ -29,7 +29,7 @@ def is_events(content: bytes) -> bool:
     return FIRST in content[HEAD : HEAD + 64]
 
 
-def event_norms(files: Sequence[tuple[str, bytes]], source: str, only: Only = ALL) -> Iterator[Read]:
+def event_norms(files: Sequence[tuple[str, bytes]], source: str, only: Only = ALL) -> Iterator[Finding]:
     """The norms of event files, (run, content) each, as a panel has them: a column for each run and tag."""
     rows: list[TableRow] = []
     for run, content in files:

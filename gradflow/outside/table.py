@@ -12,7 +12,7 @@ from functools import cached_property
 
 from gradflow.errors import InputError, refused
 from gradflow.outside.columns import PANEL, Named, norm_columns, of_whole_network
-from gradflow.outside.found import Found, Loss, Read, log_of, loss_of, whole
+from gradflow.outside.found import Finding, Found, LossFound, log_of, loss_of, whole
 from gradflow.outside.names import SHOWN, set_of
 from gradflow.outside.only import ALL, Only
 
@@ -57,7 +57,7 @@ class NormsTable:
     line: int | None = None
     only: Only = ALL
 
-    def norms(self) -> Iterator[Read]:
+    def norms(self) -> Iterator[Finding]:
         """The norms. InputError for a table that holds none, with what it needs."""
         self._require_single(self.titles)
         by = {title.lower(): title for title in self.titles}
@@ -105,7 +105,9 @@ class NormsTable:
     def _wrong(self, words: str, line: int | None) -> InputError:
         return refused(words, source=self.source, line=line)
 
-    def _long(self, roles: Mapping[str, str], by: Mapping[str, str], long: Sequence[str]) -> Iterator[Read]:
+    def _long(
+        self, roles: Mapping[str, str], by: Mapping[str, str], long: Sequence[str]
+    ) -> Iterator[Finding]:
         """A row a norm, or two of different kinds; a row without layer and norm is of something else."""
         chosen = {LONG[name][0]: name for name in reversed(long)}  # log_norm rather than norm
         extra = [name for name in long if not {name, f"log_{name}"} & set(chosen.values())]
@@ -115,10 +117,8 @@ class NormsTable:
         passed: dict[str, bool] = {}
         own, known = set(EXPORT) <= by.keys(), {*roles.values(), *CLOCKS}
         for line, cells in self.rows:
-            layer, texts = (
-                cells.get(roles["layer"], ""),
-                [cells.get(by[name], "") for name in chosen.values()],
-            )
+            layer = cells.get(roles["layer"], "")
+            texts: list[str | None] = [cells.get(by[name], "") for name in chosen.values()]
             if not layer and not any(texts) and (len(cells) < len(self.titles) or _filled(cells) - known):
                 yield from self._alone(roles, cells, line)
                 continue
@@ -150,15 +150,17 @@ class NormsTable:
         words = "a norm is empty, and nothing tells whether it was 0: fit the recording.npz of the run"
         raise self._wrong(words, line)
 
-    def _alone(self, roles: Mapping[str, str], cells: Mapping[str, str], line: int | None) -> Iterator[Loss]:
+    def _alone(
+        self, roles: Mapping[str, str], cells: Mapping[str, str], line: int | None
+    ) -> Iterator[LossFound]:
         """The losses of a row without norms."""
         at = {role: cells.get(title, "") for role, title in roles.items()}
         for run, title in self._losses.items():
             if text := cells.get(title, ""):
                 step = whole(at.get("step") or "0", self.source, line)
-                yield Loss(step, run or at.get("seed") or "0", loss_of(text), at.get("depth", ""))
+                yield LossFound(step, run or at.get("seed") or "0", loss_of(text), at.get("depth", ""))
 
-    def _wide(self, roles: Mapping[str, str], columns: Sequence[Named]) -> Iterator[Read]:
+    def _wide(self, roles: Mapping[str, str], columns: Sequence[Named]) -> Iterator[Finding]:
         titles = {column.title for column in columns}
         gaps, depths, unseen = _Gaps(self, titles | set(roles.values())), _depths(columns), set(titles)
         for line, cells in self.rows:

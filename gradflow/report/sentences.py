@@ -25,7 +25,7 @@ def measured_sentence(flow: Flow, stable_decades: float) -> str:
 
     It says how many factors there are between L layers, L - 1, since the verdict's sentence has c^L.
     """
-    if flow.c is None or flow.log10_ratio is None:
+    if flow.log_c is None or flow.log10_ratio is None:
         return ""
     depth = count(flow.transitions + 1)
     ratio = f"{power(flow.log10_ratio)} ({decades(flow.log10_ratio)} decades)"
@@ -53,7 +53,7 @@ def _law(flow: Flow) -> str:
 
 def reason_sentence(flow: Flow) -> str:
     """What a flow that has a c says beside it, such as which networks are dead; "" where there is nothing."""
-    reason = flow.reason if flow.c is not None else None
+    reason = flow.reason if flow.log_c is not None else None
     return f"{reason[0].upper()}{reason[1:]}." if reason else ""
 
 

@@ -35,7 +35,7 @@ from gradflow.store.output import write_output
 from gradflow.store.run import Run
 
 Columns = dict[str, list[Any] | Array]
-Lines = dict[str, Array]  # of one run
+TableOfRun = dict[str, Array]
 
 OVER_TRAINING = {"minibatch_loss": "loss", "c": "c", "log10_ratio": "log10_ratio"}  # tag -> in a History
 OWN = ("run", "row", "step", "seed", "layer")
@@ -86,7 +86,7 @@ def evaluations_table(runs: Sequence[Run]) -> Columns:
 
 
 def _table(
-    runs: Sequence[Run], lines_of: Callable[[Run], Lines], where: Sequence[str], columns: Sequence[str]
+    runs: Sequence[Run], lines_of: Callable[[Run], TableOfRun], where: Sequence[str], columns: Sequence[str]
 ) -> Columns:
     """The lines of all runs: `where` each stands, the keys that differ, and columns."""
     configs = [row_of(run.summary).config for run in runs]
@@ -100,7 +100,7 @@ def _table(
     return {name: np.concatenate([part[name] for part in parts]) if parts else [] for name in names}
 
 
-def _steps(run: Run, rows: str) -> Lines:
+def _steps(run: Run, rows: str) -> TableOfRun:
     """What is by network at some rows of the record; nan where it was not evaluated, or not recorded."""
     recording, kept = run.recording, chosen(run["step"], rows)
     shape = len(kept), recording["loss"].shape[1]
@@ -116,7 +116,7 @@ def _steps(run: Run, rows: str) -> Lines:
     return {**_at(run, recording["step"][kept], row, seed), "row": kept[row], **flat}
 
 
-def _evaluations(run: Run) -> Lines:
+def _evaluations(run: Run) -> TableOfRun:
     recording = run.recording
     row, seed = _places(recording["loss_train"].shape)
     unknown = np.full(row.size, np.nan)
@@ -129,7 +129,7 @@ def _places(shape: Sequence[int]) -> list[Array]:
     return [axis.reshape(-1) for axis in np.indices(tuple(shape))]
 
 
-def _at(run: Run, steps: Array, row: Array, seed: Array) -> Lines:
+def _at(run: Run, steps: Array, row: Array, seed: Array) -> TableOfRun:
     """The step and the seed of lines that stand at these rows of some steps, and networks."""
     return {"step": steps[row].astype(int), "seed": seed + int(run.summary.config.get("seed", 0))}
 
@@ -140,7 +140,7 @@ def _watched(runs: Sequence[Run], known: Sequence[str]) -> list[str]:
     return [name for name in dict.fromkeys(name for each in watched for name in each) if name not in known]
 
 
-def _layers(run: Run, rows: str, names: Sequence[str]) -> Lines:
+def _layers(run: Run, rows: str, names: Sequence[str]) -> TableOfRun:
     """An array that a run has not, as of another block, is nan; one by network is alike in all layers."""
     recording = run.recording
     _, layers, seeds = recording["log_delta_norm"].shape
