@@ -22,7 +22,7 @@ from gradflow.analysis.rates import learning_rates
 from gradflow.analysis.scales import NAME as DATA_SCALE
 from gradflow.analysis.scales import can_standardize, far_scales, starts_far_off
 from gradflow.analysis.summary import Advice, Flow, Symptom
-from gradflow.analysis.theorist import WIDEST_SPREAD, Theorist, plain, rounded, settings
+from gradflow.analysis.theorist import WIDEST_SPREAD, Theorist, plain, settings
 from gradflow.arrays import Readings
 from gradflow.meanfield import SMALLEST_WIDTH
 from gradflow.meanfield.critical import critical_sigma_w
@@ -31,7 +31,7 @@ from gradflow.meanfield.plain import PlainField
 from gradflow.meanfield.prediction import ROUNDING
 from gradflow.nn.activations import ACTIVATIONS
 from gradflow.nn.initializers import Gaussian, Initializer, Orthogonal
-from gradflow.units import LN10
+from gradflow.units import LN10, rounded
 
 if TYPE_CHECKING:
     from gradflow.config import Config

@@ -192,12 +192,11 @@ def row_of(summary: Summary) -> Row:
     from gradflow.analysis.summary import strict  # most rows are read without
 
     flows = {name: {**vars(flow), "profile": vars(flow.profile)} for name, flow in vars(summary.flow).items()}
-    parts = {"flow": flows, "theory": vars(summary.theory), "training": vars(summary.training)}
-    parts["trainable"] = vars(summary.trainable)
-    parts["critical_lr"] = vars(summary.critical_lr)
-    return row_from(
-        strict({**vars(summary), **parts, "symptoms": [*map(vars, summary.symptoms)]}), summary.path
-    )
+    parts = {
+        name: vars(getattr(summary, name)) for name in ("theory", "training", "trainable", "critical_lr")
+    }
+    told = {**vars(summary), **parts, "flow": flows, "symptoms": [*map(vars, summary.symptoms)]}
+    return row_from(strict(told), summary.path)
 
 
 def row_from(document: Mapping[str, Any], path: str) -> Row:

@@ -9,10 +9,10 @@ import numpy as np
 
 from gradflow.analysis.clipping import clipping_of
 from gradflow.analysis.early_warning import warned
-from gradflow.analysis.endings import Stopped
 from gradflow.analysis.flow import drawn, numbers
 from gradflow.analysis.history import ROWS
 from gradflow.analysis.intervals import Estimate, over_networks
+from gradflow.analysis.kept import Stopped
 from gradflow.analysis.summary import Evaluation, TrainingResult, strict
 from gradflow.arrays import Array, Readings
 from gradflow.evaluation import EVALUATED, STEP

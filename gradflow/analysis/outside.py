@@ -116,8 +116,7 @@ def summarize_outside(id: str, config: dict[str, Any], recording: Readings) -> S
         config=config,
         flow=Flows(first, last),
         theory=Theory(
-            c=data.get("expected_c"),
-            reason=None if "expected_c" in data else data.get("expected", UNKNOWN),
+            c=data.get("expected_c"), reason=None if "expected_c" in data else data.get("expected", UNKNOWN)
         ),
         training=TrainingResult(
             config["training"]["steps"],

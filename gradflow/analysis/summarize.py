@@ -15,15 +15,14 @@ from gradflow.analysis.flow import CHAIN, drawn, fit_flow, measure, numbers
 from gradflow.analysis.history import history_of
 from gradflow.analysis.intervals import mean_of_known
 from gradflow.analysis.jacobian import stretch_of
+from gradflow.analysis.kept import Samples, Stretch
 from gradflow.analysis.known import NOTHING, Known
 from gradflow.analysis.laws import Expected
 from gradflow.analysis.learning import curves_until, evaluation_of, training_result
 from gradflow.analysis.precision import precision_of
 from gradflow.analysis.predictions import inputs_of, predicted, sigmas, theory_of, trainable_of
 from gradflow.analysis.rates import told
-from gradflow.analysis.samples import Samples
 from gradflow.analysis.scales import scale_symptom
-from gradflow.analysis.stretch import Stretch
 from gradflow.analysis.summary import Flow, Flows, Summary, Symptom, Theory, TrainingResult
 from gradflow.analysis.symptoms import find_symptoms
 from gradflow.analysis.trainable import STOPPED, Trainable

@@ -21,7 +21,7 @@ from gradflow.meanfield.plain import PlainField
 from gradflow.nn.activations import Activation
 from gradflow.nn.initializers import Initializer
 from gradflow.nn.model import Model
-from gradflow.units import LN10
+from gradflow.units import LN10, rounded
 
 if TYPE_CHECKING:
     from gradflow.config import Config
@@ -35,7 +35,6 @@ SETTLED_SPREAD = 0.4  # up to which the first order holds even where q does not 
 SETTLING = 1.1  # how far beyond its half-stable sigma_b an activation's q surely settles
 SPREADS = 2  # standard errors that a depth keeps between what is expected and the edge of stable
 LEAST_ROOM = 0.05  # of the edge, that it keeps at least: what theory expects has an error of its own
-DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -192,11 +191,6 @@ def scaled(init: Initializer, factor: float) -> Initializer:
     """`init` with its weights `factor` times as large, the scale rounded to six digits."""
     assert init.scale_key is not None
     return init.rescaled(rounded(getattr(init, init.scale_key) * factor))
-
-
-def rounded(value: float) -> float:
-    """A float of at most six significant digits, short to type."""
-    return float(f"{value:.{DIGITS}g}")
 
 
 def plain(init: Initializer) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import sys
 from math import inf
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from gradflow.errors import Problem, RunError
+from gradflow.errors import RunError
 from gradflow.report.numbers import inert
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def emit(text: str) -> None:
     except OSError as error:
         silence()
         message = f"cannot be written: {error.strerror}: see to where it goes and run again"
-        raise RunError(str(Problem(message, source="standard output"))) from None
+        raise RunError(message, "standard output") from None
 
 
 def emit_document(document: dict[str, Any]) -> None:

@@ -31,8 +31,7 @@ class Inline(Dataset):
     y: Annotated[tuple[int | float | Sample, ...], doc("The targets: labels from 0 on, or lists of values.")]
     standardize: Standardize = True
     classes: Annotated[
-        Annotated[int, Ge(2), Le(10**6)] | None,
-        doc("How many there are, if more than the labels say."),
+        Annotated[int, Ge(2), Le(10**6)] | None, doc("How many there are, if more than the labels say.")
     ] = None
     task: Stated = field(default=None, metadata=ADDED)
 

@@ -33,10 +33,7 @@ class PlainField(MeanField):
     @cached_property
     def log_factors(self) -> dict[str, Array]:
         """What passes weights and slopes."""
-        return {
-            "weights": self.log_gain[1:-1] / 2,
-            "slopes": log_or_minus_inf(self.local.mu1) / 2,
-        }
+        return {"weights": self.log_gain[1:-1] / 2, "slopes": log_or_minus_inf(self.local.mu1) / 2}
 
     @cached_property
     def shifts(self) -> Array:

@@ -25,7 +25,7 @@ from gradflow.analysis.differences import split
 from gradflow.analysis.steps import row_at, steps_to_loss
 from gradflow.analysis.summary import strict
 from gradflow.arrays import Array
-from gradflow.errors import InputError, MissingExtra, Problem
+from gradflow.errors import InputError, Problem, library
 from gradflow.evaluation import EVALUATED, STEP
 from gradflow.nn.parts.factors import factors_of
 from gradflow.recording import LATER_PER_NETWORK, per_layer
@@ -39,6 +39,7 @@ TableOfRun = dict[str, Array]
 
 OVER_TRAINING = {"minibatch_loss": "loss", "c": "c", "log10_ratio": "log10_ratio"}  # tag -> in a History
 OWN = ("run", "row", "step", "seed", "layer")
+PARQUET = ("parquet", "export --to parquet")  # the extra, and what needs it
 _EVENTS = re.compile(r"events\.out\.tfevents\.[0-9]+\.gradflow")
 ROWS = ("first,last", "first", "last", "all")
 BY_LAYER = ("log_delta_norm", "log_weight_grad_norm", "update_ratio")  # what TensorBoard shows of every layer
@@ -180,7 +181,7 @@ def chosen(steps: Collection[float] | Array, rows: str) -> Array:
 
 def parquet_bytes(columns: Columns) -> bytes:
     """One table as a Parquet file; what is not finite or missing is null."""
-    arrow, parquet = library("pyarrow", "parquet"), library("pyarrow.parquet", "parquet")
+    arrow, parquet = (library(name, *PARQUET) for name in ("pyarrow", "pyarrow.parquet"))
     content = BytesIO()
     parquet.write_table(arrow.table({name: _plain(values) for name, values in columns.items()}), content)
     return content.getvalue()
@@ -192,7 +193,7 @@ def write_tensorboard(folder: Path, runs: Sequence[Run], rows: str, *, force: bo
     Values are means over networks. InputError if `folder` has such a run already, and with `force` if there
     is anything else in its place than event files of ours, which are replaced.
     """
-    library("tensorboardX", "tensorboard")
+    library("tensorboardX", "tensorboard", "export --to tensorboard")
     old = {run.id: _event_files(folder / run.id, force) for run in runs}
     for run in runs:
         place, content = folder / run.id, _events(run, rows)
@@ -275,14 +276,6 @@ def make_folder(path: Path) -> None:
     except OSError as error:
         message = f"cannot be made: {error.strerror}: make its parent, or choose another"
         raise InputError(Problem(message, source=str(path))) from None
-
-
-def library(module: str, extra: str) -> Any:
-    """A library that an extra brings. MissingExtra if it is not there."""
-    try:
-        return import_module(module)
-    except ImportError:
-        raise MissingExtra(extra, f"export --to {extra}") from None
 
 
 def _plain(values: list[Any] | Array) -> list[Any]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
-from gradflow.errors import Problem, RunError
+from gradflow.errors import RunError
 from gradflow.interrupts import held_back
 from gradflow.store import locks
 from gradflow.store.carry import carry, discard, free, is_folder, require_movable
@@ -158,7 +158,7 @@ def require_own_name(claimed: Claim) -> None:
 def other_capitals(claimed: Claim, name: str) -> RunError:
     """The error of an id whose place `name` has, ready to raise."""
     message = f"this disk takes it for {name}, which stands there: give it another name"
-    return RunError(str(Problem(message, source=str(claimed.target))))
+    return RunError(message, claimed.target)
 
 
 def unfinished(folder: Path) -> dict[str, bool]:

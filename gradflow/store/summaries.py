@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from gradflow.analysis.kept import Profile
     from gradflow.analysis.precision import CastLosses
-    from gradflow.analysis.profile import Profile
     from gradflow.analysis.summary import Flow, Summary
     from gradflow.config import Config
     from gradflow.recording import Recording
