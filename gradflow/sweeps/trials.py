@@ -63,8 +63,9 @@ class Trial:
     def does_as_well(self, best: Trial) -> bool:
         """Whether it has learnt, and hardly less than the best one."""
         ours, theirs = self.answer.summary, best.answer.summary
-        both = ours is not None and theirs is not None
-        return self.learnt and both and does_as_well(ours, theirs, self.proposal.chance)
+        if ours is None or theirs is None or not self.learnt:
+            return False
+        return does_as_well(ours, theirs, self.proposal.chance)
 
 
 def try_all(
