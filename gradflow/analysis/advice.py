@@ -12,7 +12,6 @@ from math import ceil, inf, log2, sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.analysis.architecture import architecture
 from gradflow.analysis.by_measurement import by_measurement
@@ -23,7 +22,8 @@ from gradflow.analysis.rates import learning_rates
 from gradflow.analysis.scales import NAME as DATA_SCALE
 from gradflow.analysis.scales import can_standardize, far_scales, starts_far_off
 from gradflow.analysis.summary import Advice, Flow, Symptom
-from gradflow.analysis.theorist import WIDEST_SPREAD, Theorist, plain, rounded, settings
+from gradflow.analysis.theorist import WIDEST_SPREAD, Theorist, plain, settings
+from gradflow.arrays import Readings
 from gradflow.meanfield import SMALLEST_WIDTH
 from gradflow.meanfield.critical import critical_sigma_w
 from gradflow.meanfield.expectations import Moments
@@ -31,7 +31,7 @@ from gradflow.meanfield.plain import PlainField
 from gradflow.meanfield.prediction import ROUNDING
 from gradflow.nn.activations import ACTIVATIONS
 from gradflow.nn.initializers import Gaussian, Initializer, Orthogonal
-from gradflow.units import LN10
+from gradflow.units import LN10, rounded
 
 if TYPE_CHECKING:
     from gradflow.config import Config
@@ -50,7 +50,7 @@ def advise(
     data: Mapping[str, Any],
     flow: Flow,
     symptoms: Iterable[Symptom],
-    record: Mapping[str, NDArray[Any]],
+    record: Readings,
     critical: CriticalRate = NOT_MEASURED,
 ) -> tuple[Advice, ...]:
     """The advice for a run whose flow at initialization is `flow`, the most useful lever first.

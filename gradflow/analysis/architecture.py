@@ -12,7 +12,7 @@ from math import sqrt
 from typing import Any, Literal
 
 from gradflow.analysis.summary import Advice
-from gradflow.analysis.theorist import Theorist, plain, rounded, settings
+from gradflow.analysis.theorist import Theorist, plain, settings
 from gradflow.meanfield.expectations import Moments
 from gradflow.meanfield.networks import law_of
 from gradflow.meanfield.normed import lever
@@ -21,6 +21,7 @@ from gradflow.nn.blocks import Residual
 from gradflow.nn.initializers import Gaussian
 from gradflow.nn.model import Model
 from gradflow.nn.norms import LayerNorm
+from gradflow.units import rounded
 
 BOUNDED: Literal["1/sqrt(depth)"] = "1/sqrt(depth)"
 BOUNDED_SKIP: dict[str, Any] = {"model.block": {"name": "residual", "scale": BOUNDED}}

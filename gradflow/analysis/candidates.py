@@ -17,6 +17,7 @@ from gradflow.analysis.architecture import BOUNDED_SKIP, PRE_NORM
 from gradflow.analysis.predictions import Inputs, predicted, theory_of, trainable_of
 from gradflow.analysis.rates import safe_rate
 from gradflow.analysis.trainable import Trainable
+from gradflow.units import rounded
 
 if TYPE_CHECKING:
     from gradflow.analysis.summary import Number, Summary
@@ -69,7 +70,7 @@ def rates(tried: Change, summary: Summary, optimizer: Optimizer) -> tuple[Change
     safe, lr = safe_rate(optimizer, summary.critical_lr), optimizer.lr
     factors = BELOW if summary.status == "diverged" else AROUND
     further = [*([] if safe is None else [safe]), *(factor * lr for factor in factors)]
-    found += [Change("optimizer", {**tried.set, LR: _digit(one)}) for one in _apart(further, lr)]
+    found += [Change("optimizer", {**tried.set, LR: rounded(one, 2)}) for one in _apart(further, lr)]
     return _distinct(found)[:RATES]
 
 
@@ -145,8 +146,3 @@ def _distinct(candidates: Iterable[Change]) -> tuple[Change, ...]:
     for one in candidates:
         found.setdefault(str(sorted(one.set.items(), key=lambda item: item[0])), one)
     return tuple(found.values())
-
-
-def _digit(lr: float) -> float:
-    """A learning rate of two digits at most."""
-    return float(f"{lr:.1e}")

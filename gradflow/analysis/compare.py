@@ -68,12 +68,7 @@ RESULTS = {  # a row's name for it -> where it stands in a Summary
 NOTED = ("note", "tags")  # what a user says of a run stands beside its Summary
 _PLACES = [(name, *place.rpartition(".")[::2]) for name, place in RESULTS.items()]
 MEASURE = ("training.loss", "data")
-RANKED = (
-    "loss_final",
-    "loss_test_final",
-    "minibatch_loss_final",
-    "ratio",
-)  # by these a run that did not finish comes last
+RANKED = ("loss_final", "loss_test_final", "minibatch_loss_final", "ratio")  # the unfinished come last
 
 
 @dataclass(frozen=True)
@@ -197,12 +192,11 @@ def row_of(summary: Summary) -> Row:
     from gradflow.analysis.summary import strict  # most rows are read without
 
     flows = {name: {**vars(flow), "profile": vars(flow.profile)} for name, flow in vars(summary.flow).items()}
-    parts = {"flow": flows, "theory": vars(summary.theory), "training": vars(summary.training)}
-    parts["trainable"] = vars(summary.trainable)
-    parts["critical_lr"] = vars(summary.critical_lr)
-    return row_from(
-        strict({**vars(summary), **parts, "symptoms": [*map(vars, summary.symptoms)]}), summary.path
-    )
+    parts = {
+        name: vars(getattr(summary, name)) for name in ("theory", "training", "trainable", "critical_lr")
+    }
+    told = {**vars(summary), **parts, "flow": flows, "symptoms": [*map(vars, summary.symptoms)]}
+    return row_from(strict(told), summary.path)
 
 
 def row_from(document: Mapping[str, Any], path: str) -> Row:

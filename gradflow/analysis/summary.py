@@ -9,11 +9,8 @@ from typing import Any
 from gradflow.analysis.commands import command_for
 from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
 from gradflow.analysis.differences import RECORDED
-from gradflow.analysis.endings import Stopped, Warned
+from gradflow.analysis.kept import Profile, Rounding, Samples, Stopped, Stretch, Warned
 from gradflow.analysis.precision import Precision
-from gradflow.analysis.profile import Profile, Rounding
-from gradflow.analysis.samples import Samples
-from gradflow.analysis.stretch import Stretch
 from gradflow.analysis.trainable import Trainable
 
 SUMMARY_FORMAT = 1

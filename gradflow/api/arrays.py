@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradflow.api.extras import extra
+from gradflow.errors import library
 from gradflow.evaluation import STEP
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def dataset_of(run: Run) -> Any:
     if STEP in recording:
         coordinates[STEP] = recording[STEP].astype(int)
     attributes = {"id": run.id, "verdict": run.summary.flow.initial.verdict}
-    return extra("xarray", "to_xarray").Dataset(variables, coordinates, attributes)
+    return library("xarray", "notebook", "to_xarray").Dataset(variables, coordinates, attributes)
 
 
 def _variable(name: str, array: Any, recording: Any) -> tuple[tuple[str, ...], Any, dict[str, str]] | None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradflow.analysis.compare import Comparison
-from gradflow.api.extras import extra
 from gradflow.api.shown import html_of
+from gradflow.errors import library
 from gradflow.report.compare_pages import compare_page
 
 
@@ -34,4 +34,4 @@ class Compared:
 
     def to_pandas(self) -> Any:
         """A pandas.DataFrame, a line a run."""
-        return extra("pandas", "to_pandas").DataFrame(self.rows)
+        return library("pandas", "notebook", "to_pandas").DataFrame(self.rows)

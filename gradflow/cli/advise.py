@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from shlex import join
 from time import monotonic
 from typing import Any
 
 from gradflow.analysis.summary import strict
-from gradflow.cli.output import emit_document, emit_page, note
-from gradflow.cli.progress import CLEAR, TOLD
+from gradflow.cli.output import emit_either, note
+from gradflow.cli.progress import CLEAR, Ticker
 from gradflow.cli.run import study_of
 from gradflow.cli.tables import refuse_unused
 from gradflow.report.advice_pages import advice_page
@@ -37,7 +35,7 @@ def tried(
 ) -> dict[str, Any]:
     """The document of the candidates with what they came to, and the command of the best."""
     study, steps = study_of(config, overrides, quiet), steps or STEPS
-    with _Count(quiet) as count:
+    with _Count(quiet, redrawn=0.0) as count:
         trials = try_all(Proposer(config, overrides), steps, workers, count)
     best = trials.index(best_of(trials))
     rows = [{**_row(config, one.proposal, steps), **_outcome(one)} for one in trials]
@@ -49,10 +47,7 @@ def tried(
 
 def show(document: dict[str, Any], json: bool) -> None:
     """Print what was found."""
-    if json:
-        emit_document(strict(document))
-    else:
-        emit_page(advice_page(document))
+    emit_either(json, lambda: strict(document), lambda: advice_page(document))
 
 
 def _row(config: Path, proposal: Proposal, steps: int = 0) -> dict[str, Any]:
@@ -93,31 +88,23 @@ def _outcome(trial: Trial) -> dict[str, Any]:
     }
 
 
-class _Count:
+class _Count(Ticker):
     """How many trials are done: a line that is drawn again on a terminal, now and then a line elsewhere."""
-
-    def __init__(self, quiet: bool) -> None:
-        self.quiet, self.started = quiet, monotonic()
-        self.live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self.told = self.started
-
-    def __enter__(self) -> _Count:
-        return self
 
     def __exit__(self, *failure: object) -> None:
         self._draw("")
 
     def __call__(self, done: int, total: int) -> None:
-        now = monotonic()
-        left = f", about {duration((now - self.started) / done * (total - done))} left" if done else ""
-        words = f"tried {done} of at most {total}{left}"
+        if not self.is_due():
+            return
+        words = f"tried {done} of at most {total}"
+        if done:
+            words += f", about {duration((monotonic() - self.started) / done * (total - done))} left"
         if self.live:
             self._draw(words)
-        elif now - self.told >= TOLD:
-            self.told = now
+        else:
             note(words, self.quiet)
 
     def _draw(self, words: str) -> None:
         if self.live and not self.quiet:
-            sys.stderr.write(CLEAR + words)
-            sys.stderr.flush()
+            self.write(CLEAR + words)

@@ -8,14 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from gradflow.analysis.predictions import (
-    Inputs,
-    layers_of,
-    predicted,
-    theories,
-    theory_of,
-    trainable_of,
-)
+from gradflow.analysis.predictions import Inputs, layers_of, predicted, theories, theory_of, trainable_of
 from gradflow.analysis.summary import Theory, strict
 from gradflow.cli.output import emit, emit_document, emit_page, noting
 from gradflow.config import Config
@@ -104,11 +97,7 @@ def point_document(config: Config, inputs: Inputs) -> dict[str, Any]:
     prediction = predicted(config, inputs)
     found = theory_of(prediction)
     trains = trainable_of(config, found)
-    return {
-        "theory": strict(vars(found)),
-        "trainable": strict(vars(trains)),
-        "layers": layers_of(prediction),
-    }
+    return {"theory": strict(vars(found)), "trainable": strict(vars(trains)), "layers": layers_of(prediction)}
 
 
 def emit_point(config: Config, inputs: Inputs, json: bool, csv: bool) -> None:

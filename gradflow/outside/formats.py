@@ -12,12 +12,12 @@ from gradflow.files.regular import read_regular, wrong_with
 from gradflow.natural import natural
 from gradflow.outside.csv_norms import csv_norms
 from gradflow.outside.event_norms import event_norms, is_events
-from gradflow.outside.found import Read
+from gradflow.outside.found import Finding
 from gradflow.outside.json_norms import json_norms
 from gradflow.outside.npz_norms import FREE, SWOLLEN, npy_norms, npz_norms
 from gradflow.outside.only import ALL, Only
 
-FormatReader = Callable[[bytes, str, Only], Iterator[Read]]
+FormatReader = Callable[[bytes, str, Only], Iterator[Finding]]
 
 LARGEST = 100_000_000  # bytes of a file, and of a folder's event files together
 MOST_FILES = 10_000  # of a folder, of whatever kind
@@ -33,7 +33,7 @@ READERS: tuple[tuple[Callable[[bytes], bool], FormatReader], ...] = (
 )
 
 
-def norms_of(path: Path, only: Only = ALL) -> Iterator[Read]:
+def norms_of(path: Path, only: Only = ALL) -> Iterator[Finding]:
     """The norms of a file, or of a folder of event files. InputError if it cannot be read."""
     if os.path.isdir(path):  # which a name too long for a file is not
         return _norms_of_folder(path, only)
@@ -73,7 +73,7 @@ def unzipped(content: bytes, source: str) -> bytes:
     return parts
 
 
-def _norms_of_folder(folder: Path, only: Only) -> Iterator[Read]:
+def _norms_of_folder(folder: Path, only: Only) -> Iterator[Finding]:
     """Of a folder of event files, in which each folder is a run, or of one of Lightning's CSVLogger."""
     paths = _event_files(folder)
     if not paths and (folder / METRICS).is_file():

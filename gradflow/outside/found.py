@@ -31,7 +31,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Loss:
+class LossFound:
     """A loss that stands in a row of its own, of the network and the step of norms in other rows."""
 
     step: int
@@ -40,7 +40,7 @@ class Loss:
     depth: str = ""
 
 
-Read = Found | Loss
+Finding = Found | LossFound
 
 
 def whole(text: str, source: str, line: int | None) -> int:

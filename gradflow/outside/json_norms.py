@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from gradflow.errors import refused
-from gradflow.outside.found import Read
+from gradflow.outside.found import Finding
 from gradflow.outside.names import SHOWN
 from gradflow.outside.only import ALL, Only
 from gradflow.outside.table import NEEDS, NormsTable
@@ -27,7 +27,7 @@ _NORMS = re.compile(r"(?:.*/)?(?:log_)?(?:(?:delta|grad|gradient|weight_grad)_)?
 _OURS = re.compile(r".*(?:norm|grad).*|_?step|layer|seed|run|kind|depth", re.I).fullmatch
 
 
-def json_norms(content: bytes, source: str, only: Only = ALL) -> Iterator[Read]:
+def json_norms(content: bytes, source: str, only: Only = ALL) -> Iterator[Finding]:
     """The norms of a file's content. InputError names the line of what cannot be read."""
     try:
         rows = [(line, _flat(record)) for line, record in _records(content.decode("utf-8-sig"), source)]

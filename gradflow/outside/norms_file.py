@@ -16,7 +16,7 @@ from gradflow.analysis.outside import KINDS, Norms
 from gradflow.errors import InputError, Problem, did_you_mean
 from gradflow.outside.columns import is_bias, is_parameter
 from gradflow.outside.formats import norms_of
-from gradflow.outside.found import Found, Loss, Read
+from gradflow.outside.found import Finding, Found, LossFound
 from gradflow.outside.names import SHOWN, Unsure
 from gradflow.outside.only import Only
 from gradflow.outside.order import STATED, Order, layer_order
@@ -154,12 +154,12 @@ def _chosen(path: Path, kind: str | None, only: Only) -> dict[str, Collected]:
     return {depth: ({kind: cells[kind]}, losses) for depth, (cells, losses) in found.items() if kind in cells}
 
 
-def _collected(found: Iterable[Read], kind: str | None, source: str) -> dict[str, Collected]:
+def _collected(found: Iterable[Finding], kind: str | None, source: str) -> dict[str, Collected]:
     """The norms of each depth and kind by step, layer and seed, each there once, and the losses."""
     parts: dict[str, Collected] = {}
     alone: dict[str, Losses] = {}  # by depth, of rows without norms
     for count, one in enumerate(found):
-        if isinstance(one, Loss):
+        if isinstance(one, LossFound):
             alone.setdefault(one.depth, {})[one.step, one.seed] = one.value
             continue
         cells, losses = parts.setdefault(one.depth, ({}, {}))

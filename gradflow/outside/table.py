@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from gradflow.analysis.depth_law import DEPTH
 from gradflow.errors import InputError, refused
 from gradflow.outside.columns import PANEL, Named, norm_columns, of_whole_network
-from gradflow.outside.found import Found, Loss, Read, log_of, loss_of, whole
+from gradflow.outside.found import Finding, Found, LossFound, log_of, loss_of, whole
 from gradflow.outside.names import SHOWN, set_of
 from gradflow.outside.only import ALL, Only
 
@@ -25,7 +26,7 @@ ROLES = {  # what a column is, by the first of its names that is there
     ),
     "seed": ("seed", "run", "run_name", "network"),
     "kind": ("kind",),
-    "depth": ("depth", "model.depth"),
+    "depth": ("depth",),
     "layer": ("layer",),
     "tag": ("tag", "metric"),
     "value": ("value",),
@@ -39,7 +40,7 @@ LONG = {  # the norms of a long table -> (kind, whether it is a log)
 LOSSES = (  # the loss of a step, by the first of its names
     "loss", "train_loss", "train/loss", "training_loss", "loss/train", "train_loss_step", "train/loss_step",
 )  # fmt: skip
-EXPORT = "row", "log_delta_norm", "zero_delta"  # columns of gradflow's own table of layers
+EXPORT = "row", "log_delta_norm", "zero_delta"  # of our own table of layers; DEPTH too where it differs
 NEEDS = "columns step, layer and norm or log_norm (natural), or norm_1, norm_2, ... with a column a layer"
 NO_DEPTH = (
     "one norm of the whole network, so this log has no depth and gives no c: record a norm for each layer "
@@ -57,7 +58,7 @@ class NormsTable:
     line: int | None = None
     only: Only = ALL
 
-    def norms(self) -> Iterator[Read]:
+    def norms(self) -> Iterator[Finding]:
         """The norms. InputError for a table that holds none, with what it needs."""
         self._require_single(self.titles)
         by = {title.lower(): title for title in self.titles}
@@ -66,6 +67,8 @@ class NormsTable:
             for role, names in ROLES.items()
             if (name := next((n for n in names if n in by), None))
         }
+        if set(EXPORT) <= by.keys() and DEPTH in by:
+            roles["depth"] = by[DEPTH]
         long = [name for name in LONG if name in by]
         if "layer" in roles and long:
             return self._long(roles, by, long)
@@ -105,7 +108,9 @@ class NormsTable:
     def _wrong(self, words: str, line: int | None) -> InputError:
         return refused(words, source=self.source, line=line)
 
-    def _long(self, roles: Mapping[str, str], by: Mapping[str, str], long: Sequence[str]) -> Iterator[Read]:
+    def _long(
+        self, roles: Mapping[str, str], by: Mapping[str, str], long: Sequence[str]
+    ) -> Iterator[Finding]:
         """A row a norm, or two of different kinds; a row without layer and norm is of something else."""
         chosen = {LONG[name][0]: name for name in reversed(long)}  # log_norm rather than norm
         extra = [name for name in long if not {name, f"log_{name}"} & set(chosen.values())]
@@ -154,20 +159,18 @@ class NormsTable:
         cells: Mapping[str, str],
         line: int | None,
         depths: Mapping[str, str],
-    ) -> Iterator[Loss]:
+    ) -> Iterator[LossFound]:
         """The losses of a row without norms; of one that tells no step, as others do, none."""
         at = {role: cells.get(title, "") for role, title in roles.items()}
         if not at.get("step", "0"):
             return
         for run, title in self._losses.items():
             if text := cells.get(title, ""):
-                step, depth = (
-                    whole(at.get("step", "0"), self.source, line),
-                    at.get("depth") or depths.get(run, ""),
-                )
-                yield Loss(step, run or at.get("seed") or "0", loss_of(text), depth)
+                step, depth = at.get("step", "0"), at.get("depth") or depths.get(run, "")
+                network = run or at.get("seed") or "0"
+                yield LossFound(whole(step, self.source, line), network, loss_of(text), depth)
 
-    def _wide(self, roles: Mapping[str, str], columns: Sequence[Named]) -> Iterator[Read]:
+    def _wide(self, roles: Mapping[str, str], columns: Sequence[Named]) -> Iterator[Finding]:
         titles = {column.title for column in columns}
         gaps, depths, unseen = _Gaps(self, titles | set(roles.values())), _depths(columns), set(titles)
         for line, cells in self.rows:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import inf
 
-from gradflow.analysis.extrapolation import BOUNDED, log_over
 from gradflow.analysis.summary import Evaluation, Flow, Number, TrainingResult, Weakest
+from gradflow.analysis.verdict import BOUNDED, log_over
 from gradflow.report.numbers import count, counted, factor, norm, number, power, spread, with_error
 from gradflow.units import LN10
 

@@ -30,7 +30,7 @@ from gradflow.report.precision_pages import lost_in_training
 from gradflow.report.trainable import trainable_blocks
 
 if TYPE_CHECKING:
-    from gradflow.analysis.learning import Readings
+    from gradflow.arrays import Readings
     from gradflow.store.notes import Notes
 
 NORMS = (("delta", "log10_delta"), ("dL/dW", "log10_weight_grad"), ("dL/db", "log10_bias_grad"))

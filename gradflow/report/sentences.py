@@ -6,19 +6,10 @@ from math import inf, log, prod
 from typing import Any
 
 from gradflow.analysis.differences import EXPRESSION, RECORDED
-from gradflow.analysis.extrapolation import BOUNDED
-from gradflow.analysis.samples import Samples
+from gradflow.analysis.kept import Samples
 from gradflow.analysis.summary import Flip, Flow, Summary, Symptom, Theory
-from gradflow.analysis.verdict import HALF, WIDTH, causes, fitted_share, unstable_depth
-from gradflow.report.numbers import (
-    count,
-    counted,
-    decades,
-    half_width,
-    number,
-    power,
-    scalar,
-)  # fmt: skip
+from gradflow.analysis.verdict import BOUNDED, HALF, WIDTH, causes, fitted_share, unstable_depth
+from gradflow.report.numbers import count, counted, decades, half_width, number, power, scalar
 
 LAWS = {"power": "a power of the layer", "stretched": "an exponential of its square root"}
 EQUAL = 1e-6  # relative difference below which only rounding is left to compare

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from pathlib import Path
+from typing import NamedTuple, TypedDict
 
 from msgspec.json import Decoder
 
@@ -15,10 +17,6 @@ from gradflow.store.partial import claim
 from gradflow.store.reading import damaged, read_bytes
 from gradflow.store.typed import UNREADABLE
 from gradflow.store.writing import disk_errors, json_bytes, replace_file, sync
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
 LONGEST_NOTE = 1000  # characters
 MOST_TAGS = 50

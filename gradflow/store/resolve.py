@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from collections.abc import Iterable
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from glob import glob
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gradflow.errors import InputError, RunError, did_you_mean
 from gradflow.natural import natural
@@ -22,9 +22,6 @@ from gradflow.store.names import RUN, SWEEP
 from gradflow.store.partial import Claim, unfinished
 from gradflow.store.reading import read_json
 from gradflow.store.run import Run
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 SHOWN = 8  # candidates that an error names
 LATEST = ", or @1 for the latest of all"

@@ -18,8 +18,8 @@ from typing import Any, ClassVar, Protocol
 
 from gradflow.analysis.compare import row_of
 from gradflow.analysis.differences import Flat
-from gradflow.errors import InputError, Problem, RunError, named
-from gradflow.store.export import library, scalars
+from gradflow.errors import InputError, Problem, RunError, library, named
+from gradflow.store.export import scalars
 from gradflow.store.notes import all_notes
 from gradflow.store.run import Run
 
@@ -126,7 +126,7 @@ class Mlflow:
         self.place = _place(place, self.elsewhere)
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # who exports asks for no other request
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # a folder that was named is meant
-        self._mlflow = library("mlflow", self.name)
+        self._mlflow = library("mlflow", self.name, "export --to mlflow")
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         with _answering(self.name):
             self._client = self._mlflow.MlflowClient(_uri(place) if place else None)
@@ -203,7 +203,7 @@ class Trackio:
             for name in self.elsewhere:
                 os.environ.pop(name, None)
             os.environ["TRACKIO_DIR"] = str(place.absolute())
-        self._trackio, self._project = library("trackio", self.name), project
+        self._trackio, self._project = library("trackio", self.name, "export --to trackio"), project
         if place and Path(self._trackio.TRACKIO_DIR) != place.absolute():
             raise InputError(f"trackio writes to {self._trackio.TRACKIO_DIR} in this process: start another")
 
