@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.critical_rates import rates_of
 from gradflow.data import Data
 from gradflow.data.batches import Batches
@@ -17,7 +16,6 @@ from gradflow.nn.network import Network
 from gradflow.plan import Plan, stack_size, stacks
 from gradflow.recording import Recorder, Recording
 
-Array = NDArray[Any]
 RowBlock = tuple[Recording, list[Curves]]  # rows of the record, and the evaluations among them
 
 

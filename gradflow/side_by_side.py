@@ -11,15 +11,13 @@ from concurrent.futures import BrokenExecutor, Future
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.crew import Crew, RowBlock, joined
 from gradflow.data import Data
 from gradflow.evaluation import Curves
 from gradflow.plan import Plan, block_rows, stacks
 from gradflow.workers.lanes import Lanes
-
-Array = NDArray[Any]
 
 BLOCKS = 4  # that crews run before they meet: few, so that none waits long for the others
 DIED = BrokenExecutor  # what is raised where a worker died

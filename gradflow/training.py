@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.crew import Crew, evaluator_of
 from gradflow.critical_rates import CriticalRates
 from gradflow.data import Data
@@ -21,7 +21,6 @@ from gradflow.recording import Recording, first_bad_row, reason
 if TYPE_CHECKING:
     from gradflow.side_by_side import Crews
 
-Array = NDArray[Any]
 
 SMALL = 64_000_000  # bytes of a state up to which it is kept at the end
 

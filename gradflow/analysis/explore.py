@@ -12,11 +12,11 @@ from math import log10
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gradflow.analysis.flow import window
+from gradflow.analysis.increments import window
 from gradflow.analysis.predictions import Inputs, theories, trainable_of
 from gradflow.analysis.verdict import verdict_of
+from gradflow.arrays import Array
 from gradflow.meanfield import gaussian_fields
 from gradflow.nn.activations import ACTIVATIONS
 from gradflow.nn.initializers import Gaussian
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from gradflow.analysis.summary import Number, Theory
     from gradflow.config import Config
 
-Array = NDArray[Any]
 
 EXPLORED = (
     "linear", "tanh", "sigmoid", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradflow.analysis.intervals import Estimate, exp_or_none, over_networks
-from gradflow.analysis.stretch import Stretch
+from gradflow.analysis.kept import Stretch
 from gradflow.analysis.summary import Number, strict
 from gradflow.meanfield import predict
 from gradflow.meanfield.prediction import FIRST_ORDER

@@ -12,21 +12,19 @@ from math import ceil, log2
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.analysis.clipping import clipping_symptom
 from gradflow.analysis.looks import blown_up, early_frozen, first_lasting, gradient_jump, lasting, symptom_at
 from gradflow.analysis.sampling import BEFORE, sampling, sampling_of_logs
 from gradflow.analysis.saturation import bends_on_both_sides, ordinarily_saturated
 from gradflow.analysis.summary import Symptom
+from gradflow.arrays import Array, Readings
 from gradflow.evaluation import STEP
 from gradflow.nn.activations import Activation
 
 if TYPE_CHECKING:
     from gradflow.config.sections import Analysis
 
-Array = NDArray[Any]
-Readings = Mapping[str, Array]
 Finder = Callable[[Readings, "Analysis", "Circumstances"], "Symptom | None"]
 
 CONVERGED = 0.1  # of the first loss: one that is below has learnt what there is

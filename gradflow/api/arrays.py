@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradflow.api.extras import extra
+from gradflow.errors import library
 from gradflow.evaluation import STEP
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ MEANINGS = {  # long name, unit
     "saturated": ("share of saturated units x samples", "1"),
     "dead": ("share of units that no sample passes", "1"),
     "update_ratio": ("||step of W|| / ||W||", "1"),
-    "zero_delta": ("share of samples whose delta is exactly 0", "1"),
+    "zero_delta": ("number of samples whose delta is exactly 0", "1"),
     "correlation": ("mean cosine of z over pairs of samples", "1"),
     "clip_share": ("what clipping left of the gradient", "1"),
     "loss": ("loss of the minibatch", "1"),
@@ -53,7 +53,7 @@ def dataset_of(run: Run) -> Any:
     if STEP in recording:
         coordinates[STEP] = recording[STEP].astype(int)
     attributes = {"id": run.id, "verdict": run.summary.flow.initial.verdict}
-    return extra("xarray", "to_xarray").Dataset(variables, coordinates, attributes)
+    return library("xarray", "notebook", "to_xarray").Dataset(variables, coordinates, attributes)
 
 
 def _variable(name: str, array: Any, recording: Any) -> tuple[tuple[str, ...], Any, dict[str, str]] | None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from numpy.typing import NDArray
-
+from gradflow.arrays import Array
 from gradflow.errors import RunError
 from gradflow.evaluation import EVALUATED, STEP
 from gradflow.formats import RECORDED
@@ -31,7 +30,7 @@ class Beginning(NamedTuple):
     started: str
     seconds: float
     steps: int
-    state: dict[str, NDArray[Any]]
+    state: dict[str, Array]
     run: str | None = None
 
     def resume(self, training: Training) -> None:

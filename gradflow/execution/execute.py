@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gradflow.config.memory import size
-from gradflow.errors import Problem, RunError
+from gradflow.errors import RunError
 from gradflow.execution.beginning import begun_in, shorter
 from gradflow.execution.checkpoint import SECONDS, Checkpoint
 from gradflow.execution.train import train
@@ -119,4 +119,4 @@ def _require_disk(config: Config, runs: Path) -> None:
             f"the recording needs {size(needed)} and {size(free)} are free: "
             "free some space, or set recording.every"
         )
-        raise RunError(str(Problem(message, source=str(runs))))
+        raise RunError(message, runs)

@@ -7,19 +7,17 @@ leave a float's range, or a part may have lost digits, `exact` does the networks
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.nn import exact
 from gradflow.nn.correlation import mean_cosine
 from gradflow.nn.elementwise import Work, least, most
 from gradflow.nn.memory import Group, Memory
 from gradflow.nn.parts.base import Span
 from gradflow.nn.scaled import Scaled
-
-Array = NDArray[Any]
 
 
 class Held(NamedTuple):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.nn import exact
 from gradflow.nn.chunk import Chunk, Held
 from gradflow.nn.memory import Memory, gradient
@@ -17,8 +16,6 @@ from gradflow.nn.parameters import Parameters, aligned
 from gradflow.nn.parts.base import BoundCall, Span
 from gradflow.nn.parts.dense import Dense
 from gradflow.nn.updates import LayerRun, OwnRun, Tensors, joint_log_share, unscaled
-
-Array = NDArray[Any]
 
 
 class Forward:

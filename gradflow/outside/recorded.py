@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.analysis.outside import Norms
+from gradflow.arrays import Array
 from gradflow.errors import RunError
 from gradflow.outside.save import publish_norms, run_of
 from gradflow.store.partial import Claim, claim
@@ -24,7 +24,6 @@ from gradflow.store.stream import left, read_stream
 if TYPE_CHECKING:
     from gradflow.store.run import Run
 
-Array = NDArray[Any]
 
 BY_LAYER = {  # of a row -> in a recording
     "branch": "branch_ratio", "q": "q", "zero": "zero_delta", "moved": "update_ratio",

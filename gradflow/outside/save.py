@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import sha256
 from json import dumps
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from gradflow import yaml_file
 from gradflow.analysis.outside import Norms, summarize_outside
@@ -19,9 +20,6 @@ from gradflow.store.result import versions
 from gradflow.store.run import Run, open_run
 from gradflow.store.save import write_documents
 from gradflow.store.writing import disk_errors, write_file, write_text
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def save_norms(

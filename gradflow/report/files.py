@@ -15,7 +15,7 @@ from gradflow.report.page import Block, Command, Facts, Heading, Page, Sentence
 from gradflow.report.pages import brief_page, layers_page, run_page, with_notes
 from gradflow.report.several import in_order, several
 from gradflow.report.sweep_pages import sweep_page
-from gradflow.store.notes import read_notes
+from gradflow.store.notes import all_notes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +64,7 @@ def _whole(run: Run) -> Page:
 
 
 def _noted(run: Run, page: Page) -> Page:
-    return with_notes(page, read_notes(run.path)[0])
+    return with_notes(page, all_notes(run.path)[0])
 
 
 def run_html(run: Run) -> str:

@@ -174,7 +174,7 @@ def write_documents(folder: Path, run: Run) -> None:
     write_bytes(folder / RUN, info)
     if not _is_readable(folder):
         message = "could not be read again and is not saved: give its config to the makers of gradflow"
-        raise RunError(str(Problem(message, source=str(run.path))))
+        raise RunError(message, run.path)
 
 
 def _is_readable(folder: Path) -> bool:

@@ -7,21 +7,17 @@ from __future__ import annotations
 
 import mmap
 import os
+from collections.abc import Callable, Iterable
 from functools import partial
 from math import prod
+from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.store.writing import disk_errors
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from pathlib import Path
-
-Array = NDArray[Any]
 
 SPOOLED = 32 << 20  # bytes of a record from which it goes to files
 

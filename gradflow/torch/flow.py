@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite, nan
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -63,9 +62,7 @@ class WatchedFlow:
     def __enter__(self) -> WatchedFlow:
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         self.close()
 
     def start(self, number: int | None = None) -> WatchedFlow:

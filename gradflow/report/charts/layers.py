@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gradflow.analysis.intervals import mean_of_known
+from gradflow.arrays import Array
 from gradflow.nn.parts.factors import factor_arrays
 from gradflow.report.charts import axes, looks
 from gradflow.report.charts.lines import MOST, Lines
 from gradflow.report.charts.plot import DOT, Datum, Drawn, Plot, known, level, rows_of, tips, titled
-from gradflow.report.charts.study import Array, Studies, Study, lines_of, spread
+from gradflow.report.charts.study import Studies, Study, lines_of, spread
 from gradflow.report.numbers import count
 from gradflow.units import LN10
 

@@ -5,25 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.analysis.differences import flat
 from gradflow.analysis.intervals import t_quantile
+from gradflow.analysis.kept import Profile
 from gradflow.analysis.predictions import inputs_of, predicted
-from gradflow.analysis.profile import Profile
 from gradflow.analysis.steps import row_at
 from gradflow.analysis.summary import Summary
+from gradflow.arrays import Array
 from gradflow.meanfield import Prediction
 from gradflow.report.charts.lines import MOST, Lines, of_runs
 from gradflow.report.charts.looks import FIRST
 from gradflow.report.labels import keys_apart, labels, named_apart, number_of_each
 from gradflow.store import Run
 from gradflow.units import LN10
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
