@@ -29,7 +29,7 @@ def measured(
 def draw(name: str, found: Jacobian, output: Path, force: bool, quiet: bool) -> None:
     """Write the histogram."""
     from gradflow.report.charts import picture  # of an extra, without which there is --help
-    from gradflow.report.charts.spectrum import histogram
+    from gradflow.report.charts.laws import histogram
 
     write(output, picture(histogram(name, found), output.suffix, INCHES), force, quiet)
 
