@@ -245,7 +245,7 @@ def _sorted(found: Comparison, name: str, down: bool) -> tuple[Row, ...]:
 
 def is_ranked(row: Row, name: str) -> bool:
     """Whether a row has this value, and the right to be called better by it."""
-    return name == "ratio" or (row[name] is not None and (name not in RANKED or row.finished))
+    return name == "ratio" or (row[name] not in (None, ()) and (name not in RANKED or row.finished))
 
 
 def ranks(values: Sequence[Any], last: Sequence[bool], down: bool) -> list[int]:

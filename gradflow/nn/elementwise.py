@@ -68,15 +68,14 @@ class Counts:
         np.add.reduce(self.bytes, axis=1, dtype=np.int64, out=out)
 
 
-def _tanh_is_slow() -> bool:
-    """Whether NumPy's tanh runs on this processor without AVX-512, from its own account of its loops."""
+def _tanh_runs_on(*kinds: str) -> bool:
+    """Whether NumPy's tanh runs on a kind of processor, from its own account of its loops."""
     loops = np.lib.introspect.opt_func_info(func_name="^tanh$", signature="float32")
-    return any(
-        loop["current"].startswith(("X86_V3", "AVX2", "FMA3")) for loop in loops.get("tanh", {}).values()
-    )
+    return any(loop["current"].startswith(kinds) for loop in loops.get("tanh", {}).values())
 
 
-_TANH_IS_SLOW = _tanh_is_slow()
+AVX512 = _tanh_runs_on("X86_V4", "AVX512")
+_TANH_IS_SLOW = _tanh_runs_on("X86_V3", "AVX2", "FMA3")  # and without AVX-512
 
 
 def sigmoid(z: Array, out: Array) -> Array:

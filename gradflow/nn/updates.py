@@ -12,8 +12,8 @@ from gradflow.arrays import Array
 from gradflow.nn.elementwise import least
 from gradflow.nn.memory import Memory
 from gradflow.nn.optimizers import Optimizer
-from gradflow.nn.parts.base import Part
-from gradflow.nn.parts.dense import KINDS, bias, bias_gradient, gradient_call, weights
+from gradflow.nn.parts.base import Part, call_all
+from gradflow.nn.parts.dense import KINDS, bias, bias_gradient, gradient_calls, weights
 from gradflow.nn.scaled import aligned, power_of_two
 from gradflow.nn.tally import SQUARES
 
@@ -40,7 +40,8 @@ class LayerRun:
         self.inputs, self.delta, self.layers, self.memory = inputs, delta, layers, memory
         self.recorded, self.range = layers.stop <= memory.shape.depth, memory.range
         tally = memory.tally
-        self.product, self.operands = gradient_call(inputs, delta, self.g)
+        self.spare = memory.arrays["kept"]
+        self.calls = gradient_calls(inputs, delta, self.g, self.spare)
         k, s, rows, columns = self.p.shape
         flat = [v.reshape(k, s, rows * columns) for v in (self.p, self.g)]
         self.p_weights, self.g_weights = (v[..., :-columns] for v in flat)
@@ -61,7 +62,7 @@ class LayerRun:
         if self.memory.scaled:
             self._scaled_gradient()
         else:
-            self.product(*self.operands)
+            call_all(self.calls)
         if record and self.recorded:
             for _, out, view in self.squares:
                 np.vecdot(view, view, out=out)
@@ -106,14 +107,13 @@ class LayerRun:
         """
         shared = shared_by_all(self.delta_exponent)
         if shared is not None:
-            self.product(*self.operands)
+            call_all(self.calls)
             if self.memory.forward_scaled:  # the row of ones is 2^-e then
                 bias_gradient(self.delta, self.memory.ones, self.g)
             self.exponent[...] = shared + self.input_exponent, shared
             return
         delta, top = aligned(self.delta, self.delta_exponent)
-        product, operands = gradient_call(self.inputs, delta, self.g)
-        product(*operands)
+        call_all(gradient_calls(self.inputs, delta, self.g, self.spare))
         bias_gradient(delta, self.memory.ones, self.g)
         self.exponent[...] = top + self.input_exponent, top
 

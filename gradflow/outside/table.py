@@ -120,7 +120,7 @@ class NormsTable:
             layer = cells.get(roles["layer"], "")
             texts: list[str | None] = [cells.get(by[name], "") for name in chosen.values()]
             if not layer and not any(texts) and (len(cells) < len(self.titles) or _filled(cells) - known):
-                yield from self._alone(roles, cells, line)
+                yield from self._alone(roles, cells, line, {})
                 continue
             if own and not all(texts):
                 texts = [text or self._unwritten(by, cells, any(texts), line) for text in texts]
@@ -142,7 +142,7 @@ class NormsTable:
         Where no sample has a delta the weights have no gradient either; beside a delta that is finite theirs
         is 0. Of what was recorded elsewhere, one kind alone: None if there is the `other`.
         """
-        delta, zeros = (cells[by[name]] for name in EXPORT[1:])
+        delta, zeros = (cells.get(by[name], "") for name in EXPORT[1:])
         if zeros:
             return "-inf" if delta or loss_of(zeros) > 0 else "nan"
         if other:
@@ -151,14 +151,17 @@ class NormsTable:
         raise self._wrong(words, line)
 
     def _alone(
-        self, roles: Mapping[str, str], cells: Mapping[str, str], line: int | None
+        self, roles: Mapping[str, str], cells: Mapping[str, str], line: int | None, depths: Mapping[str, str]
     ) -> Iterator[LossFound]:
-        """The losses of a row without norms."""
+        """The losses of a row without norms; of one that tells no step, as others do, none."""
         at = {role: cells.get(title, "") for role, title in roles.items()}
+        if not at.get("step", "0"):
+            return
         for run, title in self._losses.items():
             if text := cells.get(title, ""):
-                step = whole(at.get("step") or "0", self.source, line)
-                yield LossFound(step, run or at.get("seed") or "0", loss_of(text), at.get("depth", ""))
+                step = whole(at.get("step", "0"), self.source, line)
+                depth = at.get("depth") or depths.get(run, "")
+                yield LossFound(step, run or at.get("seed") or "0", loss_of(text), depth)
 
     def _wide(self, roles: Mapping[str, str], columns: Sequence[Named]) -> Iterator[Finding]:
         titles = {column.title for column in columns}
@@ -168,7 +171,7 @@ class NormsTable:
             if found or not titles.isdisjoint(cells):  # an object of JSON need not have them
                 gaps.take(line, cells, bool(found))
             if not found:
-                yield from self._alone(roles, cells, line)
+                yield from self._alone(roles, cells, line, depths)
             for column, text in found:
                 unseen.discard(column.title)
                 yield self._found(roles, cells, line, column, text, depths.get(column.run, ""))

@@ -76,8 +76,9 @@ def _table(rows: list[Mapping[str, Any]], tried: bool) -> Table:
 
 def _change(row: Mapping[str, Any], given: Mapping[str, Any]) -> str:
     """The lever, and the layers where it leaves fewer than were asked for."""
-    same = row.get("depth") == given.get("depth")
-    return row["lever"] if same else f"{row['lever']}, {counted(row['depth'], 'layer')}"
+    lever = str(row["lever"])
+    alike = row.get("depth") == given.get("depth")
+    return lever if alike else f"{lever}, {counted(row['depth'], 'layer')}"
 
 
 def _r2(rows: list[Mapping[str, Any]]) -> str:

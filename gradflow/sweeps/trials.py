@@ -60,9 +60,9 @@ class Trial:
     def does_as_well(self, best: Trial) -> bool:
         """Whether it has learnt, and hardly less than the best one."""
         ours, theirs = self.answer.summary, best.answer.summary
-        if ours is None or theirs is None:
+        if ours is None or theirs is None or not self.learnt:
             return False
-        return self.learnt and does_as_well(ours, theirs, self.proposal.chance)
+        return does_as_well(ours, theirs, self.proposal.chance)
 
 
 def try_all(

@@ -44,6 +44,8 @@ def probe(
     `reset_parameters`, models of transformers by their own rule, anything else by `reset(model)`. The model
     itself is left as it is. InputError for a module that nothing initializes; it is named.
     """
+    if seeds < 1:
+        raise InputError(f"probe: seeds={seeds}: draw one copy at least")
     flows = []
     for number in range(seed, seed + seeds):
         copy = deepcopy(model)

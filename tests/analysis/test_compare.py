@@ -128,6 +128,12 @@ def test_rows_are_sorted_by_any_name_what_is_missing_last(sort: str, order: str)
     assert "".join(ids(compare(rows, sort=sort))) == order
 
 
+def test_rows_without_a_tag_come_last_both_ways() -> None:
+    rows = [row("a"), row("b").noted(None, ("r10",)), row("c").noted(None, ("r2", "x")), row("d")]
+    assert ids(compare(rows, sort="tags")) == ["c", "b", "a", "d"]
+    assert ids(compare(rows, sort="-tags")) == ["b", "c", "a", "d"]
+
+
 def test_a_diverged_run_is_never_ranked_best() -> None:
     diverged, good, failed = (
         row("a", (0.1, 0.0), status="diverged"),

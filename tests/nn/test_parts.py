@@ -20,9 +20,10 @@ from gradflow.nn.model import Model
 from gradflow.nn.network import Network
 from gradflow.nn.optimizers import Sgd
 from gradflow.nn.parameters import Shape
+from gradflow.nn.parts import dense
 from gradflow.nn.parts.activate import Activate
-from gradflow.nn.parts.base import BoundCall, Part, Quick, Span
-from gradflow.nn.parts.dense import Dense, bias, bias_gradient, gradient_call, weights
+from gradflow.nn.parts.base import BoundCall, Part, Quick, Span, call_all
+from gradflow.nn.parts.dense import Dense, bias, bias_gradient, gradient_calls, product_call, weights
 from gradflow.nn.scaled import Scaled
 from gradflow.recording import Recorder
 
@@ -87,13 +88,8 @@ def test_quick_forms_compute_what_the_parts_say(name: str) -> None:
     parts = Plain().parts(Hidden(ACTIVATIONS[name](), N))
     bound = span(p, x, ACTIVATIONS[name](), delta)
     quick = [part.bind(j, bound) for j, part in enumerate(parts)]
-
-    def run(calls: list[BoundCall]) -> None:
-        for function, arguments in calls:
-            function(*arguments)
-
     for each_quick in quick:
-        run(each_quick.forward_calls(0))
+        call_all(each_quick.forward_calls(0))
     z = parts[0].value(p, x)
     np.testing.assert_allclose(bound.values[0][0, 0], z, rtol=1e-14)
     np.testing.assert_allclose(bound.values[1][0, 0], parts[1].value(p, z), rtol=1e-14, atol=1e-15)
@@ -103,7 +99,7 @@ def test_quick_forms_compute_what_the_parts_say(name: str) -> None:
         each_quick.open_backward(False)
     bound.deltas[1][0, 0] = delta
     for each_quick in reversed(quick):
-        run(each_quick.backward_calls(0))
+        call_all(each_quick.backward_calls(0))
     at_z = parts[1].vjp(p, z, delta)
     np.testing.assert_allclose(bound.deltas[0][0, 0], at_z, rtol=1e-12, atol=1e-14)
     assert bound.below is not None
@@ -113,8 +109,7 @@ def test_quick_forms_compute_what_the_parts_say(name: str) -> None:
 def test_the_gradient_of_a_tensor_is_that_of_the_value_by_the_complex_step() -> None:
     p, x, delta = drawn()
     g = np.empty_like(p)
-    function, arguments = gradient_call(x, delta, g)
-    function(*arguments)
+    call_all(gradient_calls(x, delta, g, np.empty_like(x)))
     v = np.random.default_rng(1).standard_normal(p.shape)
     step = Dense(N).value(p + 1e-30j * v, x).imag / 1e-30
     assert np.vdot(g, v) == pytest.approx(np.vdot(delta, step), rel=1e-13)
@@ -122,6 +117,51 @@ def test_the_gradient_of_a_tensor_is_that_of_the_value_by_the_complex_step() -> 
     again = np.zeros_like(g)
     bias_gradient(delta, np.ones(N * B), again)
     np.testing.assert_allclose(bias(again), bias(g), rtol=1e-14)
+
+
+@pytest.fixture(params=[True, False], ids=["with AVX-512", "without"])
+def wide(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    monkeypatch.setattr(dense, "AVX512", request.param)
+    return bool(request.param)
+
+
+SIZES = [(31, 9), (32, 9), (64, 64), (96, 256), (97, 256), (128, 300)]  # units and samples
+
+
+def laid_out(*shape: int) -> Array:
+    return np.random.default_rng(sum(shape)).standard_normal(shape)
+
+
+@pytest.mark.parametrize(("units", "samples"), SIZES)
+def test_gradients_of_layers_are_their_sums_however_they_are_made(
+    units: int, samples: int, wide: bool
+) -> None:
+    x, delta = laid_out(3, 2, units + 1, samples), laid_out(3, 2, units, samples)
+    g, spare = np.empty((3, 2, units + 1, units)), np.empty(x.size)
+    calls = gradient_calls(x, delta, g, spare)
+    assert len(calls) == 1 + (
+        wide and units in {32, 64, 96}
+    )  # 97 has no equal blocks, 300 samples none of 32
+    call_all(calls)
+    np.testing.assert_allclose(g, np.einsum("ksib,ksjb->ksij", x, delta), rtol=1e-12, atol=1e-12)
+    assert len(gradient_calls(x, delta, g, spare[:1])) == 1  # where there is no room
+
+
+@pytest.mark.parametrize("networks", [1, 2])
+@pytest.mark.parametrize(("units", "samples"), SIZES)
+def test_products_in_blocks_are_those_of_what_stands_there_when_they_are_made(
+    units: int, samples: int, networks: int, wide: bool
+) -> None:
+    lead = (networks,) * (networks > 1)
+    p, x = laid_out(*lead, units + 1, units), laid_out(*lead, units + 1, samples)
+    held = np.zeros((*lead, units + 1, samples))
+    product, z = np.matmul if lead else np.dot, held[..., :-1, :]
+    call = product_call(p.swapaxes(-1, -2), x, z, product)
+    assert (call[1][0].ndim > p.ndim) == (wide and units in {96, 128})
+    p *= 2
+    call_all([call])
+    np.testing.assert_allclose(z, p.swapaxes(-1, -2) @ x, rtol=1e-12, atol=1e-12)
+    assert not held[..., -1, :].any()
 
 
 # --- a part that the engine does not have -------------------------------------------------------------------

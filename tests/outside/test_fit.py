@@ -19,7 +19,7 @@ from gradflow.report.csv_text import csv_text
 from gradflow.report.pages import run_page
 from gradflow.report.terminal import Look
 from gradflow.store import open_run, scan
-from gradflow.store.export import layers_table, lists
+from gradflow.store.export import json_text, layers_table, lists
 from gradflow.store.rows import read_row
 from tests.archives import archive, npy
 from tests.store.seals import document_of
@@ -497,19 +497,22 @@ def test_rows_of_something_else_pass_and_rows_cut_short_do_not(write: Write) -> 
         read_norms(write(f"{norms}1,,,\n"), "delta")
 
 
-def test_a_loss_of_a_step_or_a_network_without_norms_is_left_out(write: Write) -> None:
-    rows = "step,layer,seed,norm,loss\n0,1,0,1,\n0,2,0,1,\n0,,0,,3\n1,,0,,2\n0,,1,,7\n"
+def test_a_loss_of_no_step_or_of_one_or_a_network_without_norms_is_left_out(write: Write) -> None:
+    rows = "step,layer,seed,norm,loss\n0,1,0,1,\n0,2,0,1,\n0,,0,,3\n1,,0,,2\n0,,1,,7\n,,0,,9\n"
     np.testing.assert_array_equal(read_norms(write(rows), "delta").recording()["loss"], [[3]])
 
 
-def exported(columns: dict[str, Any]) -> str:
-    """As `gradflow export` writes a table."""
+def exported(columns: dict[str, Any], form: str = "csv") -> str:
+    """As `gradflow export` writes the table of layers."""
+    if form == "json":
+        return json_text({"runs": {"run": ["x"]}, "layers": columns})
     return csv_text(list(columns), zip(*lists(columns), strict=True))
 
 
 BLOWN = np.where(np.arange(DEPTH)[:, None] < 3, np.nan, LOGS[1])
 
 
+@pytest.mark.parametrize("form", ["csv", "json"])
 @pytest.mark.parametrize(
     ("delta", "zeros", "verdict", "words"),
     [
@@ -519,14 +522,14 @@ BLOWN = np.where(np.arange(DEPTH)[:, None] < 3, np.nan, LOGS[1])
     ],
 )
 def test_our_own_export_tells_a_gradient_of_zero_from_one_that_is_not_finite(
-    write: Write, tmp_path: Path, delta: Any, zeros: float, verdict: str, words: str
+    write: Write, tmp_path: Path, delta: Any, zeros: float, verdict: str, words: str, form: str
 ) -> None:
     logs = np.stack([LOGS[0], delta])
     norms = Norms(STEPS, tuple(NAMES), {"delta": logs, "weight": logs}, more={
         "zero_delta": np.where(np.isfinite(logs), 0.0, zeros)
     })  # fmt: skip
     run = run_of(norms, "norms", tmp_path)
-    found = read_norms(write(exported(layers_table([run], "all"))))
+    found = read_norms(write(exported(layers_table([run], "all"), form)))
     flows = run_of(found, "again", tmp_path).summary.flow
     assert flows.initial.c == run.summary.flow.initial.c
     assert flows.final.verdict == run.summary.flow.final.verdict == verdict

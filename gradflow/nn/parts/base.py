@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -16,6 +16,12 @@ from gradflow.nn.scaled import Scaled
 BoundCall = tuple[Callable[..., Any], tuple[Any, ...]]  # with its arguments: made once, run every step
 
 LOSSY = 1e-6  # ||delta_x||^2 / ||delta_y||^2 below which a lossy part has lost digits
+
+
+def call_all(calls: Iterable[BoundCall]) -> None:
+    """Run them in their order."""
+    for function, arguments in calls:
+        function(*arguments)
 
 
 @dataclass(frozen=True)
