@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from math import ceil, inf, log2, sqrt
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from gradflow.analysis.scales import can_standardize, far_scales, starts_far_off
 from gradflow.analysis.summary import Advice, Flow, Symptom
 from gradflow.analysis.theorist import WIDEST_SPREAD, Theorist, plain, settings
 from gradflow.arrays import Readings
+from gradflow.config import Config
 from gradflow.meanfield import SMALLEST_WIDTH
 from gradflow.meanfield.critical import critical_sigma_w
 from gradflow.meanfield.expectations import Moments
@@ -32,9 +33,6 @@ from gradflow.meanfield.prediction import ROUNDING
 from gradflow.nn.activations import ACTIVATIONS
 from gradflow.nn.initializers import Gaussian, Initializer, Orthogonal
 from gradflow.units import LN10, rounded
-
-if TYPE_CHECKING:
-    from gradflow.config import Config
 
 UNSTABLE = ("vanishing", "exploding", "dead", "overflow")
 STEADYING = (0.25, 0.5, 0.75, 1.0)  # sigma_b that are tried where without one networks stray

@@ -9,20 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from gradflow.analysis.architecture import BOUNDED_SKIP, PRE_NORM
 from gradflow.analysis.predictions import Inputs, predicted, theory_of, trainable_of
 from gradflow.analysis.rates import safe_rate
+from gradflow.analysis.summary import Number, Summary
 from gradflow.analysis.trainable import Trainable
+from gradflow.config import Config
+from gradflow.nn.optimizers import Optimizer
 from gradflow.units import rounded
-
-if TYPE_CHECKING:
-    from gradflow.analysis.summary import Number, Summary
-    from gradflow.config import Config
-    from gradflow.nn.optimizers import Optimizer
 
 LR = "training.optimizer.lr"
 DRAWN = ("data", "initialization")  # levers that keep the architecture: they come first

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gradflow.analysis.critical_rate import ABOVE, BELOW, NOT_MEASURED, CriticalRate, standing
 from gradflow.analysis.summary import Advice, Symptom
 from gradflow.arrays import Readings
+from gradflow.config import Config
+from gradflow.nn.optimizers import Optimizer
 from gradflow.units import rounded
-
-if TYPE_CHECKING:
-    from gradflow.config import Config
-    from gradflow.nn.optimizers import Optimizer
-
 
 OVERSHOOTS = ("loss-spiking", "loss-swinging", "non-finite")
 STALLS = ("loss-stalled", "loss-at-chance")

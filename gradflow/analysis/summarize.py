@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -29,14 +29,11 @@ from gradflow.analysis.trainable import STOPPED, Trainable
 from gradflow.analysis.verdict import causes
 from gradflow.analysis.weakest import weakest_symptom
 from gradflow.arrays import Array, Readings
+from gradflow.config import Config
 from gradflow.evaluation import EVALUATED, STEP
+from gradflow.meanfield import Prediction
 from gradflow.nn.losses import LOSSES
 from gradflow.nn.parts.factors import is_chain
-
-if TYPE_CHECKING:
-    from gradflow.config import Config
-    from gradflow.meanfield import Prediction
-
 
 NOTHING_ENTERS = (
     "the read-out starts at zero, so that no gradient enters before the first update: set steps: 1 or more"

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from math import exp, sqrt
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from gradflow.analysis.increments import window
 from gradflow.analysis.predictions import inputs_of
 from gradflow.arrays import Array
+from gradflow.config import Config
 from gradflow.config.biases import Zeros
 from gradflow.formats import ADDED
 from gradflow.meanfield import MeanField, Targets, balance, half_stable, mean_field, unpredicted
@@ -22,10 +23,6 @@ from gradflow.nn.activations import Activation
 from gradflow.nn.initializers import Initializer
 from gradflow.nn.model import Model
 from gradflow.units import LN10, rounded
-
-if TYPE_CHECKING:
-    from gradflow.config import Config
-
 
 DEEPEST = 1000  # layers that theory is asked for, so that no advice takes longer than two seconds
 WIDEST_SPREAD = 0.5  # of the edge of stable, by which the whole ratio strays from one network to the next

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from gradflow.errors import library
 from gradflow.evaluation import STEP
-
-if TYPE_CHECKING:
-    from gradflow.store import Run
+from gradflow.store import Run
 
 NATURAL = "nat"  # natural logarithm
 MEANINGS = {  # long name, unit

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gradflow.config import Config
+from gradflow.data import Data
 from gradflow.errors import InputError
+from gradflow.plan import Plan
 from gradflow.store.info import CriticalInfo, JacobianInfo, MeasuredInfo, PrecisionInfo
 from gradflow.store.typed import document_of
-
-if TYPE_CHECKING:
-    from gradflow.config import Config
-    from gradflow.data import Data
-    from gradflow.plan import Plan
-    from gradflow.training import Training
+from gradflow.training import Training
 
 
 def measured_of(config: Config, training: Training, data: Data) -> MeasuredInfo:

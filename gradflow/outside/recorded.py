@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from math import inf, isnan, nan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -19,11 +19,8 @@ from gradflow.errors import RunError
 from gradflow.outside.save import publish_norms, run_of
 from gradflow.store.partial import Claim, claim
 from gradflow.store.reading import damaged
+from gradflow.store.run import Run
 from gradflow.store.stream import left, read_stream
-
-if TYPE_CHECKING:
-    from gradflow.store.run import Run
-
 
 BY_LAYER = {  # of a row -> in a recording
     "branch": "branch_ratio", "q": "q", "zero": "zero_delta", "moved": "update_ratio",

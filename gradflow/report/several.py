@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gradflow.analysis.compare import comparable
 from gradflow.analysis.differences import flat
 from gradflow.analysis.outcome import outcome
 from gradflow.analysis.summary import Summary
 from gradflow.report.labels import keys_apart, names
-
-if TYPE_CHECKING:
-    from gradflow.store import Run
-
+from gradflow.store import Run
 
 LAW = (  # what a law says
     "depths", "delta", "weight_grad", "c_inside", "c_theory", "reason", "c_expected", "batch_size",

@@ -7,23 +7,20 @@ from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import inf, isfinite
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gradflow.analysis.candidates import RATES, badness, does_as_well, has_learnt, rates
 from gradflow.analysis.critical_rate import critical_of
 from gradflow.analysis.rates import fitted_rate
-from gradflow.config import config_from_plain
+from gradflow.analysis.summary import Summary
+from gradflow.config import Config, config_from_plain
 from gradflow.config.memory import memory_bytes, physical_memory
+from gradflow.data import Data
 from gradflow.execution.train import train
 from gradflow.sweeps.executors import Backend, Processes
 from gradflow.sweeps.proposals import Proposal, Proposer, briefly
 from gradflow.sweeps.worker import compute
 from gradflow.threads import cores
-
-if TYPE_CHECKING:
-    from gradflow.analysis.summary import Summary
-    from gradflow.config import Config
-    from gradflow.data import Data
 
 DEAD = "its worker died: is the memory enough?"
 

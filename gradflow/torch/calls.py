@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-
-if TYPE_CHECKING:
-    from torch.autograd.graph import Node
+from torch.autograd.graph import Node
 
 WRAPPING = {  # class -> what it calls the module in it
     "DataParallel": "module", "DistributedDataParallel": "module", "OptimizedModule": "_orig_mod",

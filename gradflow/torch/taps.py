@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor, nn
+from torch.autograd.graph import Node
 
 from gradflow.errors import GradflowError, InputError
 from gradflow.torch.axis import DepthAxis, choose
@@ -19,9 +20,6 @@ from gradflow.torch.graph import Graph, apart, graph_of
 from gradflow.torch.norms import squares
 from gradflow.torch.passes import Pass
 from gradflow.torch.scene import Scene
-
-if TYPE_CHECKING:
-    from torch.autograd.graph import Node
 
 Chosen = str | Sequence[str | nn.Module]
 
