@@ -120,7 +120,7 @@ def _unbiased(theorist: Theorist) -> Iterator[Advice]:
     without = theorist.unbiased()
     if without.model == theorist.model or not without.predictable:
         return
-    changes, words = {"model.bias": "zeros"}, "biases that start alike add up: start them at 0"
+    changes, words = {"model.bias": "zeros"}, "biases that start alike shift every unit: start them at 0"
     if without.is_surely_stable:
         outlook, torch = without.expect(), "torch.nn.init.zeros_(layer.bias)"
         words += f", and the layers pass 10^{outlook.ratio:.2f} in all"
