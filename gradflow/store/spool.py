@@ -5,6 +5,7 @@ Their pages are the file's, so the memory that a run takes does not grow with it
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 from collections.abc import Callable, Iterable
@@ -39,8 +40,19 @@ def _allocate(folder: Path, shape: tuple[int, ...]) -> Array:
     """
     size = 8 * prod(shape)
     with disk_errors(folder), TemporaryFile(dir=folder) as file:
-        os.posix_fallocate(file.fileno(), 0, size)
+        _reserve(file.fileno(), size)
         return np.frombuffer(mmap.mmap(file.fileno(), size)).reshape(shape)
+
+
+def _reserve(file: int, size: int) -> None:
+    """Take `size` bytes of the disk; OSError where it has not as many.
+
+    The system would take all there are before it says so, and for that moment refuse everybody else.
+    """
+    disk = os.fstatvfs(file)
+    if disk.f_blocks and size > disk.f_bavail * disk.f_frsize:  # some disks of the network do not tell
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    os.posix_fallocate(file, 0, size)
 
 
 def forget(arrays: Iterable[Array]) -> None:
