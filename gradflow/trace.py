@@ -160,7 +160,7 @@ def casts(plan: Plan, data: Data) -> Iterator[Casts]:
     """What low precision makes of each of the plan's networks as drawn, on its minibatch 0."""
     for seed in range(plan.seed, plan.seed + plan.seeds):
         rows = Batches(seed, data.samples, plan.model.shape.batch).indices(0)
-        yield measure_casts(plan.model, data.x[rows], data.y[rows], seed)
+        yield measure_casts(plan.model, data.x[rows], data.y[rows], seed, plan.dtype)
 
 
 def _log10_out(tally: Tally) -> float:

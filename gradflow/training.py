@@ -14,6 +14,7 @@ from gradflow.critical_rates import CriticalRates
 from gradflow.data import Data
 from gradflow.evaluation import STEP, CurveRecord, Curves, Evaluated
 from gradflow.formats import RECORDED
+from gradflow.nn.low_precision import Casts
 from gradflow.plan import Plan, stack_size
 from gradflow.record import Record
 from gradflow.recording import Recording, first_bad_row, reason
@@ -81,6 +82,7 @@ class Training:
             plan.critical_lr, side_by_side, plan.seeds, plan.optimizer, plan.clip_norm, plan.steps
         )
         self._crew = crew or Crew(plan, data)
+        self.casts: list[Casts] = []  # of all networks, if the plan asks for them and row 0 was trained here
 
     def __iter__(self) -> Iterator[Progress]:
         self.critical.measure(0, self._crew.critical_rates)
@@ -90,6 +92,8 @@ class Training:
             if first == self.last:
                 self.ended = self._small_state()
             block, curves = self._block(first, self._rows(first), judged)
+            if self.plan.precision and not first:
+                self.casts = self._crew.casts()
             self._record.add(block)
             self._curves.add(curves)
             self._first = first + len(block["loss"])

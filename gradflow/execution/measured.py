@@ -22,15 +22,17 @@ def measured_of(config: Config, training: Training, data: Data) -> MeasuredInfo:
     if config.recording.jacobian:
         measured["jacobian"] = _jacobian(training.plan, data)
     if config.recording.precision:
-        measured["precision"] = _precision(training.plan, data)
+        measured["precision"] = _precision(training, data)
     return measured
 
 
-def _precision(plan: Plan, data: Data) -> PrecisionInfo:
+def _precision(training: Training, data: Data) -> PrecisionInfo:
+    """As row 0 told or, of a training that went on from a later one, anew."""
     from gradflow.analysis.low_precision import summarize_casts  # few configs ask for it
     from gradflow.trace import casts
 
-    found = summarize_casts(casts(plan, data), plan.model.shape.batch)
+    plan = training.plan
+    found = summarize_casts(training.casts or casts(plan, data), plan.model.shape.batch)
     return document_of(found.document()["precision"], PrecisionInfo)
 
 

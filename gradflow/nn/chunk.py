@@ -136,7 +136,8 @@ class Chunk:
         self.hand_on: tuple[Array, Array] | None = None
         if "streams" in group.copies and self.hi < self.memory.shape.depth:
             self.hand_on = group.stream(self.hi), span.values[span.fork][-1]
-        self.stored = [0, *(j for j, own in enumerate(self.span.own) if own is not None), join]
+        stream = self.model.stream
+        self.stored = [0, *(j for j, own in enumerate(self.span.own) if own is not None), join, stream]
         self.layer_parts = [self.model.parts_of(layer) for layer in range(self.lo, self.hi)]
 
     def forward(self, record: bool) -> None:

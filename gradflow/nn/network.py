@@ -181,8 +181,11 @@ class Network:
                 values, deltas = chunk.span.values[j - 1][-len(p) :], chunk.span.deltas[j][-len(p) :]
                 yield OwnRun(chunk.parts[j], j, tensors, values, deltas, layers, self.memory)
 
-    def backward(self, record: bool, update: bool = True) -> None:
-        """Loss, deltas and gradients of the last `forward`'s minibatch; with `update`, one optimizer step."""
+    def backward(self, record: bool, update: bool = True, met: Callable[[Chunk], None] | None = None) -> None:
+        """Loss, deltas and gradients of the last `forward`'s minibatch; with `update`, one optimizer step.
+
+        `met` is called with each chunk while its values and deltas are there.
+        """
         self._loss()
         if update:
             self.updates += 1
@@ -194,6 +197,8 @@ class Network:
         self._update(self.readout, record, update)
         for chunk, runs in self.way_back:
             chunk.backward(record)
+            if met:
+                met(chunk)
             self._gradients(runs, record)  # of deltas in whose place that of the chunk below will stand
             if record and not self.memory.range.holds(chunk.squares):
                 for run in runs:
