@@ -13,13 +13,12 @@ from math import inf, log2
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.nn.elementwise import Counts
 from gradflow.nn.scaled import Scaled
 
-Array = NDArray[Any]
-Limits = tuple[Sequence[Array], Sequence[float]]
+Thresholds = tuple[Sequence[Array], Sequence[float]]
 
 PIECE = 1 << 16  # entries
 REACH = 1 << 40  # rungs of a ladder of bounds, up or down from 1
@@ -66,7 +65,7 @@ def _limit(bound: Bound, exponent: int, divisor: int, dtype: Any) -> Array:
 
 
 @lru_cache(maxsize=256)
-def _limits(bounds: tuple[Bound, ...], exponent: int, divisor: int, dtype: Any) -> Limits:
+def _limits(bounds: tuple[Bound, ...], exponent: int, divisor: int, dtype: Any) -> Thresholds:
     """As arrays, to compare with, and as numbers."""
     found = [_limit(bound, exponent, divisor, dtype) for bound in bounds]
     return found, [float(limit) for limit in found]
