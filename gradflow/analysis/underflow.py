@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import log
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.analysis.flow import fit_flow
 from gradflow.analysis.summary import Flow
+from gradflow.arrays import Array
 from gradflow.units import LN10
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)

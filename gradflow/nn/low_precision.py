@@ -14,8 +14,8 @@ from math import ceil, copysign, inf, sqrt
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.nn.chunk import Chunk
 from gradflow.nn.elementwise import most
 from gradflow.nn.magnitudes import REACH, ZERO, Below, Bound, Magnitudes, Rooms, ascending, least_rung
@@ -24,8 +24,6 @@ from gradflow.nn.model import Model
 from gradflow.nn.network import Network
 from gradflow.nn.optimizers import Sgd
 from gradflow.nn.scaled import Scaled
-
-Array = NDArray[Any]
 
 TOLERATED = 0.01  # the share of a layer's entries below which a loss scale keeps what it loses
 SHARES = ("delta_underflow", "delta_overflow", "a_underflow", "a_overflow")
