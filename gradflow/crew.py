@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.critical_rates import rates_of
 from gradflow.data import Data
 from gradflow.data.batches import Batches
 from gradflow.evaluation import Curves, Evaluator
+from gradflow.nn.low_precision import Casts, Watch
 from gradflow.nn.memory import Memory
 from gradflow.nn.network import Network
 from gradflow.plan import Plan, stack_size, stacks
 from gradflow.recording import Recorder, Recording
 
-Array = NDArray[Any]
 RowBlock = tuple[Recording, list[Curves]]  # rows of the record, and the evaluations among them
 
 
@@ -35,6 +34,7 @@ class _Group:
         memory.model.draw(self.network.parameters, seeds)
         self.batches = [Batches(seed, samples, memory.shape.batch) for seed in seeds]
         self.recorder = Recorder(memory, plan.optimizer, plan.rows)
+        self.watch = Watch(memory) if plan.precision else None  # of row 0
         frozen = memory.model.mixes  # a sample is evaluated by itself
         alike = wide is memory and not frozen
         self.forward = self.network.forward if alike else self.network.through(wide, frozen)
@@ -47,7 +47,8 @@ class _Group:
                 evaluated.append(self.measure(t))
             self.take_batch(t, x, y)
             network.forward(record=True)
-            network.backward(record=True, update=t < last)
+            met = self.watch.meet if self.watch and t == 0 else None
+            network.backward(record=True, update=t < last, met=met)
             self.recorder.row(r, network.log_share, network.rule.lr)
         return self.recorder.flush(len(rows)), evaluated
 
@@ -129,6 +130,10 @@ class Crew:
         """The critical learning rate of each network after t updates, on the batch of row t."""
         with np.errstate(all="ignore"):
             return rates_of(self._standing(t), self.plan.optimizer, self.plan.clip_norm)
+
+    def casts(self) -> list[Casts]:
+        """What low precision would make of each network, once row 0 is there, of a plan that asks for it."""
+        return [casts for group in self._groups if group.watch for casts in group.watch.casts()]
 
     def _standing(self, t: int) -> Iterator[Network]:
         for group in self._groups:

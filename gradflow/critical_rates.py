@@ -10,15 +10,13 @@ from math import inf
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.nn.critical_rate import Descent, cost_of, critical_rates, direction
 from gradflow.nn.memory import layout, layout_bytes
 from gradflow.nn.model import Model
 from gradflow.nn.network import Network
 from gradflow.nn.optimizers import Optimizer
-
-Array = NDArray[Any]
 
 AUTO = "auto"
 WHEN = (AUTO, "initial", "both", "none")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from importlib import import_module
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,19 @@ class MissingExtra(InputError):
         super().__init__(f"{purpose} needs the extra '{extra}': pip install 'gradflow-lab[{extra}]'")
 
 
+def library(module: str, extra: str, purpose: str) -> Any:
+    """A module that an extra brings. MissingExtra if it is not there."""
+    try:
+        return import_module(module)
+    except ImportError:
+        raise MissingExtra(extra, purpose) from None
+
+
 class RunError(GradflowError):
-    """A run that failed, is locked by another process, or is damaged on disk."""
+    """A run that failed, is locked by another process, or is damaged on disk; it says of which `source`."""
+
+    def __init__(self, message: str, source: object = "") -> None:
+        super().__init__(str(Problem(message, source=str(source))))
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

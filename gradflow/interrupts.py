@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import FrameType
+from types import FrameType
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 PATIENCE = 5.0  # seconds that a signal waits, for a block that never ends must be ended too

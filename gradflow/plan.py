@@ -36,6 +36,7 @@ class Settings:
     schedule: Schedule = CONSTANT
     stop: Stop = NEVER
     critical_lr: str = AUTO  # when it is measured: `gradflow.critical_rates.WHEN`
+    precision: bool = False  # whether row 0 tells what low precision would lose
 
     def share(self, t: int) -> float:
         """Of the learning rate, in update t."""

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.nn.elementwise import least, most
 from gradflow.nn.memory import Memory
 from gradflow.nn.optimizers import Optimizer
@@ -20,7 +21,6 @@ from gradflow.nn.parts.factors import array_of, in_order
 from gradflow.nn.tally import SUMS, VALUES
 from gradflow.units import LN2
 
-Array = NDArray[Any]
 Recording = dict[str, NDArray[np.float64]]
 
 NORMS = ("log_delta_norm", "log_weight_grad_norm", "log_bias_grad_norm")

@@ -11,15 +11,14 @@ from concurrent.futures import BrokenExecutor, Future
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.crew import Crew, RowBlock, joined
 from gradflow.data import Data
 from gradflow.evaluation import Curves
+from gradflow.nn.low_precision import Casts
 from gradflow.plan import Plan, block_rows, stacks
 from gradflow.workers.lanes import Lanes
-
-Array = NDArray[Any]
 
 BLOCKS = 4  # that crews run before they meet: few, so that none waits long for the others
 DIED = BrokenExecutor  # what is raised where a worker died
@@ -62,6 +61,10 @@ class Crews:
     def critical_rates(self, t: int) -> Array:
         """As `Crew.critical_rates`."""
         return np.concatenate(self._all("critical_rates", t))
+
+    def casts(self) -> list[Casts]:
+        """As `Crew.casts`."""
+        return [casts for found in self._all("casts") for casts in found]
 
     def state(self) -> dict[str, Array]:
         """As `Crew.state`."""

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from gradflow.arrays import Array
 
 WORDS = {"train": "the evaluated training samples", "test": "the held-out samples"}
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import inf, log
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.crew import Crew
 from gradflow.data import Data
 from gradflow.data.batches import Batches
@@ -29,8 +28,6 @@ from gradflow.nn.tally import Tally
 from gradflow.plan import Plan
 from gradflow.recording import Recorder
 from gradflow.units import LN10
-
-Array = NDArray[Any]
 
 CHECKED = 8  # samples: more make the check slower, not stricter
 
@@ -163,7 +160,7 @@ def casts(plan: Plan, data: Data) -> Iterator[Casts]:
     """What low precision makes of each of the plan's networks as drawn, on its minibatch 0."""
     for seed in range(plan.seed, plan.seed + plan.seeds):
         rows = Batches(seed, data.samples, plan.model.shape.batch).indices(0)
-        yield measure_casts(plan.model, data.x[rows], data.y[rows], seed)
+        yield measure_casts(plan.model, data.x[rows], data.y[rows], seed, plan.dtype)
 
 
 def _log10_out(tally: Tally) -> float:

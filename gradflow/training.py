@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.crew import Crew, evaluator_of
 from gradflow.critical_rates import CriticalRates
 from gradflow.data import Data
 from gradflow.evaluation import STEP, CurveRecord, Curves, Evaluated
 from gradflow.formats import RECORDED
+from gradflow.nn.low_precision import Casts
 from gradflow.plan import Plan, stack_size
 from gradflow.record import Record
 from gradflow.recording import Recording, first_bad_row, reason
@@ -21,7 +22,6 @@ from gradflow.recording import Recording, first_bad_row, reason
 if TYPE_CHECKING:
     from gradflow.side_by_side import Crews
 
-Array = NDArray[Any]
 
 SMALL = 64_000_000  # bytes of a state up to which it is kept at the end
 
@@ -82,6 +82,7 @@ class Training:
             plan.critical_lr, side_by_side, plan.seeds, plan.optimizer, plan.clip_norm, plan.steps
         )
         self._crew = crew or Crew(plan, data)
+        self.casts: list[Casts] = []  # of all networks, if the plan asks for them and row 0 was trained here
 
     def __iter__(self) -> Iterator[Progress]:
         self.critical.measure(0, self._crew.critical_rates)
@@ -91,6 +92,8 @@ class Training:
             if first == self.last:
                 self.ended = self._small_state()
             block, curves = self._block(first, self._rows(first), judged)
+            if self.plan.precision and not first:
+                self.casts = self._crew.casts()
             self._record.add(block)
             self._curves.add(curves)
             self._first = first + len(block["loss"])

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import yaml
 
 from gradflow.errors import InputError, Problem, refused
 from gradflow.files.regular import read_regular, wrong_with
 from gradflow.yaml_events import FLOAT, INTEGER, TOO_DEEP, Hopeless, KeyPath, Reader
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
 
 COMMAND_LINE = "command line"
 LARGEST = 1_000_000  # bytes of a file

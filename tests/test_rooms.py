@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "gradflow"
 FLOORS: list[set[str]] = [  # from the ground up; rooms of one floor do not see each other, unless of one name
-    {"errors", "formats", "interrupts", "streams", "threads", "units", "version"},
+    {"arrays", "errors", "formats", "interrupts", "natural", "streams", "threads", "units", "version"},
     {"files", "starters", "yaml_events"},
     {"workers", "yaml_file"},
     {"nn"},

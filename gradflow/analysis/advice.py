@@ -9,12 +9,11 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from math import ceil, inf, log2, sqrt
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gradflow.analysis.architecture import SURE, architecture
+from gradflow.analysis.architecture import architecture
 from gradflow.analysis.by_measurement import by_measurement
 from gradflow.analysis.clipping import unclipped
 from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
@@ -23,7 +22,9 @@ from gradflow.analysis.rates import learning_rates
 from gradflow.analysis.scales import NAME as DATA_SCALE
 from gradflow.analysis.scales import can_standardize, far_scales, starts_far_off
 from gradflow.analysis.summary import Advice, Flow, Symptom
-from gradflow.analysis.theorist import WIDEST_SPREAD, Theorist, plain, rounded, settings
+from gradflow.analysis.theorist import WIDEST_SPREAD, Theorist, plain, settings
+from gradflow.arrays import Readings
+from gradflow.config import Config
 from gradflow.meanfield import SMALLEST_WIDTH
 from gradflow.meanfield.critical import critical_sigma_w
 from gradflow.meanfield.expectations import Moments
@@ -31,10 +32,7 @@ from gradflow.meanfield.plain import PlainField
 from gradflow.meanfield.prediction import ROUNDING
 from gradflow.nn.activations import ACTIVATIONS
 from gradflow.nn.initializers import Gaussian, Initializer, Orthogonal
-from gradflow.units import LN10
-
-if TYPE_CHECKING:
-    from gradflow.config import Config
+from gradflow.units import LN10, rounded
 
 UNSTABLE = ("vanishing", "exploding", "dead", "overflow")
 STEADYING = (0.25, 0.5, 0.75, 1.0)  # sigma_b that are tried where without one networks stray
@@ -50,7 +48,7 @@ def advise(
     data: Mapping[str, Any],
     flow: Flow,
     symptoms: Iterable[Symptom],
-    record: Mapping[str, NDArray[Any]],
+    record: Readings,
     critical: CriticalRate = NOT_MEASURED,
 ) -> tuple[Advice, ...]:
     """The advice for a run whose flow at initialization is `flow`, the most useful lever first.
@@ -113,7 +111,23 @@ def _unpredicted(theorist: Theorist, flow: Flow) -> Iterator[Advice]:
     found = tuple(by_measurement(theorist, flow))
     yield from (one for one in found if one.lever == "initialization")
     yield from _wide(theorist)
+    yield from _unbiased(theorist)
     yield from (one for one in found if one.lever != "initialization")
+
+
+def _unbiased(theorist: Theorist) -> Iterator[Advice]:
+    """Biases of 0 where theory has no law of the constant that they start at, and what it then takes."""
+    without = theorist.unbiased()
+    if without.model == theorist.model or not without.predictable:
+        return
+    changes, words = {"model.bias": "zeros"}, "biases that start alike shift every unit: start them at 0"
+    if without.is_surely_stable:
+        outlook, torch = without.expect(), "torch.nn.init.zeros_(layer.bias)"
+        words += f", and the layers pass 10^{outlook.ratio:.2f} in all"
+        yield Advice("initialization", changes, outlook.c(), None, torch, words)
+        return
+    for one in _network(without, rescaled=False):
+        yield replace(one, set={**changes, **one.set}, message=f"{words}, and {one.message}")
 
 
 def _wide(theorist: Theorist) -> Iterator[Advice]:
@@ -123,7 +137,7 @@ def _wide(theorist: Theorist) -> Iterator[Advice]:
     if not wider.predictable:
         return
     outlook, changes = wider.expect(), {"model.width": width}
-    if abs(outlook.ratio) < SURE * wider.edge and outlook.spread <= WIDEST_SPREAD * wider.edge:
+    if wider.is_surely_stable:
         words = f"{known}, pass 10^{outlook.ratio:.2f} in all"
         yield Advice("architecture", changes, outlook.c(), None, None, words)
         return
@@ -172,8 +186,7 @@ def _wide_enough(theorist: Theorist) -> Theorist | None:
     width = theorist.config.model.widest
     for power in range(1, ceil(log2(WIDENED)) + 1):
         wider = theorist.with_width(2 ** (ceil(log2(width)) + power))
-        outlook, edge = wider.expect(), wider.edge
-        if abs(outlook.ratio) < SURE * edge and outlook.spread <= WIDEST_SPREAD * edge:
+        if wider.is_surely_stable:
             return wider
     return None
 

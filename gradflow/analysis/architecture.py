@@ -12,7 +12,7 @@ from math import sqrt
 from typing import Any, Literal
 
 from gradflow.analysis.summary import Advice
-from gradflow.analysis.theorist import WIDEST_SPREAD, Theorist, plain, rounded, settings
+from gradflow.analysis.theorist import Theorist, plain, settings
 from gradflow.meanfield.expectations import Moments
 from gradflow.meanfield.networks import law_of
 from gradflow.meanfield.normed import lever
@@ -21,11 +21,11 @@ from gradflow.nn.blocks import Residual
 from gradflow.nn.initializers import Gaussian
 from gradflow.nn.model import Model
 from gradflow.nn.norms import LayerNorm
+from gradflow.units import rounded
 
 BOUNDED: Literal["1/sqrt(depth)"] = "1/sqrt(depth)"
 BOUNDED_SKIP: dict[str, Any] = {"model.block": {"name": "residual", "scale": BOUNDED}}
 PRE_NORM: dict[str, Any] = {"model.block": "residual", "model.norm": "layer"}
-SURE = 0.5  # of the edge of stable, up to which a ratio is expected to stay within it
 SAME = 1e-9  # |mu1 - p2| up to which a norm alone makes c 1
 
 
@@ -82,8 +82,7 @@ def _tried(
     if not theorist.predictable:
         return
     outlook, edge = theorist.expect(), theorist.edge
-    steady = outlook.spread <= WIDEST_SPREAD * edge and outlook.profile_range < edge
-    if steady and abs(outlook.ratio) < SURE * edge:
+    if theorist.is_surely_stable and outlook.profile_range < edge:
         words += f": a ratio of 10^{outlook.ratio:.2f} over {theorist.depth - 1:,} factors"
         yield Advice("architecture", changes, outlook.c(), None, torch, words)
 

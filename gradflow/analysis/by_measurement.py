@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from gradflow.analysis.summary import Advice, Flow
-from gradflow.analysis.theorist import LEAST_ROOM, Theorist, plain, rounded, settings
+from gradflow.analysis.theorist import LEAST_ROOM, Theorist, plain, settings
 from gradflow.meanfield.networks import law_of
 from gradflow.meanfield.plain import PlainField
 from gradflow.nn.initializers import LARGEST, Constant, Initializer
 from gradflow.nn.model import Model
+from gradflow.units import rounded
 
 MEASURED = "measurement"
 AT_MOST = 2.0  # times as many factors as the mean one would allow, from which on depths are looked at

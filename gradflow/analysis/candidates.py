@@ -9,19 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from gradflow.analysis.architecture import BOUNDED_SKIP, PRE_NORM
 from gradflow.analysis.predictions import Inputs, predicted, theory_of, trainable_of
 from gradflow.analysis.rates import safe_rate
+from gradflow.analysis.summary import Number, Summary
 from gradflow.analysis.trainable import Trainable
-
-if TYPE_CHECKING:
-    from gradflow.analysis.summary import Number, Summary
-    from gradflow.config import Config
-    from gradflow.nn.optimizers import Optimizer
+from gradflow.config import Config
+from gradflow.nn.optimizers import Optimizer
+from gradflow.units import rounded
 
 LR = "training.optimizer.lr"
 DRAWN = ("data", "initialization")  # levers that keep the architecture: they come first
@@ -32,6 +31,7 @@ SKIPS = (
 NEARBY = 2.0  # times a learning rate, within which another is the same
 AROUND, BELOW = (5.0, 0.2), (0.1, 0.01)  # times a learning rate that does something, or blows up
 RATES = 3
+NEARLY = 0.05  # of what the best one gained over guessing, by which another may lose more and do as well
 CLEARLY = 0.9  # of the loss of the best constant guess, below which a network has learnt
 
 
@@ -68,7 +68,7 @@ def rates(tried: Change, summary: Summary, optimizer: Optimizer) -> tuple[Change
     safe, lr = safe_rate(optimizer, summary.critical_lr), optimizer.lr
     factors = BELOW if summary.status == "diverged" else AROUND
     further = [*([] if safe is None else [safe]), *(factor * lr for factor in factors)]
-    found += [Change("optimizer", {**tried.set, LR: _digit(one)}) for one in _apart(further, lr)]
+    found += [Change("optimizer", {**tried.set, LR: rounded(one, 2)}) for one in _apart(further, lr)]
     return _distinct(found)[:RATES]
 
 
@@ -94,6 +94,22 @@ def has_learnt(summary: Summary, chance: float | None) -> bool:
     if training.accuracy_final is not None and training.majority is not None:
         return 1 - training.accuracy_final < CLEARLY * (1 - training.majority) and loss < inf
     return loss < CLEARLY * (training.loss_initial or 0.0)
+
+
+def does_as_well(summary: Summary, best: Summary, chance: float | None) -> bool:
+    """Whether a run lost hardly more than the best one, beside what that gained over guessing.
+
+    Networks of one config that differ in their seeds alone are a hundredth of it apart, on digits after 300
+    steps; the rest is what more steps and another learning rate easily turn.
+    """
+    least = badness(best)
+    return badness(summary) - least <= NEARLY * (_guess(best, chance) - least)
+
+
+def _guess(summary: Summary, chance: float | None) -> float:
+    """The badness of guessing: where it is not known, that before the first step."""
+    known = 1.0 if _r2(summary) is not None else summary.training.loss_initial or 0.0
+    return known if chance is None else chance
 
 
 def badness(summary: Summary) -> float:
@@ -128,8 +144,3 @@ def _distinct(candidates: Iterable[Change]) -> tuple[Change, ...]:
     for one in candidates:
         found.setdefault(str(sorted(one.set.items(), key=lambda item: item[0])), one)
     return tuple(found.values())
-
-
-def _digit(lr: float) -> float:
-    """A learning rate of two digits at most."""
-    return float(f"{lr:.1e}")

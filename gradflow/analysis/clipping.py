@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.analysis.summary import Advice, Number, Symptom
+from gradflow.arrays import Array, Readings
 from gradflow.nn.optimizers import Sgd
+from gradflow.units import rounded
 
 if TYPE_CHECKING:
     from gradflow.config import Config
 
-Array = NDArray[Any]
-Readings = Mapping[str, Array]
 
 ARRAY = "clip_share"
 NAME = "gradient-clipped"
@@ -57,17 +56,12 @@ def unclipped(
     if clip_norm is None or shorter or not any(symptom.name == NAME for symptom in symptoms):
         return rates
     left = _left(record)
-    settings = {"training.clip_norm": _short(float(np.quantile(clip_norm / left, RARE)))}
+    settings = {"training.clip_norm": rounded(float(np.quantile(clip_norm / left, RARE)), 2)}
     words = f"clip rare gradients only: clip_norm {settings['training.clip_norm']:g} cuts one in ten"
     if isinstance(optimizer, Sgd) and not rates:  # whose steps grow with the gradients
-        lr = settings["training.optimizer.lr"] = _short(optimizer.lr * float(np.median(left)))
+        lr = settings["training.optimizer.lr"] = rounded(optimizer.lr * float(np.median(left)), 2)
         words += f", and lr {lr:g} keeps the typical step as long as it was"
     return (Advice("optimizer", settings, None, None, None, words),)
-
-
-def _short(value: float) -> float:
-    """Two digits, as people write them."""
-    return float(f"{value:.1e}")
 
 
 def _left(record: Readings) -> Array:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gradflow.analysis.differences import Flat, flat, full_name, split, told_by_others
 from gradflow.analysis.expression import parse_condition
 from gradflow.errors import InputError
+from gradflow.natural import natural
 
 if TYPE_CHECKING:
     from gradflow.analysis.summary import Number, Numbers, Summary
@@ -67,12 +68,7 @@ RESULTS = {  # a row's name for it -> where it stands in a Summary
 NOTED = ("note", "tags")  # what a user says of a run stands beside its Summary
 _PLACES = [(name, *place.rpartition(".")[::2]) for name, place in RESULTS.items()]
 MEASURE = ("training.loss", "data")
-RANKED = (
-    "loss_final",
-    "loss_test_final",
-    "minibatch_loss_final",
-    "ratio",
-)  # by these a run that did not finish comes last
+RANKED = ("loss_final", "loss_test_final", "minibatch_loss_final", "ratio")  # the unfinished come last
 
 
 @dataclass(frozen=True)
@@ -196,12 +192,11 @@ def row_of(summary: Summary) -> Row:
     from gradflow.analysis.summary import strict  # most rows are read without
 
     flows = {name: {**vars(flow), "profile": vars(flow.profile)} for name, flow in vars(summary.flow).items()}
-    parts = {"flow": flows, "theory": vars(summary.theory), "training": vars(summary.training)}
-    parts["trainable"] = vars(summary.trainable)
-    parts["critical_lr"] = vars(summary.critical_lr)
-    return row_from(
-        strict({**vars(summary), **parts, "symptoms": [*map(vars, summary.symptoms)]}), summary.path
-    )
+    parts = {
+        name: vars(getattr(summary, name)) for name in ("theory", "training", "trainable", "critical_lr")
+    }
+    told = {**vars(summary), **parts, "flow": flows, "symptoms": [*map(vars, summary.symptoms)]}
+    return row_from(strict(told), summary.path)
 
 
 def row_from(document: Mapping[str, Any], path: str) -> Row:
@@ -250,7 +245,7 @@ def _sorted(found: Comparison, name: str, down: bool) -> tuple[Row, ...]:
 
 def is_ranked(row: Row, name: str) -> bool:
     """Whether a row has this value, and the right to be called better by it."""
-    return name == "ratio" or (row[name] is not None and (name not in RANKED or row.finished))
+    return name == "ratio" or (row[name] not in (None, ()) and (name not in RANKED or row.finished))
 
 
 def ranks(values: Sequence[Any], last: Sequence[bool], down: bool) -> list[int]:
@@ -260,14 +255,14 @@ def ranks(values: Sequence[Any], last: Sequence[bool], down: bool) -> list[int]:
 
 
 def _order(row: Row, keys: Sequence[str]) -> tuple[Any, ...]:
-    return (*(comparable(row.config.get(key)) for key in keys), row["id"])
+    return (*(comparable(row.config.get(key)) for key in keys), comparable(row["id"]))
 
 
 def comparable(value: Any) -> tuple[int, Any]:
-    """A key that puts numbers by size before texts, and what is missing last."""
+    """A key that puts numbers by size before texts, those by their numbers, and what is missing last."""
     if value is None:
-        return 2, ""
-    return (0, value) if isinstance(value, int | float) else (1, str(value))
+        return 2, ()
+    return (0, value) if isinstance(value, int | float) else (1, natural(str(value)))
 
 
 def _measuring(keys: Iterable[str]) -> list[str]:

@@ -8,21 +8,19 @@ c is not that of delta, which is read sample by sample.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from math import log
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.analysis.differences import Flat, differing
 from gradflow.analysis.intervals import exp_or_none, over_networks
 from gradflow.analysis.summary import Number, Summary, Theory
+from gradflow.arrays import Array, Readings
 from gradflow.nn.parts.factors import factor_arrays
 from gradflow.units import LN10
-
-Array = NDArray[Any]
 
 FEWEST = 2  # depths that make a law
 DEPTH = "model.depth"
@@ -77,7 +75,7 @@ class DepthLaw:
     batch_size: int | None = None  # of dL/dW_1; None where it is not known, or not the same at every depth
 
 
-def first_layer(summary: Summary, recording: Mapping[str, Array]) -> FirstLayer:
+def first_layer(summary: Summary, recording: Readings) -> FirstLayer:
     """The first layer of a run at row 0 of its recording.
 
     The factors of a row add up from delta_out to delta_1: ln ||delta_1|| / ||delta_out|| is their sum.

@@ -6,17 +6,13 @@ far above all that it was until a few rows before, or an update as large as what
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from math import log
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gradflow.analysis.endings import Warned
+from gradflow.analysis.kept import Warned
+from gradflow.arrays import Array, Readings
 from gradflow.units import LN10
-
-Array = NDArray[Any]
 
 RISE, GROWTH = log(3), LN10  # ln of the factor of the loss, and of the norm of a layer's gradient
 LATELY = 5  # rows that a steady rise may take for it
@@ -24,7 +20,7 @@ HASTY = 2.0  # times a rise must be as large in logs while so few rows are known
 REWRITES = 0.5  # of a layer's weights, by which one update changes them
 
 
-def warned(recording: Mapping[str, Array], diverged_step: int | None) -> Warned | None:
+def warned(recording: Readings, diverged_step: int | None) -> Warned | None:
     """The signs of a run that diverged, of the steps before, and the lead of the first; None of others."""
     if diverged_step is None:
         return None
@@ -32,7 +28,7 @@ def warned(recording: Mapping[str, Array], diverged_step: int | None) -> Warned 
     return Warned(**steps, lead=diverged_step - min(steps.values()) if steps else None)
 
 
-def signs(recording: Mapping[str, Array]) -> dict[str, int]:
+def signs(recording: Readings) -> dict[str, int]:
     """The step at which each of loss, gradient and update first gives a sign, of those that do."""
     with np.errstate(all="ignore"):
         loss = np.log(recording["loss"].mean(axis=1))[:, None]

@@ -9,23 +9,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from math import log10
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gradflow.analysis.flow import window
+from gradflow.analysis.increments import window
 from gradflow.analysis.predictions import Inputs, theories, trainable_of
+from gradflow.analysis.summary import Number, Theory
 from gradflow.analysis.verdict import verdict_of
+from gradflow.arrays import Array
+from gradflow.config import Config
 from gradflow.meanfield import gaussian_fields
 from gradflow.nn.activations import ACTIVATIONS
 from gradflow.nn.initializers import Gaussian
-
-if TYPE_CHECKING:
-    from gradflow.analysis.summary import Number, Theory
-    from gradflow.config import Config
-
-Array = NDArray[Any]
 
 EXPLORED = (
     "linear", "tanh", "sigmoid", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus",

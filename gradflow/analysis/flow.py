@@ -6,28 +6,26 @@ number, is the best estimator of ln c; networks are independent, so their mean i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import isnan
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gradflow.analysis.extrapolation import log_over
+from gradflow.analysis.increments import increments, passing, window
 from gradflow.analysis.intervals import Estimate, exp_or_none, mean_of_known
+from gradflow.analysis.kept import Profile, Rounding
 from gradflow.analysis.known import NOTHING, Known, mean_square
 from gradflow.analysis.laws import OF_CHAINS, Expected, exponent
-from gradflow.analysis.profile import Profile, Rounding
 from gradflow.analysis.rounding import rounding_of
 from gradflow.analysis.summary import Flow, Number, Numbers
-from gradflow.analysis.verdict import are_most, verdict_of
+from gradflow.analysis.verdict import are_most, log_over, verdict_of
 from gradflow.analysis.weakest import weakest
+from gradflow.arrays import Array, Readings
 from gradflow.nn.parts.factors import factor_arrays, two_of
 from gradflow.units import LN10
 
-Array = NDArray[Any]
-AtStep = Mapping[str, Array]  # arrays of the record at one step, each (layers, networks)
+AtStep = Readings  # arrays of the record at one step, each (layers, networks)
 
 PROFILE_LAYERS = 200
 DRAWN_DIGITS = 7  # of what is there to be drawn, decimals of logs: more would double summary.json for nothing
@@ -35,11 +33,6 @@ DEPTHS = (10, 20, 50, 100)
 ALIKE = 1e-6  # of ln c: factors that differ by less are one number to six digits
 NO_STEP = "c needs two hidden layers: there is no step between layers"
 CHAIN = Expected(candidates=OF_CHAINS)
-
-
-def window(depth: int) -> tuple[int, int]:
-    """(first, last) of the layers that are fitted: from depth alone, without the transient at the input."""
-    return 1 + min(5, depth // 4), depth
 
 
 @dataclass(frozen=True)
@@ -57,18 +50,13 @@ def measure(row: AtStep, first: int = 0, known: Known = NOTHING) -> Measured:
     c is over the window, or from the layer `first` on if that is deeper.
     """
     log_delta, square = row["log_delta_norm"], mean_square(row)
-    alive: Array = np.asarray(np.isfinite(log_delta).all(axis=0))
+    alive = passing(log_delta)
     if not alive.any() or len(log_delta) < 2:
         return Measured(None, None, alive)
     start = max(window(len(log_delta))[0], first)
     rising, square = increments(log_delta[:, alive]), None if square is None else square[:, alive]
     ratio = known.mean(rising, 1, square).scaled(len(rising))
     return Measured(known.mean(rising, start, square), ratio, alive)
-
-
-def increments(log_delta: Array) -> Array:
-    """ln g_l - ln g_{l+1} for l = 1..L-1, (L - 1, networks)."""
-    return -np.diff(log_delta, axis=0)
 
 
 def fit_flow(
@@ -207,7 +195,7 @@ def _factor(logs: Array, flow: Flow, alive: Array) -> Number:
 def _profile(row: AtStep) -> Profile:
     """Means over networks, without the dead ones unless all are, of at most 200 layers."""
     log_delta = row["log_delta_norm"]
-    depth, alive = len(log_delta), np.isfinite(log_delta).all(axis=0)
+    depth, alive = len(log_delta), passing(log_delta)
     kept = alive if alive.any() else np.ones_like(alive)
     layers = np.unique(np.linspace(0, depth - 1, min(depth, PROFILE_LAYERS)).round().astype(int))
 

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.analysis.flow import DRAWN_DIGITS, Measured, drawn, measure, numbers
 from gradflow.analysis.intervals import exp_or_none
 from gradflow.analysis.known import NOTHING, Known
 from gradflow.analysis.summary import Flip, History
 from gradflow.analysis.verdict import are_most, verdict_of
+from gradflow.arrays import Array, Readings
 from gradflow.units import LN10
-
-Array = NDArray[Any]
 
 ROWS = 200
 MEASURED = ("log_delta_norm", "activation_mean", "activation_std")  # what c and its interval are made of
 
 
 def history_of(
-    recording: Mapping[str, Array],
+    recording: Readings,
     stable_decades: float,
     patience: int,
     verdicts: list[str] | None = None,

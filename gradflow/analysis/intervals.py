@@ -10,12 +10,10 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import copysign, exp, inf, isnan, lgamma, log, log1p, sqrt
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from gradflow.arrays import Array
 
 OVER_NETWORKS, OVER_LAYERS, PREWHITENED = "t over seeds", "t over layers", "newey-west"
 SMALLEST_TAIL = 1e-300

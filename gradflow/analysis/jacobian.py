@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from math import isfinite, nan
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from gradflow.analysis.intervals import Estimate, exp_or_none, over_networks
-from gradflow.analysis.stretch import Stretch
+from gradflow.analysis.kept import Stretch
 from gradflow.analysis.summary import Number, strict
 from gradflow.meanfield import predict
 from gradflow.meanfield.prediction import FIRST_ORDER
-from gradflow.nn.jacobian import SpectralMoments
+from gradflow.nn.jacobian import SpectralMoments, Spectrum
+from gradflow.nn.model import Model
 from gradflow.units import LN10
-
-if TYPE_CHECKING:
-    from gradflow.nn.jacobian import Spectrum
-    from gradflow.nn.model import Model
 
 BINS = 40
 EQUAL = 1e-9  # of a variance over mean^2, below which two are the same

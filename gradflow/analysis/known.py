@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.analysis.intervals import Estimate, mean_increment, over_parts
+from gradflow.arrays import Array, Readings
 from gradflow.meanfield.innovations import innovations
 from gradflow.meanfield.plain import PlainField
 from gradflow.meanfield.prediction import Prediction
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +58,7 @@ class Known:
 NOTHING = Known()
 
 
-def mean_square(row: Mapping[str, Array]) -> Array | None:
+def mean_square(row: Readings) -> Array | None:
     """E phi^2 of the layers of a row of the record; None of norms that were recorded elsewhere."""
     if "activation_std" not in row:
         return None

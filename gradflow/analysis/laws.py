@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import log
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from gradflow.arrays import Array
 
 SHAPES: dict[str, Callable[[Array], Array]] = {
     "exponential": lambda layer: np.ones(len(layer)),

@@ -6,19 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.analysis.clipping import clipping_of
 from gradflow.analysis.early_warning import warned
-from gradflow.analysis.endings import Stopped
 from gradflow.analysis.flow import drawn, numbers
 from gradflow.analysis.history import ROWS
 from gradflow.analysis.intervals import Estimate, over_networks
+from gradflow.analysis.kept import Stopped
 from gradflow.analysis.summary import Evaluation, TrainingResult, strict
+from gradflow.arrays import Array, Readings
 from gradflow.evaluation import EVALUATED, STEP
-
-Array = NDArray[Any]
-Readings = Mapping[str, Array]
 
 ENDS = {"initial": 0, "final": -1}  # -> rows of the record
 TOLD = ("every", "samples_train", "samples_test", "of_train", "of_test", "majority_train", "majority_test")
@@ -32,7 +29,7 @@ def curves_until(recording: Readings, step: float) -> dict[str, Array]:
     return {name: recording[name][kept] for name in (STEP, *EVALUATED) if name in recording}
 
 
-def evaluation_of(curves: Mapping[str, Array], info: Mapping[str, Any] | None) -> Evaluation:
+def evaluation_of(curves: Readings, info: Mapping[str, Any] | None) -> Evaluation:
     """The curves as means over networks, at most 200 of their steps; `info` is run.json's of them."""
     if not curves or info is None:
         return Evaluation()

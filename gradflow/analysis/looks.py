@@ -6,15 +6,13 @@ Each finds where something began, or nothing. `step` (rows,) are the recorded st
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.analysis.summary import Symptom, strict
+from gradflow.arrays import Array
 from gradflow.units import LN10
 
-Array = NDArray[Any]
 Beyond = Callable[[Array, int, float], bool]  # of a layer's logs (rows,), the row and the size of a change
 
 FEW_LAYERS = 4  # below, there are no early layers to compare with later ones

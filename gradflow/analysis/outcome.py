@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gradflow.analysis.compare import RESULTS
-
-if TYPE_CHECKING:
-    from gradflow.analysis.summary import Summary
+from gradflow.analysis.summary import Summary
 
 NAMES = (
     "c", "c_low", "c_high", "log10_ratio", "log10_growth", "verdict", "borderline", "networks",

@@ -25,10 +25,9 @@ from gradflow.analysis.summary import Flow, Flows, Summary, Symptom, Theory, Tra
 from gradflow.analysis.underflow import edge_of, of_underflow, smallest_of
 from gradflow.analysis.watched import watched_advice, watched_symptoms
 from gradflow.analysis.weakest import weakest_symptom
+from gradflow.arrays import Array, Readings
 from gradflow.nn.parts.factors import LABELS
 from gradflow.recording import per_layer
-
-Array = NDArray[Any]
 
 KINDS = {"delta": "log_delta_norm", "weight": "log_weight_grad_norm"}  # -> its array in a recording
 STABLE_DECADES, PATIENCE = 1.0, 5  # a config's defaults
@@ -56,10 +55,10 @@ class Norms:
 
     steps: tuple[int, ...]
     layers: tuple[str, ...]
-    logs: Mapping[str, Array]
+    logs: Readings
     order: str = ""
     source: str = ""
-    more: Mapping[str, Array] = field(default_factory=dict)
+    more: Readings = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -95,7 +94,7 @@ class Norms:
         }
 
 
-def summarize_outside(id: str, config: dict[str, Any], recording: Mapping[str, Array]) -> Summary:
+def summarize_outside(id: str, config: dict[str, Any], recording: Readings) -> Summary:
     """The Summary of norms recorded elsewhere, from a recording and its `Norms.config`.
 
     Norms that are not finite in the last row make it diverged; those of other rows are told in the reasons.
@@ -117,8 +116,7 @@ def summarize_outside(id: str, config: dict[str, Any], recording: Mapping[str, A
         config=config,
         flow=Flows(first, last),
         theory=Theory(
-            c=data.get("expected_c"),
-            reason=None if "expected_c" in data else data.get("expected", UNKNOWN),
+            c=data.get("expected_c"), reason=None if "expected_c" in data else data.get("expected", UNKNOWN)
         ),
         training=TrainingResult(
             config["training"]["steps"],
@@ -134,7 +132,7 @@ def summarize_outside(id: str, config: dict[str, Any], recording: Mapping[str, A
 
 
 def _symptoms(
-    recording: Mapping[str, Array], data: Mapping[str, Any], flows: tuple[Flow, Flow], blown: Symptom | None
+    recording: Readings, data: Mapping[str, Any], flows: tuple[Flow, Flow], blown: Symptom | None
 ) -> tuple[Symptom, ...]:
     """What decides the ratio, what a watched training or a file tells, and the blow-up at the end."""
     if "watched" in data:
@@ -205,7 +203,7 @@ class Lost:
         return replace(flow, reason="; ".join(filter(None, (flow.reason, words))))
 
 
-def _flow(recording: Mapping[str, Array], row: int, data: Mapping[str, Any]) -> Flow:
+def _flow(recording: Readings, row: int, data: Mapping[str, Any]) -> Flow:
     arrays, names = {name: recording[name][row] for name in KINDS.values()}, data["layers"]
     expected = Expected(rules="law" in data)  # theory knows what law it can be
     flow = fit_flow(arrays, int(recording["step"][row]), STABLE_DECADES, expected)

@@ -5,26 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import hypot, isfinite, log
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.analysis.increments import window
 from gradflow.analysis.intervals import Estimate
 from gradflow.analysis.summary import Theory, strict
 from gradflow.analysis.trainable import Trainable, assess
+from gradflow.arrays import Array
+from gradflow.config import Config
+from gradflow.data import Data
 from gradflow.meanfield import Prediction, Targets, mean_field, phase_table, predict, unpredicted
 from gradflow.meanfield.prediction import DEAD, ROUNDING, UNBOUNDED, late, phase
 from gradflow.nn.initializers import Gaussian
 from gradflow.nn.model import Model
-
-if TYPE_CHECKING:
-    from gradflow.config import Config
-    from gradflow.data import Data
-
-Array = NDArray[Any]
-
 
 SAMPLES = 128  # whose pairs stand for all
 MANY = 1e4  # degrees of freedom, times, that are as good as a normal distribution

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gradflow.analysis.candidates import expected
 from gradflow.analysis.predictions import inputs_of
+from gradflow.analysis.summary import Advice
 from gradflow.analysis.theorist import DEEPEST
-from gradflow.config import config_from_plain
-
-if TYPE_CHECKING:
-    from gradflow.analysis.summary import Advice
-    from gradflow.config import Config
+from gradflow.config import Config, config_from_plain
 
 
 def trainable_first(config: Config, data: Mapping[str, Any], found: tuple[Advice, ...]) -> tuple[Advice, ...]:

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.analysis.critical_rate import ABOVE, BELOW, NOT_MEASURED, CriticalRate, standing
 from gradflow.analysis.summary import Advice, Symptom
-from gradflow.analysis.theorist import rounded
-
-if TYPE_CHECKING:
-    from gradflow.config import Config
-    from gradflow.nn.optimizers import Optimizer
-
-Array = NDArray[Any]
-Readings = Mapping[str, Array]
+from gradflow.arrays import Readings
+from gradflow.config import Config
+from gradflow.nn.optimizers import Optimizer
+from gradflow.units import rounded
 
 OVERSHOOTS = ("loss-spiking", "loss-swinging", "non-finite")
 STALLS = ("loss-stalled", "loss-at-chance")
@@ -74,20 +68,20 @@ def learning_rates(
         words = (
             f"the first updates change a layer's weights by {moved:.1g} of themselves: {{lr:g}} makes that "
         )
-        yield _advice(_digit(lr * USUAL["fast"] / moved), words + f"{USUAL['fast']:g}")
+        yield _advice(rounded(lr * USUAL["fast"] / moved, 1), words + f"{USUAL['fast']:g}")
     elif passes and moved and _is_unmoved(record) and (known is None or _rate(known) > lr):
         if known and lr < FAR_BELOW * (critical.initial or 0):
             yield known
         elif moved < SLOW:
             words = f"an update changes no layer's weights by more than {moved:.1g} of themselves: {{lr:g}} "
-            yield _advice(_digit(lr * USUAL["slow"] / moved), words + f"makes that {USUAL['slow']:g}")
+            yield _advice(rounded(lr * USUAL["slow"] / moved, 1), words + f"makes that {USUAL['slow']:g}")
 
 
 def safe_rate(optimizer: Optimizer, critical: CriticalRate) -> float | None:
     """The share of the critical learning rate at which networks learn most in their first hundred steps."""
     if critical.initial_lowest is None:
         return None
-    return _digit(SHARES.get(optimizer.name, SHARE) * critical.initial_lowest)
+    return rounded(SHARES.get(optimizer.name, SHARE) * critical.initial_lowest, 1)
 
 
 def fitted_rate(optimizer: Optimizer, critical: CriticalRate) -> float:
@@ -144,8 +138,3 @@ def _moved(config: Config, record: Readings) -> float | None:
     ratio = record["update_ratio"][:FIRST_ROWS].mean(axis=2) / np.array(shares)[:, None]
     ratio = ratio[np.isfinite(ratio).all(axis=1)]  # the last row has no update
     return float(ratio.mean(axis=0).max()) if len(ratio) else None
-
-
-def _digit(value: float) -> float:
-    """A learning rate of one digit, as people write them."""
-    return float(f"{value:.0e}")

@@ -6,21 +6,17 @@ counts that is far larger than every other, since noise is made of many alike.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.analysis.looks import first_lasting, gradient_jump
 from gradflow.analysis.summary import Advice, Flow, Symptom
 from gradflow.analysis.underflow import edge_of, smallest_of
 from gradflow.analysis.verdict import HALF, are_most, fitted_share
+from gradflow.arrays import Array, Readings
 from gradflow.units import LN10
-
-Array = NDArray[Any]
-Readings = Mapping[str, Array]
 
 JUMP_DECADES = 1.0, 3.0, 4.0  # that make a jump where rows lie steps apart or are the first, or both
 LASTING = 5  # rows in a row, or all of a shorter record

@@ -10,16 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import exp, floor, log, log10, sqrt
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.analysis.intervals import Estimate, exp_or_none
-from gradflow.analysis.profile import Rounding
+from gradflow.analysis.kept import Rounding
+from gradflow.arrays import Array
 from gradflow.units import LN10
-
-Array = NDArray[Any]
 
 STRONGEST = 5.0  # ln of the ratio over the relative error of z: 0.7 to 45 in pairs of float32 and float64
 TENTH = 0.1  # the last digit that is shown of the decades of a ratio

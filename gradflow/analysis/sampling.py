@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from math import ceil, inf
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from gradflow.arrays import Array
 
 BEFORE = 10  # rows whose median loss a spike stands out from
 RANGES = 2  # of the values of as many rows, in logs, that batches alone hardly make

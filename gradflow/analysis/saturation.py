@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.nn.activations import Activation
 from gradflow.nn.parts.activate import SATURATED
-
-Array = NDArray[Any]
 
 FAR_OUT = 1e3  # a z where slopes have come to their limit
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from math import log, sqrt
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gradflow.analysis.summary import Symptom
-
-if TYPE_CHECKING:
-    from gradflow.config import Config
+from gradflow.config import Config
 
 FAR = 10.0  # times, or parts, of a root mean square of 1 from which a scale is in the way of training
 EARLY = 20  # steps within which what goes wrong is laid to the data's scale

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.analysis.advice import advise
 from gradflow.analysis.critical_rate import critical_of
@@ -16,30 +15,25 @@ from gradflow.analysis.flow import CHAIN, drawn, fit_flow, measure, numbers
 from gradflow.analysis.history import history_of
 from gradflow.analysis.intervals import mean_of_known
 from gradflow.analysis.jacobian import stretch_of
+from gradflow.analysis.kept import Samples, Stretch
 from gradflow.analysis.known import NOTHING, Known
 from gradflow.analysis.laws import Expected
 from gradflow.analysis.learning import curves_until, evaluation_of, training_result
 from gradflow.analysis.precision import precision_of
 from gradflow.analysis.predictions import inputs_of, predicted, sigmas, theory_of, trainable_of
 from gradflow.analysis.rates import told
-from gradflow.analysis.samples import Samples
 from gradflow.analysis.scales import scale_symptom
-from gradflow.analysis.stretch import Stretch
 from gradflow.analysis.summary import Flow, Flows, Summary, Symptom, Theory, TrainingResult
 from gradflow.analysis.symptoms import find_symptoms
 from gradflow.analysis.trainable import STOPPED, Trainable
 from gradflow.analysis.verdict import causes
 from gradflow.analysis.weakest import weakest_symptom
+from gradflow.arrays import Array, Readings
+from gradflow.config import Config
 from gradflow.evaluation import EVALUATED, STEP
+from gradflow.meanfield import Prediction
 from gradflow.nn.losses import LOSSES
 from gradflow.nn.parts.factors import is_chain
-
-if TYPE_CHECKING:
-    from gradflow.config import Config
-    from gradflow.meanfield import Prediction
-
-Array = NDArray[Any]
-Readings = Mapping[str, Array]
 
 NOTHING_ENTERS = (
     "the read-out starts at zero, so that no gradient enters before the first update: set steps: 1 or more"

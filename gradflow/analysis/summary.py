@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
-from math import isfinite
+from math import isfinite, log
 from typing import Any
 
 from gradflow.analysis.commands import command_for
 from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
 from gradflow.analysis.differences import RECORDED
-from gradflow.analysis.endings import Stopped, Warned
+from gradflow.analysis.kept import Profile, Rounding, Samples, Stopped, Stretch, Warned
 from gradflow.analysis.precision import Precision
-from gradflow.analysis.profile import Profile, Rounding
-from gradflow.analysis.samples import Samples
-from gradflow.analysis.stretch import Stretch
 from gradflow.analysis.trainable import Trainable
 
 SUMMARY_FORMAT = 1
@@ -32,8 +29,8 @@ class Weakest:
     """
 
     layer: int
-    factor: float
-    allowed: float
+    factor: Number  # None beyond what a float holds
+    allowed: Number
     cause: str | None = None  # a factor, as weights | slopes, or those that share it; None: not recorded
     cause_layer: int | None = None
     name: str | None = None  # of a layer that was recorded elsewhere
@@ -104,6 +101,14 @@ class Flow:
     exact: bool = False
     rounding: Rounding | None = None  # where it makes digits that are shown
     profile: Profile = field(default_factory=Profile)
+
+    @property
+    def log_c(self) -> Number:
+        """ln c, also where c itself is beyond what a float holds: 0, or None."""
+        if self.c:
+            return log(self.c)
+        beyond = self.c == 0 or self.verdict == "exploding"
+        return (-1 if self.c == 0 else 1) / self.efold_layers if self.efold_layers and beyond else None
 
 
 @dataclass(frozen=True)

@@ -9,25 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil, log2
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.analysis.clipping import clipping_symptom
 from gradflow.analysis.looks import blown_up, early_frozen, first_lasting, gradient_jump, lasting, symptom_at
 from gradflow.analysis.sampling import BEFORE, sampling, sampling_of_logs
 from gradflow.analysis.saturation import bends_on_both_sides, ordinarily_saturated
 from gradflow.analysis.summary import Symptom
+from gradflow.arrays import Array, Readings
+from gradflow.config.sections import Analysis
 from gradflow.evaluation import STEP
 from gradflow.nn.activations import Activation
 
-if TYPE_CHECKING:
-    from gradflow.config.sections import Analysis
-
-Array = NDArray[Any]
-Readings = Mapping[str, Array]
-Finder = Callable[[Readings, "Analysis", "Circumstances"], "Symptom | None"]
+Finder = Callable[[Readings, Analysis, "Circumstances"], Symptom | None]
 
 CONVERGED = 0.1  # of the first loss: one that is below has learnt what there is
 HALFWAY = 0.5  # of it: from there on a limit of saturated units is halfway to all of them

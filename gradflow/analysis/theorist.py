@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from math import exp, sqrt
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.analysis.increments import window
 from gradflow.analysis.predictions import inputs_of
+from gradflow.arrays import Array
+from gradflow.config import Config
+from gradflow.config.biases import Zeros
 from gradflow.formats import ADDED
 from gradflow.meanfield import MeanField, Targets, balance, half_stable, mean_field, unpredicted
 from gradflow.meanfield.expectations import tabulated
@@ -20,21 +22,16 @@ from gradflow.meanfield.plain import PlainField
 from gradflow.nn.activations import Activation
 from gradflow.nn.initializers import Initializer
 from gradflow.nn.model import Model
-from gradflow.units import LN10
-
-if TYPE_CHECKING:
-    from gradflow.config import Config
-
-Array = NDArray[Any]
+from gradflow.units import LN10, rounded
 
 DEEPEST = 1000  # layers that theory is asked for, so that no advice takes longer than two seconds
 WIDEST_SPREAD = 0.5  # of the edge of stable, by which the whole ratio strays from one network to the next
+SURE = 0.5  # of the edge of stable, up to which a ratio is expected to stay within it
 STEEPEST_END = 0.095  # |ln c| of the last transition, beyond which a ratio of 1 only balances two wrongs
 SETTLED_SPREAD = 0.4  # up to which the first order holds even where q does not settle (gelu, silu)
 SETTLING = 1.1  # how far beyond its half-stable sigma_b an activation's q surely settles
 SPREADS = 2  # standard errors that a depth keeps between what is expected and the edge of stable
 LEAST_ROOM = 0.05  # of the edge, that it keeps at least: what theory expects has an error of its own
-DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -99,6 +96,11 @@ class Theorist:
         model = self.config.model.model_copy(update={"width": width})
         return Theorist(self.config.model_copy(update={"model": model}), self.data)
 
+    def unbiased(self) -> Theorist:
+        """The theorist of the same config whose biases start at 0, unless its init draws them."""
+        model = self.config.model.model_copy(update={"bias": Zeros()})
+        return Theorist(self.config.model_copy(update={"model": model}), self.data)
+
     @cached_property
     def model(self) -> Model:
         """The network that is looked at."""
@@ -138,6 +140,12 @@ class Theorist:
         """Whether single layers are stable too: no two norms a stable range apart, and none that go on so."""
         outlook = self.expect(init, activation)
         return outlook.profile_range < self.edge and abs(float(outlook.steps[-1])) < STEEPEST_END
+
+    @property
+    def is_surely_stable(self) -> bool:
+        """Whether the network is expected to be stable, and single ones too."""
+        outlook = self.expect()
+        return abs(outlook.ratio) < SURE * self.edge and outlook.spread <= WIDEST_SPREAD * self.edge
 
     @property
     def edge(self) -> float:
@@ -180,11 +188,6 @@ def scaled(init: Initializer, factor: float) -> Initializer:
     """`init` with its weights `factor` times as large, the scale rounded to six digits."""
     assert init.scale_key is not None
     return init.rescaled(rounded(getattr(init, init.scale_key) * factor))
-
-
-def rounded(value: float) -> float:
-    """A float of at most six significant digits, short to type."""
-    return float(f"{value:.{DIGITS}g}")
 
 
 def plain(init: Initializer) -> dict[str, Any]:

@@ -1,13 +1,13 @@
-"""The verdict on a gradient's way through the layers, from the ratio of its ends, and what makes it so."""
+"""The verdict on a gradient's way through the layers, from the ratio of its ends; laws; what makes it so."""
 
 from __future__ import annotations
 
-from math import exp, floor, inf, log, log10
+from math import exp, floor, inf, log, log10, sqrt
 
-from gradflow.analysis.extrapolation import BOUNDED
 from gradflow.analysis.summary import Flow, Theory
 from gradflow.units import LN10
 
+BOUNDED = "bounded"
 ROUNDING = 1e-6  # relative, of a norm in float32
 HALF = 0.5  # of the decades of a verdict that c has to make for its factors to be to blame
 WIDTH = "width"
@@ -28,6 +28,18 @@ def verdict_of(ratio: float, low: float | None, high: float | None, edge: float)
 def are_most(dead: int, networks: int) -> bool:
     """Whether more than half are dead, so that the others, whatever they do, are no verdict on the config."""
     return 2 * dead > networks
+
+
+def log_over(name: str | None, k: float | None, log_c: float, depth: int, own: int) -> float | None:
+    """ln of what `depth` layers make of the gradient: c^L, L^k or exp(k sqrt L).
+
+    None of a bounded law for another depth than its `own`.
+    """
+    if name == BOUNDED and depth != own:
+        return None
+    if k is None:
+        return depth * log_c
+    return k * (log(depth) if name == "power" else sqrt(depth))
 
 
 def unstable_depth(flow: Flow, stable_decades: float) -> int | None:

@@ -11,19 +11,17 @@ from math import sqrt
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.analysis.clipping import clipping_symptom
 from gradflow.analysis.looks import early_frozen
 from gradflow.analysis.recorded import LASTING, UNSTABLE, jump, scaled, stalled
 from gradflow.analysis.summary import Advice, Flow, Symptom
-
-Array = NDArray[Any]
+from gradflow.arrays import Array, Readings
 
 CLIPPED_SHARE, FROZEN_RATIO = 0.9, 1e-3  # as a config's defaults
 
 
-def watched_symptoms(recording: Mapping[str, Array]) -> tuple[Symptom, ...]:
+def watched_symptoms(recording: Readings) -> tuple[Symptom, ...]:
     """The symptoms of a record of `gradflow.torch`; () for one that has not its columns."""
     if "branch_ratio" not in recording:
         return ()
@@ -31,7 +29,7 @@ def watched_symptoms(recording: Mapping[str, Array]) -> tuple[Symptom, ...]:
     return tuple(found for look in looks for found in look(recording))
 
 
-def _gated(recording: Mapping[str, Array]) -> Iterator[Symptom]:
+def _gated(recording: Readings) -> Iterator[Symptom]:
     """Blocks that add nothing to the gradient still at the end, after they could have been trained."""
     ratios = recording["branch_ratio"].mean(axis=2)
     shut = np.flatnonzero(ratios[-1] == 0)
@@ -41,7 +39,7 @@ def _gated(recording: Mapping[str, Array]) -> Iterator[Symptom]:
         yield Symptom("gated-blocks", step, int(shut[0]) + 1, float(shut.size), 0.0, words)
 
 
-def _lost(recording: Mapping[str, Array]) -> Iterator[Symptom]:
+def _lost(recording: Readings) -> Iterator[Symptom]:
     lost, samples = recording["lost_samples"].mean(axis=1), recording["samples"].mean(axis=1)
     rows = np.flatnonzero(2 * lost > samples)
     if rows.size:
@@ -51,7 +49,7 @@ def _lost(recording: Mapping[str, Array]) -> Iterator[Symptom]:
         yield Symptom("lost-samples", int(recording["step"][row]), None, share, 0.5, words)
 
 
-def _unmoved(recording: Mapping[str, Array]) -> Iterator[Symptom]:
+def _unmoved(recording: Readings) -> Iterator[Symptom]:
     """Groups of parameters whose update is exactly 0 from some recorded step to the end, two at least."""
     groups = {
         name.removeprefix("update_"): values.max(axis=1)
@@ -81,7 +79,7 @@ def _still_from(ratios: Array) -> int | None:
     return int(known[first]) if len(known) - first > 1 else None
 
 
-def _frozen(recording: Mapping[str, Array]) -> Iterator[Symptom]:
+def _frozen(recording: Readings) -> Iterator[Symptom]:
     """Layers whose weights do not move while others do: not at all, or the early ones hardly."""
     ratios = recording["update_ratio"].mean(axis=2)
     known = np.flatnonzero(np.isfinite(ratios).any(axis=1))
@@ -101,7 +99,7 @@ def _frozen(recording: Mapping[str, Array]) -> Iterator[Symptom]:
         yield from () if found is None else (found,)
 
 
-def _clipped(recording: Mapping[str, Array]) -> Iterator[Symptom]:
+def _clipped(recording: Readings) -> Iterator[Symptom]:
     found = clipping_symptom(recording, CLIPPED_SHARE)
     if found is not None:
         yield found

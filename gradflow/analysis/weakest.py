@@ -8,20 +8,18 @@ normal law and stay far below it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from math import copysign, exp, log
-from typing import Any
+from collections.abc import Iterable
+from math import copysign, log
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.analysis.increments import increments
 from gradflow.analysis.intervals import exp_or_none, mean_increment
 from gradflow.analysis.summary import Flow, Symptom, Weakest
 from gradflow.analysis.verdict import ROUNDING, verdict_of
+from gradflow.arrays import Array, Readings
 from gradflow.nn.parts.factors import OF_LAYER_ABOVE, factor_arrays
 from gradflow.units import LN10
-
-Array = NDArray[Any]
 
 FEWEST = 5  # factors; the spread of fewer than four others is not known
 NORMAL = 1.4826  # standard deviations of a normal law in its median absolute deviation
@@ -32,12 +30,12 @@ EDGE_SHARE = 0.5  # of the decades of a verdict, that one factor has to take bey
 RATIO_SHARE = 0.1  # of the ratio, that it has to make where it does not turn the verdict
 
 
-def weakest(row: Mapping[str, Array], alive: Array, first: int, stable_decades: float) -> Weakest | None:
+def weakest(row: Readings, alive: Array, first: int, stable_decades: float) -> Weakest | None:
     """The layer that decides the ratio of a row of arrays (layers, networks); None if none does.
 
     c without it is fitted from layer `first` on, as c is; it is c itself where the layer lies before.
     """
-    rising = -np.diff(row["log_delta_norm"][:, alive], axis=0)
+    rising = increments(row["log_delta_norm"][:, alive])
     factors = rising.mean(axis=1)
     index, excess, allowed = standing_out(factors)
     if abs(excess) <= EDGE_SHARE * stable_decades * LN10:
@@ -50,8 +48,8 @@ def weakest(row: Mapping[str, Array], alive: Array, first: int, stable_decades: 
     c = mean_increment(np.delete(rising, index, axis=0)[first - 1 - (index < first - 1) :])
     return Weakest(
         layer=index + 1,
-        factor=exp(factors[index]),
-        allowed=exp(allowed),
+        factor=exp_or_none(float(factors[index])),
+        allowed=exp_or_none(allowed),
         cause=cause,
         cause_layer=None if shared else index + 1 + (cause in OF_LAYER_ABOVE),
         c_without=exp_or_none(c.mean),
@@ -81,7 +79,7 @@ def bound(count: int) -> float:
     return TAIL * log(count / FALSE_ALARM) * (1 + (FEW / count) ** 2)
 
 
-def _cause(row: Mapping[str, Array], alive: Array, index: int, excess: float) -> tuple[str | None, bool]:
+def _cause(row: Readings, alive: Array, index: int, excess: float) -> tuple[str | None, bool]:
     """The factor that stands out as their product does, and whether others do half of what it does.
 
     Then all of those: both, if there are two factors. None where factors are not known.

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from gradflow.api.extras import extra
+from gradflow.errors import library
 from gradflow.evaluation import STEP
-
-if TYPE_CHECKING:
-    from gradflow.store import Run
+from gradflow.store import Run
 
 NATURAL = "nat"  # natural logarithm
 MEANINGS = {  # long name, unit
@@ -27,7 +25,7 @@ MEANINGS = {  # long name, unit
     "saturated": ("share of saturated units x samples", "1"),
     "dead": ("share of units that no sample passes", "1"),
     "update_ratio": ("||step of W|| / ||W||", "1"),
-    "zero_delta": ("share of samples whose delta is exactly 0", "1"),
+    "zero_delta": ("number of samples whose delta is exactly 0", "1"),
     "correlation": ("mean cosine of z over pairs of samples", "1"),
     "clip_share": ("what clipping left of the gradient", "1"),
     "loss": ("loss of the minibatch", "1"),
@@ -53,7 +51,7 @@ def dataset_of(run: Run) -> Any:
     if STEP in recording:
         coordinates[STEP] = recording[STEP].astype(int)
     attributes = {"id": run.id, "verdict": run.summary.flow.initial.verdict}
-    return extra("xarray", "to_xarray").Dataset(variables, coordinates, attributes)
+    return library("xarray", "notebook", "to_xarray").Dataset(variables, coordinates, attributes)
 
 
 def _variable(name: str, array: Any, recording: Any) -> tuple[tuple[str, ...], Any, dict[str, str]] | None:

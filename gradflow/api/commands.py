@@ -19,6 +19,7 @@ from gradflow.cli.output import noting
 from gradflow.cli.run import computed, one_study
 from gradflow.cli.sweep import computed as computed_sweep
 from gradflow.cli.sweep import options_of
+from gradflow.cli.tables import warn
 from gradflow.cli.theory import NO_FILE, crossed
 from gradflow.sweeps.points import parse_sweep
 
@@ -102,7 +103,10 @@ def compare(
 ) -> Compared:
     """Saved runs side by side: all in `runs`, or those that are named, sweeps by all of their points.
 
-    `where` leaves out runs that do not fulfil a condition, such as "depth > 20 and c < 0.9".
+    `where` leaves out runs that do not fulfil a condition, such as "depth > 20 and c < 0.9". A damaged run
+    is left out with a line on stderr.
     """
     named = [str(reference) for reference in references] or ["*"]
-    return Compared(comparison(named, Path(runs), sort, baseline, where))
+    found = comparison(named, Path(runs), sort, baseline, where)
+    warn(found.damaged, quiet=False)
+    return Compared(found)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradflow.analysis.compare import Comparison
-from gradflow.api.extras import extra
 from gradflow.api.shown import html_of
+from gradflow.errors import library
 from gradflow.report.compare_pages import compare_page
 
 
@@ -19,7 +19,7 @@ class Compared:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """A mapping for each run, best first where they are ranked."""
+        """A mapping for each run, in the order of the keys that differ or of `sort`."""
         found: list[dict[str, Any]] = self.comparison.document(None)["rows"]
         return found
 
@@ -34,4 +34,4 @@ class Compared:
 
     def to_pandas(self) -> Any:
         """A pandas.DataFrame, a line a run."""
-        return extra("pandas", "to_pandas").DataFrame(self.rows)
+        return library("pandas", "notebook", "to_pandas").DataFrame(self.rows)

@@ -11,10 +11,10 @@ from typing import Any
 from gradflow.analysis.predictions import Inputs, layers_of, predicted, theory_of, trainable_of
 from gradflow.analysis.summary import Theory
 from gradflow.analysis.trainable import Trainable
-from gradflow.api.extras import extra
 from gradflow.api.shown import html_of
 from gradflow.cli.theory import page_of
 from gradflow.config import Config
+from gradflow.errors import library
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,4 +61,4 @@ class Foreseen:
 
     def to_pandas(self) -> Any:
         """A pandas.DataFrame, a line a layer."""
-        return extra("pandas", "to_pandas").DataFrame(self.layers)
+        return library("pandas", "notebook", "to_pandas").DataFrame(self.layers)

@@ -42,10 +42,10 @@ class OneRun(Run):
 
     def to_pandas(self, rows: str = "all") -> Any:
         """A pandas.DataFrame, a line a layer and network of each row: `rows` as of `gradflow export`."""
-        from gradflow.api.extras import extra
+        from gradflow.errors import library
         from gradflow.store.export import layers_table
 
-        return extra("pandas", "to_pandas").DataFrame(layers_table([self], rows))
+        return library("pandas", "notebook", "to_pandas").DataFrame(layers_table([self], rows))
 
     def to_xarray(self) -> Any:
         """An xarray.Dataset of the recording: dims step, layer, seed, with long names and units."""

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from shlex import join
 from time import monotonic
 from typing import Any
 
 from gradflow.analysis.summary import strict
-from gradflow.cli.output import emit_document, emit_page, note
-from gradflow.cli.progress import CLEAR, TOLD
+from gradflow.cli.output import emit_either, note
+from gradflow.cli.progress import CLEAR, Ticker
 from gradflow.cli.run import study_of
 from gradflow.cli.tables import refuse_unused
 from gradflow.report.advice_pages import advice_page
 from gradflow.report.numbers import duration
 from gradflow.sweeps.proposals import Proposal, Proposer
-from gradflow.sweeps.trials import Trial, best_of, try_all
+from gradflow.sweeps.trials import Trial, best_of, least_of, try_all
 
 STEPS = 300
 
@@ -37,21 +35,19 @@ def tried(
 ) -> dict[str, Any]:
     """The document of the candidates with what they came to, and the command of the best."""
     study, steps = study_of(config, overrides, quiet), steps or STEPS
-    with _Count(quiet) as count:
+    with _Count(quiet, redrawn=0.0) as count:
         trials = try_all(Proposer(config, overrides), steps, workers, count)
     best = trials.index(best_of(trials))
     rows = [{**_row(config, one.proposal, steps), **_outcome(one)} for one in trials]
-    found = {"trains": trials[best].learnt, "best": best, "command": rows[best]["command"]}
+    told = {"best": best, "least": trials.index(least_of(trials))}
+    found = {"trains": trials[best].learnt, **told, "command": rows[best]["command"]}
     chance = trials[0].proposal.chance
     return {"name": study.name, "steps": steps, "chance": chance, "candidates": rows, **found}
 
 
 def show(document: dict[str, Any], json: bool) -> None:
     """Print what was found."""
-    if json:
-        emit_document(strict(document))
-    else:
-        emit_page(advice_page(document))
+    emit_either(json, lambda: strict(document), lambda: advice_page(document))
 
 
 def _row(config: Path, proposal: Proposal, steps: int = 0) -> dict[str, Any]:
@@ -60,6 +56,7 @@ def _row(config: Path, proposal: Proposal, steps: int = 0) -> dict[str, Any]:
         "lever": change.lever,
         "set": change.set,
         "message": change.message,
+        "depth": proposal.config.model.depth,
         "predicted_c": c,
         "trainable": trains.verdict,
         "trainable_score": trains.score,
@@ -91,31 +88,23 @@ def _outcome(trial: Trial) -> dict[str, Any]:
     }
 
 
-class _Count:
+class _Count(Ticker):
     """How many trials are done: a line that is drawn again on a terminal, now and then a line elsewhere."""
-
-    def __init__(self, quiet: bool) -> None:
-        self.quiet, self.started = quiet, monotonic()
-        self.live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self.told = self.started
-
-    def __enter__(self) -> _Count:
-        return self
 
     def __exit__(self, *failure: object) -> None:
         self._draw("")
 
     def __call__(self, done: int, total: int) -> None:
-        now = monotonic()
-        left = f", about {duration((now - self.started) / done * (total - done))} left" if done else ""
-        words = f"tried {done} of at most {total}{left}"
+        if not self.is_due():
+            return
+        words = f"tried {done} of at most {total}"
+        if done:
+            words += f", about {duration((monotonic() - self.started) / done * (total - done))} left"
         if self.live:
             self._draw(words)
-        elif now - self.told >= TOLD:
-            self.told = now
+        else:
             note(words, self.quiet)
 
     def _draw(self, words: str) -> None:
         if self.live and not self.quiet:
-            sys.stderr.write(CLEAR + words)
-            sys.stderr.flush()
+            self.write(CLEAR + words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from importlib import import_module
@@ -145,12 +146,16 @@ def outcome() -> int:
     except TyperException as error:
         complain(f"{error.format_message().rstrip('.')}: see `{_command_of(error)} --help`")
         return error.exit_code
-    except MemoryError:
-        complain("out of memory: make the network, the batch or the recording smaller")
+    except (MemoryError, OSError) as error:
+        complain(_refusal(error))
         return 1
-    except OSError as error:
-        complain(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
-        return 1
+
+
+def _refusal(error: MemoryError | OSError) -> str:
+    """What the system refused: memory by an OSError too, as where the folder of a library is listed."""
+    if isinstance(error, MemoryError) or error.errno == errno.ENOMEM:
+        return "out of memory: make the network, the batch or the recording smaller, or raise ulimit -v"
+    return ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
 
 
 def _command_of(error: TyperException) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from gradflow.cli.output import emit_document, emit_page, noting
+from gradflow.cli.output import emit_either, noting
 from gradflow.config import load_config
 from gradflow.config.load import load_data
 from gradflow.report.gradient_pages import check_page
@@ -17,8 +17,5 @@ def passed(config: Path, overrides: Sequence[str], json: bool) -> bool:
     study = load_config(config, overrides, noting(quiet=False))
     data = load_data(study.data)
     found = check_gradients(study.plan(data), data)
-    if json:
-        emit_document(found.document())
-    else:
-        emit_page(check_page(study.name, found))
+    emit_either(json, found.document, lambda: check_page(study.name, found))
     return found.passed

@@ -6,9 +6,10 @@ import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from gradflow.analysis.outside import Norms, law_across
-from gradflow.cli.output import emit_document, emit_page, note
+from gradflow.cli.output import emit_either, note
 from gradflow.errors import InputError, Problem
 from gradflow.outside import read_networks, run_of, save_norms
 from gradflow.report.depth_pages import depth_document, depth_page
@@ -47,23 +48,22 @@ def show(
 
 def show_one(norms: Norms, run: Run, saved: bool, json: bool) -> None:
     """The report or the document of networks of one depth."""
-    if json:
-        document = run.summary.document()
-        flow, told = document["flow"], {name: document[name] for name in ("symptoms", "advice")}
+
+    def document() -> dict[str, Any]:
+        whole = run.summary.document()
+        flow, told = whole["flow"], {name: whole[name] for name in ("symptoms", "advice")}
         found = {"layer_names": list(norms.layers), "order": norms.order}
-        emit_document({**flow["initial"], "final": flow["final"], **found, **told})
-    else:
-        emit_page(run_page(run.summary, run.recording, saved=saved))
+        return {**flow["initial"], "final": flow["final"], **found, **told}
+
+    emit_either(json, document, lambda: run_page(run.summary, run.recording, saved=saved))
 
 
 def show_depths(networks: Mapping[int, Norms], runs: Mapping[int, Run], json: bool) -> None:
     """The report or the document of networks of several depths."""
     summaries = {depth: run.summary for depth, run in runs.items()}
     law = law_across(networks, {depth: summary.flow.initial for depth, summary in summaries.items()})
-    if json:
-        emit_document(depth_document(summaries, law))
-    else:
-        emit_page(depth_page(summaries, law, [norms.order for norms in networks.values()]))
+    orders = [norms.order for norms in networks.values()]
+    emit_either(json, lambda: depth_document(summaries, law), lambda: depth_page(summaries, law, orders))
 
 
 def refuse_file(name: str | None) -> None:

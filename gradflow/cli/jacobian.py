@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from gradflow.analysis.jacobian import Jacobian, summarize_spectra
-from gradflow.cli.output import emit_document, emit_page
+from gradflow.cli.output import emit_either
 from gradflow.cli.report import write
-from gradflow.cli.study import config_of
-from gradflow.config.load import load_data
+from gradflow.cli.study import networks_of
 from gradflow.report.jacobian_pages import jacobian_page
 from gradflow.trace import spectra
 
@@ -22,9 +21,7 @@ def measured(
     study: str, overrides: Sequence[str], runs: Path, tell: Callable[[str], None]
 ) -> tuple[str, Jacobian]:
     """The name of a config, or of a run's, and what its networks have."""
-    config = config_of(study, overrides, runs, tell)
-    data = load_data(config.data)
-    plan = config.plan(data)
+    config, plan, data = networks_of(study, overrides, runs, tell)
     q_0 = float(np.mean(np.square(data.x[0], dtype=np.float64)))
     return config.name, summarize_spectra(plan.model, q_0, spectra(plan, data))
 
@@ -32,14 +29,11 @@ def measured(
 def draw(name: str, found: Jacobian, output: Path, force: bool, quiet: bool) -> None:
     """Write the histogram."""
     from gradflow.report.charts import picture  # of an extra, without which there is --help
-    from gradflow.report.charts.spectrum import histogram
+    from gradflow.report.charts.laws import histogram
 
     write(output, picture(histogram(name, found), output.suffix, INCHES), force, quiet)
 
 
 def show(name: str, found: Jacobian, json: bool) -> None:
     """Print what was measured."""
-    if json:
-        emit_document(found.document())
-    else:
-        emit_page(jacobian_page(name, found))
+    emit_either(json, found.document, lambda: jacobian_page(name, found))

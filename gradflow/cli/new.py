@@ -47,10 +47,11 @@ def write_starter(name: str, output: Path, schema: bool, force: bool, quiet: boo
 
 def _write_schema(path: Path, force: bool) -> None:
     """The schema, where it is not there yet as it is."""
-    from gradflow.cli.schema import schema_text, write_schema  # loads the config's models
+    from gradflow.cli.schema import schema_text  # loads the config's models
 
-    if not is_written(path, schema_text()):
-        write_schema(path, force)
+    text = schema_text()
+    if not is_written(path, text):
+        write_output(path, text, force=force)
 
 
 def next_step(template: str, output: Path) -> str:

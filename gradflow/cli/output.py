@@ -8,7 +8,7 @@ import sys
 from math import inf
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from gradflow.errors import Problem, RunError
+from gradflow.errors import RunError
 from gradflow.report.numbers import inert
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def emit(text: str) -> None:
     except OSError as error:
         silence()
         message = f"cannot be written: {error.strerror}: see to where it goes and run again"
-        raise RunError(str(Problem(message, source="standard output"))) from None
+        raise RunError(message, "standard output") from None
 
 
 def emit_document(document: dict[str, Any]) -> None:
@@ -71,6 +71,14 @@ def emit_page(page: Page) -> None:
     from gradflow.report.terminal import render  # loads rich, which a document does without
 
     emit(render(page, look_of_stdout()))
+
+
+def emit_either(json: bool, document: Callable[[], dict[str, Any]], page: Callable[[], Page]) -> None:
+    """The document if it is asked for, else the page."""
+    if json:
+        emit_document(document())
+    else:
+        emit_page(page())
 
 
 def note(text: str, quiet: bool) -> None:

@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gradflow.analysis.low_precision import LowPrecision, summarize_casts
-from gradflow.cli.output import emit_document, emit_page
-from gradflow.cli.study import config_of
-from gradflow.config.load import load_data
+from gradflow.cli.output import emit_either
+from gradflow.cli.study import networks_of
 from gradflow.report.precision_pages import precision_page
 from gradflow.trace import casts
 
@@ -17,15 +16,10 @@ def measured(
     study: str, overrides: Sequence[str], runs: Path, tell: Callable[[str], None]
 ) -> tuple[str, LowPrecision]:
     """The name of a config, or of a run's, and what its networks lose."""
-    config = config_of(study, overrides, runs, tell)
-    data = load_data(config.data)
-    plan = config.plan(data)
+    config, plan, data = networks_of(study, overrides, runs, tell)
     return config.name, summarize_casts(casts(plan, data), plan.model.shape.batch)
 
 
 def show(name: str, found: LowPrecision, json: bool) -> None:
     """Print what was measured."""
-    if json:
-        emit_document(found.document())
-    else:
-        emit_page(precision_page(name, found))
+    emit_either(json, found.document, lambda: precision_page(name, found))

@@ -6,6 +6,7 @@ import os
 import sys
 from math import isfinite
 from time import monotonic
+from typing import Self
 
 from gradflow.analysis.increments import plain_c
 from gradflow.cli.output import columns_of, note
@@ -18,20 +19,44 @@ BAR = 24
 CLEAR, UP = "\r\x1b[2K", "\x1b[1A"
 
 
-class Bar:
+class Ticker:
+    """What is drawn on stderr again and again where that is a terminal, and told now and then elsewhere."""
+
+    def __init__(self, quiet: bool, redrawn: float) -> None:
+        self.quiet, self.redrawn = quiet, redrawn
+        self.live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self.started = self.shown = monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def is_due(self) -> bool:
+        """Whether it is time for a picture or a line, of which the next one is so long apart."""
+        now = monotonic()
+        if self.quiet or now - self.shown < (self.redrawn if self.live else TOLD):
+            return False
+        self.shown = now
+        return True
+
+    def write(self, text: str) -> None:
+        """Draw, unless nobody watches any more: what is watched goes on."""
+        try:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+        except OSError:
+            self.quiet = True
+
+
+class Bar(Ticker):
     """Call it with each Progress of a training of so many steps; `with` leaves a clean line behind.
 
     `announcement` is said when the training has begun, for a run that is found finished has none.
     """
 
     def __init__(self, announcement: str, steps: int, quiet: bool) -> None:
-        self.announcement, self.steps, self.quiet, self.lines = announcement, steps, quiet, 0
+        super().__init__(quiet, REDRAWN)
+        self.announcement, self.steps, self.lines = announcement, steps, 0
         self.before = 0  # steps of an earlier process
-        self.live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self.started = self.shown = monotonic()
-
-    def __enter__(self) -> Bar:
-        return self
 
     def __exit__(self, *failure: object) -> None:
         self._draw([])
@@ -46,10 +71,8 @@ class Bar:
         if self.announcement:
             note(self.announcement, self.quiet)
             self.announcement = ""
-        now = monotonic()
-        if self.quiet or now - self.shown < (REDRAWN if self.live else TOLD):
+        if not self.is_due():
             return
-        self.shown = now
         if self.live:
             self._draw([self._bar(progress, self._width), *_layers(progress, self._unicode)])
         else:
@@ -86,15 +109,8 @@ class Bar:
         if not self.live or self.quiet:
             return
         erased = CLEAR + (UP + CLEAR) * max(0, self.lines - 1)
-        self._write(erased + "\n".join(line[: self._width] for line in lines))
+        self.write(erased + "\n".join(line[: self._width] for line in lines))
         self.lines = len(lines)
-
-    def _write(self, text: str) -> None:
-        try:
-            sys.stderr.write(text)
-            sys.stderr.flush()
-        except OSError:
-            self.quiet = True  # nobody watches: training goes on
 
 
 def _layers(progress: Progress, unicode: bool) -> list[str]:

@@ -10,11 +10,11 @@ from pathlib import Path
 from gradflow.analysis.steps import row_at
 from gradflow.analysis.summarize import flow_in
 from gradflow.analysis.summary import strict
-from gradflow.cli.output import emit_document, emit_page
+from gradflow.cli.output import emit_document, emit_either, emit_page
 from gradflow.cli.tables import warn
 from gradflow.report.pages import brief_page, layers_page, run_page, step_page, verdicts_again, with_notes
 from gradflow.store import Run, load_one
-from gradflow.store.notes import Notes, read_notes
+from gradflow.store.notes import Notes, all_notes
 
 
 def loaded(reference: str, runs_dir: Path) -> Run:
@@ -43,7 +43,7 @@ def print_run(run: Run, json: bool, brief: bool = False) -> None:
 
 def notes_of(run: Run) -> Notes:
     """What the user says of a run; damaged notes are told of."""
-    notes, problem = read_notes(run.path)
+    notes, problem = all_notes(run.path)
     warn([problem] if problem else [], quiet=False)
     return notes
 
@@ -52,10 +52,8 @@ def print_step(run: Run, step: str, json: bool) -> None:
     """The flow at one step of the record."""
     row = row_at(run["step"], step)
     flow, loss = flow_in(run.summary, run.recording, row), float(run["loss"][row].mean())
-    if json:
-        emit_document(strict(asdict(flow)))
-    else:
-        emit_page(step_page(run.summary, flow, loss if isfinite(loss) else None))
+    told = loss if isfinite(loss) else None
+    emit_either(json, lambda: strict(asdict(flow)), lambda: step_page(run.summary, flow, told))
 
 
 def print_chain(run: Run, step: str | None, json: bool) -> None:
@@ -64,7 +62,4 @@ def print_chain(run: Run, step: str | None, json: bool) -> None:
     from gradflow.report.gradient_pages import trace_page
 
     chain = chain_of(run, step)
-    if json:
-        emit_document(strict(asdict(chain)))
-    else:
-        emit_page(trace_page(run.id, chain))
+    emit_either(json, lambda: strict(asdict(chain)), lambda: trace_page(run.id, chain))

@@ -1,22 +1,25 @@
-"""A CONFIG or a RUN on the command line: the config that it means."""
+"""A CONFIG or a RUN on the command line: the networks that it means."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from gradflow.config import load_config
+from gradflow.config import Config, load_config
+from gradflow.config.load import load_data
+from gradflow.data import Data
 from gradflow.errors import InputError
+from gradflow.plan import Plan
 from gradflow.store import load_one
 
-if TYPE_CHECKING:
-    from gradflow.config import Config
 
-
-def config_of(study: str, overrides: Sequence[str], runs: Path, tell: Callable[[str], None]) -> Config:
-    """The config of a YAML file, or of a run, with changes."""
-    return load_config(_path_of(study, runs), overrides, tell)
+def networks_of(
+    study: str, overrides: Sequence[str], runs: Path, tell: Callable[[str], None]
+) -> tuple[Config, Plan, Data]:
+    """The config of a YAML file, or of a run, with changes; the plan of its networks, and their data."""
+    config = load_config(_path_of(study, runs), overrides, tell)
+    data = load_data(config.data)
+    return config, config.plan(data), data
 
 
 def _path_of(study: str, runs: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from time import monotonic
 from typing import Any
 
 from gradflow.cli.output import look_of, note
-from gradflow.cli.progress import TOLD
+from gradflow.cli.progress import Ticker
 from gradflow.report.numbers import count, counted, duration
 from gradflow.report.sweep_pages import progress_page
 from gradflow.report.terminal import render
@@ -20,36 +19,30 @@ NEWEST = 10  # points that the table shows
 REDRAWN = 0.3  # seconds between two pictures: one takes 5 ms, and may take 2% of the time
 
 
-class SweepProgress:
+class SweepProgress(Ticker):
     """Call it with each event of a sweep of `total` points; `with` leaves a clean screen behind."""
 
     def __init__(self, total: int, axes: Sequence[str], quiet: bool) -> None:
-        self.total, self.axes, self.quiet = total, axes, quiet
-        self.live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        super().__init__(quiet, REDRAWN)
+        self.total, self.axes = total, axes
         self.seen: Counter[str] = Counter()  # started, gone on with, ended, computed, failed
         self.newest: deque[dict[str, Any]] = deque(maxlen=NEWEST)
-        self.started = self.shown = monotonic()
         self.waiting = False
         self.lines = 0  # of the picture that stands on the screen
 
-    def __enter__(self) -> SweepProgress:
-        return self
-
     def __exit__(self, *failure: object) -> None:
         if not self.quiet:
-            self._write(self._clear())
+            self.write(self._clear())
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Waiting):
             self._wait(event)
             return
         self._count(event)
-        now = monotonic()
         if isinstance(event, Ended) and self.seen["ended"] + self.running < self.total and not event.reused:
             return  # another starts in a moment
-        if self.quiet or now - self.shown < (REDRAWN if self.live else TOLD):
+        if not self.is_due():
             return
-        self.shown = now
         if self.live:
             self._draw()
         else:
@@ -58,7 +51,7 @@ class SweepProgress:
     def _wait(self, event: Waiting) -> None:
         """Say once that nobody computes, until somebody does."""
         if not self.waiting:
-            self._write(self._clear() if not self.quiet else "")
+            self.write(self._clear() if not self.quiet else "")
             self.lines = 0
             note(f"waiting for workers of {event.address}", self.quiet)
         self.waiting = True
@@ -100,15 +93,8 @@ class SweepProgress:
         look = look_of(sys.stderr)
         page = progress_page(self.words(), list(self.newest), self.axes, look.columns)
         picture = render(page, look)
-        self._write(self._clear() + picture)
+        self.write(self._clear() + picture)
         self.lines = picture.count("\n")
 
     def _clear(self) -> str:
         return f"\x1b[{self.lines}F\x1b[J" if self.lines else ""
-
-    def _write(self, text: str) -> None:
-        try:
-            sys.stderr.write(text)
-            sys.stderr.flush()
-        except OSError:
-            self.quiet = True  # nobody watches: the sweep goes on

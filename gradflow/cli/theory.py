@@ -8,14 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from gradflow.analysis.predictions import (
-    Inputs,
-    layers_of,
-    predicted,
-    theories,
-    theory_of,
-    trainable_of,
-)
+from gradflow.analysis.predictions import Inputs, layers_of, predicted, theories, theory_of, trainable_of
 from gradflow.analysis.summary import Theory, strict
 from gradflow.cli.output import emit, emit_document, emit_page, noting
 from gradflow.config import Config
@@ -37,7 +30,9 @@ SOURCE = "command line"
 UNSAID = ("plain", "none")  # a block and a norm that go without saying
 
 
-def points(words: Sequence[str]) -> tuple[Mapping[str, Sequence[Any]], list[Config], list[Inputs]]:
+def points(
+    words: Sequence[str], quiet: bool = False
+) -> tuple[Mapping[str, Sequence[Any]], list[Config], list[Inputs]]:
     """The axes, the config of every point, and what theory needs of its data."""
     refuse_spaces(words)
     from_file = "=" not in words[0]
@@ -46,15 +41,15 @@ def points(words: Sequence[str]) -> tuple[Mapping[str, Sequence[Any]], list[Conf
     if from_file:
         _refuse_activation(path)
     document = read_config(path) if from_file else Document(NO_FILE, {}, SOURCE)
-    return crossed(document, path.parent if from_file else Path(), overrides, q_0)
+    return crossed(document, path.parent if from_file else Path(), overrides, q_0, quiet)
 
 
 def crossed(
-    document: Document, base: Path, overrides: Sequence[str], q_0: float | None
+    document: Document, base: Path, overrides: Sequence[str], q_0: float | None, quiet: bool = False
 ) -> tuple[Mapping[str, Sequence[Any]], list[Config], list[Inputs]]:
     """`points` of a document; with a `q_0`, of inputs of that mean square in place of data."""
     swept = "sweep" in (document.value or {}) or any(len(axis.values) > 1 for axis in split(overrides)[1])
-    tell = noting(quiet=False)
+    tell = noting(quiet)
     if swept:
         sweep = parse_sweep(document, base, overrides, tell)
         axes, configs = sweep.axes, [point.config for point in sweep.points]
@@ -102,11 +97,7 @@ def point_document(config: Config, inputs: Inputs) -> dict[str, Any]:
     prediction = predicted(config, inputs)
     found = theory_of(prediction)
     trains = trainable_of(config, found)
-    return {
-        "theory": strict(vars(found)),
-        "trainable": strict(vars(trains)),
-        "layers": layers_of(prediction),
-    }
+    return {"theory": strict(vars(found)), "trainable": strict(vars(trains)), "layers": layers_of(prediction)}
 
 
 def emit_point(config: Config, inputs: Inputs, json: bool, csv: bool) -> None:

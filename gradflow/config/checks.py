@@ -106,10 +106,7 @@ def _schedule(config: Config) -> Iterator[tuple[str, str]]:
 
 def _stop(config: Config, data: Data) -> Iterator[tuple[str, str]]:
     if config.training.stop.accuracy is not None and not data.classes:
-        yield (
-            "training.stop.accuracy",
-            "needs classes, and the data holds values to regress on: set loss",
-        )
+        yield ("training.stop.accuracy", "needs classes, and the data holds values to regress on: set loss")
 
 
 def _jacobian(config: Config) -> Iterator[tuple[str, str]]:

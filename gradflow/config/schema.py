@@ -156,6 +156,7 @@ class Config(Section):
             schedule=training.schedule,
             stop=Stop(**dict(training.stop)),
             critical_lr=self.recording.critical_lr,
+            precision=self.recording.precision,
         )
 
 

@@ -45,11 +45,7 @@ class ModelKeys(Section):
         doc("Units of each hidden layer, or a list with a number for each."),
     ]
     activation: Annotated[Activation, Choice(CHOICES), doc("phi of each hidden layer.")]
-    init: Annotated[
-        Initializer,
-        Choice(INITIALIZERS, ALIASES),
-        doc("What all weights are drawn from."),
-    ]
+    init: Annotated[Initializer, Choice(INITIALIZERS, ALIASES), doc("What all weights are drawn from.")]
     bias: Annotated[
         Bias, Choice(BIASES), doc("How biases start, unless the init draws them (gaussian, torch_default).")
     ] = Zeros()
@@ -100,9 +96,7 @@ class TrainingKeys(Section):
     ] = None
     dtype: Annotated[str, OneOf(("float32", "float64")), doc("What training computes in.")] = "float32"
     evaluate: Annotated[
-        int | str,
-        AutoOr(),
-        doc("Steps from one evaluation on fixed samples to the next."),
+        int | str, AutoOr(), doc("Steps from one evaluation on fixed samples to the next.")
     ] = Field(default=AUTO, json_schema_extra=ADDED)
     stop: Annotated[
         StopKeys, doc("What ends the training early, at an evaluation, whichever comes first.")

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Ge, Lt, doc
 from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.errors import refused
 from gradflow.streams import Purpose, stream
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-Array = NDArray[Any]
 Matrix = NDArray[np.float64]
 Seed = Annotated[int, Ge(0), Lt(2**63), doc("Draws the samples and those held out, for all networks.")]
 TestFraction = Annotated[float, Ge(0.0), Lt(1.0), doc("The share of the samples that is held out.")]

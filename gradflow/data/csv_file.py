@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
 from annotated_types import doc
 
-from gradflow.data.base import Array, Data, Dataset, Seed, Standardize, TestFraction, prepare
+from gradflow.arrays import Array
+from gradflow.data.base import Data, Dataset, Seed, Standardize, TestFraction, prepare
 from gradflow.data.csv_table import CsvTable, Form, read
 from gradflow.data.csv_targets import decode, decode_test
 from gradflow.data.files import DataFile, Sha256, require_unchanged
 from gradflow.data.targets import Stated
 from gradflow.errors import refused
 from gradflow.formats import ADDED
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Decimal = Literal["point", "comma", ".", ","]
 Delimiter = Literal["comma", "semicolon", "tab", "space", "pipe", ",", ";", "\t", " ", "|"]

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterator
 
 from gradflow.data import cells
 from gradflow.errors import refused
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
 
 DECIMALS = {"point": ".", "comma": ","}
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "space": " ", "pipe": "|"}

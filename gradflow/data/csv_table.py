@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 
@@ -16,9 +16,6 @@ from gradflow.data.csv_header import DECIMALS, DELIMITERS, listed, other_delimit
 from gradflow.data.files import open_regular
 from gradflow.errors import InputError, Problem, did_you_mean, refused
 from gradflow.files.csv_rows import read_rows
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SHOWN = 10  # problems of a file that are reported
 

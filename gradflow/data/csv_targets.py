@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from gradflow.arrays import Array
 from gradflow.data import cells
-from gradflow.data.base import Array, Matrix, one_hot
+from gradflow.data.base import Matrix, one_hot
 from gradflow.data.csv_table import SHOWN, CsvTable, not_a_number
 from gradflow.data.targets import FEW, REPEATS, Task, decide, usual_task
 from gradflow.errors import InputError, Problem, refused

@@ -10,18 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.data.base import Data, Dataset, Seed, Standardize, TestFraction, one_hot, prepare
 
 FILE = Path(__file__).with_name("digits.npz")
 
 
 @cache
-def _read() -> tuple[NDArray[Any], NDArray[Any]]:
+def _read() -> tuple[Array, Array]:
     """Pixels and classes, which a run reads once when its config is checked and once when it is trained."""
     with np.load(FILE) as arrays:
         found = arrays["x"], arrays["y"]

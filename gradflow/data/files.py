@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from pathlib import Path
+from typing import Annotated, BinaryIO
 
 from annotated_types import doc
 
 from gradflow.errors import refused
 from gradflow.files import regular
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 DataFile = Annotated[str, doc("The file; a relative path starts at the config's folder.")]
 Sha256 = Annotated[str | None, doc("Of the file's bytes, in hex; the run fills it in, and holds to it.")]

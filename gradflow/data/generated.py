@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import pi, sqrt
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from annotated_types import Ge, Le, doc
@@ -21,9 +22,6 @@ from gradflow.data.base import (
     standardize_in_place,
 )
 from gradflow.streams import Purpose, stream
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Size = Annotated[int, Ge(1), Le(10**9)]
 DRAWN = doc("How many are drawn.")

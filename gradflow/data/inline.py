@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from annotated_types import Ge, Le, doc
@@ -12,9 +13,6 @@ from gradflow.data.base import Data, Dataset, Matrix, Standardize, one_hot, prep
 from gradflow.data.targets import Stated, Task, classes_of, decide
 from gradflow.errors import refused
 from gradflow.formats import ADDED
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Sample = tuple[float, ...]
 LARGEST = 10**18  # label that a 64-bit integer holds, far beyond any number of classes
@@ -33,8 +31,7 @@ class Inline(Dataset):
     y: Annotated[tuple[int | float | Sample, ...], doc("The targets: labels from 0 on, or lists of values.")]
     standardize: Standardize = True
     classes: Annotated[
-        Annotated[int, Ge(2), Le(10**6)] | None,
-        doc("How many there are, if more than the labels say."),
+        Annotated[int, Ge(2), Le(10**6)] | None, doc("How many there are, if more than the labels say.")
     ] = None
     task: Stated = field(default=None, metadata=ADDED)
 

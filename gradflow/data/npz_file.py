@@ -7,30 +7,20 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from io import BytesIO
 from math import prod
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from annotated_types import doc
 
-from gradflow.data.base import (
-    Array,
-    Data,
-    Dataset,
-    Seed,
-    Standardize,
-    TestFraction,
-    prepare,
-    require_memory,
-)
+from gradflow.arrays import Array
+from gradflow.data.base import Data, Dataset, Seed, Standardize, TestFraction, prepare, require_memory
 from gradflow.data.csv_header import listed
 from gradflow.data.files import DataFile, Sha256, open_regular, require_unchanged
 from gradflow.data.targets import Stated, Task, classes_of, decide
 from gradflow.errors import did_you_mean, refused
 from gradflow.files.npz import Archive, Header, open_npz
 from gradflow.formats import ADDED
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import doc
 
-from gradflow.data.base import Array, one_hot, require_classes
+from gradflow.arrays import Array
+from gradflow.data.base import one_hot, require_classes
 from gradflow.errors import refused
 
 Task = Literal["classification", "regression"]

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
 
-from numpy.typing import NDArray
-
+from gradflow.arrays import Array
+from gradflow.config import Config
 from gradflow.errors import RunError
 from gradflow.evaluation import EVALUATED, STEP
 from gradflow.formats import RECORDED
+from gradflow.store import Run
 from gradflow.store.result import versions
 from gradflow.store.run import open_run
 from gradflow.store.state import Begun, read_state
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from gradflow.config import Config
-    from gradflow.store import Run
-    from gradflow.training import Training
+from gradflow.training import Training
 
 
 class Beginning(NamedTuple):
@@ -31,7 +27,7 @@ class Beginning(NamedTuple):
     started: str
     seconds: float
     steps: int
-    state: dict[str, NDArray[Any]]
+    state: dict[str, Array]
     run: str | None = None
 
     def resume(self, training: Training) -> None:

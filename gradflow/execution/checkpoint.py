@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gradflow.errors import RunError
 from gradflow.execution.beginning import Beginning
 from gradflow.store.archive import STATE_FORMAT, read_sealed, write_sealed
+from gradflow.store.info import Versions
+from gradflow.store.partial import Claim
 from gradflow.store.writing import sync, write_file
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from gradflow.store.info import Versions
-    from gradflow.store.partial import Claim
-    from gradflow.training import Training
+from gradflow.training import Training
 
 SECONDS = 15.0  # from one checkpoint to the next
 SHARE = 0.02  # of the time may go into writing them

@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from gradflow.config import Config
 from gradflow.config.memory import size
-from gradflow.errors import Problem, RunError
-from gradflow.execution.beginning import begun_in, shorter
+from gradflow.errors import RunError
+from gradflow.execution.beginning import Beginning, begun_in, shorter
 from gradflow.execution.checkpoint import SECONDS, Checkpoint
 from gradflow.execution.train import train
 from gradflow.store.carry import require_movable
 from gradflow.store.catalog import Index, touch
 from gradflow.store.partial import Claim, claim
 from gradflow.store.result import versions
+from gradflow.store.run import Run
 from gradflow.store.save import config_text, finished_at, publish, publish_copy
 from gradflow.store.spool import is_large, room
 from gradflow.store.writing import remove
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from gradflow.config import Config
-    from gradflow.execution.beginning import Beginning
-    from gradflow.store.run import Run
-    from gradflow.training import Progress
+from gradflow.training import Progress
 
 
 def execute(
@@ -119,4 +114,4 @@ def _require_disk(config: Config, runs: Path) -> None:
             f"the recording needs {size(needed)} and {size(free)} are free: "
             "free some space, or set recording.every"
         )
-        raise RunError(str(Problem(message, source=str(runs))))
+        raise RunError(message, runs)

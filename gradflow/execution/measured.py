@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gradflow.config import Config
+from gradflow.data import Data
 from gradflow.errors import InputError
+from gradflow.plan import Plan
 from gradflow.store.info import CriticalInfo, JacobianInfo, MeasuredInfo, PrecisionInfo
 from gradflow.store.typed import document_of
-
-if TYPE_CHECKING:
-    from gradflow.config import Config
-    from gradflow.data import Data
-    from gradflow.plan import Plan
-    from gradflow.training import Training
+from gradflow.training import Training
 
 
 def measured_of(config: Config, training: Training, data: Data) -> MeasuredInfo:
@@ -25,15 +22,17 @@ def measured_of(config: Config, training: Training, data: Data) -> MeasuredInfo:
     if config.recording.jacobian:
         measured["jacobian"] = _jacobian(training.plan, data)
     if config.recording.precision:
-        measured["precision"] = _precision(training.plan, data)
+        measured["precision"] = _precision(training, data)
     return measured
 
 
-def _precision(plan: Plan, data: Data) -> PrecisionInfo:
+def _precision(training: Training, data: Data) -> PrecisionInfo:
+    """As row 0 told or, of a training that went on from a later one, anew."""
     from gradflow.analysis.low_precision import summarize_casts  # few configs ask for it
     from gradflow.trace import casts
 
-    found = summarize_casts(casts(plan, data), plan.model.shape.batch)
+    plan = training.plan
+    found = summarize_casts(training.casts or casts(plan, data), plan.model.shape.batch)
     return document_of(found.document()["precision"], PrecisionInfo)
 
 

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from gradflow.config.memory import memory_bytes, physical_memory
-from gradflow.plan import stacks
+from gradflow.plan import Plan, stacks
 from gradflow.threads import cores, is_one
-
-if TYPE_CHECKING:
-    from gradflow.plan import Plan
 
 PAYS = 2.0  # seconds of training on one core from which it pays to start processes
 

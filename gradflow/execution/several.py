@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
 
 from gradflow.crew import Crew
+from gradflow.data import Data
 from gradflow.errors import RunError
 from gradflow.interrupts import raise_waiting
+from gradflow.plan import Plan
 from gradflow.side_by_side import DIED, Crews
-
-if TYPE_CHECKING:
-    from gradflow.data import Data
-    from gradflow.plan import Plan
-    from gradflow.store.result import Result
+from gradflow.store.result import Result
 
 DEAD = "a worker process died under it each time: is the memory enough? --workers 1 takes least"
 

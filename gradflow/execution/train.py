@@ -9,8 +9,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.crew import Crew
 from gradflow.execution.measured import measured_of
 from gradflow.execution.processes import workers_for
@@ -39,7 +39,7 @@ def train(
     progress: Callable[[Progress], object] | None = None,
     checkpoint: Checkpoint | None = None,
     beginning: Beginning | None = None,
-    allocate: Callable[[tuple[int, ...]], NDArray[Any]] = np.empty,
+    allocate: Callable[[tuple[int, ...]], Array] = np.empty,
     going_on: Callable[[Beginning], object] | None = None,
     workers: int | None = 1,
 ) -> Result:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import csv
 import re
-from typing import TYPE_CHECKING, BinaryIO
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
 
 from gradflow.errors import refused
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 _LONGEST_LINE = 2**22  # bytes
 _AFTER_RETURN = re.compile(rb"(?<=\r)(?!\n|\Z)")

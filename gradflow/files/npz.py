@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from math import prod
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 from numpy.lib import format as npy
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.errors import GradflowError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-Array = NDArray[Any]
 
 _READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 _PIECE = 1 << 20
@@ -96,7 +92,7 @@ def read_array(file: BinaryIO, most: int) -> Array:
     return flat.reshape(header.shape, order="F" if header.fortran else "C")
 
 
-def write_member(archive: zipfile.ZipFile, name: str, array: NDArray[Any]) -> None:
+def write_member(archive: zipfile.ZipFile, name: str, array: Array) -> None:
     """Write an array as np.savez does, byte for byte, from where it stands: that copies 16 MB at a time."""
     array = np.asarray(array, order="C")
     with archive.open(f"{name}.npy", "w", force_zip64=True) as member:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import exp, log, sqrt
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.meanfield.entering import Targets
 from gradflow.meanfield.networks import mean_field, unpredicted
 from gradflow.meanfield.roots import Curve
 from gradflow.nn.initializers import INITIALIZERS, Initializer
 from gradflow.nn.model import Model
-
-Array = NDArray[Any]
 
 LOWEST, HIGHEST = log(0.01), log(100)  # ln sigma_w among which a balance is sought
 # points, and how many at a time until the first rise

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 from math import ceil, inf, log
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.meanfield.critical import Critical
 from gradflow.meanfield.expectations import log_or_minus_inf
 from gradflow.meanfield.field import MeanField
@@ -23,8 +23,6 @@ from gradflow.meanfield.local import Local
 from gradflow.meanfield.normed import NormAfter, NormBefore
 from gradflow.meanfield.skip import PostNorm, PreNorm
 from gradflow.meanfield.sphere import BatchMoments, batch_moments
-
-Array = NDArray[Any]
 
 ROUNDING = 1e-9  # of a rate: linear networks never settle
 LEFT = 0.02  # of the first correlations' deviation, when they count as settled

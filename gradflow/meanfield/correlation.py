@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.meanfield.expectations import HIGHEST, LOWEST
 from gradflow.meanfield.field import MeanField
 from gradflow.meanfield.integrands import value
 from gradflow.meanfield.local import Local
-
-Array = NDArray[Any]
 
 ROUNDS = 80  # of Newton's iteration, which comes to a double root by a half or two thirds each
 IDENTITY = 1e-9  # |f(rho) - rho| below which every cosine stays what it is

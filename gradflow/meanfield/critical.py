@@ -9,17 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from math import inf, log, sqrt
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.meanfield.expectations import Moments, log_or_minus_inf
 from gradflow.meanfield.fixed_points import GRID, SLACK
 from gradflow.meanfield.roots import Curve, roots_between
 from gradflow.nn.activations import Activation
-
-Array = NDArray[Any]
 
 SMALL = log(1e-4)  # ln v where growth tells whether v = 0 attracts
 

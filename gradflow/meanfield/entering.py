@@ -10,15 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from math import exp, floor, sqrt
-from typing import Any
 
 import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.nn.losses import Loss
-
-Array = NDArray[Any]
 
 NODES, _WEIGHTS = hermegauss(9)  # of ln q between networks
 WEIGHTS = _WEIGHTS / _WEIGHTS.sum()

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from math import exp, log, pi, sqrt
-from typing import Any
 
 import numpy as np
 from numpy.polynomial.chebyshev import chebpts1, chebval, chebvander
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from gradflow.arrays import Array
 from gradflow.meanfield.integrands import (
     SIGNED,
     TOGETHER,
@@ -28,8 +28,6 @@ from gradflow.meanfield.integrands import (
     square,
 )
 from gradflow.nn.activations import Activation
-
-Array = NDArray[Any]
 
 REACH = 12.0  # |Z| of the integral: the Gaussian is 5e-32 there
 LOWEST, HIGHEST = -55, 55  # ln v of the integrals, 1e-24 to 1e24; beyond, moments are powers of v

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.meanfield.critical import Critical
 from gradflow.meanfield.entering import Entering
 from gradflow.meanfield.expectations import Moments, log_or_minus_inf, tabulated
@@ -22,8 +22,6 @@ from gradflow.meanfield.local import Local, along_layers, last_unlike
 from gradflow.meanfield.series import overlap
 from gradflow.nn.initializers import Distribution
 from gradflow.units import LN10
-
-Array = NDArray[Any]
 
 ROUNDED = 1e-14  # of the ln of a moment or of a ratio of some: where no more is left, it is 0
 

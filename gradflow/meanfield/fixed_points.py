@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.meanfield.expectations import HIGHEST, LOWEST, Moments, log_or_minus_inf
 from gradflow.meanfield.roots import roots_between
-
-Array = NDArray[Any]
 
 STEP = 0.05  # of the scan in ln v: two fixed points closer than this may be passed over
 SLACK = 1e-12  # relative changes of v that are rounding: a critical relu keeps every v

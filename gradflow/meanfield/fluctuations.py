@@ -9,16 +9,13 @@ does not settle, the second part is by far the larger; where it nears a decade t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.meanfield import integrands as of
 from gradflow.meanfield.field import MeanField, own
 from gradflow.meanfield.memory import ISOTROPIC, remembered
-
-Array = NDArray[Any]
 
 FOLLOWED = 0.1  # of what is remembered, that its two moments may miss
 UNSETTLED = 2.0  # variance of ln q at which half of what it makes of the mean is left out

@@ -9,15 +9,11 @@ of `fluctuations`: parts that know nothing of one another.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.meanfield.fluctuations import after, transmission
 from gradflow.meanfield.plain import PlainField
-
-Array = NDArray[Any]
 
 
 def innovations(

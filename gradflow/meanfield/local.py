@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import prod
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.meanfield import integrands as of
 from gradflow.meanfield.expectations import Moments
 from gradflow.meanfield.integrands import Integrand
-
-Array = NDArray[Any]
 
 STEADY = 1e-15  # change of ln v, or of its change, from layer to layer below which it is at its limit
 

@@ -16,16 +16,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.meanfield import integrands as of
 from gradflow.meanfield.field import MeanField, own
 from gradflow.meanfield.local import Local
 
-Array = NDArray[Any]
 Pair = tuple[Array, Array]
 
 ISOTROPIC = (np.asarray(1.0), np.asarray(3.0))  # E X and E X^2 of a normal p

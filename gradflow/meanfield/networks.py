@@ -8,7 +8,6 @@ from math import inf, log
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.meanfield.batch import BatchAfter, BatchBefore, BatchPostNorm, BatchPreNorm
 from gradflow.meanfield.entering import Entering, Targets
@@ -25,8 +24,6 @@ from gradflow.nn.parts.base import Part
 from gradflow.nn.parts.dense import Dense
 from gradflow.nn.parts.norms import Affine, Normalize
 from gradflow.nn.parts.skip import Fork, Join
-
-Array = NDArray[Any]
 
 SMALLEST_WIDTH = 16
 LARGE_BATCH = 64  # from which on a batch counts as infinite to within a percent of c

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from functools import cached_property
 from math import sqrt
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.meanfield import integrands as of
 from gradflow.meanfield.critical import Critical
 from gradflow.meanfield.expectations import Moments, log_or_minus_inf
@@ -20,8 +19,6 @@ from gradflow.meanfield.field import MeanField, slope_spectra
 from gradflow.meanfield.fixed_points import Asymptote
 from gradflow.meanfield.local import Local
 from gradflow.meanfield.series import overlap
-
-Array = NDArray[Any]
 
 SETTLED = 3  # layers from any v to the limit
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.meanfield.correlation import limit
 from gradflow.meanfield.entering import Targets
 from gradflow.meanfield.expectations import log_or_minus_inf, tabulated
@@ -16,8 +15,6 @@ from gradflow.meanfield.networks import mean_field
 from gradflow.nn.initializers import Gaussian
 from gradflow.nn.model import Model
 from gradflow.units import LN10
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)

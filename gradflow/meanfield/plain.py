@@ -7,19 +7,16 @@ Forward: q_{l+1} = n_l Var(W_{l+1}) E phi(z_l)^2 + sigma_b^2 from q_1 = n_0 Var(
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.meanfield.critical import Critical, critical_point
 from gradflow.meanfield.expectations import Moments, log_or_minus_inf
 from gradflow.meanfield.field import MeanField, slope_spectra
 from gradflow.meanfield.fixed_points import Asymptote, asymptote
 from gradflow.meanfield.fluctuations import Drift, drift, own_variances, ratio_variance
 from gradflow.meanfield.local import STEADY, last_unlike
-
-Array = NDArray[Any]
 
 LOOKS = 8  # layers between two looks at whether v has settled
 CRITICAL = 1e-9  # |ln chi| at q = 0, up to which g follows q's power of l
@@ -36,10 +33,7 @@ class PlainField(MeanField):
     @cached_property
     def log_factors(self) -> dict[str, Array]:
         """What passes weights and slopes."""
-        return {
-            "weights": self.log_gain[1:-1] / 2,
-            "slopes": log_or_minus_inf(self.local.mu1) / 2,
-        }
+        return {"weights": self.log_gain[1:-1] / 2, "slopes": log_or_minus_inf(self.local.mu1) / 2}
 
     @cached_property
     def shifts(self) -> Array:

@@ -7,16 +7,14 @@ from math import exp, inf, isfinite, sqrt
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.meanfield.correlation import correlations, from_first, limit
 from gradflow.meanfield.entering import Targets
 from gradflow.meanfield.field import MeanField
 from gradflow.meanfield.networks import mean_field, unpredicted
 from gradflow.nn.model import Model
 from gradflow.units import LN10
-
-Array = NDArray[Any]
 
 CRITICAL = 1e-3  # |ln chi| below which a phase is called critical
 ROUNDING = 1e-11  # |ln chi| below which xi is infinite: at the lowest q, 1e-24, softsign has 4e-12

@@ -6,16 +6,12 @@ beyond TERMS are put into one: what the series misses at r = 1 is known.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.meanfield import integrands as of
 from gradflow.meanfield.expectations import TERMS
 from gradflow.meanfield.local import Local
-
-Array = NDArray[Any]
 
 BEYOND = 4 * TERMS  # the degree that stands for all higher ones, where slopes jump
 LEAST = 1e-13  # of the whole, below which what is missing is rounding

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from functools import cached_property
 from math import inf
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.meanfield.expectations import HIGHEST, log_or_minus_inf
 from gradflow.meanfield.field import MeanField, own
 from gradflow.meanfield.fixed_points import Asymptote
 from gradflow.meanfield.local import Local
 from gradflow.meanfield.series import isotropic, persistence, slopes
-
-Array = NDArray[Any]
 
 FLAT = 1e-3  # E phi'^2 at the largest v, below which the slopes of phi vanish there
 PERSISTING = 1.3  # times the variance of one block, as slopes persist: 1.03 to 1.6 in simulations

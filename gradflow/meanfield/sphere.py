@@ -12,14 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from math import comb, exp, pi, sqrt
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.nn.activations import Activation
-
-Array = NDArray[Any]
 
 LEAST = 4  # samples: E 1 / r^2 of three is infinite
 REACH, PANEL = 12.0, 1.0  # of a value, beyond which its density is nil, and of the widest panel in it

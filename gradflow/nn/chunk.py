@@ -7,19 +7,17 @@ leave a float's range, or a part may have lost digits, `exact` does the networks
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.nn import exact
 from gradflow.nn.correlation import mean_cosine
 from gradflow.nn.elementwise import Work, least, most
 from gradflow.nn.memory import Group, Memory
 from gradflow.nn.parts.base import Span, call_all
 from gradflow.nn.scaled import Scaled
-
-Array = NDArray[Any]
 
 
 class Held(NamedTuple):
@@ -138,7 +136,8 @@ class Chunk:
         self.hand_on: tuple[Array, Array] | None = None
         if "streams" in group.copies and self.hi < self.memory.shape.depth:
             self.hand_on = group.stream(self.hi), span.values[span.fork][-1]
-        self.stored = [0, *(j for j, own in enumerate(self.span.own) if own is not None), join]
+        stream = self.model.stream
+        self.stored = [0, *(j for j, own in enumerate(self.span.own) if own is not None), join, stream]
         self.layer_parts = [self.model.parts_of(layer) for layer in range(self.lo, self.hi)]
 
     def forward(self, record: bool) -> None:

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from itertools import pairwise
 from math import inf, sqrt
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.nn.elementwise import least, most
 from gradflow.nn.network import Network
 from gradflow.nn.parts.dense import bias
 
-Array = NDArray[Any]
 TensorKey = tuple[int, int]  # of a tensor: its layer, and the number of the part whose it is
 Directions = dict[TensorKey, Array]
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.nn.elementwise import least, most
-
-Array = NDArray[Any]
 
 
 def mean_cosine(z: Array) -> Array:

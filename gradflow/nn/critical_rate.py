@@ -10,16 +10,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.nn.first_return import first_return, side_by_side
 from gradflow.nn.memory import Memory
 from gradflow.nn.model import Model
 from gradflow.nn.network import Network
 from gradflow.nn.optimizers import Optimizer, Sgd
 from gradflow.nn.updates import joint_log_share
-
-Array = NDArray[Any]
 
 A_LINE = 2.5  # steps whose products the gradient of a line and its passes forward take
 NEAR = {False: 1, True: 0}  # steps from one line to the next, without norms and with them, of plain sgd

@@ -10,14 +10,11 @@ from __future__ import annotations
 
 from functools import lru_cache, partial, reduce
 from math import pi, sqrt
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.nn.elementwise import most, number
-
-Array = NDArray[Any]
 
 _SPLIT = 1.1  # the series below it, 1 - erfc above
 _SERIES = (  # erf(x) / x in powers of x^2, on [0, 1.2]

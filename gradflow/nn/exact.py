@@ -7,16 +7,14 @@ an exponent per sample, and sums in float64. It runs rarely, so it is written to
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.nn.memory import Memory
 from gradflow.nn.parts.base import Part
 from gradflow.nn.scaled import Range, Scaled, power_of_two, shared_exponent
-
-Array = NDArray[Any]
 
 NEAR = 2**5  # exponents of a stream and a branch that differ by less can be made one in any dtype
 

@@ -12,9 +12,8 @@ from math import inf, isfinite, nan, sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from gradflow.arrays import Array
 
 FIRST = 0.05  # of the loss: what the first step would take off it if it went on falling as it begins to
 WIDER, WIDER_LEAST = 4.0, 1.7  # from a step to the next while the loss has not come back

@@ -9,8 +9,8 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.errors import InputError, Problem
 from gradflow.nn.activations import Activation
 from gradflow.nn.complex_step import Directions, Reference, TensorKey, norm, ratio
@@ -19,8 +19,6 @@ from gradflow.nn.model import Model
 from gradflow.nn.network import Network
 from gradflow.nn.optimizers import Optimizer, Scale
 from gradflow.streams import Purpose, stream
-
-Array = NDArray[Any]
 
 BOUND, SLOPE_BOUND = 1e-12, 1e-8  # of a gradient's norm; of the steepest slope, by central differences
 MIXED_BOUND = 1e-10  # where all samples of a batch share in a rounding error of one: units that hardly vary

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf, log
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.errors import InputError, Problem
 from gradflow.nn import exact
 from gradflow.nn.memory import Memory
@@ -16,8 +16,6 @@ from gradflow.nn.model import Model
 from gradflow.nn.network import Network
 from gradflow.nn.optimizers import Sgd
 from gradflow.nn.scaled import Scaled
-
-Array = NDArray[Any]
 
 COUPLED = "batch norm makes every sample depend on the others: one sample has no Jacobian"
 SHALLOW = "dz_L / dz_1 needs two hidden layers"

@@ -22,8 +22,8 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.nn.model import Model
 from gradflow.nn.parameters import Shape, boundary, runs_of, together
 from gradflow.nn.parts.dense import tensor_shape
@@ -31,7 +31,6 @@ from gradflow.nn.parts.norms import MOMENTUM
 from gradflow.nn.scaled import RANGES, power_of_two
 from gradflow.nn.tally import Tally
 
-Array = NDArray[Any]
 Layout = dict[str, tuple[tuple[int, ...], Any]]  # the shape and dtype of every array
 
 GRADIENTS = "gradients"  # of all layers, where they are there at once

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.nn import exact
 from gradflow.nn.chunk import Chunk, Held
 from gradflow.nn.memory import Memory, gradient
@@ -17,8 +16,6 @@ from gradflow.nn.parameters import Parameters, aligned
 from gradflow.nn.parts.base import BoundCall, Span, call_all
 from gradflow.nn.parts.dense import Dense
 from gradflow.nn.updates import LayerRun, OwnRun, Tensors, joint_log_share, unscaled
-
-Array = NDArray[Any]
 
 
 class Forward:
@@ -183,8 +180,11 @@ class Network:
                 values, deltas = chunk.span.values[j - 1][-len(p) :], chunk.span.deltas[j][-len(p) :]
                 yield OwnRun(chunk.parts[j], j, tensors, values, deltas, layers, self.memory)
 
-    def backward(self, record: bool, update: bool = True) -> None:
-        """Loss, deltas and gradients of the last `forward`'s minibatch; with `update`, one optimizer step."""
+    def backward(self, record: bool, update: bool = True, met: Callable[[Chunk], None] | None = None) -> None:
+        """Loss, deltas and gradients of the last `forward`'s minibatch; with `update`, one optimizer step.
+
+        `met` is called with each chunk while its values and deltas are there.
+        """
         self._loss()
         if update:
             self.updates += 1
@@ -195,6 +195,8 @@ class Network:
         self._update(self.readout, record, update)
         for chunk, runs in self.way_back:
             chunk.backward(record)
+            if met:
+                met(chunk)
             self._gradients(runs, record)  # of deltas in whose place that of the chunk below will stand
             if record and not self.memory.range.holds(chunk.squares):
                 for run in runs:

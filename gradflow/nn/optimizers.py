@@ -12,11 +12,10 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Ge, Gt, Lt, doc
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.formats import ADDED
 
-Array = NDArray[Any]
 Scale = float | Array  # of the gradient: 2^exponent / B, one number or one per layer and seed
 Positive = Annotated[float, Gt(0)]
 LearningRate = Annotated[Positive, doc("The learning rate.")]

@@ -12,14 +12,12 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.nn.initializers import Initializer
 from gradflow.nn.parts.dense import bias as bias_of
 from gradflow.nn.parts.dense import cells, tensor_shape, weights
 from gradflow.streams import Purpose, stream
-
-Array = NDArray[Any]
 
 LINE, HUGE_PAGE = 64, 2 << 20  # bytes
 

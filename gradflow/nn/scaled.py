@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.nn.elementwise import least, most
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.nn.parameters import Shape
 from gradflow.nn.scaled import Scaled, square_and_exponent, square_sum
-
-Array = NDArray[Any]
 
 # sums over units and samples of z^2, a, a^2; over entries of dW^2, db^2, W^2 and the squared step of W
 VALUES, SQUARES = ("z2", "a1", "a2"), ("dw2", "db2", "w2")

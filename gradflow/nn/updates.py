@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.nn.elementwise import least
 from gradflow.nn.memory import Memory
 from gradflow.nn.optimizers import Optimizer
@@ -17,8 +16,6 @@ from gradflow.nn.parts.base import Part, call_all
 from gradflow.nn.parts.dense import KINDS, bias, bias_gradient, gradient_calls, weights
 from gradflow.nn.scaled import aligned, power_of_two
 from gradflow.nn.tally import SQUARES
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from io import BytesIO
 
 from gradflow.errors import InputError, refused
 from gradflow.files.csv_rows import read_rows
-from gradflow.outside.found import Found
+from gradflow.outside.found import Finding
 from gradflow.outside.only import ALL, Only
 from gradflow.outside.table import NormsTable, TableRow
 
@@ -19,7 +19,7 @@ _COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?").fullmatch
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}").fullmatch
 
 
-def csv_norms(content: bytes, source: str, only: Only = ALL) -> Iterator[Found]:
+def csv_norms(content: bytes, source: str, only: Only = ALL) -> Iterator[Finding]:
     """The norms of a file's content. InputError names the line of what cannot be read."""
     delimiter = max(DELIMITERS, key=lambda one: _columns(content, one))
     rows = read_rows(BytesIO(content), source, delimiter)

@@ -7,18 +7,18 @@ be cut short, as where a process was killed. The classes are tensorboardX's.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from importlib import import_module
 from math import sqrt
 from struct import unpack_from
 from typing import Any
 
-from gradflow.errors import InputError, MissingExtra, refused
+from gradflow.errors import InputError, library, refused
 from gradflow.outside.columns import PANEL
-from gradflow.outside.found import Found
+from gradflow.outside.found import Finding
 from gradflow.outside.only import ALL, Only
 from gradflow.outside.table import NormsTable, TableRow
 
 HEAD, TAIL = 12, 4  # bytes of a record before and after its content
+NEEDED = ("tensorboard", "fit of an event file")  # the extra, and what needs it
 FIRST = b"brain.Event:"  # of the first record, in its first bytes
 _GRADIENT = (".grad", "/grad", "_grad", ".gradient", "/gradient", "_gradient")
 _SINGLES = {1: ("float_val", "<f"), 2: ("double_val", "<d")}  # types of a tensor -> where its value is
@@ -29,7 +29,7 @@ def is_events(content: bytes) -> bool:
     return FIRST in content[HEAD : HEAD + 64]
 
 
-def event_norms(files: Sequence[tuple[str, bytes]], source: str, only: Only = ALL) -> Iterator[Found]:
+def event_norms(files: Sequence[tuple[str, bytes]], source: str, only: Only = ALL) -> Iterator[Finding]:
     """The norms of event files, (run, content) each, as a panel has them: a column for each run and tag."""
     rows: list[TableRow] = []
     for run, content in files:
@@ -47,7 +47,7 @@ def _cells(run: str, step: int, tag: str, value: str) -> dict[str, str]:
 
 def _scalars(content: bytes, source: str) -> Iterator[tuple[int, str, str]]:
     """(step, tag, value) of what a file holds; the norm of a gradient is the root of its sum of squares."""
-    event_of: Any = _library("tensorboardX.proto.event_pb2").Event
+    event_of: Any = library("tensorboardX.proto.event_pb2", *NEEDED).Event
     for number, record in enumerate(_records(content, source), start=1):
         try:
             event = event_of.FromString(record)
@@ -76,7 +76,7 @@ def _single(tensor: Any) -> str:
 
 
 def _records(content: bytes, source: str) -> Iterator[bytes]:
-    checksum: Any = _library("tensorboardX.record_writer").masked_crc32c
+    checksum: Any = library("tensorboardX.record_writer", *NEEDED).masked_crc32c
     place, number = 0, 1
     while place + HEAD <= len(content):
         length, of_length = unpack_from("<QI", content, place)
@@ -94,10 +94,3 @@ def _records(content: bytes, source: str) -> Iterator[bytes]:
 
 def _damaged(number: int, source: str) -> InputError:
     return refused(f"record {number} is damaged: copy the event file again", source=source)
-
-
-def _library(module: str) -> Any:
-    try:
-        return import_module(module)
-    except ImportError:
-        raise MissingExtra("tensorboard", "fit of an event file") from None

@@ -9,14 +9,15 @@ from pathlib import Path
 
 from gradflow.errors import InputError, refused
 from gradflow.files.regular import read_regular, wrong_with
+from gradflow.natural import natural
 from gradflow.outside.csv_norms import csv_norms
 from gradflow.outside.event_norms import event_norms, is_events
-from gradflow.outside.found import Found
+from gradflow.outside.found import Finding
 from gradflow.outside.json_norms import json_norms
 from gradflow.outside.npz_norms import FREE, SWOLLEN, npy_norms, npz_norms
 from gradflow.outside.only import ALL, Only
 
-FormatReader = Callable[[bytes, str, Only], Iterator[Found]]
+FormatReader = Callable[[bytes, str, Only], Iterator[Finding]]
 
 LARGEST = 100_000_000  # bytes of a file, and of a folder's event files together
 MOST_FILES = 10_000  # of a folder, of whatever kind
@@ -32,7 +33,7 @@ READERS: tuple[tuple[Callable[[bytes], bool], FormatReader], ...] = (
 )
 
 
-def norms_of(path: Path, only: Only = ALL) -> Iterator[Found]:
+def norms_of(path: Path, only: Only = ALL) -> Iterator[Finding]:
     """The norms of a file, or of a folder of event files. InputError if it cannot be read."""
     if os.path.isdir(path):  # which a name too long for a file is not
         return _norms_of_folder(path, only)
@@ -72,7 +73,7 @@ def unzipped(content: bytes, source: str) -> bytes:
     return parts
 
 
-def _norms_of_folder(folder: Path, only: Only) -> Iterator[Found]:
+def _norms_of_folder(folder: Path, only: Only) -> Iterator[Finding]:
     """Of a folder of event files, in which each folder is a run, or of one of Lightning's CSVLogger."""
     paths = _event_files(folder)
     if not paths and (folder / METRICS).is_file():
@@ -95,7 +96,7 @@ def _event_files(folder: Path) -> list[Path]:
         if seen > MOST_FILES:
             raise _refused("is a folder of too many files: name one, or the folder of a run", folder)
         found += [Path(place, name) for name in names if EVENTS in name]
-    return sorted(found)
+    return sorted(found, key=lambda path: natural(str(path)))  # run_2 before run_10
 
 
 def _refused(message: str, path: Path) -> InputError:

@@ -30,6 +30,19 @@ class Found:
     loss: float = nan
 
 
+@dataclass(frozen=True)
+class LossFound:
+    """A loss that stands in a row of its own, of the network and the step of norms in other rows."""
+
+    step: int
+    seed: str
+    value: float
+    depth: str = ""
+
+
+Finding = Found | LossFound
+
+
 def whole(text: str, source: str, line: int | None) -> int:
     """A step."""
     try:

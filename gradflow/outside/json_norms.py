@@ -1,4 +1,5 @@
-"""Norms in JSON: an object a line, as loggers stream them, a list of objects, or the state of a Trainer.
+"""Norms in JSON: an object a line, as loggers stream them, a list of objects, the state of a Trainer, or the
+tables that gradflow exports.
 
 What lies in an object, or is numbered, is a column of its own: {"grad_norm": {"fc1": 0.1}} is grad_norm/fc1.
 """
@@ -12,12 +13,12 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from gradflow.errors import refused
-from gradflow.outside.found import Found
+from gradflow.outside.found import Finding
 from gradflow.outside.names import SHOWN
 from gradflow.outside.only import ALL, Only
 from gradflow.outside.table import NEEDS, NormsTable
 
-HISTORY = "log_history"  # of trainer_state.json, as transformers' Trainer writes it
+LISTS = "log_history", "layers"  # rows of trainer_state.json, of transformers, and of gradflow's own export
 DEEPEST = 8  # objects in one another
 HISTOGRAM = "a histogram"  # the very object stands for one
 BY_STEP = "write an object for each step"
@@ -26,7 +27,7 @@ _NORMS = re.compile(r"(?:.*/)?(?:log_)?(?:(?:delta|grad|gradient|weight_grad)_)?
 _OURS = re.compile(r".*(?:norm|grad).*|_?step|layer|seed|run|kind|depth", re.I).fullmatch
 
 
-def json_norms(content: bytes, source: str, only: Only = ALL) -> Iterator[Found]:
+def json_norms(content: bytes, source: str, only: Only = ALL) -> Iterator[Finding]:
     """The norms of a file's content. InputError names the line of what cannot be read."""
     try:
         rows = [(line, _flat(record)) for line, record in _records(content.decode("utf-8-sig"), source)]
@@ -76,8 +77,10 @@ def _refuse(error: json.JSONDecodeError, source: str, line: int) -> NoReturn:
 def _listed(document: Any) -> list[Any]:
     if isinstance(document, list):
         return document
-    if isinstance(document, dict) and isinstance(document.get(HISTORY), list):
-        return list(document[HISTORY])
+    for name in LISTS if isinstance(document, dict) else ():
+        rows = document.get(name)
+        if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
+            return rows
     return [document]
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from math import isnan, nan
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from gradflow.analysis.outside import KINDS, Norms
 from gradflow.errors import InputError, Problem, did_you_mean
 from gradflow.outside.columns import is_bias, is_parameter
 from gradflow.outside.formats import norms_of
-from gradflow.outside.found import Found
+from gradflow.outside.found import Finding, Found, LossFound
 from gradflow.outside.names import SHOWN, Unsure
 from gradflow.outside.only import Only
 from gradflow.outside.order import STATED, Order, layer_order
@@ -120,6 +121,7 @@ class _Part:
 def _merged(parts: Sequence[_Part]) -> _Part:
     """One network of the layers of several files."""
     cells: dict[str, Cells] = {}
+    losses = parts[0].losses
     for part in parts:
         for kind, held in part.cells.items():
             into = cells.setdefault(kind, {})
@@ -127,7 +129,8 @@ def _merged(parts: Sequence[_Part]) -> _Part:
             if twice is not None:
                 raise _refused(f"a second norm of {_told(twice)}: name each file once", part.source)
             into.update(held)
-    return replace(parts[0], told="", cells=cells)
+        losses = _with(losses, part.losses)
+    return replace(parts[0], told="", cells=cells, losses=losses)
 
 
 def _by_depth(parts: Sequence[_Part], order: str | None) -> dict[int, Norms]:
@@ -151,10 +154,14 @@ def _chosen(path: Path, kind: str | None, only: Only) -> dict[str, Collected]:
     return {depth: ({kind: cells[kind]}, losses) for depth, (cells, losses) in found.items() if kind in cells}
 
 
-def _collected(found: Iterable[Found], kind: str | None, source: str) -> dict[str, Collected]:
+def _collected(found: Iterable[Finding], kind: str | None, source: str) -> dict[str, Collected]:
     """The norms of each depth and kind by step, layer and seed, each there once, and the losses."""
     parts: dict[str, Collected] = {}
+    alone: dict[str, Losses] = {}  # by depth, of rows without norms
     for count, one in enumerate(found):
+        if isinstance(one, LossFound):
+            alone.setdefault(one.depth, {})[one.step, one.seed] = one.value
+            continue
         cells, losses = parts.setdefault(one.depth, ({}, {}))
         held = cells.setdefault(_kind(one, kind, source), {})
         key = one.step, one.layer, one.seed
@@ -166,7 +173,12 @@ def _collected(found: Iterable[Found], kind: str | None, source: str) -> dict[st
             raise _refused(f"holds more than {MOST:,} norms: record fewer steps", source)
     if not parts:
         raise _refused("holds no norms", source)
-    return parts
+    return {depth: (cells, _with(losses, alone.get(depth, {}))) for depth, (cells, losses) in parts.items()}
+
+
+def _with(losses: Losses, others: Losses) -> Losses:
+    """The losses, and those of others where they have none."""
+    return {at: others.get(at, nan) if isnan(loss) else loss for at, loss in losses.items()}
 
 
 def _kind(one: Found, kind: str | None, source: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.analysis.outside import KINDS
+from gradflow.arrays import Array
 from gradflow.errors import InputError, refused
 from gradflow.files.npz import open_npz, read_array
 from gradflow.outside.columns import Named, norm_columns
@@ -17,7 +18,7 @@ from gradflow.outside.found import COLUMNS, LOG_NORM, NORM, Found, log_of, whole
 from gradflow.outside.names import SHOWN
 from gradflow.outside.only import ALL, Only
 
-Arrays = dict[str, NDArray[Any]]
+Arrays = dict[str, Array]
 
 INFLATED = 100_000_000  # bytes of the arrays
 FREE, SWOLLEN = 10**6, 64  # a small file may hold so many bytes, and so many times its own
@@ -89,9 +90,7 @@ def _of_layers(arrays: Arrays, source: str, only: Only) -> Iterator[Found]:
             yield Found(column.kind or kind, number, column.layer, str(k), norm, loss=loss)
 
 
-def _of_array(
-    array: NDArray[Any], is_log: bool, kind: str | None, arrays: Arrays, source: str
-) -> Iterator[Found]:
+def _of_array(array: Array, is_log: bool, kind: str | None, arrays: Arrays, source: str) -> Iterator[Found]:
     if array.dtype.kind not in "fiu" or not 1 <= array.ndim <= 3 or not array.size:
         raise refused(
             "norms are numbers: (layers,), (steps, layers) or (steps, layers, seeds)", source=source
@@ -123,9 +122,7 @@ def _losses(arrays: Arrays, steps: int, seeds: int) -> NDArray[np.float64]:
     return np.broadcast_to(found.reshape(steps, -1).astype(float), (steps, seeds))
 
 
-def _of_long(
-    array: NDArray[Any], is_log: bool, kind: str | None, arrays: Arrays, source: str
-) -> Iterator[Found]:
+def _of_long(array: Array, is_log: bool, kind: str | None, arrays: Arrays, source: str) -> Iterator[Found]:
     columns = {name: arrays[name].tolist() for name in COLUMNS
                if name in arrays and arrays[name].shape == array.shape}  # fmt: skip
     for i, value in enumerate(array.tolist()):
@@ -135,7 +132,7 @@ def _of_long(
         yield Found(at.get("kind", kind), number, at["layer"], at.get("seed", "0"), value)
 
 
-def _named(array: NDArray[Any] | None, name: str, count: int, numbers: range, source: str) -> list[str]:
+def _named(array: Array | None, name: str, count: int, numbers: range, source: str) -> list[str]:
     if array is None:
         return [str(number) for number in numbers]
     if array.size != count:

@@ -9,22 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from math import inf, isnan, nan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.analysis.outside import Norms
+from gradflow.arrays import Array
 from gradflow.errors import RunError
 from gradflow.outside.save import publish_norms, run_of
 from gradflow.store.partial import Claim, claim
 from gradflow.store.reading import damaged
+from gradflow.store.run import Run
 from gradflow.store.stream import left, read_stream
-
-if TYPE_CHECKING:
-    from gradflow.store.run import Run
-
-Array = NDArray[Any]
 
 BY_LAYER = {  # of a row -> in a recording
     "branch": "branch_ratio", "q": "q", "zero": "zero_delta", "moved": "update_ratio",

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import sha256
 from json import dumps
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from gradflow import yaml_file
 from gradflow.analysis.outside import Norms, summarize_outside
 from gradflow.errors import InputError, Problem
 from gradflow.store.arrays import describe, write_arrays
 from gradflow.store.info import DataInfo, Info, OutcomeInfo, Recorded, Times, now
-from gradflow.store.names import CONFIG, FORMAT, RECORDING, REPORT, is_id
+from gradflow.store.names import FORMAT, RECORDING, is_id
 from gradflow.store.partial import Claim, claim
 from gradflow.store.result import versions
 from gradflow.store.run import Run, open_run
-from gradflow.store.save import write_documents
-from gradflow.store.writing import disk_errors, write_file, write_text
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from gradflow.store.save import write_run
+from gradflow.store.writing import write_file
 
 
 def save_norms(
@@ -36,20 +34,17 @@ def save_norms(
     with claim(runs, run.id) as claimed:
         if claimed.target.exists():
             return open_run(claimed.target)
-        publish_norms(claimed, run, render(run) if render else None)
+        publish_norms(claimed, run, render)
     return run
 
 
-def publish_norms(claimed: Claim, run: Run, report: str | None = None) -> None:
+def publish_norms(claimed: Claim, run: Run, render: Callable[[Run], str] | None = None) -> None:
     """Write the run of norms under a claim and show it."""
-    with disk_errors(run.path):
-        folder = claimed.stage()
-        write_text(folder / CONFIG, yaml_file.dump(run.info["recorded"]))
+
+    def fill(folder: Path) -> None:
         write_file(folder / RECORDING, lambda file: write_arrays(file, run.recording))
-        if report is not None:
-            write_text(folder / REPORT, report)
-        write_documents(folder, run)
-        claimed.publish()
+
+    write_run(claimed, run, yaml_file.dump(run.info["recorded"]), fill, render)
 
 
 def run_of(norms: Norms, name: str, source: Path, runs: Path | None = None, digest: str | None = None) -> Run:

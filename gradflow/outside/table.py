@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from gradflow.errors import InputError, refused
-from gradflow.outside.columns import Named, norm_columns, of_whole_network
-from gradflow.outside.found import Found, log_of, loss_of, whole
+from gradflow.outside.columns import PANEL, Named, norm_columns, of_whole_network
+from gradflow.outside.found import Finding, Found, LossFound, log_of, loss_of, whole
 from gradflow.outside.names import SHOWN, set_of
 from gradflow.outside.only import ALL, Only
 
@@ -25,7 +25,7 @@ ROLES = {  # what a column is, by the first of its names that is there
     ),
     "seed": ("seed", "run", "run_name", "network"),
     "kind": ("kind",),
-    "depth": ("depth",),
+    "depth": ("depth", "model.depth"),
     "layer": ("layer",),
     "tag": ("tag", "metric"),
     "value": ("value",),
@@ -36,7 +36,10 @@ LONG = {  # the norms of a long table -> (kind, whether it is a log)
     "log_delta_norm": ("delta", True), "delta_norm": ("delta", False),
     "log_weight_grad_norm": ("weight", True), "weight_grad_norm": ("weight", False),
 }  # fmt: skip
-LOSSES = "loss", "train_loss", "train/loss", "training_loss"  # the loss of a step, by the first of its names
+LOSSES = (  # the loss of a step, by the first of its names
+    "loss", "train_loss", "train/loss", "training_loss", "loss/train", "train_loss_step", "train/loss_step",
+)  # fmt: skip
+EXPORT = "row", "log_delta_norm", "zero_delta"  # columns of gradflow's own table of layers
 NEEDS = "columns step, layer and norm or log_norm (natural), or norm_1, norm_2, ... with a column a layer"
 NO_DEPTH = (
     "one norm of the whole network, so this log has no depth and gives no c: record a norm for each layer "
@@ -54,7 +57,7 @@ class NormsTable:
     line: int | None = None
     only: Only = ALL
 
-    def norms(self) -> Iterator[Found]:
+    def norms(self) -> Iterator[Finding]:
         """The norms. InputError for a table that holds none, with what it needs."""
         self._require_single(self.titles)
         by = {title.lower(): title for title in self.titles}
@@ -77,10 +80,14 @@ class NormsTable:
         raise self._refused()
 
     @cached_property
-    def _loss(self) -> str:
-        """The title of the losses; "" if there are none."""
-        by = {title.lower(): title for title in self.titles}
-        return next((by[name] for name in LOSSES if name in by), "")
+    def _losses(self) -> dict[str, str]:
+        """The title of the losses of each run of a panel, "" of a table that is none's; {} without any."""
+        found: dict[str, dict[str, str]] = {}
+        for title in self.titles:
+            run, _, metric = title.rpartition(PANEL)
+            if metric.lower() in LOSSES:
+                found.setdefault(run, {})[metric.lower()] = title
+        return {run: by[min(by, key=LOSSES.index)] for run, by in found.items()}
 
     def _require_single(self, titles: Sequence[str]) -> None:
         counted = Counter(title.lower() if title.lower() in _SINGLE else title for title in titles)
@@ -98,7 +105,9 @@ class NormsTable:
     def _wrong(self, words: str, line: int | None) -> InputError:
         return refused(words, source=self.source, line=line)
 
-    def _long(self, roles: Mapping[str, str], by: Mapping[str, str], long: Sequence[str]) -> Iterator[Found]:
+    def _long(
+        self, roles: Mapping[str, str], by: Mapping[str, str], long: Sequence[str]
+    ) -> Iterator[Finding]:
         """A row a norm, or two of different kinds; a row without layer and norm is of something else."""
         chosen = {LONG[name][0]: name for name in reversed(long)}  # log_norm rather than norm
         extra = [name for name in long if not {name, f"log_{name}"} & set(chosen.values())]
@@ -106,28 +115,63 @@ class NormsTable:
             words = f"{extra[0]} and {chosen[LONG[extra[0]][0]]} are both norms of a layer: keep one of them"
             raise self._wrong(words, self.line)
         passed: dict[str, bool] = {}
+        own, known = set(EXPORT) <= by.keys(), {*roles.values(), *CLOCKS}
         for line, cells in self.rows:
-            layer, texts = (
-                cells.get(roles["layer"], ""),
-                [cells.get(by[name], "") for name in chosen.values()],
-            )
-            if not layer and not any(texts) and len(cells) < len(self.titles):
+            layer = cells.get(roles["layer"], "")
+            texts: list[str | None] = [cells.get(by[name], "") for name in chosen.values()]
+            if not layer and not any(texts) and (len(cells) < len(self.titles) or _filled(cells) - known):
+                yield from self._alone(roles, cells, line, {})
                 continue
+            if own and not all(texts):
+                texts = [text or self._unwritten(by, cells, any(texts), line) for text in texts]
             passed[layer] = self.only.takes(layer)
             if not passed[layer]:
                 continue
             for (kind, name), text in zip(chosen.items(), texts, strict=True):
+                if text is None:
+                    continue
                 yield self._found(roles, cells, line, Named(name, layer, LONG[name][1], kind, False), text)
         if passed and not any(passed.values()):
             raise self.only.none_of(passed, self.source)
 
-    def _wide(self, roles: Mapping[str, str], columns: Sequence[Named]) -> Iterator[Found]:
+    def _unwritten(
+        self, by: Mapping[str, str], cells: Mapping[str, str], other: bool, line: int | None
+    ) -> str | None:
+        """What a log norm was that gradflow's own export leaves empty: of a gradient of 0, or not finite.
+
+        Where no sample has a delta the weights have no gradient either; beside a delta that is finite theirs
+        is 0. Of what was recorded elsewhere, one kind alone: None if there is the `other`.
+        """
+        delta, zeros = (cells.get(by[name], "") for name in EXPORT[1:])
+        if zeros:
+            return "-inf" if delta or loss_of(zeros) > 0 else "nan"
+        if other:
+            return None
+        words = "a norm is empty, and nothing tells whether it was 0: fit the recording.npz of the run"
+        raise self._wrong(words, line)
+
+    def _alone(
+        self, roles: Mapping[str, str], cells: Mapping[str, str], line: int | None, depths: Mapping[str, str]
+    ) -> Iterator[LossFound]:
+        """The losses of a row without norms; of one that tells no step, as others do, none."""
+        at = {role: cells.get(title, "") for role, title in roles.items()}
+        if not at.get("step", "0"):
+            return
+        for run, title in self._losses.items():
+            if text := cells.get(title, ""):
+                step = whole(at.get("step", "0"), self.source, line)
+                depth = at.get("depth") or depths.get(run, "")
+                yield LossFound(step, run or at.get("seed") or "0", loss_of(text), depth)
+
+    def _wide(self, roles: Mapping[str, str], columns: Sequence[Named]) -> Iterator[Finding]:
         titles = {column.title for column in columns}
         gaps, depths, unseen = _Gaps(self, titles | set(roles.values())), _depths(columns), set(titles)
         for line, cells in self.rows:
             found = [(column, text) for column in columns if (text := cells.get(column.title, ""))]
             if found or not titles.isdisjoint(cells):  # an object of JSON need not have them
                 gaps.take(line, cells, bool(found))
+            if not found:
+                yield from self._alone(roles, cells, line, depths)
             for column, text in found:
                 unseen.discard(column.title)
                 yield self._found(roles, cells, line, column, text, depths.get(column.run, ""))
@@ -149,12 +193,16 @@ class NormsTable:
             log_of(text, column.is_log, self.source, line),
             line,
             at.get("depth") or depth,
-            loss_of(cells.get(self._loss, "")),
+            loss_of(cells.get(self._losses.get(column.run) or self._losses.get("", ""), "")),
         )
 
 
 CLOCKS = set_of("epoch time timestamp wall_time _runtime _timestamp runtime")  # beside anything
 _SINGLE = {name for names in ROLES.values() for name in names} | set(LONG)
+
+
+def _filled(cells: Mapping[str, str]) -> set[str]:
+    return {title for title, cell in cells.items() if cell}
 
 
 def _depths(columns: Sequence[Named]) -> dict[str, str]:
@@ -196,7 +244,7 @@ class _Gaps:
 
     def take(self, line: int | None, cells: Mapping[str, str], has_norms: bool) -> None:
         """Count a row."""
-        filled = {title for title, cell in cells.items() if cell} - self.known - CLOCKS
+        filled = _filled(cells) - self.known - CLOCKS
         if has_norms:
             self.beside |= filled
             self.longest, self.waiting = max(self.longest, len(self.waiting)), []

@@ -7,7 +7,7 @@ from typing import Any
 
 from gradflow.analysis.commands import overrides_of
 from gradflow.analysis.summary import Advice
-from gradflow.report.numbers import NONE, count, number, percent
+from gradflow.report.numbers import NONE, count, counted, number, percent
 from gradflow.report.page import Block, Cell, Column, Command, Facts, Heading, Page, Sentence, Table, Toned
 from gradflow.report.trainable import trainable_cell
 
@@ -58,7 +58,7 @@ def _table(rows: list[Mapping[str, Any]], tried: bool) -> Table:
     """A row each; columns of which nothing is known are left out."""
     columns: dict[Column, list[Cell]] = {
         Column(""): [count(i) for i in range(len(rows))],
-        Column("change", False): [row["lever"] for row in rows],
+        Column("change", False): [_change(row, rows[0]) for row in rows],
         Column("theory's c"): [number(row["predicted_c"]) for row in rows],
         Column("trains"): [trainable_cell(row["trainable"], row["trainable_score"]) for row in rows],
     }
@@ -72,6 +72,13 @@ def _table(rows: list[Mapping[str, Any]], tried: bool) -> Table:
         }
     kept = {column: cells for column, cells in columns.items() if {*cells} != {NONE}}
     return Table(tuple(kept), tuple(zip(*kept.values(), strict=True)))
+
+
+def _change(row: Mapping[str, Any], given: Mapping[str, Any]) -> str:
+    """The lever, and the layers where it leaves fewer than were asked for."""
+    lever = str(row["lever"])
+    alike = row.get("depth") == given.get("depth")
+    return lever if alike else f"{lever}, {counted(row['depth'], 'layer')}"
 
 
 def _r2(rows: list[Mapping[str, Any]]) -> str:
@@ -104,5 +111,9 @@ def _best(document: dict[str, Any]) -> list[Block]:
     if not document["trains"]:
         words = f"None of them has learnt in {steps} steps; number {best} lost least. Try more --steps."
         return [Sentence(words, "warning"), Command(document["command"])]
-    given = "; it trains as it is" if not document["candidates"][best]["set"] else ""
-    return [Sentence(f"Number {best} did best{given}:"), Command(document["command"])]
+    rows, least = document["candidates"], document.get("least", best)
+    words = "; it trains as it is" if not rows[best]["set"] else ""
+    if least != best:
+        kept = counted(rows[best]["depth"], "layer")
+        words = f" of those that keep {kept}, and hardly worse than number {least}"
+    return [Sentence(f"Number {best} did best{words}:"), Command(document["command"])]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gradflow.analysis.steps import row_at
 from gradflow.config.load import load_data
@@ -11,11 +10,8 @@ from gradflow.errors import InputError
 from gradflow.report import html, markdown
 from gradflow.report.gradient_pages import trace_page
 from gradflow.report.numbers import counted
-from gradflow.trace import trace
-
-if TYPE_CHECKING:
-    from gradflow.store import Run
-    from gradflow.trace import Chain
+from gradflow.store import Run
+from gradflow.trace import Chain, trace
 
 LONGEST, WIDEST = 60, 64  # layers and units up to which a report has the chain: beyond, nobody reads it
 MOST, WORKED = 10_000, 1000  # samples that are read anew for a report, and updates that are made anew

@@ -22,12 +22,7 @@ FURTHER = (
     "c_theory", "c_final", "verdict_final", "accuracy_final", "critical_lr", "status", "dead_networks",
     "saturated", "symptoms",
 )  # fmt: skip
-FIRST = (
-    "id",
-    "verdict",
-    "dead_networks",
-    "c",
-)  # these, then the keys, then these, when there is not room for all
+FIRST = ("id", "verdict", "dead_networks", "c")  # these, the keys and then THEN, where not all have room
 FORWARD = ("log10_growth", "loss_initial")  # what blocks and norms do to the way up
 THEN = ("loss_final", TRAINS, "log10_ratio", *FORWARD, "gradient", "ratio")
 GROWTH, FIRST_LOSS = "log10 growth", "first loss"

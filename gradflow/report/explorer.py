@@ -14,13 +14,11 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.analysis.explore import NUMBERS, WORDS, Grid, Slab
-from gradflow.analysis.flow import window
+from gradflow.analysis.increments import window
+from gradflow.arrays import Array
 from gradflow.report import html
-
-Array = NDArray[Any]
 
 TITLE = "What theory expects"
 LOG_STEP = 2e-7  # of log10 of norms and of their sums, so that c, c^L and decades are right to 1e-6

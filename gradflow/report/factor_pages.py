@@ -7,7 +7,7 @@ from math import log10
 
 from gradflow.analysis.summary import Flow, Theory
 from gradflow.report import headlines, sentences
-from gradflow.report.numbers import count, factor, half_width, number
+from gradflow.report.numbers import count, half_width, number
 from gradflow.report.page import Bars, Block, Column, Heading, Table
 
 LARGE = 10.0  # a factor of a skip beside a branch that passes little
@@ -37,11 +37,10 @@ def factors(measured: Sequence[Flow], theory: Theory) -> list[Block]:
 def _measured(flow: Flow, names: list[str]) -> tuple[str, ...]:
     """c with its interval, and the factors of these names."""
     error = half_width(flow.c, flow.c_low, flow.c_high)
-    c = factor(flow.c, flow.c_low, flow.c_high)
     alive = f", {headlines.alive_of(flow)}" if flow.dead_networks else ""
     return (
         f"step {count(flow.step)}{alive}",
-        c,
+        headlines.c_of(flow),
         *(_factor(flow.factors.get(name), error) for name in names),
     )
 
@@ -68,7 +67,7 @@ def _depths(measured: Sequence[Flow]) -> list[int]:
 
 def powers(measured: Sequence[Flow]) -> list[Block]:
     """c^L, or what the law has in its place, for the L of the headlines and a few others."""
-    measured = [flow for flow in measured if flow.c]
+    measured = [flow for flow in measured if flow.log_c is not None]
     depths = _depths(measured) if measured else []
     columns = [Column("L =", False), *(Column(count(depth)) for depth in depths), Column("e-fold")]
     rows = []

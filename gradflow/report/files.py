@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from gradflow.analysis.commands import command_for, sweep_command, sweep_of_file
 from gradflow.errors import InputError, Problem
@@ -15,12 +16,8 @@ from gradflow.report.page import Block, Command, Facts, Heading, Page, Sentence
 from gradflow.report.pages import brief_page, layers_page, run_page, with_notes
 from gradflow.report.several import in_order, several
 from gradflow.report.sweep_pages import sweep_page
-from gradflow.store.notes import read_notes
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from gradflow.store import Run
+from gradflow.store import Run
+from gradflow.store.notes import all_notes
 
 SUFFIXES = (".html", ".md")
 LISTED = 5  # runs that a title names
@@ -64,7 +61,7 @@ def _whole(run: Run) -> Page:
 
 
 def _noted(run: Run, page: Page) -> Page:
-    return with_notes(page, read_notes(run.path)[0])
+    return with_notes(page, all_notes(run.path)[0])
 
 
 def run_html(run: Run) -> str:

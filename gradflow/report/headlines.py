@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from math import inf, log
+from collections.abc import Callable
+from math import inf
 
-from gradflow.analysis.extrapolation import BOUNDED, log_over
-from gradflow.analysis.summary import Evaluation, Flow, TrainingResult, Weakest
+from gradflow.analysis.summary import Evaluation, Flow, Number, TrainingResult, Weakest
+from gradflow.analysis.verdict import BOUNDED, log_over
 from gradflow.report.numbers import count, counted, factor, norm, number, power, spread, with_error
 from gradflow.units import LN10
 
@@ -17,7 +18,7 @@ def verdict_sentence(flow: Flow) -> str:
 
     Where most networks are dead it leads with that, and where one layer alone makes the verdict, with it.
     """
-    if flow.c is None:
+    if flow.log_c is None:
         return f"{flow.verdict}: {flow.reason or 'no factor can be fitted'}"
     one = flow.weakest
     if one is not None and _leads(one, flow):
@@ -32,11 +33,18 @@ def verdict_sentence(flow: Flow) -> str:
 def _each(flow: Flow) -> str:
     """What each layer does; of a wide interval, with both of its ends."""
     ends = spread(flow.c, flow.c_low, flow.c_high)
-    c = number(flow.c) if ends else with_error(flow.c, flow.c_low, flow.c_high)
+    c = number(flow.c) if ends else c_of(flow, with_error)
     interval = f" (95%: {ends})" if ends else ""
     if flow.verdict == "exploding":
         return f"each layer multiplies the gradient by {c}{interval}"
     return f"each layer passes {c} of the gradient{interval}"
+
+
+def c_of(flow: Flow, shown: Callable[[Number, Number, Number], str] = factor) -> str:
+    """c with its interval, or the power of ten where a float does not hold it: 3e-420."""
+    if flow.c or flow.log_c is None:
+        return shown(flow.c, flow.c_low, flow.c_high)
+    return power(flow.log_c / LN10)
 
 
 def _survivors(flow: Flow) -> str:
@@ -62,7 +70,12 @@ def _leads(one: Weakest, flow: Flow) -> bool:
 
 def _alone(one: Weakest) -> str:
     """The layer that decides, with its factor: layer 31 alone passes 0.004."""
-    return f"{one.called} alone passes {norm(one.factor)}"
+    return f"{one.called} alone passes {_size(one.factor)}"
+
+
+def _size(factor: Number) -> str:
+    """A factor, or that a float does not hold it."""
+    return norm(factor) if factor else "over 1e308" if factor is None else "under 1e-308"
 
 
 def _without(one: Weakest) -> str:
@@ -75,7 +88,7 @@ def weakest_sentence(flow: Flow) -> str:
     if one is None:
         return ""
     cause = f", by {one.by}" if one.by else ""
-    reach = f"the others' spread reaches to {norm(one.allowed)}"
+    reach = f"the others' spread reaches to {_size(one.allowed)}"
     then = "still" if one.verdict_without == flow.verdict else "then"
     if _leads(one, flow):  # and so has told its factor and what is left
         return f"One layer decides: {one.called}{cause} ({reach}); without it {one.verdict_without}."
@@ -112,10 +125,10 @@ def depth_of(flow: Flow) -> int:
 
 def power_of(flow: Flow, depth: int) -> str:
     """What `depth` layers make of the gradient by the law of the flow: c^depth, however small or large."""
-    if not flow.c:
+    if flow.log_c is None:
         return power(-inf)
     name = flow.law if flow.law == BOUNDED else None if flow.law_exponent is None else flow.law
-    found = log_over(name, flow.law_exponent, log(flow.c), depth, flow.transitions + 1)
+    found = log_over(name, flow.law_exponent, flow.log_c, depth, flow.transitions + 1)
     return power(None if found is None else found / LN10)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.arrays import Array, Readings
 from gradflow.units import LN10
 
 LEVEL = 0.25  # decades around the median that always count as level
@@ -20,7 +19,7 @@ COLOURED = 0.98  # of the cells are within the ends of the colours
 class HeatCells:
     """Means over networks (layers, steps), the layers (from 1) and steps of them, and what is coloured."""
 
-    values: NDArray[Any]
+    values: Array
     layers: list[int]
     steps: list[int]
     centre: float  # the median
@@ -28,7 +27,7 @@ class HeatCells:
 
 
 def heat_cells(
-    recording: Mapping[str, NDArray[Any]], layers: int, steps: int, name: str = "log_delta_norm"
+    recording: Readings, layers: int, steps: int, name: str = "log_delta_norm"
 ) -> HeatCells | None:
     """At most so many layers and steps of an array, logs of it to base 10; None where there is no map."""
     array, step, is_log = recording[name], recording["step"], name.startswith("log_")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Mapping
-from functools import cache, singledispatch
+from functools import cache
 from hashlib import sha256
 from html import escape
 from pkgutil import get_data
@@ -163,18 +163,26 @@ def _tone(tone: str) -> str:
     return tone if tone in TONES else ""
 
 
-@singledispatch
 def _draw(block: Block) -> str:
-    raise TypeError(f"no HTML of {type(block).__name__}")
+    match block:
+        case Heading(text):
+            return f"<h2>{safe(text)}</h2>"
+        case Sentence():
+            return _sentence(block)
+        case Facts(rows):
+            terms = (f"<dt>{safe(label)}</dt><dd>{safe(value)}</dd>" for label, value in rows)
+            return f"<dl>{''.join(terms)}</dl>"
+        case Command(text):
+            return code(text)
+        case Table():
+            return _table(block)
+        case Bars():
+            return _bars(block)
+        case Chart() | Heat():
+            return ""
 
 
-@_draw.register
-def _(block: Heading) -> str:
-    return f"<h2>{safe(block.text)}</h2>"
-
-
-@_draw.register
-def _(block: Sentence) -> str:
+def _sentence(block: Sentence) -> str:
     head, colon, tail = block.text.partition(":")
     tone = _tone(block.tone)
     if tone and colon and len(head) < 40:
@@ -182,19 +190,7 @@ def _(block: Sentence) -> str:
     return f'<p class="{tone}">{safe(block.text)}</p>' if tone else f"<p>{safe(block.text)}</p>"
 
 
-@_draw.register
-def _(block: Facts) -> str:
-    rows = "".join(f"<dt>{safe(label)}</dt><dd>{safe(value)}</dd>" for label, value in block.rows)
-    return f"<dl>{rows}</dl>"
-
-
-@_draw.register
-def _(block: Command) -> str:
-    return code(block.text)
-
-
-@_draw.register
-def _(block: Table) -> str:
+def _table(block: Table) -> str:
     sides = [' class="number"' if column.numeric else "" for column in block.columns]
     head = "".join(
         f'<th scope="col"{side}><button type="button">{safe(column.title) or "&nbsp;"}</button></th>'
@@ -232,8 +228,7 @@ def _strip(strip: Strip) -> str:
     return f'<svg class="strip" viewBox="{box}" preserveAspectRatio="none" aria-hidden="true">{bars}</svg>'
 
 
-@_draw.register
-def _(block: Bars) -> str:
+def _bars(block: Bars) -> str:
     """Factors as bars from 1 to the left or to the right."""
     reach = max(0.1, *(abs(row[1]) for row in block.rows))
     rows = []
@@ -246,8 +241,3 @@ def _(block: Bars) -> str:
         svg = f'<svg class="bar" viewBox="0 0 {2 * BAR} 20" aria-hidden="true">{bar}{axis}</svg>'
         rows.append(f"<tr><td>{safe(name)}</td><td>{svg}</td><td>{safe(text)}</td></tr>")
     return f'<div class="scroll"><table><tbody>{"".join(rows)}</tbody></table></div>'
-
-
-@_draw.register
-def _(block: Chart | Heat) -> str:
-    return ""

@@ -22,18 +22,9 @@ KEYS = {"depth": "model.depth", "activation": "model.activation", "init": "model
 TITLES = ("run", "status", *KEYS, "verdict", "c", "log10 ratio", "final loss", "age", "note")
 TEXTS = ("run", "status", "activation", "init", "verdict", "note")
 IMPORTANCE = (
-    "run",
-    "verdict",
-    "c",
-    "note",
-    "depth",
-    "init",
-    "age",
-    "status",
-    "activation",
-    "final loss",
+    "run", "verdict", "c", "note", "depth", "init", "age", "status", "activation", "final loss",
     "log10 ratio",
-)
+)  # fmt: skip
 NOTE_ROOM = 28  # characters of a note in a line of a terminal
 RESULTS = ("c", "c_low", "c_high", "log10_ratio", "verdict", "loss_final")
 

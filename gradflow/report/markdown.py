@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import singledispatch
 
 from gradflow.report import drawing
 from gradflow.report.numbers import inert
@@ -51,36 +50,34 @@ def _fenced(lines: list[str], language: str = "text") -> str:
     return f"{fence}{language}\n{body}\n{fence}"
 
 
-@singledispatch
 def _draw(block: Block) -> str:
-    raise TypeError(f"no markdown of {type(block).__name__}")
+    match block:
+        case Heading(text):
+            return f"## {_text(text)}"
+        case Sentence():
+            return _sentence(block)
+        case Facts(rows):
+            return "\n".join(f"- {_text(label)}: {_text(value)}" for label, value in rows)
+        case Command(text):
+            return _fenced([inert(text)], "sh")
+        case Table():
+            return _table(block)
+        case Chart():
+            return _picture(drawing.chart(block, PICTURE))
+        case Bars():
+            return _picture(drawing.bars(block, PICTURE))
+        case Heat():
+            return _picture(drawing.heat(block, PICTURE, colour=False))
 
 
-@_draw.register
-def _(block: Heading) -> str:
-    return f"## {_text(block.text)}"
-
-
-@_draw.register
-def _(block: Sentence) -> str:
+def _sentence(block: Sentence) -> str:
     head, colon, tail = block.text.partition(":")
     if block.tone and colon and len(head) < 40:
         return f"**{_text(head)}**{_text(colon + tail)}"
     return _text(block.text)
 
 
-@_draw.register
-def _(block: Facts) -> str:
-    return "\n".join(f"- {_text(label)}: {_text(value)}" for label, value in block.rows)
-
-
-@_draw.register
-def _(block: Command) -> str:
-    return _fenced([inert(block.text)], "sh")
-
-
-@_draw.register
-def _(block: Table) -> str:
+def _table(block: Table) -> str:
     titles = " | ".join(_text(column.title) for column in block.columns)
     rule = " | ".join("---:" if column.numeric else "---" for column in block.columns)
     rows = [" | ".join(map(_cell, row)) for row in block.rows]
@@ -96,21 +93,6 @@ def _cell(cell: Cell) -> str:
         case tuple():
             return _text("".join(part.text for part in cell))
     return _text(cell)
-
-
-@_draw.register
-def _(block: Chart) -> str:
-    return _picture(drawing.chart(block, PICTURE))
-
-
-@_draw.register
-def _(block: Bars) -> str:
-    return _picture(drawing.bars(block, PICTURE))
-
-
-@_draw.register
-def _(block: Heat) -> str:
-    return _picture(drawing.heat(block, PICTURE, colour=False))
 
 
 def _picture(lines: list[drawing.Line]) -> str:

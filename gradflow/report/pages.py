@@ -30,7 +30,7 @@ from gradflow.report.precision_pages import lost_in_training
 from gradflow.report.trainable import trainable_blocks
 
 if TYPE_CHECKING:
-    from gradflow.analysis.learning import Readings
+    from gradflow.arrays import Readings
     from gradflow.store.notes import Notes
 
 NORMS = (("delta", "log10_delta"), ("dL/dW", "log10_weight_grad"), ("dL/db", "log10_bias_grad"))
@@ -45,7 +45,7 @@ def run_page(summary: Summary, recording: Readings | None = None, saved: bool = 
     cut = learning.interrupted_sentence(summary)
     blocks: list[Block] = [Sentence(cut, "warning")] if cut else []
     blocks += [*_verdicts(summary), _facts(summary)]
-    if summary.flow.initial.c is not None:
+    if summary.flow.initial.log_c is not None:
         measured = flows(summary)
         blocks += [*factors(measured, summary.theory), *powers(measured)]
     blocks += [*_norms(summary)]
@@ -108,7 +108,7 @@ def step_page(summary: Summary, flow: Flow, loss: float | None) -> Page:
     blocks += [Sentence(text) for text in words if text]
     if loss is not None:
         blocks.append(Facts((("minibatch loss", number(loss)),)))
-    blocks += factors((flow,), Theory()) if flow.c is not None else []
+    blocks += factors((flow,), Theory()) if flow.log_c is not None else []
     return Page(f"{summary.id}: step {count(flow.step)}", (*blocks, Heading("Layers"), _layers(flow)))
 
 

@@ -6,19 +6,10 @@ from math import inf, log, prod
 from typing import Any
 
 from gradflow.analysis.differences import EXPRESSION, RECORDED
-from gradflow.analysis.extrapolation import BOUNDED
-from gradflow.analysis.samples import Samples
+from gradflow.analysis.kept import Samples
 from gradflow.analysis.summary import Flip, Flow, Summary, Symptom, Theory
-from gradflow.analysis.verdict import HALF, WIDTH, causes, fitted_share, unstable_depth
-from gradflow.report.numbers import (
-    count,
-    counted,
-    decades,
-    half_width,
-    number,
-    power,
-    scalar,
-)  # fmt: skip
+from gradflow.analysis.verdict import BOUNDED, HALF, WIDTH, causes, fitted_share, unstable_depth
+from gradflow.report.numbers import count, counted, decades, half_width, number, power, scalar
 
 LAWS = {"power": "a power of the layer", "stretched": "an exponential of its square root"}
 EQUAL = 1e-6  # relative difference below which only rounding is left to compare
@@ -34,7 +25,7 @@ def measured_sentence(flow: Flow, stable_decades: float) -> str:
 
     It says how many factors there are between L layers, L - 1, since the verdict's sentence has c^L.
     """
-    if flow.c is None or flow.log10_ratio is None:
+    if flow.log_c is None or flow.log10_ratio is None:
         return ""
     depth = count(flow.transitions + 1)
     ratio = f"{power(flow.log10_ratio)} ({decades(flow.log10_ratio)} decades)"
@@ -62,7 +53,7 @@ def _law(flow: Flow) -> str:
 
 def reason_sentence(flow: Flow) -> str:
     """What a flow that has a c says beside it, such as which networks are dead; "" where there is nothing."""
-    reason = flow.reason if flow.c is not None else None
+    reason = flow.reason if flow.log_c is not None else None
     return f"{reason[0].upper()}{reason[1:]}." if reason else ""
 
 

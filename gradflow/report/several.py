@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from gradflow.analysis.compare import comparable
 from gradflow.analysis.differences import flat
 from gradflow.analysis.outcome import outcome
 from gradflow.analysis.summary import Summary
 from gradflow.report.labels import keys_apart, names
-
-if TYPE_CHECKING:
-    from gradflow.store import Run
-
+from gradflow.store import Run
 
 LAW = (  # what a law says
     "depths", "delta", "weight_grad", "c_inside", "c_theory", "reason", "c_expected", "batch_size",
@@ -27,11 +25,7 @@ def axes_of(summaries: Sequence[Summary]) -> list[str]:
 def in_order(runs: Sequence[Run]) -> list[Run]:
     """Runs by what differs: numbers by size, before names."""
     axes = axes_of([run.summary for run in runs])
-    return sorted(runs, key=lambda run: [_place(flat(run.summary.config).get(axis)) for axis in axes])
-
-
-def _place(value: Any) -> tuple[int, float, str]:
-    return (0, float(value), "") if isinstance(value, int | float) else (1, 0.0, str(value))
+    return sorted(runs, key=lambda run: [comparable(flat(run.summary.config).get(axis)) for axis in axes])
 
 
 def several(name: str, path: str, runs: Sequence[Run], named: bool = False) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import singledispatch
 from io import StringIO
 from typing import Literal
 
@@ -109,18 +108,27 @@ class _Lines:
             yield Segment.line()
 
 
-@singledispatch
 def _draw(block: Block, look: Look) -> RenderableType:
-    raise TypeError(f"no drawing of {type(block).__name__}")
+    match block:
+        case Heading(text):
+            return _below(_text(text, look, "bold"))
+        case Sentence():
+            return _sentence(block, look)
+        case Facts():
+            return _facts(block, look)
+        case Command(text):  # never broken: a terminal wraps it softly, so that what is copied is one command
+            return _lines([[("  ", ""), (text, "bold")]], look)
+        case Table():
+            return _table(block, look)
+        case Chart():
+            return _lines(drawing.chart(block, look.picture, look.unicode), look)
+        case Bars():
+            return _lines([[], *drawing.bars(block, look.picture, look.unicode)], look)
+        case Heat():
+            return _lines(drawing.heat(block, look.picture, look.unicode, look.colours is not None), look)
 
 
-@_draw.register
-def _(block: Heading, look: Look) -> RenderableType:
-    return _below(_text(block.text, look, "bold"))
-
-
-@_draw.register
-def _(block: Sentence, look: Look) -> RenderableType:
+def _sentence(block: Sentence, look: Look) -> RenderableType:
     head, colon, tail = block.text.partition(":")
     tone = TONES.get(block.tone, "")
     if block.tone in TONES and colon and len(head) < 40:
@@ -128,8 +136,7 @@ def _(block: Sentence, look: Look) -> RenderableType:
     return _text(block.text, look, tone)
 
 
-@_draw.register
-def _(block: Facts, look: Look) -> RenderableType:
+def _facts(block: Facts, look: Look) -> RenderableType:
     grid = RichTable.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
@@ -138,14 +145,7 @@ def _(block: Facts, look: Look) -> RenderableType:
     return _below(grid)
 
 
-@_draw.register
-def _(block: Command, look: Look) -> RenderableType:
-    # never broken: a terminal wraps it softly, so that what is copied is still one command
-    return _lines([[("  ", ""), (block.text, "bold")]], look)
-
-
-@_draw.register
-def _(block: Table, look: Look) -> RenderableType:
+def _table(block: Table, look: Look) -> RenderableType:
     titles = [[(_shown(column.title, look), TONES["note"])] for column in block.columns]
     rows = [titles, *([_spans(cell, look) for cell in row] for row in block.rows)]
     sizes = [[*map(_width, row)] for row in rows]
@@ -203,21 +203,6 @@ def _spans(cell: Cell, look: Look) -> Line:
     if isinstance(cell, Strip):
         return [(drawing.strip(cell, look.unicode, look.strip), "")]
     return [span for part in cell for span in _spans(part, look)]
-
-
-@_draw.register
-def _(block: Chart, look: Look) -> RenderableType:
-    return _lines(drawing.chart(block, look.picture, look.unicode), look)
-
-
-@_draw.register
-def _(block: Bars, look: Look) -> RenderableType:
-    return _lines([[], *drawing.bars(block, look.picture, look.unicode)], look)
-
-
-@_draw.register
-def _(block: Heat, look: Look) -> RenderableType:
-    return _lines(drawing.heat(block, look.picture, look.unicode, look.colours is not None), look)
 
 
 def _lines(lines: Iterable[Line], look: Look) -> _Lines:

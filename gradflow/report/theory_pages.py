@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any
 
 from gradflow.analysis.summary import Theory
@@ -66,7 +67,7 @@ def point_page(
     blocks += [Sentence(f"Note: {note}", "note") for note in notes if note]
     if theory.c is None:
         return Page("theory", tuple(blocks))
-    blocks += [Facts(_facts(theory)), *_by_layer(layers)]
+    blocks += [Facts(tuple(_facts(theory))), *_by_layer(layers)]
     return Page("theory", tuple(blocks))
 
 
@@ -81,46 +82,26 @@ def _sentence(theory: Theory, depth: int) -> str:
     return f"{words}; from layer {count(depth)} to layer 1, {counted(depth - 1, 'factor')}: {ratio}"
 
 
-def _facts(theory: Theory) -> tuple[tuple[str, str], ...]:
-    c = ", ".join(f"{number(getattr(theory, name))} at {label}" for label, name in SHOWN)
-    factors = " x ".join(f"{label} {number(value)}" for label, value in theory.factors.items())
-    return (
-        ("c", c),
-        *((("law", LAWS[theory.law]),) if theory.law in LAWS else ()),
-        ("factors", factors or NONE),
-        ("q*", number(theory.q_star)),
-        ("chi", f"{number(theory.chi)}; chi_parallel {number(theory.chi_parallel)}"),
-        ("xi", _scale(theory.xi)),
-        ("phase", theory.phase or NONE),
-        ("critical", f"sigma_w = {number(theory.critical_sigma_w)}"),
-        *_spread(theory),
-        *_alike(theory),
-        *_spectrum(theory),
-    )
-
-
-def _spread(theory: Theory) -> tuple[tuple[str, str], ...]:
-    """How far single networks are from the ratio that is expected."""
-    if theory.log10_ratio_sd is None:
-        return ()
-    return (("spread", f"{number(theory.log10_ratio_sd)} decades of the ratio between networks, one sample"),)
-
-
-def _alike(theory: Theory) -> tuple[tuple[str, str], ...]:
-    """Where the cosine of two samples goes."""
-    if theory.correlation_star is None:
-        return ()
-    words = f"rho* = {number(theory.correlation_star)} between two samples"
-    if theory.xi_c is not None:
-        words += f", approached by a factor of e in xi_c = {number(theory.xi_c)} layers"
-    return (("correlation", words),)
-
-
-def _spectrum(theory: Theory) -> tuple[tuple[str, str], ...]:
-    """How far the singular values of the Jacobian lie apart."""
-    if theory.jacobian_variance is None:
-        return ()
-    return (("Jacobian", f"Var(s^2) / mean^2 = {number(theory.jacobian_variance)} of dz_L / dz_1"),)
+def _facts(theory: Theory) -> Iterator[tuple[str, str]]:
+    yield "c", ", ".join(f"{number(getattr(theory, name))} at {label}" for label, name in SHOWN)
+    if theory.law in LAWS:
+        yield "law", LAWS[theory.law]
+    yield "factors", " x ".join(f"{label} {number(value)}" for label, value in theory.factors.items()) or NONE
+    yield "q*", number(theory.q_star)
+    yield "chi", f"{number(theory.chi)}; chi_parallel {number(theory.chi_parallel)}"
+    yield "xi", _scale(theory.xi)
+    yield "phase", theory.phase or NONE
+    yield "critical", f"sigma_w = {number(theory.critical_sigma_w)}"
+    if theory.log10_ratio_sd is not None:
+        spread = number(theory.log10_ratio_sd)
+        yield "spread", f"{spread} decades of the ratio between networks, one sample"
+    if theory.correlation_star is not None:
+        words = f"rho* = {number(theory.correlation_star)} between two samples"
+        if theory.xi_c is not None:
+            words += f", approached by a factor of e in xi_c = {number(theory.xi_c)} layers"
+        yield "correlation", words
+    if theory.jacobian_variance is not None:
+        yield "Jacobian", f"Var(s^2) / mean^2 = {number(theory.jacobian_variance)} of dz_L / dz_1"
 
 
 def _scale(xi: float | None) -> str:
@@ -156,9 +137,10 @@ def table_page(
     verdicts = [expected_verdict(theory, edge) for theory in theories]
     if len(axes) == 2:
         return Page("theory", (_map(axes, theories, verdicts), *_legend(axes), *_trains_map(axes, trains)))
+    points = product(*axes.values())
     rows = [
         (*map(_shown, values), *_cells(theory, verdict, found))
-        for values, theory, verdict, found in zip(_crossed(axes), theories, verdicts, trains, strict=True)
+        for values, theory, verdict, found in zip(points, theories, verdicts, trains, strict=True)
     ]
     titles = ("log10 ratio", "c", "this width", "infinite depth", "q*", "chi", "critical sigma_w")
     verdict_columns = Column("verdict", False), Column("trains", False)
@@ -245,12 +227,6 @@ def _legend(axes: Mapping[str, Sequence[Any]]) -> list[Block]:
     if "sigma_w" in (_last(down), _last(across)):
         words += f"; {CRITICAL} closest to the critical sigma_w"
     return [Sentence(words, "note")]
-
-
-def _crossed(axes: Mapping[str, Sequence[Any]]) -> list[tuple[Any, ...]]:
-    from itertools import product
-
-    return list(product(*axes.values()))
 
 
 def _last(key: str) -> str:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, BinaryIO
+from pathlib import Path
+from typing import Any, BinaryIO
 from zipfile import ZipFile
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.files.npz import open_npz, write_member
 from gradflow.store.reading import damaged, open_file, parse_json
 from gradflow.store.writing import json_bytes
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-Arrays = dict[str, NDArray[Any]]
+Arrays = dict[str, Array]
 
 STATE_FORMAT = 5  # 2 has evaluations, 3 correlations and what clipping left, 4 critical rates, 5 a last block
 ABOUT, SEAL = "about", "seal"  # arrays of bytes beside a checkpoint's: whose it is, and the seal of the rest
@@ -60,5 +58,5 @@ def read_sealed(path: Path) -> tuple[dict[str, Any], Arrays]:
     return about, state
 
 
-def _bytes(content: bytes) -> NDArray[Any]:
+def _bytes(content: bytes) -> Array:
     return np.frombuffer(content, np.uint8)

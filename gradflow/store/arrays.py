@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections.abc import Mapping
 from hashlib import sha256
 from math import prod
-from typing import TYPE_CHECKING, Any, BinaryIO
+from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.evaluation import EVALUATED, STEP
 from gradflow.files.npz import Archive, open_npz, write_member
 from gradflow.nn.parts.factors import factor_arrays
@@ -18,10 +21,6 @@ from gradflow.recording import LATER, LATER_PER_NETWORK, NORMS, STATISTICS, Reco
 from gradflow.store.info import ArrayInfo
 from gradflow.store.reading import damaged, open_file
 from gradflow.store.spool import forget
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
 
 FLOAT = np.dtype("<f8")
 OVERHEAD = 1024  # bytes that the archive may add to an array: its header, and its entries in the zip
@@ -58,7 +57,7 @@ def read_arrays(path: Path, declared: Mapping[str, ArrayInfo]) -> Recording:
         return {name: _read(archive, name, declared[name], path) for name in declared}
 
 
-def _bytes(array: NDArray[Any]) -> NDArray[np.float64]:
+def _bytes(array: Array) -> NDArray[np.float64]:
     return np.ascontiguousarray(array, FLOAT)
 
 

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from gradflow.errors import Problem, RunError
+from gradflow.errors import RunError
 from gradflow.store.names import OWN
 from gradflow.store.writing import sync
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 def require_movable(folder: Path) -> None:
     """RunError if a folder that a user put into a run's could not be carried over; links are not followed."""
     for path in _kept(folder) if is_folder(folder) else ():
         if is_folder(path) and not os.access(path, os.W_OK) and path.stat().st_uid != os.geteuid():
-            message = "is another user's and cannot be carried over: move it out of the run"
-            raise RunError(str(Problem(message, source=str(path))))
+            raise RunError("is another user's and cannot be carried over: move it out of the run", path)
 
 
 def carry(old: Path, successor: Path) -> None:

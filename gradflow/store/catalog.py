@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gradflow.errors import RunError
 from gradflow.store.info import instant
@@ -17,9 +17,6 @@ from gradflow.store.names import RUN, SWEEP, is_id
 from gradflow.store.notes import Notes, read_notes
 from gradflow.store.reading import damaged, read_json
 from gradflow.store.run import Run, open_run
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 

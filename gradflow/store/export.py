@@ -7,7 +7,7 @@ JSON, Parquet and TensorBoard's event files are made here; CSV is a text that re
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import import_module
 from io import BytesIO
 from itertools import chain
@@ -19,25 +19,27 @@ from struct import pack
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow.analysis.compare import row_of
-from gradflow.analysis.differences import Flat, split
+from gradflow.analysis.differences import split
 from gradflow.analysis.steps import row_at, steps_to_loss
 from gradflow.analysis.summary import strict
-from gradflow.errors import InputError, MissingExtra, Problem
+from gradflow.arrays import Array
+from gradflow.errors import InputError, Problem, library
 from gradflow.evaluation import EVALUATED, STEP
 from gradflow.nn.parts.factors import factors_of
 from gradflow.recording import LATER_PER_NETWORK, per_layer
 from gradflow.store.info import instant
-from gradflow.store.notes import read_notes
+from gradflow.store.notes import all_notes
 from gradflow.store.output import write_output
 from gradflow.store.run import Run
 
-Columns = dict[str, list[Any] | NDArray[Any]]
+Columns = dict[str, list[Any] | Array]
+TableOfRun = dict[str, Array]
 
 OVER_TRAINING = {"minibatch_loss": "loss", "c": "c", "log10_ratio": "log10_ratio"}  # tag -> in a History
 OWN = ("run", "row", "step", "seed", "layer")
+PARQUET = ("parquet", "export --to parquet")  # the extra, and what needs it
 _EVENTS = re.compile(r"events\.out\.tfevents\.[0-9]+\.gradflow")
 ROWS = ("first,last", "first", "last", "all")
 BY_LAYER = ("log_delta_norm", "log_weight_grad_norm", "update_ratio")  # what TensorBoard shows of every layer
@@ -48,7 +50,7 @@ def runs_table(runs: Sequence[Run], losses: Sequence[float] = ()) -> Columns:
 
     Before the keys stand the steps to each of some losses: see `steps_to_loss`.
     """
-    rows = [row_of(run.summary).noted(*read_notes(run.path)[0]) for run in runs]
+    rows = [row_of(run.summary).noted(*all_notes(run.path)[0]) for run in runs]
     reached = {
         f"steps_to_loss_{loss:g}": [steps_to_loss(run.recording, loss) for run in runs] for loss in losses
     }
@@ -64,30 +66,44 @@ def _by_name(rows: Sequence[Mapping[str, Any]]) -> Columns:
 def layers_table(runs: Sequence[Run], rows: str) -> Columns:
     """run, row, step, seed, layer (from 1, at the input), keys that differ, the arrays by layer."""
     recorded = [run for run in runs if run.recording]
-    configs = [row_of(run.summary).config for run in recorded]
-    keys = [key for key in split(configs)[1] if key not in OWN]  # seed is that of the network
     names = per_layer(factors_of(name for run in recorded for name in run.recording))
     names = (*names, *_watched(recorded, (*names, *LATER_PER_NETWORK, "step")))
-    parts = [_layers(run, rows, {key: config.get(key) for key in keys}, names)
-             for run, config in zip(recorded, configs, strict=True)]  # fmt: skip
-    return _joined(parts, (*OWN, *keys, *names, *LATER_PER_NETWORK))
+    columns = (*names, *LATER_PER_NETWORK)
+    return _table(recorded, lambda run: _layers(run, rows, columns), OWN, columns)
 
 
 def steps_table(runs: Sequence[Run], rows: str) -> Columns:
     """run, row, step, seed, keys that differ, the minibatch's loss, what clipping left, and evaluations."""
     recorded = [run for run in runs if run.recording]
-    configs = [row_of(run.summary).config for run in recorded]
-    keys = [key for key in split(configs)[1] if key not in OWN]
-    parts = [_steps(run, rows, {key: config.get(key) for key in keys})
-             for run, config in zip(recorded, configs, strict=True)]  # fmt: skip
-    return _joined(parts, (*OWN[:-1], *keys, "loss", *LATER_PER_NETWORK, *EVALUATED))
+    columns = ("loss", *LATER_PER_NETWORK, *EVALUATED)
+    return _table(recorded, lambda run: _steps(run, rows), OWN[:-1], columns)
 
 
-def _steps(run: Run, rows: str, told: Flat) -> dict[str, NDArray[Any]]:
+def evaluations_table(runs: Sequence[Run]) -> Columns:
+    """run, step, seed, keys that differ, then losses, accuracies and R2 of the network; nan for none."""
+    evaluated = [run for run in runs if STEP in run.recording]
+    return _table(evaluated, _evaluations, ("run", "step", "seed"), EVALUATED)
+
+
+def _table(
+    runs: Sequence[Run], lines_of: Callable[[Run], TableOfRun], where: Sequence[str], columns: Sequence[str]
+) -> Columns:
+    """The lines of all runs: `where` each stands, the keys that differ, and columns."""
+    configs = [row_of(run.summary).config for run in runs]
+    keys = [key for key in split(configs)[1] if key not in OWN]  # seed is that of the network
+    parts = []
+    for run, config in zip(runs, configs, strict=True):
+        lines = lines_of(run)
+        told = {"run": run.id, **{key: config.get(key) for key in keys}}
+        parts.append(lines | {name: _repeated(value, lines["step"].size) for name, value in told.items()})
+    names = (*where, *keys, *columns)
+    return {name: np.concatenate([part[name] for part in parts]) if parts else [] for name in names}
+
+
+def _steps(run: Run, rows: str) -> TableOfRun:
     """What is by network at some rows of the record; nan where it was not evaluated, or not recorded."""
     recording, kept = run.recording, chosen(run["step"], rows)
     shape = len(kept), recording["loss"].shape[1]
-    row, seed = (axis.reshape(-1) for axis in np.indices(shape))
     columns = {name: np.full(shape, np.nan) for name in ("loss", *LATER_PER_NETWORK, *EVALUATED)}
     for name in {"loss", *LATER_PER_NETWORK} & recording.keys():
         columns[name][:] = recording[name][kept]
@@ -95,41 +111,27 @@ def _steps(run: Run, rows: str, told: Flat) -> dict[str, NDArray[Any]]:
         _, there, taken = np.intersect1d(recording["step"][kept], recording[STEP], return_indices=True)
         for name in {*EVALUATED} & recording.keys():
             columns[name][there] = recording[name][taken]
-    return {
-        "run": _repeated(run.id, row.size),
-        "row": kept[row],
-        "step": recording["step"][kept][row].astype(int),
-        "seed": seed + int(run.summary.config.get("seed", 0)),
-        **{key: _repeated(value, row.size) for key, value in told.items()},
-        **{name: values.reshape(-1) for name, values in columns.items()},
-    }
+    row, seed = _places(shape)
+    flat = {name: values.reshape(-1) for name, values in columns.items()}
+    return {**_at(run, recording["step"][kept], row, seed), "row": kept[row], **flat}
 
 
-def evaluations_table(runs: Sequence[Run]) -> Columns:
-    """run, step, seed, keys that differ, then losses, accuracies and R2 of the network; nan for none."""
-    evaluated = [run for run in runs if STEP in run.recording]
-    configs = [row_of(run.summary).config for run in evaluated]
-    keys = [key for key in split(configs)[1] if key not in OWN]
-    parts = [_evaluations(run, {key: config.get(key) for key in keys})
-             for run, config in zip(evaluated, configs, strict=True)]  # fmt: skip
-    return _joined(parts, ("run", "step", "seed", *keys, *EVALUATED))
+def _evaluations(run: Run) -> TableOfRun:
+    recording = run.recording
+    row, seed = _places(recording["loss_train"].shape)
+    unknown = np.full(row.size, np.nan)
+    found = {name: recording[name].reshape(-1) if name in recording else unknown for name in EVALUATED}
+    return {**_at(run, recording[STEP], row, seed), **found}
 
 
-def _evaluations(run: Run, told: Flat) -> dict[str, NDArray[Any]]:
-    step, losses = run.recording[STEP].astype(int), run.recording["loss_train"]
-    row, seed = (axis.reshape(-1) for axis in np.indices(losses.shape))
-    unknown = np.full(losses.size, np.nan)
-    return {
-        "run": _repeated(run.id, row.size),
-        "step": step[row],
-        "seed": seed + int(run.summary.config.get("seed", 0)),
-        **{key: _repeated(value, row.size) for key, value in told.items()},
-        **{name: run.recording[name].reshape(-1) if name in run.recording else unknown for name in EVALUATED},
-    }
+def _places(shape: Sequence[int]) -> list[Array]:
+    """The index along each axis, of all values one after the other."""
+    return [axis.reshape(-1) for axis in np.indices(tuple(shape))]
 
 
-def _joined(parts: Sequence[dict[str, NDArray[Any]]], names: Sequence[str]) -> Columns:
-    return {name: np.concatenate([part[name] for part in parts]) if parts else [] for name in names}
+def _at(run: Run, steps: Array, row: Array, seed: Array) -> TableOfRun:
+    """The step and the seed of lines that stand at these rows of some steps, and networks."""
+    return {"step": steps[row].astype(int), "seed": seed + int(run.summary.config.get("seed", 0))}
 
 
 def _watched(runs: Sequence[Run], known: Sequence[str]) -> list[str]:
@@ -138,25 +140,18 @@ def _watched(runs: Sequence[Run], known: Sequence[str]) -> list[str]:
     return [name for name in dict.fromkeys(name for each in watched for name in each) if name not in known]
 
 
-def _layers(run: Run, rows: str, told: Flat, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+def _layers(run: Run, rows: str, names: Sequence[str]) -> TableOfRun:
     """An array that a run has not, as of another block, is nan; one by network is alike in all layers."""
     recording = run.recording
     _, layers, seeds = recording["log_delta_norm"].shape
     kept = chosen(recording["step"], rows)
     shape = len(kept), seeds, layers
-    row, seed, layer = (axis.reshape(-1) for axis in np.indices(shape))
-    return {
-        "run": _repeated(run.id, row.size),
-        "row": kept[row],
-        "step": recording["step"][kept][row].astype(int),
-        "seed": seed + int(run.summary.config.get("seed", 0)),
-        "layer": layer + 1,
-        **{key: _repeated(value, row.size) for key, value in told.items()},
-        **{name: _column(recording.get(name), kept, shape) for name in (*names, *LATER_PER_NETWORK)},
-    }
+    row, seed, layer = _places(shape)
+    columns = {name: _column(recording.get(name), kept, shape) for name in names}
+    return {**_at(run, recording["step"][kept], row, seed), "row": kept[row], "layer": layer + 1, **columns}
 
 
-def _column(array: NDArray[Any] | None, rows: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+def _column(array: Array | None, rows: Array, shape: tuple[int, ...]) -> Array:
     """An array (steps, layers, seeds) or (steps, seeds) at some rows, as values by row, seed and layer."""
     if array is None:
         return np.full(prod(shape), np.nan)
@@ -164,13 +159,13 @@ def _column(array: NDArray[Any] | None, rows: NDArray[Any], shape: tuple[int, ..
     return np.broadcast_to(values, shape).reshape(-1)
 
 
-def _repeated(value: Any, times: int) -> NDArray[Any]:
+def _repeated(value: Any, times: int) -> Array:
     column = np.empty(times, dtype=object)
     column[:] = [value] * times
     return column
 
 
-def chosen(steps: Collection[float] | NDArray[Any], rows: str) -> NDArray[Any]:
+def chosen(steps: Collection[float] | Array, rows: str) -> Array:
     """The rows of a record of these steps that "first,last", "all" or the number of a step means.
 
     InputError for another word, and for a step that was not recorded.
@@ -186,7 +181,7 @@ def chosen(steps: Collection[float] | NDArray[Any], rows: str) -> NDArray[Any]:
 
 def parquet_bytes(columns: Columns) -> bytes:
     """One table as a Parquet file; what is not finite or missing is null."""
-    arrow, parquet = library("pyarrow", "parquet"), library("pyarrow.parquet", "parquet")
+    arrow, parquet = (library(name, *PARQUET) for name in ("pyarrow", "pyarrow.parquet"))
     content = BytesIO()
     parquet.write_table(arrow.table({name: _plain(values) for name, values in columns.items()}), content)
     return content.getvalue()
@@ -198,7 +193,7 @@ def write_tensorboard(folder: Path, runs: Sequence[Run], rows: str, *, force: bo
     Values are means over networks. InputError if `folder` has such a run already, and with `force` if there
     is anything else in its place than event files of ours, which are replaced.
     """
-    library("tensorboardX", "tensorboard")
+    library("tensorboardX", "tensorboard", "export --to tensorboard")
     old = {run.id: _event_files(folder / run.id, force) for run in runs}
     for run in runs:
         place, content = folder / run.id, _events(run, rows)
@@ -283,15 +278,7 @@ def make_folder(path: Path) -> None:
         raise InputError(Problem(message, source=str(path))) from None
 
 
-def library(module: str, extra: str) -> Any:
-    """A library that an extra brings. MissingExtra if it is not there."""
-    try:
-        return import_module(module)
-    except ImportError:
-        raise MissingExtra(extra, f"export --to {extra}") from None
-
-
-def _plain(values: list[Any] | NDArray[Any]) -> list[Any]:
+def _plain(values: list[Any] | Array) -> list[Any]:
     """Plain values, None where a number is not finite; a column of several types as texts."""
     listed = values.tolist() if isinstance(values, np.ndarray) else values
     clean = [None if isinstance(v, float) and not isfinite(v) else v for v in listed]

@@ -7,7 +7,7 @@ document is read.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypedDict, get_type_hints
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, get_args, get_origin, get_type_hints
 
 from msgspec.json import Decoder
 
@@ -74,4 +74,5 @@ def _hint(place: str) -> Any:
     hint: Any = Brief
     for key in place.split("."):
         hint = get_type_hints(hint, include_extras=True)[key]
+        hint = get_args(hint)[0] if get_origin(hint) is NotRequired else hint  # a head has all of them
     return hint

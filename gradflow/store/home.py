@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from gradflow.store.writing import disk_errors, encoded, replace_file
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def put(path: Path, text: str) -> None:

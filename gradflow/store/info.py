@@ -61,15 +61,7 @@ class OutcomeInfo(TypedDict):
     stopped: NotRequired[StoppedInfo]
 
 
-class _Later(TypedDict, total=False):
-    chance: float | None
-    q_y: float | None
-    task: Literal["classification", "regression"]
-    standardize: bool | None
-    samples_test: Whole
-
-
-class DataInfo(_Later):
+class DataInfo(TypedDict):
     """What the analysis needs to know of the data; `sha256` is of the user's file, if there is one.
 
     Missing from runs of older versions are `chance`, the loss of guessing classes by their frequency, `q_y`,
@@ -82,6 +74,11 @@ class DataInfo(_Later):
     outputs: Whole
     q_0: float
     sha256: str | None
+    chance: NotRequired[float | None]
+    q_y: NotRequired[float | None]
+    task: NotRequired[Literal["classification", "regression"]]
+    standardize: NotRequired[bool | None]
+    samples_test: NotRequired[Whole]
 
 
 class EvaluationInfo(TypedDict):
@@ -170,18 +167,7 @@ class _Model(TypedDict):
     depth: Whole
 
 
-class _Ordered(TypedDict, total=False):
-    order: str
-    axis: str
-    block: str
-    expected: str
-    expected_c: float
-    law: Literal["power", "exponential"]
-    silent: str
-    watched: str
-
-
-class _Norms(_Ordered):
+class _Norms(TypedDict):
     """`order`, how the layers' order was found, is missing from runs of older versions.
 
     A training that was watched tells its model, its depth axis, its blocks' class and what theory expects.
@@ -191,13 +177,23 @@ class _Norms(_Ordered):
     path: str
     kind: Literal["delta", "weight"]
     layers: list[str]
+    order: NotRequired[str]
+    axis: NotRequired[str]
+    block: NotRequired[str]
+    expected: NotRequired[str]
+    expected_c: NotRequired[float]
+    law: NotRequired[Literal["power", "exponential"]]
+    silent: NotRequired[str]
+    watched: NotRequired[str]
 
 
 class _Steps(TypedDict):
     steps: Whole
 
 
-class _Analysis(TypedDict):
+class Limits(TypedDict):
+    """What reports take from a config's `analysis`."""
+
     stable_decades: float
 
 
@@ -209,18 +205,10 @@ class Recorded(TypedDict):
     model: _Model
     data: _Norms
     training: _Steps
-    analysis: _Analysis
+    analysis: Limits
 
 
-class _Optional(TypedDict, total=False):
-    recorded: Recorded
-    evaluation: EvaluationInfo
-    delta: Literal["batch"]
-    measured: MeasuredInfo
-    state: StateInfo
-
-
-class Info(_Optional):
+class Info(TypedDict):
     """The document. A failed run has a `reason`, no arrays and maybe no data; a recorded one's data is 0.
 
     `evaluation` is missing where nothing was evaluated, as from runs of older versions; `delta` where it is a
@@ -238,6 +226,11 @@ class Info(_Optional):
     arrays: Annotated[dict[str, ArrayInfo], Meta(max_length=MOST)]
     outcome: OutcomeInfo
     data: DataInfo | None
+    recorded: NotRequired[Recorded]
+    evaluation: NotRequired[EvaluationInfo]
+    delta: NotRequired[Literal["batch"]]
+    measured: NotRequired[MeasuredInfo]
+    state: NotRequired[StateInfo]
 
 
 _DECODER = Decoder(Info)

@@ -16,7 +16,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from gradflow.errors import Problem, RunError
+from gradflow.errors import RunError
 from gradflow.interrupts import raise_waiting
 from gradflow.store.owners import RENEWED, holder, is_free, myself
 from gradflow.store.writing import disk_errors
@@ -162,7 +162,7 @@ def _release(path: Path, descriptor: int) -> None:
 def _require_free(path: Path, what: Path) -> None:
     owner = holder(path)
     if owner:
-        raise RunError(str(Problem(f"{owner} is working on it: wait for it, or end it", source=str(what))))
+        raise RunError(f"{owner} is working on it: wait for it, or end it", what)
 
 
 @contextmanager
@@ -253,7 +253,7 @@ def _flock(descriptor: int, path: Path) -> bool:
         except BlockingIOError:
             if time.monotonic() > end:
                 message = f"another process has kept it locked for {PATIENCE:g} s: end that one"
-                raise RunError(str(Problem(message, source=str(path)))) from None
+                raise RunError(message, path) from None
             time.sleep(RETRY)
         except OSError:  # ENOLCK, ENOSYS, EOPNOTSUPP: a disk without locks
             return False

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from pathlib import Path
+from typing import NamedTuple, TypedDict
 
 from msgspec.json import Decoder
 
 from gradflow.errors import InputError, Problem, RunError
-from gradflow.store.names import NOTE
+from gradflow.store.names import NOTE, SWEEP
 from gradflow.store.partial import claim
 from gradflow.store.reading import damaged, read_bytes
 from gradflow.store.typed import UNREADABLE
 from gradflow.store.writing import disk_errors, json_bytes, replace_file, sync
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
 LONGEST_NOTE = 1000  # characters
 MOST_TAGS = 50
@@ -37,6 +35,10 @@ class Notes(NamedTuple):
     def labels(self) -> str:
         """The tags in one text."""
         return ", ".join(self.tags)
+
+    def beside(self, of_sweep: Notes) -> Notes:
+        """Those of a point: with the tags of its sweep too, and the note of that unless it has its own."""
+        return Notes(self.text or of_sweep.text, tuple(sorted({*self.tags, *of_sweep.tags})))
 
 
 NO_NOTES = Notes()
@@ -68,6 +70,18 @@ def read_notes(folder: Path) -> tuple[Notes, str | None]:
         return load_notes(folder), None
     except RunError as error:
         return NO_NOTES, str(error)
+
+
+def notes_above(folder: Path) -> Notes:
+    """What is said of the sweep that a folder is a point of; none of what is no point."""
+    inside = os.path.lexists(os.path.join(folder.parent, SWEEP))
+    return read_notes(folder.parent)[0] if inside else NO_NOTES
+
+
+def all_notes(folder: Path) -> tuple[Notes, str | None]:
+    """`read_notes` of a run, with what is said of its sweep."""
+    notes, problem = read_notes(folder)
+    return notes.beside(notes_above(folder)), problem
 
 
 def checked(text: str | None, tags: Iterable[str]) -> Notes:

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 from zlib import crc32
 
-from gradflow.errors import Problem, RunError
+from gradflow.errors import RunError
 from gradflow.interrupts import held_back
 from gradflow.store import locks
 from gradflow.store.carry import carry, discard, free, is_folder, require_movable
@@ -24,10 +25,6 @@ from gradflow.store.info import load_info
 from gradflow.store.names import ID, PARTIAL, ROWS
 from gradflow.store.owners import is_free
 from gradflow.store.writing import remove, sync
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 _LEFT = re.compile(rf"({ID.pattern})-(\d+(?:-[0-9a-f]{{8}})?|old|checkpoint|rows)")
 _LOCK = re.compile(rf"({ID.pattern})\.lock")
@@ -161,7 +158,7 @@ def require_own_name(claimed: Claim) -> None:
 def other_capitals(claimed: Claim, name: str) -> RunError:
     """The error of an id whose place `name` has, ready to raise."""
     message = f"this disk takes it for {name}, which stands there: give it another name"
-    return RunError(str(Problem(message, source=str(claimed.target))))
+    return RunError(message, claimed.target)
 
 
 def unfinished(folder: Path) -> dict[str, bool]:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from msgspec import json
 
-from gradflow.errors import Problem, RunError
+from gradflow.errors import RunError
 from gradflow.files.regular import NotRegular, open_regular, read_regular, wrong_with
 from gradflow.store.names import AGAIN, LARGEST
 from gradflow.store.typed import UNREADABLE
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
 
 def damaged(path: Path, what: str, remedy: str = AGAIN) -> RunError:
     """The error of a file or folder that is not what it should be, ready to raise."""
-    return RunError(str(Problem(f"{what}: {remedy}", source=str(path))))
+    return RunError(f"{what}: {remedy}", path)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from gradflow.store import locks
 from gradflow.store.carry import discard
@@ -11,9 +11,6 @@ from gradflow.store.names import PARTIAL, RUN, SWEEP
 from gradflow.store.notes import remove_notes
 from gradflow.store.partial import Claim, claim, is_shard, reap
 from gradflow.store.writing import disk_errors, remove, sync
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def remove_entry(path: Path) -> list[Path]:

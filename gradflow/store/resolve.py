@@ -8,23 +8,20 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from collections.abc import Iterable
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from glob import glob
-from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gradflow.errors import InputError, RunError, did_you_mean
+from gradflow.natural import natural
 from gradflow.store.catalog import inside, latest, standing
 from gradflow.store.interrupted import opened
 from gradflow.store.names import RUN, SWEEP
 from gradflow.store.partial import Claim, unfinished
 from gradflow.store.reading import read_json
 from gradflow.store.run import Run
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 SHOWN = 8  # candidates that an error names
 LATEST = ", or @1 for the latest of all"
@@ -93,7 +90,7 @@ def _matching(pattern: str, runs: Path) -> list[Path]:
         found = [path for path in map(Path, glob(pattern)) if _holds_run(path)]
     if not found:
         raise InputError(f"{pattern} matches no run in {runs}: see `gradflow ls`")
-    return sorted(found, key=attrgetter("parts"))
+    return sorted(found, key=lambda path: natural(str(path)))
 
 
 def _named(name: str, runs: Path) -> Path:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradflow import threads
+from gradflow.arrays import Array
 from gradflow.store.info import (
     DataInfo,
     EvaluationInfo,
@@ -32,7 +32,7 @@ class State(NamedTuple):
     """What the networks hand on after `step` updates, the last ones that were made."""
 
     step: int
-    arrays: dict[str, NDArray[Any]]
+    arrays: dict[str, Array]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from gradflow.analysis.compare import Row, row_from, row_of
 from gradflow.errors import InputError, RunError
 from gradflow.store.catalog import Entry, entry_at
 from gradflow.store.heads import load_row
-from gradflow.store.notes import NO_NOTES, Notes, read_notes
+from gradflow.store.notes import NO_NOTES, Notes, notes_above, read_notes
 from gradflow.store.resolve import resolve
 from gradflow.store.summaries import load_brief
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 def read_row(run: Run) -> Row:
-    """The row of a run, with its notes unless those are damaged. RunError if the run is."""
-    return read_noted(run)[0]
+    """The row of a run, with its notes and its sweep's unless those are damaged. RunError if the run is."""
+    return _also_noted(read_noted(run)[0], notes_above(run.path))
 
 
 def read_noted(run: Run) -> tuple[Row, str | None]:
-    """As `read_row`, with what is wrong with the notes."""
+    """As `read_row`, of its own notes alone and with what is wrong with them."""
     row = load_row(run.path, run.info, run.stamp) or _row_of_whole(run)
     notes, problem = read_notes(run.path)
     return row if notes == NO_NOTES else row.noted(*notes), problem
@@ -95,19 +95,20 @@ def _row_or_problem(entry: Entry, of_sweep: Notes) -> tuple[Row | None, str | No
         row, problem = read_noted(entry.run)
     except RunError as error:
         return None, str(error)
-    return row if of_sweep == NO_NOTES else _also_noted(row, of_sweep), problem
+    return _also_noted(row, of_sweep), problem
 
 
 def _also_noted(row: Row, of_sweep: Notes) -> Row:
-    """With the tags of its sweep too, and the note of that unless it has one itself."""
-    return row.noted(row["note"] or of_sweep.text, tuple(sorted({*row["tags"], *of_sweep.tags})))
+    if of_sweep == NO_NOTES:
+        return row
+    return row.noted(*Notes(row["note"], row["tags"]).beside(of_sweep))
 
 
 def _flat(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Notes]]:
     """Runs and the points of sweeps, each with what is said of its sweep."""
     for entry in entries:
         if entry.points is None:
-            yield entry, NO_NOTES
+            yield entry, notes_above(entry.path)
         else:
             yield from ((point, entry.noted[0]) for point in entry.points)
 

@@ -125,7 +125,7 @@ def publish(claimed: Claim, config: Config, result: Result, render: Render | Non
         if result.state is not None:
             write_file(folder / STATE, partial(write_state, state=result.state.arrays))
 
-    _publish(claimed, run, fill, render)
+    write_run(claimed, run, config_text(config), fill, render)
     return run
 
 
@@ -143,7 +143,7 @@ def publish_copy(claimed: Claim, config: Config, source: Run, render: Render | N
         for name in kept:
             _link(source.path / name, folder / name)
 
-    _publish(claimed, run, fill, render)
+    write_run(claimed, run, config_text(config), fill, render)
     return run
 
 
@@ -155,26 +155,29 @@ def config_text(config: Config) -> str:
     return text
 
 
-def _publish(claimed: Claim, run: Run, fill: Callable[[Path], None], render: Render | None) -> None:
+def write_run(
+    claimed: Claim, run: Run, config: str, fill: Callable[[Path], None], render: Render | None
+) -> None:
+    """Write a run, its config.yaml and what `fill` puts beside that, under a claim, and show it."""
     report = render(run) if render else None
     with disk_errors(run.path):
         folder = claimed.stage()
-        write_text(folder / CONFIG, config_text(run.config))
+        write_text(folder / CONFIG, config)
         fill(folder)
         if report is not None:
             write_text(folder / REPORT, report)
-        write_documents(folder, run)
+        _write_documents(folder, run)
         claimed.publish()
 
 
-def write_documents(folder: Path, run: Run) -> None:
+def _write_documents(folder: Path, run: Run) -> None:
     """summary.json, sealed with run.json, which comes last. RunError if they could not be read again."""
     info = json_bytes(run.info)
     write_bytes(folder / SUMMARY, sealed(run.summary.document(), info, head_of(run.summary)))
     write_bytes(folder / RUN, info)
     if not _is_readable(folder):
         message = "could not be read again and is not saved: give its config to the makers of gradflow"
-        raise RunError(str(Problem(message, source=str(run.path))))
+        raise RunError(message, run.path)
 
 
 def _is_readable(folder: Path) -> bool:

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import re
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from gradflow.errors import RunError
 from gradflow.store.names import RUN, SUMMARY
 from gradflow.store.reading import damaged, read_bytes, read_start
 from gradflow.store.writing import json_bytes
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _HEAD = re.compile(rb'\{"seal": \{"summary": "([0-9a-f]{64})", "run": "([0-9a-f]{64})"\}, ')
 _ROW = re.compile(rb'"row": \{"sha256": "([0-9a-f]{64})", "bytes": ([0-9]{1,5}), "holds": ')

@@ -1,6 +1,6 @@
 """Saved runs handed to trackers of experiments by their own clients, a class each.
 
-Each gets the config and the results of a run, and its curves: what TensorBoard shows, too.
+Each gets the config, the results and the notes of a run, and its curves: what TensorBoard shows, too.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from typing import Any, ClassVar, Protocol
 
 from gradflow.analysis.compare import row_of
 from gradflow.analysis.differences import Flat
-from gradflow.errors import InputError, Problem, RunError, named
-from gradflow.store.export import library, scalars
+from gradflow.errors import InputError, Problem, RunError, library, named
+from gradflow.store.export import scalars
+from gradflow.store.notes import all_notes
 from gradflow.store.run import Run
 
 Mark = tuple[str, int, float]  # name, step, value
 NOWHERE = ("id", "path", "name")  # results that a tracker has no use for
 DATABASE = ".db"  # ends the name of a file in which MLflow keeps runs
+DESCRIPTION = "mlflow.note.content"  # the tag that MLflow's page shows as the description of a run
 RESULT = "result/"  # begins the name of a number that a run has once
 
 
@@ -40,10 +42,10 @@ class RunTold:
 
 def told(run: Run, rows: str) -> RunTold:
     """All of it; `rows` are those of the record, as in `chosen`."""
-    row = row_of(run.summary)
+    row = row_of(run.summary).noted(*all_notes(run.path)[0])
     known = {
         name: value
-        for name, value in row.values.items()
+        for name, value in row.written.items()
         if value not in (None, "", ()) and name not in NOWHERE
     }
     numbers = {f"{RESULT}{name}": float(value) for name, value in known.items()
@@ -124,7 +126,7 @@ class Mlflow:
         self.place = _place(place, self.elsewhere)
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # who exports asks for no other request
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # a folder that was named is meant
-        self._mlflow = library("mlflow", self.name)
+        self._mlflow = library("mlflow", self.name, "export --to mlflow")
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         with _answering(self.name):
             self._client = self._mlflow.MlflowClient(_uri(place) if place else None)
@@ -146,6 +148,8 @@ class Mlflow:
     def add(self, run: Run, rows: str) -> None:
         known, (begun, ended) = told(run, rows), map(_milliseconds, _times(run))
         tags = {"gradflow.id": run.id, **{f"gradflow.{name}": text for name, text in known.texts.items()}}
+        if "note" in known.texts:
+            tags[DESCRIPTION] = known.texts["note"]
         with _answering(self.name):
             made = self._client.create_run(self._experiment, begun, tags, run.id).info.run_id
             try:
@@ -199,7 +203,7 @@ class Trackio:
             for name in self.elsewhere:
                 os.environ.pop(name, None)
             os.environ["TRACKIO_DIR"] = str(place.absolute())
-        self._trackio, self._project = library("trackio", self.name), project
+        self._trackio, self._project = library("trackio", self.name, "export --to trackio"), project
         if place and Path(self._trackio.TRACKIO_DIR) != place.absolute():
             raise InputError(f"trackio writes to {self._trackio.TRACKIO_DIR} in this process: start another")
 

@@ -5,23 +5,20 @@ Their pages are the file's, so the memory that a run takes does not grow with it
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
+from collections.abc import Callable, Iterable
 from functools import partial
 from math import prod
+from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.store.writing import disk_errors
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from pathlib import Path
-
-Array = NDArray[Any]
 
 SPOOLED = 32 << 20  # bytes of a record from which it goes to files
 
@@ -43,8 +40,19 @@ def _allocate(folder: Path, shape: tuple[int, ...]) -> Array:
     """
     size = 8 * prod(shape)
     with disk_errors(folder), TemporaryFile(dir=folder) as file:
-        os.posix_fallocate(file.fileno(), 0, size)
+        _reserve(file.fileno(), size)
         return np.frombuffer(mmap.mmap(file.fileno(), size)).reshape(shape)
+
+
+def _reserve(file: int, size: int) -> None:
+    """Take `size` bytes of the disk; OSError where it has not as many.
+
+    The system would take all there are before it says so, and for that moment refuse everybody else.
+    """
+    disk = os.fstatvfs(file)
+    if disk.f_blocks and size > disk.f_bavail * disk.f_frsize:  # some disks of the network do not tell
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    os.posix_fallocate(file, 0, size)
 
 
 def forget(arrays: Iterable[Array]) -> None:

@@ -9,17 +9,14 @@ from __future__ import annotations
 import json
 import os
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from gradflow.store.names import PARTIAL, ROWS, is_id
 from gradflow.store.owners import is_free
 from gradflow.store.partial import claim
 from gradflow.store.reading import damaged, read_bytes
 from gradflow.store.writing import disk_errors
-
-if TYPE_CHECKING:
-    from pathlib import Path
-    from types import TracebackType
 
 LARGEST = 1_000_000_000  # bytes of a record
 
@@ -54,9 +51,7 @@ class Stream:
     def __enter__(self) -> Stream:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         self.close()
 
 

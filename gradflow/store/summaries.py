@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
 
 from msgspec import convert
 from msgspec.json import Decoder
 
+from gradflow.store.info import Info, Limits
 from gradflow.store.seal import read_sealed
 from gradflow.store.typed import UNREADABLE, Factor, Rate, Whole, conforms, is_bounded, whole
 
@@ -14,12 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from gradflow.analysis.kept import Profile
     from gradflow.analysis.precision import CastLosses
-    from gradflow.analysis.profile import Profile
     from gradflow.analysis.summary import Flow, Summary
     from gradflow.config import Config
     from gradflow.recording import Recording
-    from gradflow.store.info import Info
 
 Verdict = Literal["vanishing", "stable", "exploding", "dead", "overflow", "undetermined"]
 FACTORS = ("c", "c_low", "c_high", "c_finite_width", "weight_factor", "slope_factor", "c_asymptotic")
@@ -29,16 +29,7 @@ class _Profile(TypedDict):
     log10_delta: tuple[float | None, ...]
 
 
-class _Growth(TypedDict, total=False):  # which documents of older versions have not
-    log10_growth: float | None
-    log10_ratio_sd: float | None
-
-
-class _Clipping(TypedDict, total=False):  # nor this
-    clipped_share: float | None
-
-
-class _Final(_Growth):
+class _Final(TypedDict):  # what documents of older versions have not is not required
     networks: Whole | None
     dead_networks: Whole | None
     saturated: float | None
@@ -47,6 +38,8 @@ class _Final(_Growth):
     c_high: Factor
     log10_ratio: float | None
     verdict: Verdict
+    log10_growth: NotRequired[float | None]
+    log10_ratio_sd: NotRequired[float | None]
 
 
 class _Initial(_Final):
@@ -60,19 +53,16 @@ class _Flows(TypedDict):
     final: _Final
 
 
-class _Last(TypedDict, total=False):  # nor this
-    log10_last: float | None
-    log10_ratio_sd: float | None
-
-
-class _Theory(_Last):
+class _Theory(TypedDict):
     c: Factor
     c_finite_width: Factor
     log10_ratio: float | None
     sigmas: float | None
+    log10_last: NotRequired[float | None]
+    log10_ratio_sd: NotRequired[float | None]
 
 
-class _Training(_Clipping):
+class _Training(TypedDict):
     loss_initial: float | None
     loss_final: float | None
     loss_final_low: float | None
@@ -86,6 +76,7 @@ class _Training(_Clipping):
     minibatch_loss_final: float | None
     evaluations: Whole
     majority: float | None
+    clipped_share: NotRequired[float | None]
 
 
 class _Trainable(TypedDict):
@@ -123,10 +114,6 @@ class _Taught(TypedDict):
     dtype: str
 
 
-class _Limits(TypedDict):
-    stable_decades: float
-
-
 class _Study(TypedDict):
     """What reports take from a config; to read the whole of one would take the libraries that compute."""
 
@@ -135,15 +122,10 @@ class _Study(TypedDict):
     model: _Network
     data: _Named
     training: _Taught
-    analysis: _Limits
+    analysis: Limits
 
 
-class _Added(TypedDict, total=False):  # what documents of older versions have not
-    critical_lr: _Critical
-    trainable: _Trainable
-
-
-class Brief(_Added):
+class Brief(TypedDict):
     """What a row of a comparison needs of a summary.json."""
 
     format: Literal[1]
@@ -156,6 +138,8 @@ class Brief(_Added):
     theory: _Theory
     training: _Training
     symptoms: list[_Named]
+    critical_lr: NotRequired[_Critical]
+    trainable: NotRequired[_Trainable]
 
 
 _BRIEF = Decoder(Brief)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from gradflow.errors import RunError
 from gradflow.store import locks
@@ -12,10 +14,6 @@ from gradflow.store.names import PARTIAL, RUN, SWEEP
 from gradflow.store.partial import Claim, is_shard, reap, require_own_name
 from gradflow.store.reading import damaged, read_json
 from gradflow.store.writing import disk_errors, remove, sync, write_json
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 WHOLE = (1, 1)
 

@@ -9,14 +9,12 @@ import os
 import re
 import shutil
 import stat
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, BinaryIO
+from pathlib import Path
+from typing import Any, BinaryIO
 
-from gradflow.errors import Problem, RunError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+from gradflow.errors import RunError
 
 _TEMPORARY = re.compile(r"\.[0-9]+-[0-9a-f]{8}\.tmp")
 _NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF)  # of folders, on some network disks
@@ -34,8 +32,7 @@ def disk_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         remedy = _REMEDIES.get(error.errno or 0, "see to the disk and run again")
-        message = f"cannot be written: {error.strerror or error}: {remedy}"
-        raise RunError(str(Problem(message, source=str(path)))) from error
+        raise RunError(f"cannot be written: {error.strerror or error}: {remedy}", path) from error
 
 
 def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:

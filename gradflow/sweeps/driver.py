@@ -159,7 +159,7 @@ class _Driver:
         needed, free = sum(point.cost.disk for point in missing), shutil.disk_usage(self.folder).free
         if needed > free:
             message = f"the recordings need {size(needed)} and {size(free)} are free: set recording.every"
-            raise RunError(str(Problem(message, source=str(self.folder))))
+            raise RunError(message, self.folder)
 
     def _compute(self, missing: deque[Point], pool: Pool) -> Iterator[Event]:
         try:
@@ -242,7 +242,7 @@ class _Driver:
             raise
         except Exception as error:
             message = f"computes no more ({named(error)}): run the same sweep again"
-            raise RunError(str(Problem(message, source=f"--executor {self.place.name}"))) from error
+            raise RunError(message, f"--executor {self.place.name}") from error
 
     def _result_of_dead(self, seconds: float, last: bool) -> Result | None:
         if self.options.timeout is not None and seconds >= self.options.timeout:

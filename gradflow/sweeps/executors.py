@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import Any, ClassVar
 
-from gradflow.errors import MissingExtra, Problem, RunError, named
+from gradflow.errors import MissingExtra, RunError, named
 from gradflow.sweeps.worker import compute, compute_or_die
 from gradflow.version import __version__
 from gradflow.workers.lanes import Lanes, for_workers
@@ -182,7 +182,7 @@ class Workforce:
             raise self._refused(f"worker {worker} has gradflow {said}, and this is {__version__}: {install}")
 
     def _refused(self, message: str) -> RunError:
-        return RunError(str(Problem(message, source=str(self.address))))
+        return RunError(message, self.address)
 
 
 def _first_of(workers: Sequence[str]) -> str:
@@ -214,7 +214,7 @@ def _require_files(workers: int) -> None:
     if 0 <= allowed < needed:
         remedy = f"raise that (ulimit -n {needed}), or use --executor processes"
         message = f"a cluster needs {needed} open files and {allowed} are allowed: {remedy}"
-        raise RunError(str(Problem(message, source="--executor dask")))
+        raise RunError(message, "--executor dask")
 
 
 def _try_loopback() -> None:
@@ -242,7 +242,7 @@ def _local(cluster: Any, workers: int) -> Any:
             )  # fmt: skip
     except (OSError, RuntimeError) as error:  # no sockets, too many files or processes, no current folder
         message = f"no cluster can be started here ({named(error)}): use --executor processes"
-        raise RunError(str(Problem(message, source="--executor dask"))) from None
+        raise RunError(message, "--executor dask") from None
 
 
 def _connected(client: Any, scheduler: Any) -> Any:
@@ -250,7 +250,7 @@ def _connected(client: Any, scheduler: Any) -> Any:
         return client(scheduler, timeout=CONNECTING)
     except (OSError, ValueError) as error:
         message = f"no dask scheduler answers there ({type(error).__name__}): start one with `dask scheduler`"
-        raise RunError(str(Problem(message, source=str(scheduler)))) from None
+        raise RunError(message, scheduler) from None
 
 
 EXECUTORS: dict[str, type[Backend]] = {cls.name: cls for cls in (Serial, Processes, Dask)}

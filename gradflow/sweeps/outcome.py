@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gradflow.analysis.depth_law import FirstLayer, first_layer
 from gradflow.analysis.outcome import outcome
-
-if TYPE_CHECKING:
-    from gradflow.store import Run
-    from gradflow.sweeps.points import Point
+from gradflow.store import Run
+from gradflow.sweeps.points import Point
 
 
 @dataclass(frozen=True)

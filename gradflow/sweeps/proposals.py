@@ -6,21 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gradflow.analysis.candidates import AS_GIVEN, Change, expected, networks
 from gradflow.analysis.commands import overrides_of
 from gradflow.analysis.predictions import Inputs
+from gradflow.analysis.summary import Number
+from gradflow.analysis.trainable import Trainable
+from gradflow.config import Config
 from gradflow.config.load import begin, load_data, read_config, resolve
 from gradflow.config.overrides import without
+from gradflow.data import Data
 from gradflow.errors import InputError, RunError
 from gradflow.sweeps.worker import compute
-
-if TYPE_CHECKING:
-    from gradflow.analysis.summary import Number
-    from gradflow.analysis.trainable import Trainable
-    from gradflow.config import Config
-    from gradflow.data import Data
 
 NETWORKS = 5  # that are tried beside the one that was given
 STEPS = "training.steps"

@@ -7,23 +7,20 @@ from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import inf, isfinite
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from gradflow.analysis.candidates import RATES, badness, has_learnt, rates
+from gradflow.analysis.candidates import RATES, badness, does_as_well, has_learnt, rates
 from gradflow.analysis.critical_rate import critical_of
 from gradflow.analysis.rates import fitted_rate
-from gradflow.config import config_from_plain
+from gradflow.analysis.summary import Summary
+from gradflow.config import Config, config_from_plain
 from gradflow.config.memory import memory_bytes, physical_memory
+from gradflow.data import Data
 from gradflow.execution.train import train
 from gradflow.sweeps.executors import Backend, Processes
 from gradflow.sweeps.proposals import Proposal, Proposer, briefly
 from gradflow.sweeps.worker import compute
 from gradflow.threads import cores
-
-if TYPE_CHECKING:
-    from gradflow.analysis.summary import Summary
-    from gradflow.config import Config
-    from gradflow.data import Data
 
 DEAD = "its worker died: is the memory enough?"
 
@@ -55,6 +52,18 @@ class Trial:
         summary = self.answer.summary
         return summary is not None and has_learnt(summary, self.proposal.chance)
 
+    @property
+    def depth(self) -> int:
+        """How many hidden layers it has."""
+        return self.proposal.config.model.depth
+
+    def does_as_well(self, best: Trial) -> bool:
+        """Whether it has learnt, and hardly less than the best one."""
+        ours, theirs = self.answer.summary, best.answer.summary
+        if ours is None or theirs is None or not self.learnt:
+            return False
+        return does_as_well(ours, theirs, self.proposal.chance)
+
 
 def try_all(
     proposer: Proposer, steps: int, workers: int | None, progress: Callable[[int, int], object]
@@ -73,6 +82,15 @@ def try_all(
 
 
 def best_of(trials: Sequence[Trial]) -> Trial:
+    """The one that lost least, unless one of the depth that was given does as well, as was asked."""
+    least = least_of(trials)
+    given = next((one.depth for one in trials if not one.proposal.change.set), least.depth)
+    as_deep = [one for one in trials if one.depth == given]
+    own = least_of(as_deep) if as_deep else least
+    return own if own.does_as_well(least) else least
+
+
+def least_of(trials: Sequence[Trial]) -> Trial:
     """The one that lost least, as it was given rather than changed; where all blew up, the first change."""
     return min(trials, key=lambda one: (one.badness, bool(one.proposal.change.set) == isfinite(one.badness)))
 

@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import nn
+from torch.autograd.graph import Node
 
 from gradflow.errors import InputError
 from gradflow.torch.calls import RECURRENT, Call, kind_of, likeness
 from gradflow.torch.scene import AxisPoint, Scene, Side
-
-if TYPE_CHECKING:
-    from torch.autograd.graph import Node
 
 AXES = ("auto", "blocks", "modules", "time")
 FEWEST = 2  # points that make a chain

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import GradientEdge
+from torch.autograd.graph import GradientEdge, Node
 
 from gradflow.torch.calls import in_backward
 
-if TYPE_CHECKING:
-    from torch.autograd.graph import Node
-
-Told = Callable[[Sequence["Node"]], None]
+Told = Callable[[Sequence[Node]], None]
 
 _told: list[Told] = []
 _backward = torch.autograd.backward

@@ -7,14 +7,13 @@ activations are computed again, and those where gradients are off are passed ove
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-
-if TYPE_CHECKING:
-    from torch.autograd.graph import Node
+from torch.autograd.graph import Node
 
 WRAPPING = {  # class -> what it calls the module in it
     "DataParallel": "module", "DistributedDataParallel": "module", "OptimizedModule": "_orig_mod",
@@ -73,21 +72,18 @@ class Tracer:
         self.model, self.samples = model, samples
         self.calls: list[Call] = []
         self.open: list[Call] = []
-        self.hooks: list[Any] = []
+        self.hooks = ExitStack()
 
     def start(self) -> None:
         """Put the hooks on."""
         for module in self.model.modules():
-            self.hooks += [
-                module.register_forward_pre_hook(self._before, with_kwargs=True),
-                module.register_forward_hook(self._after, with_kwargs=True, always_call=True),
-            ]
+            self.hooks.enter_context(module.register_forward_pre_hook(self._before, with_kwargs=True))
+            after = module.register_forward_hook(self._after, with_kwargs=True, always_call=True)
+            self.hooks.enter_context(after)
 
     def stop(self) -> None:
         """Take the hooks away, and forget the calls."""
-        for hook in self.hooks:
-            hook.remove()
-        self.hooks.clear()
+        self.hooks.close()
         self.forget()
 
     def forget(self) -> None:

@@ -11,21 +11,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, log
-from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import nn
+from torch.autograd.graph import Node
 
 from gradflow.analysis.increments import window
 from gradflow.meanfield.expectations import tabulated
 from gradflow.nn.activations import ACTIVATIONS
-
-if TYPE_CHECKING:
-    from torch.autograd.graph import Node
-
-    from gradflow.torch.axis import DepthAxis
-    from gradflow.torch.calls import Call
-    from gradflow.torch.scene import Scene
+from gradflow.torch.axis import DepthAxis
+from gradflow.torch.calls import Call
+from gradflow.torch.scene import Scene
 
 NODES = {  # of autograd -> the activation
     "Tanh": "tanh", "Sigmoid": "sigmoid", "Relu": "relu", "Gelu": "gelu", "Silu": "silu",

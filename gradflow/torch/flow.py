@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite, nan
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
 
+from gradflow.analysis.summary import Flow as FlowSummary
 from gradflow.errors import RunError
 from gradflow.outside.recorded import norms_of, plain
 from gradflow.outside.save import run_of
+from gradflow.store.run import Run
 from gradflow.torch.axis import DepthAxis
 from gradflow.torch.calls import BatchPart, kind_of
 from gradflow.torch.expected import ExpectedLaw
@@ -26,10 +27,6 @@ from gradflow.torch.surroundings import eager, is_together, is_unscaled, rank
 from gradflow.torch.table import entries
 from gradflow.torch.taps import Chosen, Search, Taps
 from gradflow.torch.weights import LOOKS, WeightsLook
-
-if TYPE_CHECKING:
-    from gradflow.analysis.summary import Flow as FlowSummary
-    from gradflow.store.run import Run
 
 
 @dataclass(frozen=True)
@@ -63,9 +60,7 @@ class WatchedFlow:
     def __enter__(self) -> WatchedFlow:
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         self.close()
 
     def start(self, number: int | None = None) -> WatchedFlow:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from torch.autograd.graph import Node
+from torch.autograd.graph import Node
 
 
 @dataclass(frozen=True)

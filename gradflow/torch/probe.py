@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
@@ -13,14 +13,12 @@ from torch import nn
 from gradflow.errors import InputError
 from gradflow.outside.recorded import norms_of, plain
 from gradflow.outside.save import run_of, save_norms
+from gradflow.store.run import Run
 from gradflow.torch.calls import bare, kind_of
 from gradflow.torch.flow import WatchedFlow
 from gradflow.torch.saving import place_of
 from gradflow.torch.taps import Chosen
 from gradflow.torch.watch import watch
-
-if TYPE_CHECKING:
-    from gradflow.store.run import Run
 
 Reset = Callable[[nn.Module], object]
 RESETS = ("reset_parameters", "_reset_parameters")
@@ -46,6 +44,8 @@ def probe(
     `reset_parameters`, models of transformers by their own rule, anything else by `reset(model)`. The model
     itself is left as it is. InputError for a module that nothing initializes; it is named.
     """
+    if seeds < 1:
+        raise InputError(f"probe: seeds={seeds}: draw one copy at least")
     flows = []
     for number in range(seed, seed + seeds):
         copy = deepcopy(model)

@@ -7,15 +7,13 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gradflow.errors import InputError
 from gradflow.outside.recorded import plain, publish, recover
 from gradflow.store.names import is_id
+from gradflow.store.run import Run
 from gradflow.store.stream import Stream, left, read_stream
-
-if TYPE_CHECKING:
-    from gradflow.store.run import Run
 
 
 class Saved:

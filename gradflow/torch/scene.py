@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from torch import nn
+from torch.autograd.graph import Node
 
 from gradflow.torch.calls import Call, Origin
 from gradflow.torch.graph import Graph
-
-if TYPE_CHECKING:
-    from torch.autograd.graph import Node
 
 Side = Literal["input", "output"]
 

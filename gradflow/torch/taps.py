@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import ExitStack
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor, nn
+from torch.autograd.graph import Node
 
 from gradflow.errors import GradflowError, InputError
 from gradflow.torch.axis import DepthAxis, choose
@@ -18,9 +20,6 @@ from gradflow.torch.graph import Graph, apart, graph_of
 from gradflow.torch.norms import squares
 from gradflow.torch.passes import Pass
 from gradflow.torch.scene import Scene
-
-if TYPE_CHECKING:
-    from torch.autograd.graph import Node
 
 Chosen = str | Sequence[str | nn.Module]
 
@@ -129,21 +128,19 @@ class Taps:
         self.strange: str | None = None
         self.next = 0
         self.met: dict[tuple[nn.Module, str], int] = {}  # calls so far, of the module's in one pass
-        self.hooks: list[Any] = []
+        self.hooks = ExitStack()
 
     def start(self) -> None:
         """Put the hooks on."""
         for module, side in dict.fromkeys((point.module, point.side) for point in self.points):
             if side == "input":
-                self.hooks.append(module.register_forward_pre_hook(self._enters, with_kwargs=True))
+                self.hooks.enter_context(module.register_forward_pre_hook(self._enters, with_kwargs=True))
             else:
-                self.hooks.append(module.register_forward_hook(self._leaves))
+                self.hooks.enter_context(module.register_forward_hook(self._leaves))
 
     def stop(self) -> None:
         """Take them away."""
-        for hook in self.hooks:
-            hook.remove()
-        self.hooks.clear()
+        self.hooks.close()
         if self.next and self.strange is None:
             self.strange = f"{self.next} of {len(self.axis.points)} points were met"
 

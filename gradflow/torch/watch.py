@@ -53,6 +53,8 @@ def watch(
             raise InputError(f"watch: {one!r} is none of {', '.join((*WHAT, *REDUCE))}")
     if every < 1:
         raise InputError(f"watch: every={every}: record every 1st step at most")
+    if samples is not None and samples < 1:
+        raise InputError(f"watch: samples={samples}: look at one at least, or at all with None")
     saved = None if save is None else Saved(Path(save), resume, seed)
     chosen = WatchSettings(axis, every, BatchPart(batch_dim, samples), frozenset(what), reduce, quiet)
     return WatchedFlow(model, chosen, scaler, saved)

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from gradflow import threads
-from gradflow.errors import Problem, RunError, named
+from gradflow.errors import RunError, named
 from gradflow.interrupts import held_back
 from gradflow.workers.serve import serve
 
@@ -83,7 +83,7 @@ class _Lane:
             message = (
                 f"no worker can be started ({named(error)}): see to the limits, or use --executor serial"
             )
-            raise RunError(str(Problem(message, source="--executor processes"))) from None
+            raise RunError(message, "--executor processes") from None
         self._broken = False
 
     def _ask(self, connection: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:

@@ -112,6 +112,32 @@ def test_narrow_layers_are_advised_to_be_as_wide_as_theory_needs(
     assert abs(followed.flow.initial.log10_ratio or 9.0) < 1.0
 
 
+SKIPPED = ["width=64", "block=residual", "bias=constant", "bias.value=0.1"]
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        SKIPPED,
+        [*SKIPPED, "activation=tanh", "init=xavier_normal", "init.gain=2"],
+        [*SKIPPED, "activation=linear"],
+    ],
+    ids=str,
+)
+def test_biases_that_add_up_along_a_skip_are_advised_to_start_at_zero(
+    overrides: list[str], tmp_path: Path
+) -> None:
+    found = summary(NARROW, overrides, tmp_path)
+    assert found.theory.c is None
+    assert found.flow.initial.verdict in ("vanishing", "exploding")
+    assert found.advice
+    for advice in found.advice:
+        assert advice.set["model.bias"] == "zeros"
+        followed = followed_by(found, advice)
+        assert followed.flow.initial.verdict == "stable", advice.set
+        assert followed.theory.c_finite_width == pytest.approx(advice.predicted_c, rel=1e-3)
+
+
 @pytest.mark.parametrize(
     ("overrides", "proportional"),
     [

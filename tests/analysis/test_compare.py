@@ -102,6 +102,17 @@ def test_rows_are_ordered_by_the_keys_that_differ_numbers_by_size() -> None:
     assert ids(compare(rows)) == ["9", "20", "100"]
 
 
+def test_names_with_numbers_are_ordered_by_these() -> None:
+    rows = [row("x", name=name, config={**config(), "name": name}) for name in ("r10", "r2", "r1")]
+    for sort, order in (
+        (None, ["r1", "r2", "r10"]),
+        ("name", ["r1", "r2", "r10"]),
+        ("-name", ["r10", "r2", "r1"]),
+    ):
+        assert [one["name"] for one in compare(rows, sort=sort).rows] == order
+    assert ids(compare([row(id) for id in ("r10", "r2")])) == ["r2", "r10"]
+
+
 @pytest.mark.parametrize(
     ("sort", "order"),
     [("loss_final", "bac"), ("-loss_final", "abc"), ("-depth", "cab"), ("c", "abc"), ("ratio", "bac")],
@@ -115,6 +126,12 @@ def test_rows_are_sorted_by_any_name_what_is_missing_last(sort: str, order: str)
         row("c", (None, 0.1), flow=Flows(none, none), model={"depth": 30}),
     ]
     assert "".join(ids(compare(rows, sort=sort))) == order
+
+
+def test_rows_without_a_tag_come_last_both_ways() -> None:
+    rows = [row("a"), row("b").noted(None, ("r10",)), row("c").noted(None, ("r2", "x")), row("d")]
+    assert ids(compare(rows, sort="tags")) == ["c", "b", "a", "d"]
+    assert ids(compare(rows, sort="-tags")) == ["b", "c", "a", "d"]
 
 
 def test_a_diverged_run_is_never_ranked_best() -> None:

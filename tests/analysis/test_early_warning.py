@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gradflow.analysis.early_warning import signs, warned
-from gradflow.analysis.endings import Warned
+from gradflow.analysis.kept import Warned
 from gradflow.analysis.summary import TrainingResult
 from gradflow.report.learning import warning_sentence
 

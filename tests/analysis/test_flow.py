@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gradflow.analysis.flow import fit_flow, window
-from gradflow.analysis.increments import plain_c
+from gradflow.analysis.flow import fit_flow
+from gradflow.analysis.increments import plain_c, window
 from gradflow.analysis.laws import law
 from gradflow.analysis.verdict import unstable_depth, verdict_of
 from gradflow.report import sentences

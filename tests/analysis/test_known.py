@@ -5,7 +5,8 @@ from math import log, sqrt
 import numpy as np
 import pytest
 
-from gradflow.analysis.flow import fit_flow, increments
+from gradflow.analysis.flow import fit_flow
+from gradflow.analysis.increments import increments
 from gradflow.analysis.intervals import along_series
 from gradflow.analysis.known import NOTHING, Known
 from gradflow.analysis.predictions import inputs_of, predicted

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradflow.analysis.extrapolation import log_over
-from gradflow.analysis.flow import fit_flow, window
+from gradflow.analysis.flow import fit_flow
+from gradflow.analysis.increments import window
 from gradflow.analysis.laws import OF_CHAINS, SHAPES, Expected, exponent, law
 from gradflow.analysis.summary import Flow
-from gradflow.analysis.verdict import unstable_depth
+from gradflow.analysis.verdict import log_over, unstable_depth
 from gradflow.report import headlines, sentences
 
 Array = np.ndarray[Any, Any]

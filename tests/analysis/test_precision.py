@@ -52,6 +52,24 @@ def test_a_run_that_is_asked_keeps_what_the_command_measures(tmp_path: Path, ove
     assert "Low precision" in report_text(run.summary)
 
 
+@pytest.mark.parametrize("width", [6, 40])  # side by side, and one after the other
+def test_it_is_the_same_in_several_processes_and_of_a_run_that_goes_on(tmp_path: Path, width: int) -> None:
+    words = f"width={width}", "seeds=3", "dtype=float32"
+    alone = asked(tmp_path / "alone", *words, "steps=6").info["measured"]["precision"]
+    config = small(ASKED, *words, "steps=6")
+    several = execute(config, tmp_path / "several", workers=2)
+    asked(tmp_path / "longer", *words, "steps=3")
+    resumed: list[object] = []
+    longer = execute(config, tmp_path / "longer", going_on=resumed.append)
+    assert resumed
+    assert several.info["measured"]["precision"] == longer.info["measured"]["precision"] == alone
+
+
+def test_row_0_is_passed_once_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradflow.trace.measure_casts", lambda *a: pytest.fail("a pass of its own"))
+    assert asked(tmp_path).summary.precision.float16
+
+
 def test_it_is_of_the_networks_before_any_update(tmp_path: Path) -> None:
     trained, drawn = asked(tmp_path, "steps=6", "lr=0.5"), asked(tmp_path, "steps=0", "lr=0.5")
     assert trained.summary.precision == drawn.summary.precision

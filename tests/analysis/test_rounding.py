@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gradflow.analysis.intervals import Estimate
-from gradflow.analysis.profile import Rounding
+from gradflow.analysis.kept import Rounding
 from gradflow.analysis.rounding import rounding_of
 from gradflow.analysis.summarize import summarize
 from gradflow.analysis.summary import Flow

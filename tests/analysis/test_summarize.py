@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gradflow.analysis.samples import Samples
+from gradflow.analysis.kept import Samples
 from gradflow.analysis.summarize import samples_of
 
 SIZES = {"samples": 80, "features": 4, "outputs": 3, "q_0": 1.0, "sha256": None}

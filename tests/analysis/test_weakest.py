@@ -15,6 +15,7 @@ from gradflow.analysis.outside import Norms, summarize_outside
 from gradflow.analysis.summary import Flow, Weakest, strict
 from gradflow.analysis.weakest import FEWEST, bound, standing_out, weakest_symptom
 from gradflow.config import parse_config
+from gradflow.report.headlines import verdict_sentence
 from gradflow.starters import is_script, starter_names, starter_text
 from gradflow.store.save import config_text
 from gradflow.sweeps.points import parse_sweep
@@ -235,3 +236,16 @@ def test_the_symptom_is_that_of_the_first_flow_that_has_one() -> None:
 def test_a_document_brings_it_back() -> None:
     for flow in (fitted(walk(40, 3, l31=0.004)), fitted(walk(40, 3))):
         assert convert(strict(asdict(flow)), Flow) == flow
+
+
+@pytest.mark.parametrize(
+    ("jump", "factor", "said"), [(900.0, None, "over 1e308"), (-900.0, 0.0, "under 1e-308")]
+)
+def test_a_factor_that_no_float_holds_is_told_to_be_so(jump: float, factor: float | None, said: str) -> None:
+    logs = walk(12, 1)
+    logs[:4] += jump
+    flow = fitted(logs)
+    assert weakest_of(flow).factor == factor
+    assert f"layer 4 alone passes {said} of the gradient" in verdict_sentence(flow)
+    (symptom,) = weakest_symptom([flow])
+    assert symptom.value == factor

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -134,6 +135,7 @@ def test_arrays_come_with_names_units_and_axes(run: OneRun) -> None:
     assert data["loss_train"].dims == ("eval_step", "seed")
     assert data["layer"].values.tolist() == [1, 2, 3]
     assert data["log_delta_norm"].attrs == {"long_name": "ln ||dLoss/dz||, mean over samples", "units": "nat"}
+    assert data["zero_delta"].attrs["long_name"].startswith("number of samples")
     assert set(data) == set(run.recording) - {"step", "eval_step"}
     for name, values in data.items():
         assert np.array_equal(values, run[str(name)], equal_nan=True)
@@ -180,6 +182,15 @@ def test_a_comparison_has_the_rows_of_the_command(run: OneRun, swept: Swept, run
     assert found.to_pandas()["c"].tolist() == [row["c"] for row in found.rows]
     assert len(found) == 3
     assert "<table" in found._repr_html_()
+
+
+def test_a_damaged_run_is_told_of_and_hides_no_other(
+    run: OneRun, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(run.path, tmp_path / run.path.name)
+    (tmp_path / "gone-00000000").mkdir()
+    assert [row["id"] for row in gradflow.compare(runs=tmp_path).rows] == [run.id]
+    assert capfd.readouterr().err.startswith(f"warning: {tmp_path}/gone-00000000")
 
 
 def test_theory_is_of_one_network_or_of_each_of_a_table(tmp_path: Path) -> None:

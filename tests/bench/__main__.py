@@ -2,8 +2,8 @@
 
 Tables: sizes against every installed framework and, of whole runs, on all cores; activations and adam; skips
 and norms over plain layers and beside PyTorch; seeds stacked; growth with depth; whole runs as a user starts
-them; the recorder of PyTorch models. With --against, this version's steps over another's; with --baseline,
-figures over those that --json told before.
+them; the recorder of PyTorch models; rows that tell what low precision would lose. With --against, this
+version's steps over another's; with --baseline, figures over those that --json told before.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 from tests.bench import baseline, run_level
 from tests.bench.cases import Case
-from tests.bench.contenders import ALL_CORES, OF_BLOCKS, OF_SIZES, installed
+from tests.bench.contenders import ALL_CORES, OF_BLOCKS, OF_PRECISION, OF_SIZES, installed
 from tests.bench.machine import machine, told
 from tests.bench.measure import Timing, measure, pinned
 
@@ -43,6 +43,11 @@ BLOCKS = [
 ]  # fmt: skip
 SEEDS = [Case(30, width, 64, seeds=seeds) for width in (8, 16, 32, 64) for seeds in (1, 4, 8)]
 GROWTH = [Case(depth, 64, 64) for depth in (10, 100, 1000, 10_000)]
+PRECISION = [
+    Case(*size, activation=name)
+    for name in ("tanh", "relu")
+    for size in ((50, 64, 64), (50, 256, 256), (10, 1024, 512))
+]
 UNROLLED = {"torch.compile"}  # its compiler takes minutes for fifty layers
 
 
@@ -129,9 +134,15 @@ def watch(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
             yield from torch_watch.rows(3 if options.quick else options.rounds)
 
 
+def precision(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """A step at whose row low precision is looked at, over one at which it is not."""
+    for case in PRECISION[:1] if options.quick else PRECISION:
+        yield timed(case, OF_PRECISION, 1, options)
+
+
 TABLES = {
     "sizes": sizes, "rules": rules, "blocks": blocks, "seeds": seeds, "growth": growth, "run-level": runs,
-    "watch": watch,
+    "watch": watch, "precision": precision,
 }  # fmt: skip
 OF_ENGINE = ("sizes", "rules")  # what another version is measured by if no table is named
 

@@ -47,12 +47,16 @@ def gemm(case: Case) -> Built:
     return step, []
 
 
-def engine(case: Case, record: bool = True) -> Built:
-    """gradflow's own step: forward, backward, update and, with `record`, the row of the record."""
+def engine(case: Case, record: bool = True, watched: bool = False) -> Built:
+    """gradflow's own step: forward, backward, update and, with `record`, the row of the record.
+
+    If it is `watched`, each is a row at which low precision is looked at.
+    """
     from gradflow.nn.activations import ACTIVATIONS
     from gradflow.nn.blocks import Plain, Residual
     from gradflow.nn.initializers import HeNormal
     from gradflow.nn.losses import LOSSES
+    from gradflow.nn.low_precision import Watch
     from gradflow.nn.memory import Memory
     from gradflow.nn.model import Model
     from gradflow.nn.network import Network
@@ -82,7 +86,7 @@ def engine(case: Case, record: bool = True) -> Built:
     def step() -> None:
         nonlocal row
         network.forward(record)
-        network.backward(record)
+        network.backward(record, met=Watch(memory).meet if watched else None)
         if record:
             recorder.row(row, network.log_share, network.rule.lr)
             row += 1
@@ -190,6 +194,7 @@ CONTENDERS: dict[str, Callable[[Case], Built]] = {
     "engine": engine,
     "engine, no record": partial(engine, record=False),
     "engine, plain": plain,
+    "engine, watched": partial(engine, watched=True),
     "naive numpy": naive,
     ALL_CORES: whole_run,
     "torch eager": frameworks.torch_eager,
@@ -208,7 +213,8 @@ NEEDS = {
 
 
 OF_BLOCKS = ["engine, plain", "engine", "torch eager, blocks"]
-OF_SIZES = [name for name in CONTENDERS if name not in {OF_BLOCKS[0], OF_BLOCKS[-1]}]
+OF_PRECISION = ["engine", "engine, watched"]
+OF_SIZES = [name for name in CONTENDERS if name not in {OF_BLOCKS[0], OF_BLOCKS[-1], OF_PRECISION[-1]}]
 
 
 def installed(names: Iterable[str]) -> list[str]:

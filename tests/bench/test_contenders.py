@@ -11,7 +11,7 @@ import pytest
 from tests.bench import baseline
 from tests.bench.__main__ import BLOCKS, line
 from tests.bench.cases import Case
-from tests.bench.contenders import ALL_CORES, CONTENDERS, NETWORKS, OF_BLOCKS, OF_SIZES
+from tests.bench.contenders import ALL_CORES, CONTENDERS, NETWORKS, OF_BLOCKS, OF_PRECISION, OF_SIZES
 from tests.bench.machine import machine, told
 from tests.bench.measure import Timing, check, measure, pinned
 
@@ -29,7 +29,7 @@ def test_another_norm_ends_the_bench() -> None:
 
 
 def test_every_contender_of_ours_takes_step_after_step() -> None:
-    for name in ("gemm", "engine", "engine, no record", "naive numpy"):
+    for name in ("gemm", "engine", "engine, no record", "engine, watched", "naive numpy"):
         step, _ = CONTENDERS[name](Case(3, 16, 8))
         with np.errstate(all="raise", under="ignore"):
             for _ in range(70):  # beyond a block of the record
@@ -52,7 +52,7 @@ def test_a_bug_in_a_contender_with_skips_and_norms_is_seen() -> None:
 
 
 def test_every_contender_stands_in_a_table() -> None:
-    assert {*OF_SIZES, *OF_BLOCKS} == {*CONTENDERS}
+    assert {*OF_SIZES, *OF_BLOCKS, *OF_PRECISION} == {*CONTENDERS}
 
 
 def test_an_older_version_is_told_only_what_is_not_as_usual() -> None:

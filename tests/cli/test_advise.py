@@ -115,6 +115,15 @@ def test_the_page_says_how_it_ended(changes: dict[str, Any], trains: bool, words
     assert words in render(page, Look(columns=80))
 
 
+def test_the_page_says_that_the_best_keeps_the_depth_where_another_lost_less() -> None:
+    rows = [row(depth=16), row(depth=2, set={"model.depth": 2}), row(depth=16, set={"seed": 1})]
+    found = {"name": "x", "steps": 50, "chance": 2.3, "candidates": rows, "trains": True, "command": "x"}
+    text = render(advice_page({**found, "best": 2, "least": 1}), Look(columns=80))
+    assert "Number 2 did best of those that keep 16 layers, and hardly worse than number 1:" in text
+    assert "as given, 2 layers" in text
+    assert "layer" not in render(advice_page({**found, "candidates": rows[:1], "best": 0}), Look(columns=80))
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -139,6 +139,17 @@ def test_what_is_said_of_a_sweep_finds_its_points(folder: Path) -> None:
     assert own == [("the better", "good, paper"), ("both seeds", "paper")]
 
 
+def test_what_is_said_of_a_sweep_is_told_of_a_point_that_is_named_itself(folder: Path) -> None:
+    said(folder, "two", "both seeds", "--tag", "paper")
+    point = str(next((folder / "runs").glob("two-*/two-*")).relative_to(folder))
+    assert [row["tags"] for row in rows(folder, "compare", point, "first")].count("paper") == 1
+    assert "both seeds" in gradflow(folder, "show", point, "--brief").out
+    words = ["export", "two", "first", "-o", "runs.csv", "--table", "runs", "--where", "'paper' in tags"]
+    assert gradflow(folder, *words).code == 0
+    with (folder / "runs.csv").open(newline="") as file:
+        assert [(row["note"], row["tags"]) for row in csv.DictReader(file)] == [("both seeds", "paper")] * 2
+
+
 def test_a_glob_notes_all_that_it_names(folder: Path) -> None:
     said(folder, "*st-*", "--tag", "x")
     assert {row["name"] for row in rows(folder, "ls", "--where", "'x' in tags")} == {"first"}

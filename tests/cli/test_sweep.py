@@ -255,7 +255,7 @@ def test_a_terminal_shows_the_newest_points_and_is_left_clean(
 def test_elsewhere_a_line_is_told_now_and_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("gradflow.cli.sweep_progress.TOLD", 0.0)
+    monkeypatch.setattr("gradflow.cli.progress.TOLD", 0.0)
     study = small("depth=2,3")
     with SweepProgress(2, list(study.axes), quiet=False) as progress:
         ended = [event for event in run_sweep(study, tmp_path, Options("serial")) if not progress(event)]

@@ -5,6 +5,7 @@ import os
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.faults.checks import tidy, told, whole
@@ -70,6 +71,15 @@ def test_libraries_for_which_there_is_no_memory_are_one_line(folder: Path, megab
     assert line.startswith(
         ("error: a library cannot be loaded (", "error: out of memory", "OpenBLAS error: ")
     )
+    assert not (folder / "runs").exists()
+
+
+def test_a_library_whose_folder_memory_does_not_suffice_to_list_is_one_line(folder: Path) -> None:
+    library = Path(msgspec.__file__).parent
+    refused = ["-qq", "-o", os.devnull, "-P", f"{library}", "-e", "inject=openat:error=ENOMEM"]
+    done = gradflow(folder, "run", "net.yaml", under=[program("strace"), *refused])
+    assert done.code == 1
+    told(done, "error: out of memory", "ulimit -v")
     assert not (folder / "runs").exists()
 
 

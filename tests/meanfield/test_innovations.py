@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gradflow.analysis.flow import increments, window
+from gradflow.analysis.increments import increments, window
 from gradflow.analysis.known import Known, mean_square
 from gradflow.analysis.predictions import inputs_of, predicted
 from gradflow.meanfield.innovations import innovations

@@ -6,9 +6,10 @@ from math import sqrt
 import numpy as np
 import pytest
 
+from gradflow.arrays import Array
 from gradflow.nn import elementwise
 from gradflow.nn.activations import ACTIVATIONS
-from gradflow.nn.elementwise import Array, Counts, Work, number
+from gradflow.nn.elementwise import Counts, Work, number
 from gradflow.nn.erf import erfc
 
 LAST = 2.0**-23  # unit of the last place of 1

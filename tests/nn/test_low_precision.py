@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gradflow.nn.activations import ACTIVATIONS
 from gradflow.nn.blocks import Plain, Residual
+from gradflow.nn.chunk import Chunk
 from gradflow.nn.gradcheck import _drawn
 from gradflow.nn.initializers import Constant, Gaussian, HeNormal, Orthogonal
 from gradflow.nn.losses import LOSSES
@@ -21,8 +22,8 @@ from gradflow.nn.network import Network
 from gradflow.nn.norms import BatchNorm, LayerNorm, RmsNorm
 from gradflow.nn.optimizers import Sgd
 from gradflow.nn.parameters import Shape
-from gradflow.nn.parts.activate import Activate
-from gradflow.nn.parts.skip import Join
+from gradflow.nn.parts.activate import Activate, _QuickActivate
+from gradflow.nn.parts.skip import _QuickJoin
 from gradflow.nn.scaled import Scaled
 
 Array = NDArray[Any]
@@ -141,11 +142,17 @@ def test_the_networks_lose_something_to_every_side_in_every_format() -> None:
         assert (largest > 0.2).all(), one.name
 
 
-@pytest.mark.parametrize("part", [Activate, Join])
-def test_a_planted_bug_is_seen(part: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("quick", [_QuickActivate, _QuickJoin])
+def test_a_planted_bug_is_seen(quick: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     model = NETWORKS["relu, post-norm residual"]
     passed = plain_pass(model, *batch_of(model), 2)
-    monkeypatch.setattr(part, "back", lambda self, p, x, delta: Scaled(delta.v * 8, delta.exponent))
+    plain = quick.backward_calls
+
+    def larger(self: Any, i: int) -> list[Any]:
+        below = self.span.delta[self.place - 1][i]
+        return [*plain(self, i), (np.multiply, (below, 8, below))]
+
+    monkeypatch.setattr(quick, "backward_calls", larger)
     expected = cast_shares(*passed, DTYPES["float8_e5m2"])
     assert measured(model).shares["float8_e5m2"] != pytest.approx(expected, abs=POINT)
 
@@ -189,6 +196,45 @@ def test_depths_beyond_float64_have_their_shares_and_scales() -> None:
     lowest, highest = found.scales["bfloat16"]
     assert lowest > 1700
     assert highest < 300
+
+
+def test_a_planted_bug_is_seen_where_slopes_have_lost_their_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = model_of("tanh", 20, Gaussian(sigma_w=60.0), width=8)
+    lowest = measured(model).scales["bfloat16"][0]
+    back = Activate.back
+
+    def larger(self: Activate, p: Array, x: Array, delta: Scaled) -> Scaled:
+        v, exponent = back(self, p, x, delta)
+        return Scaled(v, exponent + 1)
+
+    monkeypatch.setattr(Activate, "back", larger)
+    assert measured(model).scales["bfloat16"][0] <= lowest - 10
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_they_are_exactly_those_of_the_tensors_of_the_pass(name: str, dtype: Any) -> None:
+    """As the engine holds them, in the dtype of a run."""
+    model, found = NETWORKS[name], measure_casts(NETWORKS[name], *batch_of(NETWORKS[name]), 2, dtype)
+    network = Network(Memory(model, np.dtype(dtype)), Sgd(lr=0.0))
+    memory = network.memory
+    model.draw(network.parameters, range(2, 3))
+    memory.x[0, :, :-1], memory.y[0] = batch_of(model)
+    tensors: list[tuple[Array, Array]] = []
+
+    def keep(chunk: Chunk) -> None:
+        for layer in range(chunk.hi - 1, chunk.lo - 1, -1):
+            delta = chunk.span.deltas[model.stream][layer - chunk.lo, 0].astype(np.float64) / BATCH
+            exponent = memory.tally.exponents[model.boundary(layer, model.stream), 0]
+            a = memory.a[layer][0, :-1].astype(np.float64)
+            tensors.insert(0, (np.ldexp(delta, exponent), np.ldexp(a, memory.exponent[layer + 1, 0])))
+
+    with np.errstate(all="ignore"):
+        network.forward(record=True)
+        network.backward(record=True, update=False, met=keep)
+    deltas, outputs = map(list, zip(*tensors, strict=True))
+    for one in DTYPES:
+        np.testing.assert_array_equal(found.shares[one], cast_shares(deltas, outputs, DTYPES[one]), one)
 
 
 def test_what_is_0_already_is_lost_to_no_format_and_needs_no_scale() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gradflow.arrays import Array
 from gradflow.nn.activations import ACTIVATIONS, Activation, Relu, Tanh
 from gradflow.nn.blocks import Hidden, Plain
 from gradflow.nn.elementwise import Work
@@ -21,7 +22,7 @@ from gradflow.nn.optimizers import Sgd
 from gradflow.nn.parameters import Shape
 from gradflow.nn.parts import dense
 from gradflow.nn.parts.activate import Activate
-from gradflow.nn.parts.base import Array, BoundCall, Part, Quick, Span, call_all
+from gradflow.nn.parts.base import BoundCall, Part, Quick, Span, call_all
 from gradflow.nn.parts.dense import Dense, bias, bias_gradient, gradient_calls, product_call, weights
 from gradflow.nn.scaled import Scaled
 from gradflow.recording import Recorder

@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gradflow.analysis.outside import Norms
 from gradflow.analysis.summary import Flip, Flow
 from gradflow.errors import InputError
-from gradflow.outside import read_norms, run_of, save_norms
+from gradflow.outside import read_networks, read_norms, run_of, save_norms
 from gradflow.report import terminal
+from gradflow.report.csv_text import csv_text
 from gradflow.report.pages import run_page
 from gradflow.report.terminal import Look
 from gradflow.store import open_run, scan
+from gradflow.store.export import json_text, layers_table, lists
 from gradflow.store.rows import read_row
 from tests.archives import archive, npy
 from tests.store.seals import document_of
@@ -463,6 +466,20 @@ WITH_LOSS: dict[str, str | dict[str, Any]] = {
         "loss": LOSS,
         **{title: LOGS[:, j] for j, title in enumerate(LOG_TITLES)},
     },
+    "long, in rows of its own": csv_of("step,layer,seed,log_norm,loss", lambda *at: f"{long(*at)},")
+    + "".join(f"\n{STEPS[i]},,{k},,{LOSS[i, k]}" for i, k in PAIRS),
+    "wide, in rows of its own": "\n".join(
+        line
+        for i, k in PAIRS
+        for line in (
+            ",".join(map(str, [STEPS[i], k, LOSS[i, k], *[""] * DEPTH])),
+            ",".join(map(str, [STEPS[i], k, "", *LOGS[i, :, k]])),
+        )
+    ).join(["step,seed,train_loss," + ",".join(LOG_TITLES) + "\n", ""]),
+    "by tag": csv_of(
+        "step,seed,tag,value", lambda i, j, k: f"{STEPS[i]},{k},{LOG_TITLES[j]},{LOGS[i, j, k]!s}"
+    )
+    + "".join(f"\n{STEPS[i]},{k},Loss/train,{LOSS[i, k]}" for i, k in PAIRS),
 }
 
 
@@ -471,6 +488,73 @@ def test_a_loss_beside_the_norms_is_read(write: Write, name: str) -> None:
     recording = read_norms(write(WITH_LOSS[name]), "delta").recording()
     np.testing.assert_allclose(recording["loss"], LOSS)
     np.testing.assert_allclose(recording["log_delta_norm"], LOGS)
+
+
+def test_rows_of_something_else_pass_and_rows_cut_short_do_not(write: Write) -> None:
+    norms = "step,layer,norm,accuracy\n0,1,1,\n0,2,1,\n"
+    assert read_norms(write(f"{norms}0,,,0.5\n"), "delta").steps == (0,)
+    with pytest.raises(InputError, match=r"norms\.csv:4: a norm is empty"):
+        read_norms(write(f"{norms}1,,,\n"), "delta")
+
+
+def test_a_loss_of_no_step_or_of_one_or_a_network_without_norms_is_left_out(write: Write) -> None:
+    rows = "step,layer,seed,norm,loss\n0,1,0,1,\n0,2,0,1,\n0,,0,,3\n1,,0,,2\n0,,1,,7\n,,0,,9\n"
+    np.testing.assert_array_equal(read_norms(write(rows), "delta").recording()["loss"], [[3]])
+
+
+def exported(columns: dict[str, Any], form: str = "csv") -> str:
+    """As `gradflow export` writes the table of layers."""
+    if form == "json":
+        return json_text({"runs": {"run": ["x"]}, "layers": columns})
+    return csv_text(list(columns), zip(*lists(columns), strict=True))
+
+
+BLOWN = np.where(np.arange(DEPTH)[:, None] < 3, np.nan, LOGS[1])
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+@pytest.mark.parametrize(
+    ("delta", "zeros", "verdict", "words"),
+    [
+        (np.where(np.arange(DEPTH)[:, None] < 4, -np.inf, LOGS[1]), 32.0, "dead", "layer 4"),
+        (BLOWN, 0.0, "overflow", "nan at layer 3"),
+        (np.where(np.isnan(BLOWN), np.inf, BLOWN), 0.0, "overflow", "at layer 3"),
+    ],
+)
+def test_our_own_export_tells_a_gradient_of_zero_from_one_that_is_not_finite(
+    write: Write, tmp_path: Path, delta: Any, zeros: float, verdict: str, words: str, form: str
+) -> None:
+    logs = np.stack([LOGS[0], delta])
+    norms = Norms(STEPS, tuple(NAMES), {"delta": logs, "weight": logs}, more={
+        "zero_delta": np.where(np.isfinite(logs), 0.0, zeros)
+    })  # fmt: skip
+    run = run_of(norms, "norms", tmp_path)
+    found = read_norms(write(exported(layers_table([run], "all"), form)))
+    flows = run_of(found, "again", tmp_path).summary.flow
+    assert flows.initial.c == run.summary.flow.initial.c
+    assert flows.final.verdict == run.summary.flow.final.verdict == verdict
+    assert words in (flows.final.reason or "")
+    for kind in ("delta", "weight"):
+        kept = np.where(np.isposinf(logs), np.nan, logs)
+        np.testing.assert_array_equal(found.logs[kind], kept)
+
+
+def test_an_export_of_what_was_recorded_elsewhere_holds_the_kind_that_was(
+    write: Write, tmp_path: Path
+) -> None:
+    norms = Norms(STEPS, tuple(NAMES), {"delta": LOGS})
+    text = exported(layers_table([run_of(norms, "norms", tmp_path)], "all"))
+    found = read_norms(write(text))
+    assert list(found.logs) == ["delta"]
+    np.testing.assert_array_equal(found.logs["delta"], LOGS)
+    with pytest.raises(InputError, match=r"fit the recording\.npz of the run"):
+        read_norms(write(text.replace(str(LOGS[0, 0, 0]), "")))
+
+
+def test_an_export_of_several_depths_gives_the_depth_law(write: Write) -> None:
+    header = "run,row,step,seed,layer,model.depth,log_delta_norm,zero_delta"
+    rows = [f"n,0,0,0,{layer + 1},{depth},{-0.1 * layer},0" for depth in (4, 8) for layer in range(depth)]
+    assert list(read_networks([write("\n".join([header, *rows]))])) == [4, 8]
 
 
 @pytest.mark.parametrize("loss", ["", "n/a", "nan", "None"])

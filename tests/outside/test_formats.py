@@ -229,6 +229,21 @@ def test_folders_of_event_files_are_networks_and_add_scalars_names_layers(tmp_pa
     assert read_norms(other).layers == ("fc0", "fc1", "fc2")
 
 
+def test_losses_of_event_files_are_those_of_their_runs(tmp_path: Path) -> None:
+    for run, loss in (("run_10", 3.0), ("run_2", 2.0)):
+        norms = [scalar(step, f"delta_norm/{i}", 0.5**i) for step in (0, 1) for i in range(3)]
+        write_events(tmp_path / run, [*norms, *(scalar(step, "Loss/train", loss + step) for step in (0, 1))])
+    assert read_norms(tmp_path).recording()["loss"].tolist() == [[2, 3], [3, 4]]
+    assert read_norms(tmp_path / "run_2").recording()["loss"].tolist() == [[2], [3]]
+    deeper = [*(scalar(0, f"delta_norm/{i}", 0.5**i) for i in range(4)), scalar(0, "Loss/train", 7.0)]
+    write_events(tmp_path / "run_10", deeper)
+    networks = read_networks([tmp_path])
+    assert {depth: one.recording()["loss"].tolist() for depth, one in networks.items()} == {
+        3: [[2], [3]],
+        4: [[7]],
+    }
+
+
 def test_an_event_file_may_be_cut_short_and_not_damaged(tmp_path: Path) -> None:
     path = write_events(tmp_path, [scalar(s, f"delta_norm/{i}", 1.0) for s in range(3) for i in range(3)])
     content = path.read_bytes()

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradflow.analysis.flow import window
+from gradflow.analysis.increments import window
 from gradflow.analysis.outside import summarize_outside
 from gradflow.analysis.summary import Flow
 from gradflow.errors import InputError

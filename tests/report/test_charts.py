@@ -17,6 +17,7 @@ from gradflow.errors import InputError
 from gradflow.report.charts import FIGURES, document, draw, over_keys, picture, run_charts, sweep_charts
 from gradflow.report.charts.axes import cut, log_cut
 from gradflow.report.charts.looks import VERDICTS
+from gradflow.report.charts.plot import cell, tips
 from gradflow.report.charts.study import spread
 from gradflow.report.labels import keys_apart, labels
 from gradflow.report.palette import TONES
@@ -374,8 +375,15 @@ def test_without_the_extra_one_line_says_what_to_install(tmp_path: Path, healthy
 
 
 def test_texts_in_charts_are_inert(healthy: Run) -> None:
-    from gradflow.report.charts.plot import cell
-
     hostile: Any = "a\x1b[31m\u202eb"
     assert cell(hostile) == "a\\x1b[31m\\u202eb"
     assert cell(float("inf")) is None
+
+
+def test_a_tooltip_has_a_line_a_column_and_the_formats_of_numbers() -> None:
+    told = [one.to_dict() for one in tips("run", x="depth", value=("c", ".3f"))]
+    assert told == [
+        {"field": "run", "type": "nominal", "title": "run"},
+        {"field": "x", "type": "nominal", "title": "depth"},
+        {"field": "value", "type": "quantitative", "title": "c", "format": ".3f"},
+    ]

@@ -4,8 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from gradflow.analysis.flow import fit_flow
 from gradflow.analysis.summary import Evaluation, Flow, Flows, TrainingResult, Weakest
 from gradflow.outside import read_norms, run_of
 from gradflow.report import headlines, sentences, terminal
@@ -74,6 +76,24 @@ def test_one_layer_of_a_gradient_that_vanishes_anyway_is_told_after_the_verdict(
     said = words(run_page(summary(flow=Flows(made, made))))
     assert "layer 31 alone passes 0.0040, by the weights of layer 32" in said
     assert "without it c = 0.70 ± 0.02, still vanishing." in said
+
+
+@pytest.mark.parametrize(
+    ("log_c", "each", "whole"),
+    [
+        (-900.0, "vanishing: each layer passes 1e-391 of the gradient", "c^11 = 3e-4300"),
+        (900.0, "exploding: each layer multiplies the gradient by 7e390", "c^11 = 3e4299"),
+    ],
+)
+def test_a_c_that_no_float_holds_is_a_power_of_ten(log_c: float, each: str, whole: str) -> None:
+    made = fit_flow({"log_delta_norm": log_c * (11 - np.arange(12.0))[:, None]}, 0)
+    assert made.c == (0 if log_c < 0 else None)
+    assert made.log_c == pytest.approx(log_c)
+    assert headlines.verdict_sentence(made) == f"{each}; over 11 factors {whole}"
+    table = next(
+        block for block in run_page(summary(flow=Flows(made, made))).blocks if isinstance(block, Table)
+    )
+    assert table.rows[0][1] in each.split()
 
 
 @pytest.mark.parametrize(("name", "called"), [("fc31", "fc31"), ("31", "layer 31"), (None, "layer 31")])

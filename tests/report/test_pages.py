@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gradflow.analysis.kept import Samples
 from gradflow.analysis.outside import Norms, summarize_outside
-from gradflow.analysis.samples import Samples
 from gradflow.analysis.summary import (
     Evaluation,
     Flows,

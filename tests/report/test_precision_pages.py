@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gradflow.analysis.kept import Samples
 from gradflow.analysis.low_precision import LowPrecision, summarize_casts
-from gradflow.analysis.samples import Samples
 from gradflow.analysis.summarize import flow_at, samples_of
 from gradflow.analysis.summary import Flows, Summary
 from gradflow.config.load import load_data

@@ -111,9 +111,9 @@ def test_losses_that_cover_decades_have_the_colours_of_logs() -> None:
 
     for losses, kind in (((0.01, 3.0), "log"), ((1.0, 2.0), "linear"), ((0.0, 5.0), "linear")):
         some = [summary(training=trained(loss_final=loss)) for loss in losses]
-        scale = SHOWN["loss_final"].scale(some).to_dict()["scale"]
+        scale = SHOWN["loss_final"].colours(some)[0].to_dict()["scale"]
         assert (scale["type"], scale["domain"]) == (kind, list(losses))
-    assert SHOWN["accuracy_final"].scale(some).to_dict()["scale"]["type"] == "linear"
+    assert SHOWN["accuracy_final"].colours(some)[0].to_dict()["scale"]["type"] == "linear"
 
 
 def test_a_sweep_over_blocks_has_a_report_with_the_way_up(tmp_path: Path) -> None:

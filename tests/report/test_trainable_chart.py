@@ -9,7 +9,7 @@ import pytest
 from gradflow.analysis.summary import Summary
 from gradflow.analysis.trainable import assess
 from gradflow.report.charts import document
-from gradflow.report.charts.trainable import trainable
+from gradflow.report.charts.laws import trainable
 from tests.report.examples import config, summary, trained
 from tests.report.runs import marks_of, rows_of
 

@@ -35,6 +35,12 @@ def runs(tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return runs
 
 
+def test_a_glob_gives_runs_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    for number in (10, 2, 1):
+        (tmp_path / f"r{number}-aaaaaaaa").mkdir()
+    assert [path.name for path in resolve("r*", tmp_path)] == [f"r{n}-aaaaaaaa" for n in (1, 2, 10)]
+
+
 def test_the_latest_is_what_was_made_or_found_last_by_the_folders_times(runs: Path) -> None:
     os.utime(runs / "relu-aaaaaaaa", (1e9 + 1, 1e9 + 1))
     assert resolve("@1", runs) == [runs / "relu-aaaaaaaa"]

@@ -16,7 +16,8 @@ from gradflow.errors import InputError, MissingExtra, RunError
 from gradflow.execution.execute import execute
 from gradflow.store import Run
 from gradflow.store.export import scalars
-from gradflow.store.sinks import SINKS, Mlflow, Trackio, hand_over, told
+from gradflow.store.notes import change_notes
+from gradflow.store.sinks import DESCRIPTION, SINKS, Mlflow, Trackio, hand_over, told
 from tests.programs import NEEDS
 from tests.promises.calls import gradflow
 from tests.store.small import small
@@ -33,7 +34,9 @@ def needs_client(name: str) -> None:
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
     folder = tmp_path_factory.mktemp("runs")
-    return [execute(small(f"seed={seed}", "name=two"), folder) for seed in (0, 10)]
+    made = [execute(small(f"seed={seed}", "name=two"), folder) for seed in (0, 10)]
+    change_notes(made[0].path, "the baseline", ("b", "a"))
+    return made
 
 
 def curves_of(run: Run) -> dict[str, list[tuple[int, float]]]:
@@ -52,6 +55,8 @@ def assert_mlflow_has(place: str, runs: list[Run]) -> None:
         found, row = there[run.id], row_of(run.summary)
         assert found.data.params == {key: str(value) for key, value in row.config.items()}
         assert found.data.tags["gradflow.verdict"] == run.summary.flow.initial.verdict
+        tags = [found.data.tags.get(name) for name in ("gradflow.note", "gradflow.tags", DESCRIPTION)]
+        assert tags == (["the baseline", "a, b", "the baseline"] if run is runs[0] else [None] * 3)
         assert found.data.metrics["result/c"] == run.summary.flow.initial.c
         assert (found.info.status, found.info.end_time > found.info.start_time) == ("FINISHED", True)
         for name, points in curves_of(run).items():
@@ -115,6 +120,7 @@ def test_trackio_s_own_client_finds_config_results_and_curves_to_the_last_bit(
     for run in runs:
         row, config = row_of(run.summary), there[run.id].config
         assert {key: config[key] for key in row.config} == row.config
+        assert config.get("note") == ("the baseline" if run is runs[0] else None)
         assert config["result/c"] == run.summary.flow.initial.c
         logs = storage.get_logs("study", run.id)
         for name, points in curves_of(run).items():
@@ -143,6 +149,12 @@ def test_what_is_told_holds_no_path_and_no_number_that_is_none(runs: list[Run]) 
     assert known.texts["verdict"] == runs[0].summary.flow.initial.verdict
     assert {step for name, step, _ in known.curves if name.startswith("log_delta_norm")} == {6}
     assert known.config["training.steps"] == 6
+
+
+def test_what_was_noted_is_told(runs: list[Run]) -> None:
+    known = told(runs[0], "last").texts
+    assert (known["note"], known["tags"]) == ("the baseline", "a, b")
+    assert not {"note", "tags"} & told(runs[1], "last").texts.keys()
 
 
 @pytest.mark.parametrize("name", SINKS)

@@ -57,3 +57,14 @@ def test_a_disk_without_room_is_one_line_before_anything_is_computed(tmp_path: P
     with pytest.raises(RunError, match="cannot be written: "):
         spool.room(tmp_path, spool.SPOOLED)((beyond,))
     assert names(tmp_path) == []
+
+
+def test_a_disk_without_room_is_not_filled_to_find_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(os, "posix_fallocate", lambda file, begin, size: asked.append(size))
+    disk = os.statvfs(tmp_path)
+    with pytest.raises(RunError, match="No space left on device"):
+        spool.room(tmp_path, spool.SPOOLED)((disk.f_bavail * disk.f_frsize // 8 + MB,))
+    assert asked == []

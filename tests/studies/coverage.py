@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.analysis.flow import increments, measure, window
+from gradflow.analysis.flow import measure
+from gradflow.analysis.increments import increments, window
 from gradflow.analysis.intervals import Estimate, over_networks
 from gradflow.analysis.known import Known
 from gradflow.analysis.predictions import predicted

@@ -15,7 +15,8 @@ from typing import Any, get_type_hints
 
 import numpy as np
 
-from gradflow.analysis.flow import increments, measure, window
+from gradflow.analysis.flow import measure
+from gradflow.analysis.increments import increments, window
 from gradflow.analysis.known import Known
 from gradflow.analysis.predictions import predicted, sigmas
 from tests.studies.held_out import Array, Network, inputs, kept

@@ -8,8 +8,9 @@ import pytest
 from gradflow.analysis.advice import advise
 from gradflow.analysis.commands import overrides_of
 from gradflow.analysis.summary import Advice, Flow, Summary
+from gradflow.arrays import Array
 from gradflow.meanfield import half_stable
-from gradflow.meanfield.expectations import Array, Integrand, Moments, TabulatedMoments, tabulated
+from gradflow.meanfield.expectations import Integrand, Moments, TabulatedMoments, tabulated
 from gradflow.nn.activations import ACTIVATIONS
 from tests.sampling import each, rarely
 from tests.small import config as small_config

@@ -2,6 +2,8 @@
 
 import os
 import signal
+from dataclasses import replace
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from gradflow.analysis.candidates import LR, Change
 from gradflow.errors import InputError
 from gradflow.sweeps import trials
 from gradflow.sweeps.proposals import Proposer
-from gradflow.sweeps.trials import DEAD, Answer, Trial, attempt, best_of, try_all
+from gradflow.sweeps.trials import DEAD, Answer, Trial, attempt, best_of, least_of, try_all
 
 NET = """
 seeds: 2
@@ -115,6 +117,39 @@ def test_of_equals_the_one_that_was_given_is_the_best(net: Path) -> None:
     proposals = Proposer(net, []).networks()
     equals = [Trial(one, attempt(proposals[0].config.plain(), one.data, False)) for one in proposals[:2]]
     assert best_of(equals[::-1]) == equals[0]
+
+
+@pytest.mark.parametrize(
+    ("shallow", "as_deep", "expected"),
+    [
+        (0.1, 0.144, "deep"),  # the best one gained 0.9, and a twentieth of that is 0.045
+        (0.1, 0.146, "shallow"),
+        (0.1, inf, "shallow"),
+        (0.95, 0.96, "shallow"),  # neither has learnt
+        (0.2, 0.1, "deep"),
+    ],
+)
+def test_a_network_as_deep_as_was_asked_wins_where_it_does_as_well(
+    net: Path, shallow: float, as_deep: float, expected: str
+) -> None:
+    proposer = Proposer(net, [])
+    changes = {"given": {}, "shallow": {"model.depth": 2}, "deep": {"model.init": "orthogonal"}}
+    made = {name: proposer.proposal(Change(name, change)) for name, change in changes.items()}
+    ended = attempt(made["given"].config.plain(), made["given"].data, False)
+    losses = {"given": 1.2, "shallow": shallow, "deep": as_deep}
+    chance = made["given"].chance or 0.0
+    found = {name: Trial(made[name], lost(ended, loss * chance)) for name, loss in losses.items()}
+    for among in ([*found.values()], [*found.values()][::-1]):
+        assert best_of(among) is found[expected]
+        assert least_of(among) is min(found.values(), key=lambda one: one.badness)
+
+
+def lost(answer: Answer, loss: float) -> Answer:
+    """The answer of another loss."""
+    assert answer.summary is not None
+    status = "completed" if isfinite(loss) else "diverged"
+    training = replace(answer.summary.training, loss_test_final=loss)
+    return replace(answer, summary=replace(answer.summary, status=status, training=training))
 
 
 def test_where_all_blew_up_the_first_change_is_the_best(net: Path) -> None:

@@ -66,6 +66,14 @@ def test_the_same_seeds_give_the_same_run() -> None:
     assert (one["log_delta_norm"][..., 0] != one["log_delta_norm"][..., 1]).all()
 
 
+def test_no_copy_and_no_sample_are_refused() -> None:
+    with pytest.raises(InputError, match="probe: seeds=0: draw one copy at least"):
+        probe(plain(nn.Tanh, 3), nn.CrossEntropyLoss(), BATCH, seeds=0)
+    for samples in (0, -1):
+        with pytest.raises(InputError, match=f"samples={samples}: look at one at least, or at all with None"):
+            probe(plain(nn.Tanh, 3), nn.CrossEntropyLoss(), BATCH, samples=samples)
+
+
 def test_a_module_that_nothing_initializes_is_named() -> None:
     model = stack()
     model.blocks[1].gain = nn.Parameter(torch.ones(WIDTH))

@@ -17,13 +17,9 @@ References = Annotated[
         autocompletion=offers.runs,
     ),
 ]  # fmt: skip
-
-
 Top = Annotated[
     int | None, typer.Option(metavar="N", help="The first N; by the final loss, unless --sort is given.")
 ]
-
-
 Columns = Annotated[
     str | None,
     typer.Option(
@@ -31,27 +27,19 @@ Columns = Annotated[
         autocompletion=offers.several_columns,
     ),
 ]  # fmt: skip
-
-
 All = Annotated[bool, typer.Option("--all", help="Every column, however wide.")]
-
-
 Baseline = Annotated[
     str | None,
     typer.Option(
         metavar="RUN", help="Losses over this run's instead of the best.", autocompletion=offers.runs
     ),
 ]
-
-
 Pivot = Annotated[
     tuple[str, str] | None,
     typer.Option(
         metavar="ROW COL", help="A map over two keys, such as depth init.", autocompletion=offers.columns
     ),
 ]
-
-
 Value = Annotated[
     str | None,
     typer.Option(
@@ -60,11 +48,7 @@ Value = Annotated[
         autocompletion=offers.columns,
     ),
 ]
-
-
 Theory = Annotated[bool, typer.Option("--theory", help="Theory's value beside each of the map.")]
-
-
 FailIf = Annotated[
     str | None,
     typer.Option(

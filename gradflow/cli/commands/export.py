@@ -19,8 +19,6 @@ Output = Annotated[
         "--output", "-o", metavar="FILE|DIR", help="A folder for all tables, or a file for one of them."
     ),
 ]
-
-
 To = Annotated[
     str | None,
     typer.Option(
@@ -29,8 +27,6 @@ To = Annotated[
         autocompletion=offers.words("csv", "json", "parquet", "tensorboard", "mlflow", "trackio"),
     ),
 ]  # fmt: skip
-
-
 Rows = Annotated[
     str | None,
     typer.Option(
@@ -38,8 +34,6 @@ Rows = Annotated[
         autocompletion=offers.words("first,last", "first", "last", "all"),
     ),
 ]
-
-
 Reach = Annotated[
     list[float] | None,
     typer.Option(
@@ -48,8 +42,6 @@ Reach = Annotated[
         help="Of runs: the steps until the loss over training samples is at most this; may be repeated.",
     ),
 ]
-
-
 OneTable = Annotated[
     str | None,
     typer.Option(
@@ -59,8 +51,6 @@ OneTable = Annotated[
         autocompletion=offers.words("layers", "runs", "steps", "evaluations"),
     ),
 ]
-
-
 Project = Annotated[
     str | None, typer.Option(metavar="NAME", help="Of trackio, or MLflow's experiment; else gradflow.")
 ]

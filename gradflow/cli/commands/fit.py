@@ -14,8 +14,6 @@ NormsFiles = Annotated[
     list[Path],
     typer.Argument(metavar="FILE", help="Logs of norms by layer; several are networks of several depths."),
 ]
-
-
 Kind = Annotated[
     str | None,
     typer.Option(
@@ -23,8 +21,6 @@ Kind = Annotated[
         autocompletion=offers.words("delta", "weight"),
     ),
 ]  # fmt: skip
-
-
 OrderOption = Annotated[
     str | None,
     typer.Option(
@@ -33,14 +29,10 @@ OrderOption = Annotated[
         autocompletion=offers.words("file", "backward"),
     ),
 ]  # fmt: skip
-
-
 Pattern = Annotated[
     str | None,
     typer.Option("--only", metavar="PATTERN", help="The layers, columns or tags that count: 'grad_norm/*'."),
 ]
-
-
 Name = Annotated[
     str | None, typer.Option("--output", "-o", metavar="NAME", help="Save them as a run of this name.")
 ]

@@ -15,23 +15,15 @@ Template = Annotated[
     str | None,
     typer.Argument(metavar="TEMPLATE", help="The name of a starter config.", autocompletion=offers.starters),
 ]
-
-
 OutFile = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it to a new file.")
 ]
-
-
 Keys = Annotated[
     bool, typer.Option("--keys", help="List every key of a config: what it takes, its default, what it is.")
 ]
-
-
 Schema = Annotated[
     bool, typer.Option("--schema", help="Write gradflow.schema.json beside the file, for editors.")
 ]
-
-
 Json = Annotated[bool, typer.Option("--json", help="The keys as one JSON document.")]
 
 

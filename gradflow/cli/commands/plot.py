@@ -20,20 +20,14 @@ Figure = Annotated[
                             "squares (q by layer), correlation (of samples, by layer), units, map, trainable "
                             "(what trained, what was to).", autocompletion=offers.words(*FIGURES))
 ]  # fmt: skip
-
-
 Across = Annotated[
     str | None,
     typer.Option("--x", metavar="KEY", help="Draw --value over this key.", autocompletion=offers.columns),
 ]
-
-
 Up = Annotated[
     str | None,
     typer.Option("--y", metavar="KEY", help="With --x: a map over two keys.", autocompletion=offers.columns),
 ]
-
-
 Value = Annotated[
     str | None,
     typer.Option(
@@ -44,34 +38,22 @@ Value = Annotated[
         autocompletion=offers.columns,
     ),
 ]
-
-
 Facet = Annotated[
     str | None,
     typer.Option(
         "--facet", metavar="KEY", help="A chart for each of its values.", autocompletion=offers.columns
     ),
 ]
-
-
 Width = Annotated[float, typer.Option("--width", min=1, max=40, metavar="INCHES", help="Of the figure.")]
-
-
 Height = Annotated[
     float | None,
     typer.Option("--height", min=1, max=40, metavar="INCHES", help="By its legend if not given."),
 ]
-
-
 FontSize = Annotated[
     float | None,
     typer.Option("--font-size", min=4, max=24, metavar="POINTS", help="Of labels; 8 if not given."),
 ]
-
-
 Dpi = Annotated[int | None, typer.Option("--dpi", min=50, max=1200, help="Of a .png; 300 if not given.")]
-
-
 NoTitle = Annotated[bool, typer.Option("--no-title", help="Leave out the title, as above a caption.")]
 
 

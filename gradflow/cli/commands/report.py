@@ -18,8 +18,6 @@ References = Annotated[
         autocompletion=offers.runs,
     ),
 ]  # fmt: skip
-
-
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")]
 
 

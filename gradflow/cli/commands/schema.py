@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gradflow.cli.options import Quiet, Replace
-from gradflow.cli.output import note
+from gradflow.cli.output import emit, note
 
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it to a file.")]
 
@@ -27,10 +27,11 @@ def schema(output: Output = None, force: Replace = False, quiet: Quiet = False) 
       gradflow schema -o gradflow.schema.json
       gradflow new quickstart -o mine.yaml --schema
     """
-    from gradflow.cli.schema import print_schema, write_schema
+    from gradflow.cli.schema import schema_text
+    from gradflow.store import write_output
 
     if output is None:
-        print_schema()
+        emit(schema_text())
     else:
-        write_schema(output, force)
+        write_output(output, schema_text(), force=force)
         note(f"wrote {output}", quiet)

@@ -19,8 +19,6 @@ Axes = Annotated[
         autocompletion=offers.overrides,
     ),
 ]
-
-
 Where = Annotated[
     str | None,
     typer.Option(
@@ -28,36 +26,22 @@ Where = Annotated[
         autocompletion=offers.words("processes", "serial", "dask"),
     ),
 ]  # fmt: skip
-
-
 DaskAddress = Annotated[
     str | None, typer.Option("--dask-address", metavar="URL", help="A scheduler, such as tcp://host:8786.")
 ]
-
-
 Shard = Annotated[
     str, typer.Option("--shard", metavar="I/N", help="Every N-th point from the I-th on, for job arrays.")
 ]
-
-
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Print the points and what they will cost, and stop.")
 ]
-
-
 Timeout = Annotated[
     float | None, typer.Option("--timeout", min=0.001, metavar="SECONDS", help="For each point.")
 ]
-
-
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Compute the failed points again.")]
-
-
 KeepState = Annotated[
     bool, typer.Option("--keep-state", help="Keep what the same sweep of more steps goes on from.")
 ]
-
-
 FailFast = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first point that fails.")]
 
 

@@ -53,7 +53,7 @@ def theory(
     if not words:
         raise InputError("name a config or keys, such as activation=tanh: see `gradflow theory --help`")
     refuse_several(json, csv, md=False)
-    axes, configs, inputs = points(words)
+    axes, configs, inputs = points(words, quiet)
     if axes:
         emit_table(axes, configs, inputs, json, csv)
     else:

@@ -11,11 +11,9 @@ from math import log
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.nn.elementwise import Work
-
-Array = NDArray[Any]
 
 BEYOND = 2.0**-900  # a slope below is taken from its logarithm: exp(-z^2) is 0 in float64 beyond |z| = 27
 LEAST = -(2.0**50)  # a slope below 2^LEAST is 0: the powers of 8,000 layers add up in an int64

@@ -9,7 +9,8 @@ from typing import Annotated, ClassVar
 import numpy as np
 from annotated_types import Gt, doc
 
-from gradflow.nn.activations.base import Activation, Array
+from gradflow.arrays import Array
+from gradflow.nn.activations.base import Activation
 from gradflow.nn.elementwise import Work, expm1, number
 
 Alpha = Annotated[float, Gt(0.0), doc("-alpha is what phi comes to far below 0.")]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from annotated_types import MaxLen, Predicate, doc
 
-from gradflow.nn.activations.base import LEAST, Activation, Array
+from gradflow.arrays import Array
+from gradflow.nn.activations.base import LEAST, Activation
 from gradflow.nn.elementwise import Work
 
 if TYPE_CHECKING:

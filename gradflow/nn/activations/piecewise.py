@@ -8,7 +8,8 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge, Le, doc
 
-from gradflow.nn.activations.base import Activation, Array
+from gradflow.arrays import Array
+from gradflow.nn.activations.base import Activation
 from gradflow.nn.elementwise import Work, number
 
 

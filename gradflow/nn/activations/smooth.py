@@ -7,7 +7,8 @@ from math import log, pi, sqrt
 
 import numpy as np
 
-from gradflow.nn.activations.base import Activation, Array
+from gradflow.arrays import Array
+from gradflow.nn.activations.base import Activation
 from gradflow.nn.elementwise import Work, minus_abs, number, sigmoid
 from gradflow.nn.erf import erf, erfc, normal_cdf
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.nn.expressions import wide
 from gradflow.nn.expressions.functions import FUNCTIONS
 from gradflow.nn.expressions.tree import NUMBER, PRODUCT, SELECT, SUM, Tree, Z
 from gradflow.nn.expressions.wide import Wide
 
-Array = NDArray[Any]
 Step = tuple[Tree, Sequence[float], list[int]]  # a node, its numbers, and which of the values are its parts
 
 FEW = 4  # of a whole power that is multiplied out

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from functools import cached_property, lru_cache
 from math import inf, log
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.nn.expressions.derivative import derivative
 from gradflow.nn.expressions.evaluate import Program
 from gradflow.nn.expressions.grammar import parse_formula
@@ -17,8 +16,6 @@ from gradflow.nn.expressions.panels import splits
 from gradflow.nn.expressions.reach import Slopes, around
 from gradflow.nn.expressions.tree import NUMBER, PRODUCT, SELECT, SUM, ExpressionError, Tree, Z
 from gradflow.nn.expressions.wide import Wide
-
-Array = NDArray[Any]
 
 MOST_NODES = 300  # of value and slope, each computed once, so that a look at them takes a second at most
 FAR = np.geomspace(1e8, 1e100, 185)

@@ -9,11 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import pi, sqrt
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.nn import elementwise
 from gradflow.nn import erf as error_function
 from gradflow.nn.expressions import wide
@@ -21,7 +20,6 @@ from gradflow.nn.expressions.algebra import add, call, minus, power, scale, time
 from gradflow.nn.expressions.tree import ONE, Tree, number
 from gradflow.nn.expressions.wide import Wide, flat
 
-Array = NDArray[Any]
 TAIL = 20.0  # from where the terms of erfc's expansion fall below rounding
 
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.nn.expressions.evaluate import Program
 from gradflow.nn.expressions.tree import PRODUCT, SELECT, Tree
-
-Array = NDArray[Any]
 
 HALVINGS = 64
 ZERO_BELOW = 1e-20  # a kink nearer to 0 is at 0

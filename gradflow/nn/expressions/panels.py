@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.polynomial.legendre import leggauss, legvander
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.nn.expressions.evaluate import Program
-
-Array = NDArray[Any]
 
 NODES = 20  # of a panel, as many as integrals have
 TOP, RESOLVED, NOTHING = 3, 1e-8, 1e-14  # the last coefficients, of a panel's largest, and of the whole's

@@ -7,13 +7,11 @@ from math import inf
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.nn.expressions.evaluate import Program
 from gradflow.nn.expressions.kinks import beside
 from gradflow.nn.expressions.wide import Wide
-
-Array = NDArray[Any]
 
 SLACK = 2.0**10  # roundings that a value, or a slope over the steepest, may be off
 DIGITS, NEARBY = 1e-9, 1e-12  # of a slope in double precision, and of those beside it, that may be lost

@@ -7,14 +7,12 @@ Beyond 2^(2^52) a number stays where it is.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.units import LN2
-
-Array = NDArray[Any]
 
 MOST = 2**52  # of an exponent
 FLAT = 1000  # of an exponent, within which a float64 holds the number

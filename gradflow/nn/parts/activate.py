@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradflow.arrays import Array
 from gradflow.nn.activations import Activation
 from gradflow.nn.elementwise import Counts, Work
-from gradflow.nn.parts.base import Array, BoundCall, Part, Quick, Span
+from gradflow.nn.parts.base import BoundCall, Part, Quick, Span
 from gradflow.nn.scaled import Scaled
 
 SATURATED = 0.05  # a unit is saturated on a sample when its slope is below this share of the steepest

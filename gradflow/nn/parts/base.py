@@ -8,12 +8,11 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradflow.arrays import Array
 from gradflow.nn.elementwise import Work
 from gradflow.nn.scaled import Scaled
 
-Array = NDArray[Any]
 BoundCall = tuple[Callable[..., Any], tuple[Any, ...]]  # with its arguments: made once, run every step
 
 LOSSY = 1e-6  # ||delta_x||^2 / ||delta_y||^2 below which a lossy part has lost digits

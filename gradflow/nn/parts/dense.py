@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from gradflow.arrays import Array
 from gradflow.nn.elementwise import AVX512
-from gradflow.nn.parts.base import Array, BoundCall, Part, Quick, Span
+from gradflow.nn.parts.base import BoundCall, Part, Quick, Span
 
 KINDS = (("W", slice(None, -1)), ("b", slice(-1, None)))  # the rows of p
 SMALL = 10**6  # multiplications of a product that OpenBLAS takes for small

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradflow.arrays import Array
 from gradflow.nn.elementwise import least, most
-from gradflow.nn.parts.base import LOSSY, Array, BoundCall, Part, Quick, Span
+from gradflow.nn.parts.base import LOSSY, BoundCall, Part, Quick, Span
 from gradflow.nn.scaled import RANGES, Scaled
 
 MOMENTUM = 0.1  # of the statistics that evaluation uses, as PyTorch has it

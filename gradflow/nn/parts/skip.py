@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradflow.nn.parts.base import Array, BoundCall, Part, Quick, Span
+from gradflow.arrays import Array
+from gradflow.nn.parts.base import BoundCall, Part, Quick, Span
 from gradflow.nn.scaled import Scaled
 
 

@@ -7,11 +7,11 @@ from gradflow.errors import MissingExtra
 if not (find_spec("altair") and find_spec("vl_convert")):
     raise MissingExtra("plot", "drawing charts")
 
-from gradflow.report.charts.facets import faceted
 from gradflow.report.charts.figures import (
     FIGURES,
     compared_charts,
     draw,
+    faceted,
     of_array,
     over_keys,
     recorded,
@@ -19,9 +19,8 @@ from gradflow.report.charts.figures import (
     sweep_charts,
 )
 from gradflow.report.charts.maps import VALUES
-from gradflow.report.charts.picture import picture
+from gradflow.report.charts.picture import document, picture
 from gradflow.report.charts.plot import Drawn
-from gradflow.report.charts.specs import document
 
 __all__ = [
     "FIGURES", "VALUES", "Drawn", "compared_charts", "document", "draw", "faceted", "of_array", "over_keys",

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from math import log10
 from typing import Any, TypeAlias
 
 import altair as alt
 
+from gradflow.report.charts.looks import PLACE, SWING, wrapped
+
 AxisScale: TypeAlias = "dict[str, Any]"  # the settings of an axis's scale
 
 REACH = 40.0  # decades beyond the first step that an axis shows
 WHOLE = ("layer", "step")  # axes whose ticks are whole numbers
+CROWDED = 10  # numbers of an axis from which some may be left out
+SLANTED = 45  # letters of an axis's names from which these do not stand beside each other
+NAMED = 30  # names of which each is written
+# a slanted name of more than 24 letters without its middle
+SHORT = "length(datum.label) > 24 ? slice(datum.label, 0, 10) + '…' + slice(datum.label, -13) : datum.label"
+ENDS = "[-_]"  # where a name may be broken
+NAMES, LONG = 0.4, 14  # of the room, that names beside a map take; letters from which one may be broken
 
 
 def x(name: str, title: str, **scale: Any) -> alt.X:
@@ -25,6 +35,33 @@ def y(name: str, title: str, **scale: Any) -> alt.Y:
     log = scale.get("type") == "log"
     plain, axis = ({}, alt.Axis(format=".3~g")) if log else ({"zero": False}, alt.Axis())
     return alt.Y(f"{name}:Q", title=title, scale=alt.Scale(**plain | scale), axis=axis)
+
+
+def across(values: Sequence[Any]) -> alt.Axis:
+    """A horizontal axis of values. Names are broken where they are too long, or slanted, each with its
+    beginning and its end; none is left out but of many, as numbers are."""
+    numeric, count = are_numbers(values), len(values)
+    if not numeric and sum(len(max(re.split(f"(?<={ENDS})", str(v)), key=len)) for v in values) > SLANTED:
+        angle = -90 if count > CROWDED else -40
+        return alt.Axis(labelAngle=angle, grid=False, labelOverlap=count > NAMED, labelExpr=SHORT)
+    words = wrapped(f"{PLACE} / {count}", ENDS)
+    return alt.Axis(labelAngle=0, grid=False, labelOverlap=numeric and count > CROWDED, labelExpr=words)
+
+
+def up(values: Sequence[Any]) -> alt.Axis:
+    """The vertical axis of a map: all names, broken where they are too long, and some of many numbers."""
+    overlap = are_numbers(values) and len(values) > CROWDED
+    return alt.Axis(grid=False, labelOverlap=overlap, labelExpr=wrapped(f"{NAMES} * {PLACE}", ENDS))
+
+
+def lines_of(values: Sequence[Any]) -> int:
+    """How many lines of text the names of a vertical axis may take."""
+    return len(values) * (2 if any(len(str(v)) > LONG and re.search(ENDS, str(v)) for v in values) else 1)
+
+
+def are_numbers(values: Sequence[Any]) -> bool:
+    """Whether an axis is one of numbers, of which some may be left out."""
+    return all(isinstance(value, int | float) for value in values)
 
 
 def cut(
@@ -51,7 +88,7 @@ def log_cut(curves: Sequence[float], ends: Sequence[float], reach: float = REACH
     return {**limits, "domain": [10**end for end in limits["domain"]]} if limits else {}
 
 
-def in_logs(values: Sequence[float], ends: Sequence[float], apart: float) -> AxisScale:
+def in_logs(values: Sequence[float], ends: Sequence[float] = (), apart: float = SWING) -> AxisScale:
     """A logarithmic axis where the largest value is `apart` times the smallest above 0; else nothing."""
     known = [value for value in values if value > 0]
     if not known or max(known) <= apart * min(known):

@@ -5,43 +5,50 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
+import altair as alt
+
+from gradflow.analysis.differences import flat, full_name
 from gradflow.analysis.outcome import outcome
 from gradflow.analysis.summary import Summary
 from gradflow.errors import InputError, did_you_mean
-from gradflow.report.charts import laws, layers, maps, trainable, training
+from gradflow.report.charts import laws, training
+from gradflow.report.charts.layers import COSINE, NORM, SQUARE, UNITS, Quantity, factors, over_layers
 from gradflow.report.charts.looks import RUNS
+from gradflow.report.charts.maps import VALUES, Value, overview, phase
 from gradflow.report.charts.plot import Drawn
-from gradflow.report.charts.study import Study, numbers_of, studies_of
+from gradflow.report.charts.study import Studies, Summaries, numbers_of, studies_of
 from gradflow.report.learning import quality_of
+from gradflow.report.numbers import inert, scalar
 from gradflow.report.several import axes_of
+from gradflow.store import Run
 
-if TYPE_CHECKING:
-    from gradflow.store import Run
+Runs: TypeAlias = Sequence[Run]
 
-OF_RUNS: dict[str, Callable[[Sequence[Study]], Drawn | None]] = {
-    "flow": layers.flow,
-    "heatmap": training.heatmap,
-    "factors": layers.factors,
+OF_RUNS: dict[str, Callable[[Studies], Drawn | None]] = {
+    "flow": partial(over_layers, "Gradient norm by layer", [NORM]),
+    "heatmap": lambda some: training.heatmap(some[0], NORM, "Gradient norm"),
+    "factors": factors,
     "course": training.course,
     "loss": training.loss,
     "accuracy": training.accuracy,
     "clipping": training.clipping,
-    "squares": layers.squares,
-    "correlation": layers.correlation,
-    "units": layers.units,
+    "squares": partial(over_layers, "Pre-activations by layer, q = mean z²", [SQUARE]),
+    "correlation": partial(over_layers, "How alike samples are: mean cosine of z by layer", [COSINE]),
+    "units": partial(over_layers, "Saturated and dead units by layer", UNITS),
 }
-OF_SWEEPS: dict[str, Callable[[Sequence[Run], Sequence[Run]], Drawn | None]] = {  # runs, those seen beside
-    "map": lambda runs, all: maps.overview(_summaries(runs), among=_summaries(all)),
-    "phase": lambda runs, all: maps.phase(_summaries(runs), among=_summaries(all)),
-    "trainable": lambda runs, all: trainable.trainable(_summaries(runs)),
-    "theory": lambda runs, all: laws.theory(_summaries(runs)),
-    "depth-law": lambda runs, all: laws.depth_law(runs),
+OF_SWEEPS: dict[str, Callable[[Runs, Runs], Drawn | None]] = {  # runs, those seen beside
+    "map": lambda runs, all: overview(_summaries(runs), _summaries(all)),
+    "phase": lambda runs, all: phase(_summaries(runs), _summaries(all)),
+    "trainable": lambda runs, _: laws.trainable(_summaries(runs)),
+    "theory": lambda runs, _: laws.theory(_summaries(runs)),
+    "depth-law": lambda runs, _: laws.depth_law(runs),
 }
 FIGURES = (*OF_RUNS, *OF_SWEEPS)
 AT_STEPS = ("flow", "factors", "squares", "correlation", "units")  # figures that show any step
 OVERLAID, SHADED = 24, 400  # lines that one chart can take: with names, and coloured by a number
+MOST = 24  # charts that one figure can take
 NOTHING = {
     "heatmap": "needs two recorded steps with finite norms",
     "clipping": "needs a run of which gradients were clipped",
@@ -51,7 +58,7 @@ NOTHING = {
 }
 
 
-def draw(figure: str, runs: Sequence[Run], step: str | None = None, among: Sequence[Run] = ()) -> Drawn:
+def draw(figure: str, runs: Runs, step: str | None = None, among: Runs = ()) -> Drawn:
     """A figure of some runs, overlaid where there are several. InputError if they have nothing to draw.
 
     `among` are the runs of all figures that have their colours in common.
@@ -59,67 +66,79 @@ def draw(figure: str, runs: Sequence[Run], step: str | None = None, among: Seque
     if step is not None and figure not in AT_STEPS:
         raise InputError(f"--step is of no use here: {figure} is no figure of one step")
     if figure in OF_SWEEPS:
-        chart = OF_SWEEPS[figure](runs, among)
+        chart = OF_SWEEPS[figure](runs, among or runs)
     elif figure == "heatmap" and len(runs) > 1:
         raise InputError(f"a heat map shows one run, and {len(runs)} are named: name one, or give --facet")
     else:
         chart = _overlaid(OF_RUNS[figure], runs, step)
+    return _something(chart, f"{figure} {NOTHING.get(figure, 'needs finite numbers')}")
+
+
+def _something(chart: Drawn | None, why: str) -> Drawn:
     if chart is None:
-        raise InputError(f"there is nothing to draw: {figure} {NOTHING.get(figure, 'needs finite numbers')}")
+        raise InputError(f"there is nothing to draw: {why}")
     return chart
 
 
-def _overlaid(
-    figure: Callable[[Sequence[Study]], Drawn | None], runs: Sequence[Run], step: str | None
-) -> Drawn | None:
+def _overlaid(figure: Callable[[Studies], Drawn | None], runs: Runs, step: str | None) -> Drawn | None:
     shaded = len(runs) <= SHADED and numbers_of(_summaries(runs)) is not None
     if len(runs) > OVERLAID and not shaded:
+        others = {"--figure depth-law": partial(draw, "depth-law", runs)}
+        for key in axes_of(_summaries(runs))[:1]:
+            others[f"--x {key} --value c"] = partial(over_keys, runs, key, None, "c")
+        able = [option for option, drawn in others.items() if _tried(drawn)]
         words = f"{len(runs)} lines are too many for one figure: name at most {OVERLAID} runs"
-        raise InputError(", or give ".join([words, *_of_many(runs)]))
+        raise InputError(", or give ".join([words, *able]))
     whole = [run for run in runs if run.recording]  # a failed run has nothing to draw
     return figure(studies_of(whole, step)) if whole else None
 
 
-def recorded(runs: Sequence[Run]) -> list[str]:
+def recorded(runs: Runs) -> list[str]:
     """The arrays by layer that any of the runs has recorded."""
-    return list(
-        dict.fromkeys(name for run in runs for name, array in run.recording.items() if array.ndim == 3)
-    )
+    arrays = {name: array for run in runs for name, array in run.recording.items()}
+    return [name for name, array in arrays.items() if array.ndim == 3]
 
 
-def of_array(name: str, runs: Sequence[Run], over: Sequence[str], step: str | None = None) -> Drawn:
+def of_array(name: str, runs: Runs, over: Sequence[str], step: str | None = None) -> Drawn:
     """An array of the record over `layer`, over `step` with a line a layer, or over both as a map.
 
     InputError if there is nothing to draw, or several runs where one is meant.
     """
-    quantity = layers.Quantity.of(name)
+    quantity = Quantity.of(name)
     if "step" not in over:
-        chart = _overlaid(lambda studies: layers.by_layer(studies, quantity), runs, step)
+        chart = _overlaid(partial(over_layers, f"{quantity.called} by layer", [quantity]), runs, step)
     elif len(runs) > 1:
         raise InputError(f"over steps one run is shown, and {len(runs)} are named: name one, or give --facet")
     else:
-        title = f"{quantity.called} over layers and steps"
-        drawn = partial(training.cells_of, name=name, what=quantity.title, title=title)
-        chart = (drawn if "layer" in over else partial(training.by_step, quantity=quantity))(
-            *studies_of(runs)
-        )
-    if chart is None:
-        raise InputError(f"there is nothing to draw: {name} needs finite numbers, over steps two of them")
-    return chart
+        drawn = training.heatmap if "layer" in over else training.by_step
+        chart = drawn(studies_of(runs)[0], quantity, quantity.called)
+    return _something(chart, f"{name} needs finite numbers, over steps two of them")
 
 
-def _of_many(runs: Sequence[Run]) -> list[str]:
-    """The options that draw all of these runs, tried here."""
-    tried: dict[str, Callable[[], Drawn]] = {"--figure depth-law": partial(draw, "depth-law", runs)}
-    for key in axes_of(_summaries(runs))[:1]:
-        tried[f"--x {key} --value c"] = partial(over_keys, runs, key, None, "c")
-    return [option for option, drawn in tried.items() if _is_drawn(drawn)]
+def over_keys(runs: Runs, across: str, up: str | None, value: str, among: Runs = ()) -> Drawn:
+    """A value of runs over one key, or as a map over two. InputError for an unknown key or value."""
+    if value not in VALUES:
+        raise InputError(f"--value {value}: choose one of {', '.join(VALUES)}{did_you_mean(value, VALUES)}")
+    chart = overview(_summaries(runs), _summaries(among or runs), VALUES[value], across, up)
+    return _something(chart, f"no run has a finite {value}")
 
 
-def _is_drawn(drawn: Callable[[], Drawn]) -> bool:
-    with suppress(InputError):
-        return bool(drawn())
-    return False
+def faceted(runs: Runs, key: str, drawn: Callable[[Runs], Drawn]) -> alt.ConcatChart:
+    """What `drawn` makes of the runs of each value of a key, with axes and colours in common."""
+    configs = [flat(run.summary.config) for run in runs]
+    name = full_name(key, [name for config in configs for name in config])
+    groups: dict[str, list[Run]] = {}
+    for run, config in zip(runs, configs, strict=True):
+        value = config.get(name)
+        groups.setdefault("none" if value is None else scalar(value), []).append(run)
+    if len(groups) > MOST:
+        raise InputError(f"--facet {key}: {len(groups)} charts are too many: at most {MOST}")
+    charts = {f"{name.rpartition('.')[2]} {value}": drawn(group) for value, group in groups.items()}
+    title = next(iter(charts.values())).title
+    parts = [chart.properties(title=inert(called)) for called, chart in charts.items()]
+    together = alt.concat(*parts).properties(title=title)
+    shared: alt.ConcatChart = together.resolve_scale(x="shared", y="shared", color="shared")
+    return shared
 
 
 def run_charts(run: Run) -> dict[str, Drawn]:
@@ -130,59 +149,43 @@ def run_charts(run: Run) -> dict[str, Drawn]:
     return _known({name: figure(studies) for name, figure in OF_RUNS.items()})
 
 
-def sweep_charts(runs: Sequence[Run]) -> dict[str, Drawn]:
+def sweep_charts(runs: Runs) -> dict[str, Drawn]:
     """Every chart of several runs that what differs between them allows, and what they came to if trained."""
-    charts = {name: _of_sweep(figure, runs) for name, figure in OF_SWEEPS.items()}
-    if charts["phase"] is not None:
+    summaries = _summaries(runs)
+    charts = {name: _tried(partial(figure, runs, runs)) for name, figure in OF_SWEEPS.items()}
+    if charts["phase"]:
         del charts["map"]  # it shows the same
-    if any(run.summary.training.steps for run in runs):
-        charts["map-loss"] = _of_sweep(_map_of("loss_final"), runs)
-    quality = quality_of([outcome(run.summary) for run in runs])
-    if quality and not (charts["trainable"] and len(axes_of(_summaries(runs))) == 2):  # which shows the same
-        charts[f"map-{quality.title.lower()}"] = _of_sweep(_map_of(quality.name), runs)
+    results = {"loss": "loss_final"} if any(one.training.steps for one in summaries) else {}
+    quality = quality_of([outcome(one) for one in summaries])
+    if quality and not (charts["trainable"] and len(axes_of(summaries)) == 2):  # which shows the same
+        results[quality.title.lower()] = quality.name
+    for name, value in results.items():
+        charts[f"map-{name}"] = _tried(partial(_map_of, summaries, VALUES[value]))
     return _known(charts)
 
 
-def _map_of(value: str) -> Callable[[Sequence[Run], Sequence[Run]], Drawn | None]:
-    """The figure of a value over what differs, with the critical line where that is sigma_w and sigma_b."""
-
-    def drawn(runs: Sequence[Run], among: Sequence[Run]) -> Drawn | None:
-        summaries = _summaries(runs)
-        return maps.phase(summaries, value) or maps.overview(summaries, value=value)
-
-    return drawn
+def _map_of(summaries: Summaries, value: Value) -> Drawn | None:
+    """A value over what differs, with the critical line where that is sigma_w and sigma_b."""
+    return phase(summaries, summaries, value) or overview(summaries, summaries, value)
 
 
-def _of_sweep(figure: Callable[..., Drawn | None], runs: Sequence[Run]) -> Drawn | None:
+def _tried(figure: Callable[[], Drawn | None]) -> Drawn | None:
     """A figure; None where one cannot show all of the runs."""
     with suppress(InputError):
-        return figure(runs, runs)
+        return figure()
     return None
 
 
-def compared_charts(runs: Sequence[Run]) -> dict[str, Drawn]:
+def compared_charts(runs: Runs) -> dict[str, Drawn]:
     """The charts of runs of no sweep: their gradient norms overlaid too, of as many as there are colours."""
     whole = [run for run in runs if run.recording]
-    over = layers.flow(studies_of(whole)) if 0 < len(whole) <= len(RUNS) else None
+    over = OF_RUNS["flow"](studies_of(whole)) if 0 < len(whole) <= len(RUNS) else None
     return _known({"flow": over}) | sweep_charts(runs)
-
-
-def over_keys(
-    runs: Sequence[Run], across: str, up: str | None, value: str, among: Sequence[Run] = ()
-) -> Drawn:
-    """A value of runs over one key, or as a map over two. InputError for an unknown key or value."""
-    if value not in maps.VALUES:
-        known = ", ".join(maps.VALUES)
-        raise InputError(f"--value {value}: choose one of {known}{did_you_mean(value, maps.VALUES)}")
-    chart = maps.overview(_summaries(runs), across, up, value, _summaries(among))
-    if chart is None:
-        raise InputError(f"there is nothing to draw: no run has a finite {value}")
-    return chart
 
 
 def _known(charts: dict[str, Drawn | None]) -> dict[str, Drawn]:
     return {name: chart for name, chart in charts.items() if chart is not None}
 
 
-def _summaries(runs: Sequence[Run]) -> list[Summary]:
+def _summaries(runs: Runs) -> list[Summary]:
     return [run.summary for run in runs]

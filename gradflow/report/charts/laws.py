@@ -1,30 +1,37 @@
-"""Charts of theory beside many runs: measured against predicted c, and the depth laws."""
+"""Charts of theory beside many runs: measured against predicted c, the depth laws, and singular values."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise, product
 from math import log10, nan
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import altair as alt
 
+from gradflow.analysis.depth_law import DEPTH
 from gradflow.analysis.differences import flat
-from gradflow.analysis.summary import Summary
+from gradflow.analysis.jacobian import Jacobian
+from gradflow.analysis.summary import Number, Summary
 from gradflow.report.charts import axes, looks
 from gradflow.report.charts.lines import apart
-from gradflow.report.charts.plot import Datum, Drawn, Plot, known, table, tip, titled
+from gradflow.report.charts.maps import edges, grid
+from gradflow.report.charts.plot import Datum, Drawn, Plot, known, rows_of, table, tips, titled
+from gradflow.report.charts.study import Summaries
 from gradflow.report.labels import label
-from gradflow.report.numbers import count, factor
-from gradflow.report.several import depth_laws, shared_keys
+from gradflow.report.numbers import count, factor, number, percent
+from gradflow.report.several import axes_of, depth_laws, shared_keys
+from gradflow.store import Run
 
-if TYPE_CHECKING:
-    from gradflow.store import Run
-
+BEST = {"training.optimizer.lr", "seed"}  # keys of which the best counts
+MIDDLE = 0.5  # of the way from guessing the largest class to being always right
+TRAINED = "trained"
+Spot = tuple[float, float]
 RATIO = "log10 ||delta_1|| / ||delta_L||"
 
 
-def theory(summaries: Sequence[Summary]) -> Drawn | None:
+def theory(summaries: Summaries) -> Drawn | None:
     """Measured c with its interval against the c that theory expects at this depth and width."""
     rows: list[Datum] = [
         {"expected": expected, "value": flow.c, "low": flow.c_low, "high": flow.c_high,
@@ -35,21 +42,84 @@ def theory(summaries: Sequence[Summary]) -> Drawn | None:
     ]  # fmt: skip
     if not rows:
         return None
-    found = [row[name] for row in rows for name in ("expected", "value")]
-    ends = [{"expected": end, "value": end} for end in (min(found) * 0.97, max(found) * 1.03)]
-    identity = alt.Chart(table(ends)).mark_line(color=looks.NEUTRAL, strokeDash=looks.DASH)
-    identity = identity.encode(x="expected:Q", y="value:Q")
-    met = [verdict for verdict in looks.VERDICTS if any(row["verdict"] == verdict for row in rows)]
-    tones = alt.Scale(domain=met, range=[looks.VERDICTS[verdict] for verdict in met])
+    found, limits = [row[name] for row in rows for name in ("expected", "value")], known(rows, "low", "high")
+    ends = [min(found) * 0.97, max(found) * 1.03]
+    identity = alt.Chart(table(rows_of({}, expected=ends, value=ends)))
+    identity = identity.mark_line(color=looks.NEUTRAL, strokeDash=looks.DASH)
+    met = {name: tone for name, tone in looks.VERDICTS.items() if any(row["verdict"] == name for row in rows)}
+    tones = alt.Scale(domain=[*met], range=[*met.values()])
     colour = alt.Color("verdict:N", scale=tones, legend=alt.Legend(title=None, orient="top"))
-    limits = known(rows, "low", "high")
-    scale = axes.in_logs(found, limits, looks.SWING) or axes.cut(found, found, limits)
-    over = axes.x("expected", "c expected at this depth and width", **axes.in_logs(found, (), looks.SWING))
+    scale = axes.in_logs(found, limits) or axes.cut(found, found, limits)
+    over = axes.x("expected", "c expected at this depth and width", **axes.in_logs(found))
     plot = Plot(rows, over, "c measured", scale=scale, colour=colour)
-    expected = tip("expected", "expected c", looks.NUMBER)
-    dots = plot.dots(60, [tip("run"), tip("text", "measured c"), expected, tip("verdict")])
+    told = tips("run", text="measured c", expected=("expected c", looks.NUMBER), verdict="verdict")
+    marks = [identity.encode(x="expected:Q", y="value:Q"), *plot.bars(1), plot.dots(60, told)]
     note = "; ".join(["bars: 95%", "dashed: they agree", *plot.notes])
-    return titled("Measured against predicted c", note, identity, *plot.bars(1), dots)
+    return titled("Measured against predicted c", note, *marks)
+
+
+def trainable(summaries: Summaries) -> Drawn | None:
+    """Accuracy over two numbers, solid around what trained and dashed around what was predicted to."""
+    keys = [key for key in axes_of(summaries) if key not in BEST]
+    if len(keys) != 2:
+        return None
+    across, up = reversed(keys) if keys[0] == DEPTH else keys
+    places = _places(summaries, across, up)
+    if not places:
+        return None
+    rows = [{"x": x, "y": y, **_outcome(here)} for (x, y), here in places.items()]
+    trained = {(row["x"], row["y"]): row["what"] == TRAINED for row in rows}
+    predicted = {place: here[0].trainable.verdict == "trainable" for place, here in places.items()}
+    x, y = (name.rpartition(".")[2] for name in (across, up))
+    told = tips(x=x, y=y, text="accuracy", what="what", score="score")
+    colour = alt.Color("accuracy:Q", scale=alt.Scale(scheme="viridis", domain=[0, 1]), title="accuracy")
+    lines = [*_boundary(trained, "white", looks.SOLID, 4), *_boundary(predicted, "black", looks.DASH, 2)]
+    right = sum(trained[place] == predicted[place] for place in places)
+    note = f"white: what trained; dashed: what was predicted to, right in {right} of {len(places)}"
+    cells = grid(rows, "accuracy", colour, x, y, told)
+    return titled("Accuracy on held-out samples at the end", note, cells, *lines)
+
+
+def _places(summaries: Summaries, across: str, up: str) -> dict[Spot, list[Summary]]:
+    """The runs at each pair of numbers that two keys have, where anything was trained and predicted."""
+    places: dict[Spot, list[Summary]] = {}
+    for summary in summaries:
+        config = flat(summary.config)
+        x, y = config.get(across), config.get(up)
+        known = summary.trainable.score is not None and summary.training.steps
+        known = known and (_quality(summary) is not None or summary.status == "diverged")
+        if known and isinstance(x, int | float) and isinstance(y, int | float):
+            places.setdefault((x, y), []).append(summary)
+    return places
+
+
+def _quality(summary: Summary) -> Number:
+    """The accuracy on held-out samples; of values R2."""
+    training = summary.training
+    return training.r2_test_final if training.accuracy_final is None else training.accuracy_final
+
+
+def _outcome(here: Summaries) -> Datum:
+    """The best that came out at a place, 0 where all blew up, and whether that is to have trained."""
+    best, guess = max(max(0.0, _quality(one) or 0.0) for one in here), here[0].training.majority or 0.0
+    what = TRAINED if best > guess + MIDDLE * (1 - guess) else "not trained"
+    return {"accuracy": best, "text": percent(best), "what": what, "score": here[0].trainable.score}
+
+
+def _boundary(inside: Mapping[Spot, bool], colour: str, dash: list[int], width: float) -> list[Drawn]:
+    """The edges between neighbouring cells of which one is inside, if there are any."""
+    xs, ys = edges({x for x, _ in inside}), edges({y for _, y in inside})
+    between = [
+        ((a, y), (b, y), {"x": xs[a][1], "x2": xs[a][1], "y": ys[y][0], "y2": ys[y][1]})
+        for (a, b), y in product(pairwise(xs), ys)
+    ]
+    between += [
+        ((x, a), (x, b), {"x": xs[x][0], "x2": xs[x][1], "y": ys[a][1], "y2": ys[a][1]})
+        for x, (a, b) in product(xs, pairwise(ys))
+    ]
+    rows = [edge for one, other, edge in between if inside.get(one, False) != inside.get(other, False)]
+    base = alt.Chart(table(rows)).encode(x="x:Q", x2="x2", y="y:Q", y2="y2")
+    return [base.mark_rule(color=colour, strokeDash=dash, strokeWidth=width)] if rows else []
 
 
 def depth_law(runs: Sequence[Run]) -> Drawn | None:
@@ -58,14 +128,16 @@ def depth_law(runs: Sequence[Run]) -> Drawn | None:
     obeying = [[run for run in runs if _obeys(run, law)] for law in laws]
     keys = shared_keys(laws[0]) if laws else []
     configs = [flat(some[0].summary.config) for some in obeying]
-    told = apart(configs, keys, [_told(law, keys, config) for law, config in zip(laws, configs, strict=True)])
-    found = zip(laws, obeying, told.columns, strict=True)
+    names = [label(config, keys) for config in configs]
+    told = [f"{name and name + ': '}c = {_c_of(law['delta'])}" for name, law in zip(names, laws, strict=True)]
+    lines = apart(configs, keys, told)
+    found = zip(laws, obeying, lines.columns, strict=True)
     rows = [{**row, **columns} for law, some, columns in found for row in _law_rows(law, some)]
     if len({row["depth"] for row in rows}) < 2:
         return None
-    plot = Plot(rows, axes.x("depth", "depth (hidden layers)"), RATIO, told.lines)
-    tips = [tip("run"), tip("differs", "law"), tip("depth"), tip("value", RATIO, looks.LOG10)]
-    dots = plot.dots(60, [*tips, tip("grad", "c of dL/dW_1")])
+    plot = Plot(rows, axes.x("depth", "depth (hidden layers)"), RATIO, lines.lines)
+    value, grad = (RATIO, looks.LOG10), "c of dL/dW_1"
+    dots = plot.dots(60, tips("run", differs="law", depth="depth", value=value, grad=grad))
     return titled("First layer's gradient by depth", "lines: c^L, ± 95%", plot.line(name="fit"), dots)
 
 
@@ -75,12 +147,6 @@ def _obeys(run: Run, law: Mapping[str, Any]) -> bool:
     return all(config.get(key, "") == law[key] for key in shared_keys(law))
 
 
-def _told(law: Mapping[str, Any], keys: Sequence[str], config: Mapping[str, Any]) -> str:
-    """init he_normal: c = 0.99 ± 0.02."""
-    name = label(config, keys)
-    return f"{name + ': ' if name else ''}c = {_c_of(law['delta'])}"
-
-
 def _c_of(one: Mapping[str, Any]) -> str:
     return factor(one["c"], one["c_low"], one["c_high"])
 
@@ -88,17 +154,20 @@ def _c_of(one: Mapping[str, Any]) -> str:
 def _law_rows(law: Mapping[str, Any], runs: Sequence[Run]) -> list[Datum]:
     """The ratios by depth, and the line of slope log10 c through their mean."""
     size = "" if law["batch_size"] is None else f" (batch {count(law['batch_size'])})"
-    known = [
-        (run.summary.config["model"]["depth"], ratio, run.id)
-        for run in runs
-        if (ratio := run.summary.flow.initial.log10_ratio) is not None
-    ]
+    known = [(run, ratio) for run in runs if (ratio := run.summary.flow.initial.log10_ratio) is not None]
     if not known:
         return []
-    depth, mean = fmean(one[0] for one in known), fmean(one[1] for one in known)
+    ids, ratios = [run.id for run, _ in known], [ratio for _, ratio in known]
+    depths = [run.summary.config["model"]["depth"] for run, _ in known]
     slope = log10(law["delta"]["c"]) if law["delta"]["c"] else nan
-    return [
-        {"grad": _c_of(law["weight_grad"]) + size, "depth": at, "value": value, "run": run,
-         "fit": mean + (at - depth) * slope}
-        for at, value, run in known
-    ]  # fmt: skip
+    fit = [fmean(ratios) + (depth - fmean(depths)) * slope for depth in depths]
+    return rows_of({"grad": _c_of(law["weight_grad"]) + size}, depth=depths, value=ratios, run=ids, fit=fit)
+
+
+def histogram(name: str, found: Jacobian) -> Drawn:
+    """Shares of the singular values of dz_L / dz_1 by their size over the root mean square."""
+    rows = rows_of({}, low=found.edges[:-1], high=found.edges[1:], share=found.share)
+    across = alt.X("low:Q", title="singular value / root mean square", bin=alt.BinParams(binned=True))
+    bars = alt.Chart(table(rows)).mark_bar().encode(across, alt.Y("share:Q", title="share"), x2="high")
+    variance = None if found.variance is None else found.variance.mean
+    return titled(f"{name}: dz_L / dz_1", f"Var(s^2) / mean^2 = {number(variance)}", bars)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import cycle
 from typing import Any
 
 import altair as alt
 
 from gradflow.analysis.differences import short_names
-from gradflow.report.charts.looks import DASH, LETTER, ROOM, RUNS, SOLID, SWING, SYMBOL, wrapped
+from gradflow.report.charts.looks import DASH, LETTER, ROOM, RUNS, SOLID, SWING, SYMBOL, shaded, wrapped
 from gradflow.report.labels import label, number_of_each
 from gradflow.report.numbers import count, inert, scalar
 
@@ -25,6 +26,8 @@ NUMBER, NAME = "number", "name"  # columns of the rows of many lines
 GAP = 8  # pixels between columns of a legend
 LABEL = f"max(60, {ROOM} - {SYMBOL})"
 LEGEND: dict[str, Any] = {"orient": "top", "labelLimit": {"expr": LABEL}, "symbolOpacity": 1}
+NAMES: dict[str, Any] = {"labelExpr": wrapped(LABEL, ", |: "), "symbolSize": 80, "symbolLimit": MOST}
+STROKE: dict[str, Any] = {"symbolType": "stroke", "symbolSize": 300, "symbolStrokeWidth": 2}
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,6 @@ class Lines:
     titles: tuple[str | None, str | None] = (None, None)  # of the names or numbers, and of the parts
     rest: frozenset[str] = frozenset()  # lines that share the last of the names
     numbers: Mapping[str, float] = field(default_factory=dict)  # line -> number
-
-    @property
-    def column(self) -> str:
-        """The column of the rows that colours are by."""
-        return NUMBER if self.numbers else NAME if self.rest else "line"
 
     @property
     def crowded(self) -> bool:
@@ -64,10 +62,9 @@ class Lines:
         """The colour of each line, with a legend where there are several."""
         if self.numbers:
             return _graded(self.titles[0], self.numbers.values())
-        look: dict[str, Any] = {"symbolStrokeWidth": 0} if self._many else {"symbolType": "circle"}
-        scale = _scale(self.colours, list(self.colours.values()))
-        legend = _legend(self.colours, self.titles[0], **look)
-        return alt.Color(f"{self.column}:N", scale=scale, legend=legend)
+        look = {"symbolStrokeWidth": 0} if are_many(self.colours) else {"symbolType": "circle"}
+        colour: alt.Color = self._named(alt.Color, self.colours.values(), **look)
+        return colour
 
     def apart(self) -> dict[str, Any]:
         """What keeps lines apart that have a colour in common."""
@@ -75,28 +72,21 @@ class Lines:
 
     def shapes(self) -> dict[str, Any]:
         """The shape of each line's dots, where there are more than colours."""
-        if not self._many:
-            return {}
-        scale = _scale(self.colours, _in_rounds(self.colours, SHAPES))
-        legend = _legend(self.colours, self.titles[0])
-        return {"shape": alt.Shape(f"{self.column}:N", scale=scale, legend=legend)}
+        return {"shape": self._in_rounds(alt.Shape, SHAPES)} if are_many(self.colours) else {}
 
     def strokes(self) -> dict[str, Any]:
         """Dashes: of each name in the column `part`; else of each line, where there are more than colours."""
         if len(self.parts) > 1:
-            look = {"symbolType": "stroke", "symbolSize": 300, "symbolStrokeWidth": 2}
-            key = alt.Legend(columns=_columns(self.parts), title=self.titles[1], **LEGEND | look)
-            scale = _scale(self.parts, PARTS[: len(self.parts)])
-            return {"strokeDash": alt.StrokeDash("part:N", scale=scale, legend=key)}
-        if not self._many:
-            return {}
-        scale = _scale(self.colours, _in_rounds(self.colours, STROKES))
-        legend = _legend(self.colours, self.titles[0])
-        return {"strokeDash": alt.StrokeDash(f"{self.column}:N", scale=scale, legend=legend)}
+            return {"strokeDash": _told(alt.StrokeDash, "part", self.parts, PARTS, self.titles[1], **STROKE)}
+        return {"strokeDash": self._in_rounds(alt.StrokeDash, STROKES)} if are_many(self.colours) else {}
 
-    @property
-    def _many(self) -> bool:
-        return are_many(self.colours)
+    def _in_rounds(self, channel: Any, looks: Sequence[Any]) -> Any:
+        """The next look after each round of the colours."""
+        return self._named(channel, [looks[i // len(RUNS) % len(looks)] for i in range(len(self.colours))])
+
+    def _named(self, channel: Any, looks: Iterable[Any], **look: Any) -> Any:
+        column = NAME if self.rest else "line"
+        return _told(channel, column, self.colours, looks, self.titles[0], **NAMES | look)
 
 
 def of_runs(names: Iterable[str], by: tuple[str, Sequence[float]] | None = None) -> Lines:
@@ -104,7 +94,7 @@ def of_runs(names: Iterable[str], by: tuple[str, Sequence[float]] | None = None)
     names = list(names)
     lines = list(dict.fromkeys(names))
     if len(lines) <= (MOST if by is None or by[0] == "seed" else len(RUNS)):  # a seed is a name
-        return Lines(dict(zip(lines, _in_rounds(lines, RUNS, 1), strict=True)))
+        return Lines(dict(zip(lines, cycle(RUNS), strict=False)))
     if by is not None:
         return Lines(numbers=dict(zip(names, by[1], strict=True)), titles=(by[0], None))
     more = {f"and {count(len(lines) - FIRST)} more": PALE}
@@ -153,31 +143,15 @@ def _graded(title: str | None, numbers: Collection[float]) -> alt.Color:
     scheme = alt.SchemeParams(name="viridis", extent=[0, 0.9])  # its end is lost on white
     kind: Any = "log" if 0 < SWING * low < high else "linear"
     scale = alt.Scale(scheme=scheme, domain=[low, high], type=kind)
-    legend = alt.Legend(orient="top", direction="horizontal", gradientLength=140)
-    return alt.Color(f"{NUMBER}:Q", title=title, scale=scale, legend=legend)
+    return shaded(NUMBER, title, scale, orient="top", direction="horizontal")
 
 
-def _in_rounds(names: Collection[str], looks: Sequence[Any], long: int = len(RUNS)) -> list[Any]:
-    """A look for each name: the next one after each `long` of them."""
-    return [looks[i // long % len(looks)] for i in range(len(names))]
-
-
-def _scale(names: Collection[str], looks: Sequence[Any]) -> alt.Scale:
-    return alt.Scale(domain=[inert(name) for name in names], range=list(looks))
-
-
-def _legend(names: Collection[str], title: str | None, **look: Any) -> alt.Legend | None:
-    """The names in as many columns as there is room for; no legend of one name."""
-    look |= LEGEND | {
-        "title": title,
-        "labelExpr": wrapped(LABEL, ", |: "),
-        "symbolSize": 80,
-        "symbolLimit": MOST,
-    }
-    return alt.Legend(columns=_columns(names), **look) if len(names) > 1 else None
-
-
-def _columns(names: Collection[str]) -> dict[str, str]:
-    """How many names stand beside each other in a legend."""
+def _told(
+    channel: Any, column: str, names: Collection[str], looks: Iterable[Any], title: str | None, **look: Any
+) -> Any:
+    """A channel by names, with a legend of several, beside each other as far as there is room."""
     wide = f"({LETTER} * {max(map(len, names))} + {SYMBOL + GAP})"
-    return {"expr": f"max(1, floor({ROOM} / {wide}))"}
+    columns = {"expr": f"max(1, floor({ROOM} / {wide}))"}
+    legend = alt.Legend(columns=columns, title=title, **LEGEND | look) if len(names) > 1 else None
+    scale = alt.Scale(domain=[inert(name) for name in names], range=[*looks][: len(names)])
+    return channel(f"{column}:N", scale=scale, legend=legend)

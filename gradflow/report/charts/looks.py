@@ -1,9 +1,7 @@
-"""How charts look: colours, the axes and cells of maps, and the room that names have."""
+"""How charts look: their colours, the cells of maps, and the room that names have."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
@@ -18,13 +16,6 @@ RUNS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8787
 SOLID, DASH = [1, 0], [6, 3]
 SWING = 30.0  # how many times the smallest of positive numbers the largest is, where logs are shown
 LOG10, NUMBER = ".3f", ".4~g"  # d3 formats of tooltips: a base-10 log, any other number
-CROWDED = 10  # numbers of an axis from which some may be left out
-SLANTED = 45  # letters of an axis's names from which these do not stand beside each other
-NAMED = 30  # names of which each is written
-# a slanted name of more than 24 letters without its middle
-SHORT = "length(datum.label) > 24 ? slice(datum.label, 0, 10) + '…' + slice(datum.label, -13) : datum.label"
-ENDS = "[-_]"  # where a name may be broken
-NAMES, LONG = 0.4, 14  # of the room, that names beside a map take; letters from which one may be broken
 WRITTEN, ACROSS, SMALLEST = 1.5, 0.62, 5.5  # a text in a cell by a LETTER, a letter by its size, in pixels
 RIM = 0.7  # pixels of a cell's, of which half reaches over its neighbours
 SYMBOL = 24  # pixels of a legend's symbol
@@ -39,18 +30,10 @@ def wrapped(pixels: str, ends: str) -> str:
     return f"split(trim(replace(datum.label, regexp({line}, 'g'), '$1$2\\n')), '\\n')"
 
 
-def diverging(field: str, title: str, centre: float, reach: float) -> alt.Color:
-    """Blue below the centre, white at it, red above; the colours end at `reach` from it."""
-    ends = [f"rgb{BLUE}", f"rgb{WHITE}", f"rgb{RED}"]
-    scale = alt.Scale(domain=[centre - reach, centre, centre + reach], range=ends, clamp=True)
-    return alt.Color(f"{field}:Q", title=title, scale=scale, legend=alt.Legend(gradientLength=140))
-
-
-def cells(chart: alt.Chart, field: str, colour: alt.Color, **encoding: Any) -> alt.Chart:
-    """Rectangles in the colour of a field, with rims of it: else the ground would shine between them."""
-    rim = alt.ExprRef(f"scale('color', datum.{field})")
-    cells: alt.Chart = chart.mark_rect(stroke=rim, strokeWidth=RIM).encode(color=colour, **encoding)
-    return cells
+def fitting(count: int, letters: int) -> Any:
+    """The size of texts of so many letters in one of `count` columns; 0 where nobody could read it."""
+    size = f"min({WRITTEN} * {LETTER}, {PLOT} / {count} / {letters} / {ACROSS})"
+    return alt.ExprRef(f"{size} < {SMALLEST} ? 0 : {size}")
 
 
 def room(width: str, letter: float, place: str = "", plot: str = "width") -> list[dict[str, Any]]:
@@ -59,38 +42,24 @@ def room(width: str, letter: float, place: str = "", plot: str = "width") -> lis
     The width of the plot would not do for legends: it is known when they have their place.
     """
     exprs = {ROOM: f"{width} - {LEFT}", PLACE: f"{place or width} - {LEFT}", PLOT: plot}
-    told = [{"name": name, "expr": expr} for name, expr in exprs.items()]
+    told: list[dict[str, Any]] = [{"name": name, "expr": expr} for name, expr in exprs.items()]
     return [*told, {"name": LETTER, "value": letter}]
 
 
-def across(values: Sequence[Any]) -> alt.Axis:
-    """A horizontal axis of values. Names are broken where they are too long, or slanted, each with its
-    beginning and its end; none is left out but of many, as numbers are."""
-    numeric, count = are_numbers(values), len(values)
-    if not numeric and sum(len(max(re.split(f"(?<={ENDS})", str(v)), key=len)) for v in values) > SLANTED:
-        angle = -90 if count > CROWDED else -40
-        return alt.Axis(labelAngle=angle, grid=False, labelOverlap=count > NAMED, labelExpr=SHORT)
-    words = wrapped(f"{PLACE} / {count}", ENDS)
-    return alt.Axis(labelAngle=0, grid=False, labelOverlap=numeric and count > CROWDED, labelExpr=words)
+def shaded(field: str, title: str | None, scale: alt.Scale, **legend: Any) -> alt.Color:
+    """The colours of numbers, with a bar that tells which."""
+    bar = alt.Legend(gradientLength=140, **legend)
+    return alt.Color(f"{field}:Q", title=title, scale=scale, legend=bar)
 
 
-def up(values: Sequence[Any]) -> alt.Axis:
-    """The vertical axis of a map: all names, broken where they are too long, and some of many numbers."""
-    overlap = are_numbers(values) and len(values) > CROWDED
-    return alt.Axis(grid=False, labelOverlap=overlap, labelExpr=wrapped(f"{NAMES} * {PLACE}", ENDS))
+def diverging(centre: float, reach: float) -> alt.Scale:
+    """Blue below the centre, white at it, red above; the colours end at `reach` from it."""
+    ends = [f"rgb{BLUE}", f"rgb{WHITE}", f"rgb{RED}"]
+    return alt.Scale(domain=[centre - reach, centre, centre + reach], range=ends, clamp=True)
 
 
-def lines_of(values: Sequence[Any]) -> int:
-    """How many lines of text the names of a vertical axis may take."""
-    return len(values) * (2 if any(len(str(v)) > LONG and re.search(ENDS, str(v)) for v in values) else 1)
-
-
-def are_numbers(values: Sequence[Any]) -> bool:
-    """Whether an axis is one of numbers, of which some may be left out."""
-    return all(isinstance(value, int | float) for value in values)
-
-
-def fitting(count: int, letters: int) -> Any:
-    """The size of texts of so many letters in one of `count` columns; 0 where nobody could read it."""
-    size = f"min({WRITTEN} * {LETTER}, {PLOT} / {count} / {letters} / {ACROSS})"
-    return alt.ExprRef(f"{size} < {SMALLEST} ? 0 : {size}")
+def cells(chart: alt.Chart, field: str, colour: alt.Color, **encoding: Any) -> alt.Chart:
+    """Rectangles in the colour of a field, with rims of it: else the ground would shine between them."""
+    rim = alt.ExprRef(f"scale('color', datum.{field})")
+    cells: alt.Chart = chart.mark_rect(stroke=rim, strokeWidth=RIM).encode(color=colour, **encoding)
+    return cells

@@ -12,12 +12,14 @@ from typing import Any
 
 import altair as alt
 
+from gradflow.analysis.compare import RESULTS
 from gradflow.analysis.differences import flat, full_name
 from gradflow.analysis.summary import Number, Summary
 from gradflow.errors import InputError
 from gradflow.report.charts import axes, looks
 from gradflow.report.charts.lines import apart
-from gradflow.report.charts.plot import ROWS, Datum, Drawn, Plot, cell, known, level, table, tip, titled
+from gradflow.report.charts.plot import ROWS, Datum, Drawn, Plot, cell, known, level, table, tips, titled
+from gradflow.report.charts.study import Summaries
 from gradflow.report.labels import named_apart
 from gradflow.report.numbers import factor, number, percent
 from gradflow.report.several import axes_of
@@ -29,59 +31,51 @@ WRITTEN = 120  # cells of a map up to which their values are written into them
 
 @dataclass(frozen=True)
 class Value:
-    """Something of a run that a map can show, written as every report writes it.
+    """A result of a run that a map can show, written as every report writes it.
 
     One that is `quiet` near a middle is blue below that and red above, and pale up to so far from it.
     """
 
+    name: str
     title: str
-    read: Callable[[Summary], Number]
     legend: str
     quiet: float | None = None
     colour: Callable[[float], float] = float  # the number as the colour takes it
     form: Callable[[Number], str] = number
     logs: bool = False  # where they cover decades
 
+    def read(self, summary: Summary) -> Number:
+        """Its number in a run."""
+        found: Number = attrgetter(RESULTS[self.name])(summary)
+        return found
+
     def text(self, summary: Summary) -> str:
         """The value as every report writes it."""
         flow = summary.flow.initial
-        is_c = self is VALUES["c"]
+        is_c = self.name == "c"
         return factor(flow.c, flow.c_low, flow.c_high) if is_c else self.form(self.read(summary))
 
-    def scale(self, among: Sequence[Summary]) -> alt.Color:
+    def colours(self, among: Summaries) -> tuple[alt.Color, Any]:
         """Blue, white, red around what neither shrinks nor grows; viridis for a loss or an accuracy.
 
-        The ends of the colours are those `among` the runs of all figures that are seen together.
+        Their ends are those `among` the runs of all figures that are seen together. With them the ink of what
+        is written on them: white on the dark ends, black elsewhere.
         """
-        if self.quiet is not None:
-            return looks.diverging("shade", self.legend, 0.0, self.reach(among))
-        ends = [min(shades), max(shades)] if (shades := self.shades(among)) else alt.Undefined
-        scale = alt.Scale(scheme="viridis", domain=ends, type="log" if self.in_logs(among) else "linear")
-        return alt.Color("shade:Q", title=self.legend, scale=scale, legend=alt.Legend(gradientLength=140))
-
-    def ink(self, among: Sequence[Summary]) -> Any:
-        """White on the dark ends of the colours, black elsewhere."""
-        black, white = alt.value("black"), alt.value("white")
-        dark = f"abs(datum.shade) > {0.6 * self.reach(among):.6g}"
-        if self.quiet is None:
-            low, *_, high = sorted(self.shades(among) * 2 or [0.0] * 2)  # viridis begins dark
-            middle = (low * high) ** 0.5 if self.in_logs(among) else (low + high) / 2
-            dark = f"datum.shade < {middle:.6g}"
-        return alt.when(dark).then(white).otherwise(black)
-
-    def in_logs(self, among: Sequence[Summary]) -> bool:
-        """Whether the colours are those of logs."""
-        shades = self.shades(among)
-        return self.logs and bool(shades) and 0 < looks.SWING * min(shades) < max(shades)
-
-    def reach(self, among: Sequence[Summary]) -> float:
-        """How far from the middle the colours go."""
-        return max(self.quiet or 0.0, *map(abs, self.shades(among)), 0.0)
-
-    def shades(self, among: Sequence[Summary]) -> list[float]:
-        """The finite numbers that colours stand for."""
         read = [self.read(summary) for summary in among]
-        return [self.colour(value) for value in read if value is not None and isfinite(value)]
+        shades = [self.colour(value) for value in read if value is not None and isfinite(value)]
+        if self.quiet is not None:
+            reach = max(self.quiet, *map(abs, shades), 0.0)
+            scale, dark = looks.diverging(0.0, reach), f"abs(datum.shade) > {0.6 * reach:.6g}"
+        else:
+            low, high = min(shades, default=0.0), max(shades, default=0.0)
+            in_logs = self.logs and 0 < looks.SWING * low < high
+            kind: Any = "log" if in_logs else "linear"
+            ends = [low, high] if shades else alt.Undefined
+            scale = alt.Scale(scheme="viridis", domain=ends, type=kind)
+            middle = (low * high) ** 0.5 if in_logs else (low + high) / 2
+            dark = f"datum.shade < {middle:.6g}"  # viridis begins dark
+        ink = alt.when(dark).then(alt.value("white")).otherwise(alt.value("black"))
+        return looks.shaded("shade", self.legend, scale), ink
 
 
 def _log(c: float) -> float:
@@ -89,34 +83,30 @@ def _log(c: float) -> float:
 
 
 def _learnt(name: str, title: str, samples: str, **more: Any) -> Value:
-    return Value(f"{title} on {samples} samples at the end", attrgetter(f"training.{name}"), title, **more)
+    return Value(name, f"{title} on {samples} samples at the end", title, **more)
 
 
 PALE = 0.02  # log10 of c up to which a map stays pale: 1.05
-VALUES = {
-    "c": Value("c at initialization", attrgetter("flow.initial.c"), "log10 c", PALE, _log),
-    "log10_ratio": Value(
-        "log10 ratio of layer 1 to L", attrgetter("flow.initial.log10_ratio"), "log10 ratio", 1.0
-    ),
-    "c_final": Value("c at the end", attrgetter("flow.final.c"), "log10 c", PALE, _log),
-    "loss_final": _learnt("loss_final", "Loss", "training", logs=True),
-    "loss_test_final": _learnt("loss_test_final", "Loss", "held-out", logs=True),
-    "trainable_score": Value("Score of trainable", attrgetter("trainable.score"), "score"),
-    "accuracy_train_final": _learnt("accuracy_train_final", "Accuracy", "training", form=percent),
-    "r2_train_final": _learnt("r2_train_final", "R2", "training"),
-    "r2_test_final": _learnt("r2_test_final", "R2", "held-out"),
-    "log10_growth": Value(
-        "log10 growth of |z|", attrgetter("flow.initial.log10_growth"), "log10 growth", 1.0
-    ),
-    "accuracy_final": _learnt("accuracy_final", "Accuracy", "held-out", form=percent),
-}
+VALUES = {value.name: value for value in (
+    Value("c", "c at initialization", "log10 c", PALE, _log),
+    Value("log10_ratio", "log10 ratio of layer 1 to L", "log10 ratio", 1.0),
+    Value("c_final", "c at the end", "log10 c", PALE, _log),
+    _learnt("loss_final", "Loss", "training", logs=True),
+    _learnt("loss_test_final", "Loss", "held-out", logs=True),
+    Value("trainable_score", "Score of trainable", "score"),
+    _learnt("accuracy_train_final", "Accuracy", "training", form=percent),
+    _learnt("r2_train_final", "R2", "training"),
+    _learnt("r2_test_final", "R2", "held-out"),
+    Value("log10_growth", "log10 growth of |z|", "log10 growth", 1.0),
+    _learnt("accuracy_final", "Accuracy", "held-out", form=percent),
+)}  # fmt: skip
 
 
-def over_one(summaries: Sequence[Summary], key: str, value: str = "c") -> Drawn | None:
+def _over_one(summaries: Summaries, key: str, shown: Value) -> Drawn | None:
     """A value over one key, as points; runs that differ in other keys are lines of their own."""
     configs = [flat(summary.config) for summary in summaries]
     others = [other for other in axes_of(summaries) if other != key] if key != NAME else []
-    told, shown, is_c = apart(configs, others), VALUES[value], value == "c"
+    told, is_c = apart(configs, others), shown.name == "c"
     rows: list[Datum] = [
         {"x": config.get(key), "value": shown.read(s), "low": s.flow.initial.c_low if is_c else None,
          "high": s.flow.initial.c_high if is_c else None, "run": s.id, "text": shown.text(s), **columns}
@@ -124,55 +114,48 @@ def over_one(summaries: Sequence[Summary], key: str, value: str = "c") -> Drawn 
     ]  # fmt: skip
     if not known(rows):
         return None
-    numeric = all(isinstance(row["x"], int | float) for row in rows)
-    names = looks.across(list(dict.fromkeys(cell(row["x"]) for row in rows)))
+    numeric = axes.are_numbers([row["x"] for row in rows])
+    names = axes.across(list(dict.fromkeys(cell(row["x"]) for row in rows)))
     axis = axes.x("x", key) if numeric else alt.X("x:N", title=key, sort=None, axis=names)
     plot = Plot(rows, axis, shown.title, told.lines)
-    dots = plot.dots(50, [tip("run"), tip("differs"), tip("x", key), tip("text", value)])
+    dots = plot.dots(50, tips("run", "differs", x=key, text=shown.name))
     marks = [*([level(1)] if is_c else []), *plot.bars(), *([plot.line(width=1)] if numeric else []), dots]
     return titled(f"{shown.title}, by {key}", "", *marks)
 
 
-def over_two(
-    summaries: Sequence[Summary], across: str, up: str, value: str = "c", among: Sequence[Summary] = ()
-) -> Drawn:
+def _over_two(summaries: Summaries, across: str, up: str, shown: Value, among: Summaries) -> Drawn:
     """A value over two keys as a map of cells; numbers are written into few cells."""
-    rows, shown, among = _cells(summaries, across, up, value), VALUES[value], among or summaries
+    rows = _cells(summaries, across, up, shown)
     columns, lines = (_order([row[name] for row in rows]) for name in ("x", "y"))
     base = alt.Chart(table(rows)).encode(
-        x=alt.X("x:N", title=across, sort=columns, axis=looks.across(columns)),
-        y=alt.Y("y:N", title=up, sort=lines[::-1], axis=looks.up(lines)),
+        x=alt.X("x:N", title=across, sort=columns, axis=axes.across(columns)),
+        y=alt.Y("y:N", title=up, sort=lines[::-1], axis=axes.up(lines)),
     )
-    cells = looks.cells(base, "shade", shown.scale(among), tooltip=_tips(across, up, value))
-    longest = max(len(row["text_short"]) for row in rows)
-    words = base.mark_text(fontSize=looks.fitting(len(columns), longest)).encode(
-        text="text_short:N", color=shown.ink(among)
-    )
-    named = not looks.are_numbers(lines)
-    written = len(rows) <= WRITTEN and (named or len(lines) <= looks.CROWDED)
+    told = tips("run", x=across, y=up, text=shown.name, verdict="verdict")
+    colour, ink = shown.colours(among)
+    cells = looks.cells(base, "shade", colour, tooltip=told)
+    size = looks.fitting(len(columns), max(len(row["text_short"]) for row in rows))
+    words = base.mark_text(fontSize=size).encode(text="text_short:N", color=ink)
+    named = not axes.are_numbers(lines)
+    written = len(rows) <= WRITTEN and (named or len(lines) <= axes.CROWDED)
     chart = titled(shown.title, "", *([cells, words] if written else [cells]))
-    return chart.properties(usermeta={ROWS: looks.lines_of(lines)}) if named else chart
+    return chart.properties(usermeta={ROWS: axes.lines_of(lines)}) if named else chart
 
 
-def phase(summaries: Sequence[Summary], value: str = "c", among: Sequence[Summary] = ()) -> Drawn | None:
-    """c over (sigma_w, sigma_b), with theory's critical line between ordered and chaotic.
-
-    InputError if runs differ in more, of which one figure could not show all.
-    """
+def phase(summaries: Summaries, among: Summaries, shown: Value = VALUES["c"]) -> Drawn | None:
+    """A value over (sigma_w, sigma_b), with theory's critical line. InputError if runs differ in more."""
     if not {SIGMA_W, SIGMA_B} <= {*axes_of(summaries)}:
         return None
-    rows, shown, among = _cells(summaries, SIGMA_W, SIGMA_B, value), VALUES[value], among or summaries
-    if not all(isinstance(row[name], int | float) for row in rows for name in ("x", "y")):
+    rows = _cells(summaries, SIGMA_W, SIGMA_B, shown)
+    if not axes.are_numbers([row[name] for row in rows for name in ("x", "y")]):
         return None
-    tips = _tips("sigma_w", "sigma_b", value)
-    cells = grid(rows, "shade", shown.scale(among), "sigma_w", "sigma_b", tips)
+    told = tips("run", x="sigma_w", y="sigma_b", text=shown.name, verdict="verdict")
+    cells = grid(rows, "shade", shown.colours(among)[0], "sigma_w", "sigma_b", told)
     critical = _critical(summaries, rows)
     return titled(shown.title, "dashed: theory's critical line" if critical else "", cells, *critical)
 
 
-def grid(
-    rows: Sequence[Datum], field: str, colour: alt.Color, across: str, up: str, tips: list[alt.Tooltip]
-) -> Drawn:
+def grid(rows: Sequence[Datum], field: str, colour: alt.Color, across: str, up: str, told: Any) -> Drawn:
     """Cells around the numbers `x` and `y` of rows, half-way to their neighbours, which is added to rows."""
     for name in ("x", "y"):
         ends = edges({row[name] for row in rows})
@@ -180,23 +163,22 @@ def grid(
             row[f"{name}_low"], row[f"{name}_high"] = ends[row[name]]
     return looks.cells(
         alt.Chart(table(rows)), field, colour, x=axes.x("x_low", across), x2="x_high",
-        y=axes.y("y_low", up, nice=False), y2="y_high", tooltip=tips,
+        y=axes.y("y_low", up, nice=False), y2="y_high", tooltip=told,
     )  # fmt: skip
 
 
-def _critical(summaries: Sequence[Summary], rows: list[Datum]) -> list[alt.Chart]:
+def _critical(summaries: Summaries, rows: list[Datum]) -> list[alt.Chart]:
     """The critical sigma_w of each sigma_b, inside the map."""
     low, high = min(row["x_low"] for row in rows), max(row["x_high"] for row in rows)
     known = {flat(s.config)[SIGMA_B]: s.theory.critical_sigma_w for s in summaries}
     line = [{"x": w, "y": b} for b, w in sorted(known.items()) if w is not None and low <= w <= high]
     mark = alt.Chart(table(line)).mark_line(color="black", strokeDash=looks.DASH, strokeWidth=2)
-    tips = [tip("x", "critical sigma_w", looks.NUMBER), tip("y", "sigma_b", looks.NUMBER)]
-    return [mark.encode(x="x:Q", y="y:Q", order="y:Q", tooltip=tips)] if len(line) > 1 else []
+    told = tips(x=("critical sigma_w", looks.NUMBER), y=("sigma_b", looks.NUMBER))
+    return [mark.encode(x="x:Q", y="y:Q", order="y:Q", tooltip=told)] if len(line) > 1 else []
 
 
-def _cells(summaries: Sequence[Summary], across: str, up: str, value: str) -> list[Datum]:
+def _cells(summaries: Summaries, across: str, up: str, shown: Value) -> list[Datum]:
     """A row a run: its place, its value and how that is written. InputError if two runs share a place."""
-    shown = VALUES[value]
     rows: list[Datum] = [
         {"x": config.get(across), "y": config.get(up), "run": s.id, "verdict": s.flow.initial.verdict,
          "text": shown.text(s), "text_short": shown.form(read),
@@ -204,31 +186,26 @@ def _cells(summaries: Sequence[Summary], across: str, up: str, value: str) -> li
         for s, config, read in [(s, flat(s.config), shown.read(s)) for s in summaries]
     ]  # fmt: skip
     places = Counter((row["x"], row["y"]) for row in rows)
-    shared, most = max(places.items(), key=lambda item: item[1])
+    (x, y), most = max(places.items(), key=lambda item: item[1])
     if most > 1:
         others = [key for key in axes_of(summaries) if key not in (across, up)]
-        where = f"{across} {shared[0]}, {up} {shared[1]}"
-        why = "name fewer runs, for they differ in nothing"
+        why = ": name fewer runs, for they differ in nothing"
         if others:
-            one = next(flat(s.config).get(others[0]) for s in summaries)
+            one = flat(summaries[0].config).get(others[0])
             remedy = f"--facet {others[0]}, or --where with a value of each, as {others[0]} == {one!r}"
-            why = f"for {', '.join(others)} differ too: give {remedy}"
-        raise InputError(f"{most} runs share {where}{', ' if others else ': '}{why}")
+            why = f", for {', '.join(others)} differ too: give {remedy}"
+        raise InputError(f"{most} runs share {across} {x}, {up} {y}{why}")
     return rows
-
-
-def _tips(across: str, up: str, value: str) -> list[alt.Tooltip]:
-    return [tip("run"), tip("x", across), tip("y", up), tip("text", value), tip("verdict")]
 
 
 def _order(values: list[Any]) -> list[Any]:
     """Numbers by size, names as they came; written as in the rows, where the axis looks them up."""
     kept = list(dict.fromkeys(map(cell, values)))
-    return sorted(kept) if all(isinstance(value, int | float) for value in kept) else kept
+    return sorted(kept) if axes.are_numbers(kept) else kept
 
 
 def edges(values: set[float]) -> dict[float, tuple[float, float]]:
-    """The ends of the cell of each value: half-way to its neighbours."""
+    """The ends of the cell of each value, in order: half-way to its neighbours."""
     ordered = sorted(values)
     if len(ordered) == 1:
         return {ordered[0]: (ordered[0] - 0.5, ordered[0] + 0.5)}
@@ -238,8 +215,8 @@ def edges(values: set[float]) -> dict[float, tuple[float, float]]:
 
 
 def overview(
-    summaries: Sequence[Summary], across: str | None = None, up: str | None = None, value: str = "c",
-    among: Sequence[Summary] = (),
+    summaries: Summaries, among: Summaries, shown: Value = VALUES["c"],
+    across: str | None = None, up: str | None = None,
 ) -> Drawn | None:  # fmt: skip
     """A value over the keys that are named or, if none is, that differ: a map over two, points over one.
 
@@ -248,12 +225,12 @@ def overview(
     keys = [key for summary in summaries for key in flat(summary.config)]
     named = [full_name(key, keys) for key in (across, up) if key]
     if not named and named_apart(summaries):
-        return over_one(summaries, NAME, value)
+        return _over_one(summaries, NAME, shown)
     found = axes_of(summaries)
-    shown = named or found
-    others = [key for key in found if key not in shown]
-    if not up and len(shown) == 1 and len(others) == 1:
-        shown = [*shown, *others]
-    if len(shown) == 2:
-        return over_two(summaries, shown[0], shown[1], value, among)
-    return over_one(summaries, shown[0], value) if shown else None
+    keys = named or found
+    others = [key for key in found if key not in keys]
+    if not up and len(keys) == 1 and len(others) == 1:
+        keys = [*keys, *others]
+    if len(keys) == 2:
+        return _over_two(summaries, keys[0], keys[1], shown, among)
+    return _over_one(summaries, keys[0], shown) if keys else None

@@ -1,4 +1,7 @@
-"""A chart as a picture for papers: SVG, PDF or PNG, of a width in inches, in fonts that stay readable."""
+"""A chart as a document that a page embeds, as wide as its place and with zoom, and as a picture for papers.
+
+SVG, PDF and PNG are of a width in inches, in fonts that stay readable.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,19 @@ import vl_convert
 
 from gradflow.errors import InputError
 from gradflow.report.charts.looks import room
-from gradflow.report.charts.plot import Drawn, rows_of
+from gradflow.report.charts.plot import ROWS, Drawn
 
+Spec = dict[str, Any]
+
+HEIGHT, NAME_HEIGHT = 270, 16  # pixels in a page: of a chart at least, and of a name above others
+WIDEST = 7.2  # pixels of a letter in its legends, in the widest font
+MANY = 2000  # values from which a chart is drawn on a canvas
+MOUSE = "[pointerdown[event.pointerType === 'mouse'], window:pointerup] > window:pointermove!"
+ZOOM: Spec = {  # fingers and the wheel alone scroll the page; Shift would turn the wheel sideways
+    "name": "zoom",
+    "bind": "scales",
+    "select": {"type": "interval", "zoom": "wheel![event.ctrlKey || event.metaKey]", "translate": MOUSE},
+}
 INCH = 96  # CSS pixels
 POINT = INCH / 72
 PDF_UNIT = 72  # an inch of PDF
@@ -21,10 +35,34 @@ POINTS = 8.0  # of the labels; names of axes and titles are larger
 TEXT, LARGE = 8.5 / POINTS, 9.5 / POINTS
 LETTER = 6 / POINTS  # pixels of one, by the points of labels
 ACROSS, NARROWEST = 3, 17  # charts beside each other at most, and the pixels of one by the points of labels
-NAME_HEIGHT = 1.2 * POINT  # pixels of a name among others above each other, by the points of labels
+NAMES = 1.2 * POINT  # pixels of a name among others above each other, by the points of labels
 FACET = 0.7  # of the place of one of several charts that the first try gives to its plot
 SQUASHED = 24  # pixels of a plot in which nobody could read anything
 CRAMPED = 50  # pixels of plots that had better stand below each other
+
+
+def document(chart: Drawn) -> Spec:
+    """The Vega-Lite document of a chart in a page; `usermeta` has its title, note and renderer."""
+    height = max(HEIGHT, NAME_HEIGHT * _names(chart))
+    spec: Spec = chart.properties(width="container", height=height).to_dict(validate=False)
+    units = spec.get("layer", [spec])
+    axes = [unit["encoding"].get(axis, {}) for unit in units for axis in ("x", "y")]
+    if all(axis.get("type", "quantitative") == "quantitative" for axis in axes):  # else it cannot be moved
+        units[-1]["params"] = [ZOOM]
+    spec["params"] = [*room("containerSize()[0]", WIDEST), *spec.get("params", [])]
+    title = spec.pop("title")
+    words = {"text": title} if isinstance(title, str) else title
+    rows = [row for data in spec.get("datasets", {}).values() for row in data]  # which may hold lists
+    drawn = sum(max((len(v) for v in row.values() if isinstance(v, list)), default=1) for row in rows)
+    renderer = "canvas" if drawn > MANY else "svg"
+    spec["usermeta"] = {"title": words["text"], "note": words.get("subtitle", ""), "renderer": renderer}
+    return {key: value for key, value in spec.items() if key not in ("$schema", "config")}
+
+
+def _names(chart: Drawn) -> int:
+    """How many names stand above each other beside a map, which needs room for them; 0 of others."""
+    meta = chart._kwds.get("usermeta")
+    return int(meta[ROWS]) if isinstance(meta, dict) else 0
 
 
 def picture(
@@ -36,52 +74,47 @@ def picture(
     Without a height the plot has one by its width, and the figure grows with its legend. InputError for one
     that leaves no room for the plot.
     """
-    points, dpi = points or POINTS, dpi or PPI
-    pixels = width * INCH, height and height * INCH
-    if isinstance(chart, alt.ConcatChart):
-        svg = _several(chart, *pixels, points)
-    else:
-        svg = _one(chart, *pixels, points)
-    match suffix:
-        case ".svg":
-            return _of_size(svg, width, height, 1, "in").encode()
-        case ".pdf":
-            return bytes(vl_convert.svg_to_pdf(_of_size(svg, width, height, PDF_UNIT)))
-        case _:  # pixels of its own, which `ppi` says in the file and would scale by too
-            return bytes(
-                vl_convert.svg_to_png(_of_size(svg, width, height, dpi), scale=PDF_UNIT / dpi, ppi=dpi)
-            )
+    drawn = _several if isinstance(chart, alt.ConcatChart) else _one
+    svg = drawn(chart, width * INCH, height and height * INCH, points or POINTS)
+    if suffix == ".svg":
+        return _of_size(svg, width, height, 1, "in").encode()
+    if suffix == ".pdf":
+        return bytes(vl_convert.svg_to_pdf(_of_size(svg, width, height, PDF_UNIT)))
+    ppi = dpi or PPI  # pixels of its own, which `ppi` says in the file and would scale by too
+    return bytes(vl_convert.svg_to_png(_of_size(svg, width, height, ppi), scale=PDF_UNIT / ppi, ppi=ppi))
 
 
-def _one(chart: Drawn, width: float, height: float | None, points: float) -> str:
-    """A chart in so many pixels."""
+def _one(chart: Any, width: float, height: float | None, points: float) -> str:
     fit = alt.AutoSizeParams(type="fit" if height else "fit-x", contains="padding")
-    own = max(LOWEST, width * ASPECT, rows_of(chart) * NAME_HEIGHT * points)
+    own = max(LOWEST, width * ASPECT, _names(chart) * NAMES * points)
     sized = chart.properties(width=width, height=height or own, autosize=fit)
     return _svg(sized, points, room(f"{width}", LETTER * points))
 
 
-def _several(charts: alt.ConcatChart, width: float, height: float | None, points: float) -> str:
+def _several(charts: Any, width: float, height: float | None, points: float) -> str:
     """As many charts beside each other as leave room for their plots."""
-    parts: list[Any] = charts.concat
-    most = max(1, min(ACROSS, len(parts), int(width / (NARROWEST * points))))
+    count = len(charts.concat)
+    most = max(1, min(ACROSS, count, int(width / (NARROWEST * points))))
     for across in range(most, 0, -1):
         if svg := _beside(charts, across, width, height, points):
             return svg
-    raise InputError(f"{len(parts)} charts leave no room for their plots: make the figure larger")
+    raise InputError(f"{count} charts leave no room for their plots: make the figure larger")
 
 
 def _beside(charts: alt.ConcatChart, across: int, width: float, height: float | None, points: float) -> str:
     """So many charts beside each other, or "" without room: what is around plots is found by drawing them."""
     parts: list[Any] = charts.concat
     place, down, svg = width / across, -(-len(parts) // across), ""
-    own = max(LOWEST, place * ASPECT / FACET, *(rows_of(one) * NAME_HEIGHT * points for one in parts))
+    own = max(LOWEST, place * ASPECT / FACET, *(_names(one) * NAMES * points for one in parts))
     inner = [FACET * place, FACET * (height / down if height else own)]
     for _ in range(3):
         if min(inner) < (SQUASHED if across == 1 else CRAMPED):
             return ""
         sized = charts.copy()
-        sized.concat, sized.columns = [_sized(one, *inner) for one in parts], across
+        sized.concat = [one.properties(width=inner[0], height=inner[1]) for one in parts]
+        sized.columns = across
+        for one in sized.concat:
+            one._kwds.pop("usermeta", None)  # which belongs to whole figures
         svg = _svg(sized, points, room(f"{width}", LETTER * points, f"{place}", f"{inner[0]}"))
         box = _box(svg)
         inner[0] += (width - box[0]) / across
@@ -89,21 +122,16 @@ def _beside(charts: alt.ConcatChart, across: int, width: float, height: float | 
     return svg
 
 
-def _sized(chart: Drawn, width: float, height: float) -> Drawn:
-    sized = chart.properties(width=width, height=height)
-    sized._kwds.pop("usermeta", None)  # which belongs to whole figures
-    return sized
-
-
-def _svg(sized: Drawn | alt.ConcatChart, points: float, params: list[dict[str, Any]]) -> str:
+def _svg(sized: Drawn | alt.ConcatChart, points: float, params: list[Spec]) -> str:
     spec = sized.to_dict(validate=False)
     spec["params"] = [*params, *spec.get("params", [])]
     return str(vl_convert.vegalite_to_svg({**spec, "config": _style(points)}))
 
 
-def _style(points: float) -> dict[str, Any]:
-    small = points * POINT
+def _style(points: float) -> Spec:
+    small, grey = points * POINT, "#666666"
     plain = {"labelFontSize": small, "titleFontSize": TEXT * small, "titleFontWeight": "normal"}
+    titles = {"fontSize": LARGE * small, "subtitleFontSize": small, "subtitleColor": grey, "anchor": "start"}
     return {
         "background": "white",
         "font": "Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-serif",
@@ -111,17 +139,11 @@ def _style(points: float) -> dict[str, Any]:
         "padding": 4,
         "axis": {**plain, "gridColor": "#e8e8e8", "labelOverlap": True, "tickCount": 6},
         "legend": {**plain, "layout": {"top": {"direction": "vertical", "anchor": "start"}}},
-        "title": {
-            "fontSize": LARGE * small,
-            "subtitleFontSize": small,
-            "subtitleColor": "#666666",
-            "anchor": "start",
-        },
+        "title": titles,
     }
 
 
 def _box(svg: str) -> tuple[float, float]:
-    """The size of an SVG in its own pixels."""
     found = re.search(r'viewBox="([^"]*)"', svg)
     assert found is not None  # vl-convert always writes one
     _, _, across, down = map(float, found[1].split())

@@ -24,6 +24,13 @@ Datum: TypeAlias = "dict[str, Any]"
 
 ROWS = "rows"  # in `usermeta`: the names above each other
 DIGITS = 6  # significant digits of the data in a chart
+DOT = 14  # the size of one among many
+
+
+def rows_of(common: Datum, **columns: Iterable[Any]) -> list[Datum]:
+    """A row for each of the values in some columns, with what all have in common."""
+    rows = zip(*columns.values(), strict=True)
+    return [common | dict(zip(columns, row, strict=True)) for row in rows]
 
 
 def table(rows: Iterable[Datum]) -> alt.InlineData:
@@ -37,21 +44,26 @@ def cell(value: Any) -> Any:
         return inert(value)
     if isinstance(value, list | tuple):
         return [cell(one) for one in value]
-    if value is None or isinstance(value, bool | int):
+    if value is None or isinstance(value, int):
         return value
     return float(f"{value:.{DIGITS}g}") if isfinite(value) else None
 
 
 def known(rows: Iterable[Datum], *names: str) -> list[float]:
     """The finite numbers in some columns, `value` if none is named."""
-    cells = [row[name] for row in rows for name in names or ("value",)]
+    cells = [row.get(name) for row in rows for name in names or ("value",)]
     return [float(value) for value in cells if value is not None and isfinite(value)]
 
 
-def tip(name: str, title: str | None = None, form: str | None = None) -> alt.Tooltip:
-    """A line of a tooltip; numbers have a d3 format."""
-    told = alt.Tooltip(f"{name}:{'Q' if form else 'N'}", title=title or name)
-    return told.format(form) if form else told
+def tips(*names: str, **titles: str | tuple[str, str]) -> list[alt.Tooltip]:
+    """The lines of a tooltip: columns by their names, then by titles, of numbers with a d3 format."""
+    told = {**{name: name for name in names}, **titles}
+    return [
+        alt.Tooltip(f"{name}:N", title=title)
+        if isinstance(title, str)
+        else alt.Tooltip(f"{name}:Q", title=title[0], format=title[1])
+        for name, title in told.items()
+    ]
 
 
 @dataclass(frozen=True)
@@ -64,18 +76,14 @@ class Plot:
     lines: Lines = field(default_factory=Lines)
     scale: AxisScale = field(default_factory=dict)
     colour: alt.Color | None = None  # where it is not that of the lines
-    whole: bool = False  # a line along the rim is drawn in its whole width
+    whole: bool = False  # a line along the rim is drawn in its whole width, but where the axis is cut
 
     @cached_property
     def base(self) -> alt.Chart:
         """The rows on their axes, without a mark."""
         axes = [self.over, self.up("value"), self.colour or self.lines.colour()]
-        base: alt.Chart = alt.Chart(self.table(self.rows)).encode(*axes, **self.lines.apart())
+        base: alt.Chart = alt.Chart(table(self.lines.rows(self.rows))).encode(*axes, **self.lines.apart())
         return base
-
-    def table(self, rows: Sequence[Datum]) -> alt.InlineData:
-        """Rows with what their lines are coloured by."""
-        return table(self.lines.rows(rows))
 
     @property
     def cut(self) -> bool:
@@ -114,27 +122,18 @@ class Plot:
         line: Drawn = mark.encode(y=self.up(name), **self.lines.strokes())
         return line
 
-    def dots(self, size: int, tips: Sequence[alt.Tooltip], where: str = "") -> Drawn:
-        """A dot a row, with its tooltip; `where` says of which rows.
-
-        An unseen rim makes small ones easy to point at.
-        """
+    def dots(self, size: int, tooltip: list[alt.Tooltip], where: str = "") -> Drawn:
+        """A dot a row, with its tooltip; `where` says of which rows."""
         base = self.base.transform_filter(where) if where else self.base
-        rim: dict[str, Any] = {"stroke": "transparent", "strokeWidth": 10}
+        rim: dict[str, Any] = {"stroke": "transparent", "strokeWidth": 10}  # small ones are easy to point at
         mark = base.mark_point(filled=True, size=size, opacity=1, clip=self.cut, **rim)
-        dots: Drawn = mark.encode(tooltip=list(tips), **self.lines.shapes())
+        dots: Drawn = mark.encode(tooltip=tooltip, **self.lines.shapes())
         return dots
 
-    def dashed(self, rows: Sequence[Datum], tips: Sequence[alt.Tooltip]) -> list[Drawn]:
+    def dashed(self, rows: Sequence[Datum], tooltip: list[alt.Tooltip]) -> list[Drawn]:
         """Theory's lines, if it has any: on the axes and in the colours of the measured ones."""
-        mark = self.base.properties(data=self.table(rows)).mark_line(strokeDash=DASH)
-        return [mark.encode(tooltip=list(tips))] if rows else []
-
-
-def rows_of(chart: Drawn) -> int:
-    """How many names stand above each other beside a map, which needs room for them; 0 of others."""
-    meta = chart._kwds.get("usermeta")
-    return int(meta[ROWS]) if isinstance(meta, dict) else 0
+        base = self.base.properties(data=table(self.lines.rows(rows)))
+        return [base.mark_line(strokeDash=DASH).encode(tooltip=tooltip)] if rows else []
 
 
 def level(value: float) -> Drawn:
