@@ -16,7 +16,7 @@ from gradflow.nn import exact
 from gradflow.nn.correlation import mean_cosine
 from gradflow.nn.elementwise import Work, least, most
 from gradflow.nn.memory import Group, Memory
-from gradflow.nn.parts.base import Span
+from gradflow.nn.parts.base import Span, call_all
 from gradflow.nn.scaled import Scaled
 
 
@@ -145,8 +145,7 @@ class Chunk:
         if self.memory.forward_scaled:
             for seed, exponent in enumerate(self.memory.exponent[self.lo]):
                 self.memory.carry(slice(self.lo, self.hi), seed, int(exponent))
-        for function, arguments in self.forward_calls:
-            function(*arguments)
+        call_all(self.forward_calls)
         if record:
             np.vecdot(self.a_flat, self.units, out=self.a1)
             np.vecdot(self.a_flat, self.a_flat, out=self.a2)
@@ -167,13 +166,11 @@ class Chunk:
         """The deltas of every layer and their squared norms, from the last one's that is in place."""
         for quick in self.quick:
             quick.open_backward(record)
-        for function, arguments in self.backward_calls:
-            function(*arguments)
+        call_all(self.backward_calls)
         for delta, norms in self.squared:
             np.multiply(delta, delta, out=self.scratch)
             np.matmul(self.row, self.scratch, out=norms)
-        for function, arguments in self.shared:
-            function(*arguments)
+        call_all(self.shared)
         if self.tally.scaled:
             self.tally.exponents[self.boundaries] = self.memory.entry_exponent
         self._check_norms()
@@ -183,8 +180,7 @@ class Chunk:
         below, join = self.span.below, self.span.join
         if below is None:
             return
-        for function, arguments in self.leave:
-            function(*arguments)
+        call_all(self.leave)
         if not self.central or self.tally.scaled:
             first = self.boundaries.start
             exponents = self.tally.exponents[first], self.tally.exponents[first + join]

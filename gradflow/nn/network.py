@@ -13,7 +13,7 @@ from gradflow.nn.chunk import Chunk, Held
 from gradflow.nn.memory import Memory, gradient
 from gradflow.nn.optimizers import Optimizer
 from gradflow.nn.parameters import Parameters, aligned
-from gradflow.nn.parts.base import BoundCall, Span
+from gradflow.nn.parts.base import BoundCall, Span, call_all
 from gradflow.nn.parts.dense import Dense
 from gradflow.nn.updates import LayerRun, OwnRun, Tensors, joint_log_share, unscaled
 
@@ -56,8 +56,7 @@ class Forward:
         self.memory.unscale()
         for chunk in self.chunks:
             chunk.forward(record)
-        for function, arguments in self.readout:
-            function(*arguments)
+        call_all(self.readout)
         return self.memory.outputs
 
     @property
@@ -191,8 +190,7 @@ class Network:
             self.updates += 1
             share, rule = self.share(self.updates), self.optimizer
             self.rule = rule if share == 1 else replace(rule, lr=share * rule.lr)
-        for function, arguments in self.forward.start:
-            function(*arguments)
+        call_all(self.forward.start)
         self._gradients(self.readout, record)
         self._update(self.readout, record, update)
         for chunk, runs in self.way_back:
