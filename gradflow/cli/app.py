@@ -159,5 +159,6 @@ def _refusal(error: MemoryError | OSError) -> str:
 
 
 def _command_of(error: TyperException) -> str:
-    """The command that was called in a wrong way, as it was typed; only errors of usage know theirs."""
-    return getattr(getattr(error, "ctx", None), "command_path", "gradflow")
+    """The command that was called in a wrong way, as it was typed; not every error of usage knows its own."""
+    typed = " ".join(["gradflow", *(word for word in sys.argv[1:2] if word in COMMANDS)])
+    return getattr(getattr(error, "ctx", None), "command_path", typed)

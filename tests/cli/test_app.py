@@ -203,6 +203,7 @@ def test_a_usage_error_is_one_line_and_exit_code_2(folder: Path, args: list[str]
             ["compare", "--top", "x"],
             "Invalid value for '--top': 'x' is no int: see `gradflow compare --help`",
         ),
+        (["theory", "--html"], "Option '--html' requires an argument: see `gradflow theory --help`"),
         (["ls", "--frobnicate"], "No such option: --frobnicate: see `gradflow ls --help`"),
         (
             ["run", "x.yaml", "--workers", "0"],
