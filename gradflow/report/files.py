@@ -17,7 +17,7 @@ from gradflow.report.pages import brief_page, layers_page, run_page, with_notes
 from gradflow.report.several import in_order, several
 from gradflow.report.sweep_pages import sweep_page
 from gradflow.store import Run
-from gradflow.store.notes import all_notes
+from gradflow.store.notes import all_notes, notes_above
 
 SUFFIXES = (".html", ".md")
 LISTED = 5  # runs that a title names
@@ -83,7 +83,12 @@ def several_page(runs: Sequence[Run]) -> Page:
     trained = [] if _axes(runs) else kept[:LISTED]
     commands = [Command(command_for(str(run.path), {})) for run in trained]
     again: list[Block] = [Heading("How to compute them again"), *commands] if commands else []
-    return Page(page.title, (*page.blocks, *again))
+    return _noted_above(runs, Page(page.title, (*page.blocks, *again)))
+
+
+def _noted_above(runs: Sequence[Run], page: Page) -> Page:
+    """The page under what is said of the one sweep that all the runs belong to."""
+    return with_notes(page, notes_above(runs[0].path)) if _axes(runs) else page
 
 
 def _trained(runs: Sequence[Run]) -> list[Run]:
@@ -124,7 +129,7 @@ def several_html(runs: Sequence[Run]) -> str:
     charts = {name: document(chart) for name, chart in drawn.items()}
     again = [_again(runs[0], _axes(runs))] if _axes(runs) else _each_again(runs)
     tail = [html.folded("Each run", *_told(runs)), *again]
-    return html.render(sweep_page(_document(runs)), charts, "\n".join(tail))
+    return html.render(_noted_above(runs, sweep_page(_document(runs))), charts, "\n".join(tail))
 
 
 def _told(runs: Sequence[Run]) -> list[Block]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from gradflow.analysis.compare import comparable
@@ -11,6 +12,7 @@ from gradflow.analysis.outcome import outcome
 from gradflow.analysis.summary import Summary
 from gradflow.report.labels import keys_apart, names
 from gradflow.store import Run
+from gradflow.store.notes import Notes, all_notes, read_notes
 
 LAW = (  # what a law says
     "depths", "delta", "weight_grad", "c_inside", "c_theory", "reason", "c_expected", "batch_size",
@@ -31,12 +33,14 @@ def in_order(runs: Sequence[Run]) -> list[Run]:
 def several(name: str, path: str, runs: Sequence[Run], named: bool = False) -> dict[str, Any]:
     """The document of runs: axes with their values, a point a run, and the depth laws.
 
-    The runs of no sweep are `named`: a point says which run it is.
+    The runs of no one sweep are `named`: a point says which run it is, and what is said of its sweep.
     """
     summaries = [run.summary for run in runs]
     axes = axes_of(summaries)
     values = [_values(flat(summary.config), axes) for summary in summaries]
-    points = [_point(run, own) for run, own in zip(runs, values, strict=True)]
+    points = [
+        _point(run, own, all_notes if named else read_notes) for run, own in zip(runs, values, strict=True)
+    ]
     if named:
         points = [{**point, "run": own} for point, own in zip(points, names(summaries), strict=True)]
     columns = {axis: list(dict.fromkeys(map(str, (own[axis] for own in values)))) for axis in axes}
@@ -49,8 +53,13 @@ def _values(config: Mapping[str, Any], axes: Sequence[str]) -> dict[str, Any]:
     return {axis: config.get(axis, "") for axis in axes}
 
 
-def _point(run: Run, values: Mapping[str, Any]) -> dict[str, Any]:
-    standing = {"id": run.id, "path": str(run.path), "status": run.status}
+def _point(
+    run: Run, values: Mapping[str, Any], noted: Callable[[Path], tuple[Notes, str | None]]
+) -> dict[str, Any]:
+    told, _ = noted(run.path)
+    standing = {
+        "id": run.id, "path": str(run.path), "status": run.status, "note": told.text, "tags": told.tags,
+    }  # fmt: skip
     return {**standing, **values, **outcome(run.summary), "reason": run.summary.flow.initial.reason}
 
 

@@ -16,6 +16,7 @@ from gradflow.report.columns import (
     fitting,
     hidden_note,
     moves_forward,
+    noted,
     table_of,
     verdict_cell,
 )
@@ -111,13 +112,16 @@ def _fitted(table: Table, axes: int, room: int | None) -> list[Block]:
 
 def _table(points: Sequence[Fields], axes: Sequence[str]) -> Table:
     named = any("run" in point for point in points)
-    results = _results(points, axes)
+    results, notes = _results(points, axes), [_note(point) for point in points]
     columns = *([Column("run", False)] if named else []), *_axes(axes, points), *(one for one, _ in results)
-    rows = tuple(
+    rows = [
         (*([point["run"]] if named else []), *_values(point, axes), *_outcome(point, results))
         for point in points
-    )
-    return Table(columns, rows)
+    ]
+    if any(notes):
+        columns = *columns, Column("note", False)
+        rows = [(*row, note) for row, note in zip(rows, notes, strict=True)]
+    return Table(columns, tuple(rows))
 
 
 def _results(points: Sequence[Fields], axes: Sequence[str]) -> list[Telling]:
@@ -186,6 +190,11 @@ def _outcome(point: Fields, results: Sequence[Telling]) -> tuple[Cell, ...]:
 
 def _trains(point: Fields) -> Cell:
     return trainable_cell(point["trainable"], point["trainable_score"])
+
+
+def _note(point: Fields) -> str:
+    """What the user says of the run, which the document of a sweep that was just computed has not."""
+    return noted(point.get("note"), ", ".join(point.get("tags", ())))
 
 
 def _loss(point: Fields) -> Cell:

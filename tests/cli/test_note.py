@@ -150,6 +150,23 @@ def test_what_is_said_of_a_sweep_is_told_of_a_point_that_is_named_itself(folder:
         assert [(row["note"], row["tags"]) for row in csv.DictReader(file)] == [("both seeds", "paper")] * 2
 
 
+def test_the_report_of_several_runs_has_a_column_of_notes(folder: Path) -> None:
+    said(folder, "first", "the baseline", "--tag", "figure-3")
+    said(folder, "two", "both seeds")
+    point = str(next((folder / "runs").glob("two-*/two-*")).relative_to(folder))
+    assert gradflow(folder, "report", "first", "second", point, "-o", "mixed.md").code == 0
+    mixed = (folder / "mixed.md").read_text()
+    assert mixed.count("the baseline") == mixed.count("figure-3") == mixed.count("both seeds") == 1
+    said(folder, point, "the better")
+    assert gradflow(folder, "report", "two", "-o", "two.md").code == 0
+    lines = (folder / "two.md").read_text().splitlines()
+    row = next(line for line in lines if "the better" in line)
+    assert row.startswith("|") and "both seeds" not in row  # which stands above, once
+    assert sum("both seeds" in line for line in lines) == 1
+    assert gradflow(folder, "report", "second", "two", "-o", "none.md").code == 0
+    assert "figure-3" not in (folder / "none.md").read_text()
+
+
 def test_a_glob_notes_all_that_it_names(folder: Path) -> None:
     said(folder, "*st-*", "--tag", "x")
     assert {row["name"] for row in rows(folder, "ls", "--where", "'x' in tags")} == {"first"}
