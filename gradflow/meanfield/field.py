@@ -96,6 +96,18 @@ class MeanField:
         """ln of what slopes and a norm before phi pass down, but for the variance that it divides by."""
         return self._log_slopes(seen)
 
+    def _log_norm(self, log_v: Array) -> Array:
+        """ln of what a norm before phi makes of ||delta||^2, whatever the slopes."""
+        seen = self.looks_like(log_v)
+        slopes = self._log_slopes(seen)
+        beside = np.where(np.isneginf(slopes), 0.0, self._log_back(seen) - slopes)
+        return np.asarray(beside - self._divisor(log_v))
+
+    def _divisor(self, log_v: Array) -> Array:
+        """ln of the v + eps by which a norm divides; inf where that is 0: N is 0 then, and passes nothing."""
+        log_sum = np.logaddexp(log_v, log_or_minus_inf(self.eps))
+        return np.where(np.isneginf(log_sum), np.inf, log_sum)
+
     def _above(self, log_v: Array, log_gain: Array, log_bias: Array) -> Array:
         """ln of the variance of z one layer up."""
         raise NotImplementedError

@@ -1,6 +1,6 @@
 """Theory without a run: tables agree with single points, and layers add up."""
 
-from math import log10
+from math import log10, sqrt
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ import pytest
 from gradflow.analysis.predictions import Inputs, inputs_of, layers_of, predicted, theories, theory_of
 from gradflow.analysis.summarize import theory_beside
 from gradflow.config import Config, parse_config
+from gradflow.meanfield.prediction import DEAD
 from gradflow.yaml_file import parse
 
 NET = "model: {depth: 30, width: 64, activation: tanh, init: gaussian}"
@@ -50,6 +51,32 @@ def test_each_point_has_theory_on_its_own_inputs() -> None:
 def test_a_point_where_no_gradient_passes_has_no_ratio_in_a_table_either() -> None:
     (tabled,) = theories([config("sigma_w=0")], [INPUTS])
     assert (tabled.c, tabled.log10_ratio) == (0, None)
+
+
+@pytest.mark.parametrize("eps", [1e-5, 0])
+@pytest.mark.parametrize("place", ["before", "after"])
+@pytest.mark.parametrize("block", ["plain", "residual"])
+@pytest.mark.parametrize("norm", ["batch", "layer", "rms"])
+@pytest.mark.parametrize("name", ["relu", "tanh"])
+def test_weights_of_zero_pass_what_a_skip_does(
+    name: str, norm: str, block: str, place: str, eps: float
+) -> None:
+    """Nothing without one; with it all that a norm on the stream, of samples that are all 0, makes of it."""
+    parts = [f"activation={name}", f"norm={norm}", f"block={block}", f"norm.place={place}", f"norm.eps={eps}"]
+    one = config(*parts, "batch_size=64", "sigma_w=0", "sigma_b=0")
+    on_the_stream = sqrt(1 / eps) if eps else 0
+    c = {"before": 1, "after": on_the_stream}[place] if block == "residual" else 0
+    alone, (tabled,) = theory_of(predicted(one, INPUTS)), theories([one], [INPUTS])
+    assert alone.c == tabled.c == pytest.approx(c)
+    assert alone.c_finite_width == tabled.c_finite_width == (pytest.approx(c) if c else None)
+    assert (DEAD in (alone.reason or "")) == (DEAD in (tabled.reason or "")) == (c == 0)
+
+
+@pytest.mark.parametrize(("name", "c"), [("relu", 0), ("tanh", sqrt(1e5))])
+def test_inputs_of_zero_under_batch_norm_pass_what_the_slope_at_zero_does(name: str, c: float) -> None:
+    one = config(f"activation={name}", "norm=batch", "batch_size=64")
+    found = theory_of(predicted(one, Inputs(64, 10, 128, 0.0)))
+    assert found.c == pytest.approx(c, rel=0.05)
 
 
 def test_points_without_a_table_keep_their_place() -> None:
