@@ -55,6 +55,7 @@ class MeanField:
             moments=tabulated(self.moments.activation, self.moments.mean),
             log_gain=self.log_gain[:, None] + 2 * log_factors,
             log_bias=np.broadcast_to(self.log_bias[:, None], (len(self.log_bias), len(log_factors))),
+            entering=self.entering and self.entering.scaled(log_factors),
         )
 
     def until(self, depth: int) -> Self:

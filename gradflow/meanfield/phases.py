@@ -74,11 +74,14 @@ def gaussian_fields(
     """The model with Gaussian weights and biases of each of N such pairs: N networks at once."""
     network = mean_field(replace(model, init=Gaussian()), q_0, targets)
     shape = (model.shape.depth + 1, len(sigma_w))
+    log_gain, log_bias = 2 * log_or_minus_inf(sigma_w), 2 * log_or_minus_inf(sigma_b)
+    entering = network.entering and replace(network.entering, log_gain=log_gain, log_bias=log_bias)
     return replace(
         network,
         moments=tabulated(model.activation, network.moments.mean),
-        log_gain=np.broadcast_to(2 * log_or_minus_inf(sigma_w), shape),
-        log_bias=np.broadcast_to(2 * log_or_minus_inf(sigma_b), shape),
+        log_gain=np.broadcast_to(log_gain, shape),
+        log_bias=np.broadcast_to(log_bias, shape),
+        entering=entering,
     )
 
 

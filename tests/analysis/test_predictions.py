@@ -1,14 +1,18 @@
 """Theory without a run: tables agree with single points, and layers add up."""
 
+from dataclasses import replace
 from math import log10, sqrt
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from gradflow.analysis.predictions import Inputs, inputs_of, layers_of, predicted, theories, theory_of
 from gradflow.analysis.summarize import theory_beside
+from gradflow.analysis.summary import Theory
 from gradflow.config import Config, parse_config
+from gradflow.meanfield import Targets
 from gradflow.meanfield.prediction import DEAD
 from gradflow.yaml_file import parse
 
@@ -28,11 +32,32 @@ def test_a_table_says_what_single_points_say() -> None:
         for sigma_w, sigma_b in ((0.0, 0.0), (0.9, 0.0), (1.5, 0.1), (2.0, 0.5))
     ]
     for one, tabled in zip(configs, theories(configs, [INPUTS] * len(configs)), strict=True):
-        alone = vars(theory_of(predicted(one, INPUTS)))
-        assert vars(tabled) == {
-            name: pytest.approx(value, rel=1e-8, abs=1e-8) if isinstance(value, float | dict) else value
-            for name, value in alone.items()
-        }
+        assert vars(tabled) == nearly(theory_of(predicted(one, INPUTS)), 1e-8)
+
+
+def nearly(theory: Theory, error: float) -> dict[str, Any]:
+    """What a theory is compared with, its numbers to within an error."""
+    return {
+        name: pytest.approx(value, rel=error, abs=error) if isinstance(value, float | dict) else value
+        for name, value in vars(theory).items()
+    }
+
+
+@pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
+def test_a_table_knows_what_the_loss_sees_of_each_point(loss: str) -> None:
+    """Each has its own read-out: of narrow networks with many outputs that tells."""
+    inputs = replace(INPUTS, outputs=60, targets=Targets(True))
+    configs = [
+        config("width=16", "activation=relu", f"loss={loss}", f"sigma_w={sigma_w}", f"sigma_b={sigma_b}")
+        for sigma_w in (1.0, 1.4, 2.0)
+        for sigma_b in (0.0, 1.0)
+    ]
+    found = theories(configs, [inputs] * len(configs))
+    for one, tabled in zip(configs, found, strict=True):
+        assert vars(tabled) == nearly(theory_of(predicted(one, inputs)), 1e-9)
+        assert tabled.c_finite_width != pytest.approx(
+            theory_of(predicted(one, INPUTS)).c_finite_width, rel=1e-4
+        )
 
 
 def test_each_point_has_theory_on_its_own_inputs() -> None:
