@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,24 @@ def test_the_spread_of_nearly_constant_activations_keeps_its_digits(dtype: str) 
     single, double = (recorded(dtype=kind, **plan)["activation_std"] for kind in (dtype, "float64"))
     np.testing.assert_allclose(single[0, 0], double[0, 0], rtol=0.05)
     assert double[0, 0, 0] < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("dtype", "weight", "spread"), [("float32", 1.0, 1e-3), ("float32", 1e-3, 1e-3), ("float64", 1e20, 1e-6)]
+)
+def test_the_spread_keeps_its_share_where_activations_carry_an_exponent(
+    dtype: str, weight: float, spread: float
+) -> None:
+    data = small.data()
+    alike = replace(data, x=1 + spread * data.x)
+    plan = small.plan(activation=Linear(), init=Constant(weight), depth=60, steps=0, dtype=dtype, batch=10)
+    training = Training(plan, alike)
+    list(training)
+    mean, std = (training.recording[f"activation_{name}"][0, :, 0] for name in ("mean", "std"))
+    held = np.isfinite(mean) & (mean > 1e-300)
+    assert held.sum() > 10
+    first = alike.x.sum(axis=1)  # all units of a layer are a multiple of it
+    np.testing.assert_allclose(std[held] / mean[held], first.std() / first.mean(), rtol=0.01)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
