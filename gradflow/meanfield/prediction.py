@@ -104,7 +104,7 @@ def predict(
         alike = _correlation(network, cosine, cosine_1)
         parts = [
             _layers(network, alike), _window(network, first), _asymptote(network), _critical(network),
-            _settling(network, first), _spectrum(network),
+            settled(network, first), _spectrum(network),
         ]  # fmt: skip
     reasons = [part.pop("reason") for part in parts if "reason" in part]
     merged = {key: value for part in parts for key, value in part.items()}
@@ -187,21 +187,14 @@ def _critical(network: MeanField) -> dict[str, Any]:
     return found if point.reason is None else found | {"reason": point.reason}
 
 
-def _settling(network: MeanField, first: int) -> dict[str, Any]:
+def settled(network: MeanField, first: int) -> dict[str, Any]:
     """The layer from which the law holds, and a word where it is behind the first one fitted."""
     layers = network.settling
     if layers <= 1:
         return {}
     found: dict[str, Any] = {"settling": int(layers) + 1} if isfinite(layers) else {"settles": False}
-    reason = late(network, first)
-    return found if reason is None else found | {"reason": reason}
-
-
-def late(network: MeanField, first: int) -> str | None:
-    """A word where the law does not yet hold in layer `first`."""
-    layers = network.settling
     words = f"from layer {layers + 1:.0f} on" if isfinite(layers) else "nowhere"
-    return SETTLES.format(words) if layers >= first > 0 and layers > 1 else None
+    return found | {"reason": SETTLES.format(words)} if layers >= first > 0 else found
 
 
 def _spectrum(network: MeanField) -> dict[str, Any]:

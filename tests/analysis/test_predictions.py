@@ -43,6 +43,17 @@ def nearly(theory: Theory, error: float) -> dict[str, Any]:
     }
 
 
+@pytest.mark.parametrize("place", ["before", "after"])
+@pytest.mark.parametrize("block", ["plain", "residual"])
+@pytest.mark.parametrize("norm", ["batch", "layer", "rms"])
+def test_a_table_of_blocks_says_what_single_points_say(norm: str, block: str, place: str) -> None:
+    """Among other things from which layer on a batch norm has settled."""
+    parts = f"norm={norm}", f"block={block}", f"norm.place={place}", "activation=relu", "batch_size=64"
+    configs = [config(*parts, f"sigma_w={sigma_w}") for sigma_w in (1.0, 2.0)]
+    for one, tabled in zip(configs, theories(configs, [INPUTS] * len(configs)), strict=True):
+        assert vars(tabled) == nearly(theory_of(predicted(one, INPUTS)), 1e-8)
+
+
 @pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
 def test_a_table_knows_what_the_loss_sees_of_each_point(loss: str) -> None:
     """Each has its own read-out: of narrow networks with many outputs that tells."""
