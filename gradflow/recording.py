@@ -221,7 +221,7 @@ class Recorder:
     def _log_step(self, rows: int, log_dw: Array) -> Array:
         """ln of the norm of the weights' step; for plain SGD it is lr times the gradient's."""
         if self.optimizer.proportional:
-            log_lr = np.array([log(lr) for lr in self.lr[:rows]])
+            log_lr = np.array([log(lr) if lr else -inf for lr in self.lr[:rows]])  # 0: it underflowed
             proportional: Array = log_dw + log_lr[:, None, None] + self.log_share[:rows, None, :]
             return proportional
         return self._log_norm(rows, "step2")

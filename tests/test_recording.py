@@ -11,6 +11,7 @@ import pytest
 from gradflow.nn.activations import ACTIVATIONS, Linear, Sigmoid
 from gradflow.nn.initializers import Constant, Gaussian, Orthogonal
 from gradflow.nn.optimizers import Sgd
+from gradflow.nn.schedules import Warmup
 from gradflow.plan import record_bytes
 from gradflow.record import Record
 from gradflow.recording import Recording, first_bad_row
@@ -115,6 +116,12 @@ def test_statistics_beyond_float64_are_infinite_not_nan() -> None:
 def test_update_ratios_survive_where_squares_underflow() -> None:
     record = recorded(init=Gaussian(1e-30), depth=3, dtype="float32", steps=1)
     assert (record["update_ratio"][0] > 0).any()
+
+
+def test_an_update_whose_share_of_the_learning_rate_underflows_is_0() -> None:
+    record = recorded(optimizer=Sgd(lr=5e-324), schedule=Warmup(steps=4), steps=6)
+    assert (record["update_ratio"][:2] == 0).all()
+    assert np.isfinite(record["log_weight_grad_norm"]).all()
 
 
 def block(**changes: Array) -> Recording:
