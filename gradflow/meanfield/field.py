@@ -23,6 +23,7 @@ from gradflow.meanfield.series import overlap
 from gradflow.nn.initializers import Distribution
 from gradflow.units import LN10
 
+FIRST_ORDER = 20  # n over Var(s^2) / mean^2, above which the spectrum's first order in 1 / n holds
 ROUNDED = 1e-14  # of the ln of a moment or of a ratio of some: where no more is left, it is 0
 
 
@@ -202,6 +203,13 @@ class MeanField:
     def spread(self) -> Array:
         """What transitions add to the spectrum over their widths: beyond 1 few directions pass them all."""
         return np.asarray((self.spectra / self.units).sum(axis=0))
+
+    @property
+    def spectrum(self) -> Array:
+        """Var(s^2) / mean^2 of dz_L / dz_1; nan where the first order does not hold, or widths differ."""
+        total, n = self.spectra.sum(axis=0), self.widths[0]
+        alike = len(self.widths) > 1 and (self.widths == n).all()
+        return np.where(alike & (total < n / FIRST_ORDER), total, np.nan)
 
     @property
     def kept(self) -> Array:

@@ -18,7 +18,6 @@ from gradflow.units import LN10
 
 CRITICAL = 1e-3  # |ln chi| below which a phase is called critical
 ROUNDING = 1e-11  # |ln chi| below which xi is infinite: at the lowest q, 1e-24, softsign has 4e-12
-FIRST_ORDER = 20  # n over Var(s^2) / mean^2, above which the spectrum's first order in 1 / n holds
 SHALLOW = "c needs two hidden layers: there is no step between layers"
 DEAD = "no gradient is expected to pass: the weights are 0, or the slope wherever z falls"
 RUNAWAY = "q runs away, ever faster from layer to layer, and slopes with it: there is no c"
@@ -199,10 +198,8 @@ def settled(network: MeanField, first: int) -> dict[str, Any]:
 
 def _spectrum(network: MeanField) -> dict[str, Any]:
     """Var(s^2) / mean^2, to first order in 1 / n."""
-    total, widths = float(network.spectra.sum()), network.widths
-    spread = {"jacobian_spread": float(network.spread)} if isfinite(total) else {}
-    within = len(widths) > 1 and (widths == widths[0]).all() and total < widths[0] / FIRST_ORDER
-    return spread | ({"jacobian_variance": total} if within else {})
+    found = {"jacobian_spread": float(network.spread), "jacobian_variance": float(network.spectrum)}
+    return {name: value for name, value in found.items() if isfinite(value)}
 
 
 def phase(log_chi: float) -> str:

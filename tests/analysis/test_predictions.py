@@ -1,6 +1,7 @@
 """Theory without a run: tables agree with single points, and layers add up."""
 
 from dataclasses import replace
+from itertools import product
 from math import log10, sqrt
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ def test_a_table_says_what_single_points_say() -> None:
     configs = [
         config(f"activation={name}", f"sigma_w={sigma_w}", f"sigma_b={sigma_b}", f"depth={depth}")
         for name in ("tanh", "relu", "gelu")
-        for depth in (10, 30)
+        for depth in (3, 10, 30)
         for sigma_w, sigma_b in ((0.0, 0.0), (0.9, 0.0), (1.5, 0.1), (2.0, 0.5))
     ]
     for one, tabled in zip(configs, theories(configs, [INPUTS] * len(configs)), strict=True):
@@ -49,7 +50,8 @@ def nearly(theory: Theory, error: float) -> dict[str, Any]:
 def test_a_table_of_blocks_says_what_single_points_say(norm: str, block: str, place: str) -> None:
     """Among other things from which layer on a batch norm has settled."""
     parts = f"norm={norm}", f"block={block}", f"norm.place={place}", "activation=relu", "batch_size=64"
-    configs = [config(*parts, f"sigma_w={sigma_w}") for sigma_w in (1.0, 2.0)]
+    points = product((3, 30), (1.0, 2.0))
+    configs = [config(*parts, f"depth={depth}", f"sigma_w={sigma_w}") for depth, sigma_w in points]
     for one, tabled in zip(configs, theories(configs, [INPUTS] * len(configs)), strict=True):
         assert vars(tabled) == nearly(theory_of(predicted(one, INPUTS)), 1e-8)
 
