@@ -153,7 +153,9 @@ class Recorder:
     def _mend_std(self, r: int) -> None:
         """Where E a^2 - (E a)^2 has lost its digits or the range: the deviation from the mean, in float64."""
         for layer, seed in np.argwhere(~self.surely.fine):
-            self.std[r, int(layer), int(seed)] = _deviation(self.memory.a[layer][seed, :-1])
+            own = self.memory.exponent[layer + 1, seed] - self.memory.exponent[layer, seed]  # of what is held
+            deviation = _deviation(self.memory.a[layer][seed, :-1])
+            self.std[r, int(layer), int(seed)] = np.ldexp(deviation, own)  # in the units of the sums
 
     def flush(self, rows: int) -> Recording:
         """The first `rows` rows as the arrays of recording.npz, (rows, layers, S), and `loss` (rows, S)."""
@@ -219,7 +221,7 @@ class Recorder:
     def _log_step(self, rows: int, log_dw: Array) -> Array:
         """ln of the norm of the weights' step; for plain SGD it is lr times the gradient's."""
         if self.optimizer.proportional:
-            log_lr = np.array([log(lr) for lr in self.lr[:rows]])
+            log_lr = np.array([log(lr) if lr else -inf for lr in self.lr[:rows]])  # 0: it underflowed
             proportional: Array = log_dw + log_lr[:, None, None] + self.log_share[:rows, None, :]
             return proportional
         return self._log_norm(rows, "step2")

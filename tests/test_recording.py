@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from gradflow.nn.activations import ACTIVATIONS, Linear, Sigmoid
 from gradflow.nn.initializers import Constant, Gaussian, Orthogonal
 from gradflow.nn.optimizers import Sgd
+from gradflow.nn.schedules import Warmup
 from gradflow.plan import record_bytes
 from gradflow.record import Record
 from gradflow.recording import Recording, first_bad_row
@@ -57,6 +59,24 @@ def test_the_spread_of_nearly_constant_activations_keeps_its_digits(dtype: str) 
     assert double[0, 0, 0] < 1e-4
 
 
+@pytest.mark.parametrize(
+    ("dtype", "weight", "spread"), [("float32", 1.0, 1e-3), ("float32", 1e-3, 1e-3), ("float64", 1e20, 1e-6)]
+)
+def test_the_spread_keeps_its_share_where_activations_carry_an_exponent(
+    dtype: str, weight: float, spread: float
+) -> None:
+    data = small.data()
+    alike = replace(data, x=1 + spread * data.x)
+    plan = small.plan(activation=Linear(), init=Constant(weight), depth=60, steps=0, dtype=dtype, batch=10)
+    training = Training(plan, alike)
+    list(training)
+    mean, std = (training.recording[f"activation_{name}"][0, :, 0] for name in ("mean", "std"))
+    held = np.isfinite(mean) & (mean > 1e-300)
+    assert held.sum() > 10
+    first = alike.x.sum(axis=1)  # all units of a layer are a multiple of it
+    np.testing.assert_allclose(std[held] / mean[held], first.std() / first.mean(), rtol=0.01)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_constant_activations_have_no_spread(dtype: str) -> None:
     record = recorded(
@@ -96,6 +116,12 @@ def test_statistics_beyond_float64_are_infinite_not_nan() -> None:
 def test_update_ratios_survive_where_squares_underflow() -> None:
     record = recorded(init=Gaussian(1e-30), depth=3, dtype="float32", steps=1)
     assert (record["update_ratio"][0] > 0).any()
+
+
+def test_an_update_whose_share_of_the_learning_rate_underflows_is_0() -> None:
+    record = recorded(optimizer=Sgd(lr=5e-324), schedule=Warmup(steps=4), steps=6)
+    assert (record["update_ratio"][:2] == 0).all()
+    assert np.isfinite(record["log_weight_grad_norm"]).all()
 
 
 def block(**changes: Array) -> Recording:

@@ -31,11 +31,12 @@ LATER = (  # keys that change nothing at initialization
 
 @dataclass(frozen=True, eq=False)
 class FirstLayer:
-    """What one network size says at initialization, natural logs, one value per seed (seeds,).
+    """What the first gradient says of one network size, natural logs, one value per seed (seeds,).
 
     `log_weight_grad` is ln ||dL/dW_1|| of a batch of `batch_size`; `log_delta` is ln ||delta_1|| /
     ||delta_out||. Beside them stand c inside the network, theory's, and its ln ||delta_1|| / ||delta_out||,
-    but for a factor that is the same at any depth.
+    but for a factor that is the same at any depth. Of a read-out that started at zero theory has none: its
+    first update gave it a size that goes with the depth.
     """
 
     depth: int
@@ -76,21 +77,24 @@ class DepthLaw:
 
 
 def first_layer(summary: Summary, recording: Readings) -> FirstLayer:
-    """The first layer of a run at row 0 of its recording.
+    """The first layer of a run in the row of its first flow.
 
-    The factors of a row add up from delta_out to delta_1: ln ||delta_1|| / ||delta_out|| is their sum.
+    ln ||delta_L|| / ||delta_out|| is the sum of the last layer's factors; below it norms tell, for factors
+    are nan where a branch passes nothing.
     """
+    row = int(np.searchsorted(recording["step"], summary.flow.initial.step))
+    norms = recording["log_delta_norm"][row]
+    last = [recording[name][row, -1] for name in factor_arrays(recording).values()]
     with np.errstate(invalid="ignore"):  # a dead network has -inf - -inf
-        factors = [recording[name][0] for name in factor_arrays(recording).values()]
-        log_delta = np.sum(factors, axis=0).sum(axis=0)
+        log_delta = norms[0] - norms[-1] + np.sum(last, axis=0)
     theory = summary.theory
     return FirstLayer(
         depth=recording["q"].shape[1],
-        log_weight_grad=recording["log_weight_grad_norm"][0, 0].copy(),
+        log_weight_grad=recording["log_weight_grad_norm"][row, 0].copy(),
         log_delta=log_delta,
         c=summary.flow.initial.c,
         c_theory=theory.c_finite_width if theory.c_finite_width is not None else theory.c,
-        log_ratio_theory=_log_ratio(theory),
+        log_ratio_theory=None if summary.config["model"].get("readout") == "zeros" else _log_ratio(theory),
         batch_size=batch_of(summary),
     )
 

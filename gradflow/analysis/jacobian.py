@@ -13,7 +13,7 @@ from gradflow.analysis.intervals import Estimate, exp_or_none, over_networks
 from gradflow.analysis.kept import Stretch
 from gradflow.analysis.summary import Number, strict
 from gradflow.meanfield import predict
-from gradflow.meanfield.prediction import FIRST_ORDER
+from gradflow.meanfield.field import FIRST_ORDER
 from gradflow.nn.jacobian import SpectralMoments, Spectrum
 from gradflow.nn.model import Model
 from gradflow.units import LN10

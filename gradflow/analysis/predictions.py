@@ -17,7 +17,7 @@ from gradflow.arrays import Array
 from gradflow.config import Config
 from gradflow.data import Data
 from gradflow.meanfield import Prediction, Targets, mean_field, phase_table, predict, unpredicted
-from gradflow.meanfield.prediction import DEAD, ROUNDING, UNBOUNDED, late, phase
+from gradflow.meanfield.prediction import DEAD, ROUNDING, UNBOUNDED, phase, settled
 from gradflow.nn.initializers import Gaussian
 from gradflow.nn.model import Model
 
@@ -169,14 +169,14 @@ def _tabled(model: Model, q_0: float, targets: Targets | None, inits: Sequence[G
             dict(zip(table, row, strict=True)),
             {name: float(values[k]) for name, values in factors.items()},
             no_critical[init.sigma_b],
-            late(mean_field(replace(model, init=init), q_0), first),
+            settled(mean_field(replace(model, init=init), q_0), first),
         )
         for k, (init, row) in enumerate(zip(inits, rows, strict=True))
     ]
 
 
 def _theory_at(
-    row: dict[str, Any], factors: dict[str, float], no_critical_point: str | None, settling: str | None
+    row: dict[str, Any], factors: dict[str, float], no_critical_point: str | None, settling: dict[str, Any]
 ) -> Theory:
     """One point of a table, with the reason of what it has not."""
     log_chi = log(row["chi"]) if row["chi"] > 0 else -np.inf
@@ -190,13 +190,14 @@ def _theory_at(
         DEAD if row["c"] == 0 else "",
         UNBOUNDED if kept["q_star"] is None else "",
         no_critical_point,
-        settling,
+        settling.get("reason"),
     )
     return Theory(
         **kept,
         **named_factors({} if row["c"] == 0 else factors),
         xi=-1 / log_chi if abs(log_chi) > ROUNDING else None,
         phase=phase(log_chi),
+        settling=settling.get("settling"),
         reason="; ".join(filter(None, reasons)) or None,
     )
 

@@ -59,8 +59,8 @@ class Coupled(MeanField):
         return log_or_minus_inf(self._batch(lambda at: at.square, seen))
 
     def _image(self, cosine: Array, local: Local) -> tuple[Array, Array]:
-        """E phi phi' / E phi^2 of two samples, whatever the cosine below."""
-        share = self._batch(lambda at: at.common / at.square, local.log_v).ravel()
+        """E phi phi' / E phi^2 of two samples, whatever the cosine below; 1 where phi is 0 of all."""
+        share = self._batch(lambda at: at.common / at.square if at.square else 1.0, local.log_v).ravel()
         return share + 0 * cosine, 0 * cosine
 
     @cached_property

@@ -7,9 +7,10 @@ to the number of outputs where d follows h, as it does under mse as soon as outp
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import exp, floor, sqrt
+from typing import Self
 
 import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
@@ -33,15 +34,22 @@ class Targets:
     square: float = 1.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Entering:
-    """The loss on the outputs h + b: log_gain = ln n_L Var W and log_bias = ln Var b of the read-out."""
+    """The loss on the outputs h + b: log_gain = ln n_L Var W and log_bias = ln Var b of the read-out.
+
+    Each is one number or an array over networks (N,).
+    """
 
     loss: Loss
     outputs: int
     targets: Targets
-    log_gain: float
-    log_bias: float
+    log_gain: Array | float
+    log_bias: Array | float
+
+    def scaled(self, log_factors: Array) -> Self:
+        """That of read-outs whose weights are multiplied by exp(log_factors) (N,)."""
+        return replace(self, log_gain=self.log_gain + 2 * log_factors)
 
     def moments(self, log_square: Array, variance: Array) -> tuple[Array, Array]:
         """E X and E X^2 where a_L has this ln of its mean square, of a variance between networks (...)."""
@@ -55,18 +63,22 @@ class Entering:
 
     def _at(self, steps: Array) -> Array:
         """The moments at steps of ln q (2, ...)."""
-        different, index = np.unique(steps, return_inverse=True)
-        found = np.array([_moments(self, int(step)) for step in different])
+        cells = np.stack(np.broadcast_arrays(self.log_bias, steps)).reshape(2, -1)
+        different, index = np.unique(cells, axis=1, return_inverse=True)
+        found = np.array([self._in(float(log_bias), int(step)) for log_bias, step in different.T])
         return found[index.reshape(steps.shape)].transpose(-1, *range(steps.ndim))
+
+    def _in(self, log_bias: float, step: int) -> tuple[float, float]:
+        return _moments(self.loss, self.outputs, self.targets, log_bias, step)
 
 
 @lru_cache(maxsize=4096)
-def _moments(entering: Entering, step: int) -> tuple[float, float]:
+def _moments(loss: Loss, outputs: int, targets: Targets, log_bias: float, step: int) -> tuple[float, float]:
     """E X and E X^2 over outputs of mean square q, samples whose d is exactly 0 left out."""
-    normal, y = _draws(entering.outputs, entering.targets)
+    normal, y = _draws(outputs, targets)
     scale = exp(step * STEP / 2)
     h, d = scale * normal[0], np.empty_like(y)
-    entering.loss.delta(h + exp(entering.log_bias / 2) * normal[1], y, d)
+    loss.delta(h + exp(log_bias / 2) * normal[1], y, d)
     largest = np.abs(d).max(axis=0)
     kept = largest > 0
     if not kept.any():

@@ -23,6 +23,7 @@ from gradflow.meanfield.series import overlap
 from gradflow.nn.initializers import Distribution
 from gradflow.units import LN10
 
+FIRST_ORDER = 20  # n over Var(s^2) / mean^2, above which the spectrum's first order in 1 / n holds
 ROUNDED = 1e-14  # of the ln of a moment or of a ratio of some: where no more is left, it is 0
 
 
@@ -55,6 +56,7 @@ class MeanField:
             moments=tabulated(self.moments.activation, self.moments.mean),
             log_gain=self.log_gain[:, None] + 2 * log_factors,
             log_bias=np.broadcast_to(self.log_bias[:, None], (len(self.log_bias), len(log_factors))),
+            entering=self.entering and self.entering.scaled(log_factors),
         )
 
     def until(self, depth: int) -> Self:
@@ -95,6 +97,18 @@ class MeanField:
     def _log_back(self, seen: Array) -> Array:
         """ln of what slopes and a norm before phi pass down, but for the variance that it divides by."""
         return self._log_slopes(seen)
+
+    def _log_norm(self, log_v: Array) -> Array:
+        """ln of what a norm before phi makes of ||delta||^2, whatever the slopes."""
+        seen = self.looks_like(log_v)
+        slopes = self._log_slopes(seen)
+        beside = np.where(np.isneginf(slopes), 0.0, self._log_back(seen) - slopes)
+        return np.asarray(beside - self._divisor(log_v))
+
+    def _divisor(self, log_v: Array) -> Array:
+        """ln of the v + eps by which a norm divides; inf where that is 0: N is 0 then, and passes nothing."""
+        log_sum = np.logaddexp(log_v, log_or_minus_inf(self.eps))
+        return np.where(np.isneginf(log_sum), np.inf, log_sum)
 
     def _above(self, log_v: Array, log_gain: Array, log_bias: Array) -> Array:
         """ln of the variance of z one layer up."""
@@ -189,6 +203,13 @@ class MeanField:
     def spread(self) -> Array:
         """What transitions add to the spectrum over their widths: beyond 1 few directions pass them all."""
         return np.asarray((self.spectra / self.units).sum(axis=0))
+
+    @property
+    def spectrum(self) -> Array:
+        """Var(s^2) / mean^2 of dz_L / dz_1; nan where the first order does not hold, or widths differ."""
+        total, n = self.spectra.sum(axis=0), self.widths[0]
+        alike = len(self.widths) > 1 and (self.widths == n).all()
+        return np.where(alike & (total < n / FIRST_ORDER), total, np.nan)
 
     @property
     def kept(self) -> Array:

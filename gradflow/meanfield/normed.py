@@ -74,13 +74,11 @@ class NormBefore(Normed):
 
     def looks_like(self, log_v: Array) -> Array:
         """ln of the variance of N(z)."""
-        return np.asarray(log_v - np.logaddexp(log_v, log_or_minus_inf(self.eps)))
+        return np.asarray(log_v - self._divisor(log_v))
 
     def _factors(self, log_v: Array, log_gain: Array, log_bias: Array) -> dict[str, Array]:
-        seen, divisor = self.looks_like(log_v), np.logaddexp(log_v, log_or_minus_inf(self.eps))
-        slopes = self._log_slopes(seen)
-        norm = self._log_back(seen) - slopes - divisor
-        return {"weights": log_gain / 2, "slopes": slopes / 2, "norm": norm / 2}
+        slopes = self._log_slopes(self.looks_like(log_v))
+        return {"weights": log_gain / 2, "slopes": slopes / 2, "norm": self._log_norm(log_v) / 2}
 
     @cached_property
     def shifts(self) -> Array:
@@ -118,7 +116,7 @@ class NormAfter(Normed):
     def _factors(self, log_v: Array, log_gain: Array, log_bias: Array) -> dict[str, Array]:
         return {
             "weights": log_gain / 2,
-            "norm": -np.logaddexp(self._log_spread(log_v), log_or_minus_inf(self.eps)) / 2,
+            "norm": -self._divisor(self._log_spread(log_v)) / 2,
             "slopes": self._log_slopes(log_v) / 2,
         }
 
@@ -149,7 +147,7 @@ class NormAfter(Normed):
     def _log_square(self, seen: Array) -> Array:
         """Nearly ln 1."""
         spread = self._log_spread(np.asarray(seen)[None])[0]
-        return np.asarray(spread - np.logaddexp(spread, log_or_minus_inf(self.eps)))
+        return np.asarray(spread - self._divisor(spread))
 
     def _log_spread(self, log_v: Array) -> Array:
         """ln of what the norm divides by, at any ln v: beyond the integrals it goes as E phi^2 does."""

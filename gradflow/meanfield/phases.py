@@ -36,6 +36,7 @@ class PhaseTable:
     correlation_star: Array
     xi_c: Array  # nan where the approach is no exponential
     jacobian_spread: Array  # of the squared singular values of dz_L / dz_1, over the width
+    jacobian_variance: Array  # that spread itself; nan where its first order does not hold
     factors: dict[str, Array]  # over the fitted layers, by name
 
 
@@ -62,7 +63,7 @@ def phase_table(
         "c_asymptotic": np.exp(end.log_chi / 2), "chi": np.exp(end.log_chi), "chi_parallel": end.chi_parallel,
         "q_star": end.q_star, "critical_sigma_w": _critical(network, sigma_b.ravel()), "law": network.laws,
         "correlation_star": alike.star, "xi_c": alike.xi,
-        "jacobian_spread": network.spread,
+        "jacobian_spread": network.spread, "jacobian_variance": network.spectrum,
     }  # fmt: skip
     factors = {name: _means(rows).reshape(sigma_w.shape) for name, rows in log_factors.items()}
     return PhaseTable(**{name: x.reshape(sigma_w.shape) for name, x in columns.items()}, factors=factors)
@@ -74,11 +75,14 @@ def gaussian_fields(
     """The model with Gaussian weights and biases of each of N such pairs: N networks at once."""
     network = mean_field(replace(model, init=Gaussian()), q_0, targets)
     shape = (model.shape.depth + 1, len(sigma_w))
+    log_gain, log_bias = 2 * log_or_minus_inf(sigma_w), 2 * log_or_minus_inf(sigma_b)
+    entering = network.entering and replace(network.entering, log_gain=log_gain, log_bias=log_bias)
     return replace(
         network,
         moments=tabulated(model.activation, network.moments.mean),
-        log_gain=np.broadcast_to(2 * log_or_minus_inf(sigma_w), shape),
-        log_bias=np.broadcast_to(2 * log_or_minus_inf(sigma_b), shape),
+        log_gain=np.broadcast_to(log_gain, shape),
+        log_bias=np.broadcast_to(log_bias, shape),
+        entering=entering,
     )
 
 

@@ -18,7 +18,6 @@ from gradflow.units import LN10
 
 CRITICAL = 1e-3  # |ln chi| below which a phase is called critical
 ROUNDING = 1e-11  # |ln chi| below which xi is infinite: at the lowest q, 1e-24, softsign has 4e-12
-FIRST_ORDER = 20  # n over Var(s^2) / mean^2, above which the spectrum's first order in 1 / n holds
 SHALLOW = "c needs two hidden layers: there is no step between layers"
 DEAD = "no gradient is expected to pass: the weights are 0, or the slope wherever z falls"
 RUNAWAY = "q runs away, ever faster from layer to layer, and slopes with it: there is no c"
@@ -104,7 +103,7 @@ def predict(
         alike = _correlation(network, cosine, cosine_1)
         parts = [
             _layers(network, alike), _window(network, first), _asymptote(network), _critical(network),
-            _settling(network, first), _spectrum(network),
+            settled(network, first), _spectrum(network),
         ]  # fmt: skip
     reasons = [part.pop("reason") for part in parts if "reason" in part]
     merged = {key: value for part in parts for key, value in part.items()}
@@ -187,29 +186,20 @@ def _critical(network: MeanField) -> dict[str, Any]:
     return found if point.reason is None else found | {"reason": point.reason}
 
 
-def _settling(network: MeanField, first: int) -> dict[str, Any]:
+def settled(network: MeanField, first: int) -> dict[str, Any]:
     """The layer from which the law holds, and a word where it is behind the first one fitted."""
     layers = network.settling
     if layers <= 1:
         return {}
     found: dict[str, Any] = {"settling": int(layers) + 1} if isfinite(layers) else {"settles": False}
-    reason = late(network, first)
-    return found if reason is None else found | {"reason": reason}
-
-
-def late(network: MeanField, first: int) -> str | None:
-    """A word where the law does not yet hold in layer `first`."""
-    layers = network.settling
     words = f"from layer {layers + 1:.0f} on" if isfinite(layers) else "nowhere"
-    return SETTLES.format(words) if layers >= first > 0 and layers > 1 else None
+    return found | {"reason": SETTLES.format(words)} if layers >= first > 0 else found
 
 
 def _spectrum(network: MeanField) -> dict[str, Any]:
     """Var(s^2) / mean^2, to first order in 1 / n."""
-    total, widths = float(network.spectra.sum()), network.widths
-    spread = {"jacobian_spread": float(network.spread)} if isfinite(total) else {}
-    within = len(widths) > 1 and (widths == widths[0]).all() and total < widths[0] / FIRST_ORDER
-    return spread | ({"jacobian_variance": total} if within else {})
+    found = {"jacobian_spread": float(network.spread), "jacobian_variance": float(network.spectrum)}
+    return {name: value for name, value in found.items() if isfinite(value)}
 
 
 def phase(log_chi: float) -> str:

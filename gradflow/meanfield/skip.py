@@ -63,8 +63,8 @@ class ResidualField(MeanField):
 
     @cached_property
     def decay(self) -> Array:
-        """The correlation of z_l and z_{l+1} (L - 1, ...)."""
-        return np.asarray(np.exp((self.log_v[:-1] - self.log_v[1:]) / 2))
+        """The correlation of z_l and z_{l+1}, before a norm or behind it (L - 1, ...)."""
+        return np.sqrt(self.kept)
 
     @cached_property
     def kappa(self) -> Array:
@@ -127,9 +127,10 @@ class ResidualField(MeanField):
 
     @property
     def kept(self) -> Array:
-        """q over q and what the branch adds (L - 1, ...)."""
+        """q over q and what the branch adds (L - 1, ...); 1 where it adds nothing, though q be 0."""
         branch = self._branch(self.seen[:-1], self.log_gain[1:-1], self.log_bias[1:-1])
-        return np.asarray(np.exp(-np.logaddexp(0.0, branch - self.log_v[:-1])))
+        share = np.exp(-np.logaddexp(0.0, branch - self.log_v[:-1]))
+        return np.where(np.isneginf(branch), 1.0, share)
 
 
 class PreNorm(ResidualField):
@@ -139,18 +140,13 @@ class PreNorm(ResidualField):
         """ln of the variance of N(z)."""
         return np.asarray(log_v - self._divisor(log_v))
 
-    def _divisor(self, log_v: Array) -> Array:
-        return np.asarray(np.logaddexp(log_v, log_or_minus_inf(self.eps)))
-
     @property
     def log_last(self) -> Array:
         """The norm divides by a v that grows with the depth."""
         return np.asarray(super().log_last - self._divisor(self.log_v[-1:]) / 2)
 
     def _through(self, log_v: Array, log_gain: Array) -> dict[str, Array]:
-        seen = self.looks_like(log_v)
-        norm = self._log_back(seen) - self._log_slopes(seen) - self._divisor(log_v)
-        return {**super()._through(log_v, log_gain), "norm": norm / 2}
+        return {**super()._through(log_v, log_gain), "norm": self._log_norm(log_v) / 2}
 
     @property
     def asymptote(self) -> Asymptote:
@@ -170,7 +166,7 @@ class PostNorm(ResidualField):
     """z' = N(z + s (W phi(z) + b)), z_1 = N(W_1 x + b_1)."""
 
     def _stem(self, log_v: Array) -> Array:
-        return np.asarray(log_v - np.logaddexp(log_v, log_or_minus_inf(self.eps)))
+        return np.asarray(log_v - self._divisor(log_v))
 
     def _above(self, log_v: Array, log_gain: Array, log_bias: Array) -> Array:
         return self._stem(super()._above(log_v, log_gain, log_bias))
@@ -179,7 +175,7 @@ class PostNorm(ResidualField):
     def log_sum(self) -> Array:
         """ln Y, the variance of what the norm above divides (L - 1, ...)."""
         branch = self._branch(self.log_v[:-1], self.log_gain[1:-1], self.log_bias[1:-1])
-        return np.logaddexp(np.logaddexp(self.log_v[:-1], branch), log_or_minus_inf(self.eps))
+        return self._divisor(np.logaddexp(self.log_v[:-1], branch))
 
     @cached_property
     def log_factors(self) -> dict[str, Array]:
@@ -191,18 +187,13 @@ class PostNorm(ResidualField):
         """ln((1 + B) / Y)."""
         return np.asarray(np.logaddexp(0.0, self._log_b) - self.log_sum)
 
-    @cached_property
-    def decay(self) -> Array:
-        """The correlation of z_l and z_{l+1} (L - 1, ...)."""
-        return np.asarray(np.exp(-self.log_sum / 2))
-
     @property
     def asymptote(self) -> Asymptote:
         """All layers are alike; deeper networks have smaller branches where s is 1 / sqrt(L)."""
         rows = [np.atleast_1d(array[-1]) for array in (self.log_v, self.log_gain, self.log_bias)]
         log_v, log_gain, log_bias = rows
         branch = self._branch(log_v, log_gain, log_bias)
-        log_sum = np.logaddexp(np.logaddexp(log_v, branch), log_or_minus_inf(self.eps))
+        log_sum = self._divisor(np.logaddexp(log_v, branch))
         through = self._through(log_v, log_gain)
         log_chi = np.logaddexp(0.0, 2 * np.asarray(sum(through.values()))) - log_sum
         return Asymptote(log_v, np.asarray(log_chi) * (not self.by_depth), np.zeros_like(log_v))

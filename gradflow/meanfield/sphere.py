@@ -48,7 +48,8 @@ def batch_moments(activation: Activation, samples: int, log_v: float) -> BatchMo
     E t^2 = E 1/r^2 (E (1 - 1/B - x^2/B) phi'^2 + (E phi' phi'' + E x phi' x' phi'') / B) E u^2.
     """
     k, b = exp(log_v / 2), samples
-    x, weight = _rule(b, tuple(split / k for split in activation.splits))
+    kinks = tuple(split / k for split in activation.splits) if k else ()  # where all values are alike
+    x, weight = _rule(b, kinks)
     phi, slope = activation.phi(k * x), activation.derivative(k * x)
     polynomials = list(_gegenbauer(b, x / sqrt(b - 1)))
     mean_of_two = [_of_two(b, f, weight, polynomials) for f in (phi, slope, x * slope)]

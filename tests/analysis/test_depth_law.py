@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gradflow.analysis.depth_law import FirstLayer, depth_law, first_layer
+from gradflow.analysis.depth_law import DepthLaw, FirstLayer, depth_law, first_layer
 from gradflow.analysis.summarize import summarize
 from gradflow.config import Config, parse_config
 from gradflow.execution.train import train
@@ -50,11 +50,8 @@ def test_what_is_expected_is_the_slope_of_theorys_log_ratio_and_no_mean_of_its_c
 
 def test_the_law_of_a_saved_run_tells_the_batch_that_the_data_allows() -> None:
     config = network("he_normal", 4)
-    result = train(config)
-    info = {"status": result.status, "data": result.data, "outcome": result.outcome}
-    summary = summarize(config, result.recording, info)
     assert config.training.batch_size == 128
-    assert first_layer(summary, result.recording).batch_size == 64
+    assert first_layer_of(config).batch_size == 64
 
 
 def test_the_interval_holds_the_law_as_often_as_it_says() -> None:
@@ -92,14 +89,24 @@ def test_there_is_no_law_of_one_depth_or_of_different_seeds() -> None:
     assert law.reason == "the depths were not run with the same seeds"
 
 
-def network(init: str, depth: int) -> Config:
+def network(init: str, depth: int, *overrides: str) -> Config:
     text = f"""
         seeds: 6
         model: {{depth: {depth}, width: 128, activation: relu, init: {init}}}
         data: {{name: gaussian, samples: 64, features: 64, classes: 10, seed: 0}}
         training: {{steps: 0, dtype: float64}}
     """
-    return parse_config(parse(text, "net.yaml"), Path())
+    return parse_config(parse(text, "net.yaml"), Path(), overrides)
+
+
+def law_of(init: str, *overrides: str) -> DepthLaw:
+    return depth_law([first_layer_of(network(init, depth, *overrides)) for depth in (4, 8, 16, 24)])
+
+
+def first_layer_of(config: Config) -> FirstLayer:
+    result = train(config)
+    info = {"status": result.status, "data": result.data, "outcome": result.outcome}
+    return first_layer(summarize(config, result.recording, info), result.recording)
 
 
 @pytest.mark.parametrize(
@@ -109,13 +116,7 @@ def network(init: str, depth: int) -> Config:
 def test_relu_networks_obey_the_law_of_their_init_in_their_weight_gradients(
     init: str, c: float, fed: float, inside: float
 ) -> None:
-    layers = []
-    for depth in (4, 8, 16, 24):
-        config = network(init, depth)
-        result = train(config)
-        info = {"status": result.status, "data": result.data, "outcome": result.outcome}
-        layers.append(first_layer(summarize(config, result.recording, info), result.recording))
-    law = depth_law(layers)
+    law = law_of(init)
     expected = c * exp(-1.25 / 128)  # what relu networks of a finite width lose: theory.md
     for found in (law.weight_grad, law.delta):
         assert found.c == pytest.approx(expected, rel=0.03)
@@ -125,6 +126,25 @@ def test_relu_networks_obey_the_law_of_their_init_in_their_weight_gradients(
     assert law.c_inside == pytest.approx(expected, rel=0.03)
     assert law.c_expected == pytest.approx(expected * exp(fed), rel=1e-3)
     assert law.c_theory == pytest.approx(expected * exp(inside), rel=1e-3)
+
+
+def test_branches_that_pass_nothing_leave_the_law_of_their_skips() -> None:
+    """Their factors are nan, the norms are not."""
+    law = law_of("xavier_normal", "block=residual", "block.scale=0", "block.train_scale=true")
+    assert law.reason is None
+    assert law.delta.c == pytest.approx(1, abs=0.02)
+    assert law.c_expected == pytest.approx(1)
+
+
+def test_a_read_out_that_starts_at_zero_has_the_law_of_the_first_gradient_that_enters() -> None:
+    """Of rotations times g: the read-out's first update is g^L too, so that g^(2 L) comes to the bottom."""
+    given = "{name: orthogonal, gain: 0.9}", "activation=linear", "readout=zeros", "lr=1e-6"
+    law = law_of(*given, "steps=1")
+    for found in (law.delta, law.weight_grad):
+        assert found.c == pytest.approx(0.9**2, rel=1e-5)
+    assert law.c_inside == pytest.approx(0.9, rel=1e-5)
+    assert law.c_expected is None  # theory knows nothing of that update
+    assert law_of(*given).reason == "no seed has a gradient at every depth"  # before it
 
 
 def test_delta_is_measured_from_the_output_on() -> None:

@@ -6,6 +6,7 @@ from time import process_time
 
 import pytest
 
+from gradflow.meanfield import Targets
 from gradflow.meanfield.balance import balance, gains, with_sigma_w
 from gradflow.meanfield.prediction import Prediction, predict
 from gradflow.nn.activations import ACTIVATIONS
@@ -41,6 +42,14 @@ def test_the_shift_of_a_finite_width_can_be_left_out() -> None:
     balanced = balance(network("relu", XavierNormal()), 0.9, first=6, finite_width=False)
     assert isinstance(balanced, XavierNormal)
     assert balanced.gain == pytest.approx(sqrt(2), rel=1e-10)
+
+
+def test_what_the_loss_sees_of_the_scaled_read_out_is_in_the_balance() -> None:
+    narrow = model_of(ACTIVATIONS["relu"](), XavierNormal(), (16,) * 31, outputs=60)
+    balanced = balance(narrow, 0.9, first=1, targets=Targets(True))
+    assert balanced is not None
+    prediction = predict(replace(narrow, init=balanced), 0.9, first=1, targets=Targets(True))
+    assert prediction.c_finite_width == pytest.approx(1, abs=1e-6)
 
 
 def test_the_window_alone_can_be_balanced_and_biases_are_kept() -> None:
