@@ -12,7 +12,7 @@ from typing import NamedTuple, TypedDict
 from msgspec.json import Decoder
 
 from gradflow.errors import InputError, Problem, RunError
-from gradflow.store.names import NOTE, SWEEP
+from gradflow.store.names import NOTE, is_point
 from gradflow.store.partial import claim
 from gradflow.store.reading import damaged, read_bytes
 from gradflow.store.typed import UNREADABLE
@@ -74,8 +74,7 @@ def read_notes(folder: Path) -> tuple[Notes, str | None]:
 
 def notes_above(folder: Path) -> Notes:
     """What is said of the sweep that a folder is a point of; none of what is no point."""
-    inside = os.path.lexists(os.path.join(folder.parent, SWEEP))
-    return read_notes(folder.parent)[0] if inside else NO_NOTES
+    return read_notes(folder.parent)[0] if is_point(folder) else NO_NOTES
 
 
 def all_notes(folder: Path) -> tuple[Notes, str | None]:

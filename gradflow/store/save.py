@@ -19,7 +19,7 @@ from gradflow.store.partial import Claim, claim, other_capitals
 from gradflow.store.reading import damaged, read_bytes
 from gradflow.store.run import Run, open_run
 from gradflow.store.seal import sealed, stamp_of
-from gradflow.store.summaries import build_summary, load_summary
+from gradflow.store.summaries import build_summary, load_summary, summary_at
 from gradflow.store.writing import disk_errors, json_bytes, sync, write_bytes, write_file, write_text
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def publish(claimed: Claim, config: Config, result: Result, render: Render | Non
     for array in result.recording.values():
         array.setflags(write=False)
     summary = result.summary or build_summary(claimed.target, config, result.recording, info)
-    summary = summary.at(str(claimed.target))
+    summary = summary_at(claimed.target, summary)
     run = Run(claimed.target, info, config=config, recording=result.recording, summary=summary)
 
     def fill(folder: Path) -> None:
