@@ -12,9 +12,13 @@ NAME = compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 WORDS = {"null", "true", "false"}  # names that YAML takes for something else, in small letters
 
 
-def command_for(path: str, settings: dict[str, Any]) -> str:
-    """The shell-quoted command that runs the config of the run at `path`, with other settings, beside it."""
-    return join(["gradflow", "run", f"{path}/config.yaml", *overrides_of(settings), *_into(path, 1)])
+def command_for(path: str, settings: dict[str, Any], *, is_point: bool = False) -> str:
+    """The shell-quoted command that runs the config of the run at `path`, with other settings, beside it.
+
+    If that is a point of a sweep, beside the sweep: a sweep holds its own points alone.
+    """
+    into = _into(path, 2 if is_point else 1)
+    return join(["gradflow", "run", f"{path}/config.yaml", *overrides_of(settings), *into])
 
 
 def sweep_command(point: str, axes: Mapping[str, Sequence[Any]]) -> str:
@@ -50,7 +54,7 @@ def written(value: Any) -> str:
 def _into(path: str, levels: int) -> list[str]:
     """The option that names the runs folder, `levels` above a run's path; none for runs."""
     folder = "/".join(path.split("/")[:-levels])
-    return [] if path.startswith("runs/") or not folder else ["--runs-dir", folder]
+    return [] if folder in ("", "runs") else ["--runs-dir", folder]
 
 
 def overrides_of(settings: dict[str, Any]) -> list[str]:

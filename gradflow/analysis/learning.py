@@ -17,7 +17,7 @@ from gradflow.analysis.summary import Evaluation, TrainingResult, strict
 from gradflow.arrays import Array, Readings
 from gradflow.evaluation import EVALUATED, STEP
 
-ENDS = {"initial": 0, "final": -1}  # -> rows of the record
+ENDS = {"initial": 0, "final": -1}  # -> evaluations
 TOLD = ("every", "samples_train", "samples_test", "of_train", "of_test", "majority_train", "majority_test")
 
 
@@ -49,10 +49,13 @@ def training_result(
     info: Mapping[str, Any] | None,
     clips: bool = False,
 ) -> TrainingResult:
-    """How training went: its first and its last row, each where it was evaluated; whether it `clips`."""
+    """How training went: its first row and its last, or an evaluation after that; whether it `clips`.
+
+    What stands in a row that was not evaluated is not known, as where a run blew up between two evaluations.
+    """
     clipped_share, clip_share_median = clipping_of(recording) if clips else (None, None)
     stopped = outcome.get("stopped")
-    step, minibatch = recording["step"], _means(recording["loss"])
+    minibatch = _means(recording["loss"])
     return TrainingResult(
         steps=stopped["step"] if stopped else steps,
         **_loss("train", "loss", recording),
@@ -60,7 +63,7 @@ def training_result(
         **_ends(recording),
         minibatch_loss_initial=float(minibatch[0]),
         minibatch_loss_final=float(minibatch[-1]),
-        evaluations=len(curves_until(recording, step[-1]).get(STEP, ())),
+        evaluations=len(recording.get(STEP, ())),
         clipped_share=clipped_share,
         clip_share_median=clip_share_median,
         majority=None if info is None else info["majority_test"],
@@ -88,12 +91,16 @@ def _ends(recording: Readings) -> dict[str, Any]:
 
 
 def _end(recording: Readings, name: str, row: int) -> Estimate | None:
-    """A quantity at the first (0) or the last (-1) row of the record, if that row was evaluated."""
-    curves = curves_until(recording, recording["step"][-1])
-    if name not in curves or curves[STEP][row] != recording["step"][row]:
+    """A quantity at the first (0) or the last (-1) evaluation, unless a row stands beyond it."""
+    if name not in recording or not _is_end(recording, row):
         return None
     with np.errstate(over="ignore", invalid="ignore"):
-        return over_networks(curves[name][row])
+        return over_networks(recording[name][row])
+
+
+def _is_end(recording: Readings, row: int) -> bool:
+    evaluated, recorded = recording[STEP][row], recording["step"][row]
+    return bool(evaluated == recorded or (row == ENDS["final"] and evaluated > recorded))
 
 
 def _means(values: Array) -> Array:

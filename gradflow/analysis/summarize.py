@@ -89,13 +89,13 @@ def _trained(config: Config, recording: Readings, info: Mapping[str, Any]) -> Tr
     steps = config.training.steps
     if info["status"] == "interrupted":
         recording = _until_evaluated(recording)
-        steps = int(recording["step"][-1])
+        steps = int(recording[STEP][-1])
     clips = config.training.clip_norm is not None
     return training_result(recording, steps, info["outcome"], info.get("evaluation"), clips)
 
 
 def _until_evaluated(recording: Readings) -> Readings:
-    rows = recording["step"] <= curves_until(recording, np.inf)[STEP][-1]
+    rows = recording["step"] <= recording[STEP][-1]
     curves = (STEP, *EVALUATED)
     return {name: array if name in curves else array[rows] for name, array in recording.items()}
 

@@ -289,14 +289,16 @@ class Summary:
         document: dict[str, Any] = strict({"format": SUMMARY_FORMAT, **asdict(self)})
         return document
 
-    def at(self, path: str) -> Summary:
-        """The same summary, found at `path`: its commands start from the config there, if it has one.
+    def at(self, path: str, *, is_point: bool = False) -> Summary:
+        """The same summary, found at `path`, maybe as a point of a sweep: its commands start from the config
+        there, if it has one.
 
         It has none if it was recorded elsewhere, or is interrupted and so not yet there.
         """
         has_config = self.config["data"]["name"] != RECORDED and self.status != "interrupted"
         advice = tuple(
-            replace(one, command=command_for(path, one.set) if has_config else None) for one in self.advice
+            replace(one, command=command_for(path, one.set, is_point=is_point) if has_config else None)
+            for one in self.advice
         )
         return replace(self, path=path, advice=advice)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradflow.cli.report import named_runs
 from gradflow.cli.tables import refuse_unused
 from gradflow.errors import InputError, did_you_mean
 from gradflow.report.csv_text import csv_text
@@ -66,6 +67,16 @@ def tables_form(
     return TableForm(output, form, which)
 
 
+def exported(references: list[str], runs_dir: Path, where: str | None) -> list[Run]:
+    """The named runs, each once, be it in several sweeps: where it is finished before where it has failed."""
+    runs = named_runs(references, runs_dir, where)
+    found: dict[tuple[str, str], Run] = {}
+    for run in sorted(runs, key=lambda run: run.status == "failed"):
+        found.setdefault((run.id, run.info["digest"]), run)
+    kept = set(map(id, found.values()))
+    return [run for run in runs if id(run) in kept]
+
+
 def tracked(runs: list[Run], to: str, output: Path | None, project: str, rows: str, force: bool) -> str:
     """Hand runs over to a tracker; where they are then."""
     sink = SINKS[to](output, project)
@@ -100,7 +111,8 @@ def export_runs(runs: list[Run], form: TableForm, rows: str | None, losses: list
 def to_tensorboard(output: Path, runs: list[Run], rows: str, force: bool) -> None:
     """Event files in a folder."""
     for run in runs:
-        chosen(run.recording.get("step", ()), rows)  # refused before the folder is made
+        if run.recording:
+            chosen(run["step"], rows)  # refused before the folder is made
     make_folder(output)
     write_tensorboard(output, runs, rows, force=force)
 

@@ -17,6 +17,7 @@ from gradflow.report.pages import brief_page, layers_page, run_page, with_notes
 from gradflow.report.several import in_order, several
 from gradflow.report.sweep_pages import sweep_page
 from gradflow.store import Run
+from gradflow.store.names import is_point
 from gradflow.store.notes import all_notes, notes_above
 
 SUFFIXES = (".html", ".md")
@@ -81,7 +82,7 @@ def several_page(runs: Sequence[Run]) -> Page:
     page = sweep_page({**_document(runs), "command": sweep_command(str(runs[0].path), _axes(runs))})
     kept = [run for run in _trained(runs) if run.status != "interrupted"]  # which has no config there yet
     trained = [] if _axes(runs) else kept[:LISTED]
-    commands = [Command(command_for(str(run.path), {})) for run in trained]
+    commands = [Command(command_for(str(run.path), {}, is_point=is_point(run.path))) for run in trained]
     again: list[Block] = [Heading("How to compute them again"), *commands] if commands else []
     return _noted_above(runs, Page(page.title, (*page.blocks, *again)))
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CONFIG = "config.yaml"
 RECORDING = "recording.npz"
@@ -28,3 +32,8 @@ AGAIN = "run its config again with --force"
 def is_id(text: str) -> bool:
     """Whether `text` can be NAME-<8 hex>, the id of a run or a sweep."""
     return ID.fullmatch(text) is not None
+
+
+def is_point(path: Path) -> bool:
+    """Whether what stands, or will stand, at `path` is a point of a sweep: it lies in one's folder."""
+    return os.path.lexists(os.path.join(path.parent, SWEEP))

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple, TypedDict
 
 from msgspec.json import Decoder
 
 from gradflow.errors import InputError, Problem, RunError
-from gradflow.store.names import NOTE, SWEEP
+from gradflow.store.names import NOTE, is_point
 from gradflow.store.partial import claim
 from gradflow.store.reading import damaged, read_bytes
+from gradflow.store.sweeps import same_time
 from gradflow.store.typed import UNREADABLE
 from gradflow.store.writing import disk_errors, json_bytes, replace_file, sync
 
@@ -74,8 +74,7 @@ def read_notes(folder: Path) -> tuple[Notes, str | None]:
 
 def notes_above(folder: Path) -> Notes:
     """What is said of the sweep that a folder is a point of; none of what is no point."""
-    inside = os.path.lexists(os.path.join(folder.parent, SWEEP))
-    return read_notes(folder.parent)[0] if inside else NO_NOTES
+    return read_notes(folder.parent)[0] if is_point(folder) else NO_NOTES
 
 
 def all_notes(folder: Path) -> tuple[Notes, str | None]:
@@ -103,13 +102,13 @@ def change_notes(
 ) -> Notes:
     """Set the text, where one is given ("" takes it away), and add and remove tags; the notes that result.
 
-    Damaged ones are replaced. RunError if a process works on the run, or the disk refuses. The run does not
-    become the latest by it: the folder keeps its time.
+    Damaged ones are replaced. RunError if a process works on the run, or the disk refuses. Neither
+    the run nor its sweep becomes the latest by it.
     """
     checked(text, added)
     if not folder.is_dir():
         raise InputError(Problem("is not finished and can have no note yet", source=str(folder)))
-    with claim(folder.parent, folder.name), disk_errors(folder), _same_time(folder):
+    with same_time(folder), claim(folder.parent, folder.name), disk_errors(folder):
         before, _ = read_notes(folder)
         notes = checked(before.text if text is None else text, ({*before.tags} | {*added}) - {*removed})
         if notes == NO_NOTES:
@@ -126,13 +125,3 @@ def remove_notes(folder: Path) -> None:
     notes, _ = read_notes(folder)
     if notes != NO_NOTES:
         (folder / NOTE).unlink(missing_ok=True)
-
-
-@contextmanager
-def _same_time(folder: Path) -> Iterator[None]:
-    """By the time of its folder a run is the latest, `@1`."""
-    before = folder.stat()
-    try:
-        yield
-    finally:
-        os.utime(folder, ns=(before.st_atime_ns, before.st_mtime_ns))

@@ -11,7 +11,7 @@ from gradflow.store.info import Info, Status, of_newer, parse_info
 from gradflow.store.names import CONFIG, RECORDING, RUN
 from gradflow.store.reading import damaged, read_bytes
 from gradflow.store.seal import stamp_of
-from gradflow.store.summaries import build_summary, load_summary
+from gradflow.store.summaries import build_summary, load_summary, summary_at
 from gradflow.version import is_newer
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Run:
     def summary(self) -> Summary:
         """What is said about the run: from summary.json or, if that is gone or damaged, made again."""
         if self._summary is None:
-            self._summary = (self._sealed or self._summarized()).at(str(self.path))
+            self._summary = summary_at(self.path, self._sealed or self._summarized())
         return self._summary
 
     @property

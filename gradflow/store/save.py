@@ -19,7 +19,7 @@ from gradflow.store.partial import Claim, claim, other_capitals
 from gradflow.store.reading import damaged, read_bytes
 from gradflow.store.run import Run, open_run
 from gradflow.store.seal import sealed, stamp_of
-from gradflow.store.summaries import build_summary, load_summary
+from gradflow.store.summaries import build_summary, load_summary, summary_at
 from gradflow.store.writing import disk_errors, json_bytes, sync, write_bytes, write_file, write_text
 
 if TYPE_CHECKING:
@@ -92,6 +92,20 @@ def _seal(claimed: Claim, run: Run) -> None:
 
 def publish(claimed: Claim, config: Config, result: Result, render: Render | None) -> Run:
     """Write a result under a claim and show it."""
+    run = run_of(claimed.target, config, result)
+
+    def fill(folder: Path) -> None:
+        if result.recording:
+            write_file(folder / RECORDING, lambda file: write_arrays(file, result.recording))
+        if result.state is not None:
+            write_file(folder / STATE, partial(write_state, state=result.state.arrays))
+
+    write_run(claimed, run, config_text(config), fill, render)
+    return run
+
+
+def run_of(target: Path, config: Config, result: Result) -> Run:
+    """The run of a result as it will stand at `target`, or would; nothing is written."""
     info = Info(
         format=FORMAT,
         id=config.id,
@@ -115,18 +129,9 @@ def publish(claimed: Claim, config: Config, result: Result, render: Render | Non
         info["state"] = StateInfo(format=STATE_FORMAT, step=step, stem=config.stem, sha256=seal(arrays))
     for array in result.recording.values():
         array.setflags(write=False)
-    summary = result.summary or build_summary(claimed.target, config, result.recording, info)
-    summary = summary.at(str(claimed.target))
-    run = Run(claimed.target, info, config=config, recording=result.recording, summary=summary)
-
-    def fill(folder: Path) -> None:
-        if result.recording:
-            write_file(folder / RECORDING, lambda file: write_arrays(file, result.recording))
-        if result.state is not None:
-            write_file(folder / STATE, partial(write_state, state=result.state.arrays))
-
-    write_run(claimed, run, config_text(config), fill, render)
-    return run
+    summary = result.summary or build_summary(target, config, result.recording, info)
+    summary = summary_at(target, summary)
+    return Run(target, info, config=config, recording=result.recording, summary=summary)
 
 
 def publish_copy(claimed: Claim, config: Config, source: Run, render: Render | None) -> Run:

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
+
+from msgspec.json import Decoder
 
 from gradflow.store.names import PARTIAL, ROWS, is_id
 from gradflow.store.owners import is_free
 from gradflow.store.partial import claim
 from gradflow.store.reading import damaged, read_bytes
-from gradflow.store.writing import disk_errors
+from gradflow.store.typed import UNREADABLE
+from gradflow.store.writing import disk_errors, remove
 
 LARGEST = 1_000_000_000  # bytes of a record
+
+_LINE = Decoder(dict[str, Any])
 
 
 class Stream:
@@ -28,15 +33,23 @@ class Stream:
     """
 
     def __init__(self, folder: Path, id: str, head: dict[str, Any]) -> None:
-        self._stack = ExitStack()
-        self.claimed = self._stack.enter_context(claim(folder, id))
-        self.path = self.claimed.rows
-        with disk_errors(self.claimed.target):
-            new = not self.path.exists()
-            _mend(self.path)
-            self._file = self._stack.enter_context(open(self.path, "ab"))  # noqa: SIM115
-        if new:
+        with ExitStack() as opened:
+            self.claimed = opened.enter_context(claim(folder, id))
+            self.path = self.claimed.rows
+            with disk_errors(self.claimed.target):
+                _mend(self.path)
+                self._file = open(self.path, "ab")  # noqa: SIM115
+            opened.callback(self._close_file)
+            if self._file.tell() == 0:  # at the end of what is there
+                self._begin(head)
+            self._stack = opened.pop_all()
+
+    def _begin(self, head: dict[str, Any]) -> None:
+        try:
             self.add(head)
+        except BaseException:
+            remove(self.path)  # without a head it would be of no use
+            raise
 
     def add(self, row: dict[str, Any]) -> None:
         """Write a row, and hand it to the system: it outlives this process, however that ends."""
@@ -47,6 +60,10 @@ class Stream:
     def close(self) -> None:
         """Let go of the run; what was not published stays in `.partial`."""
         self._stack.close()
+
+    def _close_file(self) -> None:
+        with suppress(OSError):  # of what the disk has refused before, which was told then
+            self._file.close()
 
     def __enter__(self) -> Stream:
         return self
@@ -72,8 +89,8 @@ def read_stream(folder: Path, id: str) -> tuple[dict[str, Any], list[dict[str, A
     path = folder / PARTIAL / f"{id}{ROWS}"
     lines = read_bytes(path, LARGEST).split(b"\n")[:-1]
     try:
-        head, *rows = map(json.loads, lines)
-    except ValueError:
+        head, *rows = map(_LINE.decode, lines)
+    except UNREADABLE:
         raise damaged(path, "is no record of rows", "remove it") from None
     return head, rows
 

@@ -8,6 +8,7 @@ from msgspec import convert
 from msgspec.json import Decoder
 
 from gradflow.store.info import Info, Limits
+from gradflow.store.names import is_point
 from gradflow.store.seal import read_sealed
 from gradflow.store.typed import UNREADABLE, Factor, Rate, Whole, conforms, is_bounded, whole
 
@@ -248,7 +249,12 @@ def build_summary(path: Path, config: Config, recording: Recording, info: Info) 
         return _of_failed(path, config, info)
     from gradflow.analysis.summarize import summarize
 
-    return summarize(config, recording, info).at(str(path))
+    return summary_at(path, summarize(config, recording, info))
+
+
+def summary_at(path: Path, summary: Summary) -> Summary:
+    """The summary of a run that stands, or will stand, at `path`, with the commands that hold there."""
+    return summary.at(str(path), is_point=is_point(path))
 
 
 def _of_failed(path: Path, config: Config, info: Info) -> Summary:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from gradflow.errors import RunError
 from gradflow.store import locks
-from gradflow.store.names import PARTIAL, RUN, SWEEP
+from gradflow.store.names import PARTIAL, RUN, SWEEP, is_point
 from gradflow.store.partial import Claim, is_shard, reap, require_own_name
 from gradflow.store.reading import damaged, read_json
 from gradflow.store.writing import disk_errors, remove, sync, write_json
@@ -61,6 +61,21 @@ def swept_axes(folder: Path) -> dict[str, list[Any]]:
     known = isinstance(axes, dict) and all(isinstance(values, list) and values for values in axes.values())
     once = {key: [value] for key, value in beside.items()} if isinstance(beside, dict) else {}
     return {**axes, **once} if known and axes else {}
+
+
+@contextmanager
+def same_time(path: Path) -> Iterator[None]:
+    """A run, and the sweep that it is a point of, keep the times of their folders: by those `@1` is told."""
+    times: dict[Path, os.stat_result] = {}
+    for folder in (path, path.parent) if is_point(path) else (path,):
+        with suppress(OSError):
+            times[folder] = folder.stat()
+    try:
+        yield
+    finally:
+        for folder, found in times.items():
+            with suppress(OSError):  # it was removed, or is another user's
+                os.utime(folder, ns=(found.st_atime_ns, found.st_mtime_ns))
 
 
 def require_sweep(folder: Path) -> None:

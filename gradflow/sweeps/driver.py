@@ -24,7 +24,7 @@ from gradflow.store import Index, Run, open_run
 from gradflow.store.catalog import touch
 from gradflow.store.partial import Claim, claim
 from gradflow.store.result import Result, failed, versions
-from gradflow.store.save import copy, finished_at, save
+from gradflow.store.save import copy, finished_at, run_of, save
 from gradflow.store.sweeps import WHOLE, open_sweep, require_sweep
 from gradflow.sweeps.chains import Chains
 from gradflow.sweeps.executors import EXECUTORS, Backend, Pool, finished_future
@@ -148,12 +148,22 @@ class _Driver:
         return None if self.options.retry_failed else self._failed(point)
 
     def _failed(self, point: Point) -> Run | None:
-        try:
+        run = self._at(point)
+        return Run(run.path, run.info, reused=True) if run and run.status == "failed" else None
+
+    def _at(self, point: Point) -> Run | None:
+        """What stands in a point's place, if it is of its digest."""
+        with suppress(RunError):
             run = open_run(self.folder / point.id)
-        except RunError:
-            return None
-        same = run.status == "failed" and run.info["digest"] == point.digest
-        return Run(run.path, run.info, reused=True) if same else None
+            return run if run.info["digest"] == point.digest else None
+        return None
+
+    def _has_result(self, point: Point) -> bool:
+        """Whether a finished run stands there, whose arrays are whole."""
+        with suppress(RunError):
+            run = self._at(point)
+            return run is not None and bool(run.recording)  # {} of a failed one
+        return False
 
     def _require_disk(self, missing: Sequence[Point]) -> None:
         needed, free = sum(point.cost.disk for point in missing), shutil.disk_usage(self.folder).free
@@ -251,6 +261,10 @@ class _Driver:
 
     def _save(self, point: Point, result: Result) -> Ended:
         require_sweep(self.folder)  # or saving would make the folder again, without the points before
+        if result.status == "failed" and self._has_result(point):  # as with `force`
+            path = self.folder / point.id
+            self.tell(f"warning: {path}: {result.reason}; the finished run there is kept")
+            return ended(point, run_of(path, point.config, result))
         run = save(self.folder, point.config, result, self.render, force=True)
         require_sweep(self.folder)
         if result.state is not None:

@@ -28,7 +28,10 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Ended:
-    """A point is finished or has failed, and stands in the sweep's folder; `reused`: not computed now."""
+    """A point is finished or has failed, and stands in the sweep's folder; `reused`: not computed now.
+
+    Of one that failed where a finished run stood, that stays there.
+    """
 
     point: Point
     path: str

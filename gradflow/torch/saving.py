@@ -9,7 +9,7 @@ from json import dumps
 from pathlib import Path
 from typing import Any
 
-from gradflow.errors import InputError
+from gradflow.errors import InputError, RunError
 from gradflow.outside.recorded import plain, publish, recover
 from gradflow.store.names import is_id
 from gradflow.store.run import Run
@@ -34,7 +34,10 @@ class Saved:
         """
         step = 0
         for id in left(self.runs):
-            head, rows = read_stream(self.runs, id)
+            try:
+                head, rows = read_stream(self.runs, id)
+            except RunError:  # it has not even a head, and stays as what else cannot be published
+                continue
             same = head.get("name"), head.get("watched"), head.get("seed")
             if self.resume and same == (self.name, model, self.seed):
                 self.again = id

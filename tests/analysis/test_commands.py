@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from gradflow.analysis.commands import command_for, overrides_of
+from gradflow.analysis.commands import command_for, overrides_of, sweep_command
 
 
 def test_settings_become_overrides_without_braces() -> None:
@@ -20,11 +20,29 @@ def test_settings_become_overrides_without_braces() -> None:
         ("my runs's/net-01234567", ["--runs-dir", "my runs's"]),
         ("/data/runs/net-01234567", ["--runs-dir", "/data/runs"]),
         ("net-01234567", []),
+        ("runs/first/net-01234567", ["--runs-dir", "runs/first"]),
     ],
 )
 def test_a_command_is_quoted_and_stays_beside_its_run(path: str, elsewhere: list[str]) -> None:
     words = shlex.split(command_for(path, {"model.depth": 7}))
     assert words == ["gradflow", "run", f"{path}/config.yaml", "model.depth=7", *elsewhere]
+
+
+@pytest.mark.parametrize(
+    ("sweep", "elsewhere"),
+    [
+        ("runs/all-01234567", []),
+        ("more/all-01234567", ["--runs-dir", "more"]),
+        ("runs/first/all-01234567", ["--runs-dir", "runs/first"]),
+        ("all-01234567", []),
+    ],
+)
+def test_the_commands_of_a_point_lead_beside_its_sweep(sweep: str, elsewhere: list[str]) -> None:
+    point = f"{sweep}/net-01234567"
+    words = shlex.split(command_for(point, {"model.depth": 7}, is_point=True))
+    assert words == ["gradflow", "run", f"{point}/config.yaml", "model.depth=7", *elsewhere]
+    words = shlex.split(sweep_command(point, {"model.depth": [3, 5]}))
+    assert words == ["gradflow", "sweep", f"{point}/config.yaml", "model.depth=3,5", *elsewhere]
 
 
 def test_a_truth_value_is_written_as_yaml_has_it() -> None:

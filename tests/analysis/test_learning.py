@@ -46,6 +46,17 @@ def test_a_last_row_that_was_not_evaluated_has_no_final_loss() -> None:
     assert found.evaluations == 2
 
 
+@pytest.mark.parametrize("rows", [[0, 7], [0]])
+def test_what_was_evaluated_after_the_last_row_is_the_end(rows: list[int]) -> None:
+    """A run that was interrupted, of which few rows are recorded."""
+    whole = recording(0, 4, 8)
+    found = training_result(
+        {**whole, **{name: whole[name][rows] for name in ("step", "loss")}}, 8, OUTCOME, INFO
+    )
+    assert (found.loss_initial, found.loss_final, found.r2_test_final) == (200.5, 208.5, 508.5)
+    assert (found.minibatch_loss_final, found.evaluations) == (100.5 + rows[-1], 3)
+
+
 def test_losses_that_are_not_finite_are_kept_without_a_warning() -> None:
     record = recording(0, 10)
     record["loss_train"][-1] = np.inf, 1.0

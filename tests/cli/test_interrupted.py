@@ -29,6 +29,12 @@ def config() -> Config:
 @pytest.fixture
 def folder(tmp_path: Path, config: Config, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in whose `runs` the config was interrupted at step 96."""
+    interrupt(config, tmp_path / "runs", monkeypatch)
+    return tmp_path
+
+
+def interrupt(config: Config, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At step 96."""
     monkeypatch.setattr("gradflow.plan.BLOCK_ROWS", 32)
     monkeypatch.setattr("gradflow.execution.checkpoint.SHARE", float("inf"))
 
@@ -40,8 +46,7 @@ def folder(tmp_path: Path, config: Config, monkeypatch: pytest.MonkeyPatch) -> P
 
     blocks = 0
     with pytest.raises(KeyboardInterrupt):
-        execute(config, tmp_path / "runs", progress=strike, interval=0)
-    return tmp_path
+        execute(config, runs, progress=strike, interval=0)
 
 
 def checkpoint(folder: Path, config: Config) -> Path:
@@ -86,6 +91,19 @@ def test_the_report_says_how_far_it_got_and_what_was_learnt_until_then(folder: P
     assert document["status"] == "interrupted"
     assert (document["training"]["steps"], document["flow"]["final"]["step"]) == (90, 95)
     assert document["training"]["loss_final"] is not None
+
+
+@pytest.mark.parametrize("every", [1, 7, 64, 1000])
+def test_what_was_learnt_until_then_is_told_whatever_was_recorded(
+    every: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = small(*STEPS, f"recording.every={every}")
+    interrupt(config, tmp_path / "runs", monkeypatch)
+    summary, whole = load("net", tmp_path / "runs").summary, execute(small(*STEPS), tmp_path / "whole")
+    found, losses = summary.training, whole["loss_train"].mean(axis=1)
+    assert (found.steps, found.evaluations, summary.flow.final.step) == (90, 10, 95)
+    assert (found.loss_initial, found.loss_final) == (losses[0], losses[9])
+    assert summary.evaluation.steps == tuple(range(0, 91, 10))
 
 
 def test_the_arrays_are_the_first_rows_of_the_whole_run(folder: Path, config: Config) -> None:

@@ -186,6 +186,16 @@ def test_a_note_leaves_the_run_its_id_and_its_age(folder: Path) -> None:
     assert "found it finished" in again.err
 
 
+@pytest.mark.parametrize("words", [["note", "POINT", "the better"], ["rm", "POINT", "--yes"]])
+def test_what_is_done_to_a_point_leaves_its_sweep_its_age(folder: Path, words: list[str]) -> None:
+    (point, _), sweep = (folder / "runs").glob("two-*/two-*"), next((folder / "runs").glob("two-*"))
+    os.utime(sweep, (1e9, 1e9))
+    done = gradflow(folder, *(str(point) if word == "POINT" else word for word in words))
+    assert done.code == 0, done.err
+    assert sweep.stat().st_mtime == 1e9
+    assert gradflow(folder, "show", "@1").out.startswith("second-")
+
+
 def test_a_run_that_is_computed_again_keeps_its_note(folder: Path) -> None:
     said(folder, "first", "kept", "--tag", "x")
     assert gradflow(folder, "run", "net.yaml", "name=first", "--force").code == 0

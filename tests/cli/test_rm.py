@@ -56,6 +56,15 @@ def test_the_document_has_what_went_and_what_stays(folder: Path) -> None:
     assert "holds files of yours" in gradflow(folder, "rm", run.name, "--yes").err
 
 
+def test_a_point_that_is_named_with_its_sweep_goes_with_it(folder: Path) -> None:
+    sweep = next((folder / "runs").glob("two-*"))
+    point = next(sweep.glob("two-*"))
+    named = f"runs/{sweep.name}", f"runs/{sweep.name}/{point.name}"
+    done = gradflow(folder, "rm", *named, "--yes")
+    assert (done.code, done.err.splitlines()) == (0, [f"removed {name}" for name in named])
+    assert left(folder) == ["net"]
+
+
 def test_an_interrupted_run_is_discarded_by_its_name(folder: Path) -> None:
     partial = folder / "runs" / PARTIAL
     partial.mkdir()

@@ -16,7 +16,8 @@ from gradflow.cli.report import named_runs
 from gradflow.cli.sweep_progress import SweepProgress
 from gradflow.report.charts import draw
 from gradflow.report.files import report_file, several_page
-from gradflow.report.page import Table
+from gradflow.report.page import Command, Table
+from gradflow.store import open_run
 from gradflow.sweeps.driver import Options, run_sweep
 from gradflow.sweeps.outcome import Ended
 from tests.sweeps.small import NET, small
@@ -135,6 +136,24 @@ def test_every_page_of_a_sweep_tells_the_command_that_finds_it_again(sweep: Shel
     again = sweep(*words[3:], *SERIAL)
     assert "found 4 finished" in sweep.err
     assert again == page
+
+
+@pytest.mark.parametrize("folder", ["runs", "runs/first", "elsewhere"])
+def test_what_a_sweep_tells_to_type_leads_into_its_own_folder_of_runs(sweep: Shell, folder: str) -> None:
+    init = ("init=gaussian", "init.sigma_w=0.5", *SERIAL, "--runs-dir", folder)
+    documents = [sweep.document(depths, *init) for depths in ("depth=20,22", "depth=21,23")]
+    points = [open_run(Path(document["points"][0]["path"])) for document in documents]
+    saved = [json.loads((point.path / "summary.json").read_text())["advice"] for point in points]
+    assert [point.summary.document()["advice"] for point in points] == saved
+    blocks = several_page(points).blocks
+    told = [document["command"] for document in documents]
+    told += [one["command"] for advice in saved for one in advice]
+    told += [block.text for block in blocks if isinstance(block, Command)]
+    assert len(told) > 4
+    for command in map(shlex.split, told):
+        assert Path(command[2]) in [point.path / "config.yaml" for point in points]
+        option = [word for word in command[3:] if "=" not in word]
+        assert option == ([] if folder == "runs" else ["--runs-dir", folder])
 
 
 def test_a_report_leaves_empty_what_a_run_does_not_have(sweep: Shell) -> None:

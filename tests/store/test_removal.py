@@ -58,6 +58,37 @@ def test_notes_in_a_point_keep_its_folder_and_its_sweeps(runs: Path) -> None:
     assert names(runs / SWEEP) == [point.name]
 
 
+@pytest.mark.parametrize("whole", [True, False], ids=["sweep.json", "no sweep.json"])
+def test_what_a_cut_removal_of_a_sweep_has_left_goes_with_the_next(whole: bool, runs: Path) -> None:
+    first, second = (runs / SWEEP / small(f"seed={seed}").id for seed in (1, 2))
+    (first / "run.json").unlink()
+    (first / "recording.npz").unlink()
+    if not whole:
+        remove_entry(second)
+        (runs / SWEEP / "sweep.json").unlink()
+        shutil.rmtree(runs / SWEEP / PARTIAL)
+    assert remove_entry(runs / SWEEP) == []
+    assert names(runs) == [small().id]
+
+
+def test_what_a_user_put_beside_the_points_stays(runs: Path) -> None:
+    sweep, other = runs / SWEEP, runs / "other-0123abcd"
+    shutil.copytree(sweep, sweep / other.name)  # which is a sweep
+    shutil.copytree(sweep / small("seed=1").id, sweep / ".kept")
+    (sweep / "link-0123abcd").symlink_to(runs)
+    assert remove_entry(sweep) == [sweep]
+    assert names(sweep) == [".kept", "link-0123abcd", other.name]
+    assert len(names(sweep / other.name)) == 4
+
+
+def test_a_run_that_a_user_put_into_another_stays(runs: Path) -> None:
+    run = runs / small().id
+    shutil.copytree(run, run / "copy-0123abcd")
+    for _ in range(2):
+        assert remove_entry(run) == [run]
+    assert len(names(run / "copy-0123abcd")) == 5
+
+
 def test_what_a_process_works_on_is_not_removed(runs: Path) -> None:
     with claim(runs, small().id), pytest.raises(RunError, match="is working on it"):
         remove_entry(runs / small().id)

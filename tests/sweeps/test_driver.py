@@ -194,6 +194,36 @@ def test_force_computes_everything_again(sweep: Sweep, tmp_path: Path, undisturb
     assert_same_bits(tmp_path / sweep.id, undisturbed)
 
 
+def test_an_attempt_that_fails_takes_the_place_of_no_result(
+    sweep: Sweep, tmp_path: Path, undisturbed: Path
+) -> None:
+    run(sweep, tmp_path)
+    before = finished_times(tmp_path / sweep.id)
+    told: list[str] = []
+    late = Options("serial", timeout=1e-9, force=True)
+    events = run_sweep(sweep, tmp_path, late, tell=told.append)
+    ended = [event for event in events if isinstance(event, Ended)]
+    assert {event.status for event in ended} == {"failed"}
+    assert [event.path for event in ended] == [str(tmp_path / sweep.id / each.id) for each in sweep.points]
+    reason = "it took longer than the 1e-09 s of --timeout"
+    assert {(event.reason, event.reused, event.results["c"]) for event in ended} == {(reason, False, None)}
+    assert told == [f"warning: {event.path}: {reason}; the finished run there is kept" for event in ended]
+    assert finished_times(tmp_path / sweep.id) == before
+    assert_same_bits(tmp_path / sweep.id, undisturbed)
+    assert (computed(run(sweep, tmp_path)), finished_times(tmp_path / sweep.id)) == ([], before)
+
+
+def test_an_attempt_that_fails_takes_the_place_of_what_is_no_result(tmp_path: Path) -> None:
+    study = small("depth=2,3,4")
+    run(study, tmp_path)
+    failing, damaged = (tmp_path / study.id / study.points[number].id for number in (0, 1))
+    (failing / "run.json").write_text("{")
+    (damaged / "recording.npz").write_bytes(b"")
+    ended = run(study, tmp_path, timeout=1e-9)
+    assert statuses(ended) == {2: "failed", 3: "failed", 4: "completed"}
+    assert [open_run(path).status for path in (failing, damaged)] == ["failed", "failed"]
+
+
 def test_a_damaged_point_is_computed_again(sweep: Sweep, tmp_path: Path, undisturbed: Path) -> None:
     run(sweep, tmp_path)
     recording = tmp_path / sweep.id / sweep.points[2].id / "recording.npz"

@@ -173,6 +173,19 @@ def test_a_recording_that_was_killed_goes_on_if_it_may(resume: bool, killed: Kil
         assert list(load(before[0].removesuffix("-rows"), tmp_path)["step"])[: step + 1] == [*range(step + 1)]
 
 
+@pytest.mark.parametrize("content", [b"", b'{"form', b"[]\n"])
+@pytest.mark.parametrize("name", ["mine", "other"])
+def test_a_record_without_a_head_stops_no_later_recording(content: bytes, name: str, tmp_path: Path) -> None:
+    headless = tmp_path / ".partial" / "mine-0123abcd-rows"
+    headless.parent.mkdir()
+    headless.write_bytes(content)
+    flow = trained(tmp_path / name, steps=2)
+    assert list(load(flow.run.path)["step"]) == [0, 1]
+    assert headless.read_bytes() == content
+    assert gradflow(tmp_path, "rm", "mine-0123abcd", "--runs-dir", ".", "--yes").returncode == 0
+    assert not headless.parent.exists()
+
+
 def test_going_back_to_a_checkpoint_replaces_the_steps_after_it(killed: Killed, tmp_path: Path) -> None:
     copied(killed, tmp_path)
     model = stack()

@@ -80,16 +80,15 @@ def export(
       gradflow export @1 -o events --to tensorboard
       gradflow export 'tanh-*' -o mlflow.db --to mlflow
     """
-    from gradflow.cli.export import TRACKERS, export_runs, tables_form, tracked
-    from gradflow.cli.report import named_runs
+    from gradflow.cli.export import TRACKERS, export_runs, exported, tables_form, tracked
 
     refuse_unused("--rows and --step both choose rows", step=step if rows else None)
     if to in TRACKERS:
         refuse_unused(f"{to} gets all that is told of a run", table=table, reach=reach)
-        runs = named_runs(references, runs_dir, where)
+        runs = exported(references, runs_dir, where)
         note(tracked(runs, to, output, project or "gradflow", rows or step or "all", force), quiet)
         return
     refuse_unused(f"it is a name in {' or '.join(TRACKERS)}", project=project)
     form = tables_form(output, to, table, reach, rows, step)
-    export_runs(named_runs(references, runs_dir, where), form, rows or step, reach or [], force)
+    export_runs(exported(references, runs_dir, where), form, rows or step, reach or [], force)
     note(f"wrote {output}", quiet)

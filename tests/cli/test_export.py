@@ -1,0 +1,92 @@
+"""export of runs of which one stands in two sweeps, or has failed."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from gradflow.store import Run
+from gradflow.store.result import failed
+from gradflow.store.save import save
+from gradflow.store.sinks import SINKS
+from tests.promises.calls import gradflow
+from tests.store.small import names
+from tests.sweeps.small import run, small
+
+FIRST, SECOND = small("depth=2,3"), small("depth=3,4")
+SHARED = FIRST.points[1]
+IDS = sorted({point.id for sweep in (FIRST, SECOND) for point in sweep.points})
+BOTH = (FIRST.id, SECOND.id)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two sweeps that share a point."""
+    folder = tmp_path_factory.mktemp("made")
+    for sweep in (FIRST, SECOND):
+        run(sweep, folder / "runs")
+    return folder
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "copy"))
+
+
+def exported(folder: Path, *words: str) -> None:
+    done = gradflow(folder, "export", *words)
+    assert done.code == 0, done.err
+
+
+def test_a_run_that_stands_twice_is_exported_once(folder: Path) -> None:
+    exported(folder, *BOTH, "-o", "runs.csv", "--table", "runs")
+    with (folder / "runs.csv").open(newline="") as file:
+        assert sorted(row["id"] for row in csv.DictReader(file)) == IDS
+    exported(folder, *BOTH, "-o", "all.json")
+    layers = json.loads((folder / "all.json").read_text())["layers"]
+    assert sum(row["run"] == SHARED.id for row in layers) == 2 * 2 * 3  # rows x seeds x layers
+    exported(folder, *BOTH, "-o", "events", "--to", "tensorboard")
+    assert names(folder / "events") == IDS
+
+
+class Listed:
+    """A tracker that keeps the ids of what it gets."""
+
+    got: ClassVar[list[str]] = []
+
+    def __init__(self, place: Path | None, project: str) -> None:
+        self.place = str(place)
+
+    def has(self, run: Run) -> bool:
+        return False
+
+    def add(self, run: Run, rows: str) -> None:
+        self.got.append(run.id)
+
+
+def test_a_tracker_gets_a_run_that_stands_twice_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SINKS, "mlflow", Listed)
+    done = gradflow(folder, "export", *BOTH, "--to", "mlflow")
+    assert done.err == "3 runs in None, as gradflow\n"
+    assert sorted(Listed.got) == IDS
+
+
+def test_of_a_run_that_has_failed_elsewhere_the_finished_one_is_exported(folder: Path) -> None:
+    save(folder / "runs" / FIRST.id, SHARED.config, failed("no memory"), force=True)
+    exported(folder, *BOTH, "-o", "runs.csv", "--table", "runs")
+    with (folder / "runs.csv").open(newline="") as file:
+        found = sorted((row["id"], row["status"]) for row in csv.DictReader(file))
+    assert found == [(id, "completed") for id in IDS]
+
+
+@pytest.mark.parametrize("words", [["--to", "tensorboard", "-o", "out"], ["-o", "out.csv"]])
+def test_a_step_is_exported_of_the_runs_that_have_a_record(folder: Path, words: list[str]) -> None:
+    save(folder / "runs" / FIRST.id, SHARED.config, failed("no memory"), force=True)
+    exported(folder, FIRST.id, *words, "--step", "2")
+    done = gradflow(folder, "export", FIRST.id, *words, "--step", "99", "--force")
+    assert (done.code, done.err) == (
+        2, "error: --step 99: the step was not recorded; the nearest is 4\n",
+    )  # fmt: skip
