@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gradflow.report.numbers import ENTRIES, scalar, side_by_side
 from gradflow.report.sentences import entry
-
-
-def told_apart(values: Sequence[Any]) -> list[str]:
-    """The words of each value, a mapping that is no choice without what it has in all of them."""
-    if all(isinstance(value, dict) and "name" not in value for value in values):
-        telling = {key for value in values for key in value if _differs(key, values)}
-        values = [{k: v for k, v in value.items() if k in telling} or value for value in values]
-    return side_by_side(values, in_words)
-
-
-def _differs(key: str, values: Sequence[Mapping[str, Any]]) -> bool:
-    return len({repr(value.get(key)) for value in values}) > 1
 
 
 def in_words(value: Any, most: int | None = ENTRIES) -> str:
@@ -30,3 +18,15 @@ def in_words(value: Any, most: int | None = ENTRIES) -> str:
     if "name" in value:
         return entry(value, most)
     return ", ".join(f"{key} {in_words(inner, most)}" for key, inner in value.items()) or "{}"
+
+
+def told_apart(values: Sequence[Any], words: Callable[[Any, int | None], str] = in_words) -> list[str]:
+    """The words of each value, a mapping that is no choice without what it has in all of them."""
+    if all(isinstance(value, dict) and "name" not in value for value in values):
+        telling = {key for value in values for key in value if _differs(key, values)}
+        values = [{k: v for k, v in value.items() if k in telling} or value for value in values]
+    return side_by_side(values, words)
+
+
+def _differs(key: str, values: Sequence[Mapping[str, Any]]) -> bool:
+    return len({repr(value.get(key)) for value in values}) > 1
