@@ -10,6 +10,7 @@ from typing import Any
 
 NONE = "-"  # what is not defined
 DECIMALS = 6  # a value whose error is below this is shown as exact
+MOST = 8  # digits of a value that is not written out
 WIDE = 1 / 3  # of a factor: the half of its interval from which both ends are shown
 PLAIN = (-3, 4)  # decades inside which a number is written out
 ENTRIES = 4  # of a list that are shown
@@ -37,8 +38,9 @@ def number(value: float | None, error: float | None = None) -> str:
     decimals = _decimals(error)
     if decimals is None or not isfinite(value):
         return _significant(value, 3)
-    if value and not PLAIN[0] <= log10(abs(value)) < PLAIN[1]:
-        return _significant(value, 2)
+    if value and error and not PLAIN[0] <= log10(abs(value)) < PLAIN[1]:
+        left = 1 + floor(log10(abs(value))) - floor(log10(error))
+        return _significant(value, min(max(2, left), MOST))
     if value and error is not None and abs(value) < error:
         return _significant(value, 2)  # still not 0, and of two factors one sees the product
     return f"{value:.{decimals}f}"
