@@ -182,7 +182,7 @@ def fulfilling(rows: Sequence[Row], condition: str | None) -> list[Row]:
     """
     if condition is None:
         return [*rows]
-    holds = parse_condition(condition, names_of(rows), "--where")
+    holds = parse_condition(condition, names_of(rows), "--where", [row.config for row in rows])
     found = [row for row in rows if holds(row)]
     if rows and not found:
         raise InputError(f"--where {condition}: none of {len(rows):,} runs fulfils it")
