@@ -15,6 +15,7 @@ import numpy as np
 
 from gradflow.analysis.architecture import architecture
 from gradflow.analysis.by_measurement import by_measurement
+from gradflow.analysis.changes import first_layers, is_sound
 from gradflow.analysis.clipping import unclipped
 from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
 from gradflow.analysis.promising import trainable_first
@@ -61,21 +62,29 @@ def advise(
     theorist = Theorist(config, {**data, "q_0": 1.0} if first else data)
     far_off = starts_far_off(config, data, float(record["loss"][0].mean()))
     with np.errstate(divide="ignore", invalid="ignore"):  # an activation that passes nothing: ln 0
-        drawn = _drawn(theorist, flow, rescaled=bool(first), far_off=far_off)
+        levers = _levers(theorist, flow, rescaled=bool(first))
+        drawn = _drawn(theorist, levers, rescaled=bool(first), far_off=far_off)
     advice = (*first, *(_with(first, one) for one in drawn))
     if first or (drawn and (far_off or flow.verdict == "exploding")):
         return advice
-    passes = not drawn and config.model.readout != "zeros"
+    passes = not levers and not drawn and config.model.readout != "zeros"
     rates = tuple(learning_rates(config, symptoms, record, critical, passes=passes))
     return (*advice, *unclipped(config, symptoms, record, rates))
 
 
-def _drawn(theorist: Theorist, flow: Flow, *, rescaled: bool, far_off: bool) -> tuple[Advice, ...]:
+def _levers(theorist: Theorist, flow: Flow, *, rescaled: bool) -> tuple[Advice, ...]:
+    """What would make an unstable network stable, some of which may not go with the rest of the config."""
+    if flow.verdict not in UNSTABLE:
+        return ()
+    return tuple(_network(theorist, rescaled) if theorist.predictable else _unpredicted(theorist, flow))
+
+
+def _drawn(
+    theorist: Theorist, levers: Iterable[Advice], *, rescaled: bool, far_off: bool
+) -> tuple[Advice, ...]:
     """Advice on the network as drawn; on its weights alone where its outputs are `far_off` their targets."""
-    found: tuple[Advice, ...] = ()
-    if flow.verdict in UNSTABLE:
-        levers = _network(theorist, rescaled) if theorist.predictable else _unpredicted(theorist, flow)
-        found = trainable_first(theorist.config, theorist.data, tuple(levers))
+    config, data = theorist.config, theorist.data
+    found = trainable_first(config, data, tuple(one for one in levers if is_sound(config, data, one.set)))
     if not far_off or rescaled:
         return found
     weights = tuple(one for one in found if one.lever == "initialization")
@@ -300,4 +309,5 @@ def _depth(theorist: Theorist) -> Iterator[Advice]:
     log_chi = float(outlook.network.asymptote.log_chi[0])
     if -6 < log_chi < -ROUNDING:
         words += f"; signals reach about 6 xi = {-6 / log_chi:.0f} layers deep"
-    yield Advice("depth", {"model.depth": depth}, outlook.c(depth), None, None, words)
+    changes = first_layers(theorist.config.model, depth)
+    yield Advice("depth", changes, outlook.c(depth), None, None, words)

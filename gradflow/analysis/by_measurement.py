@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from gradflow.analysis.changes import first_layers
 from gradflow.analysis.summary import Advice, Flow
 from gradflow.analysis.theorist import LEAST_ROOM, Theorist, plain, settings
 from gradflow.meanfield.networks import law_of
@@ -94,4 +95,5 @@ def _depth(theorist: Theorist, flow: Flow, c: float, ratio: float) -> Iterator[A
         words = (
             f"{depth} layers of these factors keep the ratio of the first to the last within the stable range"
         )
-        yield Advice("depth", {"model.depth": depth}, c, None, None, words, MEASURED)
+        changes = first_layers(theorist.config.model, depth)
+        yield Advice("depth", changes, c, None, None, words, MEASURED)

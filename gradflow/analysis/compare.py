@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gradflow.analysis.differences import Flat, flat, full_name, split, told_by_others
 from gradflow.analysis.expression import parse_condition
 from gradflow.errors import InputError
+from gradflow.formats import PATHS
 from gradflow.natural import natural
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ RESULTS = {  # a row's name for it -> where it stands in a Summary
 NOTED = ("note", "tags")  # what a user says of a run stands beside its Summary
 _PLACES = [(name, *place.rpartition(".")[::2]) for name, place in RESULTS.items()]
 MEASURE = ("training.loss", "data")
+FILES = [f"data.{key}" for key in PATHS]  # which count by their sha256
 RANKED = ("loss_final", "loss_test_final", "minibatch_loss_final", "ratio")  # the unfinished come last
 
 
@@ -180,7 +182,7 @@ def fulfilling(rows: Sequence[Row], condition: str | None) -> list[Row]:
     """
     if condition is None:
         return [*rows]
-    holds = parse_condition(condition, names_of(rows), "--where")
+    holds = parse_condition(condition, names_of(rows), "--where", [row.config for row in rows])
     found = [row for row in rows if holds(row)]
     if rows and not found:
         raise InputError(f"--where {condition}: none of {len(rows):,} runs fulfils it")
@@ -266,8 +268,8 @@ def comparable(value: Any) -> tuple[int, Any]:
 
 
 def _measuring(keys: Iterable[str]) -> list[str]:
-    """Those that make losses comparable: the loss function and the data, wherever its file lies."""
-    return [key for key in keys if key in MEASURE or (key.startswith("data.") and key != "data.path")]
+    """Those that make losses comparable: the loss function and the data, wherever its files lie."""
+    return [key for key in keys if key in MEASURE or (key.startswith("data.") and key not in FILES)]
 
 
 def _measure(row: Row, keys: Sequence[str]) -> tuple[str, ...]:

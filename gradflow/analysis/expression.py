@@ -1,7 +1,8 @@
 """A condition on a row, such as abs(log10_ratio) > 2: numbers, names, comparisons, and / or / not, no code.
 
-`in` looks for a text in a text, or for a tag: 'loss-stalled' in symptoms, 'paper' in tags. A value that is
-missing makes whatever needs it missing too, and a missing condition is not fulfilled.
+`in` looks for a text in a text, or for a tag: 'loss-stalled' in symptoms, 'paper' in tags. == and != take
+lists too, width == [64, 32], and None: clip_norm == None where it is missing. Elsewhere what is missing makes
+missing all that needs it, and a missing condition is not fulfilled.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import ast
 import operator
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import log10
 from typing import Any
 
@@ -42,20 +43,27 @@ _FUNCTIONS: dict[str, Callable[[Any], Any]] = {"abs": abs, "log10": log10}
 
 
 def parse_condition(
-    text: str, names: Iterable[str], option: str = "--fail-if"
+    text: str,
+    names: Iterable[str],
+    option: str = "--fail-if",
+    configs: Sequence[Mapping[str, Any]] = (),
 ) -> Callable[[Any], bool | None]:
     """The test that a condition makes of a row that has these names; None: what it needs is missing.
 
-    InputError if it is none, which names the option that it was given to.
+    A key that is a number, or a text, in some of the rows' `configs` is missing where it is something else,
+    as a list of widths is no number. InputError if it is no condition, which names the option that it was
+    given to.
     """
-    return _Parser(text, list(names), option).condition()
+    return _Parser(text, list(names), option, configs).condition()
 
 
 class _Parser:
     """Turns Python's own syntax tree of the text, of which few nodes are allowed, into functions of a row."""
 
-    def __init__(self, text: str, names: list[str], option: str) -> None:
-        self.text, self.names, self.option = text, names, option
+    def __init__(
+        self, text: str, names: list[str], option: str, configs: Sequence[Mapping[str, Any]]
+    ) -> None:
+        self.text, self.names, self.option, self.configs = text, names, option, configs
 
     def condition(self) -> Callable[[Any], bool | None]:
         if len(self.text) > LONGEST:
@@ -83,8 +91,12 @@ class _Parser:
         match node:
             case ast.Constant(value=bool() | int() | float() | str() as value):
                 return lambda row: value
+            case ast.List() if all(map(_is_listed, ast.walk(node))):
+                listed = ast.literal_eval(node)
+                return lambda row: listed
             case ast.Name() | ast.Attribute():
-                return self.name(node)
+                name = self.name(node)
+                return lambda row: row[name]
             case ast.BoolOp(op, values):
                 return _both([self.truth(value) for value in values], isinstance(op, ast.Or))
             case ast.UnaryOp(ast.Not(), operand):
@@ -100,13 +112,12 @@ class _Parser:
                 return self.call(name, argument)
         raise self.refused(f"holds {ast.unparse(node)[:40]}, which a condition cannot: {_ALLOWED}")
 
-    def name(self, node: ast.expr) -> Read:
+    def name(self, node: ast.expr) -> str:
         written = ast.unparse(node)
         try:
-            name = full_name(written, self.names)
+            return full_name(written, self.names)
         except InputError as error:
             raise self.refused(f"cannot be read: {error}") from None
-        return lambda row: row[name]
 
     def call(self, name: str, argument: ast.expr) -> Read:
         if name not in _FUNCTIONS:
@@ -117,7 +128,9 @@ class _Parser:
         """a < b < c as a < b and b < c."""
         parts = []
         for left, op, right in zip(nodes, ops, nodes[1:], strict=False):
-            if type(op) in _INSIDE:
+            if isinstance(op, ast.Eq | ast.NotEq) and isinstance(right, ast.Constant) and right.value is None:
+                parts.append(_missing(self.read(left), isinstance(op, ast.Eq)))
+            elif type(op) in _INSIDE:
                 parts.append(_on_two(_INSIDE[type(op)], self.text_of(left), self.text_of(right, tuple)))
             elif type(op) in _COMPARISONS:
                 read = self.read if isinstance(op, ast.Eq | ast.NotEq) else self.number
@@ -136,22 +149,45 @@ class _Parser:
         return self.typed(node, bool, "is neither true nor false: compare it with something")
 
     def typed(self, node: ast.expr, kind: Any, complaint: str) -> Read:
-        read = self.read(node)
+        read, mixed = self.read(node), self.is_mixed(node, kind)
 
         def checked(row: Any) -> Any:
             value = read(row)
-            if value is not None and (
-                not isinstance(value, kind) or isinstance(value, bool) != (kind is bool)
-            ):
-                raise self.refused(f"cannot be tested: {ast.unparse(node)[:40]} {complaint}")
-            return value
+            if value is None or _is(value, kind):
+                return value
+            if mixed:
+                return None
+            raise self.refused(f"cannot be tested: {ast.unparse(node)[:40]} {complaint}")
 
         return checked
 
+    def is_mixed(self, node: ast.expr, kind: Any) -> bool:
+        """Whether it is a key of configs that is of this kind in some."""
+        if not isinstance(node, ast.Name | ast.Attribute):
+            return False
+        name = self.name(node)
+        return any(_is(config.get(name), kind) for config in self.configs)
+
 
 _ALLOWED = (
-    "there are names, numbers, texts in quotes, + - * /, < <= > >= == !=, in, and, or, not, abs(), log10()"
+    "there are names, numbers, texts in quotes, lists of these, + - * /, < <= > >= == !=, == None, in, and, "
+    "or, not, abs(), log10()"
 )
+
+
+def _is_listed(part: ast.AST) -> bool:
+    """Whether it may be part of a list: numbers and texts, and lists of these."""
+    if isinstance(part, ast.Constant):
+        return isinstance(part.value, int | float | str)
+    return isinstance(part, ast.List | ast.UnaryOp | ast.USub | ast.UAdd | ast.Load)
+
+
+def _is(value: Any, kind: Any) -> bool:
+    return isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
+
+
+def _missing(read: Read, missing: bool) -> Read:
+    return lambda row: (read(row) is None) is missing
 
 
 def _on_one(function: Callable[[Any], Any], read: Read) -> Read:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from gradflow.analysis.candidates import expected
+from gradflow.analysis.changes import changed
 from gradflow.analysis.predictions import inputs_of
 from gradflow.analysis.summary import Advice
 from gradflow.analysis.theorist import DEEPEST
-from gradflow.config import Config, config_from_plain
+from gradflow.config import Config
 
 
 def trainable_first(config: Config, data: Mapping[str, Any], found: tuple[Advice, ...]) -> tuple[Advice, ...]:
@@ -27,11 +28,4 @@ def trainable_first(config: Config, data: Mapping[str, Any], found: tuple[Advice
 
 def _is_untrainable(config: Config, data: Mapping[str, Any], advice: Advice) -> bool:
     """Whether theory expects that the config, so changed, trains at no learning rate."""
-    plain = config.plain()
-    for key, value in advice.set.items():
-        *above, last = key.split(".")
-        section = plain
-        for name in above:
-            section = section[name]
-        section[last] = value
-    return expected(config_from_plain(plain), inputs_of(data))[1].verdict == "untrainable"
+    return expected(changed(config, advice.set), inputs_of(data))[1].verdict == "untrainable"

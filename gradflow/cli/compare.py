@@ -54,7 +54,8 @@ def fulfilled(found: Comparison, condition: str | None) -> tuple[list[Row], int]
     """The rows that fulfil a condition, and how many lack what it needs. InputError if it is none."""
     if condition is None:
         return [], 0
-    holds = [*map(parse_condition(condition, found.names()), found.rows)]
+    configs = [row.config for row in found.rows]
+    holds = [*map(parse_condition(condition, found.names(), configs=configs), found.rows)]
     return [row for row, held in zip(found.rows, holds, strict=True) if held], holds.count(None)
 
 

@@ -48,7 +48,8 @@ def crossed(
     document: Document, base: Path, overrides: Sequence[str], q_0: float | None, quiet: bool = False
 ) -> tuple[Mapping[str, Sequence[Any]], list[Config], list[Inputs]]:
     """`points` of a document; with a `q_0`, of inputs of that mean square in place of data."""
-    swept = "sweep" in (document.value or {}) or any(len(axis.values) > 1 for axis in split(overrides)[1])
+    own = isinstance(document.value, Mapping) and "sweep" in document.value
+    swept = own or any(len(axis.values) > 1 for axis in split(overrides)[1])
     tell = noting(quiet)
     if swept:
         sweep = parse_sweep(document, base, overrides, tell)

@@ -8,7 +8,7 @@ from gradflow.config.draft import Draft
 from gradflow.config.keys import find
 from gradflow.config.memory import memory_bytes, physical_memory, size
 from gradflow.config.overrides import settled
-from gradflow.config.schema import Config
+from gradflow.config.schema import Config, Sizes
 from gradflow.data import Data
 from gradflow.errors import Problem
 from gradflow.nn.blocks import Hidden
@@ -25,15 +25,20 @@ NOT_SWEPT = ("name", "sweep", "analysis")  # they do not change what is computed
 def against_data(config: Config, data: Data) -> Iterator[tuple[str, str]]:
     """(key, message) of each thing in a complete config that does not fit its data or this machine."""
     yield from _loss(config, data)
-    misfits = list(_width(config, data))
+    misfits = list(of_network(config, data))
     yield from misfits
-    yield from _norm(config, data)
-    yield from _constants(config)
     yield from _schedule(config)
     yield from _stop(config, data)
-    yield from _jacobian(config)
-    if not misfits:
+    if all(key != "model.width" for key, _ in misfits):
         yield from _memory(config, data)
+
+
+def of_network(config: Config, data: Sizes) -> Iterator[tuple[str, str]]:
+    """(key, message) of each thing in a network that does not fit the rest, whatever the machine."""
+    yield from _width(config, data)
+    yield from _norm(config, data)
+    yield from _constants(config)
+    yield from _jacobian(config)
 
 
 def of_sweep(draft: Draft) -> Iterator[Problem]:
@@ -62,7 +67,7 @@ def _loss(config: Config, data: Data) -> Iterator[tuple[str, str]]:
         yield "training.loss", f"{loss} needs classes, and the data holds values to regress on: set mse"
 
 
-def _width(config: Config, data: Data) -> Iterator[tuple[str, str]]:
+def _width(config: Config, data: Sizes) -> Iterator[tuple[str, str]]:
     model = config.model
     widths = model.width if isinstance(model.width, tuple) else (model.width,)
     if isinstance(model.width, tuple) and len(widths) != model.depth:
@@ -78,7 +83,7 @@ def _width(config: Config, data: Data) -> Iterator[tuple[str, str]]:
         yield "model.width", message
 
 
-def _norm(config: Config, data: Data) -> Iterator[tuple[str, str]]:
+def _norm(config: Config, data: Sizes) -> Iterator[tuple[str, str]]:
     if config.model.norm.mixes and min(config.training.batch_size, data.samples) < 2:
         if data.samples > 1:
             message = "should be at least 2 for batch norm, as one sample has no variance: or set norm: layer"

@@ -17,9 +17,10 @@ from gradflow.config.axes import split
 from gradflow.config.draft import Draft
 from gradflow.config.overrides import lay, parse, refuse_spaces
 from gradflow.config.problems import describe, numbers_beyond_floats
-from gradflow.config.schema import PATHS, SLUG, Config, is_slug
+from gradflow.config.schema import SLUG, Config, is_slug
 from gradflow.data import Data, Dataset
 from gradflow.errors import InputError, Problem
+from gradflow.formats import PATHS
 from gradflow.starters import is_starter_config
 from gradflow.yaml_events import quoted
 from gradflow.yaml_file import COMMAND_LINE, Document

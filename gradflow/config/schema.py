@@ -17,7 +17,7 @@ from gradflow.config.choices import UNFIT, Choice
 from gradflow.config.sections import Analysis, AtLeastOne, ModelKeys, RecordingKeys, Section, TrainingKeys
 from gradflow.data import DATASETS, Dataset
 from gradflow.data.digits import Digits
-from gradflow.formats import ADDED
+from gradflow.formats import ADDED, PATHS
 from gradflow.nn.losses import LOSSES
 from gradflow.nn.model import Model as Network
 from gradflow.nn.parameters import Shape
@@ -27,7 +27,6 @@ from gradflow.stopping import Stop
 SLUG = 'at most 100 letters, digits, ".", "_" and "-", a letter or a digit first'
 NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 NOT_DIGESTED = ("name", "sweep", "analysis")  # they change what is said about a run, not the run
-PATHS = ("path", "test_path")  # keys of data that name a file, which counts by its sha256
 
 Axes = Annotated[dict[str, Annotated[tuple[Any, ...], MinLen(1)]], MinLen(1)]
 

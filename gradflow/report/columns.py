@@ -9,7 +9,16 @@ from typing import Any
 from gradflow.analysis.compare import Comparison, Row, Standing
 from gradflow.analysis.differences import full_name, short_names
 from gradflow.report.drawing import STRIP, squeezed
-from gradflow.report.numbers import NONE, decades, factor, half_width, number, percent, scalar, with_error
+from gradflow.report.numbers import (
+    NONE,
+    decades,
+    factor,
+    half_width,
+    number,
+    percent,
+    side_by_side,
+    with_error,
+)
 from gradflow.report.page import Cell, Column, Numbers, Strip, Table, Toned
 from gradflow.report.trainable import trainable_cell
 
@@ -170,8 +179,7 @@ def _filled(name: str, title: str, cells: tuple[Any, ...]) -> Filled:
     if name in _CELLS:
         return Filled(name, _CELLS[name][0], cells)
     numeric = all(value is None or isinstance(value, int | float) for value in cells)
-    texts = tuple(["" if value is None else scalar(value) for value in cells])
-    return Filled(name, Column(title, numeric), texts)
+    return Filled(name, Column(title, numeric), tuple(side_by_side(cells, missing="")))
 
 
 def _verdict(row: Row, suffix: str = "") -> Cell:

@@ -20,7 +20,7 @@ from gradflow.report.columns import (
     table_of,
 )
 from gradflow.report.learning import older_note
-from gradflow.report.numbers import NONE, count, counted, decades, number, percent, scalar
+from gradflow.report.numbers import NONE, count, counted, decades, number, percent, scalar, side_by_side
 from gradflow.report.page import Block, Cell, Column, Facts, Heading, Page, Sentence, Strip, Table, Toned
 from gradflow.report.trainable import NOTE
 
@@ -60,10 +60,11 @@ def compare_page(
 def pivot_page(found: Pivot, theory: bool = False) -> Page:
     """The map: row keys down, column keys across, a cell the colour of its verdict."""
     names = [key.rpartition(".")[2] for key in (found.row, found.column)]
-    columns = (Column(f"{names[0]} \\ {names[1]}"), *(Column(_shown(value)) for value in found.columns))
+    down, across = (side_by_side(values, missing=NONE) for values in (found.rows, found.columns))
+    columns = (Column(f"{names[0]} \\ {names[1]}"), *map(Column, across))
     rows = tuple(
-        (_shown(value), *(_cell(place, found.value, theory) for place in line))
-        for value, line in zip(found.rows, found.cells, strict=True)
+        (shown, *(_cell(place, found.value, theory) for place in line))
+        for shown, line in zip(down, found.cells, strict=True)
     )
     words = f"{found.value} by {found.row} (down) and {found.column} (across)"
     return Page(words, (Table(columns, rows), *_pivot_notes(found, theory)))
@@ -100,10 +101,6 @@ def _value(value: Any, kind: str) -> str:
     if kind in ("c", "c_final"):
         return f"{value:.4f}" if 0.01 <= value < 100 else number(value)
     return decades(value) if kind.startswith("log10") else value if isinstance(value, str) else number(value)
-
-
-def _shown(value: Any) -> str:
-    return NONE if value is None else scalar(value)
 
 
 def _constants(constant: Flat) -> list[Block]:

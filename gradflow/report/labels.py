@@ -8,7 +8,7 @@ from typing import Any
 
 from gradflow.analysis.differences import differing, flat, short_names
 from gradflow.analysis.summary import Summary
-from gradflow.report.numbers import scalar
+from gradflow.report.numbers import side_by_side
 
 
 def keys_apart(summaries: Sequence[Summary]) -> list[str]:
@@ -21,9 +21,10 @@ def labels(summaries: Sequence[Summary]) -> list[str]:
     where that does not tell them apart."""
     if named_apart(summaries):
         return names(summaries)
-    keys = keys_apart(summaries)
-    found = [label(flat(summary.config), keys) or summary.id for summary in summaries]
-    return [text if found.count(text) == 1 else s.id for text, s in zip(found, summaries, strict=True)]
+    found = settings([flat(summary.config) for summary in summaries], keys_apart(summaries))
+    return [
+        text if text and found.count(text) == 1 else s.id for text, s in zip(found, summaries, strict=True)
+    ]
 
 
 def named_apart(summaries: Sequence[Summary]) -> bool:
@@ -37,10 +38,14 @@ def names(summaries: Sequence[Summary]) -> list[str]:
     return [summary.name if uses[summary.name] == 1 else summary.id for summary in summaries]
 
 
-def label(config: Mapping[str, Any], keys: Sequence[str]) -> str:
-    """depth 50, init he_normal."""
+def settings(configs: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[str]:
+    """Of each config what it has of these keys, as depth 50, init he_normal."""
     names = short_names(keys)
-    return ", ".join(f"{names[key]} {scalar(config[key])}" for key in keys if key in config)
+    texts = {key: side_by_side([config.get(key) for config in configs]) for key in keys}
+    return [
+        ", ".join(f"{names[key]} {texts[key][i]}" for key in keys if key in config)
+        for i, config in enumerate(configs)
+    ]
 
 
 def number_of_each(

@@ -10,7 +10,7 @@ from typing import Any
 
 from gradflow.analysis.compare import NOTED, Row
 from gradflow.report.columns import BORDERLINE, Filled, fitting, hidden_note, noted, table_of, verdict_cell
-from gradflow.report.numbers import NONE, age, count, decades, factor, number, scalar
+from gradflow.report.numbers import NONE, age, count, decades, factor, number, scalar, side_by_side
 from gradflow.report.page import Cell, Column, Command, Page, Sentence, Toned
 from gradflow.store import Entry
 from gradflow.store.interrupted import reached
@@ -137,7 +137,7 @@ def _several(values: Sequence[Any]) -> str:
         return f"{scalar(min(known))}..{scalar(max(known))}"
     if len(known) > 2:
         return f"{len(known)} kinds"
-    return ", ".join(map(scalar, known)) or NONE
+    return ", ".join(side_by_side(known)) or NONE
 
 
 def _one(values: Sequence[Any]) -> Any:

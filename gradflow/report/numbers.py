@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
+from itertools import groupby
 from math import floor, inf, isfinite, isnan, log10
+from typing import Any
 
 NONE = "-"  # what is not defined
 DECIMALS = 6  # a value whose error is below this is shown as exact
+MOST = 8  # digits of a value that is not written out
 WIDE = 1 / 3  # of a factor: the half of its interval from which both ends are shown
 PLAIN = (-3, 4)  # decades inside which a number is written out
+ENTRIES = 4  # of a list that are shown
+LENGTHS = (ENTRIES, 16, 64, None)  # that are tried until lists beside each other are told apart; None: all
 UNITS = ((1, "s"), (60, "min"), (3600, "h"), (86400, "d"))
 
 # C0, DEL, C1, soft hyphen, zero-width and bidi marks and isolates, line breaks of Unicode, tags, surrogates
@@ -32,8 +38,9 @@ def number(value: float | None, error: float | None = None) -> str:
     decimals = _decimals(error)
     if decimals is None or not isfinite(value):
         return _significant(value, 3)
-    if value and not PLAIN[0] <= log10(abs(value)) < PLAIN[1]:
-        return _significant(value, 2)
+    if value and error and not PLAIN[0] <= log10(abs(value)) < PLAIN[1]:
+        left = 1 + floor(log10(abs(value))) - floor(log10(error))
+        return _significant(value, min(max(2, left), MOST))
     if value and error is not None and abs(value) < error:
         return _significant(value, 2)  # still not 0, and of two factors one sees the product
     return f"{value:.{decimals}f}"
@@ -152,17 +159,45 @@ def age(seconds: float) -> str:
     return f"{int(seconds // size):,} {unit} ago"
 
 
-def scalar(value: object) -> str:
-    """A value of a config as YAML would show it: numbers short, lists in brackets."""
+def scalar(value: object, most: int | None = ENTRIES) -> str:
+    """A value of a config as YAML would show it: numbers short, lists in brackets, of `most` entries.
+
+    None: all entries and all digits.
+    """
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     if isinstance(value, float):
         plain = not value or (len(repr(value)) <= 8 and 1e-4 <= abs(value) < 1e6)
-        return repr(value) if plain else f"{value:g}"
+        return repr(value) if plain or most is None else f"{value:g}"
     if isinstance(value, list | tuple):
-        shown = [scalar(item) for item in value[:4]]
-        return f"[{', '.join([*shown, '...'] if len(value) > 4 else shown)}]"
+        return _listed([scalar(item, most) for item in value], most)
     return str(value)
+
+
+def _listed(entries: Sequence[str], most: int | None) -> str:
+    """Entries in brackets; of a long list equal ones in a row once: [8 x 4, 4 x 2]."""
+    if len(entries) > ENTRIES:
+        rows = [(entry, len([*same])) for entry, same in groupby(entries)]
+        entries = [entry if times == 1 else f"{entry} x {times}" for entry, times in rows]
+    cut = most is not None and len(entries) > most
+    return f"[{', '.join([*entries[:most], '...'] if cut else entries)}]"
+
+
+def side_by_side(
+    values: Sequence[Any], words: Callable[[Any, int | None], str] = scalar, missing: str = "null"
+) -> list[str]:
+    """The text of each value, longer where two different ones would have the same."""
+
+    def texts(most: int | None) -> list[str]:
+        return [missing if value is None else words(value, most) for value in values]
+
+    found = (texts(most) for most in LENGTHS)
+    return next((each for each in found if _tell_apart(each, values)), None) or texts(ENTRIES)
+
+
+def _tell_apart(texts: Sequence[str], values: Sequence[Any]) -> bool:
+    first: dict[str, Any] = {}
+    return all(first.setdefault(text, value) == value for text, value in zip(texts, values, strict=True))
 
 
 def _significant(value: float, digits: int) -> str:

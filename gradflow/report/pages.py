@@ -99,16 +99,18 @@ def layers_page(summary: Summary) -> Page:
 def step_page(summary: Summary, flow: Flow, loss: float | None) -> Page:
     """The flow at one step of the record, with all of its layers."""
     edge, model = summary.config["analysis"]["stable_decades"], summary.config["model"]
+    activation = sentences.activation_name(model.get("activation", {}))
+    theory = summary.theory if flow.step == summary.flow.initial.step else Theory()  # of the network as drawn
     words = [
         sentences.measured_sentence(flow, edge),
         headlines.weakest_sentence(flow),
-        sentences.cause_sentence(flow, model.get("activation", {}).get("name", "")),
+        sentences.cause_sentence(flow, activation, theory),
     ]
     blocks: list[Block] = [Sentence(headlines.verdict_sentence(flow), flow.verdict)]
     blocks += [Sentence(text) for text in words if text]
     if loss is not None:
         blocks.append(Facts((("minibatch loss", number(loss)),)))
-    blocks += factors((flow,), Theory()) if flow.log_c is not None else []
+    blocks += factors((flow,), theory) if flow.log_c is not None else []
     return Page(f"{summary.id}: step {count(flow.step)}", (*blocks, Heading("Layers"), _layers(flow)))
 
 

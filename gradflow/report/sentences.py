@@ -9,7 +9,7 @@ from gradflow.analysis.differences import EXPRESSION, RECORDED
 from gradflow.analysis.kept import Samples
 from gradflow.analysis.summary import Flip, Flow, Summary, Symptom, Theory
 from gradflow.analysis.verdict import BOUNDED, HALF, WIDTH, causes, fitted_share, unstable_depth
-from gradflow.report.numbers import count, counted, decades, half_width, number, power, scalar
+from gradflow.report.numbers import ENTRIES, count, counted, decades, half_width, number, power, scalar
 
 LAWS = {"power": "a power of the layer", "stretched": "an exponential of its square root"}
 EQUAL = 1e-6  # relative difference below which only rounding is left to compare
@@ -293,13 +293,18 @@ def activation_name(activation: dict[str, Any]) -> str:
     return str(activation.get("value" if activation.get("name") == EXPRESSION else "name", ""))
 
 
-def entry(choice: dict[str, Any] | str) -> str:
-    """A choice of the config in words: gaussian (sigma_w 1.5, sigma_b 0); a formula is its own."""
+def entry(choice: dict[str, Any] | str, most: int | None = ENTRIES) -> str:
+    """A choice of the config in words: gaussian (sigma_w 1.5), without what is 0; a formula is its own.
+
+    Its lists are of `most` entries; None: everything.
+    """
     if isinstance(choice, str):
         return choice
     if choice["name"] == EXPRESSION:
         return activation_name(choice)
     keys = [
-        f"{key} {scalar(value)}" for key, value in choice.items() if key != "name" and value not in (0, False)
+        f"{key} {scalar(value, most)}"
+        for key, value in choice.items()
+        if key != "name" and (most is None or value not in (0, False))
     ]
     return f"{choice['name']} ({', '.join(keys)})" if keys else str(choice["name"])

@@ -21,11 +21,11 @@ from gradflow.report.columns import (
     verdict_cell,
 )
 from gradflow.report.learning import older_note, quality_of
-from gradflow.report.numbers import NONE, count, counted, decades, factor, half_width, number, scalar
+from gradflow.report.numbers import NONE, count, counted, decades, factor, half_width, number
 from gradflow.report.page import Block, Cell, Column, Command, Facts, Heading, Page, Sentence, Table, Toned
-from gradflow.report.sentences import entry
 from gradflow.report.several import shared_keys
 from gradflow.report.trainable import NOTE, trainable_cell
+from gradflow.report.values import told_apart
 from gradflow.units import LN10
 
 Fields = Mapping[str, Any]
@@ -45,12 +45,12 @@ def plan_page(document: Fields, room: int | None = None) -> Page:
     from gradflow.config.memory import size
 
     axes, total = list(document["axes"]), document["total"]
-    points = told_apart(document["points"], axes)
+    points = document["points"]
     titles = ("parameters", "memory", "steps", "disk")
     rows = tuple(
-        (*_values(point, axes), count(point["parameters"]), size(point["memory"]), count(point["steps"]),
+        (*values, count(point["parameters"]), size(point["memory"]), count(point["steps"]),
          size(point["disk"]))
-        for point in points
+        for point, values in zip(points, _values(points, axes), strict=True)
     )  # fmt: skip
     words = (
         f"{counted(len(rows), 'point')}, {counted(total['steps'], 'step')}: {size(total['disk'])} on the disk"
@@ -63,14 +63,14 @@ def plan_page(document: Fields, room: int | None = None) -> Page:
 
 def progress_page(title: str, points: Sequence[Fields], axes: Sequence[str], room: int) -> Page:
     """How far a sweep is, and the points that ended last."""
-    table = _table(told_apart(points, axes), axes)
+    table = _table(points, axes)
     return Page(title, tuple(_fitted(table, len(axes), room)[:1]) if points else ())
 
 
 def sweep_page(document: Fields, room: int | None = None) -> Page:
     """A line for each point of a sweep, why some failed, the depth laws, and how to sweep again."""
     axes = list(document["axes"])
-    points = told_apart(document["points"], axes)
+    points = document["points"]
     saved, law = Facts((("saved in", document["path"]),)), document["depth_law"]
     table = _fitted(_table(points, axes), len(axes), room)
     found = *_reasons(points, axes), *_laws(law, room), *spreads(points, axes, room)
@@ -115,8 +115,8 @@ def _table(points: Sequence[Fields], axes: Sequence[str]) -> Table:
     results, notes = _results(points, axes), [_note(point) for point in points]
     columns = *([Column("run", False)] if named else []), *_axes(axes, points), *(one for one, _ in results)
     rows = [
-        (*([point["run"]] if named else []), *_values(point, axes), *_outcome(point, results))
-        for point in points
+        (*([point["run"]] if named else []), *values, *_outcome(point, results))
+        for point, values in zip(points, _values(points, axes), strict=True)
     ]
     if any(notes):
         columns = *columns, Column("note", False)
@@ -152,34 +152,10 @@ def _axes(axes: Sequence[str], points: Sequence[Fields]) -> tuple[Column, ...]:
     return tuple(Column(name, not is_text) for name, is_text in zip(names, named, strict=True))
 
 
-def told_apart(points: Sequence[Fields], axes: Sequence[str]) -> list[Fields]:
-    """The points, a mapping that is no choice without what it has in all of them."""
-    apart = list(points)
-    for key in axes:
-        values = [point[key] for point in points]
-        if all(isinstance(value, dict) and "name" not in value for value in values):
-            told = [{k: v for k, v in value.items() if _differs(k, values)} or value for value in values]
-            apart = [{**point, key: value} for point, value in zip(apart, told, strict=True)]
-    return apart
-
-
-def _differs(key: str, values: Sequence[dict[str, Any]]) -> bool:
-    return len({repr(value.get(key)) for value in values}) > 1
-
-
-def _values(point: Fields, axes: Sequence[str]) -> tuple[str, ...]:
-    return tuple(_value(point[key]) for key in axes)
-
-
-def _value(value: Any) -> str:
-    """A value of an axis in words: depth 3, init gaussian (sigma_w 1.5), norm layer before."""
-    if not isinstance(value, dict):
-        return scalar(value)
-    if value.keys() == {"name", "place"}:
-        return f"{value['name']} {value['place']}"
-    if "name" in value:
-        return entry(value)
-    return ", ".join(f"{key} {_value(inner)}" for key, inner in value.items()) or "{}"
+def _values(points: Sequence[Fields], axes: Sequence[str]) -> list[tuple[str, ...]]:
+    """Of each point its values of the axes in words."""
+    columns = [told_apart([point[key] for point in points]) for key in axes]
+    return [tuple(column[i] for column in columns) for i in range(len(points))]
 
 
 def _outcome(point: Fields, results: Sequence[Telling]) -> tuple[Cell, ...]:
@@ -202,19 +178,18 @@ def _loss(point: Fields) -> Cell:
 
 
 def _reasons(points: Sequence[Fields], axes: Sequence[str]) -> list[Block]:
-    failed = [point for point in points if point["status"] == "failed"]
+    every = zip(points, _values(points, axes), strict=True)
+    failed = [(point, values) for point, values in every if point["status"] == "failed"]
     if not failed:
         return []
-    told = [f"{_place(point, axes)}: {point['reason']}" for point in failed[:SHOWN]]
+    told = [f"{_place(point, axes, values)}: {point['reason']}" for point, values in failed[:SHOWN]]
     head = f"{counted(len(failed), 'point')} failed: the same command with --retry-failed tries again"
     return [Heading("Failed"), Sentence(head, "warning"), *map(Sentence, told)]
 
 
-def _place(point: Fields, axes: Sequence[str]) -> str:
-    return point.get("run") or (
-        " ".join(f"{key}={value}" for key, value in zip(axes, _values(point, axes), strict=True))
-        or point["id"]
-    )
+def _place(point: Fields, axes: Sequence[str], values: Sequence[str]) -> str:
+    place = " ".join(f"{key}={value}" for key, value in zip(axes, values, strict=True))
+    return point.get("run") or place or str(point["id"])
 
 
 def _laws(law: Fields, room: int | None) -> list[Block]:
@@ -229,9 +204,9 @@ def _laws(law: Fields, room: int | None) -> list[Block]:
     axes = shared_keys(groups[0])
     titles = ("c of delta_1", "theory", f"c of dL/dW_1{_of_batch(groups)}", "c inside")
     rows = tuple(
-        (*_values(group, axes), _c_of(group["delta"]), number(group["c_expected"], _error(group["delta"])),
+        (*values, _c_of(group["delta"]), number(group["c_expected"], _error(group["delta"])),
          _c_of(group["weight_grad"]), number(group["c_inside"]))
-        for group in groups
+        for group, values in zip(groups, _values(groups, axes), strict=True)
     )  # fmt: skip
     depths = " to ".join(count(groups[0]["depths"][end]) for end in (0, -1))
     title = f"Depth law: the first layer's gradient goes as c^L, depths {depths}, ± 95%"
@@ -244,7 +219,10 @@ def spreads(points: Sequence[Fields], axes: Sequence[str], room: int | None) -> 
     told = [point for point in points if point.get("log10_ratio_sd") and _networks(point) >= MANY]
     if WIDTH not in axes or not told:
         return []
-    rows = tuple((*_values(point, axes), *_variances(point, point["log10_ratio_sd"])) for point in told)
+    rows = tuple(
+        (*values, *_variances(point, point["log10_ratio_sd"]))
+        for point, values in zip(told, _values(told, axes), strict=True)
+    )
     title = "Spread between networks: variance of ln ||delta_1||^2 / ||delta_L||^2, ± 95%"
     table = Table((*_axes(axes, told), *map(Column, ("networks", "variance", "theory"))), rows)
     return [Heading(title), *_fitted(table, len(axes), room)]

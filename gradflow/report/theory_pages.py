@@ -9,7 +9,7 @@ from typing import Any
 from gradflow.analysis.summary import Theory
 from gradflow.analysis.trainable import Trainable
 from gradflow.analysis.verdict import verdict_of
-from gradflow.report.numbers import NONE, count, counted, decades, number, power, scalar
+from gradflow.report.numbers import ENTRIES, NONE, count, counted, decades, number, power
 from gradflow.report.page import (
     Block,
     Cell,
@@ -25,6 +25,7 @@ from gradflow.report.page import (
 )
 from gradflow.report.sentences import narrow_sentence
 from gradflow.report.trainable import NOTE, TONES, score, trainable_cell
+from gradflow.report.values import in_words, told_apart
 
 WIDE = 12  # columns from which a map has a sign a point instead of a number
 SIGNS = {"vanishing": "-", "stable": "o", "exploding": "+", "undetermined": "?"}
@@ -137,9 +138,9 @@ def table_page(
     verdicts = [expected_verdict(theory, edge) for theory in theories]
     if len(axes) == 2:
         return Page("theory", (_map(axes, theories, verdicts), *_legend(axes), *_trains_map(axes, trains)))
-    points = product(*axes.values())
+    points = product(*map(_shown, axes.values()))
     rows = [
-        (*map(_shown, values), *_cells(theory, verdict, found))
+        (*values, *_cells(theory, verdict, found))
         for values, theory, verdict, found in zip(points, theories, verdicts, trains, strict=True)
     ]
     titles = ("log10 ratio", "c", "this width", "infinite depth", "q*", "chi", "critical sigma_w")
@@ -160,11 +161,11 @@ def _trains_map(axes: Mapping[str, Sequence[Any]], trains: Sequence[Trainable]) 
     (down, rows), (across, columns) = axes.items()
     width, wide = len(columns), len(columns) > WIDE
     lines = []
-    for i, value in enumerate(rows):
+    for i, value in enumerate(_shown(rows)):
         found = trains[i * width : (i + 1) * width]
         signs = (Toned(TRAINS[one.verdict], TONES[one.verdict]) for one in found)
         scores = (Toned(score(one), TONES[one.verdict]) for one in found)
-        lines.append((_shown(value), *([tuple(signs)] if wide else scores)))
+        lines.append((value, *([tuple(signs)] if wide else scores)))
     words = f"whether it trains at the best of several learning rates, by {_last(down)} and {_last(across)}"
     signs_told = ", ".join(f"{sign} {verdict}" for verdict, sign in TRAINS.items())
     note = signs_told if wide else "the share of such networks that did"
@@ -174,10 +175,10 @@ def _trains_map(axes: Mapping[str, Sequence[Any]], trains: Sequence[Trainable]) 
 def _head(axes: Mapping[str, Sequence[Any]]) -> tuple[Column, ...]:
     """The columns of a map."""
     (down, _), (across, columns) = axes.items()
-    head = Column(f"{_last(down)} \\ {_last(across)}")
+    head, shown = Column(f"{_last(down)} \\ {_last(across)}"), _shown(columns)
     if len(columns) > WIDE:
-        return head, Column(f"{_shown(columns[0])} to {_shown(columns[-1])}", False)
-    return head, *(Column(_shown(value)) for value in columns)
+        return head, Column(f"{shown[0]} to {shown[-1]}", False)
+    return head, *map(Column, shown)
 
 
 def _map(axes: Mapping[str, Sequence[Any]], theories: Sequence[Theory], verdicts: Sequence[str]) -> Table:
@@ -185,10 +186,10 @@ def _map(axes: Mapping[str, Sequence[Any]], theories: Sequence[Theory], verdicts
     (_, rows), (_, columns) = axes.items()
     width = len(columns)
     lines = []
-    for i, value in enumerate(rows):
+    for i, value in enumerate(_shown(rows)):
         line = slice(i * width, (i + 1) * width)
         marks = _critical(axes, i, theories[line])
-        lines.append((_shown(value), *_line(theories[line], verdicts[line], marks)))
+        lines.append((value, *_line(theories[line], verdicts[line], marks)))
     return Table(_head(axes), tuple(lines))
 
 
@@ -233,7 +234,11 @@ def _last(key: str) -> str:
     return key.rpartition(".")[2]
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, dict):
-        return str(value["name"])
-    return f"{value:.4g}" if isinstance(value, float) else scalar(value)
+def _shown(values: Sequence[Any]) -> list[str]:
+    return told_apart(values, _in_words)
+
+
+def _in_words(value: Any, most: int | None) -> str:
+    """As tables of runs have it, but numbers of four digits where these tell them apart."""
+    short = isinstance(value, float) and most == ENTRIES
+    return f"{value:.4g}" if short else in_words(value, most)

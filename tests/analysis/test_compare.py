@@ -176,6 +176,19 @@ def test_losses_of_different_data_or_loss_functions_are_not_set_against_each_oth
     assert relations(row("a"), row("b", config=other), baseline=row("d")) == ["same", None]
 
 
+def test_losses_of_the_same_files_elsewhere_are_comparable() -> None:
+    files = {"name": "csv", "path": "a.csv", "sha256": "1", "test_path": "b.csv", "test_sha256": "2"}
+    moved = {**files, "path": "moved/a.csv", "test_path": "moved/b.csv"}
+    one, elsewhere, other = (
+        {**config(), "data": data} for data in (files, moved, {**moved, "test_sha256": "3"})
+    )
+    assert relations(row("a", config=one), row("b", config=elsewhere)) == ["best", "same"]
+    assert relations(row("a", config=one), row("b", config=other)) == ["best", "best"]
+    assert relations(row("a", config=one), row("b", config=elsewhere), baseline=row("a", config=one)) == [
+        "baseline", "same",
+    ]  # fmt: skip
+
+
 def test_a_ratio_s_error_comes_from_both_losses() -> None:
     _, standing = compare([row("a", (1.0, 0.03)), row("b", (2.0, 0.08))]).standings
     assert standing.ratio == 2.0

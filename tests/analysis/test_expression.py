@@ -10,6 +10,7 @@ from gradflow.errors import InputError
 ROW: dict[str, Any] = {
     "c": 0.5, "log10_ratio": -7.5, "verdict": "vanishing", "loss_final": None, "borderline": False,
     "symptoms": "loss-stalled, saturated-units", "model.depth": 50, "model.init": "he_normal", "seed": 0,
+    "model.width": [8, 8, 4], "data.x": [[-1.5], [2]], "data.drop": ["id"], "training.clip_norm": None,
 }  # fmt: skip
 
 
@@ -35,6 +36,14 @@ def holds(condition: str, **changes: Any) -> bool:
         "'loss-stalled' in symptoms and 'dead-units' not in symptoms",
         "symptoms != ''",
         "'van' in verdict",
+        "width == [8, 8, 4]",
+        "width == [8.0, 8, +4] and width != [8, 4, 8] and width != 8",
+        "data.x == [[-1.5], [2]]",
+        "drop == ['id']",
+        "loss_final == None and clip_norm == None",
+        "c != None and width != None",
+        "not (c == None)",
+        "0.4 < c != None",
     ],
 )
 def test_a_condition_is_read_as_python_reads_it(condition: str) -> None:
@@ -69,6 +78,24 @@ def test_what_does_not_need_the_missing_value_still_decides() -> None:
     assert holds("not (c > 1 and loss_final > 0)")
 
 
+def test_a_key_of_another_kind_than_elsewhere_is_missing() -> None:
+    configs = [{"model.width": 64, "model.bias": "zeros"}, {"model.width": [8, 4], "model.bias": 0.1}]
+
+    def found(condition: str) -> list[bool | None]:
+        holds = parse_condition(condition, {**ROW, **configs[0]}, configs=configs)
+        return [holds({**ROW, **config}) for config in configs]
+
+    assert found("width > 4") == found("width + 1 > 4") == found("abs(width) > 4") == [True, None]
+    assert found("width > 4 or c < 1") == [True, True]
+    assert found("'zero' in bias") == [True, None]
+    assert found("bias > 0") == [None, True]
+    assert found("width == [8, 4]") == [False, True]
+    assert found("width == None") == [False, False]
+    for condition in ("width and c < 1", "'a' in width", "verdict > 2", "'a' in c"):
+        with pytest.raises(InputError, match="cannot be tested"):
+            found(condition)
+
+
 @pytest.mark.parametrize(
     ("condition", "words"),
     [
@@ -97,7 +124,16 @@ def test_what_does_not_need_the_missing_value_still_decides() -> None:
         ("(lambda: c)() > 1", "holds (lambda: c)()"),
         ("abs(c, c) > 1", "holds abs(c, c)"),
         ("verdict == b'x'", "holds b'x'"),
-        ("c == None", "holds None"),
+        ("c > None", "holds None"),
+        ("None == c", "holds None"),
+        ("width == [depth]", "holds [depth]"),
+        ("width == [b'x']", "holds [b'x']"),
+        ("width == [8, None]", "holds [8, None]"),
+        ("width == (8, 4)", "holds (8, 4)"),
+        ("width == [not 8]", "holds [not 8]"),
+        ("width > 4", "width is no number"),
+        ("[8] > 4", "[8] is no number"),
+        ("width", "compare it with something"),
         (f"{'-' * 900}1 > c", "is no condition"),
         (f"{'(' * 500}c{')' * 500} > 1 ", "at most 1,000"),
     ],

@@ -32,6 +32,12 @@ KINDS = {  # sections: the words of a table's first row
     "recording: [{every: 1}, {every: 2}]": "every 1",
     "data: [{name: inline, x: [[1], [2]], y: [0, 1]}, digits]": "inline (x [[1], [2]], y [0, 1])",
     "model.init: [{name: constant, value: [1, 1, 1, 1]}, he_normal]": "constant (value [1, 1, 1, 1])",
+    "data: [{name: inline, x: [[1], [2]], y: [0, 1]}, {name: inline, x: [[1], [3]], y: [0, 1]}]": (
+        "inline (x [[1], [2]], y [0, 1])"
+    ),
+    "model.width: [[16, 16, 16], [16, 8, 8]]": "[16, 16, 16]",
+    "model: [{depth: 6, width: [8, 8, 8, 8, 8, 8], activation: tanh, init: he_normal}, "
+    "{depth: 6, width: [8, 8, 8, 8, 4, 4], activation: tanh, init: he_normal}]": "width [8 x 6]",
     "training.clip_norm: [null, 1]": "null",
     "model.activation: [{name: leaky_relu, slope: 0.5}, {name: leaky_relu}]": "leaky_relu (slope 0.5)",
 }  # fmt: skip
@@ -125,3 +131,34 @@ def test_sweep_and_report_print_the_same_depth_laws(tmp_path: Path, section: str
 
 def law_of(page: str) -> str:
     return page.split("## Depth law")[1].split("\n\n- saved in")[0].split("\n\n##")[0].strip()
+
+
+LONG = "[[8, 8, 8, 8, 8, 8], [8, 8, 8, 8, 4, 4], [8, 8, 8, 8, 4, 8]]"
+ALIKE = "[[1, 2, 1, 2, 1, 2], [1, 2, 1, 2, 2, 1], [1, 2, 1, 2, 1, 1]]"  # up to their fifth entry
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        (LONG, ["[8 x 6]", "[8 x 4, 4 x 2]", "[8 x 4, 4, 8]"]),
+        (ALIKE, ["[1, 2, 1, 2, 1, 2]", "[1, 2, 1, 2 x 2, 1]", "[1, 2, 1, 2, 1 x 2]"]),
+    ],
+)
+def test_lists_that_differ_late_are_told_apart(tmp_path: Path, values: str, texts: list[str]) -> None:
+    section = f"{{model.depth: [6], model.init: [he_normal, gaussian], model.width: {values}}}"
+    (tmp_path / "odd.yaml").write_text(HEAD.replace("sweep:\n", f"sweep: {section}\n"))
+    page = gradflow(tmp_path, "sweep", "odd.yaml", "--executor", "serial", "--md").out
+    assert [page.replace("\\", "").count(f"| {text} |") for text in texts] == [2, 2, 2]
+    across = gradflow(tmp_path, "compare", "odd", "--pivot", "init", "width", "--md").out
+    assert [across.replace("\\", "").count(f" {text} |") for text in texts] == [1, 1, 1]
+    told = {
+        "--facet width": [f">width {text}<" for text in texts],
+        "--x width --y init": [f">{text}<" for text in texts],
+        "--x width --facet init": [f">{text}<" for text in texts],
+        "--x init --y width": [f">{text}<" for text in texts],
+    }
+    for options, names in told.items():
+        done = gradflow(tmp_path, "plot", "odd", *options.split(), "-o", "a.svg", "--force")
+        assert done.code == 0, (options, done.err)
+        picture = (tmp_path / "a.svg").read_text()
+        assert [name for name in names if name not in picture] == [], options

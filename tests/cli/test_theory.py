@@ -72,3 +72,23 @@ def test_theory_says_what_trains_of_a_point_and_of_every_point_of_a_table(
     assert "Untrainable (score 0.00)" in told("depth=200")
     assert "yes" in told("depth=5,200")
     assert json.loads(told("depth=200", "width=4", "--json"))["trainable"]["verdict"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("5", "not 5"), ("true", "not true"), ("sweep", "not the text"), ("- sweep", "a list")],
+)
+@pytest.mark.parametrize("more", [(), ("width=8,16",)])
+def test_a_file_that_is_no_config_is_refused_in_one_line(
+    text: str, words: str, more: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    (tmp_path / "odd.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("signal.signal", lambda *a: None)
+    monkeypatch.setattr(sys, "argv", ["gradflow", "theory", "odd.yaml", *more])
+    assert main() == 2
+    told = capfd.readouterr().err
+    assert told.startswith("error: odd.yaml:1: should be a mapping (key: value)")
+    assert words in told
+    assert told.count("\n") == 1

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -171,3 +172,44 @@ def test_on_a_terminal_a_report_ends_with_the_verdict_once_more(folder: Path) ->
     assert verdict in plain[-4:]
     piped = gradflow(folder, "show", grid[-1]["path"]).out.splitlines()
     assert piped.count(verdict) == 1
+
+
+@pytest.fixture(scope="module")
+def lists(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two sweeps, of widths that are numbers and lists, with gradients that are clipped and not."""
+    folder = tmp_path_factory.mktemp("lists")
+    (folder / "net.yaml").write_text(NET)
+    for name, more in (
+        ("odd", ("width=[8, 4],[4, 8]", "clip_norm=null,1.0")),
+        ("even", ("width=4,16", "activation=tanh,relu")),
+    ):
+        words = (f"name={name}", "depth=2", *more, "--executor", "serial", "--quiet")
+        assert gradflow(folder, "sweep", "net.yaml", *words).code == 0
+    return folder
+
+
+def test_a_key_that_is_a_list_in_some_runs_is_missing_where_a_number_is_needed(lists: Path) -> None:
+    assert listed(lists, "--where", "width > 4") == [("even", {"completed": 2})]
+    assert listed(lists, "--where", "width == [8, 4]") == [("odd", {"completed": 2})]
+    assert listed(lists, "--where", "clip_norm == None and width != [8, 4]") == [
+        ("even", {"completed": 4}), ("odd", {"completed": 1}),
+    ]  # fmt: skip
+    failing = gradflow(lists, "compare", "--fail-if", "width > 4")
+    assert failing.code == 3
+    assert "4 of 8 runs lack a value that width > 4 needs" in failing.err
+    refused = gradflow(lists, "ls", "--where", "activation > 4")
+    assert refused.err.startswith("error: --where: activation > 4 cannot be tested: activation is no number")
+
+
+def test_the_condition_that_a_refusal_names_is_one(lists: Path, tmp_path: Path) -> None:
+    words = ("compare", "odd", "--pivot", "depth", "init")
+    refused = gradflow(lists, *words)
+    assert refused.code == 2
+    condition = shlex.split(refused.err.split("as in ")[1])[0]
+    assert condition == "model.width == [4, 8] and training.clip_norm == 1.0"
+    assert gradflow(lists, *words, "--where", condition).code == 0
+    words = ("plot", "even", "odd", "--x", "clip_norm", "--y", "depth", "-o", str(tmp_path / "a.svg"))
+    refused = gradflow(lists, *words)
+    assert refused.code == 2
+    condition = refused.err.strip().split("as ")[-1]
+    assert gradflow(lists, *words, "--where", f"({condition}) and activation == 'relu'").code == 0

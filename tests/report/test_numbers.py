@@ -18,6 +18,12 @@ from gradflow.report import numbers
         (0.9, 1e-12, "0.9"),
         (0.974981, 0.0, "0.974981"),
         (27_000_000.0, 2_000_000.0, "2.7e7 ± 2e6"),
+        (12345.678, 0.478, "12345.7 ± 0.5"),
+        (-12345.678, 20.0, "-1.235e4 ± 20"),
+        (12345.678, 9000.0, "1.2e4 ± 9000"),
+        (271_234_567.0, 2000.0, "2.71235e8 ± 2000"),
+        (123_456_789_123.0, 3.0, "1.2345679e11 ± 3"),
+        (0.00012345, 2e-6, "0.000123 ± 0.000002"),
         (0.0, 0.1, "0.00 ± 0.10"),
     ],
 )
@@ -128,6 +134,23 @@ def test_a_value_below_its_error_is_not_0() -> None:
     assert numbers.number(0.8, 11.0) == "0.80"
     assert numbers.with_error(0.21, 0.0, 3756.0) == "0.21 ± 3756"
     assert numbers.number(0.0, 0.3) == "0.0"
+
+
+def test_equal_entries_in_a_row_of_a_long_list_are_told_once() -> None:
+    lists = [8] * 4, [8] * 5, [8] * 4 + [4] * 2, [8, 4] * 9, (0.5,) * 5, [[1, 2], [1, 2], [3], [4], [5]]
+    assert [numbers.scalar(value) for value in lists] == [
+        "[8, 8, 8, 8]", "[8 x 5]", "[8 x 4, 4 x 2]", "[8, 4, 8, 4, ...]", "[0.5 x 5]",
+        "[[1, 2] x 2, [3], [4], [5]]",
+    ]  # fmt: skip
+
+
+def test_different_values_side_by_side_never_have_one_text() -> None:
+    long = [[8, 4] * 9 + [end] for end in (8, 4)]
+    for values in (long, [0.123456789, 0.12345678], [[0.123456789] * 5, [0.12345678] * 5], [None, 1, 1.0]):
+        texts = numbers.side_by_side(values)
+        assert len({*texts}) == len(values), texts
+    assert numbers.side_by_side([[8, 4] * 9, None], missing="-") == ["[8, 4, 8, 4, ...]", "-"]
+    assert numbers.side_by_side([(1, 2), [1, 2]]) == ["[1, 2]", "[1, 2]"]
 
 
 def test_a_setting_is_short() -> None:

@@ -20,7 +20,7 @@ from gradflow.analysis.summary import (
 from gradflow.report import headlines, html, markdown, sentences, terminal
 from gradflow.report.learning import training_sentence
 from gradflow.report.page import Chart, Heat, Page, Sentence, Table
-from gradflow.report.pages import layers_page, run_page
+from gradflow.report.pages import layers_page, run_page, step_page
 from gradflow.report.terminal import Look
 from tests.report.examples import config, flow, hostile, profile, summary
 
@@ -347,3 +347,16 @@ def test_a_law_stands_where_c_to_the_depth_would() -> None:
     assert "## What L layers make of the gradient, by the law" in page
     assert "| step 0, L^0.500 | 3.2 | 4.5 | 7.1 | 7.1 | 10 |" in page
     assert "e-fold" not in page
+
+
+def test_the_page_of_the_first_step_blames_what_the_report_blames() -> None:
+    activation = {"name": "expression", "value": "z * tanh(z)"}
+    narrow = flow(0.118, depth=6, c_low=0.05, c_high=0.3, slope_factor=0.118)
+    made = summary(
+        config=config(activation=activation), flow=Flows(narrow, replace(narrow, step=100)),
+        theory=Theory(c=0.33, c_finite_width=0.088),
+    )  # fmt: skip
+    said = "the slopes of z * tanh(z) pass 0.12"
+    assert f"{said}: the width is to blame" in words(run_page(made))
+    assert f"{said}: the width is to blame" in words(step_page(made, made.flow.initial, None))
+    assert f"{said}: the activation is to blame" in words(step_page(made, made.flow.final, None))

@@ -1,6 +1,8 @@
 """The pages of theory alone."""
 
+from collections.abc import Sequence
 from math import log10
+from typing import Any
 
 import pytest
 
@@ -72,6 +74,38 @@ def test_other_numbers_of_axes_make_a_line_a_point() -> None:
     assert isinstance(table, Table)
     assert [row[1] for row in table.rows] == [Toned("stable", "stable"), Toned("vanishing", "vanishing")]
     assert [row[2] for row in table.rows] == [Toned(f"yes {YES.score:.2f}", ""), Toned("no 0.00", "warning")]
+
+
+TANH = {"depth": 10, "activation": "tanh", "init": {"name": "gaussian", "sigma_w": 1.5}}
+
+
+@pytest.mark.parametrize(
+    ("axes", "heads"),
+    [
+        ({"model": (TANH, {**TANH, "activation": "relu"})}, ["activation tanh", "activation relu"]),
+        (
+            {"model.init": ({"name": "gaussian", "sigma_w": 1.0}, {"name": "gaussian", "sigma_w": 2.0})},
+            ["gaussian (sigma_w 1.0)", "gaussian (sigma_w 2.0)"],
+        ),
+        (
+            {"model.norm": ({"name": "layer", "place": "before"}, {"name": "layer", "place": "after"})},
+            ["layer before", "layer after"],
+        ),
+        ({"model.width": ([8] * 6, [8] * 4 + [4] * 2)}, ["[8 x 6]", "[8 x 4, 4 x 2]"]),
+        ({"model.init.sigma_w": (1.00001, 1.00002)}, ["1.00001", "1.00002"]),
+    ],
+)
+def test_values_are_in_words_that_tell_them_apart(axes: dict[str, Sequence[Any]], heads: list[str]) -> None:
+    alone = table_page(axes, [STABLE, SMALL], [YES, NO], 1.0).blocks[0]
+    assert isinstance(alone, Table)
+    assert [row[0] for row in alone.rows] == heads
+    down, _, trains, _ = table_page({**axes, "seed": (0,)}, [STABLE, SMALL], [YES, NO], 1.0).blocks
+    across = table_page({"seed": (0,), **axes}, [STABLE, SMALL], [YES, NO], 1.0).blocks[0]
+    assert isinstance(down, Table)
+    assert isinstance(trains, Table)
+    assert isinstance(across, Table)
+    assert [row[0] for row in down.rows] == [row[0] for row in trains.rows] == heads
+    assert [column.title for column in across.columns[1:]] == heads
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from gradflow.report.charts.maps import VALUES, Value, overview, phase
 from gradflow.report.charts.plot import Drawn
 from gradflow.report.charts.study import Studies, Summaries, numbers_of, studies_of
 from gradflow.report.learning import quality_of
-from gradflow.report.numbers import inert, scalar
+from gradflow.report.numbers import inert, side_by_side
 from gradflow.report.several import axes_of
 from gradflow.store import Run
 
@@ -127,10 +127,10 @@ def faceted(runs: Runs, key: str, drawn: Callable[[Runs], Drawn]) -> alt.ConcatC
     """What `drawn` makes of the runs of each value of a key, with axes and colours in common."""
     configs = [flat(run.summary.config) for run in runs]
     name = full_name(key, [name for config in configs for name in config])
+    values = side_by_side([config.get(name) for config in configs], missing="none")
     groups: dict[str, list[Run]] = {}
-    for run, config in zip(runs, configs, strict=True):
-        value = config.get(name)
-        groups.setdefault("none" if value is None else scalar(value), []).append(run)
+    for run, value in zip(runs, values, strict=True):
+        groups.setdefault(value, []).append(run)
     if len(groups) > MOST:
         raise InputError(f"--facet {key}: {len(groups)} charts are too many: at most {MOST}")
     charts = {f"{name.rpartition('.')[2]} {value}": drawn(group) for value, group in groups.items()}

@@ -19,7 +19,7 @@ from gradflow.report.charts.lines import apart
 from gradflow.report.charts.maps import edges, grid
 from gradflow.report.charts.plot import Datum, Drawn, Plot, known, rows_of, table, tips, titled
 from gradflow.report.charts.study import Summaries
-from gradflow.report.labels import label
+from gradflow.report.labels import settings
 from gradflow.report.numbers import count, factor, number, percent
 from gradflow.report.several import axes_of, depth_laws, shared_keys
 from gradflow.store import Run
@@ -128,7 +128,7 @@ def depth_law(runs: Sequence[Run]) -> Drawn | None:
     obeying = [[run for run in runs if _obeys(run, law)] for law in laws]
     keys = shared_keys(laws[0]) if laws else []
     configs = [flat(some[0].summary.config) for some in obeying]
-    names = [label(config, keys) for config in configs]
+    names = settings(configs, keys)
     told = [f"{name and name + ': '}c = {_c_of(law['delta'])}" for name, law in zip(names, laws, strict=True)]
     lines = apart(configs, keys, told)
     found = zip(laws, obeying, lines.columns, strict=True)

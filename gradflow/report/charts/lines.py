@@ -11,8 +11,8 @@ import altair as alt
 
 from gradflow.analysis.differences import short_names
 from gradflow.report.charts.looks import DASH, LETTER, ROOM, RUNS, SOLID, SWING, SYMBOL, shaded, wrapped
-from gradflow.report.labels import label, number_of_each
-from gradflow.report.numbers import count, inert, scalar
+from gradflow.report.labels import number_of_each, settings
+from gradflow.report.numbers import count, inert, side_by_side
 
 DOTS, MIXED = [2, 2], [8, 2, 2, 2]
 PARTS = (SOLID, DASH, DOTS, MIXED)
@@ -112,7 +112,7 @@ class Apart:
 def apart(configs: Sequence[Mapping[str, Any]], keys: Sequence[str], told: Sequence[str] = ()) -> Apart:
     """Runs by the keys in which they differ. Many that cross two have a colour for each value of the one,
     dashes for each of the other; few are called as they are `told`, which says more."""
-    names = [label(config, keys) or "all" for config in configs]
+    names = [name or "all" for name in settings(configs, keys)]
     shown = told or names
     if are_many({*names}) and (crossing := _crossing(configs, keys)):
         (one, lines), (other, parts) = crossing
@@ -126,7 +126,8 @@ def apart(configs: Sequence[Mapping[str, Any]], keys: Sequence[str], told: Seque
 
 def _crossing(configs: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[tuple[str, list[str]]]:
     """Two keys with their values as texts, more values first; [] where colours and dashes are too few."""
-    named = [(short, [scalar(c.get(key)) for c in configs]) for key, short in short_names(keys).items()]
+    shorts = short_names(keys).items()
+    named = [(short, side_by_side([config.get(key) for config in configs])) for key, short in shorts]
     named.sort(key=lambda one: -len({*one[1]}))
     fits = len(named) == 2 and not are_many({*named[0][1]}) and len({*named[1][1]}) <= len(PARTS)
     return named if fits else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import isfinite, log10
@@ -21,7 +21,7 @@ from gradflow.report.charts.lines import apart
 from gradflow.report.charts.plot import ROWS, Datum, Drawn, Plot, cell, known, level, table, tips, titled
 from gradflow.report.charts.study import Summaries
 from gradflow.report.labels import named_apart
-from gradflow.report.numbers import factor, number, percent
+from gradflow.report.numbers import factor, number, percent, side_by_side
 from gradflow.report.several import axes_of
 
 NAME = "name"
@@ -108,9 +108,9 @@ def _over_one(summaries: Summaries, key: str, shown: Value) -> Drawn | None:
     others = [other for other in axes_of(summaries) if other != key] if key != NAME else []
     told, is_c = apart(configs, others), shown.name == "c"
     rows: list[Datum] = [
-        {"x": config.get(key), "value": shown.read(s), "low": s.flow.initial.c_low if is_c else None,
+        {"x": x, "value": shown.read(s), "low": s.flow.initial.c_low if is_c else None,
          "high": s.flow.initial.c_high if is_c else None, "run": s.id, "text": shown.text(s), **columns}
-        for s, config, columns in zip(summaries, configs, told.columns, strict=True)
+        for s, x, columns in zip(summaries, _on_axis(configs, key), told.columns, strict=True)
     ]  # fmt: skip
     if not known(rows):
         return None
@@ -179,14 +179,16 @@ def _critical(summaries: Summaries, rows: list[Datum]) -> list[alt.Chart]:
 
 def _cells(summaries: Summaries, across: str, up: str, shown: Value) -> list[Datum]:
     """A row a run: its place, its value and how that is written. InputError if two runs share a place."""
+    configs, reads = [flat(s.config) for s in summaries], [shown.read(s) for s in summaries]
+    places = zip(_on_axis(configs, across), _on_axis(configs, up), strict=True)
     rows: list[Datum] = [
-        {"x": config.get(across), "y": config.get(up), "run": s.id, "verdict": s.flow.initial.verdict,
+        {"x": x, "y": y, "run": s.id, "verdict": s.flow.initial.verdict,
          "text": shown.text(s), "text_short": shown.form(read),
          "shade": None if read is None else shown.colour(read)}
-        for s, config, read in [(s, flat(s.config), shown.read(s)) for s in summaries]
+        for s, (x, y), read in zip(summaries, places, reads, strict=True)
     ]  # fmt: skip
-    places = Counter((row["x"], row["y"]) for row in rows)
-    (x, y), most = max(places.items(), key=lambda item: item[1])
+    shared = Counter((row["x"], row["y"]) for row in rows)
+    (x, y), most = max(shared.items(), key=lambda item: item[1])
     if most > 1:
         others = [key for key in axes_of(summaries) if key not in (across, up)]
         why = ": name fewer runs, for they differ in nothing"
@@ -196,6 +198,13 @@ def _cells(summaries: Summaries, across: str, up: str, shown: Value) -> list[Dat
             why = f", for {', '.join(others)} differ too: give {remedy}"
         raise InputError(f"{most} runs share {across} {x}, {up} {y}{why}")
     return rows
+
+
+def _on_axis(configs: Sequence[Mapping[str, Any]], key: str) -> list[Any]:
+    """The value of a key in each config, a list as the text that tells it from the others."""
+    values = [config.get(key) for config in configs]
+    texts = side_by_side(values)
+    return [text if isinstance(value, list) else value for text, value in zip(texts, values, strict=True)]
 
 
 def _order(values: list[Any]) -> list[Any]:
