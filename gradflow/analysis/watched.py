@@ -116,7 +116,7 @@ def watched_advice(flow: Flow, data: Mapping[str, Any]) -> tuple[Advice, ...]:
                 factor, f"the chain is plain: {factor:.3g} times the weights of each layer bring c near 1"
             ),
         )
-    if flow.verdict == "exploding" and data.get("axis") in ("auto", "blocks"):
+    if flow.verdict == "exploding" and "law" in data:  # of blocks that add to a stream
         scale = 1 / sqrt(flow.transitions + 1)
         words = "scale what each block adds by 1/sqrt(blocks), which bounds the gain, or put a norm before it"
         return (Advice("architecture", {}, None, None, f"x = x + {scale:.3g} * branch(x)", words),)

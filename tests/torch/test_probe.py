@@ -13,16 +13,27 @@ from tests.torch.models import CASES, Shared, encoder, nn, torch
 from tests.torch.test_mechanics import WIDTH, stack
 
 from gradflow.torch import probe  # isort: skip
+from gradflow.torch.expected import MORE, OTHERS  # isort: skip
 
 BATCH = torch.randn(16, 128), torch.randint(0, 10, (16,))
 
 
-def plain(activation: Any, depth: int = 20) -> Any:
-    layers = [module for _ in range(depth) for module in (nn.Linear(128, 128), activation())]
+def plain(*passed: Any, depth: int = 20) -> Any:
+    layers = [module for _ in range(depth) for module in (nn.Linear(128, 128), *(make() for make in passed))]
     return nn.Sequential(*layers, nn.Linear(128, 10))
 
 
-@pytest.mark.parametrize("activation", [nn.Tanh, nn.ReLU, nn.SiLU, nn.GELU])
+def leaky() -> Any:
+    return nn.LeakyReLU(0.5)
+
+
+def low_elu() -> Any:
+    return nn.ELU(0.3)
+
+
+@pytest.mark.parametrize(
+    "activation", [nn.Tanh, nn.ReLU, nn.SiLU, nn.GELU, nn.SELU, nn.ELU, low_elu, nn.ReLU6, leaky, nn.Softplus]
+)
 def test_a_plain_chain_has_the_c_that_theory_expects(activation: Any) -> None:
     run = probe(plain(activation), nn.CrossEntropyLoss(), BATCH, seeds=6)
     flow, expected = run.summary.flow.initial, run.summary.theory.c
@@ -30,6 +41,57 @@ def test_a_plain_chain_has_the_c_that_theory_expects(activation: Any) -> None:
     assert error < 0.05
     assert abs(math.log(flow.c / expected)) < error + 0.01  # a mean of logs is below the log of a mean
     assert (flow.interval, flow.networks) == ("t over seeds", 6)
+
+
+def narrow() -> Any:
+    return nn.Hardtanh(-0.1, 0.1)
+
+
+def smooth() -> Any:
+    return nn.Softplus(0.2)
+
+
+def norm() -> Any:
+    return nn.LayerNorm(128)
+
+
+@pytest.mark.parametrize(
+    "passed", [(narrow,), (smooth,), (nn.ReLU, norm), (nn.Tanh, nn.Dropout)],
+    ids=["hardtanh", "softplus", "layer norm", "dropout"],
+)  # fmt: skip
+def test_a_chain_that_theory_does_not_know_has_no_c_and_no_advice_of_a_plain_one(passed: Any) -> None:
+    summary = probe(plain(*passed), nn.CrossEntropyLoss(), BATCH, seeds=2).summary
+    assert summary.theory.c is None
+    assert summary.theory.reason == MORE
+    assert not summary.advice
+
+
+def convolutions() -> Any:
+    layers = [module for _ in range(12) for module in (nn.Conv2d(4, 4, 3, padding=1), nn.ReLU())]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(64, 10)), torch.randn(8, 4, 4, 4)
+
+
+def blocks_without_a_skip() -> Any:
+    blocks = [nn.Sequential(nn.Linear(128, 128), nn.LayerNorm(128), nn.Tanh()) for _ in range(40)]
+    return nn.Sequential(*blocks, nn.Linear(128, 10)), BATCH[0][:8]
+
+
+@pytest.mark.parametrize("made", [convolutions, blocks_without_a_skip])
+def test_a_chain_of_others_has_neither_law_nor_branches_to_scale(made: Any) -> None:
+    def steep(model: Any) -> None:
+        for weight in (each for each in model.parameters() if each.dim() > 1):
+            nn.init.normal_(weight, std=0.5)
+
+    model, inputs = made()
+    run = probe(model, nn.CrossEntropyLoss(), (inputs, BATCH[1][:8]), seeds=2, reset=steep)
+    assert run.summary.flow.initial.verdict == "exploding"
+    assert (run.summary.theory.reason, "law" in run.summary.config["data"]) == (OTHERS, False)
+    assert not run.summary.advice
+
+
+def test_layers_that_are_skipped_by_name_are_no_plain_chain() -> None:
+    run = probe(plain(nn.Tanh, depth=8), nn.CrossEntropyLoss(), BATCH, seeds=2, axis=["0", "4", "8", "12"])
+    assert run.summary.theory.c is None
 
 
 def test_weights_scaled_as_advised_bring_c_near_one() -> None:
@@ -48,7 +110,7 @@ def test_weights_scaled_as_advised_bring_c_near_one() -> None:
 
 
 def test_the_model_itself_is_left_as_it_is() -> None:
-    model = plain(nn.Tanh, 3)
+    model = plain(nn.Tanh, depth=3)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     torch.manual_seed(5)
     first = torch.rand(1)
@@ -60,7 +122,7 @@ def test_the_model_itself_is_left_as_it_is() -> None:
 
 
 def test_the_same_seeds_give_the_same_run() -> None:
-    one, other = (probe(plain(nn.Tanh, 4), nn.CrossEntropyLoss(), BATCH, seeds=2) for _ in range(2))
+    one, other = (probe(plain(nn.Tanh, depth=4), nn.CrossEntropyLoss(), BATCH, seeds=2) for _ in range(2))
     assert one.id == other.id
     assert one["log_delta_norm"].shape == (1, 4, 2)
     assert (one["log_delta_norm"][..., 0] != one["log_delta_norm"][..., 1]).all()
@@ -68,10 +130,10 @@ def test_the_same_seeds_give_the_same_run() -> None:
 
 def test_no_copy_and_no_sample_are_refused() -> None:
     with pytest.raises(InputError, match="probe: seeds=0: draw one copy at least"):
-        probe(plain(nn.Tanh, 3), nn.CrossEntropyLoss(), BATCH, seeds=0)
+        probe(plain(nn.Tanh, depth=3), nn.CrossEntropyLoss(), BATCH, seeds=0)
     for samples in (0, -1):
         with pytest.raises(InputError, match=f"samples={samples}: look at one at least, or at all with None"):
-            probe(plain(nn.Tanh, 3), nn.CrossEntropyLoss(), BATCH, samples=samples)
+            probe(plain(nn.Tanh, depth=3), nn.CrossEntropyLoss(), BATCH, samples=samples)
 
 
 def test_a_module_that_nothing_initializes_is_named() -> None:
