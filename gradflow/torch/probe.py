@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from gradflow.errors import InputError
 from gradflow.outside.recorded import norms_of, plain
 from gradflow.outside.save import run_of, save_norms
 from gradflow.store.run import Run
-from gradflow.torch.calls import bare, kind_of
+from gradflow.torch.calls import kind_of, names_of
 from gradflow.torch.flow import WatchedFlow
 from gradflow.torch.saving import place_of
 from gradflow.torch.taps import Chosen
@@ -41,8 +42,9 @@ def probe(
 
     `batch` is (inputs, targets), and the loss loss_fn(model(inputs), targets); of a mapping it is
     loss_fn(model(**batch)), or without a loss_fn the output's `loss`. Modules are initialized by their
-    `reset_parameters`, models of transformers by their own rule, anything else by `reset(model)`. The model
-    itself is left as it is. InputError for a module that nothing initializes; it is named.
+    `reset_parameters`, the inner ones first, and then by the model's `init_weights` (transformers, timm) if
+    it has one; anything else by `reset(model)`. The model itself is left as it is. InputError for a module
+    that nothing initializes; it is named.
     """
     if seeds < 1:
         raise InputError(f"probe: seeds={seeds}: draw one copy at least")
@@ -57,21 +59,29 @@ def probe(
 
 
 def initialize(model: nn.Module) -> None:
-    """Draw every parameter anew."""
+    """Draw every parameter anew: those of a module after what it holds, as when it was made."""
     rule: Any = getattr(model, "init_weights", None)
-    if callable(rule):  # of transformers and timm; the former passes over what it has marked
-        for held in (*model.modules(), *model.parameters()):
-            held.__dict__.pop("_is_hf_initialized", None)
-        rule()
-        return
-    for name, module in model.named_modules():
+    names, held = names_of(model), list[nn.Module]()
+    model.apply(held.append)
+    for module in dict.fromkeys(held):
         found = next((getattr(module, each) for each in RESETS if hasattr(module, each)), None)
         if callable(found):
             found()
-        elif next(module.parameters(recurse=False), None) is not None:
-            what = f"{bare(name) or 'the model'} ({type(module).__name__})"
+        elif not callable(rule) and next(module.parameters(recurse=False), None) is not None:
+            what = f"{names[module]} ({type(module).__name__})"
             words = f"probe: nothing initializes {what}: give it a method reset_parameters"
             raise InputError(f"{words}, or probe a function, reset=...")
+    if callable(rule):
+        _follow(rule, model)
+
+
+def _follow(rule: Callable[..., object], model: nn.Module) -> None:
+    """The rule of a model of transformers or timm, or one that is meant for `apply`."""
+    for held in (*model.modules(), *model.parameters()):  # transformers passes over what it has marked
+        held.__dict__.pop("_is_hf_initialized", None)
+    asked = [one for one in signature(rule).parameters.values() if one.default is one.empty]
+    of_one = any(one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD) for one in asked)
+    model.apply(rule) if of_one else rule()
 
 
 def _passed(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.torch.test_mechanics import WIDTH, stack
 
 from gradflow.torch import probe  # isort: skip
 from gradflow.torch.expected import MORE, OTHERS  # isort: skip
+from gradflow.torch.probe import initialize  # isort: skip
 
 BATCH = torch.randn(16, 128), torch.randint(0, 10, (16,))
 
@@ -148,6 +150,74 @@ def test_a_module_that_nothing_initializes_is_named() -> None:
             nn.init.normal_(parameter, std=0.1)
 
     assert probe(model, nn.CrossEntropyLoss(), data, reset=reset, seeds=2).summary.flow.initial.c
+
+
+class Mlp(nn.Module):
+    """A chain that the rule of a class of its own initializes, or a part of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers, self.head = nn.ModuleList(nn.Linear(128, 128) for _ in range(10)), nn.Linear(128, 10)
+
+    def forward(self, x: Any) -> Any:
+        for layer in self.layers:
+            x = torch.relu(layer(x))
+        return self.head(x)
+
+
+class Reset(Mlp):
+    def reset_parameters(self) -> None:
+        for layer in self.layers:
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
+
+
+class Inside(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = Reset()
+
+    def forward(self, x: Any) -> Any:
+        return self.inner(x)
+
+
+class Applied(Mlp):
+    def init_weights(self, module: Any) -> None:
+        if isinstance(module, nn.Linear):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            nn.init.zeros_(module.bias)
+
+
+class Partly(Mlp):
+    def init_weights(self, mode: str = "") -> None:
+        assert mode == ""
+        self.head.weight.data.uniform_(-0.1, 0.1)
+
+
+@pytest.mark.parametrize("made", [Reset, Inside, Applied])
+def test_the_rule_of_a_module_counts_more_than_those_of_what_it_holds(made: Any) -> None:
+    flow = probe(made(), nn.CrossEntropyLoss(), BATCH, seeds=3).summary.flow.initial
+    assert flow.c == pytest.approx(1, abs=0.1)
+
+
+def test_a_transformer_is_drawn_as_it_is_made() -> None:
+    model = nn.Transformer(32, 2, 1, 1, 64, 0.0, batch_first=True, norm_first=False)
+    drawn = deepcopy(model)
+    initialize(drawn)
+    for (name, made), weight in zip(model.named_parameters(), drawn.parameters(), strict=True):
+        assert weight.std().item() == pytest.approx(made.std().item(), rel=0.15), name
+
+
+def test_what_the_rule_of_a_model_leaves_out_is_drawn_too() -> None:
+    copies = []
+    for seed in range(2):
+        torch.manual_seed(seed)
+        copies.append(Partly())
+        copies[-1].load_state_dict(copies[0].state_dict())
+        initialize(copies[-1])
+    for one, other in zip(*(copy.parameters() for copy in copies), strict=True):
+        assert not torch.equal(one, other)
+    assert 0.09 < float(copies[0].head.weight.detach().abs().max()) <= 0.1
 
 
 @pytest.mark.parametrize(
