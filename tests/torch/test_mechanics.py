@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradflow.errors import GradflowError
+from gradflow.errors import GradflowError, InputError
 from tests.torch.models import Residual, Sequence, Shared, nn, torch
 
 from gradflow.torch import watch  # isort: skip
@@ -200,6 +200,36 @@ def test_batches_may_change_their_size() -> None:
             flow.step()
     assert [row["batch"] for row in flow.rows] == [8, 3, 8, 1]
     assert delta(flow, 2) == pytest.approx(REFERENCE, abs=1e-5)
+
+
+class Windows(nn.Module):
+    """Blocks over all tokens as samples, then blocks over the mean of each sample's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.low, self.high = (nn.ModuleList(Block() for _ in range(3)) for _ in range(2))
+        self.enter = nn.Linear(WIDTH, WIDTH)
+
+    def forward(self, x: Any) -> Any:
+        h = self.enter(x).flatten(0, 1)
+        for block in self.low:
+            h = block(h)
+        h = h.unflatten(0, x.shape[:2]).mean(1)
+        for block in self.high:
+            h = block(h)
+        return h
+
+
+@pytest.mark.parametrize("samples", [16, 2, None])
+def test_points_of_batches_of_several_sizes_are_refused(samples: int | None) -> None:
+    model, x = Windows(), torch.randn(4, 7, WIDTH)
+    told = (
+        r"the samples of the batch are 28 at low\.0 and 4 at high\.0: name the modules of one part with axis"
+    )
+    with pytest.raises(InputError, match=told):
+        recorded(model, lambda model: loss_of(model, x), samples=samples)
+    flow = recorded(model, lambda model: loss_of(model, x), axis=["high.0", "high.1", "high.2"])
+    assert flow.rows[0]["batch"] == 4
 
 
 def test_the_first_samples_stand_for_the_batch() -> None:
