@@ -2,7 +2,8 @@
 
 A chain is plain if its points are the outputs of Linear modules and one activation alone lies between: then
 c_l^2 = n <W^2> E phi'(z)^2 at the mean square q that was measured, of a Linear's own weights. Blocks are told
-by where their norms stand: on the stream (post-norm), before the branch (pre-norm), or nowhere.
+by where their norms stand: on the stream (post-norm), before the branch (pre-norm), inside it, where they
+bound what it adds just the same, or nowhere.
 """
 
 from __future__ import annotations
@@ -36,7 +37,11 @@ BARE = (
     "blocks without norms: their norms follow c^L, with a c that depends on what the blocks hold and on the "
     "scale of their branches, which is not known"
 )
-LAWS = {PRE: "power", POST: "exponential", BARE: "exponential"}
+INSIDE = (
+    "blocks with norms inside their branches: their norms follow a power of the block, not c^L, since what a "
+    "block adds does not grow with the stream; the exponent depends on what the blocks hold"
+)
+LAWS = {PRE: "power", POST: "exponential", INSIDE: "power", BARE: "exponential"}
 OTHERS = "theory knows chains of Linear modules, not of convolutions, cells or blocks"
 MORE = "theory knows chains with one activation between their layers, and nothing else, if it has that one"
 TIME = "over time theory needs to know how the inputs come, which it does not"
@@ -76,7 +81,7 @@ def _is_passed_by(scene: Scene, calls: Sequence[Call]) -> bool:
 
 
 def _law(scene: Scene, calls: Sequence[Call]) -> str:
-    """By whether norms give the stream itself, or take it, in most of the blocks."""
+    """By whether norms give the stream itself, take it, or are elsewhere, in most of the blocks."""
     norms = [call for call in scene.calls if "norm" in type(call.module).__name__.lower()]
     given = {edge.node for call in norms for edge in call.outputs.values()}
     taken = {edge.node for call in norms for edge in call.inputs.values()}
@@ -84,7 +89,10 @@ def _law(scene: Scene, calls: Sequence[Call]) -> str:
     post, pre = (sum(not nodes.isdisjoint(found) for nodes in streams) for found in (given, taken))
     if 2 * post > len(streams):
         return POST
-    return PRE if 2 * pre > len(streams) else BARE
+    if 2 * pre > len(streams):
+        return PRE
+    held = {id(up) for norm in norms for up in norm.above()}
+    return INSIDE if 2 * sum(id(call) in held for call in calls) > len(calls) else BARE
 
 
 def _plain(scene: Scene, calls: Sequence[Call], mean_squares: Sequence[float]) -> ExpectedLaw:

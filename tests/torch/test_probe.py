@@ -235,6 +235,29 @@ def test_blocks_have_the_law_that_theory_knows(model: Any, inputs: Any, words: s
     assert run.summary.theory.reason.startswith(words)
 
 
+class Basic(nn.Module):
+    """A ResNet's block: the norms are inside the branch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        parts = (nn.Conv2d(8, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU())
+        self.branch = nn.Sequential(*parts, nn.Conv2d(8, 8, 3, padding=1), nn.BatchNorm2d(8))
+
+    def forward(self, x: Any) -> Any:
+        return torch.relu(x + self.branch(x))
+
+
+def test_blocks_with_norms_inside_their_branches_follow_a_power() -> None:
+    blocks = [Basic() for _ in range(24)]
+    model = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), *blocks, nn.Flatten(), nn.Linear(200, 5))
+    data = torch.randn(16, 3, 5, 5), torch.randint(0, 5, (16,))
+    summary = probe(model, nn.CrossEntropyLoss(), data, seeds=3).summary
+    assert summary.theory.reason.startswith(
+        "blocks with norms inside their branches: their norms follow a power"
+    )
+    assert (summary.config["data"]["law"], summary.flow.initial.law) == ("power", "power")
+
+
 @pytest.mark.parametrize("name", ["gpt-2", "llama", "bert", "vit"])
 def test_models_of_transformers_are_initialized_by_their_own_rule(name: str, tmp_path: Path) -> None:
     case = CASES[name]()
