@@ -49,6 +49,8 @@ class WatchedFlow:
         self.axis: DepthAxis | None = None
         self.rows: list[dict[str, Any]] = []
         self.steps = 0
+        self._number: int | None = None  # of the last step
+        self._last = 0  # step that was recorded, or where the numbers have begun anew since
         self.run: Run | None = None  # where it was saved, once it is closed
         self._taps: Search | Taps | None = None
         self._look: WeightsLook | None = None  # until the optimizer has made its step
@@ -89,12 +91,16 @@ class WatchedFlow:
         gradient came; it names the module and the cause.
         """
         self._finish_update()
+        number = self.steps if number is None else number
+        stride = 1 if self._number is None else max(1, number - self._number)  # to the next, too
+        self._number = number
+        self._last = number if self._taps is not None else min(self._last, number)
         if self._taps is not None and not self._looks:
             self._join()
         elif self._taps is not None:
-            self._record(self.steps if number is None else number, loss)
-        self.steps = (self.steps if number is None else number) + 1
-        if self.steps % self.settings.every == 0:
+            self._record(number, loss)
+        self.steps = number + 1
+        if (number + stride) // self.settings.every > self._last // self.settings.every:
             self._arm()
 
     @property

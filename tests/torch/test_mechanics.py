@@ -428,6 +428,26 @@ def hooks_of(model: Any) -> int:
     )
 
 
+@pytest.mark.parametrize(
+    ("numbers", "every", "recorded"),
+    [
+        (range(0, 60, 1), 10, [0, 10, 20, 30, 40, 50]),
+        (range(0, 60, 4), 10, [0, 12, 20, 32, 40, 52]),
+        (range(0, 320, 32), 10, [0, *range(64, 320, 32)]),
+        ([7, 8, 19, 20, 21, 40, 41], 10, [7, 20, 41]),
+        ([*range(13), *range(13)], 10, [0, 10, 10]),
+    ],
+    ids=["each", "strides", "strides that are longer", "gaps", "epochs"],
+)  # fmt: skip
+def test_steps_of_any_numbers_are_recorded_as_often(numbers: Any, every: int, recorded: list[int]) -> None:
+    model = stack()
+    with watch(model, quiet=True, every=every, what=("delta",)) as flow:
+        for number in numbers:
+            loss_of(model).backward()
+            flow.step(number)
+    assert [row["step"] for row in flow.rows] == recorded
+
+
 def test_no_hook_is_left_between_recorded_steps() -> None:
     model = stack()
     counted = []
