@@ -63,8 +63,19 @@ def _unmoved(recording: Readings) -> Iterator[Symptom]:
         yield Symptom("no-update", int(recording["step"][row]), None, 0.0, 0.0, words)
         return
     for group, row in still.items():
-        words = f"the {group} parameters do not move{_since(row)}, though they get a gradient"
+        words = (
+            f"the {group} parameters do not move{_since(row)}{_cause(recording.get(f'log_dw_{group}'), row)}"
+        )
         yield Symptom("no-update", int(recording["step"][row]), None, 0.0, 0.0, words)
+
+
+def _cause(log_dw: Array | None, row: int) -> str:
+    """Why parameters may not move since a row; the log of a norm is nan where there is no gradient."""
+    if log_dw is None:
+        return ": does the optimizer hold them?"
+    if np.isfinite(log_dw[row:]).any():
+        return ", though they get a gradient"
+    return ": they get no gradient, so does the loss depend on them?"
 
 
 def _since(row: int) -> str:

@@ -22,7 +22,7 @@ from gradflow.torch.calls import BatchPart, kind_of
 from gradflow.torch.expected import ExpectedLaw
 from gradflow.torch.groups import is_sharded
 from gradflow.torch.passes import complete, measured
-from gradflow.torch.saving import Saved
+from gradflow.torch.saving import Saved, run_name
 from gradflow.torch.surroundings import eager, is_together, is_unscaled, rank
 from gradflow.torch.table import entries
 from gradflow.torch.taps import Chosen, Search, Taps
@@ -131,7 +131,7 @@ class WatchedFlow:
         if not self.rows:
             raise RunError("nothing is recorded yet: call step() after backward()")
         kept = plain(self.rows)
-        name = self.saved.name if self.saved else kind_of(self.model)
+        name = self.saved.name if self.saved else run_name(kind_of(self.model))
         return run_of(norms_of(self.head(), [kept]), name, Path(self.head()["source"]))
 
     def head(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from gradflow.outside.save import run_of, save_norms
 from gradflow.store.run import Run
 from gradflow.torch.calls import kind_of, names_of
 from gradflow.torch.flow import WatchedFlow
-from gradflow.torch.saving import place_of
+from gradflow.torch.saving import place_of, run_name
 from gradflow.torch.taps import Chosen
 from gradflow.torch.watch import watch
 
@@ -55,7 +55,7 @@ def probe(
             torch.manual_seed(number)
             (reset or initialize)(copy)
             flows.append(_passed(copy, loss_fn, batch, axis, samples, batch_dim))
-    return _run(flows, kind_of(model), None if save is None else Path(save))
+    return _run(flows, run_name(kind_of(model)), None if save is None else Path(save))
 
 
 def initialize(model: nn.Module) -> None:

@@ -122,6 +122,28 @@ def test_a_record_of_a_file_is_passed_over() -> None:
     assert watched_symptoms({"log_delta_norm": planted(2, 4, 10.0)}) == ()
 
 
+NOWHERE = np.full((ROWS, 1), np.nan)
+
+
+@pytest.mark.parametrize(
+    ("gradient", "words"),
+    [
+        ({"log_dw_mlp": np.full((ROWS, 1), -3.0)}, "do not move, though they get a gradient"),
+        ({"log_dw_mlp": NOWHERE}, "do not move: they get no gradient, so does the loss depend on them?"),
+        (
+            {"log_dw_mlp": np.full((ROWS, 1), -np.inf)},
+            "do not move: they get no gradient, so does the loss depend on them?",
+        ),
+        ({}, "do not move: does the optimizer hold them?"),
+    ],
+)
+def test_a_group_that_does_not_move_is_told_with_its_cause(
+    gradient: dict[str, np.ndarray], words: str
+) -> None:
+    (found,) = watched_symptoms(record(update_mlp=group(0.0), update_norm=group(1e-3), **gradient))
+    assert found.message == f"the mlp parameters {words}"
+
+
 PLAIN = {"watched": "Net", "expected_c": 0.5}
 OTHER = {"watched": "Net", "axis": "auto"}
 BLOCKS = {**OTHER, "law": "exponential"}

@@ -13,7 +13,7 @@ from gradflow.errors import InputError
 from tests.torch.models import CASES, Shared, encoder, nn, torch
 from tests.torch.test_mechanics import WIDTH, stack
 
-from gradflow.torch import probe  # isort: skip
+from gradflow.torch import probe, watch  # isort: skip
 from gradflow.torch.expected import MORE, OTHERS  # isort: skip
 from gradflow.torch.probe import initialize  # isort: skip
 
@@ -31,6 +31,19 @@ def leaky() -> Any:
 
 def low_elu() -> Any:
     return nn.ELU(0.3)
+
+
+class Mlp(nn.Module):
+    """A chain that the rule of a class of its own initializes, or a part of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers, self.head = nn.ModuleList(nn.Linear(128, 128) for _ in range(10)), nn.Linear(128, 10)
+
+    def forward(self, x: Any) -> Any:
+        for layer in self.layers:
+            x = torch.relu(layer(x))
+        return self.head(x)
 
 
 @pytest.mark.parametrize(
@@ -123,6 +136,19 @@ def test_the_model_itself_is_left_as_it_is() -> None:
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
+class _Größe(Mlp):
+    pass
+
+
+def test_the_class_of_a_model_may_have_any_name() -> None:
+    run = probe(_Größe(), nn.CrossEntropyLoss(), BATCH, seeds=2)
+    assert (run.id[:5], run.summary.config["data"]["watched"]) == ("Gr-e-", "_Größe")
+    with watch(_Größe(), quiet=True) as flow:
+        nn.CrossEntropyLoss()(flow.model(BATCH[0]), BATCH[1]).backward()
+        flow.step()
+    assert flow.report().startswith("Gr-e-")
+
+
 def test_the_same_seeds_give_the_same_run() -> None:
     one, other = (probe(plain(nn.Tanh, depth=4), nn.CrossEntropyLoss(), BATCH, seeds=2) for _ in range(2))
     assert one.id == other.id
@@ -150,19 +176,6 @@ def test_a_module_that_nothing_initializes_is_named() -> None:
             nn.init.normal_(parameter, std=0.1)
 
     assert probe(model, nn.CrossEntropyLoss(), data, reset=reset, seeds=2).summary.flow.initial.c
-
-
-class Mlp(nn.Module):
-    """A chain that the rule of a class of its own initializes, or a part of it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layers, self.head = nn.ModuleList(nn.Linear(128, 128) for _ in range(10)), nn.Linear(128, 10)
-
-    def forward(self, x: Any) -> Any:
-        for layer in self.layers:
-            x = torch.relu(layer(x))
-        return self.head(x)
 
 
 class Reset(Mlp):
