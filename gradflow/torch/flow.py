@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from gradflow.analysis.summary import Flow as FlowSummary
+from gradflow.api.one_run import OneRun
 from gradflow.errors import RunError
 from gradflow.outside.recorded import norms_of, plain
 from gradflow.outside.save import run_of
@@ -51,7 +52,7 @@ class WatchedFlow:
         self.steps = 0
         self._number: int | None = None  # of the last step
         self._last = 0  # step that was recorded, or where the numbers have begun anew since
-        self.run: Run | None = None  # where it was saved, once it is closed
+        self.run: OneRun | None = None  # where it was saved, once it is closed
         self._taps: Search | Taps | None = None
         self._look: WeightsLook | None = None  # until the optimizer has made its step
         self._eager: Any = None
@@ -82,7 +83,8 @@ class WatchedFlow:
         self._finish_update()
         self._disarm()
         if self.saved is not None and self._writes:
-            self.run = self.saved.publish(self._say)
+            run = self.saved.publish(self._say)
+            self.run = OneRun.of(run) if run else None
 
     def step(self, number: int | None = None, loss: Any = None) -> None:
         """Say that the backward passes of a step are done: before clipping and the optimizer's step.

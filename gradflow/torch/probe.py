@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from gradflow.api.one_run import OneRun
 from gradflow.errors import InputError
 from gradflow.outside.recorded import norms_of, plain
 from gradflow.outside.save import run_of, save_norms
-from gradflow.store.run import Run
 from gradflow.torch.calls import kind_of, names_of
 from gradflow.torch.flow import WatchedFlow
 from gradflow.torch.saving import place_of, run_name
@@ -37,7 +37,7 @@ def probe(
     batch_dim: int = 0,
     reset: Reset | None = None,
     save: str | Path | None = None,
-) -> Run:
+) -> OneRun:
     """The run of one forward and backward pass of `seeds` copies, each initialized with a seed of its own.
 
     `batch` is (inputs, targets), and the loss loss_fn(model(inputs), targets); of a mapping it is
@@ -107,10 +107,10 @@ def _loss(model: nn.Module, loss_fn: Any, batch: Any) -> torch.Tensor:
     return loss
 
 
-def _run(flows: list[WatchedFlow], name: str, save: Path | None) -> Run:
+def _run(flows: list[WatchedFlow], name: str, save: Path | None) -> OneRun:
     head = flows[0].head()
     norms = norms_of(head, [plain(flow.rows) for flow in flows])
     source = Path(head["source"].replace("watch", "probe"))
     if save is None:
-        return run_of(norms, name, source)
-    return save_norms(*place_of(save), norms, source)
+        return OneRun.of(run_of(norms, name, source))
+    return OneRun.of(save_norms(*place_of(save), norms, source))

@@ -109,6 +109,18 @@ def test_layers_that_are_skipped_by_name_are_no_plain_chain() -> None:
     assert run.summary.theory.c is None
 
 
+def test_what_is_found_is_shown_as_any_run(tmp_path: Path) -> None:
+    with watch(plain(nn.Tanh, depth=3), quiet=True, save=tmp_path / "mine") as flow:
+        nn.CrossEntropyLoss()(flow.model(BATCH[0]), BATCH[1]).backward()
+        flow.step()
+    assert len(flow.run.to_pandas()) == 3
+    run = probe(plain(nn.Tanh, depth=3), nn.CrossEntropyLoss(), BATCH, seeds=2)
+    assert "gradflow.torch.probe" in run.text
+    assert "<dt>" in run._repr_html_()
+    assert len(run.to_pandas()) == 3 * 2
+    assert dict(run.to_xarray().sizes)["seed"] == 2
+
+
 def test_weights_scaled_as_advised_bring_c_near_one() -> None:
     def scaled(model: Any) -> None:
         torch.manual_seed(3)
