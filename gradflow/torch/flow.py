@@ -59,6 +59,7 @@ class WatchedFlow:
         self._expected = ExpectedLaw()
         self._silent: str | None = None  # the read-out, if it starts at zero
         self._open = False
+        self._went_back = False
 
     def __enter__(self) -> WatchedFlow:
         return self.start()
@@ -89,8 +90,9 @@ class WatchedFlow:
     def step(self, number: int | None = None, loss: Any = None) -> None:
         """Say that the backward passes of a step are done: before clipping and the optimizer's step.
 
-        `number` is the step's, if not the count of calls. RunError if a step is to be recorded and no
-        gradient came; it names the module and the cause.
+        `number` is the step's, if not the count of calls; one that comes again replaces what was recorded
+        from there on. RunError if a step is to be recorded and no gradient came; it names the module and
+        the cause.
         """
         self._finish_update()
         number = self.steps if number is None else number
@@ -202,11 +204,18 @@ class WatchedFlow:
         row = {"step": step, **measured(passes), "loss": _number(loss)}
         self._reduce(row)
         self._weights(row)
+        self._say_of_going_back(step)
         self.rows.append(row)
         if self.saved is not None and self._writes:
             if self.saved.stream is None:
                 self.saved.begin(self.head(), self._say)
             self.saved.add(row)
+
+    def _say_of_going_back(self, step: int) -> None:
+        if self.rows and step <= self.rows[-1]["step"] and not self._went_back:
+            self._went_back = True
+            words = f"step {step} comes again: it replaces what was recorded from there on"
+            self._say(f"{words}; count on over epochs, or give no number")
 
     def _join(self) -> None:
         """Of a process that only helps to add the norms of what is sharded: the same sums, in order."""

@@ -448,6 +448,17 @@ def test_steps_of_any_numbers_are_recorded_as_often(numbers: Any, every: int, re
     assert [row["step"] for row in flow.rows] == recorded
 
 
+def test_numbers_that_begin_anew_are_told_once_with_what_they_replace(capsys: Any) -> None:
+    model = stack()
+    with watch(model) as flow:
+        for number in [0, 1, 2, 0, 1, 2, 1]:
+            loss_of(model).backward()
+            flow.step(number)
+    (told,) = (line for line in capsys.readouterr().err.splitlines() if "again" in line)
+    words = "step 0 comes again: it replaces what was recorded from there on"
+    assert told == f"gradflow: {words}; count on over epochs, or give no number"
+
+
 def test_no_hook_is_left_between_recorded_steps() -> None:
     model = stack()
     counted = []
