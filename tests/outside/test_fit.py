@@ -565,10 +565,17 @@ def test_an_export_of_several_depths_gives_the_depth_law(write: Write) -> None:
     assert list(read_networks([write("\n".join([header, *rows]))])) == [4, 8]
 
 
-def test_a_long_npz_may_have_depths_and_losses_as_a_csv(write: Write) -> None:
+@pytest.mark.parametrize("number", [int, float])
+def test_a_long_npz_may_have_depths_and_losses_as_a_csv(write: Write, number: type) -> None:
     at = [(depth, step, layer) for depth in (4, 8) for step in range(2) for layer in range(depth)]
     depth, step, layer = np.array(at).T
-    columns = {"depth": depth, "step": step, "layer": layer, "norm": 0.9**layer, "loss": 3.0 - step}
+    columns = {
+        "depth": depth.astype(number),
+        "step": step,
+        "layer": layer,
+        "norm": 0.9**layer,
+        "loss": 3.0 - step,
+    }
     networks = read_networks([write(columns)], "delta")
     assert list(networks) == [4, 8]
     assert [one.recording()["loss"].tolist() for one in networks.values()] == [[[3], [2]]] * 2
