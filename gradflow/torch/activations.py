@@ -61,7 +61,8 @@ def _leaky(slope: float) -> Activation | None:
 
 
 def _clipped(low: float, high: float) -> Activation | None:
-    return {(-1, 1): HardTanh(), (0, 6): Relu6()}.get((low, high))
+    known: dict[tuple[float, float], Activation] = {(-1, 1): HardTanh(), (0, 6): Relu6()}
+    return known.get((low, high))
 
 
 def _softplus(beta: float) -> Activation | None:

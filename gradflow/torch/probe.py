@@ -75,7 +75,7 @@ def initialize(model: nn.Module) -> None:
         _follow(rule, model)
 
 
-def _follow(rule: Callable[..., object], model: nn.Module) -> None:
+def _follow(rule: Callable[..., None], model: nn.Module) -> None:
     """The rule of a model of transformers or timm, or one that is meant for `apply`."""
     for held in (*model.modules(), *model.parameters()):  # transformers passes over what it has marked
         held.__dict__.pop("_is_hf_initialized", None)
