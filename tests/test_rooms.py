@@ -28,8 +28,9 @@ FLOORS: list[set[str]] = [  # from the ground up; rooms of one floor do not see 
     {"store"},
     {"execution"},
     {"outside", "report", "sweeps"},
-    {"cli", "torch"},
+    {"cli"},
     {"api"},
+    {"torch"},
     {"", "__main__"},
 ]
 FLOOR = {room: height for height, floor in enumerate(FLOORS) for room in floor}

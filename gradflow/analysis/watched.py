@@ -63,8 +63,19 @@ def _unmoved(recording: Readings) -> Iterator[Symptom]:
         yield Symptom("no-update", int(recording["step"][row]), None, 0.0, 0.0, words)
         return
     for group, row in still.items():
-        words = f"the {group} parameters do not move{_since(row)}, though they get a gradient"
+        words = (
+            f"the {group} parameters do not move{_since(row)}{_cause(recording.get(f'log_dw_{group}'), row)}"
+        )
         yield Symptom("no-update", int(recording["step"][row]), None, 0.0, 0.0, words)
+
+
+def _cause(log_dw: Array | None, row: int) -> str:
+    """Why parameters may not move since a row; the log of a norm is nan where there is no gradient."""
+    if log_dw is None:
+        return ": does the optimizer hold them?"
+    if np.isfinite(log_dw[row:]).any():
+        return ", though they get a gradient"
+    return ": they get no gradient, so does the loss depend on them?"
 
 
 def _since(row: int) -> str:
@@ -116,7 +127,7 @@ def watched_advice(flow: Flow, data: Mapping[str, Any]) -> tuple[Advice, ...]:
                 factor, f"the chain is plain: {factor:.3g} times the weights of each layer bring c near 1"
             ),
         )
-    if flow.verdict == "exploding" and data.get("axis") in ("auto", "blocks"):
+    if flow.verdict == "exploding" and "law" in data:  # of blocks that add to a stream
         scale = 1 / sqrt(flow.transitions + 1)
         words = "scale what each block adds by 1/sqrt(blocks), which bounds the gain, or put a norm before it"
         return (Advice("architecture", {}, None, None, f"x = x + {scale:.3g} * branch(x)", words),)

@@ -20,7 +20,7 @@ from gradflow.cli.run import computed, one_study
 from gradflow.cli.sweep import computed as computed_sweep
 from gradflow.cli.sweep import options_of
 from gradflow.cli.tables import warn
-from gradflow.cli.theory import NO_FILE, crossed
+from gradflow.cli.theory import NO_FILE, crossed, without_q0
 from gradflow.sweeps.points import parse_sweep
 
 
@@ -68,9 +68,9 @@ def theory(config: AnyConfig | None = None, **overrides: Any) -> Foreseen | list
     Without a config it is of 50 layers of 256 units, drawn from `init="gaussian"`; `q0` is the mean square of
     its input.
     """
-    q_0 = overrides.pop("q0", 1.0) if config is None else None
     document, base = document_of(NO_FILE if config is None else config)
-    axes, configs, inputs = crossed(document, base, overrides_of(overrides, crossed=True), q_0)
+    words, q_0 = without_q0(overrides_of(overrides, crossed=True), config is not None)
+    axes, configs, inputs = crossed(document, base, words, q_0)
     found = Foreseen.of_all(axes, configs, inputs)
     return found if axes else found[0]
 

@@ -36,7 +36,7 @@ def points(
     """The axes, the config of every point, and what theory needs of its data."""
     refuse_spaces(words)
     from_file = "=" not in words[0]
-    overrides, q_0 = _without_q0(words[from_file:], from_file)
+    overrides, q_0 = without_q0(words[from_file:], from_file)
     path = Path(words[0])
     if from_file:
         _refuse_activation(path)
@@ -65,7 +65,7 @@ def _refuse_activation(path: Path) -> None:
         raise InputError(Problem(f"is a value, not a config: write activation={path}", source=str(path)))
 
 
-def _without_q0(overrides: Sequence[str], from_file: bool) -> tuple[list[str], float | None]:
+def without_q0(overrides: Sequence[str], from_file: bool) -> tuple[list[str], float | None]:
     """The overrides of the config, and the q0 that stands in for data where there is no file."""
     given = [override for override in overrides if override.partition("=")[0].strip() == "q0"]
     if from_file:

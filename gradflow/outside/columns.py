@@ -72,7 +72,7 @@ def norm_columns(
 
 
 def _chosen(titles: Sequence[str], source: str, line: int | None, only: Only) -> list[Named]:
-    """The columns whose title, its part behind the run of a panel, or layer is chosen."""
+    """The columns whose title, its part behind the run of a panel, or layer is chosen, without copies."""
     found = []
     for title in titles:
         run, panel, metric = title.rpartition(PANEL)
@@ -81,7 +81,8 @@ def _chosen(titles: Sequence[str], source: str, line: int | None, only: Only) ->
         )
         if only.takes(title, metric, named.layer):
             found.append(named)
-    return found
+    known = {one.title for one in found}
+    return [one for one in found if not _is_copy(one.title, known)]
 
 
 def is_parameter(name: str) -> bool:
@@ -114,9 +115,8 @@ def _is_copy(title: str, known: set[str]) -> bool:
 
 def _named(title: str, source: str, line: int | None) -> Named | None:
     run, panel, metric = title.rpartition(PANEL)
-    if panel and (found := _of_metric(metric, source, line)):
-        return replace(found, title=title, run=run)
-    return _of_metric(title, source, line)
+    found = _of_metric(metric, source, line)  # not the title: runs of one norm each would be layers
+    return replace(found, title=title, run=run if panel else "") if found else None
 
 
 def _of_metric(title: str, source: str, line: int | None) -> Named | None:
@@ -141,7 +141,7 @@ def _matches(title: str) -> Iterator[re.Match[str]]:
         yield after
     if before:
         yield before
-    if after and after["sep"] == "/":
+    if after and after["sep"] == "/" and not _is_whole(title):
         yield after
     if (of_wandb := _OF_WANDB(title)) and not _is_statistic(of_wandb["name"]):
         yield of_wandb

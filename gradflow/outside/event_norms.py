@@ -39,10 +39,19 @@ def event_norms(files: Sequence[tuple[str, bytes]], source: str, only: Only = AL
 
 
 def _cells(run: str, step: int, tag: str, value: str) -> dict[str, str]:
-    folder = run.rpartition("/")[2]  # add_scalars gives each of its scalars a folder of its own
-    if folder.startswith(f"{tag.replace('/', '_')}_"):
-        return {folder: value, "step": str(step)}
+    run, tag = _unfolded(run, tag)
     return {f"{run}{PANEL}{tag}" if run else tag: value, "step": str(step)}
+
+
+def _unfolded(run: str, tag: str) -> tuple[str, str]:
+    """The run, and a tag with the name of the scalar: add_scalars gives each a folder of its own."""
+    above, _, folder = f"/{run}".rpartition("/")
+    start = f"{tag.replace('/', '_')}_"
+    if folder.startswith(start):  # RUN/TAG_NAME, by PyTorch
+        return above[1:], f"{tag}/{folder.removeprefix(start)}"
+    if above.endswith(f"/{tag}"):  # RUN/TAG/NAME, by tensorboardX
+        return above.removesuffix(f"/{tag}")[1:], f"{tag}/{folder}"
+    return run, tag
 
 
 def _scalars(content: bytes, source: str) -> Iterator[tuple[int, str, str]]:

@@ -17,7 +17,7 @@ from gradflow.errors import InputError, Problem, did_you_mean
 from gradflow.outside.columns import is_bias, is_parameter
 from gradflow.outside.formats import norms_of
 from gradflow.outside.found import Finding, Found, LossFound
-from gradflow.outside.names import SHOWN, Unsure
+from gradflow.outside.names import SHOWN, Unsure, as_numbers
 from gradflow.outside.only import Only
 from gradflow.outside.order import STATED, Order, layer_order
 
@@ -94,12 +94,13 @@ class _Part:
         count = sum(not is_bias(layer) for layer in self.layers) or len(self.layers)
         if not self.told:
             return count
-        if not _NUMBER(self.told) or abs(int(self.told) - count) > LAYERS_OFF:
+        (told,) = as_numbers([self.told]) or [""]  # 4.0 is 4, as pandas writes it beside a gap
+        if not _NUMBER(told) or abs(int(told) - count) > LAYERS_OFF:
             words = (
                 f"depth {self.told[:SHOWN]} has {count} layers: let depth be the number of them, or remove it"
             )
             raise _refused(words, self.source)
-        return int(self.told)
+        return int(told)
 
     def without_biases(self) -> _Part:
         """Of weights alone, where there are any, so that the first layer is one."""

@@ -14,7 +14,7 @@ from gradflow.arrays import Array
 from gradflow.errors import InputError, refused
 from gradflow.files.npz import open_npz, read_array
 from gradflow.outside.columns import Named, norm_columns
-from gradflow.outside.found import COLUMNS, LOG_NORM, NORM, Found, log_of, whole
+from gradflow.outside.found import COLUMNS, LOG_NORM, NORM, Found, log_of, loss_of, whole
 from gradflow.outside.names import SHOWN
 from gradflow.outside.only import ALL, Only
 
@@ -30,13 +30,19 @@ _OWN = {array: kind for kind, array in KINDS.items()}
 def npz_norms(content: bytes, source: str, only: Only = ALL) -> Iterator[Found]:
     """The norms of an NPZ file: an array (..., layers, seeds), long, as in a CSV, or an array a layer."""
     arrays = _arrays(content, source)
-    own = [name for name in arrays if name in _OWN]
+    recorded = {name: array for name, array in arrays.items() if name in _OWN}
+    own = [name for name, array in recorded.items() if not _is_unknown(array)] or [*recorded]
     named = [name for name in (LOG_NORM, NORM) if name in arrays]
     if not own and not named:
         yield from _of_layers(arrays, source, only)
     for name in own or named[:1]:
         kind = _OWN.get(name) or _kind_of(arrays)
         yield from _kept(_of_array(arrays[name], name != NORM, kind, arrays, source), only, source)
+
+
+def _is_unknown(array: Array) -> bool:
+    """Whether all of it is nan: what a recording has not."""
+    return array.dtype.kind == "f" and bool(np.isnan(array).all())
 
 
 def npy_norms(content: bytes, source: str, only: Only = ALL) -> Iterator[Found]:
@@ -123,13 +129,16 @@ def _losses(arrays: Arrays, steps: int, seeds: int) -> NDArray[np.float64]:
 
 
 def _of_long(array: Array, is_log: bool, kind: str | None, arrays: Arrays, source: str) -> Iterator[Found]:
-    columns = {name: arrays[name].tolist() for name in COLUMNS
+    columns = {name: arrays[name].tolist() for name in (*COLUMNS, "loss")
                if name in arrays and arrays[name].shape == array.shape}  # fmt: skip
     for i, value in enumerate(array.tolist()):
         at = {name: _text(column[i]) for name, column in columns.items()}
         number = whole(at["step"], source, None)
         value = log_of(str(value), is_log, source, None)
-        yield Found(at.get("kind", kind), number, at["layer"], at.get("seed", "0"), value)
+        yield Found(
+            at.get("kind", kind), number, at["layer"], at.get("seed", "0"), value,
+            depth=at.get("depth", ""), loss=loss_of(at.get("loss", "nan")),
+        )  # fmt: skip
 
 
 def _named(array: Array | None, name: str, count: int, numbers: range, source: str) -> list[str]:

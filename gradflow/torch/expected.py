@@ -1,33 +1,29 @@
 """What theory expects of a model at initialization: a law of its blocks, or c of a plain chain; else why not.
 
-A chain is plain if its points are layers' outputs and each passes one activation: then
+A chain is plain if its points are the outputs of Linear modules and one activation alone lies between: then
 c_l^2 = n <W^2> E phi'(z)^2 at the mean square q that was measured, of a Linear's own weights. Blocks are told
-by where their norms stand: on the stream (post-norm), before the branch (pre-norm), or nowhere.
+by where their norms stand: on the stream (post-norm), before the branch (pre-norm), inside it, where they
+bound what it adds just the same, or nowhere.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import exp, log
 
 import numpy as np
 from torch import nn
-from torch.autograd.graph import Node
 
 from gradflow.analysis.increments import window
 from gradflow.meanfield.expectations import tabulated
-from gradflow.nn.activations import ACTIVATIONS
+from gradflow.nn.activations import Activation
+from gradflow.torch.activations import activation_of, is_reshape
 from gradflow.torch.axis import DepthAxis
 from gradflow.torch.calls import Call
 from gradflow.torch.scene import Scene
 
-NODES = {  # of autograd -> the activation
-    "Tanh": "tanh", "Sigmoid": "sigmoid", "Relu": "relu", "Gelu": "gelu", "Silu": "silu",
-    "Softplus": "softplus", "Elu": "elu", "LeakyRelu": "leaky_relu", "Sin": "sin", "Erf": "erf",
-    "Hardtanh": "hard_tanh",
-}  # fmt: skip
 PRE = (
     "pre-norm blocks: their norms follow a power of the block, not c^L, since the stream grows by what each "
     "adds; for blocks of one matrix its exponent is 0.50 (relu) to 0.59 (tanh), and it is smaller the more "
@@ -41,7 +37,13 @@ BARE = (
     "blocks without norms: their norms follow c^L, with a c that depends on what the blocks hold and on the "
     "scale of their branches, which is not known"
 )
-LAWS = {PRE: "power", POST: "exponential", BARE: "exponential"}
+INSIDE = (
+    "blocks with norms inside their branches: their norms follow a power of the block, not c^L, since what a "
+    "block adds does not grow with the stream; the exponent depends on what the blocks hold"
+)
+LAWS = {PRE: "power", POST: "exponential", INSIDE: "power", BARE: "exponential"}
+OTHERS = "theory knows chains of Linear modules, not of convolutions, cells or blocks"
+MORE = "theory knows chains with one activation between their layers, and nothing else, if it has that one"
 TIME = "over time theory needs to know how the inputs come, which it does not"
 
 
@@ -60,6 +62,8 @@ def expected_of(scene: Scene, axis: DepthAxis, mean_squares: Sequence[float]) ->
         return ExpectedLaw(words=TIME)
     calls = [_call_of(scene, point.module) for point in axis.points]
     if axis.residual:
+        if not _is_passed_by(scene, calls):
+            return ExpectedLaw(words=OTHERS)
         words = _law(scene, calls)
         return ExpectedLaw(words=words, law=LAWS[words])
     return _plain(scene, calls, mean_squares)
@@ -69,8 +73,15 @@ def _call_of(scene: Scene, module: nn.Module) -> Call:
     return next(call for call in scene.calls if call.module is module)
 
 
+def _is_passed_by(scene: Scene, calls: Sequence[Call]) -> bool:
+    """Whether gradient passes by a layer of most of the blocks, as on a skip."""
+    beside = [one for one in scene.leaves if any(e.node not in scene.cuts for e in one.outputs.values())]
+    held = {id(up) for one in beside for up in one.above()}
+    return 2 * sum(id(call) in held for call in calls) > len(calls)
+
+
 def _law(scene: Scene, calls: Sequence[Call]) -> str:
-    """By whether norms give the stream itself, or take it, in most of the blocks."""
+    """By whether norms give the stream itself, take it, or are elsewhere, in most of the blocks."""
     norms = [call for call in scene.calls if "norm" in type(call.module).__name__.lower()]
     given = {edge.node for call in norms for edge in call.outputs.values()}
     taken = {edge.node for call in norms for edge in call.inputs.values()}
@@ -78,19 +89,22 @@ def _law(scene: Scene, calls: Sequence[Call]) -> str:
     post, pre = (sum(not nodes.isdisjoint(found) for nodes in streams) for found in (given, taken))
     if 2 * post > len(streams):
         return POST
-    return PRE if 2 * pre > len(streams) else BARE
+    if 2 * pre > len(streams):
+        return PRE
+    held = {id(up) for norm in norms for up in norm.above()}
+    return INSIDE if 2 * sum(id(call) in held for call in calls) > len(calls) else BARE
 
 
 def _plain(scene: Scene, calls: Sequence[Call], mean_squares: Sequence[float]) -> ExpectedLaw:
-    names = {_activation(scene, call) for call in calls}
-    name = names.pop() if len(names) == 1 else None
-    if name is None:
-        return ExpectedLaw(words="the layers do not pass one activation each that theory knows")
     linear = [call.module for call in calls if isinstance(call.module, nn.Linear)]
     if len(linear) < len(calls):
-        return ExpectedLaw(words="theory knows chains of Linear modules, not of convolutions or cells")
+        return ExpectedLaw(words=OTHERS)
+    passed = {_between(scene, call, above) for call, above in pairwise(calls)}
+    activation = passed.pop() if len(passed) == 1 else None
+    if activation is None:
+        return ExpectedLaw(words=MORE)
     weights = [module.weight for module in linear[1:]]  # of the layer above each but the last
-    moments = tabulated(ACTIVATIONS[name]())
+    moments = tabulated(activation)
     logs = []
     for weight, q in zip(weights, mean_squares, strict=False):
         gain = float(weight.detach().double().square().mean()) * weight.shape[1]
@@ -100,12 +114,16 @@ def _plain(scene: Scene, calls: Sequence[Call], mean_squares: Sequence[float]) -
     return ExpectedLaw(exp(float(np.mean(logs[first - 1 :]))) if len(logs) >= first else None)
 
 
-def _activation(scene: Scene, call: Call) -> str | None:
-    """What takes a layer's output, past reshapes; None if several things do, or none that theory knows."""
-    node = next(iter(call.outputs.values())).node
-    above = [one for one in scene.graph.order if node in scene.graph.below[one]]
-    return NODES.get(_kind(above[0])) if len(above) == 1 else None
-
-
-def _kind(node: Node) -> str:
-    return re.sub(r"Backward\d*$", "", node.name().rpartition("::")[2])
+def _between(scene: Scene, call: Call, above: Call) -> Activation | None:
+    """The activation that is all between a layer and the next; None if more is, or theory knows it not."""
+    start, end = (next(iter(each.outputs.values())).node for each in (call, above))
+    if not scene.cuts.issuperset((start, end)):
+        return None
+    node, passed = next(iter(above.inputs.values())).node, []
+    while node is not start:
+        passed += [] if is_reshape(node) else [node]
+        lower = scene.graph.below[node]
+        if len(passed) > 1 or len(lower) != 1:
+            return None
+        node = lower[0]
+    return activation_of(passed[0]) if passed else None

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from gradflow.analysis.summary import Flow as FlowSummary
+from gradflow.api.one_run import OneRun
 from gradflow.errors import RunError
 from gradflow.outside.recorded import norms_of, plain
 from gradflow.outside.save import run_of
@@ -22,7 +23,7 @@ from gradflow.torch.calls import BatchPart, kind_of
 from gradflow.torch.expected import ExpectedLaw
 from gradflow.torch.groups import is_sharded
 from gradflow.torch.passes import complete, measured
-from gradflow.torch.saving import Saved
+from gradflow.torch.saving import Saved, run_name
 from gradflow.torch.surroundings import eager, is_together, is_unscaled, rank
 from gradflow.torch.table import entries
 from gradflow.torch.taps import Chosen, Search, Taps
@@ -49,13 +50,16 @@ class WatchedFlow:
         self.axis: DepthAxis | None = None
         self.rows: list[dict[str, Any]] = []
         self.steps = 0
-        self.run: Run | None = None  # where it was saved, once it is closed
+        self._number: int | None = None  # of the last step
+        self._last = 0  # step that was recorded, or where the numbers have begun anew since
+        self.run: OneRun | None = None  # where it was saved, once it is closed
         self._taps: Search | Taps | None = None
         self._look: WeightsLook | None = None  # until the optimizer has made its step
         self._eager: Any = None
         self._expected = ExpectedLaw()
         self._silent: str | None = None  # the read-out, if it starts at zero
         self._open = False
+        self._went_back = False
 
     def __enter__(self) -> WatchedFlow:
         return self.start()
@@ -80,21 +84,27 @@ class WatchedFlow:
         self._finish_update()
         self._disarm()
         if self.saved is not None and self._writes:
-            self.run = self.saved.publish(self._say)
+            run = self.saved.publish(self._say)
+            self.run = OneRun.of(run) if run else None
 
     def step(self, number: int | None = None, loss: Any = None) -> None:
         """Say that the backward passes of a step are done: before clipping and the optimizer's step.
 
-        `number` is the step's, if not the count of calls. RunError if a step is to be recorded and no
-        gradient came; it names the module and the cause.
+        `number` is the step's, if not the count of calls; one that comes again replaces what was recorded
+        from there on. RunError if a step is to be recorded and no gradient came; it names the module and
+        the cause.
         """
         self._finish_update()
+        number = self.steps if number is None else number
+        stride = 1 if self._number is None else max(1, number - self._number)  # to the next, too
+        self._number = number
+        self._last = number if self._taps is not None else min(self._last, number)
         if self._taps is not None and not self._looks:
             self._join()
         elif self._taps is not None:
-            self._record(self.steps if number is None else number, loss)
-        self.steps = (self.steps if number is None else number) + 1
-        if self.steps % self.settings.every == 0:
+            self._record(number, loss)
+        self.steps = number + 1
+        if (number + stride) // self.settings.every > self._last // self.settings.every:
             self._arm()
 
     @property
@@ -125,7 +135,7 @@ class WatchedFlow:
         if not self.rows:
             raise RunError("nothing is recorded yet: call step() after backward()")
         kept = plain(self.rows)
-        name = self.saved.name if self.saved else kind_of(self.model)
+        name = self.saved.name if self.saved else run_name(kind_of(self.model))
         return run_of(norms_of(self.head(), [kept]), name, Path(self.head()["source"]))
 
     def head(self) -> dict[str, Any]:
@@ -194,11 +204,18 @@ class WatchedFlow:
         row = {"step": step, **measured(passes), "loss": _number(loss)}
         self._reduce(row)
         self._weights(row)
+        self._say_of_going_back(step)
         self.rows.append(row)
         if self.saved is not None and self._writes:
             if self.saved.stream is None:
                 self.saved.begin(self.head(), self._say)
             self.saved.add(row)
+
+    def _say_of_going_back(self, step: int) -> None:
+        if self.rows and step <= self.rows[-1]["step"] and not self._went_back:
+            self._went_back = True
+            words = f"step {step} comes again: it replaces what was recorded from there on"
+            self._say(f"{words}; count on over epochs, or give no number")
 
     def _join(self) -> None:
         """Of a process that only helps to add the norms of what is sharded: the same sums, in order."""

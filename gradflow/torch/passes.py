@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gradflow.errors import RunError
+from gradflow.errors import InputError, RunError
 from gradflow.torch.axis import DepthAxis
 from gradflow.torch.calls import BatchPart
 from gradflow.torch.norms import log_norms, stacked
@@ -28,7 +28,8 @@ class Pass:
         self.kept: dict[tuple[int, int], Tensor] = {}
         self.logs: dict[tuple[int, int], Tensor] = {}
         self.added: dict[int, Tensor] = {}
-        self.batch, self.scale, self.bytes = 0, 1.0, 0
+        self.batches: dict[int, int] = {}  # of each point, how many samples it has
+        self.scale, self.bytes = 1.0, 0
         self.last: int | None = None
         self.dtypes: set[torch.dtype] = set()
 
@@ -37,12 +38,17 @@ class Pass:
         """Whether any gradient came."""
         return bool(self.logs)
 
+    @property
+    def batch(self) -> int:
+        """How many samples all points of the axis have."""
+        return self.batches[0]
+
     def arrive(self, number: int, place: int, gradient: Tensor) -> None:
         """Take the gradient of a tensor of point `number`: what a second backward brings is added to it."""
         if not self.logs and self.scaler is not None:
             self.scale = float(self.scaler.get_scale())
         key, held = (number, place), self.samples.of(gradient)
-        self.batch = self.samples.count(tuple(gradient.shape))
+        self.batches[number] = self.samples.count(tuple(gradient.shape))
         if key in self.logs:
             held = held + self._before(key)
         self._keep(key, held)
@@ -81,7 +87,10 @@ class Pass:
 
 
 def complete(passes: Sequence[Pass], step: int) -> list[Pass]:
-    """The passes that a gradient came to. RunError if none, or if it stopped at a point, with the cause."""
+    """The passes that a gradient came to. RunError if none, or if it stopped at a point, with the cause.
+
+    InputError for points whose batches differ in size, which have no samples in common.
+    """
     reached = [each for each in passes if each.reached]
     if not reached:
         raise RunError(f"no gradient came to the model at step {step}: call step() after backward()")
@@ -89,9 +98,16 @@ def complete(passes: Sequence[Pass], step: int) -> list[Pass]:
         for number in range(len(each.axis.points)):
             if each.logs_of(number) is None:
                 raise RunError(f"no gradient reaches {each.points[number].name}: {UNUSED}")
+            if each.batches[number] != each.batch:
+                sizes = (f"{each.batches[one]} at {each.points[one].name}" for one in (0, number))
+                raise InputError(DIFFERING.format(*sizes))
     return reached
 
 
+DIFFERING = (
+    "the samples of the batch are {} and {}: name the modules of one part with axis=[...], or set batch_dim "
+    "if the samples are not along the first dimension"
+)
 UNUSED = "the loss does not depend on it, which is unused or detached"
 
 

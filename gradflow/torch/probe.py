@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from gradflow.api.one_run import OneRun
 from gradflow.errors import InputError
 from gradflow.outside.recorded import norms_of, plain
 from gradflow.outside.save import run_of, save_norms
-from gradflow.store.run import Run
-from gradflow.torch.calls import bare, kind_of
+from gradflow.torch.calls import kind_of, names_of
 from gradflow.torch.flow import WatchedFlow
-from gradflow.torch.saving import place_of
+from gradflow.torch.saving import place_of, run_name
 from gradflow.torch.taps import Chosen
 from gradflow.torch.watch import watch
 
@@ -36,13 +37,14 @@ def probe(
     batch_dim: int = 0,
     reset: Reset | None = None,
     save: str | Path | None = None,
-) -> Run:
+) -> OneRun:
     """The run of one forward and backward pass of `seeds` copies, each initialized with a seed of its own.
 
     `batch` is (inputs, targets), and the loss loss_fn(model(inputs), targets); of a mapping it is
     loss_fn(model(**batch)), or without a loss_fn the output's `loss`. Modules are initialized by their
-    `reset_parameters`, models of transformers by their own rule, anything else by `reset(model)`. The model
-    itself is left as it is. InputError for a module that nothing initializes; it is named.
+    `reset_parameters`, the inner ones first, and then by the model's `init_weights` (transformers, timm) if
+    it has one; anything else by `reset(model)`. The model itself is left as it is. InputError for a module
+    that nothing initializes; it is named.
     """
     if seeds < 1:
         raise InputError(f"probe: seeds={seeds}: draw one copy at least")
@@ -53,25 +55,33 @@ def probe(
             torch.manual_seed(number)
             (reset or initialize)(copy)
             flows.append(_passed(copy, loss_fn, batch, axis, samples, batch_dim))
-    return _run(flows, kind_of(model), None if save is None else Path(save))
+    return _run(flows, run_name(kind_of(model)), None if save is None else Path(save))
 
 
 def initialize(model: nn.Module) -> None:
-    """Draw every parameter anew."""
+    """Draw every parameter anew: those of a module after what it holds, as when it was made."""
     rule: Any = getattr(model, "init_weights", None)
-    if callable(rule):  # of transformers and timm; the former passes over what it has marked
-        for held in (*model.modules(), *model.parameters()):
-            held.__dict__.pop("_is_hf_initialized", None)
-        rule()
-        return
-    for name, module in model.named_modules():
+    names, held = names_of(model), list[nn.Module]()
+    model.apply(held.append)
+    for module in dict.fromkeys(held):
         found = next((getattr(module, each) for each in RESETS if hasattr(module, each)), None)
         if callable(found):
             found()
-        elif next(module.parameters(recurse=False), None) is not None:
-            what = f"{bare(name) or 'the model'} ({type(module).__name__})"
+        elif not callable(rule) and next(module.parameters(recurse=False), None) is not None:
+            what = f"{names[module]} ({type(module).__name__})"
             words = f"probe: nothing initializes {what}: give it a method reset_parameters"
             raise InputError(f"{words}, or probe a function, reset=...")
+    if callable(rule):
+        _follow(rule, model)
+
+
+def _follow(rule: Callable[..., None], model: nn.Module) -> None:
+    """The rule of a model of transformers or timm, or one that is meant for `apply`."""
+    for held in (*model.modules(), *model.parameters()):  # transformers passes over what it has marked
+        held.__dict__.pop("_is_hf_initialized", None)
+    asked = [one for one in signature(rule).parameters.values() if one.default is one.empty]
+    of_one = any(one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD) for one in asked)
+    model.apply(rule) if of_one else rule()
 
 
 def _passed(
@@ -97,10 +107,10 @@ def _loss(model: nn.Module, loss_fn: Any, batch: Any) -> torch.Tensor:
     return loss
 
 
-def _run(flows: list[WatchedFlow], name: str, save: Path | None) -> Run:
+def _run(flows: list[WatchedFlow], name: str, save: Path | None) -> OneRun:
     head = flows[0].head()
     norms = norms_of(head, [plain(flow.rows) for flow in flows])
     source = Path(head["source"].replace("watch", "probe"))
     if save is None:
-        return run_of(norms, name, source)
-    return save_norms(*place_of(save), norms, source)
+        return OneRun.of(run_of(norms, name, source))
+    return OneRun.of(save_norms(*place_of(save), norms, source))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -70,6 +71,11 @@ class Saved:
             run = publish(self.stream.claimed)
         say(f"saved as {run.path}: gradflow show {run.path}")
         return run
+
+
+def run_name(kind: str) -> str:
+    """The name of a run that is not saved: its model's class, of what a run's name may hold."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", kind).lstrip("._-")[:90] or "model"
 
 
 def place_of(save: Path) -> tuple[Path, str]:

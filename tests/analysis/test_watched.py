@@ -122,7 +122,31 @@ def test_a_record_of_a_file_is_passed_over() -> None:
     assert watched_symptoms({"log_delta_norm": planted(2, 4, 10.0)}) == ()
 
 
-PLAIN, BLOCKS = {"watched": "Net", "expected_c": 0.5}, {"watched": "Net", "axis": "auto"}
+NOWHERE = np.full((ROWS, 1), np.nan)
+
+
+@pytest.mark.parametrize(
+    ("gradient", "words"),
+    [
+        ({"log_dw_mlp": np.full((ROWS, 1), -3.0)}, "do not move, though they get a gradient"),
+        ({"log_dw_mlp": NOWHERE}, "do not move: they get no gradient, so does the loss depend on them?"),
+        (
+            {"log_dw_mlp": np.full((ROWS, 1), -np.inf)},
+            "do not move: they get no gradient, so does the loss depend on them?",
+        ),
+        ({}, "do not move: does the optimizer hold them?"),
+    ],
+)
+def test_a_group_that_does_not_move_is_told_with_its_cause(
+    gradient: dict[str, np.ndarray], words: str
+) -> None:
+    (found,) = watched_symptoms(record(update_mlp=group(0.0), update_norm=group(1e-3), **gradient))
+    assert found.message == f"the mlp parameters {words}"
+
+
+PLAIN = {"watched": "Net", "expected_c": 0.5}
+OTHER = {"watched": "Net", "axis": "auto"}
+BLOCKS = {**OTHER, "law": "exponential"}
 
 
 def test_a_plain_chain_is_told_the_factor_of_its_weights() -> None:
@@ -133,6 +157,10 @@ def test_a_plain_chain_is_told_the_factor_of_its_weights() -> None:
 def test_blocks_that_explode_are_told_to_scale_their_branches() -> None:
     (advice,) = watched_advice(Flow(0, c=1.3, verdict="exploding", transitions=15), BLOCKS)
     assert advice.torch == "x = x + 0.25 * branch(x)"
+
+
+def test_what_has_no_branches_is_not_told_to_scale_them() -> None:
+    assert watched_advice(Flow(0, c=1.3, verdict="exploding", transitions=15), OTHER) == ()
 
 
 @pytest.mark.parametrize("data", [PLAIN, BLOCKS, {}])

@@ -209,6 +209,20 @@ def test_theory_is_of_one_network_or_of_each_of_a_table(tmp_path: Path) -> None:
     assert [list(each.values.values()) for each in table] == [[1, 0], [1, 0.3], [1.5, 0], [1.5, 0.3]]
 
 
+@pytest.mark.parametrize("q_0", [0, -1.0, True, "x", float("inf"), [1.0, 2.0]])
+def test_theory_refuses_a_q0_that_the_command_refuses(q_0: object) -> None:
+    with pytest.raises(InputError, match="q0: should be a number greater than 0"):
+        gradflow.theory(activation="tanh", q0=q_0)
+
+
+def test_theory_takes_a_q0_of_numpy_and_none_beside_a_config() -> None:
+    one = gradflow.theory(activation="tanh", q0=np.float32(2))
+    assert isinstance(one, Foreseen)
+    assert one.inputs.q_0 == 2
+    with pytest.raises(InputError, match="q0: comes from the data of the config: leave it out"):
+        gradflow.theory(CONFIGS / "quickstart.yaml", q0=2.0)
+
+
 def test_theory_of_a_config_takes_its_data(tmp_path: Path) -> None:
     mine = gradflow.theory(CONFIGS / "quickstart.yaml", depth=5)
     assert isinstance(mine, Foreseen)

@@ -278,6 +278,14 @@ def test_norms_become_a_run_that_compare_and_show_take(write: Write, tmp_path: P
     ]  # fmt: skip
 
 
+def test_the_recording_of_norms_of_weights_is_read_as_such(write: Write, tmp_path: Path) -> None:
+    path = write(TEXTS["long logs"])
+    saved = save_norms(tmp_path / "runs", "outside", read_norms(path, "weight"), path)
+    norms = read_norms(saved.path / "recording.npz")
+    assert list(norms.logs) == ["weight"]
+    np.testing.assert_array_equal(norms.logs["weight"], LOGS)
+
+
 def test_its_summary_can_be_made_again(write: Write, tmp_path: Path) -> None:
     path = write(TEXTS["long logs"])
     saved = save_norms(tmp_path / "runs", "outside", read_norms(path, "delta"), path)
@@ -555,6 +563,22 @@ def test_an_export_of_several_depths_gives_the_depth_law(write: Write) -> None:
     header = "run,row,step,seed,layer,model.depth,log_delta_norm,zero_delta"
     rows = [f"n,0,0,0,{layer + 1},{depth},{-0.1 * layer},0" for depth in (4, 8) for layer in range(depth)]
     assert list(read_networks([write("\n".join([header, *rows]))])) == [4, 8]
+
+
+@pytest.mark.parametrize("number", [int, float])
+def test_a_long_npz_may_have_depths_and_losses_as_a_csv(write: Write, number: type) -> None:
+    at = [(depth, step, layer) for depth in (4, 8) for step in range(2) for layer in range(depth)]
+    depth, step, layer = np.array(at).T
+    columns = {
+        "depth": depth.astype(number),
+        "step": step,
+        "layer": layer,
+        "norm": 0.9**layer,
+        "loss": 3.0 - step,
+    }
+    networks = read_networks([write(columns)], "delta")
+    assert list(networks) == [4, 8]
+    assert [one.recording()["loss"].tolist() for one in networks.values()] == [[[3], [2]]] * 2
 
 
 @pytest.mark.parametrize("loss", ["", "n/a", "nan", "None"])

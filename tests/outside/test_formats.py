@@ -229,6 +229,15 @@ def test_folders_of_event_files_are_networks_and_add_scalars_names_layers(tmp_pa
     assert read_norms(other).layers == ("fc0", "fc1", "fc2")
 
 
+@pytest.mark.parametrize("layout", ["delta_norm_{}", "delta_norm/{}"], ids=["PyTorch", "tensorboardX"])
+def test_add_scalars_of_several_runs_are_several_networks(layout: str, tmp_path: Path) -> None:
+    for run in ("a", "b"):
+        for i in range(3):
+            write_events(tmp_path / run / layout.format(f"fc{i}"), [scalar(0, "delta_norm", 0.5**i)])
+    norms = read_norms(tmp_path)
+    assert (norms.layers, norms.networks) == (("fc0", "fc1", "fc2"), 2)
+
+
 def test_losses_of_event_files_are_those_of_their_runs(tmp_path: Path) -> None:
     for run, loss in (("run_10", 3.0), ("run_2", 2.0)):
         norms = [scalar(step, f"delta_norm/{i}", 0.5**i) for step in (0, 1) for i in range(3)]
@@ -315,6 +324,11 @@ REFUSED: dict[str, tuple[str, Any, str]] = {
     "trainer_state": (
         "trainer_state.json", json.dumps({"log_history": [{"step": 1, "loss": 2.0, "grad_norm": 1.5}]}),
         "grad_norm is one norm of the whole network, so this log has no depth"),
+    "a global norm of each run": (
+        "panel.csv", csv_text([{"Step": 1, **{f"lr-0.{i} - grad_norm": 0.5**i for i in range(6)}}]),
+        "lr-0.0 - grad_norm is one norm of the whole"),
+    "a global norm in a group": (
+        "a.csv", csv_text([{"step": 1, "train/grad_norm": 2.0}]), "train/grad_norm is one norm of the whole"),
     "a global norm alone": ("a.jsonl", lines([{"step": 1, "train/total_norm": 1}]), "train/total_norm is one norm of the whole"),
     "a total in the group": ("a.jsonl", lines(wide("grad_norm/{}", **{"grad_norm/total": 1.0})), "total is no layer: remove it"),
     "a norm of another type": ("a.csv", csv_text(wide("grad_inf_norm/{}")), "is no Euclidean norm: record norms of type 2"),

@@ -45,6 +45,25 @@ def test_tags_of_events_are_chosen_by_their_whole_name(tmp_path: Path) -> None:
     assert read_norms(path, "delta", only="critic/*").layers == tuple(tags[3:])
 
 
+@pytest.mark.parametrize(
+    ("title", "copies"),
+    [("run - delta_norm/{}", ("", "__MIN", "__MAX")), ("delta_norm/{}", ("_step", "_epoch"))],
+)
+def test_what_a_logger_writes_beside_a_column_is_not_chosen_with_it(
+    title: str, copies: tuple[str, ...], tmp_path: Path
+) -> None:
+    columns = {
+        title.format(layer) + copy: 2.0**i * (1 + at)
+        for i, layer in enumerate(LAYERS)
+        for at, copy in enumerate(copies)
+    }
+    path = tmp_path / "log.csv"
+    path.write_text(",".join(["step", *columns]) + "\n" + ",".join(["0", *map(str, columns.values())]) + "\n")
+    norms = read_norms(path, only="*fc*")
+    assert norms.layers == LAYERS
+    assert np.exp(norms.logs["delta"][0, :, 0]) == pytest.approx([1, 2, 4])
+
+
 @pytest.mark.parametrize("how", ["by layer", "in one array", "long"])
 def test_arrays_are_chosen_by_their_layer(how: str, tmp_path: Path) -> None:
     path, names = tmp_path / "log.npz", [*LAYERS, "total"]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradflow.errors import GradflowError
+from gradflow.errors import GradflowError, InputError
 from tests.torch.models import Residual, Sequence, Shared, nn, torch
 
 from gradflow.torch import watch  # isort: skip
@@ -200,6 +200,36 @@ def test_batches_may_change_their_size() -> None:
             flow.step()
     assert [row["batch"] for row in flow.rows] == [8, 3, 8, 1]
     assert delta(flow, 2) == pytest.approx(REFERENCE, abs=1e-5)
+
+
+class Windows(nn.Module):
+    """Blocks over all tokens as samples, then blocks over the mean of each sample's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.low, self.high = (nn.ModuleList(Block() for _ in range(3)) for _ in range(2))
+        self.enter = nn.Linear(WIDTH, WIDTH)
+
+    def forward(self, x: Any) -> Any:
+        h = self.enter(x).flatten(0, 1)
+        for block in self.low:
+            h = block(h)
+        h = h.unflatten(0, x.shape[:2]).mean(1)
+        for block in self.high:
+            h = block(h)
+        return h
+
+
+@pytest.mark.parametrize("samples", [16, 2, None])
+def test_points_of_batches_of_several_sizes_are_refused(samples: int | None) -> None:
+    model, x = Windows(), torch.randn(4, 7, WIDTH)
+    told = (
+        r"the samples of the batch are 28 at low\.0 and 4 at high\.0: name the modules of one part with axis"
+    )
+    with pytest.raises(InputError, match=told):
+        recorded(model, lambda model: loss_of(model, x), samples=samples)
+    flow = recorded(model, lambda model: loss_of(model, x), axis=["high.0", "high.1", "high.2"])
+    assert flow.rows[0]["batch"] == 4
 
 
 def test_the_first_samples_stand_for_the_batch() -> None:
@@ -396,6 +426,37 @@ def hooks_of(model: Any) -> int:
         for module in model.modules()
         for name in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
     )
+
+
+@pytest.mark.parametrize(
+    ("numbers", "every", "recorded"),
+    [
+        (range(0, 60, 1), 10, [0, 10, 20, 30, 40, 50]),
+        (range(0, 60, 4), 10, [0, 12, 20, 32, 40, 52]),
+        (range(0, 320, 32), 10, [0, *range(64, 320, 32)]),
+        ([7, 8, 19, 20, 21, 40, 41], 10, [7, 20, 41]),
+        ([*range(13), *range(13)], 10, [0, 10, 10]),
+    ],
+    ids=["each", "strides", "strides that are longer", "gaps", "epochs"],
+)  # fmt: skip
+def test_steps_of_any_numbers_are_recorded_as_often(numbers: Any, every: int, recorded: list[int]) -> None:
+    model = stack()
+    with watch(model, quiet=True, every=every, what=("delta",)) as flow:
+        for number in numbers:
+            loss_of(model).backward()
+            flow.step(number)
+    assert [row["step"] for row in flow.rows] == recorded
+
+
+def test_numbers_that_begin_anew_are_told_once_with_what_they_replace(capsys: Any) -> None:
+    model = stack()
+    with watch(model) as flow:
+        for number in [0, 1, 2, 0, 1, 2, 1]:
+            loss_of(model).backward()
+            flow.step(number)
+    (told,) = (line for line in capsys.readouterr().err.splitlines() if "again" in line)
+    words = "step 0 comes again: it replaces what was recorded from there on"
+    assert told == f"gradflow: {words}; count on over epochs, or give no number"
 
 
 def test_no_hook_is_left_between_recorded_steps() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,42 @@ from gradflow.errors import InputError
 from tests.torch.models import CASES, Shared, encoder, nn, torch
 from tests.torch.test_mechanics import WIDTH, stack
 
-from gradflow.torch import probe  # isort: skip
+from gradflow.torch import probe, watch  # isort: skip
+from gradflow.torch.expected import MORE, OTHERS  # isort: skip
+from gradflow.torch.probe import initialize  # isort: skip
 
 BATCH = torch.randn(16, 128), torch.randint(0, 10, (16,))
 
 
-def plain(activation: Any, depth: int = 20) -> Any:
-    layers = [module for _ in range(depth) for module in (nn.Linear(128, 128), activation())]
+def plain(*passed: Any, depth: int = 20) -> Any:
+    layers = [module for _ in range(depth) for module in (nn.Linear(128, 128), *(make() for make in passed))]
     return nn.Sequential(*layers, nn.Linear(128, 10))
 
 
-@pytest.mark.parametrize("activation", [nn.Tanh, nn.ReLU, nn.SiLU, nn.GELU])
+def leaky() -> Any:
+    return nn.LeakyReLU(0.5)
+
+
+def low_elu() -> Any:
+    return nn.ELU(0.3)
+
+
+class Mlp(nn.Module):
+    """A chain that the rule of a class of its own initializes, or a part of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers, self.head = nn.ModuleList(nn.Linear(128, 128) for _ in range(10)), nn.Linear(128, 10)
+
+    def forward(self, x: Any) -> Any:
+        for layer in self.layers:
+            x = torch.relu(layer(x))
+        return self.head(x)
+
+
+@pytest.mark.parametrize(
+    "activation", [nn.Tanh, nn.ReLU, nn.SiLU, nn.GELU, nn.SELU, nn.ELU, low_elu, nn.ReLU6, leaky, nn.Softplus]
+)
 def test_a_plain_chain_has_the_c_that_theory_expects(activation: Any) -> None:
     run = probe(plain(activation), nn.CrossEntropyLoss(), BATCH, seeds=6)
     flow, expected = run.summary.flow.initial, run.summary.theory.c
@@ -30,6 +56,69 @@ def test_a_plain_chain_has_the_c_that_theory_expects(activation: Any) -> None:
     assert error < 0.05
     assert abs(math.log(flow.c / expected)) < error + 0.01  # a mean of logs is below the log of a mean
     assert (flow.interval, flow.networks) == ("t over seeds", 6)
+
+
+def narrow() -> Any:
+    return nn.Hardtanh(-0.1, 0.1)
+
+
+def smooth() -> Any:
+    return nn.Softplus(0.2)
+
+
+def norm() -> Any:
+    return nn.LayerNorm(128)
+
+
+@pytest.mark.parametrize(
+    "passed", [(narrow,), (smooth,), (nn.ReLU, norm), (nn.Tanh, nn.Dropout)],
+    ids=["hardtanh", "softplus", "layer norm", "dropout"],
+)  # fmt: skip
+def test_a_chain_that_theory_does_not_know_has_no_c_and_no_advice_of_a_plain_one(passed: Any) -> None:
+    summary = probe(plain(*passed), nn.CrossEntropyLoss(), BATCH, seeds=2).summary
+    assert summary.theory.c is None
+    assert summary.theory.reason == MORE
+    assert not summary.advice
+
+
+def convolutions() -> Any:
+    layers = [module for _ in range(12) for module in (nn.Conv2d(4, 4, 3, padding=1), nn.ReLU())]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(64, 10)), torch.randn(8, 4, 4, 4)
+
+
+def blocks_without_a_skip() -> Any:
+    blocks = [nn.Sequential(nn.Linear(128, 128), nn.LayerNorm(128), nn.Tanh()) for _ in range(40)]
+    return nn.Sequential(*blocks, nn.Linear(128, 10)), BATCH[0][:8]
+
+
+@pytest.mark.parametrize("made", [convolutions, blocks_without_a_skip])
+def test_a_chain_of_others_has_neither_law_nor_branches_to_scale(made: Any) -> None:
+    def steep(model: Any) -> None:
+        for weight in (each for each in model.parameters() if each.dim() > 1):
+            nn.init.normal_(weight, std=0.5)
+
+    model, inputs = made()
+    run = probe(model, nn.CrossEntropyLoss(), (inputs, BATCH[1][:8]), seeds=2, reset=steep)
+    assert run.summary.flow.initial.verdict == "exploding"
+    assert (run.summary.theory.reason, "law" in run.summary.config["data"]) == (OTHERS, False)
+    assert not run.summary.advice
+
+
+def test_layers_that_are_skipped_by_name_are_no_plain_chain() -> None:
+    run = probe(plain(nn.Tanh, depth=8), nn.CrossEntropyLoss(), BATCH, seeds=2, axis=["0", "4", "8", "12"])
+    assert run.summary.theory.c is None
+
+
+def test_what_is_found_is_shown_as_any_run(tmp_path: Path) -> None:
+    with watch(plain(nn.Tanh, depth=3), quiet=True, save=tmp_path / "mine") as flow:
+        nn.CrossEntropyLoss()(flow.model(BATCH[0]), BATCH[1]).backward()
+        flow.step()
+    assert len(flow.run.to_pandas()) == 3
+    run = probe(plain(nn.Tanh, depth=3), nn.CrossEntropyLoss(), BATCH, seeds=2)
+    assert "gradflow.torch.probe" in run.text
+    assert "<dt>" in run._repr_html_()
+    assert len(run.to_pandas()) == 3 * 2
+    assert dict(run.to_xarray().sizes)["seed"] == 2
 
 
 def test_weights_scaled_as_advised_bring_c_near_one() -> None:
@@ -48,7 +137,7 @@ def test_weights_scaled_as_advised_bring_c_near_one() -> None:
 
 
 def test_the_model_itself_is_left_as_it_is() -> None:
-    model = plain(nn.Tanh, 3)
+    model = plain(nn.Tanh, depth=3)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     torch.manual_seed(5)
     first = torch.rand(1)
@@ -59,8 +148,21 @@ def test_the_model_itself_is_left_as_it_is() -> None:
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
+class _Größe(Mlp):
+    pass
+
+
+def test_the_class_of_a_model_may_have_any_name() -> None:
+    run = probe(_Größe(), nn.CrossEntropyLoss(), BATCH, seeds=2)
+    assert (run.id[:5], run.summary.config["data"]["watched"]) == ("Gr-e-", "_Größe")
+    with watch(_Größe(), quiet=True) as flow:
+        nn.CrossEntropyLoss()(flow.model(BATCH[0]), BATCH[1]).backward()
+        flow.step()
+    assert flow.report().startswith("Gr-e-")
+
+
 def test_the_same_seeds_give_the_same_run() -> None:
-    one, other = (probe(plain(nn.Tanh, 4), nn.CrossEntropyLoss(), BATCH, seeds=2) for _ in range(2))
+    one, other = (probe(plain(nn.Tanh, depth=4), nn.CrossEntropyLoss(), BATCH, seeds=2) for _ in range(2))
     assert one.id == other.id
     assert one["log_delta_norm"].shape == (1, 4, 2)
     assert (one["log_delta_norm"][..., 0] != one["log_delta_norm"][..., 1]).all()
@@ -68,10 +170,10 @@ def test_the_same_seeds_give_the_same_run() -> None:
 
 def test_no_copy_and_no_sample_are_refused() -> None:
     with pytest.raises(InputError, match="probe: seeds=0: draw one copy at least"):
-        probe(plain(nn.Tanh, 3), nn.CrossEntropyLoss(), BATCH, seeds=0)
+        probe(plain(nn.Tanh, depth=3), nn.CrossEntropyLoss(), BATCH, seeds=0)
     for samples in (0, -1):
         with pytest.raises(InputError, match=f"samples={samples}: look at one at least, or at all with None"):
-            probe(plain(nn.Tanh, 3), nn.CrossEntropyLoss(), BATCH, samples=samples)
+            probe(plain(nn.Tanh, depth=3), nn.CrossEntropyLoss(), BATCH, samples=samples)
 
 
 def test_a_module_that_nothing_initializes_is_named() -> None:
@@ -88,6 +190,61 @@ def test_a_module_that_nothing_initializes_is_named() -> None:
     assert probe(model, nn.CrossEntropyLoss(), data, reset=reset, seeds=2).summary.flow.initial.c
 
 
+class Reset(Mlp):
+    def reset_parameters(self) -> None:
+        for layer in self.layers:
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
+
+
+class Inside(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = Reset()
+
+    def forward(self, x: Any) -> Any:
+        return self.inner(x)
+
+
+class Applied(Mlp):
+    def init_weights(self, module: Any) -> None:
+        if isinstance(module, nn.Linear):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            nn.init.zeros_(module.bias)
+
+
+class Partly(Mlp):
+    def init_weights(self, mode: str = "") -> None:
+        assert mode == ""
+        self.head.weight.data.uniform_(-0.1, 0.1)
+
+
+@pytest.mark.parametrize("made", [Reset, Inside, Applied])
+def test_the_rule_of_a_module_counts_more_than_those_of_what_it_holds(made: Any) -> None:
+    flow = probe(made(), nn.CrossEntropyLoss(), BATCH, seeds=3).summary.flow.initial
+    assert flow.c == pytest.approx(1, abs=0.1)
+
+
+def test_a_transformer_is_drawn_as_it_is_made() -> None:
+    model = nn.Transformer(32, 2, 1, 1, 64, 0.0, batch_first=True, norm_first=False)
+    drawn = deepcopy(model)
+    initialize(drawn)
+    for (name, made), weight in zip(model.named_parameters(), drawn.parameters(), strict=True):
+        assert weight.std().item() == pytest.approx(made.std().item(), rel=0.15), name
+
+
+def test_what_the_rule_of_a_model_leaves_out_is_drawn_too() -> None:
+    copies = []
+    for seed in range(2):
+        torch.manual_seed(seed)
+        copies.append(Partly())
+        copies[-1].load_state_dict(copies[0].state_dict())
+        initialize(copies[-1])
+    for one, other in zip(*(copy.parameters() for copy in copies), strict=True):
+        assert not torch.equal(one, other)
+    assert 0.09 < float(copies[0].head.weight.detach().abs().max()) <= 0.1
+
+
 @pytest.mark.parametrize(
     ("model", "inputs", "words"),
     [
@@ -101,6 +258,29 @@ def test_blocks_have_the_law_that_theory_knows(model: Any, inputs: Any, words: s
     run = probe(model(), lambda z, y: z.square().mean(), (torch.randn(inputs), None), seeds=2)
     assert run.summary.theory.c is None
     assert run.summary.theory.reason.startswith(words)
+
+
+class Basic(nn.Module):
+    """A ResNet's block: the norms are inside the branch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        parts = (nn.Conv2d(8, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU())
+        self.branch = nn.Sequential(*parts, nn.Conv2d(8, 8, 3, padding=1), nn.BatchNorm2d(8))
+
+    def forward(self, x: Any) -> Any:
+        return torch.relu(x + self.branch(x))
+
+
+def test_blocks_with_norms_inside_their_branches_follow_a_power() -> None:
+    blocks = [Basic() for _ in range(24)]
+    model = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), *blocks, nn.Flatten(), nn.Linear(200, 5))
+    data = torch.randn(16, 3, 5, 5), torch.randint(0, 5, (16,))
+    summary = probe(model, nn.CrossEntropyLoss(), data, seeds=3).summary
+    assert summary.theory.reason.startswith(
+        "blocks with norms inside their branches: their norms follow a power"
+    )
+    assert (summary.config["data"]["law"], summary.flow.initial.law) == ("power", "power")
 
 
 @pytest.mark.parametrize("name", ["gpt-2", "llama", "bert", "vit"])
