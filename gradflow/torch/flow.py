@@ -22,6 +22,7 @@ from gradflow.torch.axis import DepthAxis
 from gradflow.torch.calls import BatchPart, kind_of
 from gradflow.torch.expected import ExpectedLaw
 from gradflow.torch.groups import is_sharded
+from gradflow.torch.norms import summed
 from gradflow.torch.passes import complete, measured
 from gradflow.torch.saving import Saved, run_name
 from gradflow.torch.surroundings import eager, is_together, is_unscaled, rank
@@ -250,10 +251,10 @@ class WatchedFlow:
         """With reduce="mean", the means of the logs over all processes."""
         if self.settings.reduce != "mean" or not is_together():
             return
+        device = next((one.device for one in self.model.parameters()), torch.device("cpu"))
         for key in ("delta", "branch", "q"):
-            values = torch.tensor(row[key], dtype=torch.float64)
-            torch.distributed.all_reduce(values)
-            row[key] = (values / torch.distributed.get_world_size()).tolist()
+            total = summed(torch.tensor(row[key], dtype=torch.float64), device)
+            row[key] = (total / torch.distributed.get_world_size()).tolist()
 
     def _say(self, text: str) -> None:
         if not self.settings.quiet and self._writes:

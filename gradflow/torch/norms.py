@@ -66,8 +66,16 @@ def squares(groups: Mapping[Key, Sequence[Tensor]], sharded: bool = False) -> di
         return {}
     totals = stacked([_norm([dense(one) for one in tensors]) for tensors in groups.values()]).square()
     if sharded:
-        torch.distributed.all_reduce(totals)
+        held = next((one for tensors in groups.values() for one in tensors), totals)
+        totals = summed(totals, held.device)
     return dict(zip(groups, totals.tolist(), strict=True))
+
+
+def summed(values: Tensor, device: torch.device) -> Tensor:
+    """The sum over all processes: on the device of what they hold, for NCCL takes nothing from the CPU."""
+    total = values.to(device)
+    torch.distributed.all_reduce(total)
+    return total.cpu()
 
 
 def _norm(tensors: Sequence[Tensor]) -> Tensor:
