@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from contextlib import suppress
 
 from gradflow import interrupts, threads
 
@@ -23,7 +24,7 @@ def main() -> int:
         return _interruptible()
     except interrupts.Interrupted as again:  # a second signal, on the way out
         interrupts.ignore()
-        return again.code
+        return _leave(again.code)
 
 
 def _interruptible() -> int:
@@ -39,12 +40,21 @@ def _interruptible() -> int:
         from gradflow.cli.output import complain
 
         complain("interrupted: the same command goes on" if _goes_on() else "interrupted")
-        code = interrupted.code
+        code = _leave(interrupted.code)
     except Exception as error:
         if not _is_of_import(error):
             raise
         code = _tell(error)
     return code
+
+
+def _leave(code: int) -> int:
+    """End at once, since all is put away: Python would wait for threads, and one whose start a signal has cut
+    may never end. Worker processes end with this one."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # nobody reads it any more
+            stream.flush()
+    os._exit(code)
 
 
 def _goes_on() -> bool:

@@ -29,6 +29,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.meta_path.insert(0, Striking())
 """
 
+STUCK = """
+import threading
+threading.Thread(target=threading.Event().wait).start()
+"""
+
 AT_START = """
 import multiprocessing.util as util, os, signal, sys
 begin, starts = util.spawnv_passfds, []
@@ -139,6 +144,14 @@ def test_a_signal_while_the_libraries_load_says_so(folder: Path, number: signal.
     done = gradflow(folder, "run", "net.yaml", "--quiet", under=under)
     assert (done.code, done.err) == (CODES[number], "error: interrupted: the same command goes on\n")
     assert not (folder / "runs").exists()
+
+
+@pytest.mark.parametrize("number", CODES)
+def test_what_is_interrupted_waits_for_no_thread(folder: Path, number: signal.Signals) -> None:
+    (folder / "sitecustomize.py").write_text(STUCK + AT_TYPER.format(number=int(number)))
+    under = ["env", f"PYTHONPATH={folder}:{ROOT}"]
+    done = gradflow(folder, "run", "net.yaml", "--quiet", under=under)
+    assert (done.code, done.err) == (CODES[number], "error: interrupted: the same command goes on\n")
 
 
 @pytest.mark.parametrize("number", CODES)
