@@ -17,6 +17,10 @@ FIRST_ORDER = 0.1  # of ln c: a larger correction for the width leaves out terms
 SKIP = "skip"
 BLAMED = {"slopes": "activation"}  # what a factor is called when it is to blame
 MOST_NAMES = 8  # of recorded layers that are named
+EPS = 1e-5  # of a norm, if not told
+ZERO_BY_DEFAULT = {  # keys of choices that are 0 or false by default, whatever the choice
+    "affine", "final", "momentum", "nesterov", "seed", "sigma_b", "train_scale", "warmup", "weight_decay"
+}  # fmt: skip
 CLOSE = 2.0  # standard errors within which measurement and theory agree
 
 
@@ -255,8 +259,9 @@ def _layer(model: dict[str, Any]) -> list[str]:
         keys += ["trained"] if block.get("train_scale") else []
         words.append(f"{block['name']} ({', '.join(keys)})" if keys else block["name"])
     if norm["name"] != "none":
+        eps = f", eps {scalar(norm['eps'])}" if norm.get("eps", EPS) != EPS else ""
         affine = ", affine" if norm.get("affine") else ""
-        words.append(f"{norm['name']} norm {norm.get('place', 'before')}{affine}")
+        words.append(f"{norm['name']} norm {norm.get('place', 'before')}{eps}{affine}")
     return words
 
 
@@ -294,7 +299,7 @@ def activation_name(activation: dict[str, Any]) -> str:
 
 
 def entry(choice: dict[str, Any] | str, most: int | None = ENTRIES) -> str:
-    """A choice of the config in words: gaussian (sigma_w 1.5), without what is 0; a formula is its own.
+    """A choice of the config in words: gaussian (sigma_w 1.5), without a 0 by default; a formula is its own.
 
     Its lists are of `most` entries; None: everything.
     """
@@ -305,6 +310,6 @@ def entry(choice: dict[str, Any] | str, most: int | None = ENTRIES) -> str:
     keys = [
         f"{key} {scalar(value, most)}"
         for key, value in choice.items()
-        if key != "name" and (most is None or value not in (0, False))
+        if key != "name" and (most is None or value or key not in ZERO_BY_DEFAULT)
     ]
     return f"{choice['name']} ({', '.join(keys)})" if keys else str(choice["name"])
