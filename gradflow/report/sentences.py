@@ -90,18 +90,14 @@ def theory_sentence(theory: Theory, flow: Flow, trained: bool) -> str:
         return f"Theory predicts no c here ({theory.reason or 'it does not cover this network'})."
     error, narrow = half_width(flow.c, flow.c_low, flow.c_high), narrow_sentence(theory)
     expected = theory.c if theory.c_finite_width is None else theory.c_finite_width
-    settled = _settled(theory, flow)
-    where = f"from layer {settled} on, when batch norm has settled" if settled else "at this depth and width"
+    late = theory.settling is not None and theory.settling > min(flow.layers, default=theory.settling)
+    where, measured = _over(theory, flow) if late else ("at this depth and width", "c")
     words = f"Theory expects {number(expected, error)} {where}"
-    of = (
-        "c of those layers at initialization is {} from it"
-        if settled
-        else "c at initialization is {} from it"
-    )
-    if flow.c is not None and not settled and abs(flow.c - expected) < EQUAL * expected:
+    if flow.c is not None and not late and abs(flow.c - expected) < EQUAL * expected:
         words += "; c at initialization equals it to six digits"
     elif flow.c is not None and theory.sigmas is not None:
-        words += f"; {of.format(number_of_sigmas(theory.sigmas, judged=not narrow))}"
+        told = number_of_sigmas(theory.sigmas, judged=not narrow)
+        words += f"; {measured} at initialization is {told} from it"
     elif theory.reason:
         words += f" ({theory.reason})"
     words += f". {narrow}" if narrow else "."
@@ -122,10 +118,13 @@ def spread_sentence(theory: Theory, flow: Flow) -> str:
     )
 
 
-def _settled(theory: Theory, flow: Flow) -> str:
-    """The layer from which a batch norm's c holds, if that is behind the first one fitted; else ""."""
-    late = theory.settling is not None and flow.layers and theory.settling > flow.layers[0]
-    return count(theory.settling or 0) if late else ""
+def _over(theory: Theory, flow: Flow) -> tuple[str, str]:
+    """Where c holds of a batch norm that has not settled by the first layer fitted, and what was measured."""
+    if theory.sigmas is not None:
+        layer = count(theory.settling or 0)
+        return f"from layer {layer} on, when batch norm has settled", "c of those layers"
+    too_few = (theory.settling or 0) >= max(flow.layers)
+    return f"where batch norm has settled{', which takes more layers than these' if too_few else ''}", "c"
 
 
 def narrow_sentence(theory: Theory) -> str:

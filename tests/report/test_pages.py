@@ -318,6 +318,25 @@ def test_an_overflow_has_no_distance_from_theory() -> None:
     assert said == "Theory expects 0.900 at this depth and width."
 
 
+LATE = "batch norm's c holds from layer 14 on, when samples have come to be equally alike"
+
+
+@pytest.mark.parametrize(
+    ("depth", "sigmas", "words"),
+    [
+        (3, None, f"where batch norm has settled, which takes more layers than these ({LATE})."),
+        (14, None, f"where batch norm has settled, which takes more layers than these ({LATE})."),
+        (15, None, f"where batch norm has settled ({LATE})."),
+        (15, 0.8, "from layer 14 on, when batch norm has settled; c of those layers at initialization is "
+                  "0.8 standard errors from it."),
+    ],
+)  # fmt: skip
+def test_a_batch_norm_that_has_not_settled_is_told_once(depth: int, sigmas: float | None, words: str) -> None:
+    theory = Theory(c=1.234, c_finite_width=1.234, sigmas=sigmas, settling=14, reason=LATE)
+    said = sentences.theory_sentence(theory, flow(1.2, depth=depth), trained=False)
+    assert said == f"Theory expects 1.234 {words}"
+
+
 @pytest.mark.parametrize(
     ("block", "norm", "words"),
     [
