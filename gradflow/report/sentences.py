@@ -229,7 +229,7 @@ def what_was_run(summary: Summary) -> tuple[tuple[str, str], ...]:
         f"seed {first}" if seeds == 1 else f"{count(seeds)} networks, seeds {first} to {first + seeds - 1}"
     )
     return (
-        ("network", f"{layers}, {_width(model['width'])}, {', '.join(_layer(model))}"),
+        ("network", f"{layers}, {widths(model['width'])}, {', '.join(_layer(model))}"),
         ("init", f"{entry(model['init'])}; bias {entry(model['bias'])}"),
         ("data", _data(config["data"], summary.data)),
         ("training", f"{counted(training['steps'], 'step')} of {entry(training['optimizer'])}, "
@@ -238,7 +238,7 @@ def what_was_run(summary: Summary) -> tuple[tuple[str, str], ...]:
     )  # fmt: skip
 
 
-def _width(width: int | list[int]) -> str:
+def widths(width: int | list[int]) -> str:
     """width 128; widths 256, 128, 64; of many the first, the last, the least and the most."""
     if isinstance(width, int):
         return f"width {count(width)}"
