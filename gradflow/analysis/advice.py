@@ -15,7 +15,7 @@ import numpy as np
 
 from gradflow.analysis.architecture import architecture
 from gradflow.analysis.by_measurement import by_measurement
-from gradflow.analysis.changes import first_layers, is_sound
+from gradflow.analysis.changes import changed, first_layers, is_sound
 from gradflow.analysis.clipping import unclipped
 from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
 from gradflow.analysis.promising import trainable_first
@@ -295,10 +295,11 @@ def _other_activation(theorist: Theorist) -> Iterator[Advice]:
 def _depth(theorist: Theorist) -> Iterator[Advice]:
     """The largest depth that theory expects to be surely stable, with everything else as it is.
 
-    None where the law holds from some layer on alone: a batch norm's first layers explode faster.
+    None where the law holds from some layer on alone, as a batch norm's first layers explode faster, or where
+    branches are scaled by the depth, as each would weigh more.
     """
     outlook, edge = theorist.expect(), theorist.edge
-    if outlook.network.settling > 1:
+    if outlook.network.settling > 1 or outlook.network.by_depth:
         return
     reach = np.maximum.accumulate(np.abs(np.cumsum(outlook.steps))) / LN10  # of 2, 3, .. layers
     within = range(2, 2 + int((reach < edge).sum()))
@@ -310,4 +311,5 @@ def _depth(theorist: Theorist) -> Iterator[Advice]:
     if -6 < log_chi < -ROUNDING:
         words += f"; signals reach about 6 xi = {-6 / log_chi:.0f} layers deep"
     changes = first_layers(theorist.config.model, depth)
-    yield Advice("depth", changes, outlook.c(depth), None, None, words)
+    advised = Theorist(changed(theorist.config, changes), theorist.data)
+    yield Advice("depth", changes, advised.expect().c(), None, None, words)

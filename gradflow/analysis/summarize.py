@@ -25,7 +25,7 @@ from gradflow.analysis.rates import told
 from gradflow.analysis.scales import scale_symptom
 from gradflow.analysis.summary import Flow, Flows, Summary, Symptom, Theory, TrainingResult
 from gradflow.analysis.symptoms import find_symptoms
-from gradflow.analysis.trainable import STOPPED, Trainable
+from gradflow.analysis.trainable import STOPPED, Trainable, of_those_alive
 from gradflow.analysis.verdict import causes
 from gradflow.analysis.weakest import weakest_symptom
 from gradflow.arrays import Array, Readings
@@ -156,7 +156,8 @@ def trainable_at(config: Config, flow: Flow, theory: Theory) -> Trainable:
     cosine = found[-1] if found else None
     if flow.verdict in STOPPED:
         return Trainable("untrainable", 0.0, cosine=cosine, reason=STOPPED[flow.verdict])
-    return trainable_of(config, theory, decades=flow.log10_ratio, cosine=cosine)
+    alive = trainable_of(config, theory, decades=flow.log10_ratio, cosine=cosine)
+    return of_those_alive(alive, flow.dead_networks or 0, flow.networks or 1)
 
 
 def entry_row(recording: Readings, config: Config) -> int:

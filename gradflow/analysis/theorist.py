@@ -71,10 +71,9 @@ class Outlook:
         """The slope factor that the layers' mean comes to."""
         return exp(float(self.network.log_factors["slopes"].mean()))
 
-    def c(self, depth: int | None = None) -> float:
-        """c over the fitted layers of the first `depth` layers, all if None."""
-        steps = self.steps[: None if depth is None else depth - 1]
-        return exp(float(steps[window(len(steps) + 1)[0] - 1 :].mean()))
+    def c(self) -> float:
+        """c over the fitted layers."""
+        return exp(float(self.steps[window(len(self.steps) + 1)[0] - 1 :].mean()))
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ ALL_ALIKE = 0.99  # mean cosine from which on samples are said to look alike
 UNKNOWN = "neither theory nor a measurement tells what becomes of the gradient"
 VANISHES, EXPLODES = "the gradient vanishes", "the gradient explodes"
 FEW, ALIKE = "few directions are left", "samples become alike"
+OF_LOAD = (VANISHES, EXPLODES, FEW, ALIKE)  # reasons that a load gives
 STOPPED = {"dead": "no gradient reaches the first layer", "overflow": "no gradient is finite"}  # by verdict
 
 
@@ -86,3 +87,14 @@ def assess(
     trains = score >= LIKELY
     verdict, reason = ("trainable", None) if trains else ("untrainable", limit)
     return replace(beside, verdict=verdict, score=score, gradient_decades=decades, reason=reason)
+
+
+def of_those_alive(found: Trainable, dead: int, networks: int) -> Trainable:
+    """What was found of living networks, of all as they are drawn: the dead ones never train."""
+    if not dead or found.score is None:
+        return found
+    score = found.score * (networks - dead) / networks
+    if found.verdict != "trainable" or score >= LIKELY:
+        return replace(found, score=score)
+    reason = f"{STOPPED['dead']} of {dead} of {networks} networks"
+    return replace(found, verdict="untrainable", score=score, reason=reason)

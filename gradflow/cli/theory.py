@@ -18,8 +18,9 @@ from gradflow.config.overrides import contradiction, refuse_spaces
 from gradflow.errors import InputError, Problem
 from gradflow.nn.activations import ACTIVATIONS
 from gradflow.report.csv_text import csv_of
+from gradflow.report.numbers import counted
 from gradflow.report.page import Page
-from gradflow.report.sentences import entry
+from gradflow.report.sentences import entry, widths
 from gradflow.report.theory_pages import expected_verdict, point_page, table_page
 from gradflow.report.trainable import trainable_sentence
 from gradflow.sweeps.points import parse_sweep
@@ -116,7 +117,7 @@ def emit_point(config: Config, inputs: Inputs, json: bool, csv: bool) -> None:
 def page_of(config: Config, inputs: Inputs, found: Theory, layers: list[dict[str, Any]]) -> Page:
     """The prediction of one network, layer by layer."""
     model = config.plain()["model"]
-    sizes = f"{model['depth']} hidden layers, width {model['width']}"
+    sizes = f"{counted(model['depth'], 'hidden layer')}, {widths(model['width'])}"
     words = [
         ("network", f"{sizes}, {entry(model['activation'])}"),
         *((key, entry(model[key])) for key in ("block", "norm") if entry(model[key]) not in UNSAID),

@@ -118,6 +118,7 @@ class BatchAfter(Coupled, NormAfter):
     """z' = W N(phi(z)) + b, for large batches."""
 
     _log_slopes = MeanField._log_slopes
+    _log_back = MeanField._log_back
     _log_square = NormAfter._log_square
 
     def _image(self, cosine: Array, local: Local) -> tuple[Array, Array]:

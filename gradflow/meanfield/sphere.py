@@ -22,6 +22,7 @@ LEAST = 4  # samples: E 1 / r^2 of three is infinite
 REACH, PANEL = 12.0, 1.0  # of a value, beyond which its density is nil, and of the widest panel in it
 PANELS = 10  # on each side, so that the highest polynomials are resolved
 TERMS = ((16, 100), (100, 40), (10**9, 16))  # of the series, by the largest B
+TAIL, LEFT_TAIL, STEPS = 9.0, 40.0, 3  # of ln s^2: deviations, exponents, and points of a deviation
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(20)
 
 
@@ -42,20 +43,40 @@ class BatchMoments:
 
 @lru_cache(maxsize=4096)
 def batch_moments(activation: Activation, samples: int, log_v: float) -> BatchMoments:
-    """The moments for a batch of `samples`, where x has the variance exp(log_v) (1, unless eps counts).
+    """The moments for a batch of `samples`, where v / (v + eps) is exp(log_v): 1, unless eps counts.
 
-    Down, v = phi' u and t = (v - mean v - x mean(x v)) / r, of u across (1, .., 1) like the delta above:
-    E t^2 = E 1/r^2 (E (1 - 1/B - x^2/B) phi'^2 + (E phi' phi'' + E x phi' x' phi'') / B) E u^2.
+    Down, w = phi' u and t = (w - mean w - d x mean(x w)) / r, r^2 = s^2 + eps of a unit's own s^2 over its
+    batch, of u across (1, .., 1) like the delta above: E t^2 = E 1/r^2 (E (1 - 1/B - d x^2/B) phi'^2 +
+    (E phi' phi'' + d E x phi' x' phi'') / B) E u^2. x is multiplied by k, k^2 = E s^2 / r^2, whose own spread
+    over units is left out, and d = 1 - (1 - k^2)^2.
     """
-    k, b = exp(log_v / 2), samples
+    shrunk, over_r = _spreads(samples, exp(log_v))
+    k, b = exp(log_v / 2) * sqrt(shrunk), samples
+    d = 1 - (1 - k * k) ** 2
     kinks = tuple(split / k for split in activation.splits) if k else ()  # where all values are alike
     x, weight = _rule(b, kinks)
     phi, slope = activation.phi(k * x), activation.derivative(k * x)
     polynomials = list(_gegenbauer(b, x / sqrt(b - 1)))
     mean_of_two = [_of_two(b, f, weight, polynomials) for f in (phi, slope, x * slope)]
-    own = float(weight @ ((1 - 1 / b - x * x / b) * slope**2))
-    back = b / (b - 3) * (own + (mean_of_two[1] + mean_of_two[2]) / b)
+    own = float(weight @ ((1 - 1 / b - d * x * x / b) * slope**2))
+    back = over_r * (own + (mean_of_two[1] + d * mean_of_two[2]) / b)
     return BatchMoments(float(weight @ phi**2), mean_of_two[0], float(weight @ slope**2), back)
+
+
+def _spreads(samples: int, share: float) -> tuple[float, float]:
+    """(v + eps) E s^2 / r^2 / v and (v + eps) E 1 / r^2, r^2 = s^2 + eps, where v / (v + eps) is the share.
+
+    B s^2 / v is chi-squared of B - 1 degrees of freedom. Without eps these are 1 and B / (B - 3); where eps
+    is all, 1 - 1 / B and 1. By the trapezoidal rule in ln(s^2 / v), which is exact to 1e-9.
+    """
+    half = (samples - 1) / 2
+    deviation = 1 / sqrt(half)
+    reach = TAIL * deviation
+    t = np.arange(-reach - LEFT_TAIL / (half - 1), reach, deviation / STEPS)
+    weight = np.exp(half * (t - np.expm1(t)))
+    square = 2 * half / samples * np.exp(t)
+    over_r = weight / weight.sum() / (1 - share + share * square)
+    return float(over_r @ square), float(over_r.sum())
 
 
 def _rule(samples: int, kinks: tuple[float, ...]) -> tuple[Array, Array]:

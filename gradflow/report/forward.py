@@ -18,21 +18,29 @@ def forward_sentence(flow: Flow, theory: Theory | None = None) -> str:
         words.append(f"|z| {verb} by {abs(flow.log10_growth):.1f} decades over the depth")
     alike = [cosine(value) for value in flow.profile.correlation if value is not None]
     if len(alike) > 1:
-        depth, expected = count(flow.transitions + 1), flow.profile.correlation_expected
-        told = f" (theory {cosine(expected[-1])})" if expected and expected[-1] is not None else ""
+        depth, by_theory = count(flow.transitions + 1), flow.profile.correlation_expected
+        told = f" (theory {cosine(by_theory[-1])})" if by_theory and by_theory[-1] is not None else ""
         words.append(f"after {depth} layers the samples' cosine is {alike[-1]}{told}, at layer 1 {alike[0]}")
-    words += [f"by theory {alike_words(theory)}"] if theory and theory.correlation_star is not None else []
+    expected = alike_words(theory, flow) if theory else ""
+    words += [f"by theory {expected}"] if expected else []
     said = "; ".join(words)
     return f"{said[0].upper()}{said[1:]}." if said else ""
 
 
-def alike_words(theory: Theory) -> str:
-    """Where theory has the cosine of two samples go, rho*, and over how many layers."""
+def alike_words(theory: Theory, flow: Flow) -> str:
+    """Where theory has the cosine of two samples go, rho*, and over how many layers; "" where none is known.
+
+    Without a rho* it may stay, as the cosines tell that theory has layer by layer.
+    """
     star, xi = theory.correlation_star, theory.xi_c
     over = "" if xi is None else f" over xi_c = {number(xi)} layers"
+    if star is None:
+        known = [cosine(value) for value in flow.profile.correlation_expected if value is not None]
+        stays = len(known) > 1 and len({*known}) == 1
+        return "the samples' cosine stays as it is" if stays else ""
     if star == 1:
         return f"samples become alike, rho* = 1,{over or ' ever more slowly'}"
-    return f"their cosine comes to rho* = {cosine(star)}{over}"
+    return f"the samples' cosine comes to rho* = {cosine(star)}{over}"
 
 
 def rounding_sentence(flow: Flow, dtype: str) -> str:

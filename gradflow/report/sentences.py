@@ -17,6 +17,10 @@ FIRST_ORDER = 0.1  # of ln c: a larger correction for the width leaves out terms
 SKIP = "skip"
 BLAMED = {"slopes": "activation"}  # what a factor is called when it is to blame
 MOST_NAMES = 8  # of recorded layers that are named
+EPS = 1e-5  # of a norm, if not told
+ZERO_BY_DEFAULT = {  # keys of choices that are 0 or false by default, whatever the choice
+    "affine", "final", "momentum", "nesterov", "seed", "sigma_b", "train_scale", "warmup", "weight_decay"
+}  # fmt: skip
 CLOSE = 2.0  # standard errors within which measurement and theory agree
 
 
@@ -86,18 +90,14 @@ def theory_sentence(theory: Theory, flow: Flow, trained: bool) -> str:
         return f"Theory predicts no c here ({theory.reason or 'it does not cover this network'})."
     error, narrow = half_width(flow.c, flow.c_low, flow.c_high), narrow_sentence(theory)
     expected = theory.c if theory.c_finite_width is None else theory.c_finite_width
-    settled = _settled(theory, flow)
-    where = f"from layer {settled} on, when batch norm has settled" if settled else "at this depth and width"
+    late = theory.settling is not None and theory.settling > min(flow.layers, default=theory.settling)
+    where, measured = _over(theory, flow) if late else ("at this depth and width", "c")
     words = f"Theory expects {number(expected, error)} {where}"
-    of = (
-        "c of those layers at initialization is {} from it"
-        if settled
-        else "c at initialization is {} from it"
-    )
-    if flow.c is not None and not settled and abs(flow.c - expected) < EQUAL * expected:
+    if flow.c is not None and not late and abs(flow.c - expected) < EQUAL * expected:
         words += "; c at initialization equals it to six digits"
     elif flow.c is not None and theory.sigmas is not None:
-        words += f"; {of.format(number_of_sigmas(theory.sigmas, judged=not narrow))}"
+        told = number_of_sigmas(theory.sigmas, judged=not narrow)
+        words += f"; {measured} at initialization is {told} from it"
     elif theory.reason:
         words += f" ({theory.reason})"
     words += f". {narrow}" if narrow else "."
@@ -118,10 +118,13 @@ def spread_sentence(theory: Theory, flow: Flow) -> str:
     )
 
 
-def _settled(theory: Theory, flow: Flow) -> str:
-    """The layer from which a batch norm's c holds, if that is behind the first one fitted; else ""."""
-    late = theory.settling is not None and flow.layers and theory.settling > flow.layers[0]
-    return count(theory.settling or 0) if late else ""
+def _over(theory: Theory, flow: Flow) -> tuple[str, str]:
+    """Where c holds of a batch norm that has not settled by the first layer fitted, and what was measured."""
+    if theory.sigmas is not None:
+        layer = count(theory.settling or 0)
+        return f"from layer {layer} on, when batch norm has settled", "c of those layers"
+    too_few = (theory.settling or 0) >= max(flow.layers)
+    return f"where batch norm has settled{', which takes more layers than these' if too_few else ''}", "c"
 
 
 def narrow_sentence(theory: Theory) -> str:
@@ -226,7 +229,7 @@ def what_was_run(summary: Summary) -> tuple[tuple[str, str], ...]:
         f"seed {first}" if seeds == 1 else f"{count(seeds)} networks, seeds {first} to {first + seeds - 1}"
     )
     return (
-        ("network", f"{layers}, {_width(model['width'])}, {', '.join(_layer(model))}"),
+        ("network", f"{layers}, {widths(model['width'])}, {', '.join(_layer(model))}"),
         ("init", f"{entry(model['init'])}; bias {entry(model['bias'])}"),
         ("data", _data(config["data"], summary.data)),
         ("training", f"{counted(training['steps'], 'step')} of {entry(training['optimizer'])}, "
@@ -235,7 +238,7 @@ def what_was_run(summary: Summary) -> tuple[tuple[str, str], ...]:
     )  # fmt: skip
 
 
-def _width(width: int | list[int]) -> str:
+def widths(width: int | list[int]) -> str:
     """width 128; widths 256, 128, 64; of many the first, the last, the least and the most."""
     if isinstance(width, int):
         return f"width {count(width)}"
@@ -255,8 +258,9 @@ def _layer(model: dict[str, Any]) -> list[str]:
         keys += ["trained"] if block.get("train_scale") else []
         words.append(f"{block['name']} ({', '.join(keys)})" if keys else block["name"])
     if norm["name"] != "none":
+        eps = f", eps {scalar(norm['eps'])}" if norm.get("eps", EPS) != EPS else ""
         affine = ", affine" if norm.get("affine") else ""
-        words.append(f"{norm['name']} norm {norm.get('place', 'before')}{affine}")
+        words.append(f"{norm['name']} norm {norm.get('place', 'before')}{eps}{affine}")
     return words
 
 
@@ -294,7 +298,7 @@ def activation_name(activation: dict[str, Any]) -> str:
 
 
 def entry(choice: dict[str, Any] | str, most: int | None = ENTRIES) -> str:
-    """A choice of the config in words: gaussian (sigma_w 1.5), without what is 0; a formula is its own.
+    """A choice of the config in words: gaussian (sigma_w 1.5), without a 0 by default; a formula is its own.
 
     Its lists are of `most` entries; None: everything.
     """
@@ -305,6 +309,6 @@ def entry(choice: dict[str, Any] | str, most: int | None = ENTRIES) -> str:
     keys = [
         f"{key} {scalar(value, most)}"
         for key, value in choice.items()
-        if key != "name" and (most is None or value not in (0, False))
+        if key != "name" and (most is None or value or key not in ZERO_BY_DEFAULT)
     ]
     return f"{choice['name']} ({', '.join(keys)})" if keys else str(choice["name"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradflow.analysis.summary import Summary
-from gradflow.analysis.trainable import ALIKE, FEW, STOPPED, Trainable, edges_of, loads
+from gradflow.analysis.trainable import ALIKE, FEW, OF_LOAD, Trainable, edges_of, loads
 from gradflow.report.numbers import NONE, cosine, counted, decades, number
 from gradflow.report.page import Block, Cell, Sentence, Toned
 
@@ -32,10 +32,10 @@ def trainable_sentence(found: Trainable, verdict: str, depth: int, optimizer: st
     if found.score is None:
         return f"Whether it trains is not known: {found.reason}." if found.reason else ""
     head = f"{found.verdict.capitalize()} (score {score(found)})"
-    if found.reason in STOPPED.values():
-        return f"{head}: {found.reason}."
     differ = (found.verdict == "trainable") != (verdict == "stable")
-    return f"{head}{_turn(found, verdict) if differ else ''}: {_why(found, depth, optimizer)}."
+    of_load = found.reason is None or found.reason in OF_LOAD
+    why = _why(found, depth, optimizer) if of_load else found.reason
+    return f"{head}{_turn(found, verdict) if differ else ''}: {why}."
 
 
 def score(found: Trainable) -> str:

@@ -91,6 +91,12 @@ def test_its_pages_say_so(rezero: Run) -> None:
     assert "skip" in [column.title for column in last.columns]
 
 
+def test_samples_stay_as_unlike_as_they_are_where_branches_add_nothing(rezero: Run) -> None:
+    said = forward_sentence(rezero.summary.flow.initial, rezero.summary.theory)
+    assert said.endswith("; by theory the samples' cosine stays as it is.")
+    assert "rho*" not in said
+
+
 @pytest.mark.parametrize(
     "overrides",
     [("model.block=residual",), ("model.block=residual", "model.norm=layer"), ("model.norm=batch",)],
@@ -106,7 +112,7 @@ def test_layers_of_any_block_fit_into_80_columns(overrides: tuple[str, ...], tmp
     ("overrides", "words"),
     [
         (("sigma_w=1.3", "sigma_b=0.3"), "samples become alike, rho* = 1, over xi_c = 16.1 layers."),
-        (("sigma_w=2.5", "sigma_b=0.3"), "their cosine comes to rho* = "),
+        (("sigma_w=2.5", "sigma_b=0.3"), "the samples' cosine comes to rho* = "),
         (
             ("activation=relu", "block=residual", "norm=layer"),
             "samples become alike, rho* = 1, ever more slowly.",

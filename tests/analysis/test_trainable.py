@@ -1,10 +1,22 @@
 """Whether a network trains: the rule, and what it makes of networks that are known to train or not to."""
 
+from dataclasses import replace
 from math import isclose
 
 import pytest
 
-from gradflow.analysis.trainable import ALIKE, EXPLODES, FEW, STOPPED, VANISHES, assess, edges_of, score_of
+from gradflow.analysis.trainable import (
+    ALIKE,
+    EXPLODES,
+    FEW,
+    STOPPED,
+    VANISHES,
+    Trainable,
+    assess,
+    edges_of,
+    of_those_alive,
+    score_of,
+)
 from tests.studies.lab import study
 
 NET = """
@@ -83,3 +95,41 @@ def test_the_measured_ratio_and_cosine_stand_in_the_summary() -> None:
     assert found.spread == theory.jacobian_spread
     document = summary.document()["trainable"]
     assert {*document} >= {"verdict", "score", "gradient_decades", "correlation_depth", "reason"}
+
+
+@pytest.mark.parametrize(
+    ("dead", "networks", "verdict", "reason"),
+    [
+        (0, 8, "trainable", None),
+        (1, 8, "trainable", None),
+        (4, 8, "untrainable", "no gradient reaches the first layer of 4 of 8 networks"),
+    ],
+)
+def test_dead_networks_count_as_ones_that_did_not_train(
+    dead: int, networks: int, verdict: str, reason: str | None
+) -> None:
+    alive = assess(-0.3, 0.2, "sgd")
+    found = of_those_alive(alive, dead, networks)
+    assert found.score == (alive.score or 0) * (networks - dead) / networks
+    assert found == replace(alive, score=found.score, verdict=verdict, reason=reason)
+
+
+def test_dead_networks_change_no_reason_that_stands_already() -> None:
+    lost = of_those_alive(assess(-9.0, None, "sgd"), 4, 8)
+    assert (lost.verdict, lost.reason) == ("untrainable", VANISHES)
+    unknown = Trainable(reason="mean field needs wide layers")
+    assert of_those_alive(unknown, 1, 8) == unknown
+
+
+def test_networks_of_which_half_are_dead_are_untrainable_and_do_not_train() -> None:
+    narrow = ["width=6", "depth=30", "activation=relu", "init=he_normal", "seeds=4", "critical_lr=none"]
+    summary = study(NET, *narrow)
+    found = summary.trainable
+    assert summary.flow.initial.dead_networks == 2
+    assert (found.verdict, found.reason) == (
+        "untrainable", "no gradient reaches the first layer of 2 of 4 networks"
+    )  # fmt: skip
+    for lr in (0.1, 0.01, 0.001):
+        trained = study(NET, *narrow, "steps=60", f"lr={lr}").training
+        assert (trained.accuracy_final or 0) < (trained.majority or 0)
+        assert (trained.loss_final or 0) > 2.29  # ln 10 by chance

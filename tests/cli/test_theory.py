@@ -92,3 +92,22 @@ def test_a_file_that_is_no_config_is_refused_in_one_line(
     assert told.startswith("error: odd.yaml:1: should be a mapping (key: value)")
     assert words in told
     assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["depth=1"], "1 hidden layer, width 256, tanh"),
+        (["depth=1000", "width=1024"], "1,000 hidden layers, width 1,024, tanh"),
+        (["depth=2", "width=[64, 32]"], "2 hidden layers, widths 64, 32, tanh"),
+    ],
+    ids=str,
+)
+def test_a_point_tells_its_network_as_reports_do(
+    given: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("signal.signal", lambda *a: None)
+    monkeypatch.setattr(sys, "argv", ["gradflow", "theory", "activation=tanh", *given])
+    assert main() == 0
+    network = next(line for line in capfd.readouterr().out.splitlines() if line.startswith("network"))
+    assert network.split(maxsplit=1)[1] == said

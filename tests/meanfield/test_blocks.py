@@ -1,5 +1,6 @@
 """The laws of blocks and norms against known numbers, closed forms and random networks."""
 
+from dataclasses import replace
 from math import ceil, exp, log, pi, sqrt
 from typing import Any
 
@@ -114,6 +115,15 @@ def test_relu_under_batch_norm_has_the_c_of_its_batch(samples: int, c: float) ->
 def test_linear_networks_under_batch_norm_have_their_closed_form(samples: int) -> None:
     network = law("linear", norm=BatchNorm(eps=0.0), batch=samples)
     assert c_of(network) ** 2 == pytest.approx((samples - 2) / (samples - 3), rel=1e-9)
+
+
+@pytest.mark.parametrize("samples", [4, 16])
+def test_where_eps_is_all_that_batch_norm_divides_by_the_batch_makes_no_difference(samples: int) -> None:
+    """As of inputs that are all 0: then c is that of the weights over the root of eps."""
+    network = law("tanh", Gaussian(sigma_w=0.01), norm=BatchNorm(eps=0.04), batch=samples)
+    assert c_of(network) == pytest.approx(0.01 / 0.2, rel=1e-6)
+    silent = replace(network, log_q_0=np.array(-np.inf))
+    assert exp(float(silent.log_c(1))) == pytest.approx(0.01 / 0.2, rel=1e-12)
 
 
 @pytest.mark.parametrize(("name", "c"), [("gelu", 1.148410), ("tanh", 1.085268), ("sigmoid", 1.016657)])

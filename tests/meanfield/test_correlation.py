@@ -14,7 +14,7 @@ from gradflow.meanfield.series import overlap, persistence, slopes
 from gradflow.nn.activations import ACTIVATIONS
 from gradflow.nn.blocks import Residual
 from gradflow.nn.initializers import Gaussian, HeNormal, Orthogonal
-from gradflow.nn.norms import BatchNorm, LayerNorm, RmsNorm
+from gradflow.nn.norms import NO_NORM, AnyNorm, BatchNorm, LayerNorm, RmsNorm
 from tests.meanfield.networks import field_of, model_of
 from tests.meanfield.simulated import Chain, forward
 
@@ -79,6 +79,14 @@ def test_where_phi_is_linear_every_cosine_stays(name: str, sigma_w: float) -> No
     assert np.isnan(limit(network).star)
     if name == "linear":
         np.testing.assert_allclose(correlations(network, 0.4), 0.4, rtol=1e-12)
+
+
+@pytest.mark.parametrize("norm", [NO_NORM, LayerNorm(), RmsNorm("after")], ids=repr)
+def test_where_branches_add_nothing_every_cosine_stays(norm: AnyNorm) -> None:
+    network = field_of(ACTIVATIONS["relu"](), HeNormal(), (64,) * 9, block=Residual(scale=0.0), norm=norm)
+    assert np.isnan(limit(network).star)
+    assert np.isnan(limit(network).xi)
+    np.testing.assert_allclose(correlations(network, 0.4), 0.4, rtol=1e-12)
 
 
 def test_critical_relu_comes_to_1_by_no_exponential() -> None:

@@ -1,6 +1,6 @@
 """What the pages of a run say, whatever they are drawn with."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from math import log, log10
 from typing import Any
 
@@ -17,6 +17,8 @@ from gradflow.analysis.summary import (
     Theory,
     TrainingResult,
 )
+from gradflow.config.keys import CHOICES
+from gradflow.nn.norms import Norm
 from gradflow.report import headlines, html, markdown, sentences, terminal
 from gradflow.report.learning import training_sentence
 from gradflow.report.page import Chart, Heat, Page, Sentence, Table
@@ -316,6 +318,25 @@ def test_an_overflow_has_no_distance_from_theory() -> None:
     assert said == "Theory expects 0.900 at this depth and width."
 
 
+LATE = "batch norm's c holds from layer 14 on, when samples have come to be equally alike"
+
+
+@pytest.mark.parametrize(
+    ("depth", "sigmas", "words"),
+    [
+        (3, None, f"where batch norm has settled, which takes more layers than these ({LATE})."),
+        (14, None, f"where batch norm has settled, which takes more layers than these ({LATE})."),
+        (15, None, f"where batch norm has settled ({LATE})."),
+        (15, 0.8, "from layer 14 on, when batch norm has settled; c of those layers at initialization is "
+                  "0.8 standard errors from it."),
+    ],
+)  # fmt: skip
+def test_a_batch_norm_that_has_not_settled_is_told_once(depth: int, sigmas: float | None, words: str) -> None:
+    theory = Theory(c=1.234, c_finite_width=1.234, sigmas=sigmas, settling=14, reason=LATE)
+    said = sentences.theory_sentence(theory, flow(1.2, depth=depth), trained=False)
+    assert said == f"Theory expects 1.234 {words}"
+
+
 @pytest.mark.parametrize(
     ("block", "norm", "words"),
     [
@@ -327,11 +348,42 @@ def test_an_overflow_has_no_distance_from_theory() -> None:
          {"name": "layer", "place": "after", "eps": 1e-5, "affine": True},
          "relu, residual (scale 1/sqrt(depth)), layer norm after, affine"),
         ("plain", "batch", "relu, batch norm before"),
+        ("plain", {"name": "rms", "place": "before", "eps": 0.0, "affine": False},
+         "relu, rms norm before, eps 0.0"),
     ],
 )  # fmt: skip
 def test_the_network_is_told_with_its_block_and_norm(block: Any, norm: Any, words: str) -> None:
     told = dict(sentences.what_was_run(summary(config=config(block=block, norm=norm))))
     assert told["network"] == f"51 hidden layers + read-out, width 128, {words}"
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        ({"name": "leaky_relu", "slope": 0}, "leaky_relu (slope 0)"),
+        ({"name": "adam", "lr": 0.001, "beta1": 0.0, "weight_decay": 0.0},
+         "adam (lr 0.001, beta1 0.0)"),
+        ({"name": "residual", "scale": 0.0, "train_scale": False}, "residual (scale 0.0)"),
+        ({"name": "constant", "value": 0.0}, "constant (value 0.0)"),
+        ({"name": "truncated_normal", "correct": False}, "truncated_normal (correct false)"),
+        ({"name": "gaussian", "sigma_w": 0.0, "sigma_b": 0.0}, "gaussian (sigma_w 0.0)"),
+        ({"name": "of a later version", "new": False}, "of a later version (new false)"),
+    ],
+)  # fmt: skip
+def test_of_a_choice_only_a_zero_that_is_the_default_goes_without_saying(
+    choice: dict[str, Any], words: str
+) -> None:
+    assert sentences.entry(choice) == words
+
+
+def test_what_goes_without_saying_is_zero_by_default_in_every_choice_that_has_it() -> None:
+    defaults: dict[str, set[Any]] = {}
+    for choice in CHOICES.values():
+        for cls in choice.table.values():
+            for key in fields(cls):
+                defaults.setdefault(key.name, set()).add(key.default)
+    assert {key for key, found in defaults.items() if found == {0}} == sentences.ZERO_BY_DEFAULT
+    assert Norm.eps == sentences.EPS
 
 
 def test_a_factor_far_from_c_has_three_digits_and_not_those_of_c() -> None:

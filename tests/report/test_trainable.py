@@ -6,7 +6,7 @@ import pytest
 
 from gradflow.analysis.compare import compare, row_of
 from gradflow.analysis.pivot import pivot
-from gradflow.analysis.trainable import ALIKE, Trainable, assess
+from gradflow.analysis.trainable import ALIKE, Trainable, assess, of_those_alive
 from gradflow.analysis.trainable_constants import EDGES
 from gradflow.report.compare_pages import compare_page, pivot_page
 from gradflow.report.html import render as render_html
@@ -47,6 +47,8 @@ def test_a_gradient_that_arrives_from_samples_that_are_all_alike_is_told() -> No
          "Whether it trains is not known: too narrow."),
         (Trainable("untrainable", 0.0, reason="no gradient reaches the first layer"), "dead",
          "Untrainable (score 0.00): no gradient reaches the first layer."),
+        (of_those_alive(HEALTHY, 4, 8), "stable",
+         ", though it is called stable: no gradient reaches the first layer of 4 of 8 networks."),
     ],
 )  # fmt: skip
 def test_the_two_verdicts_stand_side_by_side(found: Trainable, verdict: str, words: str) -> None:

@@ -93,6 +93,16 @@ def test_relu_under_batch_norm_explodes_as_its_batch_says(samples: int) -> None:
     assert c == pytest.approx(theory.c, rel=0.01)
 
 
+@pytest.mark.parametrize(
+    ("name", "samples", "eps"),
+    [("linear", 4, 0.1), ("linear", 4, 1.0), ("relu", 4, 1.0), ("relu", 8, 0.3), ("tanh", 16, 0.5)],
+)
+def test_eps_takes_from_a_small_batch_what_its_variance_adds(name: str, samples: int, eps: float) -> None:
+    few = ("depth=30", "seeds=4", f"batch_size={samples}", "sigma_w=1", "sigma_b=0")
+    flow, theory = at_initialization(NET, *few, f"activation={name}", "norm=batch", f"norm.eps={eps}")
+    assert flow.c == pytest.approx(theory.c, rel=0.025)
+
+
 UNITS, SAMPLES, COSINE = 256, 3, 0.4
 MAPS = {
     "plain": ["activation=tanh", "init.sigma_w=1.5", "init.sigma_b=0.1"],
