@@ -15,6 +15,7 @@ from gradflow.report.columns import (
     dead_cell,
     fitting,
     hidden_note,
+    loss_cell,
     moves_forward,
     noted,
     table_of,
@@ -174,7 +175,7 @@ def _note(point: Fields) -> str:
 
 
 def _loss(point: Fields) -> Cell:
-    return Toned("diverged", "overflow") if point["status"] == "diverged" else number(point["loss_final"])
+    return loss_cell(point["status"], number(point["loss_final"]))
 
 
 def _reasons(points: Sequence[Fields], axes: Sequence[str]) -> list[Block]:

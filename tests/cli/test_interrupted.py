@@ -93,6 +93,24 @@ def test_the_report_says_how_far_it_got_and_what_was_learnt_until_then(folder: P
     assert document["training"]["loss_final"] is not None
 
 
+def test_among_other_runs_it_is_told_from_those_that_ended(folder: Path) -> None:
+    execute(small("steps=90", "data.samples=64", "evaluate=10", "name=whole"), folder / "runs")
+    lines = gradflow(folder, "compare", "net", "whole").out.splitlines()
+    gradflow(folder, "report", "net", "whole", "-o", "both.md")
+    lines += (folder / "both.md").read_text().splitlines()
+    assert [line for line in lines if "(interrupted)" in line] == [
+        line for line in lines if line.lstrip("| ").startswith("net") and "stable" in line
+    ]
+    assert sum("(interrupted)" in line for line in lines) == 2
+
+
+def test_its_accuracy_is_that_of_its_last_evaluation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupt(small(*STEPS, "data.test_fraction=0.25"), tmp_path, monkeypatch)
+    found = load("net", tmp_path)
+    training = found.summary.training
+    assert training.accuracy_final == training.accuracy_test_final == found["accuracy_test"][-1].mean()
+
+
 @pytest.mark.parametrize("every", [1, 7, 64, 1000])
 def test_what_was_learnt_until_then_is_told_whatever_was_recorded(
     every: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
