@@ -84,7 +84,7 @@ def test_whatever_shows_a_run_takes_what_there_is_and_changes_nothing(
 
 def test_the_report_says_how_far_it_got_and_what_was_learnt_until_then(folder: Path) -> None:
     text = gradflow(folder, "show", "net").out
-    assert "Interrupted after step 95 of 200: run its config again to go on." in text
+    assert "Interrupted at step 96 of 200: run its config again to go on." in text
     assert " in 90 steps" in text  # to the last evaluation
     assert "saved in" not in text
     document = json.loads(gradflow(folder, "show", "net", "--json").out)
@@ -137,6 +137,7 @@ def test_the_arrays_are_the_first_rows_of_the_whole_run(folder: Path, config: Co
 
 def test_ls_says_how_far_it_got(folder: Path, config: Config) -> None:
     assert "interrupted at step 96 of 200" in gradflow(folder, "ls").out
+    assert "Interrupted at step 96 of 200" in gradflow(folder, "show", "net").out
     (row,) = json.loads(gradflow(folder, "ls", "--json").out)["rows"]
     assert (row["id"], row["status"]) == (config.id, "interrupted")
     assert (row["steps_done"], row["steps"]) == (96, 200)
@@ -243,5 +244,5 @@ execute(small("steps=1000000", "recording.every=1000"), Path("runs"), interval=0
             time.sleep(0.01)
         process.send_signal(number)
         process.communicate()
-    assert "Interrupted after step" in gradflow(tmp_path, "show", "net").out
+    assert "Interrupted at step" in gradflow(tmp_path, "show", "net").out
     assert "interrupted at step" in gradflow(tmp_path, "ls").out
