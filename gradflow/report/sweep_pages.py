@@ -21,6 +21,7 @@ from gradflow.report.columns import (
     table_of,
     verdict_cell,
 )
+from gradflow.report.failures import failures, reason_of
 from gradflow.report.learning import older_note, quality_of
 from gradflow.report.numbers import NONE, count, counted, decades, factor, half_width, number
 from gradflow.report.page import Block, Cell, Column, Command, Facts, Heading, Page, Sentence, Table, Toned
@@ -183,9 +184,9 @@ def _reasons(points: Sequence[Fields], axes: Sequence[str]) -> list[Block]:
     failed = [(point, values) for point, values in every if point["status"] == "failed"]
     if not failed:
         return []
-    told = [f"{_place(point, axes, values)}: {point['reason']}" for point, values in failed[:SHOWN]]
-    head = f"{counted(len(failed), 'point')} failed: the same command with --retry-failed tries again"
-    return [Heading("Failed"), Sentence(head, "warning"), *map(Sentence, told)]
+    told = [f"{_place(point, axes, values)}: {reason_of(point)}" for point, values in failed[:SHOWN]]
+    heads = failures([point for point, _ in failed])
+    return [Heading("Failed"), *heads, *map(Sentence, told)]
 
 
 def _place(point: Fields, axes: Sequence[str], values: Sequence[str]) -> str:

@@ -60,6 +60,15 @@ def test_reports_say_no_more(tmp_path: Path, run: Run, file: str) -> None:
         assert not [word for word in UNTRUE if word in words.partition("<script")[0]]
 
 
+def test_a_report_of_runs_of_no_one_sweep_has_the_remedy_of_each(tmp_path: Path, run: Run) -> None:
+    other = save(tmp_path / "runs", small("depth=4", "name=other"), failed("no memory"))
+    gradflow(tmp_path, "report", run.id, other.id, str(point(tmp_path).path), "-o", "all.md")
+    text = (tmp_path / "all.md").read_text()
+    assert "\n3 runs failed\n" in text
+    assert text.count("no memory; run its config again to try it again\n") == 2
+    assert "no memory; type the command of its sweep with --retry-failed to try it again\n" in text
+
+
 def test_the_report_beside_it_says_so_too(run: Run) -> None:
     assert "**failed**: no memory\n" in (run.path / "report.md").read_text()
 
