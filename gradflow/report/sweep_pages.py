@@ -154,9 +154,9 @@ def _axes(axes: Sequence[str], points: Sequence[Fields]) -> tuple[Column, ...]:
     return tuple(Column(name, not is_text) for name, is_text in zip(names, named, strict=True))
 
 
-def _values(points: Sequence[Fields], axes: Sequence[str]) -> list[tuple[str, ...]]:
+def _values(points: Sequence[Fields], axes: Sequence[str], missing: str = "null") -> list[tuple[str, ...]]:
     """Of each point its values of the axes in words."""
-    columns = [told_apart([point[key] for point in points]) for key in axes]
+    columns = [told_apart([point[key] for point in points], missing=missing) for key in axes]
     return [tuple(column[i] for column in columns) for i in range(len(points))]
 
 
@@ -208,7 +208,7 @@ def _laws(law: Fields, room: int | None) -> list[Block]:
     rows = tuple(
         (*values, _c_of(group["delta"]), number(group["c_expected"], _error(group["delta"])),
          _c_of(group["weight_grad"]), number(group["c_inside"]))
-        for group, values in zip(groups, _values(groups, axes), strict=True)
+        for group, values in zip(groups, _values(groups, axes, missing=""), strict=True)
     )  # fmt: skip
     depths = " to ".join(count(groups[0]["depths"][end]) for end in (0, -1))
     title = f"Depth law: the first layer's gradient goes as c^L, depths {depths}, ± 95%"

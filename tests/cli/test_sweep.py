@@ -182,6 +182,18 @@ def test_points_that_differ_in_training_alone_share_a_law(sweep: Shell) -> None:
     assert (none["c"], none["reason"]) == (None, "the sweep has no depth axis")
 
 
+def test_a_law_of_networks_without_a_key_has_null_there_and_nothing_in_its_row(sweep: Shell) -> None:
+    inits = "init={name: gaussian, sigma_w: 1.2},{name: gaussian, sigma_w: 1.5},orthogonal"
+    axes = ("depth=2,3", inits, "seeds=2", *SERIAL)
+    groups = sweep.document(*axes)["depth_law"]["groups"]
+    assert [group["model.init.sigma_w"] for group in groups] == [1.2, 1.5, None]
+    page = sweep(*axes)
+    (row,) = [line for line in page.partition("Depth law")[2].splitlines() if line.startswith("orthogonal")]
+    assert "null" not in row
+    drawn = draw("depth-law", named_runs(["net"], Path("runs"))).to_dict()
+    assert "orthogonal: c = " in str(drawn["datasets"])
+
+
 def test_the_second_time_says_what_it_found(sweep: Shell) -> None:
     sweep("depth=2,3", *SERIAL)
     sweep("depth=2,3", *SERIAL)
