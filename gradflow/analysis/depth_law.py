@@ -62,8 +62,8 @@ class DepthLaw:
     """c^L across networks, read from delta_1 and from dL/dW_1, beside theory's and the c inside the networks.
 
     `c_expected` is what delta's is compared with: the slope over the same depths of theory's log ratio.
-    `c_inside` and `c_theory` are means over the depths in ln c, of c over the fitted layers of each network.
-    A reason stands where there is no law.
+    `c_inside` and `c_theory` are means over the depths in ln c, of c over the fitted layers of each network:
+    of those that have a step between layers. A reason stands where there is no law.
     """
 
     depths: tuple[int, ...]
@@ -122,12 +122,13 @@ def depth_law(layers: Sequence[FirstLayer]) -> DepthLaw:
     weight_grad = _law(depths, np.array([layer.log_weight_grad for layer in layers]))
     lost = weight_grad.c is None or delta.c is None
     batches = {layer.batch_size for layer in layers}
+    stepped = [layer for layer in layers if layer.depth > 1]
     return DepthLaw(
         depths,
         delta,
         weight_grad,
-        c_inside=_mean([layer.c for layer in layers]),
-        c_theory=_mean([layer.c_theory for layer in layers]),
+        c_inside=_mean([layer.c for layer in stepped]),
+        c_theory=_mean([layer.c_theory for layer in stepped]),
         reason="no seed has a gradient at every depth" if lost else None,
         c_expected=_expected(depths, [layer.log_ratio_theory for layer in layers]),
         batch_size=batches.pop() if len(batches) == 1 else None,
@@ -137,14 +138,15 @@ def depth_law(layers: Sequence[FirstLayer]) -> DepthLaw:
 def laws_across(networks: Iterable[tuple[Flat, FirstLayer | None]]) -> list[dict[str, Any]]:
     """A law for each combination of what networks differ in at initialization, other than the depth.
 
-    As those keys, then the `DepthLaw`; [] where none differ in depth. One that failed has no first layer.
+    As those keys, None where its networks lack one, then the `DepthLaw`; [] where none differ in depth. One
+    that failed has no first layer.
     """
     networks = list(networks)
     keys = differing([config for config, _ in networks])
     shared = [key for key in keys if key != DEPTH and not key.startswith(LATER)]
     groups: dict[str, tuple[Flat, dict[int, FirstLayer]]] = {}
     for config, layer in networks if DEPTH in keys else ():
-        values = {key: config.get(key, "") for key in shared}
+        values = {key: config.get(key) for key in shared}
         found = groups.setdefault(repr(values), (values, {}))[1]
         if layer:
             found.setdefault(layer.depth, layer)

@@ -25,7 +25,8 @@ def loaded(reference: str, runs_dir: Path) -> Run:
 
 
 def print_layers(run: Run) -> None:
-    """The norms and factors of every layer."""
+    """The norms and factors of every layer. InputError of a run that failed."""
+    _ = run["step"]
     emit_page(layers_page(run.summary))
 
 

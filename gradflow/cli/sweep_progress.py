@@ -25,7 +25,7 @@ class SweepProgress(Ticker):
     def __init__(self, total: int, axes: Sequence[str], quiet: bool) -> None:
         super().__init__(quiet, REDRAWN)
         self.total, self.axes = total, axes
-        self.seen: Counter[str] = Counter()  # started, gone on with, ended, computed, failed
+        self.seen: Counter[str] = Counter()  # started, gone on with, ended, computed, failed, now or before
         self.newest: deque[dict[str, Any]] = deque(maxlen=NEWEST)
         self.waiting = False
         self.lines = 0  # of the picture that stands on the screen
@@ -72,20 +72,25 @@ class SweepProgress(Ticker):
         return ", ".join(parts)
 
     def story(self) -> str:
-        """How many points were computed, and how many found finished."""
-        found = self.seen["ended"] - self.seen["computed"]
+        """How many points were computed, how many found finished, and how many had failed before."""
+        failed = self.seen["failed_before"]
+        found = self.seen["ended"] - self.seen["computed"] - failed
         words = (
             f"computed {counted(self.seen['computed'], 'point')} in {duration(monotonic() - self.started)}"
         )
         if self.seen["gone_on"]:
             words += f", {count(self.seen['gone_on'])} of them from where one of fewer steps ended"
-        return f"{words}; found {count(found)} finished, --force computes them again" if found else words
+        words += f"; found {count(found)} finished, --force computes them again" if found else ""
+        again = "--retry-failed tries them again"
+        return f"{words}; {counted(failed, 'point')} failed before, {again}" if failed else words
 
     def _count(self, event: Event) -> None:
         self.waiting = False
         if isinstance(event, Ended):
             self.newest.append(event.document())
-            self.seen.update(ended=1, computed=not event.reused, failed=event.status == "failed")
+            failed = event.status == "failed"
+            self.seen.update(ended=1, computed=not event.reused, failed=failed)
+            self.seen.update(failed_before=failed and event.reused)
         elif isinstance(event, Started):
             self.seen.update(started=1, gone_on=event.steps > 0)
 

@@ -76,6 +76,11 @@ class NormBefore(Normed):
         """ln of the variance of N(z)."""
         return np.asarray(log_v - self._divisor(log_v))
 
+    @property
+    def log_last(self) -> Array:
+        """The norm divides by the v of layer L, which in a single layer is that of the inputs."""
+        return np.asarray(super().log_last - self._divisor(self.log_v[-1:]) / 2)
+
     def _factors(self, log_v: Array, log_gain: Array, log_bias: Array) -> dict[str, Array]:
         slopes = self._log_slopes(self.looks_like(log_v))
         return {"weights": log_gain / 2, "slopes": slopes / 2, "norm": self._log_norm(log_v) / 2}
@@ -112,6 +117,11 @@ class NormAfter(Normed):
 
     def _above(self, log_v: Array, log_gain: Array, log_bias: Array) -> Array:
         return np.asarray(np.logaddexp(log_gain + self._log_square(log_v), self._entering(log_bias)))
+
+    @property
+    def log_last(self) -> Array:
+        """The norm divides by the spread of phi(z_L), which in a single layer comes from the inputs."""
+        return np.asarray(super().log_last - self._divisor(self._log_spread(self.log_v[-1:])) / 2)
 
     def _factors(self, log_v: Array, log_gain: Array, log_bias: Array) -> dict[str, Array]:
         return {

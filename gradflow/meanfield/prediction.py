@@ -132,8 +132,9 @@ def _layers(network: MeanField, correlation: Array) -> dict[str, Any]:
 def _window(network: MeanField, first: int) -> dict[str, Any]:
     """c over the transitions from layer `first` on, its two factors, and what the width does to it."""
     transitions = len(network.log_chi[first - 1 :])
+    last = float(network.log_last[0]) / LN10
     if not transitions:
-        return {"reason": SHALLOW}
+        return {"reason": SHALLOW} | ({"log10_ratio": 0.0, "log10_last": last} if isfinite(last) else {})
     log_c, shift = float(network.log_c(first)), float(network.shift(first))
     if not isfinite(log_c + network.shifts.sum()):
         return {"c": exp(log_c), "reason": DEAD}
@@ -146,7 +147,7 @@ def _window(network: MeanField, first: int) -> dict[str, Any]:
         "log_c_error": float(network.error(first)),
         "log_sd": _root(network.ratio_variance(first), 2 * transitions),
         "log10_ratio": float(network.log10_ratio),
-        "log10_last": float(network.log_last[0]) / LN10,
+        "log10_last": last,
         "log10_ratio_sd": _root(network.ratio_variance(1), 2 * LN10),
     }
 

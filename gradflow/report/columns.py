@@ -158,6 +158,16 @@ def dead_cell(dead: int | None, networks: int | None) -> Cell:
     return NONE if dead is None else Toned(f"{dead}/{networks}", "dead" if dead else "")
 
 
+def loss_cell(status: str, loss: str) -> Cell:
+    """A final loss, with the mark of a run that did not come to its end."""
+    match status:
+        case "diverged":
+            return Toned("diverged", "overflow")
+        case "interrupted":
+            return Toned(f"{loss} (interrupted)", "warning")
+    return loss
+
+
 def noted(text: str | None, tags: str) -> str:
     """What a user says of a run: [tag, tag] text."""
     return " ".join(filter(None, (f"[{tags}]" if tags else "", text)))
@@ -198,9 +208,8 @@ def _dead(row: Row, suffix: str = "") -> Cell:
 
 
 def _loss(row: Row) -> Cell:
-    if row["status"] == "diverged":
-        return Toned("diverged", "overflow")
-    return with_error(row["loss_final"], row["loss_final_low"], row["loss_final_high"])
+    loss = with_error(row["loss_final"], row["loss_final_low"], row["loss_final_high"])
+    return loss_cell(row["status"], loss)
 
 
 def _accuracy(row: Row) -> Cell:

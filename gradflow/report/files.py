@@ -72,8 +72,10 @@ def run_html(run: Run) -> str:
 
     summary = run.summary
     charts = {name: document(chart) for name, chart in run_charts(run).items()}
-    tail = [html.folded("Every layer", *layers_page(summary).blocks), *folded_chains(run), _again(run)]
-    return html.render(_noted(run, _whole(run)), charts, "\n".join(tail), summary.flow.initial.verdict)
+    layers = [html.folded("Every layer", *layers_page(summary).blocks)] if run.recording else []
+    tail = [*layers, *folded_chains(run), _again(run)]
+    verdict = "failed" if run.status == "failed" else summary.flow.initial.verdict
+    return html.render(_noted(run, _whole(run)), charts, "\n".join(tail), verdict)
 
 
 def several_page(runs: Sequence[Run]) -> Page:

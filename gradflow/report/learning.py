@@ -63,11 +63,12 @@ def training_sentence(training: TrainingResult, evaluation: Evaluation) -> str:
 
 
 def interrupted_sentence(summary: Summary) -> str:
-    """That a run was cut short, and where; "" of others."""
+    """That a run was cut short, and after how many steps; "" of others."""
     if summary.status != "interrupted":
         return ""
-    last, planned = summary.flow.final.step, summary.config["training"]["steps"]
-    return f"Interrupted after step {count(last)} of {count(planned)}: run its config again to go on."
+    done = summary.flow.final.step + 1  # row 0 stands before the first, and an update follows each row
+    planned = summary.config["training"]["steps"]
+    return f"Interrupted at step {count(done)} of {count(planned)}: run its config again to go on."
 
 
 def stopped_sentence(training: TrainingResult, planned: int) -> str:

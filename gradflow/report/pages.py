@@ -9,6 +9,7 @@ from gradflow.analysis.summary import Flow, Summary, Theory, TrainingResult
 from gradflow.report import headlines, learning, markdown, sentences
 from gradflow.report.advice_pages import advised
 from gradflow.report.factor_pages import factors, powers
+from gradflow.report.failures import failure
 from gradflow.report.forward import forward_sentence, rounding_sentence
 from gradflow.report.jacobian_pages import stretch_sentence
 from gradflow.report.numbers import cosine, count, counted, number, power
@@ -42,6 +43,9 @@ def run_page(summary: Summary, recording: Readings | None = None, saved: bool = 
 
     What was recorded elsewhere may not be `saved`, and leaves out what nobody recorded.
     """
+    saved_in = Facts((("saved in", summary.path),))
+    if failed := failure(summary):
+        return Page(summary.id, (*failed, _facts(summary), saved_in))
     cut = learning.interrupted_sentence(summary)
     blocks: list[Block] = [Sentence(cut, "warning")] if cut else []
     blocks += [*_verdicts(summary), _facts(summary)]
@@ -55,7 +59,7 @@ def run_page(summary: Summary, recording: Readings | None = None, saved: bool = 
         blocks += _heat(recording)
     told = summary.training.diverged_reason if summary.training else None
     blocks += [*symptom_blocks(summary, told), *advised(summary.advice)]
-    blocks += [Facts((("saved in", summary.path),))] if saved and not cut else []
+    blocks += [saved_in] if saved and not cut else []
     return Page(summary.id, tuple(blocks))
 
 
@@ -78,7 +82,9 @@ def with_notes(page: Page, notes: Notes) -> Page:
 
 
 def verdicts_again(summary: Summary) -> list[Block]:
-    """The verdict with its numbers, and that after training if it is another."""
+    """The verdict with its numbers, and that after training if it is another; of what failed, why."""
+    if failed := failure(summary):
+        return failed
     initial, *after = flows(summary)
     told: list[Block] = [Sentence(headlines.verdict_sentence(initial), initial.verdict)]
     return told + [

@@ -15,11 +15,13 @@ from gradflow.report.columns import (
     dead_cell,
     fitting,
     hidden_note,
+    loss_cell,
     moves_forward,
     noted,
     table_of,
     verdict_cell,
 )
+from gradflow.report.failures import failures, reason_of
 from gradflow.report.learning import older_note, quality_of
 from gradflow.report.numbers import NONE, count, counted, decades, factor, half_width, number
 from gradflow.report.page import Block, Cell, Column, Command, Facts, Heading, Page, Sentence, Table, Toned
@@ -152,9 +154,9 @@ def _axes(axes: Sequence[str], points: Sequence[Fields]) -> tuple[Column, ...]:
     return tuple(Column(name, not is_text) for name, is_text in zip(names, named, strict=True))
 
 
-def _values(points: Sequence[Fields], axes: Sequence[str]) -> list[tuple[str, ...]]:
+def _values(points: Sequence[Fields], axes: Sequence[str], missing: str = "null") -> list[tuple[str, ...]]:
     """Of each point its values of the axes in words."""
-    columns = [told_apart([point[key] for point in points]) for key in axes]
+    columns = [told_apart([point[key] for point in points], missing=missing) for key in axes]
     return [tuple(column[i] for column in columns) for i in range(len(points))]
 
 
@@ -174,7 +176,7 @@ def _note(point: Fields) -> str:
 
 
 def _loss(point: Fields) -> Cell:
-    return Toned("diverged", "overflow") if point["status"] == "diverged" else number(point["loss_final"])
+    return loss_cell(point["status"], number(point["loss_final"]))
 
 
 def _reasons(points: Sequence[Fields], axes: Sequence[str]) -> list[Block]:
@@ -182,9 +184,9 @@ def _reasons(points: Sequence[Fields], axes: Sequence[str]) -> list[Block]:
     failed = [(point, values) for point, values in every if point["status"] == "failed"]
     if not failed:
         return []
-    told = [f"{_place(point, axes, values)}: {point['reason']}" for point, values in failed[:SHOWN]]
-    head = f"{counted(len(failed), 'point')} failed: the same command with --retry-failed tries again"
-    return [Heading("Failed"), Sentence(head, "warning"), *map(Sentence, told)]
+    told = [f"{_place(point, axes, values)}: {reason_of(point)}" for point, values in failed[:SHOWN]]
+    heads = failures([point for point, _ in failed])
+    return [Heading("Failed"), *heads, *map(Sentence, told)]
 
 
 def _place(point: Fields, axes: Sequence[str], values: Sequence[str]) -> str:
@@ -206,7 +208,7 @@ def _laws(law: Fields, room: int | None) -> list[Block]:
     rows = tuple(
         (*values, _c_of(group["delta"]), number(group["c_expected"], _error(group["delta"])),
          _c_of(group["weight_grad"]), number(group["c_inside"]))
-        for group, values in zip(groups, _values(groups, axes), strict=True)
+        for group, values in zip(groups, _values(groups, axes, missing=""), strict=True)
     )  # fmt: skip
     depths = " to ".join(count(groups[0]["depths"][end]) for end in (0, -1))
     title = f"Depth law: the first layer's gradient goes as c^L, depths {depths}, ± 95%"

@@ -40,9 +40,14 @@ SHOWN = (("finite depth", "c"), ("this width", "c_finite_width"), ("infinite dep
 
 
 def expected_verdict(theory: Theory, stable_decades: float) -> str:
-    """The verdict that the ratio of the ends would get, as of a run: the first layers count, unlike in c."""
+    """The verdict that the ratio of the ends would get, as of a run: the first layers count, unlike in c.
+
+    None without a c, as that of a single layer, whose ends are one.
+    """
     ratio = theory.log10_ratio
-    return "undetermined" if ratio is None else verdict_of(ratio, None, None, stable_decades)[0]
+    if theory.c is None or ratio is None:
+        return "undetermined"
+    return verdict_of(ratio, None, None, stable_decades)[0]
 
 
 def expected(theory: Theory) -> float | None:

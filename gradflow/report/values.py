@@ -20,12 +20,14 @@ def in_words(value: Any, most: int | None = ENTRIES) -> str:
     return ", ".join(f"{key} {in_words(inner, most)}" for key, inner in value.items()) or "{}"
 
 
-def told_apart(values: Sequence[Any], words: Callable[[Any, int | None], str] = in_words) -> list[str]:
+def told_apart(
+    values: Sequence[Any], words: Callable[[Any, int | None], str] = in_words, missing: str = "null"
+) -> list[str]:
     """The words of each value, a mapping that is no choice without what it has in all of them."""
     if all(isinstance(value, dict) and "name" not in value for value in values):
         telling = {key for value in values for key in value if _differs(key, values)}
         values = [{k: v for k, v in value.items() if k in telling} or value for value in values]
-    return side_by_side(values, words)
+    return side_by_side(values, words, missing)
 
 
 def _differs(key: str, values: Sequence[Mapping[str, Any]]) -> bool:

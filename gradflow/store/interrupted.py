@@ -21,6 +21,7 @@ from gradflow.store.typed import UNREADABLE, document_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from gradflow.arrays import Readings
     from gradflow.config import Config
 
 REMEDY = "run its config again, or remove it with `gradflow rm`"
@@ -55,15 +56,15 @@ def _run_of(path: Path, left: Path) -> Run:
     from gradflow.store.archive import read_sealed
 
     about, state = read_sealed(left)
+    recording = {
+        name.removeprefix(RECORDED): array for name, array in state.items() if name.startswith(RECORDED)
+    }
     try:
-        config, info = config_from_plain(about["config"]), _info(path, left, about)
+        config, info = config_from_plain(about["config"]), _info(path, left, about, recording)
     except (InputError, KeyError, TypeError, *UNREADABLE):
         raise damaged(left, "cannot be shown", REMEDY) from None
     if (config.digest, config.id) != (info["digest"], path.name):
         raise damaged(left, "is of another run", REMEDY)
-    recording = {
-        name.removeprefix(RECORDED): array for name, array in state.items() if name.startswith(RECORDED)
-    }
     for array in recording.values():
         array.setflags(write=False)
     return _summarized(path, config, info, recording)
@@ -74,7 +75,7 @@ def _summarized(path: Path, config: Config, info: Info, recording: dict[str, Any
     return Run(path, info, config=config, recording=recording, summary=summary)
 
 
-def _info(path: Path, left: Path, about: dict[str, Any]) -> Info:
+def _info(path: Path, left: Path, about: dict[str, Any], recording: Readings) -> Info:
     """The run.json that it might have had then."""
     last = datetime.fromtimestamp(left.stat().st_mtime, UTC).isoformat(timespec="milliseconds")
     told = {name: value for name, value in about["info"].items() if value is not None}
@@ -87,7 +88,13 @@ def _info(path: Path, left: Path, about: dict[str, Any]) -> Info:
         "times": Times(started=about["started"], finished=last, seconds=about["seconds"]),
         "versions": about["origin"]["versions"],
         "arrays": {},
-        "outcome": OutcomeInfo(accuracy_final=None, diverged_step=None, diverged_reason=None),
+        "outcome": OutcomeInfo(accuracy_final=_accuracy(recording), diverged_step=None, diverged_reason=None),
         **told,
     }
     return document_of(document, Info)
+
+
+def _accuracy(recording: Readings) -> float | None:
+    """On held-out samples at the last evaluation; None where there are no classes, or no such samples."""
+    accuracy = recording.get("accuracy_test")
+    return None if accuracy is None else float(accuracy[-1].mean())

@@ -113,8 +113,13 @@ class Run:
         return recording
 
     def __getitem__(self, name: str) -> NDArray[np.float64]:
-        """One array of the recording, such as log_delta_norm (steps, layers, seeds)."""
+        """One array of the recording, such as log_delta_norm (steps, layers, seeds).
+
+        InputError if the run failed, or has no such array.
+        """
         recording = self.recording
+        if self.status == "failed":
+            raise InputError(f"{self.id} failed: {self.info['reason']}")
         if name not in recording:
             message = f"holds no array {name!r}{did_you_mean(name, recording)}"
             raise InputError(Problem(message, source=str(self.path)))

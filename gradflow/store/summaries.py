@@ -268,6 +268,6 @@ def _of_failed(path: Path, config: Config, info: Info) -> Summary:
         status="failed",
         config=config.plain(),
         flow=Flows(flow, flow),
-        theory=Theory(reason=info["reason"]),
+        theory=Theory(reason="the run failed"),
         training=TrainingResult(steps=config.training.steps),
     )

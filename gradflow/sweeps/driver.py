@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from time import monotonic, sleep
@@ -264,7 +264,7 @@ class _Driver:
         if result.status == "failed" and self._has_result(point):  # as with `force`
             path = self.folder / point.id
             self.tell(f"warning: {path}: {result.reason}; the finished run there is kept")
-            return ended(point, run_of(path, point.config, result))
+            return replace(ended(point, run_of(path, point.config, result)), kept=True)
         run = save(self.folder, point.config, result, self.render, force=True)
         require_sweep(self.folder)
         if result.state is not None:

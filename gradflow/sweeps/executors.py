@@ -94,13 +94,19 @@ class Serial(Backend):
 
 @dataclass(frozen=True)
 class Processes(Backend):
-    """Worker processes of this machine, each with one BLAS thread."""
+    """Worker processes of this machine, each with one BLAS thread; `option` asks for them.
+
+    `remedy` helps where none can be started.
+    """
 
     name = "processes"
+    option: str = "--executor processes"
+    remedy: str = "use --executor serial"
 
     @contextmanager
     def open(self) -> Iterator[Pool]:
-        lanes = Lanes(self.workers, None if self.timeout is None else self.timeout + STARTING)
+        patience = None if self.timeout is None else self.timeout + STARTING
+        lanes = Lanes(self.workers, patience, option=self.option, remedy=self.remedy)
         try:
             yield Pool(lanes, lambda: self.workers, compute_or_die, (BrokenExecutor,), tries=2)
         finally:

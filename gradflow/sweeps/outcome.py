@@ -30,7 +30,7 @@ class Waiting:
 class Ended:
     """A point is finished or has failed, and stands in the sweep's folder; `reused`: not computed now.
 
-    Of one that failed where a finished run stood, that stays there.
+    Of one that failed where a finished run stood, that is `kept` there.
     """
 
     point: Point
@@ -40,11 +40,13 @@ class Ended:
     reason: str | None
     results: dict[str, Any]  # see `outcome`
     first_layer: FirstLayer | None
+    kept: bool = False
 
     def document(self) -> dict[str, Any]:
         """The point in `sweep --json`: the value of each axis stands beside what came out."""
         standing = {"id": self.point.id, "path": self.path, "status": self.status}
-        return {**standing, **self.point.values, **self.results, "reason": self.reason}
+        ending = {"reason": self.reason, "kept": self.kept}
+        return {**standing, **self.point.values, **self.results, **ending}
 
 
 Event = Started | Waiting | Ended

@@ -111,7 +111,7 @@ def _place(proposals: Sequence[Proposal], steps: int, workers: int | None) -> Ba
     """As many workers as there is use and memory for."""
     memory = max(memory_bytes(_short(one, steps).plan(one.data)) for one in proposals)
     width = max(1, min(workers or cores(), physical_memory() // memory, len(proposals)))
-    return Processes(width)
+    return Processes(width, option="--try", remedy="give fewer --workers")
 
 
 def _short(proposal: Proposal, steps: int) -> Config:

@@ -26,11 +26,14 @@ class Lanes(Executor):
 
     The future of a call whose worker died has a BrokenExecutor, and so have those that waited behind it in
     its lane. Submit from the main thread: the system ends a worker with the thread that started it.
-    A worker that has not answered after `patience` seconds, though it lives, is killed.
+    A worker that has not answered after `patience` seconds, though it lives, is killed. Where none can be
+    started, the RunError is of the `option` that asked for them, and has its `remedy` beside the limits.
     """
 
-    def __init__(self, workers: int, patience: float | None = None) -> None:
-        self._lanes = [_Lane(patience) for _ in range(workers)]
+    def __init__(
+        self, workers: int, patience: float | None = None, *, option: str = "", remedy: str = ""
+    ) -> None:
+        self._lanes = [_Lane(patience, option, remedy) for _ in range(workers)]
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """The future of fn(*args), which a worker computes."""
@@ -47,8 +50,8 @@ class Lanes(Executor):
 class _Lane:
     """One worker process at a time, and the thread that waits for its answers."""
 
-    def __init__(self, patience: float | None) -> None:
-        self._patience = patience
+    def __init__(self, patience: float | None, option: str, remedy: str) -> None:
+        self._patience, self._option, self._remedy = patience, option, remedy
         self._calls: list[Future[Any]] = []
         self._thread = ThreadPoolExecutor(1)
         self._process: Any = None
@@ -80,10 +83,8 @@ class _Lane:
         try:
             self._connection, self._process = _started()
         except (OSError, RuntimeError) as error:  # too many processes or files, no memory, no current folder
-            message = (
-                f"no worker can be started ({named(error)}): see to the limits, or use --executor serial"
-            )
-            raise RunError(message, "--executor processes") from None
+            words = f"no worker can be started ({named(error)}): see to the limits"
+            raise RunError(", or ".join(filter(None, (words, self._remedy))), self._option) from None
         self._broken = False
 
     def _ask(self, connection: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gradflow.analysis.depth_law import DepthLaw, FirstLayer, depth_law, first_layer
+from gradflow.analysis.depth_law import DepthLaw, FirstLayer, depth_law, first_layer, laws_across
 from gradflow.analysis.summarize import summarize
 from gradflow.config import Config, parse_config
 from gradflow.execution.train import train
@@ -126,6 +126,37 @@ def test_relu_networks_obey_the_law_of_their_init_in_their_weight_gradients(
     assert law.c_inside == pytest.approx(expected, rel=0.03)
     assert law.c_expected == pytest.approx(expected * exp(fed), rel=1e-3)
     assert law.c_theory == pytest.approx(expected * exp(inside), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ("init=xavier_normal",),
+        ("activation=tanh",),
+        ("norm={name: layer, place: before}",),
+        ("norm={name: layer, place: after}", "init=xavier_normal"),
+        ("norm={name: rms, place: after}", "init=xavier_normal", "activation=sigmoid"),
+        ("norm=batch",),
+        ("block=residual", "norm=layer"),
+    ],
+    ids=" ".join,
+)
+def test_a_law_begins_at_a_single_layer(changes: tuple[str, ...]) -> None:
+    layers = [first_layer_of(network("he_normal", depth, *changes)) for depth in (1, 2, 3)]
+    law = depth_law(layers)
+    assert law.c_expected == pytest.approx(law.delta.c, rel=0.06)
+    assert law.c_inside == pytest.approx(depth_law(layers[1:]).c_inside)  # a single layer has none
+    assert law.c_theory == pytest.approx(depth_law(layers[1:]).c_theory)
+
+
+def test_what_some_networks_lack_is_null_in_the_key_of_their_law() -> None:
+    configs = [
+        {"model.depth": depth, "model.init": init} | ({"model.init.sigma_w": sigma} if sigma else {})
+        for depth in (2, 3)
+        for init, sigma in (("gaussian", 1.2), ("gaussian", 1.5), ("orthogonal", None))
+    ]
+    laws = laws_across((config, planted(0.8, config["model.depth"])) for config in configs)
+    assert [law["model.init.sigma_w"] for law in laws] == [1.2, 1.5, None]
 
 
 def test_branches_that_pass_nothing_leave_the_law_of_their_skips() -> None:

@@ -84,13 +84,31 @@ def test_whatever_shows_a_run_takes_what_there_is_and_changes_nothing(
 
 def test_the_report_says_how_far_it_got_and_what_was_learnt_until_then(folder: Path) -> None:
     text = gradflow(folder, "show", "net").out
-    assert "Interrupted after step 95 of 200: run its config again to go on." in text
+    assert "Interrupted at step 96 of 200: run its config again to go on." in text
     assert " in 90 steps" in text  # to the last evaluation
     assert "saved in" not in text
     document = json.loads(gradflow(folder, "show", "net", "--json").out)
     assert document["status"] == "interrupted"
     assert (document["training"]["steps"], document["flow"]["final"]["step"]) == (90, 95)
     assert document["training"]["loss_final"] is not None
+
+
+def test_among_other_runs_it_is_told_from_those_that_ended(folder: Path) -> None:
+    execute(small("steps=90", "data.samples=64", "evaluate=10", "name=whole"), folder / "runs")
+    lines = gradflow(folder, "compare", "net", "whole").out.splitlines()
+    gradflow(folder, "report", "net", "whole", "-o", "both.md")
+    lines += (folder / "both.md").read_text().splitlines()
+    assert [line for line in lines if "(interrupted)" in line] == [
+        line for line in lines if line.lstrip("| ").startswith("net") and "stable" in line
+    ]
+    assert sum("(interrupted)" in line for line in lines) == 2
+
+
+def test_its_accuracy_is_that_of_its_last_evaluation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupt(small(*STEPS, "data.test_fraction=0.25"), tmp_path, monkeypatch)
+    found = load("net", tmp_path)
+    training = found.summary.training
+    assert training.accuracy_final == training.accuracy_test_final == found["accuracy_test"][-1].mean()
 
 
 @pytest.mark.parametrize("every", [1, 7, 64, 1000])
@@ -119,6 +137,7 @@ def test_the_arrays_are_the_first_rows_of_the_whole_run(folder: Path, config: Co
 
 def test_ls_says_how_far_it_got(folder: Path, config: Config) -> None:
     assert "interrupted at step 96 of 200" in gradflow(folder, "ls").out
+    assert "Interrupted at step 96 of 200" in gradflow(folder, "show", "net").out
     (row,) = json.loads(gradflow(folder, "ls", "--json").out)["rows"]
     assert (row["id"], row["status"]) == (config.id, "interrupted")
     assert (row["steps_done"], row["steps"]) == (96, 200)
@@ -225,5 +244,5 @@ execute(small("steps=1000000", "recording.every=1000"), Path("runs"), interval=0
             time.sleep(0.01)
         process.send_signal(number)
         process.communicate()
-    assert "Interrupted after step" in gradflow(tmp_path, "show", "net").out
+    assert "Interrupted at step" in gradflow(tmp_path, "show", "net").out
     assert "interrupted at step" in gradflow(tmp_path, "ls").out

@@ -4,6 +4,7 @@ import csv
 import json
 import shlex
 import sys
+from dataclasses import replace
 from html import escape
 from io import StringIO
 from pathlib import Path
@@ -16,8 +17,10 @@ from gradflow.cli.report import named_runs
 from gradflow.cli.sweep_progress import SweepProgress
 from gradflow.report.charts import draw
 from gradflow.report.files import report_file, several_page
-from gradflow.report.page import Command, Table
+from gradflow.report.page import Command, Sentence, Table
+from gradflow.report.sweep_pages import sweep_page
 from gradflow.store import open_run
+from gradflow.sweeps.document import result_document
 from gradflow.sweeps.driver import Options, run_sweep
 from gradflow.sweeps.outcome import Ended
 from tests.sweeps.small import NET, small
@@ -179,6 +182,18 @@ def test_points_that_differ_in_training_alone_share_a_law(sweep: Shell) -> None:
     assert (none["c"], none["reason"]) == (None, "the sweep has no depth axis")
 
 
+def test_a_law_of_networks_without_a_key_has_null_there_and_nothing_in_its_row(sweep: Shell) -> None:
+    inits = "init={name: gaussian, sigma_w: 1.2},{name: gaussian, sigma_w: 1.5},orthogonal"
+    axes = ("depth=2,3", inits, "seeds=2", *SERIAL)
+    groups = sweep.document(*axes)["depth_law"]["groups"]
+    assert [group["model.init.sigma_w"] for group in groups] == [1.2, 1.5, None]
+    page = sweep(*axes)
+    (row,) = [line for line in page.partition("Depth law")[2].splitlines() if line.startswith("orthogonal")]
+    assert "null" not in row
+    drawn = draw("depth-law", named_runs(["net"], Path("runs"))).to_dict()
+    assert "orthogonal: c = " in str(drawn["datasets"])
+
+
 def test_the_second_time_says_what_it_found(sweep: Shell) -> None:
     sweep("depth=2,3", *SERIAL)
     sweep("depth=2,3", *SERIAL)
@@ -221,6 +236,36 @@ def test_a_failed_point_is_told_and_gives_exit_code_1(sweep: Shell) -> None:
     assert "seed=2: it took longer than the 0.05 s of --timeout" in page
     sweep(*slow, "--fail-fast", "--retry-failed", *SERIAL)
     assert (sweep.code, "1 point failed" in sweep.out) == (1, True)
+
+
+LATE = Options("serial", timeout=1e-9)
+
+
+def test_what_failed_before_is_told_apart_from_what_is_finished(tmp_path: Path) -> None:
+    for _ in run_sweep(small("depth=2,3"), tmp_path, Options("serial")):
+        pass
+    study = small("depth=2,3,4,5")
+    for _ in range(2):
+        with SweepProgress(4, ["model.depth"], quiet=True) as progress:
+            for event in run_sweep(study, tmp_path, LATE):
+                progress(event)
+    finished, failed = "found 2 finished, --force computes them again", "2 points failed before"
+    assert progress.story().endswith(f"; {finished}; {failed}, --retry-failed tries them again")
+
+
+def test_of_points_that_failed_by_force_only_those_that_kept_no_run_are_to_be_retried(tmp_path: Path) -> None:
+    for _ in run_sweep(small("depth=2,3"), tmp_path, Options("serial")):
+        pass
+    study = small("depth=2,3,4")
+    for _ in run_sweep(study, tmp_path, LATE):
+        pass
+    events = run_sweep(study, tmp_path, replace(LATE, force=True))
+    document = result_document(study, tmp_path, [event for event in events if isinstance(event, Ended)])
+    assert [point["kept"] for point in document["points"]] == [True, True, False]
+    told = [block.text for block in sweep_page(document).blocks if isinstance(block, Sentence)]
+    kept = "failed, and the finished runs of before are kept: the same command with --force tries again"
+    assert f"2 points {kept}" in told
+    assert "1 point failed: the same command with --retry-failed tries again" in told
 
 
 def test_diverged_points_are_results_unless_it_is_asked_to_fail(sweep: Shell) -> None:

@@ -27,6 +27,14 @@ def test_workers_for_which_no_file_is_left_are_one_line(folder: Path, files: int
     assert len(whole(folder / "runs")) == 3
 
 
+def test_trials_for_which_no_file_is_left_name_what_their_command_has(folder: Path) -> None:
+    trial = ["advise", "net.yaml", "--try", "--steps", "1", "--workers", "2"]
+    done = gradflow(folder, *trial, under=[program("prlimit"), "--nofile=11"])
+    assert done.code == 1
+    told(done, "--try: no worker can be started", "Too many open files", "or give fewer --workers")
+    assert "--executor" not in done.err
+
+
 def test_workers_without_a_current_folder_are_one_line(folder: Path) -> None:
     arguments = [f"{folder}/net.yaml" if one == "net.yaml" else one for one in SWEEP]
     done = gradflow(folder, *arguments, "--runs-dir", f"{folder}/runs", under=GONE)

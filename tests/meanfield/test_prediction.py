@@ -161,6 +161,9 @@ def test_one_layer_has_an_asymptote_but_no_c() -> None:
     assert prediction.c is None
     assert prediction.shift is None
     assert prediction.reason == "c needs two hidden layers: there is no step between layers"
+    assert (prediction.log10_ratio, prediction.log10_ratio_sd) == (0.0, None)
+    assert prediction.log10_last is not None
+    assert prediction.log10_last < 0  # the slopes of tanh
     assert prediction.c_asymptotic is not None
     assert len(prediction.q) == 1
 

@@ -129,6 +129,15 @@ def test_a_diverged_run_shows_that_it_diverged_and_a_failed_one_that_it_failed()
     assert Toned("failed", "warning") in cells
 
 
+def test_the_loss_of_an_interrupted_run_is_marked_and_never_the_best() -> None:
+    rows = [row("a", status="interrupted"), row("b")]
+    first, second = table(compare_page(compare(rows))).rows
+    place = titles(compare_page(compare(rows))).index("final loss")
+    assert first[place] == Toned(f"{second[place]} (interrupted)", "warning")
+    assert "best" in second[place + 1]
+    assert "best" not in first[place + 1]
+
+
 def test_a_borderline_verdict_is_marked_and_explained() -> None:
     page = compare_page(compare([row_of(run(flow=Flows(flow(borderline=True), flow())))]))
     assert Toned("vanishing?", "vanishing") in table(page).rows[0]

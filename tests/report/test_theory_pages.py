@@ -22,6 +22,7 @@ YES, NO = (assess(theory.log10_ratio, None, "sgd") for theory in (STABLE, SMALL)
 )
 def test_the_verdict_is_that_of_the_whole_ratio_whatever_c_is(ratio: float | None, verdict: str) -> None:
     assert expected_verdict(Theory(c=1.0, log10_ratio=ratio), 1.0) == verdict
+    assert expected_verdict(Theory(log10_ratio=ratio), 1.0) == "undetermined"  # as of a single layer
 
 
 def test_a_point_sums_up_the_ratio_that_its_verdict_stands_on() -> None:

@@ -144,7 +144,7 @@ def depth_law(runs: Sequence[Run]) -> Drawn | None:
 def _obeys(run: Run, law: Mapping[str, Any]) -> bool:
     """Whether a law was fitted to this run: they share all keys but the depth."""
     config = flat(run.summary.config)
-    return all(config.get(key, "") == law[key] for key in shared_keys(law))
+    return all(config.get(key) == law[key] for key in shared_keys(law))
 
 
 def _c_of(one: Mapping[str, Any]) -> str:
