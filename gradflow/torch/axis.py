@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from torch import nn
@@ -16,6 +15,7 @@ from torch.autograd.graph import Node
 
 from gradflow.errors import InputError
 from gradflow.torch.calls import RECURRENT, Call, kind_of, likeness
+from gradflow.torch.graph import graph_of
 from gradflow.torch.scene import AxisPoint, Scene, Side
 
 AXES = ("auto", "blocks", "modules", "time")
@@ -180,9 +180,14 @@ def _modules(scene: Scene) -> DepthAxis:
 
 
 def _over_time(scene: Scene) -> DepthAxis:
-    """The outputs of the module that is called most often, whether or not the loss enters between them."""
+    """The outputs of the module that is called most often, whether or not the loss enters between them.
+
+    Of several the first, and rather a cell's states than what is read out of them at each step.
+    """
     fused = [call for call in scene.calls if isinstance(call.module, RECURRENT)]
-    calls = max(_by_module(scene.leaves), key=len, default=[])
+    repeated = _by_module(scene.leaves)
+    states = [calls for calls in repeated if _leads_on(calls)]
+    calls = max(states or repeated, key=len, default=[])
     if len(calls) < FEWEST:
         raise InputError(_not_seen(fused[0], scene) if fused else "axis time: no module is called twice")
     points = tuple(scene.point(call, "output", tuple(call.outputs)) for call in calls if call.outputs)
@@ -194,8 +199,18 @@ def _over_time(scene: Scene) -> DepthAxis:
 
 
 def _by_module(calls: Sequence[Call]) -> list[list[Call]]:
-    ordered = sorted(calls, key=lambda call: id(call.module))
-    return [list(group) for _, group in groupby(ordered, key=lambda call: id(call.module))]
+    """In the order of their first calls."""
+    found: dict[nn.Module, list[Call]] = {}
+    for call in calls:
+        found.setdefault(call.module, []).append(call)
+    return list(found.values())
+
+
+def _leads_on(calls: Sequence[Call]) -> bool:
+    """Whether what a module gave is used by its own later calls."""
+    *before, last = ({edge.node for edge in call.outputs.values()} for call in calls)
+    reached = graph_of(last).below.keys() - last
+    return any(not given.isdisjoint(reached) for given in before)
 
 
 def _not_seen(call: Call, scene: Scene) -> str:
