@@ -13,7 +13,7 @@ from torch.autograd.graph import Node
 
 from gradflow.errors import GradflowError, InputError
 from gradflow.torch.axis import DepthAxis, choose
-from gradflow.torch.backward import leave, listen
+from gradflow.torch.backward import leave, listen, of_a_loss
 from gradflow.torch.calls import BatchPart, Origin, Tracer, flat, in_backward, names_of, sinks
 from gradflow.torch.expected import ExpectedLaw, expected_of
 from gradflow.torch.graph import Graph, apart, graph_of
@@ -132,6 +132,7 @@ class Taps:
 
     def start(self) -> None:
         """Put the hooks on."""
+        listen(self._begins)
         for module, side in dict.fromkeys((point.module, point.side) for point in self.points):
             if side == "input":
                 self.hooks.enter_context(module.register_forward_pre_hook(self._enters, with_kwargs=True))
@@ -140,9 +141,13 @@ class Taps:
 
     def stop(self) -> None:
         """Take them away."""
+        leave(self._begins)
         self.hooks.close()
         if self.next and self.strange is None:
             self.strange = f"{self.next} of {len(self.axis.points)} points were met"
+
+    def _begins(self, losses: Sequence[Node]) -> None:
+        """The axis is known; that it is listened to tells the gradients of losses from others."""
 
     def _enters(self, module: nn.Module, args: Any, kwargs: Any) -> None:
         self._met(module, "input", (*args, *kwargs.values()))
@@ -180,10 +185,10 @@ class Taps:
 
 
 def tap(one: Pass, number: int, place: int, edge: Origin) -> None:
-    """Have the gradient of a tensor told to a pass when it comes."""
+    """Have the gradient of a tensor told to a pass when it comes, in a backward pass of a loss."""
 
     def came(gradients: tuple[Tensor, ...]) -> None:
-        if gradients[output] is not None:
+        if gradients[output] is not None and of_a_loss():
             one.arrive(number, place, gradients[output])
 
     output = edge.output
