@@ -126,17 +126,22 @@ def _top(scene: Scene, call: Call) -> AxisPoint | None:
 
 def _candidates(scene: Scene) -> list[Candidate]:
     """What each kind of modules would make, in the order of their first calls."""
-    kinds: dict[tuple[Any, ...], list[Call]] = {}
-    for call in scene.calls:
-        kinds.setdefault(likeness(call.module), []).append(call)
     leaves = scene.leaves
     found = []
-    for calls in kinds.values():
+    for calls in _by_kind(scene.calls):
         if any(call.weighs for call in calls):
             found += [_of_leaves(scene, calls, leaves)]
         elif any(leaf in calls or any(up in calls for up in leaf.above()) for leaf in leaves):
             found.append(_candidate("input", scene.points(calls, "input", _shared(calls)), calls, leaves))
     return found
+
+
+def _by_kind(calls: Sequence[Call]) -> list[list[Call]]:
+    """In the order of their first calls."""
+    kinds: dict[tuple[Any, ...], list[Call]] = {}
+    for call in calls:
+        kinds.setdefault(likeness(call.module), []).append(call)
+    return list(kinds.values())
 
 
 def _shared(calls: Sequence[Call]) -> frozenset[Node]:
@@ -233,11 +238,13 @@ def _named(scene: Scene, chosen: Sequence[str | nn.Module]) -> DepthAxis:
     for module in modules:
         if not any(call.module is module for call in calls):
             raise InputError(f"axis: {scene.names.get(module)} is not called in the forward pass")
-    points = tuple(_named_point(scene, call) for call in calls)
+    shared = [_shared(alike) for alike in _by_kind(scene.calls) if not {*calls}.isdisjoint(alike)]
+    found = [_named_point(scene, call, frozenset().union(*shared)) for call in calls]
+    points = tuple(point for point, _ in found)
     if len(points) < FEWEST:
         raise InputError("axis: name two modules at least")
     kinds = dict.fromkeys(kind_of(point.module) for point in points)
-    partly = sum(not scene.points([call], _side(call)) for call in calls)
+    partly = sum(not whole for _, whole in found)
     told = f"{len(points)} modules as named"
     told += f"; a part of the gradient passes by {partly} of them" if partly else ""
     return DepthAxis(points, None, "/".join(kinds), "names", told)
@@ -248,8 +255,11 @@ def _side(call: Call) -> Side:
     return "output" if call.calls == 0 else "input"
 
 
-def _named_point(scene: Scene, call: Call) -> AxisPoint:
-    """Of several tensors the one on the chain, or the first."""
+def _named_point(scene: Scene, call: Call, shared: frozenset[Node]) -> tuple[AxisPoint, bool]:
+    """Of several tensors the one on the chain, or the first; and whether all of the gradient passes there.
+
+    What several blocks are given, such as an encoder's output, is meant only where there is no other.
+    """
     side = _side(call)
     edges = call.edges(side)
     if not edges:
@@ -257,8 +267,9 @@ def _named_point(scene: Scene, call: Call) -> AxisPoint:
         raise InputError(
             f"axis: no tensor that is the {side} of {scene.names.get(call.module)} needs one: {cause}"
         )
-    found = scene.points([call], side)
-    return found[0][1] if found else scene.point(call, side, (next(iter(edges)),))
+    own = [place for place, edge in edges.items() if edge.node not in shared or side == "output"]
+    found = scene.points([call], side, shared if side == "input" and own else frozenset())
+    return (found[0][1], True) if found else (scene.point(call, side, ((own or [*edges])[0],)), False)
 
 
 def _no_chain(scene: Scene) -> str:

@@ -39,3 +39,38 @@ def test_time_is_that_of_the_first_state_and_not_of_what_is_read_out(cells: int)
         kept.append((ReadAtEachStep(cells), [bytearray(700 * times) for _ in range(times)]))
         flow = recorded(kept[-1][0], lambda model: model(SERIES).square().mean(), steps=1, axis="time")
         assert flow.axis.names == tuple(f"cells.0[{t}]" for t in range(STEPS))
+
+
+class Translator(nn.Module):
+    """An encoder and a decoder, whose layers are all given what the encoder gives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.enter, self.head = nn.Linear(8, 16), nn.Linear(16, 3)
+        self.both = nn.Transformer(16, 2, 2, 4, 32, 0.0, batch_first=True)
+
+    def forward(self, x: Any) -> Any:
+        z = self.enter(x)
+        return self.head(self.both(z, z[:, :-1]))
+
+
+WORDS = torch.randn(4, 6, 8, generator=torch.Generator().manual_seed(1))
+DECODER = [f"both.decoder.layers.{i}" for i in range(4)]
+
+
+@pytest.mark.parametrize("names", [DECODER, ["both.encoder.layers.0", DECODER[2]]], ids=["all", "one"])
+def test_layers_of_a_decoder_that_are_named_have_their_own_stream(names: list[str]) -> None:
+    flow = recorded(Translator(), lambda model: model(WORDS).square().mean(), samples=None, axis=names)
+    logs = []
+    for words in WORDS:
+        model, caught = Translator(), list[Any]()
+        for name in names:
+            model.get_submodule(name).register_forward_pre_hook(
+                lambda module, args, caught=caught: caught.append(args[0])
+            )
+        gradients = torch.autograd.grad(model(words[None]).square().mean(), caught)
+        logs.append(torch.stack([gradient.norm().log() for gradient in gradients]))
+    for row in flow.rows:
+        assert row["delta"] == pytest.approx(torch.stack(logs).mean(0).tolist(), abs=1e-5)
+    assert flow.axis.told.endswith(f"passes by {len({*names} & {*DECODER})} of them")
