@@ -128,7 +128,7 @@ def _candidates(scene: Scene) -> list[Candidate]:
     """What each kind of modules would make, in the order of their first calls."""
     leaves = scene.leaves
     found = []
-    for calls in _by_kind(scene.calls):
+    for calls in _by_kind(scene.calls) if leaves else ():
         if any(call.weighs for call in calls):
             found += [_of_leaves(scene, calls, leaves)]
         elif any(leaf in calls or any(up in calls for up in leaf.above()) for leaf in leaves):
@@ -156,8 +156,11 @@ def _shared(calls: Sequence[Call]) -> frozenset[Node]:
 
 def _of_leaves(scene: Scene, calls: Sequence[Call], leaves: Sequence[Call]) -> Candidate:
     """Their outputs, without that of the read-out; their inputs, where more of those are on the chain."""
-    alone = sum(call.module is leaves[-1].module for call in leaves) == 1  # a read-out is a module of its own
-    weighed = [call for call in calls if call.weighs and not (alone and call is leaves[-1])]
+    last = scene.readout
+    alone = (
+        sum(last is not None and call.module is last.module for call in leaves) == 1
+    )  # a module of its own
+    weighed = [call for call in calls if call.weighs and not (alone and call is last)]
     outputs, inputs = scene.points(weighed, "output"), scene.points(weighed, "input")
     if len(inputs) > len(outputs):
         return _candidate("input", inputs, calls, leaves)
@@ -176,7 +179,7 @@ def _candidate(
 
 def _modules(scene: Scene) -> DepthAxis:
     """The outputs of all modules with parameters that stand on the chain, without the read-out."""
-    found = scene.points(scene.leaves[:-1], "output")
+    found = scene.points([call for call in scene.leaves if call is not scene.readout], "output")
     if len(found) < FEWEST:
         raise InputError(_no_chain(scene))
     points = tuple(point for _, point in found)

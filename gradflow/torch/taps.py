@@ -105,7 +105,7 @@ class Search:
         if first:
             values = [math.nan if square is None else float(square) for square in one.squares]
             self.expected = expected_of(scene, self.axis, values)
-            self.readout = scene.leaves[-1].module if scene.leaves else None
+            self.readout = scene.readout.module if scene.readout else None
 
 
 def _refuse_in_parts(tapped: Sequence[tuple[str, Node]], graph: Graph) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gradflow.errors import InputError
 from tests.torch.models import nn, torch
 from tests.torch.test_mechanics import recorded
 
@@ -74,3 +75,44 @@ def test_layers_of_a_decoder_that_are_named_have_their_own_stream(names: list[st
     for row in flow.rows:
         assert row["delta"] == pytest.approx(torch.stack(logs).mean(0).tolist(), abs=1e-5)
     assert flow.axis.told.endswith(f"passes by {len({*names} & {*DECODER})} of them")
+
+
+class Heads(nn.Module):
+    """A trunk and two read-outs, of which the loss may look at the first alone."""
+
+    def __init__(self, off: bool = False) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        layers = [module for _ in range(6) for module in (nn.Linear(16, 16), nn.Tanh())]
+        self.trunk, self.used, self.other = nn.Sequential(*layers), nn.Linear(16, 3), nn.Linear(16, 3)
+        self.off = off
+
+    def forward(self, x: Any) -> Any:
+        z = self.trunk(x)
+        used = self.used(z)
+        with torch.set_grad_enabled(not self.off):
+            return used, self.other(z)
+
+
+@pytest.mark.parametrize("axis", ["auto", "modules"])
+@pytest.mark.parametrize("off", [False, True], ids=["with gradients", "without gradients"])
+def test_a_head_that_no_loss_looks_at_is_not_the_read_out(off: bool, axis: str) -> None:
+    model, x = Heads(off), torch.randn(4, 16)
+    nn.init.zeros_(model.used.weight)
+    flow = recorded(model, lambda model: (model(x)[0] - 1).square().mean(), steps=1, axis=axis)
+    assert flow.axis.names == tuple(f"trunk.{2 * i}" for i in range(6))
+    assert flow.head()["silent"] == "used"
+
+
+def test_a_loss_that_looks_at_no_layer_has_no_chain() -> None:
+    class Through(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.unused, self.act = nn.Linear(4, 4), nn.Tanh()
+
+        def forward(self, x: Any) -> Any:
+            return self.act(x * 2), self.unused(x)
+
+    x = torch.randn(4, 4, requires_grad=True)
+    with pytest.raises(InputError, match="no chain"):
+        recorded(Through(), lambda model: model(x)[0].square().mean())
