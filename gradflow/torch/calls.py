@@ -7,8 +7,9 @@ activations are computed again, and those where gradients are off are passed ove
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -65,6 +66,16 @@ class Call:
         return {edge.node for edges in (self.inputs, self.outputs) for edge in edges.values()}
 
 
+class Hook(partial[None]):
+    """A hook that copies of its module, pickled ones too, have as one that does nothing, without gradflow.
+
+    It has no frame of its own, which a compiler of PyTorch would compile again for each module.
+    """
+
+    def __reduce__(self) -> Any:
+        return getattr, (nullcontext(), "__exit__")  # it takes anything and gives None
+
+
 class Tracer:
     """Records every call of every module of a model."""
 
@@ -77,8 +88,8 @@ class Tracer:
     def start(self) -> None:
         """Put the hooks on."""
         for module in self.model.modules():
-            self.hooks.enter_context(module.register_forward_pre_hook(self._before, with_kwargs=True))
-            after = module.register_forward_hook(self._after, with_kwargs=True, always_call=True)
+            self.hooks.enter_context(module.register_forward_pre_hook(Hook(self._before), with_kwargs=True))
+            after = module.register_forward_hook(Hook(self._after), with_kwargs=True, always_call=True)
             self.hooks.enter_context(after)
 
     def stop(self) -> None:

@@ -14,7 +14,7 @@ from torch.autograd.graph import Node
 from gradflow.errors import GradflowError, InputError
 from gradflow.torch.axis import DepthAxis, choose
 from gradflow.torch.backward import leave, listen, of_a_loss
-from gradflow.torch.calls import BatchPart, Origin, Tracer, flat, in_backward, names_of, sinks
+from gradflow.torch.calls import BatchPart, Hook, Origin, Tracer, flat, in_backward, names_of, sinks
 from gradflow.torch.expected import ExpectedLaw, expected_of
 from gradflow.torch.graph import Graph, apart, graph_of
 from gradflow.torch.norms import squares
@@ -135,9 +135,11 @@ class Taps:
         listen(self._begins)
         for module, side in dict.fromkeys((point.module, point.side) for point in self.points):
             if side == "input":
-                self.hooks.enter_context(module.register_forward_pre_hook(self._enters, with_kwargs=True))
+                self.hooks.enter_context(
+                    module.register_forward_pre_hook(Hook(self._enters), with_kwargs=True)
+                )
             else:
-                self.hooks.enter_context(module.register_forward_hook(self._leaves))
+                self.hooks.enter_context(module.register_forward_hook(Hook(self._leaves)))
 
     def stop(self) -> None:
         """Take them away."""
