@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 
+from gradflow.torch.norms import real
+
 WRAPPING = {  # class -> what it calls the module in it
     "DataParallel": "module", "DistributedDataParallel": "module", "OptimizedModule": "_orig_mod",
     "FullyShardedDataParallel": "_fsdp_wrapped_module", "CheckpointWrapper": "_checkpoint_wrapped_module",
@@ -134,25 +136,25 @@ class BatchPart:
     most: int | None
 
     def of(self, tensor: Tensor) -> Tensor:
-        """(samples, values of one), detached."""
+        """(samples, values of one), detached and real."""
         held = tensor.detach()
         if held.dim() < 2:
-            return held.reshape(-1, 1)[: self.most]
+            return real(held.reshape(-1, 1)[: self.most]).flatten(1)
         axis = self.axis if held.dim() > self.axis else 0
         held = held.movedim(axis, 0) if axis else held
         held = held[: self.most] if self.most is not None and len(held) > self.most else held
-        return held.flatten(1)
+        return real(held).flatten(1)
 
     def count(self, shape: tuple[int, ...]) -> int:
         """How many samples the batch has."""
         return shape[self.axis if len(shape) > self.axis else 0] if shape else 1
 
     def mean_square(self, tensor: Tensor) -> Tensor:
-        """Mean square of the forward value, a 0-d float32 or float64."""
+        """Mean square of the (absolute) forward value, a 0-d float32 or float64."""
         held = self.of(tensor)
         wide = torch.float64 if held.dtype == torch.float64 else torch.float32
         norms: Tensor = torch.linalg.vector_norm(held, dim=1, dtype=wide)
-        return norms.square().sum() / held.numel()
+        return norms.square().sum() / (held.numel() / (2 if tensor.is_complex() else 1))
 
 
 def flat(values: Any) -> Iterator[Tensor | None]:

@@ -42,7 +42,7 @@ INSIDE = (
     "block adds does not grow with the stream; the exponent depends on what the blocks hold"
 )
 LAWS = {PRE: "power", POST: "exponential", INSIDE: "power", BARE: "exponential"}
-OTHERS = "theory knows chains of Linear modules, not of convolutions, cells or blocks"
+OTHERS = "theory knows chains of real Linear modules, not of convolutions, cells or blocks"
 MORE = "theory knows chains with one activation between their layers, and nothing else, if it has that one"
 TIME = "over time theory needs to know how the inputs come, which it does not"
 
@@ -97,7 +97,7 @@ def _law(scene: Scene, calls: Sequence[Call]) -> str:
 
 def _plain(scene: Scene, calls: Sequence[Call], mean_squares: Sequence[float]) -> ExpectedLaw:
     linear = [call.module for call in calls if isinstance(call.module, nn.Linear)]
-    if len(linear) < len(calls):
+    if len(linear) < len(calls) or any(module.weight.is_complex() for module in linear):
         return ExpectedLaw(words=OTHERS)
     passed = {_between(scene, call, above) for call, above in pairwise(calls)}
     activation = passed.pop() if len(passed) == 1 else None
