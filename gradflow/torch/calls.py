@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
+from torch.nn.utils.parametrize import ParametrizationList, is_parametrized
 
 from gradflow.torch.norms import real
 
@@ -89,7 +90,7 @@ class Tracer:
 
     def start(self) -> None:
         """Put the hooks on."""
-        for module in self.model.modules():
+        for module in _called(self.model):
             self.hooks.enter_context(module.register_forward_pre_hook(Hook(self._before), with_kwargs=True))
             after = module.register_forward_hook(Hook(self._after), with_kwargs=True, always_call=True)
             self.hooks.enter_context(after)
@@ -157,6 +158,13 @@ class BatchPart:
         return norms.square().sum() / (held.numel() / (2 if tensor.is_complex() else 1))
 
 
+def _called(model: nn.Module) -> list[nn.Module]:
+    """The modules of a model, without those that make the weights of others (parametrizations)."""
+    makers = [each for each in model.modules() if isinstance(each, ParametrizationList)]
+    within = {part for maker in makers for part in maker.modules()}
+    return [module for module in model.modules() if module not in within]
+
+
 def flat(values: Any) -> Iterator[Tensor | None]:
     """The tensors of arguments or results, in a fixed order; None stands for what is none."""
     if isinstance(values, Tensor):
@@ -181,8 +189,14 @@ def names_of(model: nn.Module) -> dict[nn.Module, str]:
 
 
 def kind_of(module: nn.Module) -> str:
-    """The name of the class that the user wrote, as it was before FSDP2."""
-    return type(unwrapped(module)).__name__.removeprefix("FSDP")
+    """The name of the class that the user wrote."""
+    return _class_of(unwrapped(module))
+
+
+def _class_of(module: nn.Module) -> str:
+    """Its name as it was before FSDP2 or a parametrization made another of it."""
+    name = type(module).__name__.removeprefix("FSDP")
+    return name.removeprefix("Parametrized") if is_parametrized(module) else name
 
 
 def unwrapped(module: nn.Module) -> nn.Module:
@@ -194,7 +208,7 @@ def unwrapped(module: nn.Module) -> nn.Module:
 
 def likeness(module: nn.Module) -> tuple[Any, ...]:
     """What modules of one kind have in common: their class, and of a Sequential what it holds."""
-    kind = type(module).__name__.removeprefix("FSDP")  # a wrapper is not like what it wraps
+    kind = _class_of(module)  # a wrapper is not like what it wraps
     return (kind, *map(likeness, module.children())) if kind == "Sequential" else (kind,)
 
 

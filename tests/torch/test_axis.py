@@ -116,3 +116,34 @@ def test_a_loss_that_looks_at_no_layer_has_no_chain() -> None:
     x = torch.randn(4, 4, requires_grad=True)
     with pytest.raises(InputError, match="no chain"):
         recorded(Through(), lambda model: model(x)[0].square().mean())
+
+
+class Branch(nn.Module):
+    """x + f(x) of one layer."""
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Any) -> Any:
+        return x + torch.tanh(self.layer(x))
+
+
+@pytest.mark.parametrize("name", ["spectral_norm", "weight_norm", "orthogonal"])
+@pytest.mark.parametrize("kind", ["Linear", "Branch"])
+def test_weights_that_are_parametrized_change_no_axis(kind: str, name: str) -> None:
+    def net() -> Any:
+        torch.manual_seed(0)
+        parametrized = getattr(torch.nn.utils.parametrizations, name)
+        layers = [parametrized(nn.Linear(8, 8)) for _ in range(5)]
+        passed = [Branch(layer) if kind == "Branch" else nn.Sequential(layer, nn.Tanh()) for layer in layers]
+        return nn.Sequential(nn.Linear(8, 8), nn.Tanh(), *passed, nn.Linear(8, 3))
+
+    watched, alone, x = net(), net(), torch.randn(4, 8)
+    flow = recorded(watched, lambda model: model(x).square().mean(), samples=None)
+    assert (flow.axis.block, len(flow.axis.names)) == (kind, 5 if kind == "Branch" else 6)
+    assert flow.head()["expected_c"] is None
+    for _ in range(2):
+        alone(x).square().mean().backward()
+    for one, other in zip(watched.state_dict().values(), alone.state_dict().values(), strict=True):
+        assert torch.equal(one, other)  # what is looked at is left as it is
