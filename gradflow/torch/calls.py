@@ -207,9 +207,14 @@ def unwrapped(module: nn.Module) -> nn.Module:
 
 
 def likeness(module: nn.Module) -> tuple[Any, ...]:
-    """What modules of one kind have in common: their class, and of a Sequential what it holds."""
+    """What modules of one kind have in common: their class, and of a Sequential what it holds.
+
+    A layer is not like one of its name that holds it, as an adapter does.
+    """
     kind = _class_of(module)  # a wrapper is not like what it wraps
-    return (kind, *map(likeness, module.children())) if kind == "Sequential" else (kind,)
+    if kind == "Sequential":
+        return (kind, *map(likeness, module.children()))
+    return kind, any(name != "parametrizations" for name, _ in module.named_children())
 
 
 def bare(name: str) -> str:

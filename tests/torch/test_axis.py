@@ -147,3 +147,18 @@ def test_weights_that_are_parametrized_change_no_axis(kind: str, name: str) -> N
         alone(x).square().mean().backward()
     for one, other in zip(watched.state_dict().values(), alone.state_dict().values(), strict=True):
         assert torch.equal(one, other)  # what is looked at is left as it is
+
+
+def test_a_holder_that_is_named_as_what_it_holds_hides_no_chain() -> None:
+    class Linear(nn.Module):
+        def __init__(self, held: Any) -> None:
+            super().__init__()
+            self.base_layer, self.down, self.up = held, nn.Linear(8, 2), nn.Linear(2, 8)
+
+        def forward(self, x: Any) -> Any:
+            return self.base_layer(x) + self.up(self.down(x))
+
+    adapted = [module for _ in range(6) for module in (Linear(nn.Linear(8, 8)), nn.Tanh())]
+    model, x = nn.Sequential(nn.Linear(8, 8), nn.Tanh(), *adapted, nn.Linear(8, 3)), torch.randn(4, 8)
+    flow = recorded(model, lambda model: model(x).square().mean())
+    assert flow.axis.names == tuple(str(2 * i) for i in range(1, 7))
