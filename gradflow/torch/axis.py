@@ -14,7 +14,7 @@ from torch import nn
 from torch.autograd.graph import Node
 
 from gradflow.errors import InputError
-from gradflow.torch.calls import RECURRENT, Call, kind_of, likeness
+from gradflow.torch.calls import RECURRENT, Call, bare, kind_of, likeness
 from gradflow.torch.graph import graph_of
 from gradflow.torch.scene import AxisPoint, Scene, Side
 
@@ -233,7 +233,7 @@ def _named(scene: Scene, chosen: Sequence[str | nn.Module]) -> DepthAxis:
     known = {name: module for module, name in scene.names.items()}
     modules = []
     for one in chosen:
-        module = known.get(one) if isinstance(one, str) else one
+        module = known.get(bare(one) or "the model") if isinstance(one, str) else one
         if module is None:
             raise InputError(f"axis: the model has no module {one!r}")
         modules.append(module)

@@ -162,3 +162,20 @@ def test_a_holder_that_is_named_as_what_it_holds_hides_no_chain() -> None:
     model, x = nn.Sequential(nn.Linear(8, 8), nn.Tanh(), *adapted, nn.Linear(8, 3)), torch.randn(4, 8)
     flow = recorded(model, lambda model: model(x).square().mean())
     assert flow.axis.names == tuple(str(2 * i) for i in range(1, 7))
+
+
+@pytest.mark.parametrize("prefix", ["module.", ""])
+def test_modules_are_known_by_their_whole_names_too(prefix: str) -> None:
+    class Holder(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.module = nn.Sequential(*[nn.Linear(4, 4) for _ in range(4)])
+
+        def forward(self, x: Any) -> Any:
+            return self.module(x)
+
+    names, x = [f"{prefix}{i}" for i in range(3)], torch.randn(4, 4)
+    flow = recorded(Holder(), lambda model: model(x).square().mean(), axis=names)
+    assert flow.axis.names == ("0", "1", "2")
+    with pytest.raises(InputError, match=r"the model has no module 'module\.9'"):
+        recorded(Holder(), lambda model: model(x).square().mean(), axis=["module.9", "module.1"])
