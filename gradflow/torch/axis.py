@@ -105,8 +105,9 @@ def _axis(scene: Scene, best: Candidate, axis: str) -> DepthAxis:
     top = _top(scene, last) if best.side == "input" else None
     words = f"{len(points)} {best.block} {best.side}s"
     words += " (residual stream)" if best.side == "input" else ""
-    aside = [scene.name(call) for call in best.aside]
-    if len(aside) > (best.side == "output"):
+    readout = scene.readout if best.side == "output" else None  # which is left out in any case
+    aside = [scene.name(call) for call in best.aside if call is not readout]
+    if aside:
         words += f"; {_others(aside)} not between all of the loss and the input"
     return DepthAxis(points, top, best.block, axis, f"{words}; what comes before and after is left out")
 

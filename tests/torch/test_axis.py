@@ -102,6 +102,8 @@ def test_a_head_that_no_loss_looks_at_is_not_the_read_out(off: bool, axis: str) 
     flow = recorded(model, lambda model: (model(x)[0] - 1).square().mean(), steps=1, axis=axis)
     assert flow.axis.names == tuple(f"trunk.{2 * i}" for i in range(6))
     assert flow.head()["silent"] == "used"
+    if axis == "auto":
+        assert "; 1 other (other) is not between all of the loss and the input;" in flow.axis.told
 
 
 def test_a_loss_that_looks_at_no_layer_has_no_chain() -> None:
