@@ -213,3 +213,35 @@ def test_gradients_of_no_loss_are_not_recorded(loss: Any) -> None:
     expected = torch.stack(logs).mean(0).tolist()
     for row in flow.rows:
         assert row["delta"] == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("activation", [nn.Tanh, nn.LeakyReLU])
+def test_a_pass_whose_gradient_alone_is_looked_at_is_none(activation: Any) -> None:
+    """A penalty at other inputs (WGAN-GP)."""
+
+    def critic() -> Any:
+        torch.manual_seed(0)
+        layers = [module for _ in range(DEPTH) for module in (nn.Linear(WIDTH, WIDTH), activation())]
+        return nn.Sequential(*layers, nn.Linear(WIDTH, 1))
+
+    def loss(model: Any) -> Any:
+        penalty = gradient_at(model, X + 1, create_graph=True)[1].norm(dim=1).sub(1).square().mean()
+        return model(X).square().mean() + penalty
+
+    flow = recorded(critic(), loss, samples=None, steps=3)
+    alone = recorded(critic(), samples=None)
+    for row in flow.rows:
+        assert (row["batch"], row["backwards"], row["lost"]) == (len(X), 1, 0)
+        assert row["delta"] == pytest.approx(alone.rows[0]["delta"], abs=1e-6)
+
+
+def test_a_penalty_may_have_a_backward_of_its_own() -> None:
+    def loss(model: Any) -> Any:
+        output, gradient = gradient_at(model, X, create_graph=True)
+        output.square().mean().backward(retain_graph=True)
+        return gradient.square().sum(1).mean()
+
+    names = [str(2 * i) for i in range(DEPTH)]
+    flow, once = (recorded(smooth(), each, samples=None, axis=names) for each in (loss, penalized))
+    for row in flow.rows:
+        assert row["delta"] == pytest.approx(once.rows[0]["delta"], abs=1e-5)
