@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from torch import nn
 from torch.autograd.graph import Node
 
 from gradflow.errors import InputError
-from gradflow.torch.calls import RECURRENT, Call, kind_of, likeness
+from gradflow.torch.calls import RECURRENT, Call, bare, kind_of, likeness
+from gradflow.torch.graph import graph_of
 from gradflow.torch.scene import AxisPoint, Scene, Side
 
 AXES = ("auto", "blocks", "modules", "time")
@@ -105,8 +105,9 @@ def _axis(scene: Scene, best: Candidate, axis: str) -> DepthAxis:
     top = _top(scene, last) if best.side == "input" else None
     words = f"{len(points)} {best.block} {best.side}s"
     words += " (residual stream)" if best.side == "input" else ""
-    aside = [scene.name(call) for call in best.aside]
-    if len(aside) > (best.side == "output"):
+    readout = scene.readout if best.side == "output" else None  # which is left out in any case
+    aside = [scene.name(call) for call in best.aside if call is not readout]
+    if aside:
         words += f"; {_others(aside)} not between all of the loss and the input"
     return DepthAxis(points, top, best.block, axis, f"{words}; what comes before and after is left out")
 
@@ -126,17 +127,22 @@ def _top(scene: Scene, call: Call) -> AxisPoint | None:
 
 def _candidates(scene: Scene) -> list[Candidate]:
     """What each kind of modules would make, in the order of their first calls."""
-    kinds: dict[tuple[Any, ...], list[Call]] = {}
-    for call in scene.calls:
-        kinds.setdefault(likeness(call.module), []).append(call)
     leaves = scene.leaves
     found = []
-    for calls in kinds.values():
+    for calls in _by_kind(scene.calls) if leaves else ():
         if any(call.weighs for call in calls):
             found += [_of_leaves(scene, calls, leaves)]
         elif any(leaf in calls or any(up in calls for up in leaf.above()) for leaf in leaves):
             found.append(_candidate("input", scene.points(calls, "input", _shared(calls)), calls, leaves))
     return found
+
+
+def _by_kind(calls: Sequence[Call]) -> list[list[Call]]:
+    """In the order of their first calls."""
+    kinds: dict[tuple[Any, ...], list[Call]] = {}
+    for call in calls:
+        kinds.setdefault(likeness(call.module), []).append(call)
+    return list(kinds.values())
 
 
 def _shared(calls: Sequence[Call]) -> frozenset[Node]:
@@ -151,8 +157,11 @@ def _shared(calls: Sequence[Call]) -> frozenset[Node]:
 
 def _of_leaves(scene: Scene, calls: Sequence[Call], leaves: Sequence[Call]) -> Candidate:
     """Their outputs, without that of the read-out; their inputs, where more of those are on the chain."""
-    alone = sum(call.module is leaves[-1].module for call in leaves) == 1  # a read-out is a module of its own
-    weighed = [call for call in calls if call.weighs and not (alone and call is leaves[-1])]
+    last = scene.readout
+    alone = (
+        sum(last is not None and call.module is last.module for call in leaves) == 1
+    )  # a module of its own
+    weighed = [call for call in calls if call.weighs and not (alone and call is last)]
     outputs, inputs = scene.points(weighed, "output"), scene.points(weighed, "input")
     if len(inputs) > len(outputs):
         return _candidate("input", inputs, calls, leaves)
@@ -171,7 +180,7 @@ def _candidate(
 
 def _modules(scene: Scene) -> DepthAxis:
     """The outputs of all modules with parameters that stand on the chain, without the read-out."""
-    found = scene.points(scene.leaves[:-1], "output")
+    found = scene.points([call for call in scene.leaves if call is not scene.readout], "output")
     if len(found) < FEWEST:
         raise InputError(_no_chain(scene))
     points = tuple(point for _, point in found)
@@ -180,9 +189,14 @@ def _modules(scene: Scene) -> DepthAxis:
 
 
 def _over_time(scene: Scene) -> DepthAxis:
-    """The outputs of the module that is called most often, whether or not the loss enters between them."""
+    """The outputs of the module that is called most often, whether or not the loss enters between them.
+
+    Of several the first, and rather a cell's states than what is read out of them at each step.
+    """
     fused = [call for call in scene.calls if isinstance(call.module, RECURRENT)]
-    calls = max(_by_module(scene.leaves), key=len, default=[])
+    repeated = _by_module(scene.leaves)
+    states = [calls for calls in repeated if _leads_on(calls)]
+    calls = max(states or repeated, key=len, default=[])
     if len(calls) < FEWEST:
         raise InputError(_not_seen(fused[0], scene) if fused else "axis time: no module is called twice")
     points = tuple(scene.point(call, "output", tuple(call.outputs)) for call in calls if call.outputs)
@@ -194,8 +208,18 @@ def _over_time(scene: Scene) -> DepthAxis:
 
 
 def _by_module(calls: Sequence[Call]) -> list[list[Call]]:
-    ordered = sorted(calls, key=lambda call: id(call.module))
-    return [list(group) for _, group in groupby(ordered, key=lambda call: id(call.module))]
+    """In the order of their first calls."""
+    found: dict[nn.Module, list[Call]] = {}
+    for call in calls:
+        found.setdefault(call.module, []).append(call)
+    return list(found.values())
+
+
+def _leads_on(calls: Sequence[Call]) -> bool:
+    """Whether what a module gave is used by its own later calls."""
+    *before, last = ({edge.node for edge in call.outputs.values()} for call in calls)
+    reached = graph_of(last).below.keys() - last
+    return any(not given.isdisjoint(reached) for given in before)
 
 
 def _not_seen(call: Call, scene: Scene) -> str:
@@ -210,7 +234,7 @@ def _named(scene: Scene, chosen: Sequence[str | nn.Module]) -> DepthAxis:
     known = {name: module for module, name in scene.names.items()}
     modules = []
     for one in chosen:
-        module = known.get(one) if isinstance(one, str) else one
+        module = known.get(bare(one) or "the model") if isinstance(one, str) else one
         if module is None:
             raise InputError(f"axis: the model has no module {one!r}")
         modules.append(module)
@@ -218,11 +242,13 @@ def _named(scene: Scene, chosen: Sequence[str | nn.Module]) -> DepthAxis:
     for module in modules:
         if not any(call.module is module for call in calls):
             raise InputError(f"axis: {scene.names.get(module)} is not called in the forward pass")
-    points = tuple(_named_point(scene, call) for call in calls)
+    shared = [_shared(alike) for alike in _by_kind(scene.calls) if not {*calls}.isdisjoint(alike)]
+    found = [_named_point(scene, call, frozenset().union(*shared)) for call in calls]
+    points = tuple(point for point, _ in found)
     if len(points) < FEWEST:
         raise InputError("axis: name two modules at least")
     kinds = dict.fromkeys(kind_of(point.module) for point in points)
-    partly = sum(not scene.points([call], _side(call)) for call in calls)
+    partly = sum(not whole for _, whole in found)
     told = f"{len(points)} modules as named"
     told += f"; a part of the gradient passes by {partly} of them" if partly else ""
     return DepthAxis(points, None, "/".join(kinds), "names", told)
@@ -233,8 +259,11 @@ def _side(call: Call) -> Side:
     return "output" if call.calls == 0 else "input"
 
 
-def _named_point(scene: Scene, call: Call) -> AxisPoint:
-    """Of several tensors the one on the chain, or the first."""
+def _named_point(scene: Scene, call: Call, shared: frozenset[Node]) -> tuple[AxisPoint, bool]:
+    """Of several tensors the one on the chain, or the first; and whether all of the gradient passes there.
+
+    What several blocks are given, such as an encoder's output, is meant only where there is no other.
+    """
     side = _side(call)
     edges = call.edges(side)
     if not edges:
@@ -242,8 +271,9 @@ def _named_point(scene: Scene, call: Call) -> AxisPoint:
         raise InputError(
             f"axis: no tensor that is the {side} of {scene.names.get(call.module)} needs one: {cause}"
         )
-    found = scene.points([call], side)
-    return found[0][1] if found else scene.point(call, side, (next(iter(edges)),))
+    own = [place for place, edge in edges.items() if edge.node not in shared or side == "output"]
+    found = scene.points([call], side, shared if side == "input" and own else frozenset())
+    return (found[0][1], True) if found else (scene.point(call, side, ((own or [*edges])[0],)), False)
 
 
 def _no_chain(scene: Scene) -> str:

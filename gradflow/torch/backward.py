@@ -15,6 +15,7 @@ from gradflow.torch.calls import in_backward
 Told = Callable[[Sequence[Node]], None]
 
 _told: list[Told] = []
+_running: list[None] = []  # backward passes, one within another
 _backward = torch.autograd.backward
 
 
@@ -24,7 +25,16 @@ def _telling(tensors: Any, *args: Any, **kwargs: Any) -> None:
         roots = roots_of(tensors)
         for each in tuple(_told):
             each(roots)
-    _backward(tensors, *args, **kwargs)
+    _running.append(None)
+    try:
+        _backward(tensors, *args, **kwargs)
+    finally:
+        _running.pop()
+
+
+def of_a_loss() -> bool:
+    """Whether gradients that come now are of backward(), not of autograd.grad; known while any listens."""
+    return bool(_running)
 
 
 def listen(told: Told) -> None:

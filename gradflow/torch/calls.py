@@ -7,13 +7,17 @@ activations are computed again, and those where gradients are off are passed ove
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
+from torch.nn.utils.parametrize import ParametrizationList, is_parametrized
+
+from gradflow.torch.norms import real
 
 WRAPPING = {  # class -> what it calls the module in it
     "DataParallel": "module", "DistributedDataParallel": "module", "OptimizedModule": "_orig_mod",
@@ -65,6 +69,16 @@ class Call:
         return {edge.node for edges in (self.inputs, self.outputs) for edge in edges.values()}
 
 
+class Hook(partial[None]):
+    """A hook that copies of its module, pickled ones too, have as one that does nothing, without gradflow.
+
+    It has no frame of its own, which a compiler of PyTorch would compile again for each module.
+    """
+
+    def __reduce__(self) -> Any:
+        return getattr, (nullcontext(), "__exit__")  # it takes anything and gives None
+
+
 class Tracer:
     """Records every call of every module of a model."""
 
@@ -76,9 +90,9 @@ class Tracer:
 
     def start(self) -> None:
         """Put the hooks on."""
-        for module in self.model.modules():
-            self.hooks.enter_context(module.register_forward_pre_hook(self._before, with_kwargs=True))
-            after = module.register_forward_hook(self._after, with_kwargs=True, always_call=True)
+        for module in _called(self.model):
+            self.hooks.enter_context(module.register_forward_pre_hook(Hook(self._before), with_kwargs=True))
+            after = module.register_forward_hook(Hook(self._after), with_kwargs=True, always_call=True)
             self.hooks.enter_context(after)
 
     def stop(self) -> None:
@@ -123,25 +137,32 @@ class BatchPart:
     most: int | None
 
     def of(self, tensor: Tensor) -> Tensor:
-        """(samples, values of one), detached."""
+        """(samples, values of one), detached and real."""
         held = tensor.detach()
         if held.dim() < 2:
-            return held.reshape(-1, 1)[: self.most]
+            return real(held.reshape(-1, 1)[: self.most]).flatten(1)
         axis = self.axis if held.dim() > self.axis else 0
         held = held.movedim(axis, 0) if axis else held
         held = held[: self.most] if self.most is not None and len(held) > self.most else held
-        return held.flatten(1)
+        return real(held).flatten(1)
 
     def count(self, shape: tuple[int, ...]) -> int:
         """How many samples the batch has."""
         return shape[self.axis if len(shape) > self.axis else 0] if shape else 1
 
     def mean_square(self, tensor: Tensor) -> Tensor:
-        """Mean square of the forward value, a 0-d float32 or float64."""
+        """Mean square of the (absolute) forward value, a 0-d float32 or float64."""
         held = self.of(tensor)
         wide = torch.float64 if held.dtype == torch.float64 else torch.float32
         norms: Tensor = torch.linalg.vector_norm(held, dim=1, dtype=wide)
-        return norms.square().sum() / held.numel()
+        return norms.square().sum() / (held.numel() / (2 if tensor.is_complex() else 1))
+
+
+def _called(model: nn.Module) -> list[nn.Module]:
+    """The modules of a model, without those that make the weights of others (parametrizations)."""
+    makers = [each for each in model.modules() if isinstance(each, ParametrizationList)]
+    within = {part for maker in makers for part in maker.modules()}
+    return [module for module in model.modules() if module not in within]
 
 
 def flat(values: Any) -> Iterator[Tensor | None]:
@@ -168,8 +189,14 @@ def names_of(model: nn.Module) -> dict[nn.Module, str]:
 
 
 def kind_of(module: nn.Module) -> str:
-    """The name of the class that the user wrote, as it was before FSDP2."""
-    return type(unwrapped(module)).__name__.removeprefix("FSDP")
+    """The name of the class that the user wrote."""
+    return _class_of(unwrapped(module))
+
+
+def _class_of(module: nn.Module) -> str:
+    """Its name as it was before FSDP2 or a parametrization made another of it."""
+    name = type(module).__name__.removeprefix("FSDP")
+    return name.removeprefix("Parametrized") if is_parametrized(module) else name
 
 
 def unwrapped(module: nn.Module) -> nn.Module:
@@ -180,9 +207,14 @@ def unwrapped(module: nn.Module) -> nn.Module:
 
 
 def likeness(module: nn.Module) -> tuple[Any, ...]:
-    """What modules of one kind have in common: their class, and of a Sequential what it holds."""
-    kind = type(module).__name__.removeprefix("FSDP")  # a wrapper is not like what it wraps
-    return (kind, *map(likeness, module.children())) if kind == "Sequential" else (kind,)
+    """What modules of one kind have in common: their class, and of a Sequential what it holds.
+
+    A layer is not like one of its name that holds it, as an adapter does.
+    """
+    kind = _class_of(module)  # a wrapper is not like what it wraps
+    if kind == "Sequential":
+        return (kind, *map(likeness, module.children()))
+    return kind, any(name != "parametrizations" for name, _ in module.named_children())
 
 
 def bare(name: str) -> str:

@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import exp, log
+from typing import TypeGuard
 
 import numpy as np
 from torch import nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from gradflow.analysis.increments import window
 from gradflow.meanfield.expectations import tabulated
@@ -42,7 +44,7 @@ INSIDE = (
     "block adds does not grow with the stream; the exponent depends on what the blocks hold"
 )
 LAWS = {PRE: "power", POST: "exponential", INSIDE: "power", BARE: "exponential"}
-OTHERS = "theory knows chains of Linear modules, not of convolutions, cells or blocks"
+OTHERS = "theory knows chains of Linear modules with real, free weights, not of convolutions, cells or blocks"
 MORE = "theory knows chains with one activation between their layers, and nothing else, if it has that one"
 TIME = "over time theory needs to know how the inputs come, which it does not"
 
@@ -96,7 +98,7 @@ def _law(scene: Scene, calls: Sequence[Call]) -> str:
 
 
 def _plain(scene: Scene, calls: Sequence[Call], mean_squares: Sequence[float]) -> ExpectedLaw:
-    linear = [call.module for call in calls if isinstance(call.module, nn.Linear)]
+    linear = [call.module for call in calls if _is_known(call.module)]
     if len(linear) < len(calls):
         return ExpectedLaw(words=OTHERS)
     passed = {_between(scene, call, above) for call, above in pairwise(calls)}
@@ -112,6 +114,11 @@ def _plain(scene: Scene, calls: Sequence[Call], mean_squares: Sequence[float]) -
         logs.append(log(gain * slope) / 2 if gain * slope > 0 else -np.inf)
     first = window(len(calls))[0]
     return ExpectedLaw(exp(float(np.mean(logs[first - 1 :]))) if len(logs) >= first else None)
+
+
+def _is_known(module: nn.Module) -> TypeGuard[nn.Linear]:
+    """A weight that is parametrized is not: reading it would change it (spectral norm)."""
+    return isinstance(module, nn.Linear) and not is_parametrized(module) and not module.weight.is_complex()
 
 
 def _between(scene: Scene, call: Call, above: Call) -> Activation | None:

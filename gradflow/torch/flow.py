@@ -175,7 +175,7 @@ class WatchedFlow:
         if self.axis is None:
             self._taps = Search(self.model, self.settings.axis, self.settings.samples, self.scaler)
         else:
-            self._taps = Taps(self.axis, self.settings.samples, self.scaler)
+            self._taps = Taps(self.model, self.axis, self.settings.samples, self.scaler)
         self._taps.start()
         self._eager = eager()
 

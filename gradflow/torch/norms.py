@@ -95,4 +95,9 @@ def dense(tensor: Tensor) -> Tensor:
     """The entries that lie here."""
     held = tensor.detach()
     held = held.to_local() if isinstance(held, DTensor) else held
-    return held.coalesce().values() if held.is_sparse else held
+    return real(held.coalesce().values() if held.is_sparse else held)
+
+
+def real(tensor: Tensor) -> Tensor:
+    """Of complex entries their real and imaginary parts, along a last dimension of two."""
+    return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor

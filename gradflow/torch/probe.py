@@ -44,7 +44,7 @@ def probe(
     loss_fn(model(**batch)), or without a loss_fn the output's `loss`. Modules are initialized by their
     `reset_parameters`, the inner ones first, and then by the model's `init_weights` (transformers, timm) if
     it has one; anything else by `reset(model)`. The model itself is left as it is. InputError for a module
-    that nothing initializes; it is named.
+    that nothing initializes; it is named, and for copies whose depth axes differ.
     """
     if seeds < 1:
         raise InputError(f"probe: seeds={seeds}: draw one copy at least")
@@ -109,8 +109,18 @@ def _loss(model: nn.Module, loss_fn: Any, batch: Any) -> torch.Tensor:
 
 def _run(flows: list[WatchedFlow], name: str, save: Path | None) -> OneRun:
     head = flows[0].head()
+    _require_one_axis([flow.head()["layers"] for flow in flows])
     norms = norms_of(head, [plain(flow.rows) for flow in flows])
     source = Path(head["source"].replace("watch", "probe"))
     if save is None:
         return OneRun.of(run_of(norms, name, source))
     return OneRun.of(save_norms(*place_of(save), norms, source))
+
+
+def _require_one_axis(found: list[list[str]]) -> None:
+    """InputError for copies whose forward pass is not the same, so that their points are not."""
+    other = next((names for names in found if names != found[0]), None)
+    if other is not None:
+        one, another = (f"{len(names)} points from {names[0]} to {names[-1]}" for names in (found[0], other))
+        words = f"probe: the depth axis of one copy has {one}, of another {another}"
+        raise InputError(f"{words}: name modules that all of them call with axis=[...]")

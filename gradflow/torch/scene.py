@@ -79,5 +79,14 @@ class Scene:
 
     @property
     def leaves(self) -> list[Call]:
-        """The calls of modules with parameters that call no other."""
-        return [call for call in self.calls if call.weighs]
+        """The calls of modules with parameters that call no other, without those that no loss looks at."""
+        return [call for call in self.calls if call.weighs and self._counts(call)]
+
+    def _counts(self, call: Call) -> bool:
+        """Calls where gradients are off, as a checkpoint's are, leave no node to tell it by."""
+        return not call.outputs or any(edge.node in self.graph.below for edge in call.outputs.values())
+
+    @property
+    def readout(self) -> Call | None:
+        """The last leaf that passes a gradient on."""
+        return next((call for call in reversed(self.leaves) if call.outputs), None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from itertools import islice
 from typing import Any
@@ -13,8 +13,8 @@ from torch.autograd.graph import Node
 
 from gradflow.errors import GradflowError, InputError
 from gradflow.torch.axis import DepthAxis, choose
-from gradflow.torch.backward import leave, listen
-from gradflow.torch.calls import BatchPart, Origin, Tracer, flat, in_backward, names_of, sinks
+from gradflow.torch.backward import leave, listen, of_a_loss
+from gradflow.torch.calls import BatchPart, Hook, Origin, Tracer, flat, in_backward, names_of, sinks
 from gradflow.torch.expected import ExpectedLaw, expected_of
 from gradflow.torch.graph import Graph, apart, graph_of
 from gradflow.torch.norms import squares
@@ -101,11 +101,11 @@ class Search:
                 for place in (place for place in point.places if place in edges):
                     one.squares[number] = edges[place].mean_square
                     self.tapped[-1].append((point.name, edges[place].node))
-                    tap(one, number, place, edges[place])
+                    tap(one, number, place, edges[place], lambda _: of_a_loss())
         if first:
             values = [math.nan if square is None else float(square) for square in one.squares]
             self.expected = expected_of(scene, self.axis, values)
-            self.readout = scene.leaves[-1].module if scene.leaves else None
+            self.readout = scene.readout.module if scene.readout else None
 
 
 def _refuse_in_parts(tapped: Sequence[tuple[str, Node]], graph: Graph) -> None:
@@ -120,8 +120,8 @@ def _refuse_in_parts(tapped: Sequence[tuple[str, Node]], graph: Graph) -> None:
 class Taps:
     """A later recorded step: hooks on the modules of the axis alone."""
 
-    def __init__(self, axis: DepthAxis, samples: BatchPart, scaler: Any) -> None:
-        self.axis, self.samples, self.scaler = axis, samples, scaler
+    def __init__(self, model: nn.Module, axis: DepthAxis, samples: BatchPart, scaler: Any) -> None:
+        self.model, self.axis, self.samples, self.scaler = model, axis, samples, scaler
         self.points = [*axis.points, *([axis.top] if axis.top else [])]
         self.passes: list[Pass] = []
         self.problem: GradflowError | None = None
@@ -129,20 +129,45 @@ class Taps:
         self.next = 0
         self.met: dict[tuple[nn.Module, str], int] = {}  # calls so far, of the module's in one pass
         self.hooks = ExitStack()
+        self.ends: dict[Pass, set[Node]] = {}  # what the model gave
+        self.asked: set[Pass] = set()  # by torch.autograd.grad
+        self.aside: set[Pass] = set()
 
     def start(self) -> None:
         """Put the hooks on."""
+        listen(self._begins)
         for module, side in dict.fromkeys((point.module, point.side) for point in self.points):
             if side == "input":
-                self.hooks.enter_context(module.register_forward_pre_hook(self._enters, with_kwargs=True))
+                hook = module.register_forward_pre_hook(Hook(self._enters), with_kwargs=True)
             else:
-                self.hooks.enter_context(module.register_forward_hook(self._leaves))
+                hook = module.register_forward_hook(Hook(self._leaves))
+            self.hooks.enter_context(hook)
+        self.hooks.enter_context(self.model.register_forward_hook(Hook(self._ends)))
 
     def stop(self) -> None:
         """Take them away."""
+        leave(self._begins)
         self.hooks.close()
+        self.ends.clear()
         if self.next and self.strange is None:
             self.strange = f"{self.next} of {len(self.axis.points)} points were met"
+
+    def _begins(self, losses: Sequence[Node]) -> None:
+        """Of a backward pass: a penalty may look at the gradient of a pass, not at what the model gave."""
+        asked = [one for one in self.asked if self.ends.get(one) and not one.reached]
+        if asked:
+            known = graph_of(losses).below.keys()
+            self.aside = {one for one in asked if known.isdisjoint(self.ends[one])}
+
+    def _counts(self, one: Pass) -> bool:
+        if not of_a_loss():
+            self.asked.add(one)
+        return of_a_loss() and one not in self.aside
+
+    def _ends(self, module: nn.Module, args: Any, outputs: Any) -> None:
+        if not in_backward() and self.passes and self.next == 0:
+            given = {one.grad_fn for one in flat(outputs) if one is not None and one.grad_fn is not None}
+            self.ends.setdefault(self.passes[-1], given)
 
     def _enters(self, module: nn.Module, args: Any, kwargs: Any) -> None:
         self._met(module, "input", (*args, *kwargs.values()))
@@ -176,14 +201,14 @@ class Taps:
                 return
             one.squares[number] = self.samples.mean_square(tensor)
             edge = Origin(tensor.grad_fn, tensor.output_nr, (), tensor)
-            tap(one, number, place, edge)
+            tap(one, number, place, edge, self._counts)
 
 
-def tap(one: Pass, number: int, place: int, edge: Origin) -> None:
-    """Have the gradient of a tensor told to a pass when it comes."""
+def tap(one: Pass, number: int, place: int, edge: Origin, counts: Callable[[Pass], bool]) -> None:
+    """Have the gradient of a tensor told to a pass when it comes, if it counts."""
 
     def came(gradients: tuple[Tensor, ...]) -> None:
-        if gradients[output] is not None:
+        if gradients[output] is not None and counts(one):
             one.arrive(number, place, gradients[output])
 
     output = edge.output

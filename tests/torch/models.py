@@ -142,6 +142,31 @@ def layer_scale() -> Case:
     return supervised(model, torch.randn(BATCH, 8), "Residual", 6)
 
 
+class Spectral(nn.Module):
+    """x + f(x), where f multiplies the waves of x by complex weights, a module of its own (FNO)."""
+
+    def __init__(self, channels: int, waves: int) -> None:
+        super().__init__()
+        self.mix = nn.Linear(channels, channels, dtype=torch.complex64)
+        self.scale = nn.Parameter(torch.randn(waves, dtype=torch.complex64))
+
+    def forward(self, x: Any) -> Any:
+        waves = self.mix(torch.fft.rfft(x).movedim(1, 2)).movedim(1, 2) * self.scale
+        return x + torch.relu(torch.fft.irfft(waves, n=x.shape[-1]))
+
+
+def spectral() -> Case:
+    model = Sequence(nn.Conv1d(3, 4, 1), [Spectral(4, 5) for _ in range(4)], nn.Linear(4, CLASSES))
+    return supervised(model, torch.randn(BATCH, 3, 8), "Spectral", 4)
+
+
+def of_complex() -> Case:
+    layers = [module for _ in range(5) for module in (nn.Linear(8, 8, dtype=torch.complex64), nn.Tanh())]
+    model = nn.Sequential(*layers, nn.Linear(8, CLASSES, dtype=torch.complex64))
+    inputs = torch.randn(BATCH, 8, dtype=torch.complex64)
+    return Case(model, inputs, "Linear", 5, lambda model, x: model(x).abs().square().mean())
+
+
 def dense_net() -> Case:
     blocks = [Dense(12 + 4 * i, 4) for i in range(5)]
     model = Sequence(nn.Linear(8, 12), blocks, nn.Linear(32, CLASSES))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -59,3 +61,23 @@ def test_a_loss_that_is_compiled_as_a_whole_is_recorded_as_it_was_written() -> N
     flow = recorded(model, lambda _: compiled(X), samples=None, every=2, steps=4)
     for row in (0, 1):
         assert delta(flow, row) == pytest.approx(REFERENCE, abs=1e-5)
+
+
+INSIDE = """
+import torch
+from tests.torch.test_mechanics import Residual, Sequence, nn, loss_of, watch
+layers = [Residual(nn.Linear(12, 12)) for _ in range(12)]
+model = Sequence(nn.Linear(12, 12), layers, nn.Linear(12, 3))
+with watch(model, every=2, quiet=True) as flow:
+    compiled = torch.compile(model, backend="eager")
+    for _ in range(4):
+        loss_of(compiled).backward()
+        flow.step()
+print(len(flow.rows), len(flow.axis.names))
+"""
+
+
+def test_a_model_that_is_compiled_while_it_is_watched_is_not_compiled_again_and_again() -> None:
+    found = subprocess.run([sys.executable, "-c", INSIDE], capture_output=True, text=True, timeout=120)
+    assert (found.stdout, found.returncode) == ("2 12\n", 0), found.stderr
+    assert "recompile" not in found.stderr

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 
-from tests.torch.models import BATCH, CASES, torch
+from tests.torch.models import BATCH, CASES, of_complex, spectral, torch
 from tests.torch.vision import FAMILIES
 
 from gradflow.torch import watch  # isort: skip
@@ -47,7 +48,10 @@ def deltas(case: Any, axis: Any) -> Any:
     logs = []
     for number in range(BATCH):
         tensors = tensors_at(axis, lambda n=number: case.loss(case.model, case.sample(n)).backward())
-        norms = [torch.cat([tensor.grad.flatten() for tensor in point]).double().norm() for point in tensors]
+        norms = [
+            torch.cat([tensor.grad.flatten() for tensor in point]).to(torch.complex128).norm()
+            for point in tensors
+        ]
         logs.append(torch.stack(norms).log())
     return torch.stack(logs).mean(dim=0)
 
@@ -70,3 +74,23 @@ def test_delta_is_that_of_one_sample_at_a_time(name: str, dtype: Any) -> None:
     for row in flow.rows:
         worst = float((torch.tensor(row["delta"], dtype=torch.float64) - expected).abs().max())
         assert worst <= BOUND[dtype], worst
+
+
+@pytest.mark.parametrize("made", [spectral, of_complex])
+def test_delta_of_complex_numbers_is_that_of_their_parts(made: Any) -> None:
+    torch.manual_seed(0)
+    case, squares = made(), 0.0
+    with watch(case.model, quiet=True) as flow:
+        for _ in range(2):
+            case.loss(case.model, case.inputs).backward()
+            squares = sum(float(one.grad.abs().square().sum()) for one in case.model.parameters())
+            flow.step()
+    assert (flow.axis.block, len(flow.axis.points)) == (case.block, case.points)
+    for row in flow.rows:
+        assert row["delta"] == pytest.approx(deltas(case, flow.axis).tolist(), abs=1e-5)
+    groups = [math.exp(2 * value) for value in flow.rows[-1]["dw"].values() if not math.isnan(value)]
+    assert sum(groups) == pytest.approx(squares, rel=1e-5)
+    assert flow.head()["expected_c"] is None
+    inside = tensors_at(flow.axis, lambda: case.loss(case.model, case.inputs).backward())
+    q = [float(tensor.detach().abs().square().mean()) for (tensor,) in inside]
+    assert flow.rows[-1]["q"] == pytest.approx(q, rel=1e-5)

@@ -8,7 +8,7 @@ import pytest
 
 from gradflow.errors import GradflowError
 from tests.torch.models import Shared, nn, torch
-from tests.torch.test_mechanics import DEPTH, X, loss_of, recorded, stack
+from tests.torch.test_mechanics import DEPTH, WIDTH, X, loss_of, recorded, stack
 
 from gradflow.torch import watch  # isort: skip
 
@@ -170,3 +170,78 @@ def test_two_models_find_their_axes_in_one_step() -> None:
         loss_of(other).backward()
         second.step()
     assert len(first.axis.names) == len(second.axis.names) == DEPTH
+
+
+def gradient_at(model: Any, x: Any, create_graph: bool = False) -> tuple[Any, Any]:
+    """The model's output at some inputs, and its gradient there by torch.autograd.grad."""
+    x = x.clone().requires_grad_()
+    output = model(x)
+    (gradient,) = torch.autograd.grad(output.sum(), x, create_graph=create_graph)
+    return output, gradient
+
+
+def penalized(model: Any, x: Any = X) -> Any:
+    """A loss that looks at the gradient (R1, WGAN-GP, PINN)."""
+    output, gradient = gradient_at(model, x, create_graph=True)
+    return output.square().mean() + gradient.square().sum(1).mean()
+
+
+def attacked(model: Any, x: Any = X) -> Any:
+    """At inputs that a gradient has moved (FGSM)."""
+    return model(x + 0.1 * gradient_at(model, x)[1].sign()).square().mean()
+
+
+def smooth() -> Any:
+    torch.manual_seed(0)
+    layers = [module for _ in range(DEPTH) for module in (nn.Linear(WIDTH, WIDTH), nn.Tanh())]
+    return nn.Sequential(*layers, nn.Linear(WIDTH, 3))
+
+
+@pytest.mark.parametrize("loss", [penalized, attacked])
+def test_gradients_of_no_loss_are_not_recorded(loss: Any) -> None:
+    names = [str(2 * i) for i in range(DEPTH)]
+    flow = recorded(smooth(), loss, samples=None, axis=names, steps=3)
+    logs = []
+    for x in X:
+        alone, caught = smooth(), list[Any]()
+        for name in names:
+            alone[int(name)].register_forward_hook(
+                lambda module, args, output, caught=caught: caught.append(output)
+            )
+        gradients = torch.autograd.grad(loss(alone, x[None]), caught, allow_unused=True)
+        logs.append(torch.stack([gradient.norm().log() for gradient in gradients if gradient is not None]))
+    expected = torch.stack(logs).mean(0).tolist()
+    for row in flow.rows:
+        assert row["delta"] == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("activation", [nn.Tanh, nn.LeakyReLU])
+def test_a_pass_whose_gradient_alone_is_looked_at_is_none(activation: Any) -> None:
+    """A penalty at other inputs (WGAN-GP)."""
+
+    def critic() -> Any:
+        torch.manual_seed(0)
+        layers = [module for _ in range(DEPTH) for module in (nn.Linear(WIDTH, WIDTH), activation())]
+        return nn.Sequential(*layers, nn.Linear(WIDTH, 1))
+
+    def loss(model: Any) -> Any:
+        penalty = gradient_at(model, X + 1, create_graph=True)[1].norm(dim=1).sub(1).square().mean()
+        return model(X).square().mean() + penalty
+
+    flow = recorded(critic(), loss, samples=None, steps=3)
+    alone = recorded(critic(), samples=None)
+    for row in flow.rows:
+        assert (row["batch"], row["backwards"], row["lost"]) == (len(X), 1, 0)
+        assert row["delta"] == pytest.approx(alone.rows[0]["delta"], abs=1e-6)
+
+
+def test_a_penalty_may_have_a_backward_of_its_own() -> None:
+    def loss(model: Any) -> Any:
+        output, gradient = gradient_at(model, X, create_graph=True)
+        output.square().mean().backward(retain_graph=True)
+        return gradient.square().sum(1).mean()
+
+    names = [str(2 * i) for i in range(DEPTH)]
+    flow, once = (recorded(smooth(), each, samples=None, axis=names) for each in (loss, penalized))
+    for row in flow.rows:
+        assert row["delta"] == pytest.approx(once.rows[0]["delta"], abs=1e-5)

@@ -294,3 +294,22 @@ def test_models_of_transformers_are_initialized_by_their_own_rule(name: str, tmp
     assert (tmp_path / run.id / "summary.json").exists()
     kind = "post-norm" if name == "bert" else "pre-norm"
     assert run.summary.theory.reason.startswith(kind)
+
+
+def test_copies_of_different_axes_are_refused() -> None:
+    class Either(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.other, self.head = stack().blocks, stack().blocks, nn.Linear(WIDTH, 10)
+
+        def forward(self, x: Any) -> Any:
+            for block in self.one if torch.rand(()) < 0.5 else self.other:
+                x = block(x)
+            return self.head(x)
+
+    batch = torch.randn(4, WIDTH), torch.randint(0, 10, (4,))
+    told = (
+        r"one copy has 4 points from (one|other)\.1 .*, of another 4 points .*: name modules that all of them"
+    )
+    with pytest.raises(InputError, match=told):
+        probe(Either(), nn.functional.cross_entropy, batch, seeds=8)

@@ -1,0 +1,183 @@
+"""Which tensors the depth axis takes where a model leaves a choice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gradflow.errors import InputError
+from tests.torch.models import nn, torch
+from tests.torch.test_mechanics import recorded
+
+STEPS = 6
+SERIES = torch.randn(4, STEPS, 4, generator=torch.Generator().manual_seed(1))
+
+
+class ReadAtEachStep(nn.Module):
+    """A cell over time, or two, of which every state is read out and counts in the loss."""
+
+    def __init__(self, cells: int) -> None:
+        super().__init__()
+        self.head = nn.Linear(8, 2)
+        self.cells = nn.ModuleList([nn.GRUCell(4 if i == 0 else 8, 8) for i in range(cells)])
+
+    def forward(self, x: Any) -> Any:
+        states: list[Any] = [None] * len(self.cells)
+        total = torch.zeros(())
+        for t in range(x.shape[1]):
+            above = x[:, t]
+            for i, cell in enumerate(self.cells):
+                above = states[i] = cell(above, states[i])
+            total = total + self.head(above)
+        return total
+
+
+@pytest.mark.parametrize("cells", [1, 2])
+def test_time_is_that_of_the_first_state_and_not_of_what_is_read_out(cells: int) -> None:
+    kept = []
+    for times in range(8):  # modules lie anywhere in memory
+        kept.append((ReadAtEachStep(cells), [bytearray(700 * times) for _ in range(times)]))
+        flow = recorded(kept[-1][0], lambda model: model(SERIES).square().mean(), steps=1, axis="time")
+        assert flow.axis.names == tuple(f"cells.0[{t}]" for t in range(STEPS))
+
+
+class Translator(nn.Module):
+    """An encoder and a decoder, whose layers are all given what the encoder gives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.enter, self.head = nn.Linear(8, 16), nn.Linear(16, 3)
+        self.both = nn.Transformer(16, 2, 2, 4, 32, 0.0, batch_first=True)
+
+    def forward(self, x: Any) -> Any:
+        z = self.enter(x)
+        return self.head(self.both(z, z[:, :-1]))
+
+
+WORDS = torch.randn(4, 6, 8, generator=torch.Generator().manual_seed(1))
+DECODER = [f"both.decoder.layers.{i}" for i in range(4)]
+
+
+@pytest.mark.parametrize("names", [DECODER, ["both.encoder.layers.0", DECODER[2]]], ids=["all", "one"])
+def test_layers_of_a_decoder_that_are_named_have_their_own_stream(names: list[str]) -> None:
+    flow = recorded(Translator(), lambda model: model(WORDS).square().mean(), samples=None, axis=names)
+    logs = []
+    for words in WORDS:
+        model, caught = Translator(), list[Any]()
+        for name in names:
+            model.get_submodule(name).register_forward_pre_hook(
+                lambda module, args, caught=caught: caught.append(args[0])
+            )
+        gradients = torch.autograd.grad(model(words[None]).square().mean(), caught)
+        logs.append(torch.stack([gradient.norm().log() for gradient in gradients]))
+    for row in flow.rows:
+        assert row["delta"] == pytest.approx(torch.stack(logs).mean(0).tolist(), abs=1e-5)
+    assert flow.axis.told.endswith(f"passes by {len({*names} & {*DECODER})} of them")
+
+
+class Heads(nn.Module):
+    """A trunk and two read-outs, of which the loss may look at the first alone."""
+
+    def __init__(self, off: bool = False) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        layers = [module for _ in range(6) for module in (nn.Linear(16, 16), nn.Tanh())]
+        self.trunk, self.used, self.other = nn.Sequential(*layers), nn.Linear(16, 3), nn.Linear(16, 3)
+        self.off = off
+
+    def forward(self, x: Any) -> Any:
+        z = self.trunk(x)
+        used = self.used(z)
+        with torch.set_grad_enabled(not self.off):
+            return used, self.other(z)
+
+
+@pytest.mark.parametrize("axis", ["auto", "modules"])
+@pytest.mark.parametrize("off", [False, True], ids=["with gradients", "without gradients"])
+def test_a_head_that_no_loss_looks_at_is_not_the_read_out(off: bool, axis: str) -> None:
+    model, x = Heads(off), torch.randn(4, 16)
+    nn.init.zeros_(model.used.weight)
+    flow = recorded(model, lambda model: (model(x)[0] - 1).square().mean(), steps=1, axis=axis)
+    assert flow.axis.names == tuple(f"trunk.{2 * i}" for i in range(6))
+    assert flow.head()["silent"] == "used"
+    if axis == "auto":
+        assert "; 1 other (other) is not between all of the loss and the input;" in flow.axis.told
+
+
+def test_a_loss_that_looks_at_no_layer_has_no_chain() -> None:
+    class Through(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.unused, self.act = nn.Linear(4, 4), nn.Tanh()
+
+        def forward(self, x: Any) -> Any:
+            return self.act(x * 2), self.unused(x)
+
+    x = torch.randn(4, 4, requires_grad=True)
+    with pytest.raises(InputError, match="no chain"):
+        recorded(Through(), lambda model: model(x)[0].square().mean())
+
+
+class Branch(nn.Module):
+    """x + f(x) of one layer."""
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Any) -> Any:
+        return x + torch.tanh(self.layer(x))
+
+
+@pytest.mark.parametrize("name", ["spectral_norm", "weight_norm", "orthogonal"])
+@pytest.mark.parametrize("kind", ["Linear", "Branch"])
+def test_weights_that_are_parametrized_change_no_axis(kind: str, name: str) -> None:
+    def net() -> Any:
+        torch.manual_seed(0)
+        parametrized = getattr(torch.nn.utils.parametrizations, name)
+        layers = [parametrized(nn.Linear(8, 8)) for _ in range(5)]
+        passed = [Branch(layer) if kind == "Branch" else nn.Sequential(layer, nn.Tanh()) for layer in layers]
+        return nn.Sequential(nn.Linear(8, 8), nn.Tanh(), *passed, nn.Linear(8, 3))
+
+    watched, alone, x = net(), net(), torch.randn(4, 8)
+    flow = recorded(watched, lambda model: model(x).square().mean(), samples=None)
+    assert (flow.axis.block, len(flow.axis.names)) == (kind, 5 if kind == "Branch" else 6)
+    assert flow.head()["expected_c"] is None
+    for _ in range(2):
+        alone(x).square().mean().backward()
+    for one, other in zip(watched.state_dict().values(), alone.state_dict().values(), strict=True):
+        assert torch.equal(one, other)  # what is looked at is left as it is
+
+
+def test_a_holder_that_is_named_as_what_it_holds_hides_no_chain() -> None:
+    class Linear(nn.Module):
+        def __init__(self, held: Any) -> None:
+            super().__init__()
+            self.base_layer, self.down, self.up = held, nn.Linear(8, 2), nn.Linear(2, 8)
+
+        def forward(self, x: Any) -> Any:
+            return self.base_layer(x) + self.up(self.down(x))
+
+    adapted = [module for _ in range(6) for module in (Linear(nn.Linear(8, 8)), nn.Tanh())]
+    model, x = nn.Sequential(nn.Linear(8, 8), nn.Tanh(), *adapted, nn.Linear(8, 3)), torch.randn(4, 8)
+    flow = recorded(model, lambda model: model(x).square().mean())
+    assert flow.axis.names == tuple(str(2 * i) for i in range(1, 7))
+
+
+@pytest.mark.parametrize("prefix", ["module.", ""])
+def test_modules_are_known_by_their_whole_names_too(prefix: str) -> None:
+    class Holder(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.module = nn.Sequential(*[nn.Linear(4, 4) for _ in range(4)])
+
+        def forward(self, x: Any) -> Any:
+            return self.module(x)
+
+    names, x = [f"{prefix}{i}" for i in range(3)], torch.randn(4, 4)
+    flow = recorded(Holder(), lambda model: model(x).square().mean(), axis=names)
+    assert flow.axis.names == ("0", "1", "2")
+    with pytest.raises(InputError, match=r"the model has no module 'module\.9'"):
+        recorded(Holder(), lambda model: model(x).square().mean(), axis=["module.9", "module.1"])
