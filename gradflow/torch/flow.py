@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim.optimizer import Optimizer
 
 from gradflow.analysis.summary import Flow as FlowSummary
 from gradflow.api.one_run import OneRun
@@ -23,12 +24,13 @@ from gradflow.torch.calls import BatchPart, kind_of
 from gradflow.torch.expected import ExpectedLaw
 from gradflow.torch.groups import is_sharded
 from gradflow.torch.norms import summed
+from gradflow.torch.optimizers import on_steps
 from gradflow.torch.passes import complete, measured
 from gradflow.torch.saving import Saved, run_name
 from gradflow.torch.surroundings import eager, is_together, is_unscaled, rank
 from gradflow.torch.table import entries
 from gradflow.torch.taps import Chosen, Search, Taps
-from gradflow.torch.weights import LOOKS, WeightsLook
+from gradflow.torch.weights import LATER, LOOKS, WeightsLook
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class WatchedFlow:
         self._taps: Search | Taps | None = None
         self._look: WeightsLook | None = None  # until the optimizer has made its step
         self._eager: Any = None
+        self._steps: Any = None  # hook on optimizers, on a step that is recorded and until the next
         self._expected = ExpectedLaw()
         self._silent: str | None = None  # the read-out, if it starts at zero
         self._open = False
@@ -96,6 +99,8 @@ class WatchedFlow:
         the cause.
         """
         self._finish_update()
+        if self._taps is None:
+            self._leave_optimizers()
         number = self.steps if number is None else number
         stride = 1 if self._number is None else max(1, number - self._number)  # to the next, too
         self._number = number
@@ -178,14 +183,29 @@ class WatchedFlow:
             self._taps = Taps(self.axis, self.settings.samples, self.scaler)
         self._taps.start()
         self._eager = eager()
+        self._listen_to_optimizers()
 
     def _disarm(self) -> None:
+        self._leave_optimizers()
         if self._taps is not None:
             self._taps.stop()
             self._taps = None
         if self._eager is not None:
             self._eager()
             self._eager = None
+
+    def _listen_to_optimizers(self) -> None:
+        if self._steps is None and not self.settings.what.isdisjoint(LATER):
+            self._steps = on_steps(self._taken)
+
+    def _leave_optimizers(self) -> None:
+        if self._steps is not None:
+            self._steps.remove()
+            self._steps = None
+
+    def _taken(self, optimizer: Optimizer, anew: bool) -> None:
+        if self._look is not None:
+            self._look.taken(optimizer, anew)
 
     def _record(self, step: int, loss: Any) -> None:
         taps = self._taps
@@ -235,6 +255,7 @@ class WatchedFlow:
         look = WeightsLook(self.model, self.axis, self.settings.what, self._sharded)
         row |= look.gradients(1.0 if is_unscaled(self.scaler) else row["loss_scale"])
         self._look = look
+        self._listen_to_optimizers()
 
     def _finish_update(self) -> None:
         """Add what the optimizer's step has done to the last row."""

@@ -6,13 +6,15 @@ from collections.abc import Collection
 from typing import Any
 
 from torch import nn
+from torch.optim.optimizer import Optimizer
 
 from gradflow.errors import RunError
 from gradflow.torch.axis import DepthAxis
 from gradflow.torch.clipping import Clipping, norm_of
 from gradflow.torch.groups import Updates, gradient_squares, log_norms, parts_of
 
-LOOKS = ("dw", "update", "clip")
+LATER = ("update", "clip")  # known when the optimizer has stepped
+LOOKS = ("dw", *LATER)
 
 
 class WeightsLook:
@@ -34,11 +36,16 @@ class WeightsLook:
             self.clipping = Clipping(self.parts, norm, self.sharded)
         return {"dw": log_norms(squared, scale)} if "dw" in self.what else {}
 
+    def taken(self, optimizer: Optimizer, anew: bool) -> None:
+        """Look at the gradient that an optimizer takes, unless its step makes it `anew`."""
+        if self.clipping is not None:
+            self.clipping.taken(optimizer, anew)
+
     def update(self) -> dict[str, Any]:
         """`update` by group and `moved` by point, ||update|| / ||W||; `clip_share`, what clipping left."""
         found: dict[str, Any] = {}
         if self.updates is not None:
             found["update"], found["moved"] = self.updates.ratios(self.axis)
         if self.clipping is not None:
-            found["clip_share"] = self.clipping.close()
+            found["clip_share"] = self.clipping.share
         return found

@@ -75,7 +75,78 @@ def test_clipping_after_unscaling_is_told_from_the_scale() -> None:
     assert flow.rows[0]["clip_share"] == pytest.approx(0.5, rel=1e-4)
 
 
-@pytest.mark.parametrize("why", ["no step", "other optimizer", "another gradient"])
+class Overwriting(torch.optim.Optimizer):  # type: ignore[name-defined,misc]
+    """Averages gradients in place, as Muon does."""
+
+    def __init__(self, parameters: Any, lr: float) -> None:
+        super().__init__(parameters, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:
+        if closure is not None:
+            with torch.enable_grad():
+                closure()
+        for group in self.param_groups:
+            for one in group["params"]:
+                mean = self.state[one].setdefault("mean", torch.zeros_like(one.grad))
+                mean.lerp_(one.grad, 0.05)
+                one.sub_(one.grad.lerp_(mean, 0.95), alpha=group["lr"])
+
+
+OVERWRITING = {
+    "Muon": Overwriting,
+    "Nesterov": lambda ps, lr: torch.optim.SGD(ps, lr=lr, momentum=0.9, nesterov=True, foreach=True),
+}
+
+
+@pytest.mark.parametrize("how", OVERWRITING)
+@pytest.mark.parametrize("name", ["by norm", "nothing"])
+def test_an_optimizer_that_overwrites_the_gradient_clips_nothing(name: str, how: str) -> None:
+    cut, share = CLIPPED[name]
+    flow = clipped(cut, steps=8, optimizer=OVERWRITING[how])
+    assert [row["clip_share"] for row in flow.rows] == pytest.approx([share] * 8, rel=1e-4)
+
+
+@pytest.mark.parametrize("given", ["by name", "by place"])
+@pytest.mark.parametrize("every", [1, 2])
+def test_clipping_in_the_closure_of_a_step_is_seen(every: int, given: str) -> None:
+    model = stack()
+    rule = Overwriting(model.parameters(), lr=1e-3)
+    with watch(model, quiet=True, every=every) as flow:
+
+        def closure() -> Any:
+            rule.zero_grad()
+            loss = loss_of(model)
+            loss.backward()
+            flow.step()
+            norm = torch.cat([one.grad.flatten() for one in model.parameters()]).norm().item()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), norm / 4)
+            return loss
+
+        for _ in range(4):
+            rule.step(closure=closure) if given == "by name" else rule.step(closure)
+    assert [row["clip_share"] for row in flow.rows] == pytest.approx([0.25] * (4 // every), rel=1e-4)
+    assert not global_hooks()
+
+
+def test_two_models_are_watched_while_their_optimizers_step() -> None:
+    models = [stack(), stack(seed=1)]
+    rules = [torch.optim.SGD(model.parameters(), lr=1e-3) for model in models]
+    flows = [watch(model, quiet=True).start() for model in models]
+    for _ in range(2):
+        for model in models:
+            loss_of(model).backward()
+        for flow in flows:
+            flow.step()
+        for rule in rules:
+            rule.step()
+    for flow in flows:
+        flow.close()
+        assert [row["clip_share"] for row in flow.rows] == [1.0, 1.0]
+    assert not global_hooks()
+
+
+@pytest.mark.parametrize("why", ["no step", "other optimizer", "another gradient", "a closure"])
 def test_clipping_that_was_not_seen_is_no_number(why: str) -> None:
     model, other = stack(), nn.Parameter(torch.ones(1))
     other.grad = torch.ones(1)
@@ -86,7 +157,9 @@ def test_clipping_that_was_not_seen_is_no_number(why: str) -> None:
         if why == "another gradient":
             model.zero_grad()
             (2 * loss_of(model)).backward()
-        if why != "no step":
+        if why == "a closure":
+            rule.step(lambda: (model.zero_grad(set_to_none=False), (2 * loss_of(model)).backward()))
+        elif why != "no step":
             rule.step()
     assert math.isnan(flow.rows[0]["clip_share"])
     assert not global_hooks()
