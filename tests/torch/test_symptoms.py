@@ -12,6 +12,10 @@ from tests.torch.models import nn, torch
 from tests.torch.test_mechanics import DEPTH, global_hooks, loss_of, stack
 
 from gradflow.torch import watch  # isort: skip
+from gradflow.torch.axis import DepthAxis
+from gradflow.torch.groups import Updates
+
+AXIS = DepthAxis((), None, "", "modules", "")
 
 CLIPPED: dict[str, tuple[Any, Any]] = {  # what cuts the gradients, and what it leaves
     "by norm": (lambda gs, norm: torch.nn.utils.clip_grad_norm_(gs, norm / 4), 0.25),
@@ -177,6 +181,30 @@ def trained(held: Any, steps: int = 8, lr: float = 1e-2) -> Any:
             rule.step()
             model.zero_grad()
     return flow
+
+
+SHAPES = [(4096, 64), (64, 4096), (96, 1000), (64, 64, 3, 3), (16, 4, 4096)]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_updates_of_few_columns_or_a_bias_are_those_of_all_entries(
+    shape: tuple[int, ...], dtype: Any
+) -> None:
+    torch.manual_seed(0)
+    matrix = nn.Parameter(torch.randn(shape, dtype=dtype) / 8)
+    bias = nn.Parameter(torch.rand(64, dtype=dtype))
+    parts = {("mlp", None): [matrix, bias]}
+    for moved in (matrix[..., ::2], matrix[..., 1::2], matrix[:8], bias):
+        updates = Updates(parts, sharded=False)
+        before = [one.detach().double().clone() for one in parts["mlp", None]]
+        with torch.no_grad():
+            moved.add_(0.25)
+        both = [
+            (one.detach().double() - start, start) for one, start in zip((matrix, bias), before, strict=True)
+        ]
+        step, size = (torch.cat([pair[i].flatten() for pair in both]).norm().item() for i in (0, 1))
+        assert updates.ratios(AXIS)[0]["mlp"] == pytest.approx(step / size, rel=0.06)
 
 
 def symptoms_of(flow: Any) -> list[tuple[str, int, int | None]]:
