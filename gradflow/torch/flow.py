@@ -24,10 +24,10 @@ from gradflow.torch.calls import BatchPart, kind_of
 from gradflow.torch.expected import ExpectedLaw
 from gradflow.torch.groups import is_sharded
 from gradflow.torch.norms import summed
-from gradflow.torch.optimizers import on_steps
+from gradflow.torch.optimizers import is_unscaled, on_steps
 from gradflow.torch.passes import complete, measured
 from gradflow.torch.saving import Saved, run_name
-from gradflow.torch.surroundings import eager, is_together, is_unscaled, rank
+from gradflow.torch.surroundings import eager, is_together, rank
 from gradflow.torch.table import entries
 from gradflow.torch.taps import Chosen, Search, Taps
 from gradflow.torch.weights import LATER, LOOKS, WeightsLook
@@ -253,7 +253,7 @@ class WatchedFlow:
         if self.settings.what.isdisjoint(LOOKS):
             return
         look = WeightsLook(self.model, self.axis, self.settings.what, self._sharded)
-        row |= look.gradients(1.0 if is_unscaled(self.scaler) else row["loss_scale"])
+        row |= look.gradients(1.0 if is_unscaled(self.scaler, self.model) else row["loss_scale"])
         self._look = look
         self._listen_to_optimizers()
 

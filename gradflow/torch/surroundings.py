@@ -18,10 +18,10 @@ def is_together() -> bool:
     return torch.distributed.is_available() and torch.distributed.is_initialized()
 
 
-def is_unscaled(scaler: Any) -> bool:
-    """Whether a GradScaler has taken its scale out of the gradients of the parameters."""
+def unscaled(scaler: Any) -> set[int]:
+    """The ids of the optimizers whose gradients a GradScaler has unscaled for a step that is to come."""
     states = getattr(scaler, "_per_optimizer_states", {})
-    return any(state["stage"].name != "READY" for state in states.values())
+    return {optimizer for optimizer, state in states.items() if state["stage"].name == "UNSCALED"}
 
 
 def eager() -> Any:

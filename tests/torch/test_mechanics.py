@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import subprocess
 import sys
@@ -104,6 +105,40 @@ def test_the_scale_of_a_grad_scaler_is_divided_out(unscaled: bool) -> None:
     assert delta(flow) == pytest.approx(REFERENCE, abs=1e-5)
     assert flow.rows[0]["dw"] == pytest.approx(plain.rows[0]["dw"], abs=1e-5)
     assert flow.rows[0]["loss_scale"] == 2.0**14
+
+
+@pytest.mark.parametrize("mine", ["scaled", "unscaled"])
+@pytest.mark.parametrize("other", ["stepped", "unscaled"])
+def test_a_scaler_of_two_models_is_divided_out_of_each(other: str, mine: str) -> None:
+    plain = recorded(stack(), samples=None)
+    models = [stack(seed=1), stack()]
+    rules = [torch.optim.SGD(model.parameters(), lr=1e-3) for model in models]
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**14)
+    with watch(models[1], scaler=scaler, samples=None, quiet=True) as flow:
+        for model in models:
+            scaler.scale(loss_of(model)).backward()
+        scaler.unscale_(rules[0])
+        if other == "stepped":
+            scaler.step(rules[0])
+        if mine == "unscaled":
+            scaler.unscale_(rules[1])
+        flow.step()
+        scaler.step(rules[1])
+    assert delta(flow) == pytest.approx(REFERENCE, abs=1e-5)
+    assert flow.rows[0]["dw"] == pytest.approx(plain.rows[0]["dw"], abs=1e-5)
+    assert flow.rows[0]["clip_share"] == 1.0
+
+
+def test_an_optimizer_that_the_garbage_collector_hides_is_the_models() -> None:
+    model = stack()
+    rule, scaler = torch.optim.SGD(model.parameters(), lr=1e-3), torch.amp.GradScaler("cpu")
+    with watch(model, scaler=scaler, samples=None, quiet=True) as flow:
+        scaler.scale(loss_of(model)).backward()
+        scaler.unscale_(rule)
+        gc.freeze()
+        flow.step()
+        gc.unfreeze()
+    assert flow.rows[0]["dw"] == pytest.approx(recorded(stack(), samples=None).rows[0]["dw"], abs=1e-5)
 
 
 @pytest.mark.parametrize("row", [0, 1])
