@@ -170,6 +170,10 @@ class WatchedFlow:
         return is_sharded(self.model)
 
     @property
+    def _device(self) -> torch.device:
+        return next((one.device for one in self.model.parameters()), torch.device("cpu"))
+
+    @property
     def _looks(self) -> bool:
         """Whether this process looks at deltas."""
         return self._writes or self.settings.reduce == "mean"
@@ -211,10 +215,11 @@ class WatchedFlow:
         taps = self._taps
         assert taps is not None
         self._disarm()
+        agreed = self._agreed(taps.problem is None and taps.strange is None)
         if taps.problem is not None:
             raise taps.problem
-        if taps.strange is not None:
-            self._say(f"step {step} is left out: {taps.strange}")
+        if not agreed:
+            self._say(f"step {step} is left out: {taps.strange or 'another process leaves it out'}")
             return
         passes = complete(taps.passes, step)
         if self.axis is None:
@@ -244,8 +249,14 @@ class WatchedFlow:
         self._disarm()
         if isinstance(taps, Search):
             self.axis = taps.axis
-        if self.axis is not None:
+        if self._agreed(self.axis is not None):
             self._weights({"loss_scale": 1.0})
+
+    def _agreed(self, usable: bool) -> bool:
+        """Whether a step is usable in all processes that add up norms: one that left it out would not add."""
+        if not is_together() or not (self._sharded or self.settings.reduce == "mean"):
+            return usable
+        return not summed(torch.tensor(float(not usable), dtype=torch.float64), self._device)
 
     def _weights(self, row: dict[str, Any]) -> None:
         """dW by group now, and a look at the weights whose update the optimizer makes next."""
@@ -272,9 +283,8 @@ class WatchedFlow:
         """With reduce="mean", the means of the logs over all processes."""
         if self.settings.reduce != "mean" or not is_together():
             return
-        device = next((one.device for one in self.model.parameters()), torch.device("cpu"))
         for key in ("delta", "branch", "q"):
-            total = summed(torch.tensor(row[key], dtype=torch.float64), device)
+            total = summed(torch.tensor(row[key], dtype=torch.float64), self._device)
             row[key] = (total / torch.distributed.get_world_size()).tolist()
 
     def _say(self, text: str) -> None:
