@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import inf, isnan, nan, sqrt
+from math import inf, isnan, log2, nan, remainder, sqrt
 
 from torch import Tensor
 from torch.optim.optimizer import Optimizer
@@ -12,6 +12,7 @@ from gradflow.torch.groups import ParameterParts, gradient_squares
 from gradflow.torch.optimizers import held_by
 
 EXACT = 1e-4  # two norms of one gradient are as near
+SCALE, POWER = 2.0**-6, 1e-6  # a share that small, whose binary logarithm is a whole number to that
 
 
 class Clipping:
@@ -44,3 +45,8 @@ class Clipping:
 def norm_of(squared: Mapping[str, float]) -> float:
     """Of all groups together that have one."""
     return sqrt(sum(value for value in squared.values() if not isnan(value)))
+
+
+def is_scale(share: float) -> bool:
+    """Whether a share is what a GradScaler divides by and no clipping leaves, but by a chance of 2e-6."""
+    return share < SCALE and abs(remainder(log2(share), 1)) < POWER

@@ -21,6 +21,7 @@ from gradflow.outside.save import run_of
 from gradflow.store.run import Run
 from gradflow.torch.axis import DepthAxis
 from gradflow.torch.calls import BatchPart, kind_of
+from gradflow.torch.clipping import is_scale
 from gradflow.torch.expected import ExpectedLaw
 from gradflow.torch.groups import is_sharded
 from gradflow.torch.norms import summed
@@ -63,7 +64,7 @@ class WatchedFlow:
         self._expected = ExpectedLaw()
         self._silent: str | None = None  # the read-out, if it starts at zero
         self._open = False
-        self._went_back = False
+        self._went_back = self._scale_told = False
 
     def __enter__(self) -> WatchedFlow:
         return self.start()
@@ -243,6 +244,11 @@ class WatchedFlow:
             words = f"step {step} comes again: it replaces what was recorded from there on"
             self._say(f"{words}; count on over epochs, or give no number")
 
+    def _say_of_a_scale(self) -> None:
+        if not self._scale_told:
+            self._scale_told = True
+            self._say("the gradients hold the scale of a GradScaler: pass it, watch(..., scaler=scaler)")
+
     def _join(self) -> None:
         """Of a process that only helps to add the norms of what is sharded: the same sums, in order."""
         taps = self._taps
@@ -275,6 +281,9 @@ class WatchedFlow:
         found, self._look = self._look.update(), None
         if not self._looks or not found:
             return
+        if self.scaler is None and is_scale(found.get("clip_share", nan)):
+            found["clip_share"] = nan
+            self._say_of_a_scale()
         self.rows[-1] |= found
         if self.saved is not None and self._writes:
             self.saved.add({"step": self.rows[-1]["step"], **found})

@@ -79,6 +79,30 @@ def test_clipping_after_unscaling_is_told_from_the_scale() -> None:
     assert flow.rows[0]["clip_share"] == pytest.approx(0.5, rel=1e-4)
 
 
+@pytest.mark.parametrize("scale", [2.0**7, 2.0**16])
+def test_a_scale_that_nobody_told_is_not_taken_for_clipping(scale: float, capsys: Any) -> None:
+    model = stack()
+    rule = torch.optim.SGD(model.parameters(), lr=1e-3)
+    scaler = torch.amp.GradScaler("cpu", init_scale=scale)
+    with watch(model) as flow:
+        for _ in range(8):
+            rule.zero_grad()
+            scaler.scale(loss_of(model)).backward()
+            flow.step()
+            scaler.step(rule)
+            scaler.update()
+    assert all(math.isnan(row["clip_share"]) for row in flow.rows)
+    assert symptoms_of(flow) == []
+    (told,) = (line for line in capsys.readouterr().err.splitlines() if "scale" in line)
+    words = "the gradients hold the scale of a GradScaler: pass it, watch(..., scaler=scaler)"
+    assert told == f"gradflow: {words}"
+
+
+def test_a_share_that_is_small_is_no_scale() -> None:
+    flow = clipped(lambda gs, norm: torch.nn.utils.clip_grad_norm_(gs, norm / 100))
+    assert [row["clip_share"] for row in flow.rows] == pytest.approx([0.01] * 3, rel=1e-3)
+
+
 class Overwriting(torch.optim.Optimizer):  # type: ignore[name-defined,misc]
     """Averages gradients in place, as Muon does."""
 
