@@ -194,6 +194,8 @@ class WatchedFlow:
         self._leave_optimizers()
         if self._taps is not None:
             self._taps.stop()
+            for each in self._taps.passes:
+                each.close()
             self._taps = None
         if self._eager is not None:
             self._eager()

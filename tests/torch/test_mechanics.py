@@ -449,6 +449,35 @@ def test_every_call_of_a_shared_module_is_a_point() -> None:
     assert 0.5 < flow.c < 0.65
 
 
+def test_a_loss_that_is_kept_keeps_no_gradients() -> None:
+    def held() -> int:
+        gc.collect()
+        tensors = (one for one in gc.get_objects() if type(one) is torch.Tensor)
+        return sum(one.untyped_storage().nbytes() for one in tensors)
+
+    model, x, losses = stack(), torch.randn(6400, WIDTH), []
+    with watch(model, samples=None, quiet=True) as flow:
+        for _ in range(3):
+            before = held()
+            losses.append(loss_of(model, x))
+            losses[-1].backward()
+            flow.step()
+    assert held() - before < x.numel() * x.element_size()  # not even one gradient of the last
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_a_backward_pass_after_the_step_is_none_of_it(every: int) -> None:
+    model = stack()
+    with watch(model, samples=None, quiet=True, every=every) as flow:
+        for _ in range(4):
+            loss = loss_of(model)
+            loss.backward(retain_graph=True)
+            flow.step()
+            loss.backward()
+            model.zero_grad()
+    assert delta(flow) == pytest.approx(REFERENCE, abs=1e-5)
+
+
 def global_hooks() -> int:
     """On all optimizers."""
     optimizer = import_module("torch.optim.optimizer")
