@@ -61,6 +61,7 @@ class WatchedFlow:
         self._look: WeightsLook | None = None  # until the optimizer has made its step
         self._eager: Any = None
         self._steps: Any = None  # hook on optimizers, on a step that is recorded and until the next
+        self._trains = True  # whether the weights have moved on after the last recorded step
         self._expected = ExpectedLaw()
         self._silent: str | None = None  # the read-out, if it starts at zero
         self._open = False
@@ -86,7 +87,7 @@ class WatchedFlow:
         if not self._open:
             return
         self._open = False
-        self._finish_update()
+        self._finish_update(due=self._trains)
         self._disarm()
         if self.saved is not None and self._writes:
             run = self.saved.publish(self._say)
@@ -276,11 +277,12 @@ class WatchedFlow:
         self._look = look
         self._listen_to_optimizers()
 
-    def _finish_update(self) -> None:
-        """Add what the optimizer's step has done to the last row."""
+    def _finish_update(self, due: bool = False) -> None:
+        """Add what the optimizer's step has done to the last row, unless it is still `due`."""
         if self._look is None:
             return
-        found, self._look = self._look.update(), None
+        found = self._look.update(due)
+        self._trains, self._look = self._look.stepped, None
         if not self._looks or not found:
             return
         if self.scaler is None and is_scale(found.get("clip_share", nan)):

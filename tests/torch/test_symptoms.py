@@ -276,3 +276,39 @@ def test_a_healthy_training_has_no_symptom(lr: float) -> None:
     assert symptoms_of(flow) == []
     assert len(flow.rows[0]["moved"]) == DEPTH
     assert {row["clip_share"] for row in flow.rows} == {1.0}
+
+
+@pytest.mark.parametrize("how", ["killed before the optimizer", "after the optimizer", "by hand"])
+def test_an_update_is_known_where_something_has_stepped(how: str) -> None:
+    model = stack()
+    rule = torch.optim.SGD(model.parameters(), lr=1e-2)
+    with watch(model, quiet=True) as flow:
+        for number in range(8):
+            rule.zero_grad()
+            loss_of(model).backward()
+            if how == "after the optimizer":
+                rule.step()
+            flow.step()
+            if how == "by hand":
+                with torch.no_grad():
+                    for one in model.parameters():
+                        one -= 0.1 * one.grad
+            elif how.startswith("killed") and number < 7:
+                rule.step()
+    table = flow.table()
+    assert [row["step"] for row in table if not row["update_ratio"] > 0] == (
+        [] if how == "by hand" else [7] * DEPTH
+    )
+    assert all(math.isnan(row["update_ratio"]) for row in table if not row["update_ratio"] > 0)
+    assert symptoms_of(flow) == []
+
+
+def test_a_training_that_never_steps_is_told() -> None:
+    model = stack()
+    with watch(model, quiet=True) as flow:
+        for _ in range(8):
+            loss_of(model).backward()
+            flow.step()
+            model.zero_grad()
+    assert [row["moved"] for row in flow.rows] == [[0.0] * DEPTH] * 8
+    assert symptoms_of(flow) == [("no-update", 0, None)]
