@@ -26,7 +26,7 @@ from gradflow.torch.expected import ExpectedLaw
 from gradflow.torch.groups import is_sharded
 from gradflow.torch.norms import summed
 from gradflow.torch.optimizers import is_unscaled, on_steps
-from gradflow.torch.passes import complete, measured
+from gradflow.torch.passes import complete, is_empty, measured
 from gradflow.torch.saving import Saved, run_name
 from gradflow.torch.surroundings import eager, is_together, rank
 from gradflow.torch.table import entries
@@ -219,11 +219,12 @@ class WatchedFlow:
         taps = self._taps
         assert taps is not None
         self._disarm()
-        agreed = self._agreed(taps.problem is None and taps.strange is None)
+        strange = taps.strange or ("its batch is empty" if is_empty(taps.passes) else None)
+        agreed = self._agreed(taps.problem is None and strange is None)
         if taps.problem is not None:
             raise taps.problem
         if not agreed:
-            self._say(f"step {step} is left out: {taps.strange or 'another process leaves it out'}")
+            self._say(f"step {step} is left out: {strange or 'another process leaves it out'}")
             return
         passes = complete(taps.passes, step)
         if self.axis is None:

@@ -94,6 +94,12 @@ class Pass:
         return found[0] if found else None
 
 
+def is_empty(passes: Sequence[Pass]) -> bool:
+    """Whether the gradients that came are those of no sample."""
+    counts = [count for each in passes for count in each.batches.values()]
+    return bool(counts) and not any(counts)
+
+
 def complete(passes: Sequence[Pass], step: int) -> list[Pass]:
     """The passes that a gradient came to. RunError if none, or if it stopped at a point, with the cause.
 

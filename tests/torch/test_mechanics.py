@@ -331,6 +331,25 @@ def test_blocks_that_are_skipped_leave_their_step_out_with_a_note(capsys: Any) -
     assert "step 1 is left out: another block than blocks.2 came in its place" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("empty", [0, 1])
+def test_an_empty_batch_leaves_its_step_out_with_a_note(empty: int, capsys: Any) -> None:
+    model = stack()
+    with watch(model, samples=None) as flow:
+        for number in range(3):
+            loss_of(model, X[:0] if number == empty else X).backward()
+            flow.step()
+            model.zero_grad()
+    assert [row["step"] for row in flow.rows] == [number for number in range(3) if number != empty]
+    assert delta(flow) == pytest.approx(REFERENCE, abs=1e-5)
+    assert f"step {empty} is left out: its batch is empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("row", [0, 1])
+def test_an_empty_part_of_a_batch_adds_no_sample(row: int) -> None:
+    parts = [lambda model: loss_of(model, X), lambda model: model(X[:0]).square().sum()]
+    assert delta(recorded(stack(), *parts, samples=None), row) == pytest.approx(REFERENCE, abs=1e-5)
+
+
 def test_gradients_that_are_gone_are_told() -> None:
     model = stack()
     told = r"no parameter has a gradient: call step\(\) before zero_grad\(\)"
