@@ -178,7 +178,7 @@ class Recorder:
 
     def _scale(self) -> float:
         """What the loss was multiplied by."""
-        if is_unscaled(self.scaler):
+        if unscaled(self.scaler):
             raise RuntimeError(
                 "the gradients are no longer those of the scaled loss: call step() before unscale_()"
             )
@@ -235,10 +235,10 @@ def is_together() -> bool:
     return torch.distributed.is_available() and torch.distributed.is_initialized()
 
 
-def is_unscaled(scaler: Any) -> bool:
-    """Whether a GradScaler has taken its scale out of the gradients of the parameters."""
+def unscaled(scaler: Any) -> set[int]:
+    """The ids of the optimizers whose gradients a GradScaler has unscaled for a step that is to come."""
     states = getattr(scaler, "_per_optimizer_states", {})
-    return any(state["stage"].name != "READY" for state in states.values())
+    return {optimizer for optimizer, state in states.items() if state["stage"].name == "UNSCALED"}
 
 
 def scaled_log_norms(gradients: Tensor) -> Tensor:

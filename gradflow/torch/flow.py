@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim.optimizer import Optimizer
 
 from gradflow.analysis.summary import Flow as FlowSummary
 from gradflow.api.one_run import OneRun
@@ -20,15 +21,17 @@ from gradflow.outside.save import run_of
 from gradflow.store.run import Run
 from gradflow.torch.axis import DepthAxis
 from gradflow.torch.calls import BatchPart, kind_of
+from gradflow.torch.clipping import is_scale
 from gradflow.torch.expected import ExpectedLaw
 from gradflow.torch.groups import is_sharded
 from gradflow.torch.norms import summed
-from gradflow.torch.passes import complete, measured
+from gradflow.torch.optimizers import is_unscaled, on_steps
+from gradflow.torch.passes import complete, is_empty, measured
 from gradflow.torch.saving import Saved, run_name
-from gradflow.torch.surroundings import eager, is_together, is_unscaled, rank
+from gradflow.torch.surroundings import eager, is_together, rank
 from gradflow.torch.table import entries
 from gradflow.torch.taps import Chosen, Search, Taps
-from gradflow.torch.weights import LOOKS, WeightsLook
+from gradflow.torch.weights import LATER, LOOKS, WeightsLook
 
 
 @dataclass(frozen=True)
@@ -57,10 +60,12 @@ class WatchedFlow:
         self._taps: Search | Taps | None = None
         self._look: WeightsLook | None = None  # until the optimizer has made its step
         self._eager: Any = None
+        self._steps: Any = None  # hook on optimizers, on a step that is recorded and until the next
+        self._trains = True  # whether the weights have moved on after the last recorded step
         self._expected = ExpectedLaw()
         self._silent: str | None = None  # the read-out, if it starts at zero
         self._open = False
-        self._went_back = False
+        self._went_back = self._scale_told = False
 
     def __enter__(self) -> WatchedFlow:
         return self.start()
@@ -82,7 +87,7 @@ class WatchedFlow:
         if not self._open:
             return
         self._open = False
-        self._finish_update()
+        self._finish_update(due=self._trains)
         self._disarm()
         if self.saved is not None and self._writes:
             run = self.saved.publish(self._say)
@@ -96,6 +101,8 @@ class WatchedFlow:
         the cause.
         """
         self._finish_update()
+        if self._taps is None:
+            self._leave_optimizers()
         number = self.steps if number is None else number
         stride = 1 if self._number is None else max(1, number - self._number)  # to the next, too
         self._number = number
@@ -165,6 +172,10 @@ class WatchedFlow:
         return is_sharded(self.model)
 
     @property
+    def _device(self) -> torch.device:
+        return next((one.device for one in self.model.parameters()), torch.device("cpu"))
+
+    @property
     def _looks(self) -> bool:
         """Whether this process looks at deltas."""
         return self._writes or self.settings.reduce == "mean"
@@ -178,23 +189,42 @@ class WatchedFlow:
             self._taps = Taps(self.model, self.axis, self.settings.samples, self.scaler)
         self._taps.start()
         self._eager = eager()
+        self._listen_to_optimizers()
 
     def _disarm(self) -> None:
+        self._leave_optimizers()
         if self._taps is not None:
             self._taps.stop()
+            for each in self._taps.passes:
+                each.close()
             self._taps = None
         if self._eager is not None:
             self._eager()
             self._eager = None
 
+    def _listen_to_optimizers(self) -> None:
+        if self._steps is None and not self.settings.what.isdisjoint(LATER):
+            self._steps = on_steps(self._taken)
+
+    def _leave_optimizers(self) -> None:
+        if self._steps is not None:
+            self._steps.remove()
+            self._steps = None
+
+    def _taken(self, optimizer: Optimizer, anew: bool) -> None:
+        if self._look is not None:
+            self._look.taken(optimizer, anew)
+
     def _record(self, step: int, loss: Any) -> None:
         taps = self._taps
         assert taps is not None
         self._disarm()
+        strange = taps.strange or ("its batch is empty" if is_empty(taps.passes) else None)
+        agreed = self._agreed(taps.problem is None and strange is None)
         if taps.problem is not None:
             raise taps.problem
-        if taps.strange is not None:
-            self._say(f"step {step} is left out: {taps.strange}")
+        if not agreed:
+            self._say(f"step {step} is left out: {strange or 'another process leaves it out'}")
             return
         passes = complete(taps.passes, step)
         if self.axis is None:
@@ -218,14 +248,25 @@ class WatchedFlow:
             words = f"step {step} comes again: it replaces what was recorded from there on"
             self._say(f"{words}; count on over epochs, or give no number")
 
+    def _say_of_a_scale(self) -> None:
+        if not self._scale_told:
+            self._scale_told = True
+            self._say("the gradients hold the scale of a GradScaler: pass it, watch(..., scaler=scaler)")
+
     def _join(self) -> None:
         """Of a process that only helps to add the norms of what is sharded: the same sums, in order."""
         taps = self._taps
         self._disarm()
         if isinstance(taps, Search):
             self.axis = taps.axis
-        if self.axis is not None:
+        if self._agreed(self.axis is not None):
             self._weights({"loss_scale": 1.0})
+
+    def _agreed(self, usable: bool) -> bool:
+        """Whether a step is usable in all processes that add up norms: one that left it out would not add."""
+        if not is_together() or not (self._sharded or self.settings.reduce == "mean"):
+            return usable
+        return not summed(torch.tensor(float(not usable), dtype=torch.float64), self._device)
 
     def _weights(self, row: dict[str, Any]) -> None:
         """dW by group now, and a look at the weights whose update the optimizer makes next."""
@@ -233,16 +274,21 @@ class WatchedFlow:
         if self.settings.what.isdisjoint(LOOKS):
             return
         look = WeightsLook(self.model, self.axis, self.settings.what, self._sharded)
-        row |= look.gradients(1.0 if is_unscaled(self.scaler) else row["loss_scale"])
+        row |= look.gradients(1.0 if is_unscaled(self.scaler, self.model) else row["loss_scale"])
         self._look = look
+        self._listen_to_optimizers()
 
-    def _finish_update(self) -> None:
-        """Add what the optimizer's step has done to the last row."""
+    def _finish_update(self, due: bool = False) -> None:
+        """Add what the optimizer's step has done to the last row, unless it is still `due`."""
         if self._look is None:
             return
-        found, self._look = self._look.update(), None
+        found = self._look.update(due)
+        self._trains, self._look = self._look.stepped, None
         if not self._looks or not found:
             return
+        if self.scaler is None and is_scale(found.get("clip_share", nan)):
+            found["clip_share"] = nan
+            self._say_of_a_scale()
         self.rows[-1] |= found
         if self.saved is not None and self._writes:
             self.saved.add({"step": self.rows[-1]["step"], **found})
@@ -251,9 +297,8 @@ class WatchedFlow:
         """With reduce="mean", the means of the logs over all processes."""
         if self.settings.reduce != "mean" or not is_together():
             return
-        device = next((one.device for one in self.model.parameters()), torch.device("cpu"))
         for key in ("delta", "branch", "q"):
-            total = summed(torch.tensor(row[key], dtype=torch.float64), device)
+            total = summed(torch.tensor(row[key], dtype=torch.float64), self._device)
             row[key] = (total / torch.distributed.get_world_size()).tolist()
 
     def _say(self, text: str) -> None:

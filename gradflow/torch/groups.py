@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from math import log, nan, sqrt
+from itertools import count
+from math import gcd, log, nan, sqrt
 
 import torch
 from torch import Tensor, nn
@@ -78,20 +79,24 @@ def log_norms(squared: Mapping[str, float], scale: float) -> dict[str, float]:
 class Updates:
     """The step of the parameters from here to the next look: ||update|| / ||W||.
 
-    Of a parameter with more than SEEN entries as many are looked at, evenly spread.
+    Of a parameter with more than SEEN entries about as many are looked at, evenly spread; each stands for
+    as many as there are to it.
     """
 
     def __init__(self, parts: ParameterParts, sharded: bool) -> None:
         self.parts, self.sharded = parts, sharded
         self.before = {part: _sampled(parameters) for part, parameters in parts.items()}
+        self.roots = {part: _roots(parameters) for part, parameters in parts.items()}
 
     def ratios(self, axis: DepthAxis) -> tuple[dict[str, float], list[float]]:
         """The ratio of each group, and of what each point's module holds; nan of none, or of all 0."""
-        steps = {}
+        steps, held = {}, {}
         for part, parameters in self.parts.items():
-            pairs = zip(_sampled(parameters), self.before[part], strict=True)
-            steps[part] = [after - before for after, before in pairs]
-        moved, weights = squares(steps, self.sharded), squares(self.before, self.sharded)
+            before, roots = self.before[part], self.roots[part]
+            pairs = zip(_sampled(parameters), before, roots, strict=True)
+            steps[part] = [(after - start) * root for after, start, root in pairs]
+            held[part] = [start * root for start, root in zip(before, roots, strict=True)]
+        moved, weights = squares(steps, self.sharded), squares(held, self.sharded)
 
         def ratio(among: Sequence[ParameterPart]) -> float:
             size = sum(weights[part] for part in among)
@@ -105,9 +110,30 @@ class Updates:
 
 def _sampled(parameters: Iterable[nn.Parameter]) -> list[Tensor]:
     """A copy of the entries that are looked at, one tensor for each device and type."""
-    found: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
+    return [torch.cat([part for part, _ in parts]) for parts in _looked_at(parameters)]
+
+
+def _roots(parameters: Iterable[nn.Parameter]) -> list[Tensor]:
+    """For each of these entries the root of how many it stands for."""
+    found = []
+    for parts in _looked_at(parameters):
+        roots = torch.tensor([sqrt(size / max(1, len(part))) for part, size in parts])
+        lengths = torch.tensor([len(part) for part, _ in parts])
+        found.append(roots.repeat_interleave(lengths).to(parts[0][0].device))
+    return found
+
+
+def _looked_at(parameters: Iterable[nn.Parameter]) -> Iterable[list[tuple[Tensor, int]]]:
+    """The entries that are looked at and the number of all, by device and type."""
+    found: dict[tuple[torch.device, torch.dtype], list[tuple[Tensor, int]]] = {}
     for parameter in parameters:
-        held = dense(parameter).reshape(-1)
-        part = held[:: max(1, held.numel() // SEEN)]
-        found.setdefault((part.device, part.dtype), []).append(part)
-    return [torch.cat(parts) for parts in found.values()]
+        held = dense(parameter)
+        part = held.reshape(-1)[:: _stride(held)]
+        found.setdefault((part.device, part.dtype), []).append((part, held.numel()))
+    return found.values()
+
+
+def _stride(held: Tensor) -> int:
+    """Between two entries that are looked at: prime to the length of a row, so that every column is met."""
+    row = held.numel() // len(held) if held.dim() and len(held) else 1
+    return next(stride for stride in count(max(1, held.numel() // SEEN)) if gcd(stride, row) == 1)

@@ -32,6 +32,7 @@ class Pass:
         self.scale, self.bytes = 1.0, 0
         self.last: int | None = None
         self.dtypes: set[torch.dtype] = set()
+        self.closed = False
 
     @property
     def reached(self) -> bool:
@@ -45,6 +46,8 @@ class Pass:
 
     def arrive(self, number: int, place: int, gradient: Tensor) -> None:
         """Take the gradient of a tensor of point `number`: what a second backward brings is added to it."""
+        if self.closed:
+            return
         if not self.logs and self.scaler is not None:
             self.scale = float(self.scaler.get_scale())
         key, held = (number, place), self.samples.of(gradient)
@@ -56,6 +59,11 @@ class Pass:
         self.dtypes.add(held.dtype)
         if self.axis.residual and number + 1 < len(self.points):
             self._add(number, held)
+
+    def close(self) -> None:
+        """Let the gradients go, which the graph would hold for as long as its loss is kept; take no more."""
+        self.closed = True
+        self.kept.clear()
 
     def _before(self, key: tuple[int, int]) -> Tensor:
         if key not in self.kept:
@@ -84,6 +92,12 @@ class Pass:
         if len(found) > 1:
             return torch.logsumexp(2 * torch.stack(found), 0) / 2
         return found[0] if found else None
+
+
+def is_empty(passes: Sequence[Pass]) -> bool:
+    """Whether the gradients that came are those of no sample."""
+    counts = [count for each in passes for count in each.batches.values()]
+    return bool(counts) and not any(counts)
 
 
 def complete(passes: Sequence[Pass], step: int) -> list[Pass]:

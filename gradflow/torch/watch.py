@@ -43,10 +43,10 @@ def watch(
                 optimizer.zero_grad()
 
     `axis` is auto, blocks, modules or time, or a list of modules or their names. Of the batch, whose axis is
-    `batch_dim`, `samples` are looked at (None: all). The loss is a mean over the batch. `save` names the run:
-    its rows stand on the disk at once, and a recording of the same name and model that was killed goes on,
-    unless `resume` is False. Of several processes the first records, or, with reduce="mean", all do.
-    InputError for a choice that is none.
+    `batch_dim`, `samples` are looked at (None: all). The loss is a mean over the batch; the scale of a
+    GradScaler, passed as `scaler`, is divided out. `save` names the run: its rows stand on the disk at once,
+    and a recording of the same name and model that was killed goes on, unless `resume` is False. Of several
+    processes the first records, or, with reduce="mean", all do. InputError for a choice that is none.
     """
     for one in (*what, reduce):
         if one not in (*WHAT, *REDUCE):

@@ -292,7 +292,7 @@ def test_watch_gives_the_same_norms(kind: Any, recorder: Any, batch: tuple[Any, 
         assert row["delta"] == pytest.approx([value for _, value in found], abs=1e-12)
 
 
-SHARED = (norms.scaled_log_norms, surroundings.rank, surroundings.is_together, surroundings.is_unscaled)
+SHARED = (norms.scaled_log_norms, surroundings.rank, surroundings.is_together, surroundings.unscaled)
 
 
 @pytest.mark.parametrize("function", SHARED, ids=[function.__name__ for function in SHARED])
@@ -398,6 +398,19 @@ def test_the_scale_of_a_scaled_loss_is_divided_out(
     for kind in ("delta", "weight"):
         found = [dict(rows_of(tmp_path / path, kind)) for path in ("scaled.csv", "plain.csv")]
         assert found[0] == pytest.approx(found[1], abs=1e-9)
+
+
+def test_a_scaler_may_have_stepped_another_models_optimizer(
+    recorder: Any, batch: tuple[Any, Any], tmp_path: Path
+) -> None:
+    model, other, scaler = built(HeadFirst), built(HeadFirst), torch.amp.GradScaler("cpu")
+    optimizer = torch.optim.SGD(other.parameters(), lr=0.0)
+    with recorder(model, str(tmp_path / "norms.csv"), scaler=scaler) as recording:
+        for each in (other, model):
+            scaler.scale(loss_of(each, *batch)).backward()
+        scaler.step(optimizer)
+        recording.step()
+    assert rows_of(tmp_path / "norms.csv")
 
 
 class Idle(HeadFirst):

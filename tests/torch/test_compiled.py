@@ -11,6 +11,8 @@ import pytest
 from tests.torch.models import torch
 from tests.torch.test_mechanics import REFERENCE, X, delta, loss_of, recorded, stack
 
+from gradflow.torch import watch  # isort: skip
+
 
 def compiled_blocks(model: Any, backend: str) -> Any:
     for i, block in enumerate(model.blocks):
@@ -81,3 +83,34 @@ def test_a_model_that_is_compiled_while_it_is_watched_is_not_compiled_again_and_
     found = subprocess.run([sys.executable, "-c", INSIDE], capture_output=True, text=True, timeout=120)
     assert (found.stdout, found.returncode) == ("2 12\n", 0), found.stderr
     assert "recompile" not in found.stderr
+
+
+def stance() -> str:
+    """How compiled models run."""
+    return str(torch._dynamo.eval_frame._stance.stance)
+
+
+@pytest.mark.parametrize("own", ["default", "eager_on_recompile"])
+def test_the_stance_of_the_compiler_is_brought_back(own: str) -> None:
+    model, seen = torch.compile(stack(), backend="eager"), []
+    with torch.compiler.set_stance(own), watch(model, quiet=True, every=2) as flow:
+        for _ in range(3):
+            seen.append(stance())
+            loss_of(model).backward()
+            flow.step()
+        seen.append(stance())
+    assert seen == ["force_eager", own, "force_eager", own]
+    assert stance() == "default"
+
+
+def test_a_recording_that_ends_leaves_another_its_stance() -> None:
+    models = [torch.compile(stack(seed=seed), backend="eager") for seed in (0, 1)]
+    flows = [watch(model, quiet=True, every=2).start() for model in models]
+    for _ in range(3):
+        for model, flow in zip(models, flows, strict=True):
+            loss_of(model).backward()
+            flow.step()
+    for flow in flows:
+        flow.close()
+        assert [row["step"] for row in flow.rows] == [0, 2]
+    assert stance() == "default"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import subprocess
 import sys
@@ -104,6 +105,40 @@ def test_the_scale_of_a_grad_scaler_is_divided_out(unscaled: bool) -> None:
     assert delta(flow) == pytest.approx(REFERENCE, abs=1e-5)
     assert flow.rows[0]["dw"] == pytest.approx(plain.rows[0]["dw"], abs=1e-5)
     assert flow.rows[0]["loss_scale"] == 2.0**14
+
+
+@pytest.mark.parametrize("mine", ["scaled", "unscaled"])
+@pytest.mark.parametrize("other", ["stepped", "unscaled"])
+def test_a_scaler_of_two_models_is_divided_out_of_each(other: str, mine: str) -> None:
+    plain = recorded(stack(), samples=None)
+    models = [stack(seed=1), stack()]
+    rules = [torch.optim.SGD(model.parameters(), lr=1e-3) for model in models]
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**14)
+    with watch(models[1], scaler=scaler, samples=None, quiet=True) as flow:
+        for model in models:
+            scaler.scale(loss_of(model)).backward()
+        scaler.unscale_(rules[0])
+        if other == "stepped":
+            scaler.step(rules[0])
+        if mine == "unscaled":
+            scaler.unscale_(rules[1])
+        flow.step()
+        scaler.step(rules[1])
+    assert delta(flow) == pytest.approx(REFERENCE, abs=1e-5)
+    assert flow.rows[0]["dw"] == pytest.approx(plain.rows[0]["dw"], abs=1e-5)
+    assert flow.rows[0]["clip_share"] == 1.0
+
+
+def test_an_optimizer_that_the_garbage_collector_hides_is_the_models() -> None:
+    model = stack()
+    rule, scaler = torch.optim.SGD(model.parameters(), lr=1e-3), torch.amp.GradScaler("cpu")
+    with watch(model, scaler=scaler, samples=None, quiet=True) as flow:
+        scaler.scale(loss_of(model)).backward()
+        scaler.unscale_(rule)
+        gc.freeze()
+        flow.step()
+        gc.unfreeze()
+    assert flow.rows[0]["dw"] == pytest.approx(recorded(stack(), samples=None).rows[0]["dw"], abs=1e-5)
 
 
 @pytest.mark.parametrize("row", [0, 1])
@@ -296,6 +331,25 @@ def test_blocks_that_are_skipped_leave_their_step_out_with_a_note(capsys: Any) -
     assert "step 1 is left out: another block than blocks.2 came in its place" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("empty", [0, 1])
+def test_an_empty_batch_leaves_its_step_out_with_a_note(empty: int, capsys: Any) -> None:
+    model = stack()
+    with watch(model, samples=None) as flow:
+        for number in range(3):
+            loss_of(model, X[:0] if number == empty else X).backward()
+            flow.step()
+            model.zero_grad()
+    assert [row["step"] for row in flow.rows] == [number for number in range(3) if number != empty]
+    assert delta(flow) == pytest.approx(REFERENCE, abs=1e-5)
+    assert f"step {empty} is left out: its batch is empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("row", [0, 1])
+def test_an_empty_part_of_a_batch_adds_no_sample(row: int) -> None:
+    parts = [lambda model: loss_of(model, X), lambda model: model(X[:0]).square().sum()]
+    assert delta(recorded(stack(), *parts, samples=None), row) == pytest.approx(REFERENCE, abs=1e-5)
+
+
 def test_gradients_that_are_gone_are_told() -> None:
     model = stack()
     told = r"no parameter has a gradient: call step\(\) before zero_grad\(\)"
@@ -412,6 +466,35 @@ def test_every_call_of_a_shared_module_is_a_point() -> None:
     flow = recorded(Shared(), lambda model: loss_of(model, torch.randn(8, 30)))
     assert flow.axis.names[:3] == ("enter", "again[0]", "again[1]")
     assert 0.5 < flow.c < 0.65
+
+
+def test_a_loss_that_is_kept_keeps_no_gradients() -> None:
+    def held() -> int:
+        gc.collect()
+        tensors = (one for one in gc.get_objects() if type(one) is torch.Tensor)
+        return sum(one.untyped_storage().nbytes() for one in tensors)
+
+    model, x, losses = stack(), torch.randn(6400, WIDTH), []
+    with watch(model, samples=None, quiet=True) as flow:
+        for _ in range(3):
+            before = held()
+            losses.append(loss_of(model, x))
+            losses[-1].backward()
+            flow.step()
+    assert held() - before < x.numel() * x.element_size()  # not even one gradient of the last
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_a_backward_pass_after_the_step_is_none_of_it(every: int) -> None:
+    model = stack()
+    with watch(model, samples=None, quiet=True, every=every) as flow:
+        for _ in range(4):
+            loss = loss_of(model)
+            loss.backward(retain_graph=True)
+            flow.step()
+            loss.backward()
+            model.zero_grad()
+    assert delta(flow) == pytest.approx(REFERENCE, abs=1e-5)
 
 
 def global_hooks() -> int:

@@ -12,6 +12,10 @@ from tests.torch.models import nn, torch
 from tests.torch.test_mechanics import DEPTH, global_hooks, loss_of, stack
 
 from gradflow.torch import watch  # isort: skip
+from gradflow.torch.axis import DepthAxis
+from gradflow.torch.groups import Updates
+
+AXIS = DepthAxis((), None, "", "modules", "")
 
 CLIPPED: dict[str, tuple[Any, Any]] = {  # what cuts the gradients, and what it leaves
     "by norm": (lambda gs, norm: torch.nn.utils.clip_grad_norm_(gs, norm / 4), 0.25),
@@ -75,7 +79,102 @@ def test_clipping_after_unscaling_is_told_from_the_scale() -> None:
     assert flow.rows[0]["clip_share"] == pytest.approx(0.5, rel=1e-4)
 
 
-@pytest.mark.parametrize("why", ["no step", "other optimizer", "another gradient"])
+@pytest.mark.parametrize("scale", [2.0**7, 2.0**16])
+def test_a_scale_that_nobody_told_is_not_taken_for_clipping(scale: float, capsys: Any) -> None:
+    model = stack()
+    rule = torch.optim.SGD(model.parameters(), lr=1e-3)
+    scaler = torch.amp.GradScaler("cpu", init_scale=scale)
+    with watch(model) as flow:
+        for _ in range(8):
+            rule.zero_grad()
+            scaler.scale(loss_of(model)).backward()
+            flow.step()
+            scaler.step(rule)
+            scaler.update()
+    assert all(math.isnan(row["clip_share"]) for row in flow.rows)
+    assert symptoms_of(flow) == []
+    (told,) = (line for line in capsys.readouterr().err.splitlines() if "scale" in line)
+    words = "the gradients hold the scale of a GradScaler: pass it, watch(..., scaler=scaler)"
+    assert told == f"gradflow: {words}"
+
+
+def test_a_share_that_is_small_is_no_scale() -> None:
+    flow = clipped(lambda gs, norm: torch.nn.utils.clip_grad_norm_(gs, norm / 100))
+    assert [row["clip_share"] for row in flow.rows] == pytest.approx([0.01] * 3, rel=1e-3)
+
+
+class Overwriting(torch.optim.Optimizer):  # type: ignore[name-defined,misc]
+    """Averages gradients in place, as Muon does."""
+
+    def __init__(self, parameters: Any, lr: float) -> None:
+        super().__init__(parameters, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:
+        if closure is not None:
+            with torch.enable_grad():
+                closure()
+        for group in self.param_groups:
+            for one in group["params"]:
+                mean = self.state[one].setdefault("mean", torch.zeros_like(one.grad))
+                mean.lerp_(one.grad, 0.05)
+                one.sub_(one.grad.lerp_(mean, 0.95), alpha=group["lr"])
+
+
+OVERWRITING = {
+    "Muon": Overwriting,
+    "Nesterov": lambda ps, lr: torch.optim.SGD(ps, lr=lr, momentum=0.9, nesterov=True, foreach=True),
+}
+
+
+@pytest.mark.parametrize("how", OVERWRITING)
+@pytest.mark.parametrize("name", ["by norm", "nothing"])
+def test_an_optimizer_that_overwrites_the_gradient_clips_nothing(name: str, how: str) -> None:
+    cut, share = CLIPPED[name]
+    flow = clipped(cut, steps=8, optimizer=OVERWRITING[how])
+    assert [row["clip_share"] for row in flow.rows] == pytest.approx([share] * 8, rel=1e-4)
+
+
+@pytest.mark.parametrize("given", ["by name", "by place"])
+@pytest.mark.parametrize("every", [1, 2])
+def test_clipping_in_the_closure_of_a_step_is_seen(every: int, given: str) -> None:
+    model = stack()
+    rule = Overwriting(model.parameters(), lr=1e-3)
+    with watch(model, quiet=True, every=every) as flow:
+
+        def closure() -> Any:
+            rule.zero_grad()
+            loss = loss_of(model)
+            loss.backward()
+            flow.step()
+            norm = torch.cat([one.grad.flatten() for one in model.parameters()]).norm().item()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), norm / 4)
+            return loss
+
+        for _ in range(4):
+            rule.step(closure=closure) if given == "by name" else rule.step(closure)
+    assert [row["clip_share"] for row in flow.rows] == pytest.approx([0.25] * (4 // every), rel=1e-4)
+    assert not global_hooks()
+
+
+def test_two_models_are_watched_while_their_optimizers_step() -> None:
+    models = [stack(), stack(seed=1)]
+    rules = [torch.optim.SGD(model.parameters(), lr=1e-3) for model in models]
+    flows = [watch(model, quiet=True).start() for model in models]
+    for _ in range(2):
+        for model in models:
+            loss_of(model).backward()
+        for flow in flows:
+            flow.step()
+        for rule in rules:
+            rule.step()
+    for flow in flows:
+        flow.close()
+        assert [row["clip_share"] for row in flow.rows] == [1.0, 1.0]
+    assert not global_hooks()
+
+
+@pytest.mark.parametrize("why", ["no step", "other optimizer", "another gradient", "a closure"])
 def test_clipping_that_was_not_seen_is_no_number(why: str) -> None:
     model, other = stack(), nn.Parameter(torch.ones(1))
     other.grad = torch.ones(1)
@@ -86,7 +185,9 @@ def test_clipping_that_was_not_seen_is_no_number(why: str) -> None:
         if why == "another gradient":
             model.zero_grad()
             (2 * loss_of(model)).backward()
-        if why != "no step":
+        if why == "a closure":
+            rule.step(lambda: (model.zero_grad(set_to_none=False), (2 * loss_of(model)).backward()))
+        elif why != "no step":
             rule.step()
     assert math.isnan(flow.rows[0]["clip_share"])
     assert not global_hooks()
@@ -104,6 +205,30 @@ def trained(held: Any, steps: int = 8, lr: float = 1e-2) -> Any:
             rule.step()
             model.zero_grad()
     return flow
+
+
+SHAPES = [(4096, 64), (64, 4096), (96, 1000), (64, 64, 3, 3), (16, 4, 4096)]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_updates_of_few_columns_or_a_bias_are_those_of_all_entries(
+    shape: tuple[int, ...], dtype: Any
+) -> None:
+    torch.manual_seed(0)
+    matrix = nn.Parameter(torch.randn(shape, dtype=dtype) / 8)
+    bias = nn.Parameter(torch.rand(64, dtype=dtype))
+    parts = {("mlp", None): [matrix, bias]}
+    for moved in (matrix[..., ::2], matrix[..., 1::2], matrix[:8], bias):
+        updates = Updates(parts, sharded=False)
+        before = [one.detach().double().clone() for one in parts["mlp", None]]
+        with torch.no_grad():
+            moved.add_(0.25)
+        both = [
+            (one.detach().double() - start, start) for one, start in zip((matrix, bias), before, strict=True)
+        ]
+        step, size = (torch.cat([pair[i].flatten() for pair in both]).norm().item() for i in (0, 1))
+        assert updates.ratios(AXIS)[0]["mlp"] == pytest.approx(step / size, rel=0.06)
 
 
 def symptoms_of(flow: Any) -> list[tuple[str, int, int | None]]:
@@ -151,3 +276,39 @@ def test_a_healthy_training_has_no_symptom(lr: float) -> None:
     assert symptoms_of(flow) == []
     assert len(flow.rows[0]["moved"]) == DEPTH
     assert {row["clip_share"] for row in flow.rows} == {1.0}
+
+
+@pytest.mark.parametrize("how", ["killed before the optimizer", "after the optimizer", "by hand"])
+def test_an_update_is_known_where_something_has_stepped(how: str) -> None:
+    model = stack()
+    rule = torch.optim.SGD(model.parameters(), lr=1e-2)
+    with watch(model, quiet=True) as flow:
+        for number in range(8):
+            rule.zero_grad()
+            loss_of(model).backward()
+            if how == "after the optimizer":
+                rule.step()
+            flow.step()
+            if how == "by hand":
+                with torch.no_grad():
+                    for one in model.parameters():
+                        one -= 0.1 * one.grad
+            elif how.startswith("killed") and number < 7:
+                rule.step()
+    table = flow.table()
+    assert [row["step"] for row in table if not row["update_ratio"] > 0] == (
+        [] if how == "by hand" else [7] * DEPTH
+    )
+    assert all(math.isnan(row["update_ratio"]) for row in table if not row["update_ratio"] > 0)
+    assert symptoms_of(flow) == []
+
+
+def test_a_training_that_never_steps_is_told() -> None:
+    model = stack()
+    with watch(model, quiet=True) as flow:
+        for _ in range(8):
+            loss_of(model).backward()
+            flow.step()
+            model.zero_grad()
+    assert [row["moved"] for row in flow.rows] == [[0.0] * DEPTH] * 8
+    assert symptoms_of(flow) == [("no-update", 0, None)]

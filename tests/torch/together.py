@@ -1,8 +1,10 @@
-"""One of two processes that train together in three ways: asserts what it records, and that rank 0 writes."""
+"""One of two processes that train together in several ways: asserts what is recorded, that rank 0 writes."""
 
 import os
 import sys
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -11,6 +13,7 @@ import torch.distributed as dist
 from torch.distributed.fsdp import fully_shard
 
 from gradflow.torch import watch
+from tests.torch.models import Sequence
 from tests.torch.test_mechanics import X, loss_of, stack
 
 place, rank = Path(sys.argv[1]), int(sys.argv[2])
@@ -29,17 +32,22 @@ def alone(*parts: torch.Tensor) -> list:
 
 first, (mean, dw) = alone(X[0::2])[0], alone(X[0::2], X[1::2])
 os.environ |= {"GLOO_SOCKET_IFNAME": "lo"}
-dist.init_process_group("gloo", init_method=f"file://{place}/meet", rank=rank, world_size=2)
+dist.init_process_group(
+    "gloo", init_method=f"file://{place}/meet", rank=rank, world_size=2, timeout=timedelta(seconds=100)
+)
+
+
+def prepared(model: Any, how: str, **settings: Any) -> Any:
+    """A model that trains in both processes."""
+    if how != "fsdp":
+        return torch.nn.parallel.DistributedDataParallel(model, **settings)
+    for block in model.blocks:
+        fully_shard(block)
+    return fully_shard(model)
 
 
 def check(how: str, delta: list) -> None:
-    model = stack()
-    if how == "fsdp":
-        for block in model.blocks:
-            fully_shard(block)
-        fully_shard(model)
-    else:
-        model = torch.nn.parallel.DistributedDataParallel(model)
+    model = prepared(stack(), how)
     reduce = "mean" if how == "mean" else "rank0"
     with watch(model, reduce=reduce, samples=None, save=place / "runs" / how) as flow:
         for _ in range(2):
@@ -57,6 +65,35 @@ def check(how: str, delta: list) -> None:
     assert len(list((place / "runs").glob(f"{how}-*"))) == 1, how
 
 
+class LayerDrop(Sequence):
+    """Passes by a block."""
+
+    dropped: int | None = None
+
+    def forward(self, x: Any) -> Any:
+        x = self.stem(x)
+        for i, block in enumerate(self.blocks):
+            x = x if i == self.dropped else block(x)
+        return self.head(x)
+
+
+def check_dropped(how: str, where: tuple[int, ...]) -> None:
+    """A block is passed by at step 1 in the processes `where`, and all train on."""
+    single = stack()
+    net = LayerDrop(single.stem, list(single.blocks), single.head)
+    model = prepared(net, how, find_unused_parameters=True)
+    with watch(model, reduce="mean" if how == "mean" else "rank0", quiet=True) as flow:
+        for step in range(3):
+            net.dropped = 2 if step == 1 and rank in where else None
+            loss_of(model, X[rank::2]).backward()
+            flow.step()
+            model.zero_grad()
+    assert [row["step"] for row in flow.rows] == ([0, 2] if rank == 0 or how == "mean" else []), (how, rank)
+    dist.barrier()
+
+
 for how, delta in (("ddp", first), ("mean", mean), ("fsdp", first)):
     check(how, delta)
+for how, where in (("mean", (0,)), ("mean", (1,)), ("mean", (0, 1)), ("fsdp", (0, 1))):
+    check_dropped(how, where)
 dist.destroy_process_group()
