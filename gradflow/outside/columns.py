@@ -14,7 +14,8 @@ from gradflow.errors import refused
 from gradflow.outside.names import ASIDE, NEVER, QUANTITIES, SHOWN, parts_of, set_of
 from gradflow.outside.only import ALL, Only
 
-_LEAD = r"(?:(?:train|training|trainer|debug|stats|monitor|metrics|optim|optimizer|model)/)?"
+_LEADS = "train training trainer debug stats monitor metrics optim optimizer model"
+_LEAD = rf"(?:(?:{_LEADS.replace(' ', '|')})/)?"
 _OF = r"(?P<of>delta|dw|(?:weight_)?grad(?:ient)?s?)"
 _P = r"(?:l?(?P<p>\d{1,9}(?:\.\d{1,9})?|inf)_)?"
 _BEFORE = re.compile(
@@ -101,7 +102,8 @@ def of_whole_network(titles: Iterable[str]) -> str:
 
 
 def _is_whole(title: str) -> bool:
-    words = [part for part in parts_of(title) if isinstance(part, str)]
+    parts = parts_of(re.sub(_LEAD, "", title, count=1, flags=re.I))
+    words = [part for part in parts if isinstance(part, str)]
     return "norm" in words and len(words) > 1 and set(words) <= _WHOLE_NETWORK
 
 
@@ -135,13 +137,15 @@ def _of_metric(title: str, source: str, line: int | None) -> Named | None:
 def _matches(title: str) -> Iterator[re.Match[str]]:
     """How a title can be read, the surest first."""
     after, before = _AFTER(title), _BEFORE(title)
+    if after and after["name"].lower() in _LEADS.split():  # train/grad_norm: the whole network's
+        after = None
     if before and before["of"]:
         yield before
     if after and not _says_nothing(after["name"]):
         yield after
     if before:
         yield before
-    if after and after["sep"] == "/" and not _is_whole(title):
+    if after and after["sep"] == "/":
         yield after
     if (of_wandb := _OF_WANDB(title)) and not _is_statistic(of_wandb["name"]):
         yield of_wandb

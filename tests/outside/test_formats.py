@@ -329,6 +329,8 @@ REFUSED: dict[str, tuple[str, Any, str]] = {
         "lr-0.0 - grad_norm is one norm of the whole"),
     "a global norm in a group": (
         "a.csv", csv_text([{"step": 1, "train/grad_norm": 2.0}]), "train/grad_norm is one norm of the whole"),
+    "a global norm of an optimizer": (
+        "a.csv", csv_text([{"step": 1, "optim/grad_norm": 2.0}]), "optim/grad_norm is one norm of the whole"),
     "a global norm alone": ("a.jsonl", lines([{"step": 1, "train/total_norm": 1}]), "train/total_norm is one norm of the whole"),
     "a total in the group": ("a.jsonl", lines(wide("grad_norm/{}", **{"grad_norm/total": 1.0})), "total is no layer: remove it"),
     "a norm of another type": ("a.csv", csv_text(wide("grad_inf_norm/{}")), "is no Euclidean norm: record norms of type 2"),
