@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from json import dumps
+from pathlib import Path
 from re import compile
 from shlex import join
 from typing import Any
@@ -53,8 +54,10 @@ def written(value: Any) -> str:
 
 def _into(path: str, levels: int) -> list[str]:
     """The option that names the runs folder, `levels` above a run's path; none for runs."""
-    folder = "/".join(path.split("/")[:-levels])
-    return [] if folder in ("", "runs") else ["--runs-dir", folder]
+    folder = Path(path)
+    for _ in range(levels):
+        folder = folder / ".." if folder.name in ("", "..") else folder.parent
+    return [] if folder == Path("runs") else ["--runs-dir", str(folder)]
 
 
 def overrides_of(settings: dict[str, Any]) -> list[str]:

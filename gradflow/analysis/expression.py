@@ -132,12 +132,26 @@ class _Parser:
                 parts.append(_missing(self.read(left), isinstance(op, ast.Eq)))
             elif type(op) in _INSIDE:
                 parts.append(_on_two(_INSIDE[type(op)], self.text_of(left), self.text_of(right, tuple)))
+            elif isinstance(op, ast.Eq | ast.NotEq):
+                test = self.of_a_kind(_COMPARISONS[type(op)])
+                parts.append(_on_two(test, self.read(left), self.read(right)))
             elif type(op) in _COMPARISONS:
-                read = self.read if isinstance(op, ast.Eq | ast.NotEq) else self.number
-                parts.append(_on_two(_COMPARISONS[type(op)], read(left), read(right)))
+                parts.append(_on_two(_COMPARISONS[type(op)], self.number(left), self.number(right)))
             else:
                 raise self.refused(f"compares in a way that a condition cannot: {_ALLOWED}")
         return _both(parts, any_of=False)
+
+    def of_a_kind(self, test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+        """The test of two values, tags as a list; a text and a list are never equal, whatever they hold."""
+
+        def tested(*values: Any) -> bool:
+            left, right = (list(value) if isinstance(value, tuple) else value for value in values)
+            if {type(left), type(right)} == {str, list}:
+                words = "compares a text with a list: `in` looks for one text in symptoms or tags"
+                raise self.refused(f"cannot be tested: it {words}")
+            return test(left, right)
+
+        return tested
 
     def number(self, node: ast.expr) -> Read:
         return self.typed(node, (int, float), "is no number: compare it with == or !=")

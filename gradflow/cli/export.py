@@ -31,6 +31,7 @@ from gradflow.store.sinks import SINKS, hand_over
 TRACKERS = tuple(SINKS)
 OWN_FORMATS = ("csv", "json", "parquet", "tensorboard")
 FORMATS = (*OWN_FORMATS, *TRACKERS)
+RANKS = ("completed", "diverged", "interrupted", "failed")  # a run that stands twice is the first of these
 TABLES = ("runs", "layers", "steps", "evaluations")
 
 
@@ -68,10 +69,10 @@ def tables_form(
 
 
 def exported(references: list[str], runs_dir: Path, where: str | None) -> list[Run]:
-    """The named runs, each once, be it in several sweeps: where it is finished before where it has failed."""
+    """The named runs, each once, be it in several sweeps: where it got farthest."""
     runs = named_runs(references, runs_dir, where)
     found: dict[tuple[str, str], Run] = {}
-    for run in sorted(runs, key=lambda run: run.status == "failed"):
+    for run in sorted(runs, key=lambda run: RANKS.index(run.status)):
         found.setdefault((run.id, run.info["digest"]), run)
     kept = set(map(id, found.values()))
     return [run for run in runs if id(run) in kept]

@@ -31,20 +31,24 @@ def is_events(content: bytes) -> bool:
 
 def event_norms(files: Sequence[tuple[str, bytes]], source: str, only: Only = ALL) -> Iterator[Finding]:
     """The norms of event files, (run, content) each, as a panel has them: a column for each run and tag."""
-    rows: list[TableRow] = []
-    for run, content in files:
-        rows += [(None, _cells(run, *scalar)) for scalar in _scalars(content, source)]
+    found = [(run, *scalar) for run, content in files for scalar in _scalars(content, source)]
+    tags: dict[str, set[str]] = {}
+    for run, _, tag, _ in found:
+        tags.setdefault(run, set()).add(tag)
+    folded = {run for run, held in tags.items() if len(held) == 1}
+    rows: list[TableRow] = [(None, _cells(*scalar, folded=scalar[0] in folded)) for scalar in found]
     titles = dict.fromkeys(title for _, cells in rows for title in cells)
     return NormsTable(source, list(titles), rows, only=only).norms()
 
 
-def _cells(run: str, step: int, tag: str, value: str) -> dict[str, str]:
-    run, tag = _unfolded(run, tag)
+def _cells(run: str, step: int, tag: str, value: str, folded: bool) -> dict[str, str]:
+    run, tag = _unfolded(run, tag) if folded else (run, tag)
     return {f"{run}{PANEL}{tag}" if run else tag: value, "step": str(step)}
 
 
 def _unfolded(run: str, tag: str) -> tuple[str, str]:
-    """The run, and a tag with the name of the scalar: add_scalars gives each a folder of its own."""
+    """The run, and a tag with the name of the scalar: add_scalars gives each a folder of its own,
+    with no other tag in it."""
     above, _, folder = f"/{run}".rpartition("/")
     start = f"{tag.replace('/', '_')}_"
     if folder.startswith(start):  # RUN/TAG_NAME, by PyTorch

@@ -161,7 +161,7 @@ def _collected(found: Iterable[Finding], kind: str | None, source: str) -> dict[
     alone: dict[str, Losses] = {}  # by depth, of rows without norms
     for count, one in enumerate(found):
         if isinstance(one, LossFound):
-            alone.setdefault(one.depth, {})[one.step, one.seed] = one.value
+            _take(alone.setdefault(one.depth, {}), one, one.value)
             continue
         cells, losses = parts.setdefault(one.depth, ({}, {}))
         held = cells.setdefault(_kind(one, kind, source), {})
@@ -169,12 +169,19 @@ def _collected(found: Iterable[Finding], kind: str | None, source: str) -> dict[
         if key in held:
             raise _refused(f"a second norm of {_told(key)}: tell networks apart by a seed", source, one.line)
         held[key] = one.value
-        losses[one.step, one.seed] = one.loss
+        _take(losses, one, one.loss)
         if count >= MOST:
             raise _refused(f"holds more than {MOST:,} norms: record fewer steps", source)
     if not parts:
         raise _refused("holds no norms", source)
     return {depth: (cells, _with(losses, alone.get(depth, {}))) for depth, (cells, losses) in parts.items()}
+
+
+def _take(losses: Losses, one: Finding, loss: float) -> None:
+    """The loss of a step, in whichever of its rows it stands."""
+    at = one.step, one.seed
+    if at not in losses or not isnan(loss):
+        losses[at] = loss
 
 
 def _with(losses: Losses, others: Losses) -> Losses:

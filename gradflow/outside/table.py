@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import nan
 
 from gradflow.errors import InputError, refused
 from gradflow.outside.columns import PANEL, Named, norm_columns, of_whole_network
@@ -193,8 +194,12 @@ class NormsTable:
             log_of(text, column.is_log, self.source, line),
             line,
             at.get("depth") or depth,
-            loss_of(cells.get(self._losses.get(column.run) or self._losses.get("", ""), "")),
+            self._loss(cells, column.run),
         )
+
+    def _loss(self, cells: Mapping[str, str], run: str) -> float:
+        title = self._losses.get(run, self._losses.get(""))
+        return nan if title is None else loss_of(cells.get(title, ""))  # "" is a title too, of an index
 
 
 CLOCKS = set_of("epoch time timestamp wall_time _runtime _timestamp runtime")  # beside anything

@@ -1,6 +1,7 @@
 """The commands that a report tells to type, as a shell takes them."""
 
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +20,10 @@ def test_settings_become_overrides_without_braces() -> None:
         ("runs/net-01234567", []),
         ("my runs's/net-01234567", ["--runs-dir", "my runs's"]),
         ("/data/runs/net-01234567", ["--runs-dir", "/data/runs"]),
-        ("net-01234567", []),
+        ("/net-01234567", ["--runs-dir", "/"]),
+        ("net-01234567", ["--runs-dir", "."]),
+        ("../net-01234567", ["--runs-dir", ".."]),
+        ("linked/../net-01234567", ["--runs-dir", "linked/.."]),
         ("runs/first/net-01234567", ["--runs-dir", "runs/first"]),
     ],
 )
@@ -34,11 +38,14 @@ def test_a_command_is_quoted_and_stays_beside_its_run(path: str, elsewhere: list
         ("runs/all-01234567", []),
         ("more/all-01234567", ["--runs-dir", "more"]),
         ("runs/first/all-01234567", ["--runs-dir", "runs/first"]),
-        ("all-01234567", []),
+        ("/data/runs/all-01234567", ["--runs-dir", "/data/runs"]),
+        ("all-01234567", ["--runs-dir", "."]),
+        (".", ["--runs-dir", ".."]),
+        ("..", ["--runs-dir", "../.."]),
     ],
 )
 def test_the_commands_of_a_point_lead_beside_its_sweep(sweep: str, elsewhere: list[str]) -> None:
-    point = f"{sweep}/net-01234567"
+    point = str(Path(sweep, "net-01234567"))
     words = shlex.split(command_for(point, {"model.depth": 7}, is_point=True))
     assert words == ["gradflow", "run", f"{point}/config.yaml", "model.depth=7", *elsewhere]
     words = shlex.split(sweep_command(point, {"model.depth": [3, 5]}))

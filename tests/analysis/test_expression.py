@@ -11,6 +11,7 @@ ROW: dict[str, Any] = {
     "c": 0.5, "log10_ratio": -7.5, "verdict": "vanishing", "loss_final": None, "borderline": False,
     "symptoms": "loss-stalled, saturated-units", "model.depth": 50, "model.init": "he_normal", "seed": 0,
     "model.width": [8, 8, 4], "data.x": [[-1.5], [2]], "data.drop": ["id"], "training.clip_norm": None,
+    "tags": ("figure-3", "paper"),
 }  # fmt: skip
 
 
@@ -40,6 +41,9 @@ def holds(condition: str, **changes: Any) -> bool:
         "width == [8.0, 8, +4] and width != [8, 4, 8] and width != 8",
         "data.x == [[-1.5], [2]]",
         "drop == ['id']",
+        "tags == ['figure-3', 'paper'] and ['figure-3', 'paper'] == tags",
+        "tags != ['paper'] and tags != [] and 'paper' in tags",
+        "tags == tags and verdict != 1 and tags != 1",
         "loss_final == None and clip_norm == None",
         "c != None and width != None",
         "not (c == None)",
@@ -131,6 +135,10 @@ def test_a_key_of_another_kind_than_elsewhere_is_missing() -> None:
         ("width == [8, None]", "holds [8, None]"),
         ("width == (8, 4)", "holds (8, 4)"),
         ("width == [not 8]", "holds [not 8]"),
+        ("symptoms == ['loss-stalled']", "compares a text with a list"),
+        ("symptoms != []", "compares a text with a list"),
+        ("[8] == verdict", "compares a text with a list"),
+        ("tags == 'paper'", "`in` looks for one text in symptoms or tags"),
         ("width > 4", "width is no number"),
         ("[8] > 4", "[8] is no number"),
         ("width", "compare it with something"),

@@ -1,5 +1,6 @@
 """A run that was cut short is shown as far as it got, from `.partial`, and nothing there is changed."""
 
+import csv
 import json
 import signal
 import subprocess
@@ -15,7 +16,9 @@ from gradflow.config import Config
 from gradflow.execution.execute import execute
 from gradflow.store.names import PARTIAL
 from tests.promises.calls import Done, gradflow
-from tests.store.small import names, small
+from tests.store.small import NET, names, small
+from tests.sweeps.small import run
+from tests.sweeps.small import small as swept
 
 HERE = {"PYTHONPATH": str(Path(__file__).parents[2])}
 STEPS = ("steps=200", "data.samples=64", "evaluate=10")
@@ -186,6 +189,17 @@ def test_the_finished_run_takes_its_place(folder: Path, config: Config) -> None:
     execute(config, folder / "runs")
     assert "Interrupted" not in gradflow(folder, "show", "net").out
     assert "interrupted" not in gradflow(folder, "ls").out
+
+
+def test_an_export_has_the_point_that_is_finished_rather_than_it(folder: Path, config: Config) -> None:
+    sweep = swept(*STEPS, "depth=2,3", text=NET)
+    run(sweep, folder / "runs")
+    words = "export", f"runs/{config.id}", sweep.id, "-o", "runs.csv", "--table", "runs"
+    assert gradflow(folder, *words).code == 0
+    with (folder / "runs.csv").open(newline="") as file:
+        found = {row["id"]: row["status"] for row in csv.DictReader(file)}
+    assert found == {point.id: "completed" for point in sweep.points}
+    assert config.id in found
 
 
 def shown(folder: Path) -> Done:

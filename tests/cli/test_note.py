@@ -95,6 +95,7 @@ def test_a_table_of_runs_has_the_note_and_the_tags(folder: Path) -> None:
         ("'paper' in tags", {"first", "two"}),
         ("'pap' in tags", set()),
         ("'paper' not in tags", {"second", "two"}),
+        ("tags == ['paper']", {"first", "two"}),
         ("'base' in note", {"first"}),
         ("note == 'the baseline'", {"first"}),
         ("'paper' in tags and seed == 0", {"first"}),

@@ -141,7 +141,7 @@ def test_every_page_of_a_sweep_tells_the_command_that_finds_it_again(sweep: Shel
     assert again == page
 
 
-@pytest.mark.parametrize("folder", ["runs", "runs/first", "elsewhere"])
+@pytest.mark.parametrize("folder", ["runs", "runs/first", "elsewhere", "."])
 def test_what_a_sweep_tells_to_type_leads_into_its_own_folder_of_runs(sweep: Shell, folder: str) -> None:
     init = ("init=gaussian", "init.sigma_w=0.5", *SERIAL, "--runs-dir", folder)
     documents = [sweep.document(depths, *init) for depths in ("depth=20,22", "depth=21,23")]

@@ -587,6 +587,24 @@ def test_what_is_no_loss_is_none(write: Write, loss: str) -> None:
     assert np.isnan(read_norms(write(content), "delta").recording()["loss"]).all()
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        ",step,norm_1,norm_2\n0,0,.1,.2\n1,1,.1,.2\n",
+        ",step,layer,norm\n0,0,1,.1\n1,0,2,.2\n",
+        ",Step,a - norm_1,a - norm_2,b - loss,b - norm_1,b - norm_2\n0,0,.1,.2,,.1,.2\n",
+    ],
+    ids=["wide", "long", "a panel"],
+)
+def test_the_index_that_pandas_writes_is_no_loss(write: Write, content: str) -> None:
+    assert read_norms(write(content), "weight").more == {}
+
+
+def test_a_loss_in_any_row_of_a_step_is_that_of_the_step(write: Write) -> None:
+    rows = "step,layer,norm,loss\n0,1,.1,5\n0,2,.2,\n1,1,.1,\n1,2,.2,4\n"
+    assert read_norms(write(rows), "weight").more["loss"].tolist() == [[5], [4]]
+
+
 def test_a_loss_that_stalls_is_a_symptom_of_a_file(write: Write) -> None:
     loss = np.maximum(2.3 - 0.1 * np.arange(40), 1.5)
     path = write({"log_norm": np.repeat(LOGS[:1], 40, axis=0), "loss": loss})

@@ -253,6 +253,14 @@ def test_losses_of_event_files_are_those_of_their_runs(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("layout", ["loss_{}", "loss/{}"])
+def test_a_run_that_is_called_as_a_tag_keeps_its_scalars(layout: str, tmp_path: Path) -> None:
+    for number in (1, 2):
+        found = [scalar(0, "loss", number), *(scalar(0, f"delta_norm/{i}", 0.5**i) for i in range(3))]
+        write_events(tmp_path / layout.format(number), found)
+    assert read_norms(tmp_path).recording()["loss"].tolist() == [[1, 2]]
+
+
 def test_an_event_file_may_be_cut_short_and_not_damaged(tmp_path: Path) -> None:
     path = write_events(tmp_path, [scalar(s, f"delta_norm/{i}", 1.0) for s in range(3) for i in range(3)])
     content = path.read_bytes()
