@@ -48,8 +48,7 @@ def _norm(theorist: Theorist) -> Iterator[Advice]:
         yield from found
     elif excess > 0:
         init = normed.balanced(Gaussian(sigma_b=rounded(sqrt(excess))))
-        if init is not None:
-            c = normed.expect(Gaussian()).c()
+        if init is not None and (c := normed.expect(Gaussian()).c()) is not None:
             words = f"{alone} alone makes c {c:.4g}, not 1: it takes biases too, {settings(init)}"
             drawn = replace(normed, other=replace(normed.model, init=init), _outlooks={})
             yield from _tried(drawn, {"model.norm": "layer", "model.init": plain(init)}, words, init.torch())

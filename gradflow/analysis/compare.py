@@ -102,6 +102,11 @@ class Row:
         return {**self.values, "tags": ", ".join(self["tags"])}
 
     @property
+    def failed(self) -> bool:
+        """Whether nothing was computed, so that its verdicts are of nothing."""
+        return bool(self["status"] == "failed")
+
+    @property
     def finished(self) -> bool:
         """Whether its loss counts: a diverged or failed run is never called better."""
         return self["status"] == "completed" and self["loss_final"] is not None

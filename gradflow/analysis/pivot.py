@@ -136,9 +136,9 @@ def _place(rows: list[Row], value: str) -> PivotCell:
 
 
 def _common(rows: Sequence[Row], name: str) -> str | None:
-    """What all rows say; None of no rows."""
-    said = {row[name] for row in rows}
-    return None if not rows else said.pop() if len(said) == 1 else MIXED
+    """What all rows that did not fail say; None of no rows."""
+    said = {row[name] for row in rows if not row.failed}
+    return None if not said else said.pop() if len(said) == 1 else MIXED
 
 
 def _mean(values: list[float], value: str) -> Number:

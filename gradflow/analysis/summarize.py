@@ -154,10 +154,11 @@ def trainable_at(config: Config, flow: Flow, theory: Theory) -> Trainable:
     """Whether a network trains, from its flow before any update."""
     found = [cosine for cosine in flow.profile.correlation if cosine is not None]
     cosine = found[-1] if found else None
-    if flow.verdict in STOPPED:
+    dead, networks = flow.dead_networks or 0, flow.networks or 1
+    if flow.verdict == "overflow" or dead == networks:  # a verdict is dead where most networks are
         return Trainable("untrainable", 0.0, cosine=cosine, reason=STOPPED[flow.verdict])
     alive = trainable_of(config, theory, decades=flow.log10_ratio, cosine=cosine)
-    return of_those_alive(alive, flow.dead_networks or 0, flow.networks or 1)
+    return of_those_alive(alive, dead, networks)
 
 
 def entry_row(recording: Readings, config: Config) -> int:

@@ -71,8 +71,10 @@ class Outlook:
         """The slope factor that the layers' mean comes to."""
         return exp(float(self.network.log_factors["slopes"].mean()))
 
-    def c(self) -> float:
-        """c over the fitted layers."""
+    def c(self) -> float | None:
+        """c over the fitted layers; None of a single layer, which has no step."""
+        if not len(self.steps):
+            return None
         return exp(float(self.steps[window(len(self.steps) + 1)[0] - 1 :].mean()))
 
 

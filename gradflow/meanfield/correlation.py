@@ -80,10 +80,14 @@ def limit(network: MeanField) -> Limit:
 
 
 def _smallest_root(f: Callable[[Array], tuple[Array, Array]], rho: Array) -> Array:
-    """The smallest rho >= 0 with f(rho) = rho: f is convex and f(1) = 1, so that Newton comes from below."""
+    """The smallest rho >= 0 with f(rho) = rho: f is convex and f(1) = 1, so that Newton comes from below.
+
+    A constant f, batch norm's, is its own root, below 0 as well: less their mean, samples are unlike.
+    """
     for _ in range(ROUNDS):
         image, slope = f(rho)
         short = image - rho
         step = np.where((short > 0) & (slope < 1), short / np.maximum(1 - slope, TINY), 0.0)
         rho = np.clip(rho + step, 0, 1)
+    rho = np.where((image < 0) & (slope == 0), image, rho)
     return np.where(rho > 1 - DOUBLE, 1.0, rho)

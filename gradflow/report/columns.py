@@ -193,7 +193,7 @@ def _filled(name: str, title: str, cells: tuple[Any, ...]) -> Filled:
 
 
 def _verdict(row: Row, suffix: str = "") -> Cell:
-    if row["status"] == "failed":
+    if row.failed:
         return Toned("failed", "warning")
     return verdict_cell(row[f"verdict{suffix}"], row["borderline"] and not suffix)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradflow.report.numbers import counted
 from gradflow.report.page import Block, Sentence
-from gradflow.store.names import is_point
+from gradflow.store.names import is_point, maker_of
 
 if TYPE_CHECKING:
     from gradflow.analysis.summary import Summary
@@ -28,9 +28,9 @@ def failure(summary: Summary) -> list[Block]:
 
 def retry(path: str) -> str:
     """What tries a run again that failed and stands at a path: a sweep keeps it among its points."""
-    if is_point(Path(path)):
-        return "type the command of its sweep with --retry-failed to try it again"
-    return "run its config again to try it again"
+    place = Path(path)
+    option = " with --retry-failed" if is_point(place) else ""
+    return f"{maker_of(place)}{option} to try it again"
 
 
 def failures(points: Sequence[Mapping[str, Any]]) -> list[Block]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gradflow.analysis.summary import Flow, Theory
 from gradflow.report.numbers import cosine, count, norm, number
-from gradflow.report.sentences import SKIP
+from gradflow.report.sentences import EQUAL, SKIP
 
 
 def forward_sentence(flow: Flow, theory: Theory | None = None) -> str:
@@ -35,12 +37,16 @@ def alike_words(theory: Theory, flow: Flow) -> str:
     star, xi = theory.correlation_star, theory.xi_c
     over = "" if xi is None else f" over xi_c = {number(xi)} layers"
     if star is None:
-        known = [cosine(value) for value in flow.profile.correlation_expected if value is not None]
-        stays = len(known) > 1 and len({*known}) == 1
-        return "the samples' cosine stays as it is" if stays else ""
+        known = [value for value in flow.profile.correlation_expected if value is not None]
+        return "the samples' cosine stays as it is" if len(known) > 1 and _are_one(known) else ""
     if star == 1:
         return f"samples become alike, rho* = 1,{over or ' ever more slowly'}"
     return f"the samples' cosine comes to rho* = {cosine(star)}{over}"
+
+
+def _are_one(values: Sequence[float]) -> bool:
+    """Whether only rounding tells them apart: two that differ may be shown by the same few digits."""
+    return max(values) - min(values) <= EQUAL * max(map(abs, values))
 
 
 def rounding_sentence(flow: Flow, dtype: str) -> str:

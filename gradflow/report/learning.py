@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from gradflow.analysis.critical_rate import CriticalRate, standing
@@ -11,6 +12,7 @@ from gradflow.analysis.summary import Evaluation, Summary, TrainingResult
 from gradflow.report import sentences
 from gradflow.report.numbers import count, counted, half_width, number, percent, with_error
 from gradflow.report.page import Block, Column, Heading, Numbers, Sentence, Strip, Table
+from gradflow.store.names import maker_of
 
 StripRow = tuple[str, str, Strip, str]
 
@@ -68,7 +70,8 @@ def interrupted_sentence(summary: Summary) -> str:
         return ""
     done = summary.flow.final.step + 1  # row 0 stands before the first, and an update follows each row
     planned = summary.config["training"]["steps"]
-    return f"Interrupted at step {count(done)} of {count(planned)}: run its config again to go on."
+    remedy = maker_of(Path(summary.path))
+    return f"Interrupted at step {count(done)} of {count(planned)}: {remedy} to go on."
 
 
 def stopped_sentence(training: TrainingResult, planned: int) -> str:

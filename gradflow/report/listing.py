@@ -30,8 +30,11 @@ RESULTS = ("c", "c_low", "c_high", "log10_ratio", "verdict", "loss_final")
 
 
 def line_of(entry: Entry, rows: Sequence[Row]) -> RunLine:
-    """A run, or a sweep with its points' rows: a value is None where they differ, `borderline` if any is."""
-    names = {row["name"] for row in rows}
+    """A run, or a sweep with its points' rows: a value is None where they differ, `borderline` if any is.
+
+    What failed has no results.
+    """
+    names, computed = {row["name"] for row in rows}, [row for row in rows if not row.failed]
     notes = entry.noted[0] if entry.is_sweep else Notes(*(rows[0][name] for name in NOTED if rows))
     line: RunLine = {
         "id": entry.id,
@@ -41,11 +44,11 @@ def line_of(entry: Entry, rows: Sequence[Row]) -> RunLine:
         "points": dict(Counter(row["status"] for row in rows)) if entry.is_sweep else None,
         "planned": entry.planned,
         **{name: _one([row[key] for row in rows]) for name, key in KEYS.items()},
-        **{name: _one([row[name] for row in rows]) for name in RESULTS},
+        **{name: _one([row[name] for row in computed]) for name in RESULTS},
         "borderline": any(row["borderline"] for row in rows),
         "note": notes.text,
         "tags": notes.labels,
-        "verdicts": dict(Counter(row["verdict"] for row in rows)),
+        "verdicts": dict(Counter(row["verdict"] for row in computed)),
         "values": {name: _distinct([row[key] for row in rows]) for name, key in KEYS.items()},
         "finished": entry.finished.isoformat() if rows else None,
     }
@@ -102,7 +105,7 @@ def _verdict(line: RunLine) -> Cell:
     """The one that all have, or how many have which."""
     if line["verdict"]:
         return verdict_cell(line["verdict"], _is_marked(line))
-    return ", ".join(f"{n} {name}" for name, n in line["verdicts"].items())
+    return ", ".join(f"{n} {name}" for name, n in line["verdicts"].items()) or NONE
 
 
 def _is_marked(line: RunLine) -> bool:

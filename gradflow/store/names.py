@@ -37,3 +37,8 @@ def is_id(text: str) -> bool:
 def is_point(path: Path) -> bool:
     """Whether what stands, or will stand, at `path` is a point of a sweep: it lies in one's folder."""
     return os.path.lexists(os.path.join(path.parent, SWEEP))
+
+
+def maker_of(path: Path) -> str:
+    """What to do so that the run at `path` is made, or gone on with: a point of a sweep is its sweep's."""
+    return "type the command of its sweep" if is_point(path) else "run its config again"

@@ -18,7 +18,7 @@ from gradflow.errors import InputError, RunError, did_you_mean
 from gradflow.natural import natural
 from gradflow.store.catalog import inside, latest, standing
 from gradflow.store.interrupted import opened
-from gradflow.store.names import RUN, SWEEP
+from gradflow.store.names import RUN, SWEEP, maker_of
 from gradflow.store.partial import Claim, unfinished
 from gradflow.store.reading import read_json
 from gradflow.store.run import Run
@@ -160,7 +160,7 @@ def _unfinished(name: str, folders: Iterable[Path]) -> Path | None:
     """`interrupted`, of which something is there to be seen. InputError if nothing was kept of it."""
     found = interrupted(name, folders)
     if found and not os.path.lexists(Claim(found.parent, found.name).checkpoint):
-        raise InputError(f"{found.name} was interrupted: run its config again to go on")
+        raise InputError(f"{found.name} was interrupted: {maker_of(found)} to go on")
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from gradflow.nn.norms import NO_NORM, LayerNorm, RmsNorm
 from gradflow.nn.parameters import Parameters
 from gradflow.report.charts import document, run_charts
 from gradflow.report.charts.layers import EXPECTED
-from gradflow.report.forward import forward_sentence
+from gradflow.report.forward import alike_words, forward_sentence
 from gradflow.report.markdown import render
 from gradflow.report.numbers import cosine
 from gradflow.report.page import Sentence, Table
@@ -95,6 +96,27 @@ def test_samples_stay_as_unlike_as_they_are_where_branches_add_nothing(rezero: R
     said = forward_sentence(rezero.summary.flow.initial, rezero.summary.theory)
     assert said.endswith("; by theory the samples' cosine stays as it is.")
     assert "rho*" not in said
+
+
+@pytest.mark.parametrize(
+    ("expected", "said"),
+    [
+        ((0.3, 0.3), "the samples' cosine stays as it is"),
+        ((0.3, 0.3 + 1e-9), "the samples' cosine stays as it is"),
+        ((0.0, 0.0), "the samples' cosine stays as it is"),
+        ((0.0030, 0.0027), ""),
+        ((0.00302, 0.00299), ""),  # alike as they are shown
+        ((-0.0030, 0.0027), ""),
+        ((0.3,), ""),
+        ((), ""),
+    ],
+)
+def test_a_cosine_stays_where_its_number_does_and_not_only_the_digits_shown(
+    expected: tuple[float, ...], said: str, rezero: Run
+) -> None:
+    flow = rezero.summary.flow.initial
+    flow = replace(flow, profile=replace(flow.profile, correlation_expected=expected))
+    assert alike_words(replace(rezero.summary.theory, correlation_star=None), flow) == said
 
 
 @pytest.mark.parametrize(

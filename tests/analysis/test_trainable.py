@@ -133,3 +133,23 @@ def test_networks_of_which_half_are_dead_are_untrainable_and_do_not_train() -> N
         trained = study(NET, *narrow, "steps=60", f"lr={lr}").training
         assert (trained.accuracy_final or 0) < (trained.majority or 0)
         assert (trained.loss_final or 0) > 2.29  # ln 10 by chance
+
+
+@pytest.mark.parametrize(("depth", "width", "dead"), [(1, 1, 6), (2, 1, 7), (18, 3, 6)])
+def test_where_most_networks_are_dead_the_score_is_that_of_the_others_times_their_share(
+    depth: int, width: int, dead: int
+) -> None:
+    narrow = ["activation=relu", "init=he_normal", "batch_size=1", "critical_lr=none", "seeds=8"]
+    summary = study(NET, f"depth={depth}", f"width={width}", *narrow)
+    found, flow = summary.trainable, summary.flow.initial
+    assert (flow.verdict, flow.dead_networks, flow.networks) == ("dead", dead, 8)
+    decades = 0.0 if depth == 1 else flow.log10_ratio  # nothing is on the way
+    assert found == of_those_alive(assess(decades, found.spread, "sgd"), dead, 8)
+    assert all(advice.predicted_c is None for advice in summary.advice if depth == 1)
+    assert found.score is not None
+    assert 0 < found.score <= (8 - dead) / 8
+
+
+def test_where_all_networks_are_dead_the_score_is_0() -> None:
+    found = study(NET, "depth=4", "activation=relu", "init=constant", "init.value=-1", "seeds=3").trainable
+    assert (found.score, found.reason) == (0.0, STOPPED["dead"])

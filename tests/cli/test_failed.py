@@ -7,10 +7,13 @@ import pytest
 
 from gradflow import load
 from gradflow.errors import InputError
+from gradflow.execution.execute import execute
+from gradflow.report.listing import line_of
 from gradflow.report.pages import report_text, verdicts_again
-from gradflow.store import Run
+from gradflow.store import Entry, Run
 from gradflow.store.names import SWEEP
 from gradflow.store.result import failed
+from gradflow.store.rows import read_row
 from gradflow.store.save import save
 from tests.promises.calls import gradflow
 from tests.store.small import small
@@ -91,3 +94,32 @@ def test_what_was_not_recorded_is_refused_with_the_reason(
     assert (done.code, done.out, done.err) == (2, "", f"error: {run.id} failed: no memory\n")
     with pytest.raises(InputError, match=f"{run.id} failed: no memory"):
         load("net", tmp_path / "runs")["loss"]
+
+
+def test_a_list_has_no_verdict_of_it(tmp_path: Path, run: Run) -> None:
+    assert "undetermined" not in gradflow(tmp_path, "ls").out
+    (line,) = json.loads(gradflow(tmp_path, "ls", "--json").out)["rows"]
+    assert (line["status"], line["verdict"], line["verdicts"]) == ("failed", None, {})
+
+
+def test_the_line_of_a_sweep_has_the_verdict_of_its_other_points(tmp_path: Path) -> None:
+    rows = [read_row(one) for one in (point(tmp_path), execute(small("steps=0"), tmp_path / "runs"))]
+    line = line_of(Entry(tmp_path, points=()), rows)
+    assert (line["points"], line["verdict"]) == ({"failed": 1, "completed": 1}, "stable")
+    assert line["verdicts"] == {"stable": 1}
+
+
+@pytest.mark.parametrize("value", ["verdict", "trainable"])
+def test_a_map_has_no_word_for_it(tmp_path: Path, run: Run, value: str) -> None:
+    for other in ("depth=4", "init=he_normal"):
+        execute(small(other, "steps=0"), tmp_path / "runs")
+    save(tmp_path / "runs", small("depth=4", "seed=1"), failed("no memory"))
+    pivot = "compare", "--pivot", "init", "depth", "--value", value
+    found = json.loads(gradflow(tmp_path, *pivot, "--json").out)["cells"]
+    word = "stable" if value == "verdict" else "trainable"
+    assert found["runs"] == [[1, 0], [1, 2]]
+    assert found["value"] == [[word, None], [None, word]]
+    assert found["verdict"] == [["stable", None], [None, "stable"]]
+    shown = gradflow(tmp_path, *pivot).out
+    assert not [one for one in ("undetermined", "unknown") if one in shown]
+    assert " - " in shown

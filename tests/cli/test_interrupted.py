@@ -14,7 +14,7 @@ import pytest
 from gradflow import load
 from gradflow.config import Config
 from gradflow.execution.execute import execute
-from gradflow.store.names import PARTIAL
+from gradflow.store.names import PARTIAL, SWEEP
 from tests.promises.calls import Done, gradflow
 from tests.store.small import NET, names, small
 from tests.sweeps.small import run
@@ -94,6 +94,24 @@ def test_the_report_says_how_far_it_got_and_what_was_learnt_until_then(folder: P
     assert document["status"] == "interrupted"
     assert (document["training"]["steps"], document["flow"]["final"]["step"]) == (90, 95)
     assert document["training"]["loss_final"] is not None
+
+
+def test_a_point_goes_on_by_the_command_of_its_sweep(
+    tmp_path: Path, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "runs" / "study-00000000"
+    place.mkdir(parents=True)
+    (place / SWEEP).touch()
+    interrupt(config, place, monkeypatch)
+    (place / PARTIAL / "cut-00000001-12").mkdir()
+    remedy = "type the command of its sweep to go on"
+    point = f"runs/{place.name}/{config.id}"
+    for brief in ([], ["--brief"]):
+        shown = gradflow(tmp_path, "show", point, *brief).out
+        assert f"Interrupted at step 96 of 200: {remedy}." in shown
+        assert "its config" not in shown
+    lost = gradflow(tmp_path, "show", f"runs/{place.name}/cut-00000001")
+    assert (lost.code, lost.err) == (2, f"error: cut-00000001 was interrupted: {remedy}\n")
 
 
 def test_among_other_runs_it_is_told_from_those_that_ended(folder: Path) -> None:

@@ -109,6 +109,25 @@ def test_batch_norm_fixes_the_cosine_whatever_the_input() -> None:
     np.testing.assert_allclose(rho[1:], 1 / pi, rtol=2e-3)
 
 
+@pytest.mark.parametrize(
+    ("name", "norm", "blocks"),
+    [
+        ("tanh", BatchNorm(), {}),
+        ("tanh", BatchNorm("after"), {}),
+        ("tanh", BatchNorm("after"), {"block": Residual()}),
+        ("relu", BatchNorm(), {}),
+    ],
+    ids=repr,
+)
+def test_the_cosine_that_batch_norm_fixes_is_the_limit_below_0_too(
+    name: str, norm: BatchNorm, blocks: dict[str, Any]
+) -> None:
+    network = field_of(ACTIVATIONS[name](), Gaussian(sigma_w=1.5), (64,) * 41, norm=norm, batch=16, **blocks)
+    end, last = limit(network), correlations(network, 0.3)[-1]
+    assert end.star == pytest.approx(last, abs=1e-6)
+    assert (end.star < 0) == (name == "tanh" and (norm.place == "before" or bool(blocks)))
+
+
 CASES: list[tuple[str, float, float, dict[str, Any]]] = [
     ("tanh", 1.5, 0.1, {}), ("relu", 1.4, 0.0, {}), ("relu", 1.4, 0.3, {"norm": RmsNorm()}),
     ("gelu", 1.5, 0.0, {"norm": LayerNorm("after")}), ("tanh", 1.5, 0.0, {"block": Residual()}),

@@ -205,6 +205,33 @@ def test_the_depth_law_is_a_line_whose_slope_is_c(depths: list[Run]) -> None:
         assert 10**slope == pytest.approx(law["delta"]["c"], rel=1e-4)
 
 
+def test_the_line_of_a_depth_law_goes_through_what_the_law_was_fitted_to(tmp_path: Path) -> None:
+    norm = "he_normal, block: residual, norm: {name: layer, place: before}"
+    runs = [made(tmp_path / "runs", depth=d, init=norm, activation="relu", steps=0) for d in (1, 4, 16)]
+    rows, (law,) = rows_of(document(draw("depth-law", runs))), depth_laws(runs)
+    assert [row["depth"] for row in rows] == [1, 4, 16]
+    for name in ("value", "fit"):
+        slope, _ = np.polyfit([1, 4, 16], [row[name] for row in rows], 1)
+        assert slope == pytest.approx(log10(law["delta"]["c"]), rel=1e-3)
+    assert np.mean([row["fit"] - row["value"] for row in rows]) == pytest.approx(0, abs=1e-5)
+
+
+def test_networks_that_a_depth_law_leaves_out_are_in_no_dot(tmp_path: Path) -> None:
+    he = {"init": "he_normal", "activation": "relu", "steps": 0}
+    whole = [made(tmp_path / "runs", depth=d, **he) for d in (2, 4, 8)]
+    runs = [without_network(run, 1) if run is whole[-1] else run for run in whole]
+    rows, (law,) = rows_of(document(draw("depth-law", runs))), depth_laws(runs)
+    slope, _ = np.polyfit([2, 4, 8], [row["value"] for row in rows], 1)
+    assert slope == pytest.approx(log10(law["delta"]["c"]), rel=1e-3)
+
+
+def without_network(run: Run, network: int) -> Run:
+    """The same run with a network that is dead."""
+    recording = {name: array.copy() for name, array in run.recording.items()}
+    recording["log_delta_norm"][:, :, network] = -np.inf
+    return Run(run.path, run.info, config=run.config, recording=recording, summary=run.summary)
+
+
 def test_each_run_obeys_one_depth_law_which_names_its_seed(tmp_path: Path) -> None:
     runs = [made(tmp_path / "runs", depth=d, seed=seed, steps=0) for d in (4, 8) for seed in (0, 50)]
     rows = rows_of(document(draw("depth-law", runs)))

@@ -9,11 +9,13 @@ from statistics import fmean
 from typing import Any
 
 import altair as alt
+import numpy as np
 
-from gradflow.analysis.depth_law import DEPTH
+from gradflow.analysis.depth_law import DEPTH, first_layer
 from gradflow.analysis.differences import flat
 from gradflow.analysis.jacobian import Jacobian
 from gradflow.analysis.summary import Number, Summary
+from gradflow.arrays import Array
 from gradflow.report.charts import axes, looks
 from gradflow.report.charts.lines import apart
 from gradflow.report.charts.maps import edges, grid
@@ -23,12 +25,13 @@ from gradflow.report.labels import settings
 from gradflow.report.numbers import count, factor, number, percent
 from gradflow.report.several import axes_of, depth_laws, shared_keys
 from gradflow.store import Run
+from gradflow.units import LN10
 
 BEST = {"training.optimizer.lr", "seed"}  # keys of which the best counts
 MIDDLE = 0.5  # of the way from guessing the largest class to being always right
 TRAINED = "trained"
 Spot = tuple[float, float]
-RATIO = "log10 ||delta_1|| / ||delta_L||"
+RATIO = "log10 ||delta_1|| / ||dLoss/dout||"
 
 
 def theory(summaries: Summaries) -> Drawn | None:
@@ -123,7 +126,7 @@ def _boundary(inside: Mapping[Spot, bool], colour: str, dash: list[int], width: 
 
 
 def depth_law(runs: Sequence[Run]) -> Drawn | None:
-    """log10 ||delta_1|| / ||delta_L|| over depth, with the line of each law c^L across networks."""
+    """log10 ||delta_1|| / ||dLoss/dout|| over depth, with the line of each law c^L across networks."""
     laws = [law for law in depth_laws(runs) if law["delta"]["c"] is not None]
     obeying = [[run for run in runs if _obeys(run, law)] for law in laws]
     keys = shared_keys(laws[0]) if laws else []
@@ -152,16 +155,20 @@ def _c_of(one: Mapping[str, Any]) -> str:
 
 
 def _law_rows(law: Mapping[str, Any], runs: Sequence[Run]) -> list[Datum]:
-    """The ratios by depth, and the line of slope log10 c through their mean."""
+    """The ratios that a law was fitted to by depth, and the line of slope log10 c through their mean."""
     size = "" if law["batch_size"] is None else f" (batch {count(law['batch_size'])})"
-    known = [(run, ratio) for run in runs if (ratio := run.summary.flow.initial.log10_ratio) is not None]
-    if not known:
-        return []
-    ids, ratios = [run.id for run, _ in known], [ratio for _, ratio in known]
-    depths = [run.summary.config["model"]["depth"] for run, _ in known]
+    fitted: dict[int, tuple[str, Array]] = {}
+    for run in runs:
+        if run.recording:
+            layer = first_layer(run.summary, run.recording)
+            fitted.setdefault(layer.depth, (run.id, layer.log_delta / LN10))
+    logs = np.array([ratios for _, ratios in fitted.values()])
+    ratios = logs[:, np.isfinite(logs).all(axis=0)].mean(axis=1).tolist()  # the seeds that live at all depths
     slope = log10(law["delta"]["c"]) if law["delta"]["c"] else nan
-    fit = [fmean(ratios) + (depth - fmean(depths)) * slope for depth in depths]
-    return rows_of({"grad": _c_of(law["weight_grad"]) + size}, depth=depths, value=ratios, run=ids, fit=fit)
+    fit = [fmean(ratios) + (depth - fmean(fitted)) * slope for depth in fitted]
+    ids = [id for id, _ in fitted.values()]
+    told = {"grad": _c_of(law["weight_grad"]) + size}
+    return rows_of(told, depth=[*fitted], value=ratios, run=ids, fit=fit)
 
 
 def histogram(name: str, found: Jacobian) -> Drawn:
