@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import count
 from math import gcd, log, nan, sqrt
 
@@ -59,19 +59,31 @@ def is_sharded(model: nn.Module) -> bool:
     return any(isinstance(parameter, DTensor) for parameter in model.parameters())
 
 
-def gradient_squares(parts: ParameterParts, sharded: bool) -> dict[str, float]:
-    """||dL/dW||^2 of each group; nan of one without any gradient."""
-    gradients: dict[str, list[Tensor]] = {group: [] for group, _ in parts}
+def gradient_squares(
+    parts: ParameterParts, sharded: bool, scale: float = 1.0, unscaled: Collection[int] = ()
+) -> dict[str, float]:
+    """||dL/dW||^2 of each group, of the loss without its `scale`; nan of one without any gradient.
+
+    The gradients of parameters of the identities `unscaled` are without it already.
+    """
+    gradients: dict[tuple[str, bool], list[Tensor]] = {
+        (group, free): [] for group, _ in parts for free in (False, True)
+    }  # by whether they are
     for (group, _), parameters in parts.items():
-        gradients[group] += [parameter.grad for parameter in parameters if parameter.grad is not None]
-    totals = squares(gradients, sharded)
-    return {group: totals[group] if held or sharded else nan for group, held in gradients.items()}
+        for one in parameters:
+            if one.grad is not None:
+                gradients[group, id(one) in unscaled].append(one.grad)
+    held = {key: found for key, found in gradients.items() if found or sharded}
+    totals: dict[str, float] = {}
+    for (group, free), total in squares(held, sharded).items():
+        totals[group] = totals.get(group, 0.0) + (total if free else total / scale**2)
+    return {group: totals.get(group, nan) for group, _ in parts}
 
 
-def log_norms(squared: Mapping[str, float], scale: float) -> dict[str, float]:
-    """ln of the norms, of the loss that was not scaled."""
+def log_norms(squared: Mapping[str, float]) -> dict[str, float]:
+    """ln of the norms."""
     return {
-        group: log(value) / 2 - log(scale) if value > 0 else -torch.inf if value == 0 else value
+        group: log(value) / 2 if value > 0 else -torch.inf if value == 0 else value
         for group, value in squared.items()
     }
 

@@ -129,6 +129,21 @@ def test_a_scaler_of_two_models_is_divided_out_of_each(other: str, mine: str) ->
     assert flow.rows[0]["clip_share"] == 1.0
 
 
+@pytest.mark.parametrize("held", [2, 1], ids=["two optimizers", "one optimizer of a part"])
+def test_a_scale_that_is_out_of_a_part_of_the_gradients_is_divided_out_of_the_rest(held: int) -> None:
+    plain, model = recorded(stack(), samples=None), stack()
+    parts = [model.blocks[:2].parameters(), [*model.blocks[2:].parameters(), *model.head.parameters()]]
+    rules = [torch.optim.SGD(part, lr=1e-3) for part in parts[:held]]
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**14)
+    with watch(model, scaler=scaler, samples=None, quiet=True) as flow:
+        scaler.scale(loss_of(model)).backward()
+        scaler.unscale_(rules[0])
+        flow.step()
+        for rule in rules:
+            scaler.step(rule)
+    assert flow.rows[0]["dw"] == pytest.approx(plain.rows[0]["dw"], abs=1e-5)
+
+
 def test_an_optimizer_that_the_garbage_collector_hides_is_the_models() -> None:
     model = stack()
     rule, scaler = torch.optim.SGD(model.parameters(), lr=1e-3), torch.amp.GradScaler("cpu")
