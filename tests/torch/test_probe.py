@@ -218,6 +218,12 @@ def test_no_copy_and_no_sample_are_refused() -> None:
             probe(plain(nn.Tanh, depth=3), nn.CrossEntropyLoss(), BATCH, samples=samples)
 
 
+def test_an_empty_batch_is_refused() -> None:
+    told = "probe: no sample was recorded: give a batch that is not empty"
+    with pytest.raises(InputError, match=told):
+        probe(plain(nn.Tanh, depth=3), lambda output, _: output.sum(), (BATCH[0][:0], BATCH[1][:0]))
+
+
 def test_a_module_that_nothing_initializes_is_named() -> None:
     model = stack()
     model.blocks[1].gain = nn.Parameter(torch.ones(WIDTH))
