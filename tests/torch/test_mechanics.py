@@ -282,6 +282,13 @@ def test_points_of_batches_of_several_sizes_are_refused(samples: int | None) -> 
     assert flow.rows[0]["batch"] == 4
 
 
+def test_a_sample_without_a_batch_is_told_to_be_one_of_one() -> None:
+    model = nn.Sequential(nn.Linear(12, 6), nn.Tanh(), nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3))
+    told = r"are 6 at 0 and 8 at 2: .*, or give one sample as a batch of one, x\[None\]"
+    with pytest.raises(InputError, match=told):
+        recorded(model, lambda model: loss_of(model, X[0]))
+
+
 def test_the_first_samples_stand_for_the_batch() -> None:
     alone = recorded(stack(), lambda model: loss_of(model, X[:3]), samples=None)
     assert delta(recorded(stack(), samples=3)) == pytest.approx(delta(alone), abs=1e-5)
