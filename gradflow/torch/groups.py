@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from gradflow.torch.axis import DepthAxis
-from gradflow.torch.calls import bare
+from gradflow.torch.calls import bare, kind_of
 from gradflow.torch.norms import dense, squares
 
 GROUPS = ("attention", "mlp", "norm", "embedding", "other")
@@ -33,18 +33,25 @@ def parts_of(model: nn.Module, axis: DepthAxis) -> ParameterParts:
             holders.setdefault(module, point.module)
     found: ParameterParts = {}
     seen: set[int] = set()
-    for name, module in model.named_modules():
+    named = dict(model.named_modules())
+    for name, module in named.items():
+        owner = _owner(name)
         for parameter in module.parameters(recurse=False):
             if parameter.requires_grad and id(parameter) not in seen:
                 seen.add(id(parameter))
-                group = _group(bare(name), module, module in holders)
+                group = _group(bare(owner), named[owner], module in holders)
                 found.setdefault((group, holders.get(module)), []).append(parameter)
     return dict(sorted(found.items(), key=lambda item: GROUPS.index(item[0][0])))
 
 
+def _owner(name: str) -> str:
+    """The name of the module whose weight a parametrization, or what is in one, makes; else the name."""
+    return f".{name}".partition(".parametrizations.")[0].removeprefix(".")
+
+
 def _group(name: str, module: nn.Module, inside: bool) -> str:
     """By the module's class and name; what a block holds beside attention and norms is its mlp."""
-    kind = type(module).__name__
+    kind = kind_of(module)
     if _NORM.search(kind) or _NORM.search(name.rpartition(".")[2]):
         return "norm"
     if isinstance(module, nn.Embedding) or _EMBEDDING.search(name):

@@ -594,6 +594,18 @@ def test_dw_and_update_are_those_of_the_parameters() -> None:
     assert list(flow.rows[0]["dw"]) == ["mlp", "norm", "other"]
 
 
+@pytest.mark.parametrize("name", ["spectral_norm", "weight_norm"])
+@pytest.mark.parametrize("layer", [lambda: nn.Conv2d(4, 4, 3, padding=1), lambda: nn.Linear(6, 6)])
+def test_weights_that_are_parametrized_are_of_the_group_of_the_plain_ones(layer: Any, name: str) -> None:
+    def groups(wrapped: Any) -> list[str]:
+        layers = [module for _ in range(4) for module in (wrapped(layer()), nn.ReLU())]
+        model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(144, 1))
+        flow = recorded(model, lambda model: model(torch.randn(8, 4, 6, 6)).mean(), steps=1)
+        return list(flow.rows[0]["dw"])
+
+    assert groups(getattr(torch.nn.utils.parametrizations, name)) == groups(lambda module: module)
+
+
 TOGETHER = Path(__file__).with_name("together.py")
 
 
