@@ -47,7 +47,9 @@ def is_reshape(node: Node) -> bool:
 
 
 def _kind(node: Node) -> str:
-    return re.sub(r"Backward\d*$", "", node.name().rpartition("::")[2])
+    """Of PyTorch's own nodes, whose names end in a number; a Function in Python may do anything."""
+    found = re.fullmatch(r"(\w+)Backward\d+", node.name().rpartition("::")[2])
+    return found[1] if found else ""
 
 
 def _elu(alpha: float, scale: float) -> Activation | None:

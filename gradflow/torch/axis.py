@@ -105,7 +105,7 @@ def _axis(scene: Scene, best: Candidate, axis: str) -> DepthAxis:
     top = _top(scene, last) if best.side == "input" else None
     words = f"{len(points)} {best.block} {best.side}s"
     words += " (residual stream)" if best.side == "input" else ""
-    readout = scene.readout if best.side == "output" else None  # which is left out in any case
+    readout = _left_out(scene) if best.side == "output" else None
     aside = [scene.name(call) for call in best.aside if call is not readout]
     if aside:
         words += f"; {_others(aside)} not between all of the loss and the input"
@@ -157,15 +157,19 @@ def _shared(calls: Sequence[Call]) -> frozenset[Node]:
 
 def _of_leaves(scene: Scene, calls: Sequence[Call], leaves: Sequence[Call]) -> Candidate:
     """Their outputs, without that of the read-out; their inputs, where more of those are on the chain."""
-    last = scene.readout
-    alone = (
-        sum(last is not None and call.module is last.module for call in leaves) == 1
-    )  # a module of its own
-    weighed = [call for call in calls if call.weighs and not (alone and call is last)]
+    last = _left_out(scene)
+    weighed = [call for call in calls if call.weighs and call is not last]
     outputs, inputs = scene.points(weighed, "output"), scene.points(weighed, "input")
     if len(inputs) > len(outputs):
         return _candidate("input", inputs, calls, leaves)
     return _candidate("output", outputs, calls, leaves)
+
+
+def _left_out(scene: Scene) -> Call | None:
+    """The read-out, if it is a module of its own, which is called once."""
+    last = scene.readout
+    same = [call for call in scene.leaves if last is not None and call.module is last.module]
+    return last if len(same) == 1 else None
 
 
 def _candidate(
@@ -259,6 +263,10 @@ def _side(call: Call) -> Side:
     return "output" if call.calls == 0 else "input"
 
 
+OFF = "it is frozen, or called under torch.no_grad"
+ENTERED = "it is the data, or made by frozen modules: leave it out, or name a module inside it"
+
+
 def _named_point(scene: Scene, call: Call, shared: frozenset[Node]) -> tuple[AxisPoint, bool]:
     """Of several tensors the one on the chain, or the first; and whether all of the gradient passes there.
 
@@ -267,9 +275,9 @@ def _named_point(scene: Scene, call: Call, shared: frozenset[Node]) -> tuple[Axi
     side = _side(call)
     edges = call.edges(side)
     if not edges:
-        cause = "it gets no gradient: it is frozen, or called under torch.no_grad"
         raise InputError(
-            f"axis: no tensor that is the {side} of {scene.names.get(call.module)} needs one: {cause}"
+            f"axis: no tensor that is the {side} of {scene.names.get(call.module)} needs a gradient: "
+            f"{ENTERED if call.outputs else OFF}"
         )
     own = [place for place, edge in edges.items() if edge.node not in shared or side == "output"]
     found = scene.points([call], side, shared if side == "input" and own else frozenset())

@@ -117,8 +117,13 @@ def _plain(scene: Scene, calls: Sequence[Call], mean_squares: Sequence[float]) -
 
 
 def _is_known(module: nn.Module) -> TypeGuard[nn.Linear]:
-    """A weight that is parametrized is not: reading it would change it (spectral norm)."""
-    return isinstance(module, nn.Linear) and not is_parametrized(module) and not module.weight.is_complex()
+    """A weight that is parametrized is not: reading it would change it (spectral norm).
+
+    Nor is that of a Linear with a forward of its own, which may use it otherwise (masked).
+    """
+    if not isinstance(module, nn.Linear) or type(module).forward is not nn.Linear.forward:
+        return False
+    return not is_parametrized(module) and not module.weight.is_complex()
 
 
 def _between(scene: Scene, call: Call, above: Call) -> Activation | None:

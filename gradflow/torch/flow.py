@@ -25,7 +25,7 @@ from gradflow.torch.clipping import is_scale
 from gradflow.torch.expected import ExpectedLaw
 from gradflow.torch.groups import is_sharded
 from gradflow.torch.norms import summed
-from gradflow.torch.optimizers import is_unscaled, on_steps
+from gradflow.torch.optimizers import on_steps, unscaled_of
 from gradflow.torch.passes import complete, is_empty, measured
 from gradflow.torch.saving import Saved, run_name
 from gradflow.torch.surroundings import eager, is_together, rank
@@ -274,7 +274,7 @@ class WatchedFlow:
         if self.settings.what.isdisjoint(LOOKS):
             return
         look = WeightsLook(self.model, self.axis, self.settings.what, self._sharded)
-        row |= look.gradients(1.0 if is_unscaled(self.scaler, self.model) else row["loss_scale"])
+        row |= look.gradients(row["loss_scale"], unscaled_of(self.scaler, self.model))
         self._look = look
         self._listen_to_optimizers()
 

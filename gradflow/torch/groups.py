@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import count
 from math import gcd, log, nan, sqrt
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from gradflow.torch.axis import DepthAxis
-from gradflow.torch.calls import bare
+from gradflow.torch.calls import bare, kind_of
 from gradflow.torch.norms import dense, squares
 
 GROUPS = ("attention", "mlp", "norm", "embedding", "other")
@@ -33,18 +33,25 @@ def parts_of(model: nn.Module, axis: DepthAxis) -> ParameterParts:
             holders.setdefault(module, point.module)
     found: ParameterParts = {}
     seen: set[int] = set()
-    for name, module in model.named_modules():
+    named = dict(model.named_modules())
+    for name, module in named.items():
+        owner = _owner(name)
         for parameter in module.parameters(recurse=False):
             if parameter.requires_grad and id(parameter) not in seen:
                 seen.add(id(parameter))
-                group = _group(bare(name), module, module in holders)
+                group = _group(bare(owner), named[owner], module in holders)
                 found.setdefault((group, holders.get(module)), []).append(parameter)
     return dict(sorted(found.items(), key=lambda item: GROUPS.index(item[0][0])))
 
 
+def _owner(name: str) -> str:
+    """The name of the module whose weight a parametrization, or what is in one, makes; else the name."""
+    return f".{name}".partition(".parametrizations.")[0].removeprefix(".")
+
+
 def _group(name: str, module: nn.Module, inside: bool) -> str:
     """By the module's class and name; what a block holds beside attention and norms is its mlp."""
-    kind = type(module).__name__
+    kind = kind_of(module)
     if _NORM.search(kind) or _NORM.search(name.rpartition(".")[2]):
         return "norm"
     if isinstance(module, nn.Embedding) or _EMBEDDING.search(name):
@@ -59,19 +66,31 @@ def is_sharded(model: nn.Module) -> bool:
     return any(isinstance(parameter, DTensor) for parameter in model.parameters())
 
 
-def gradient_squares(parts: ParameterParts, sharded: bool) -> dict[str, float]:
-    """||dL/dW||^2 of each group; nan of one without any gradient."""
-    gradients: dict[str, list[Tensor]] = {group: [] for group, _ in parts}
+def gradient_squares(
+    parts: ParameterParts, sharded: bool, scale: float = 1.0, unscaled: Collection[int] = ()
+) -> dict[str, float]:
+    """||dL/dW||^2 of each group, of the loss without its `scale`; nan of one without any gradient.
+
+    The gradients of parameters of the identities `unscaled` are without it already.
+    """
+    gradients: dict[tuple[str, bool], list[Tensor]] = {
+        (group, free): [] for group, _ in parts for free in (False, True)
+    }  # by whether they are
     for (group, _), parameters in parts.items():
-        gradients[group] += [parameter.grad for parameter in parameters if parameter.grad is not None]
-    totals = squares(gradients, sharded)
-    return {group: totals[group] if held or sharded else nan for group, held in gradients.items()}
+        for one in parameters:
+            if one.grad is not None:
+                gradients[group, id(one) in unscaled].append(one.grad)
+    held = {key: found for key, found in gradients.items() if found or sharded}
+    totals: dict[str, float] = {}
+    for (group, free), total in squares(held, sharded).items():
+        totals[group] = totals.get(group, 0.0) + (total if free else total / scale**2)
+    return {group: totals.get(group, nan) for group, _ in parts}
 
 
-def log_norms(squared: Mapping[str, float], scale: float) -> dict[str, float]:
-    """ln of the norms, of the loss that was not scaled."""
+def log_norms(squared: Mapping[str, float]) -> dict[str, float]:
+    """ln of the norms."""
     return {
-        group: log(value) / 2 - log(scale) if value > 0 else -torch.inf if value == 0 else value
+        group: log(value) / 2 if value > 0 else -torch.inf if value == 0 else value
         for group, value in squared.items()
     }
 

@@ -30,6 +30,7 @@ class HFFlow(TrainerCallback):  # type: ignore[misc]  # whose class is known whe
 
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **rest: Any) -> None:
         """Begin; a training that goes on from a checkpoint goes on with its steps."""
+        self._close()  # of a training that was interrupted, which the Trainer does not tell
         scaler = getattr(rest.get("optimizer"), "scaler", None)
         self.flow = watch(model, scaler=scaler, **self.settings).start(state.global_step)
 
@@ -40,5 +41,8 @@ class HFFlow(TrainerCallback):  # type: ignore[misc]  # whose class is known whe
 
     def on_train_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
         """Publish what was recorded."""
+        self._close()
+
+    def _close(self) -> None:
         if self.flow is not None:
             self.flow.close()

@@ -47,11 +47,11 @@ def held_by(optimizer: Any) -> set[int]:
     return {id(one) for group in optimizer.param_groups for one in group["params"]}
 
 
-def is_unscaled(scaler: Any, model: nn.Module) -> bool:
-    """Whether a GradScaler has taken its scale out of the gradients of a model, not of another one alone."""
+def unscaled_of(scaler: Any, model: nn.Module) -> set[int]:
+    """The identities of a model's parameters out of whose gradients a GradScaler has taken its scale."""
     own = {id(parameter) for parameter in model.parameters()}
-    found = _found(unscaled(scaler))
-    return any(optimizer is None or not own.isdisjoint(held_by(optimizer)) for optimizer in found)
+    held = [own if optimizer is None else held_by(optimizer) for optimizer in _found(unscaled(scaler))]
+    return own.intersection(set[int]().union(*held))
 
 
 def _found(ids: set[int]) -> list[Any]:

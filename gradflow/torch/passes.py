@@ -120,7 +120,7 @@ def complete(passes: Sequence[Pass], step: int) -> list[Pass]:
 
 DIFFERING = (
     "the samples of the batch are {} and {}: name the modules of one part with axis=[...], or set batch_dim "
-    "if the samples are not along the first dimension"
+    "if the samples are not along the first dimension, or give one sample as a batch of one, x[None]"
 )
 UNUSED = "the loss does not depend on it, which is unused or detached"
 

@@ -108,6 +108,8 @@ def _loss(model: nn.Module, loss_fn: Any, batch: Any) -> torch.Tensor:
 
 
 def _run(flows: list[WatchedFlow], name: str, save: Path | None) -> OneRun:
+    if not all(flow.rows for flow in flows):
+        raise InputError("probe: no sample was recorded: give a batch that is not empty, on rank 0")
     head = flows[0].head()
     _require_one_axis([flow.head()["layers"] for flow in flows])
     norms = norms_of(head, [plain(flow.rows) for flow in flows])

@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.autograd.graph import Node
+from torch.utils.hooks import unserializable_hook
 
 from gradflow.errors import GradflowError, InputError
 from gradflow.torch.axis import DepthAxis, choose
@@ -129,9 +130,9 @@ class Taps:
         self.next = 0
         self.met: dict[tuple[nn.Module, str], int] = {}  # calls so far, of the module's in one pass
         self.hooks = ExitStack()
-        self.ends: dict[Pass, set[Node]] = {}  # what the model gave
         self.asked: set[Pass] = set()  # by torch.autograd.grad
-        self.aside: set[Pass] = set()
+        self.ended: set[Pass] = set()  # that the model gave something of
+        self.looked_at: set[Pass] = set()  # of what it gave, a loss looks at some
 
     def start(self) -> None:
         """Put the hooks on."""
@@ -148,26 +149,35 @@ class Taps:
         """Take them away."""
         leave(self._begins)
         self.hooks.close()
-        self.ends.clear()
         if self.next and self.strange is None:
             self.strange = f"{self.next} of {len(self.axis.points)} points were met"
 
     def _begins(self, losses: Sequence[Node]) -> None:
-        """Of a backward pass: a penalty may look at the gradient of a pass, not at what the model gave."""
-        asked = [one for one in self.asked if self.ends.get(one) and not one.reached]
-        if asked:
-            known = graph_of(losses).below.keys()
-            self.aside = {one for one in asked if known.isdisjoint(self.ends[one])}
+        """Of a backward pass: nothing, but `of_a_loss` is known while it is listened for."""
 
     def _counts(self, one: Pass) -> bool:
+        """Of a loss: a penalty may look at the gradient of a pass, not at what the model gave."""
         if not of_a_loss():
             self.asked.add(one)
-        return of_a_loss() and one not in self.aside
+            return False
+        aside = one in self.asked and one in self.ended and one not in self.looked_at
+        return one.reached or not aside
 
     def _ends(self, module: nn.Module, args: Any, outputs: Any) -> None:
-        if not in_backward() and self.passes and self.next == 0:
-            given = {one.grad_fn for one in flat(outputs) if one is not None and one.grad_fn is not None}
-            self.ends.setdefault(self.passes[-1], given)
+        """Have the gradient of what the model gives tell that a loss looks at it; its graph is not held."""
+        if in_backward() or not self.passes or self.next or self.passes[-1] in self.ended:
+            return
+        one = self.passes[-1]
+
+        def looked(gradient: Tensor) -> None:
+            if of_a_loss():
+                self.looked_at.add(one)
+
+        for tensor in flat(outputs):
+            if tensor is not None and tensor.grad_fn is not None:
+                self.ended.add(one)
+                # it runs before the hooks of the tensor's node, and is left out where the tensor is saved
+                tensor.register_hook(unserializable_hook(looked))  # type: ignore[no-untyped-call]
 
     def _enters(self, module: nn.Module, args: Any, kwargs: Any) -> None:
         self._met(module, "input", (*args, *kwargs.values()))

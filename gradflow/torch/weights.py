@@ -26,16 +26,19 @@ class WeightsLook:
         self.clipping: Clipping | None = None
         self.stepped = False
 
-    def gradients(self, scale: float) -> dict[str, Any]:
-        """`dw`: ln ||dL/dW|| by group, of the loss without its `scale`. RunError if there is no gradient."""
+    def gradients(self, scale: float, unscaled: Collection[int]) -> dict[str, Any]:
+        """`dw`: ln ||dL/dW|| by group, of the loss without its `scale`, which some are without already.
+
+        RunError if there is no gradient.
+        """
         if {"dw", "clip"}.isdisjoint(self.what):
             return {}
         if not any(one.grad is not None for parameters in self.parts.values() for one in parameters):
             raise RunError("no parameter has a gradient: call step() before zero_grad()")
-        squared = gradient_squares(self.parts, self.sharded)
-        if "clip" in self.what and (norm := norm_of(squared) / scale):
+        squared = gradient_squares(self.parts, self.sharded, scale, unscaled)
+        if "clip" in self.what and (norm := norm_of(squared)):
             self.clipping = Clipping(self.parts, norm, self.sharded)
-        return {"dw": log_norms(squared, scale)} if "dw" in self.what else {}
+        return {"dw": log_norms(squared)} if "dw" in self.what else {}
 
     def taken(self, optimizer: Optimizer, anew: bool) -> None:
         """Look at the gradient that an optimizer takes, unless its step makes it `anew`."""

@@ -120,6 +120,34 @@ def test_a_loss_that_looks_at_no_layer_has_no_chain() -> None:
         recorded(Through(), lambda model: model(x)[0].square().mean())
 
 
+class Twins(nn.Module):
+    """One chain, called for each of two inputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*[module for _ in range(3) for module in (nn.Linear(8, 8), nn.Tanh())])
+
+    def forward(self, x: Any) -> Any:
+        return self.layers(x) - self.layers(x + 1)
+
+
+def test_every_call_that_is_not_on_the_axis_is_told_of() -> None:
+    flow = recorded(Twins(), lambda model: model(torch.randn(4, 8)).square().mean(), steps=1)
+    assert "; 3 others (layers.0 to layers.4) are not between all of the loss" in flow.axis.told
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_block_that_is_named_whose_input_is_the_data_says_so(frozen: bool) -> None:
+    model = nn.Sequential(nn.Linear(8, 8), *[Branch(nn.Linear(8, 8)) for _ in range(4)], nn.Linear(8, 3))
+    model[0].requires_grad_(False)
+    told = "1 needs a gradient: it is the data, or made by frozen modules: leave it out, or name a module"
+    if frozen:
+        model[1].requires_grad_(False)
+        told = r"1 needs a gradient: it is frozen, or called under torch\.no_grad"
+    with pytest.raises(InputError, match=told):
+        recorded(model, lambda model: model(torch.randn(4, 8)).square().mean(), axis=["1", "2", "3"])
+
+
 class Branch(nn.Module):
     """x + f(x) of one layer."""
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 
 from gradflow import load
 from tests.torch.models import CASES, torch
-from tests.torch.test_mechanics import X, loss_of, stack
+from tests.torch.test_mechanics import X, global_hooks, hooks_of, loss_of, stack
 
 import gradflow.torch as gft  # isort: skip
 
@@ -72,9 +74,24 @@ def test_the_trainer_of_transformers_records_its_steps(tmp_path: Path) -> None:
     assert np.isnan(run["clip_share"]).all()  # it clips before it tells
 
 
-def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
+def test_a_training_that_was_interrupted_ends_where_the_next_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Trainer of transformers tells no callback of what breaks it off."""
+    transformers: Any = ModuleType("transformers")
+    transformers.TrainerCallback = object
+    monkeypatch.setitem(sys.modules, "transformers", transformers)
+    monkeypatch.delitem(sys.modules, "gradflow.torch.hugging_face", raising=False)
+    callback, model, state = gft.HFFlow(quiet=True), stack(), SimpleNamespace(global_step=0)
+    sys.modules.pop("gradflow.torch.hugging_face")  # it is of the stand-in
+    for ends in (False, True):
+        callback.on_train_begin(None, state, None, model=model)
+        loss_of(model).backward()
+        callback.on_pre_optimizer_step(None, state, None)
+        if ends:
+            callback.on_train_end(None, state, None)
+    assert hooks_of(model) == global_hooks() == 0
 
+
+def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     from gradflow.errors import InputError
 
     monkeypatch.setitem(sys.modules, "transformers", None)

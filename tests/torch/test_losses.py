@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -233,6 +234,42 @@ def test_a_pass_whose_gradient_alone_is_looked_at_is_none(activation: Any) -> No
     for row in flow.rows:
         assert (row["batch"], row["backwards"], row["lost"]) == (len(X), 1, 0)
         assert row["delta"] == pytest.approx(alone.rows[0]["delta"], abs=1e-6)
+
+
+def test_passes_without_a_backward_are_let_go_at_once() -> None:
+    """Such as those that an accuracy is looked at with, where no_grad was forgotten."""
+    alive, counts = list[None](), []
+
+    class Box:
+        def __init__(self, tensor: Any) -> None:
+            self.tensor = tensor.detach()
+            alive.append(None)
+
+        def __del__(self) -> None:
+            alive.pop()
+
+    model = smooth()
+    with watch(model, quiet=True) as flow:
+        loss_of(model).backward()
+        flow.step()
+        with torch.autograd.graph.saved_tensors_hooks(Box, lambda box: box.tensor):
+            loss_of(model).backward()
+            for _ in range(5):
+                loss_of(model)
+                counts.append(len(alive))
+        flow.step()
+    assert [row["backwards"] for row in flow.rows] == [1, 1]
+    assert counts == [0] * 5
+
+
+def test_what_a_model_gives_is_saved_without_a_warning() -> None:
+    model = smooth()
+    with watch(model, quiet=True) as flow:
+        for _ in range(2):
+            output = model(X)
+            torch.save(output, BytesIO())
+            output.square().mean().backward()
+            flow.step()
 
 
 def test_a_penalty_may_have_a_backward_of_its_own() -> None:

@@ -129,6 +129,21 @@ def test_a_scaler_of_two_models_is_divided_out_of_each(other: str, mine: str) ->
     assert flow.rows[0]["clip_share"] == 1.0
 
 
+@pytest.mark.parametrize("held", [2, 1], ids=["two optimizers", "one optimizer of a part"])
+def test_a_scale_that_is_out_of_a_part_of_the_gradients_is_divided_out_of_the_rest(held: int) -> None:
+    plain, model = recorded(stack(), samples=None), stack()
+    parts = [model.blocks[:2].parameters(), [*model.blocks[2:].parameters(), *model.head.parameters()]]
+    rules = [torch.optim.SGD(part, lr=1e-3) for part in parts[:held]]
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**14)
+    with watch(model, scaler=scaler, samples=None, quiet=True) as flow:
+        scaler.scale(loss_of(model)).backward()
+        scaler.unscale_(rules[0])
+        flow.step()
+        for rule in rules:
+            scaler.step(rule)
+    assert flow.rows[0]["dw"] == pytest.approx(plain.rows[0]["dw"], abs=1e-5)
+
+
 def test_an_optimizer_that_the_garbage_collector_hides_is_the_models() -> None:
     model = stack()
     rule, scaler = torch.optim.SGD(model.parameters(), lr=1e-3), torch.amp.GradScaler("cpu")
@@ -265,6 +280,13 @@ def test_points_of_batches_of_several_sizes_are_refused(samples: int | None) -> 
         recorded(model, lambda model: loss_of(model, x), samples=samples)
     flow = recorded(model, lambda model: loss_of(model, x), axis=["high.0", "high.1", "high.2"])
     assert flow.rows[0]["batch"] == 4
+
+
+def test_a_sample_without_a_batch_is_told_to_be_one_of_one() -> None:
+    model = nn.Sequential(nn.Linear(12, 6), nn.Tanh(), nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3))
+    told = r"are 6 at 0 and 8 at 2: .*, or give one sample as a batch of one, x\[None\]"
+    with pytest.raises(InputError, match=told):
+        recorded(model, lambda model: loss_of(model, X[0]))
 
 
 def test_the_first_samples_stand_for_the_batch() -> None:
@@ -570,6 +592,18 @@ def test_dw_and_update_are_those_of_the_parameters() -> None:
     assert math.exp(flow.rows[0]["dw"]["mlp"]) == pytest.approx(expected, rel=1e-5)
     assert flow.rows[0]["update"]["mlp"] == pytest.approx(ratio, rel=1e-4)
     assert list(flow.rows[0]["dw"]) == ["mlp", "norm", "other"]
+
+
+@pytest.mark.parametrize("name", ["spectral_norm", "weight_norm"])
+@pytest.mark.parametrize("layer", [lambda: nn.Conv2d(4, 4, 3, padding=1), lambda: nn.Linear(6, 6)])
+def test_weights_that_are_parametrized_are_of_the_group_of_the_plain_ones(layer: Any, name: str) -> None:
+    def groups(wrapped: Any) -> list[str]:
+        layers = [module for _ in range(4) for module in (wrapped(layer()), nn.ReLU())]
+        model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(144, 1))
+        flow = recorded(model, lambda model: model(torch.randn(8, 4, 6, 6)).mean(), steps=1)
+        return list(flow.rows[0]["dw"])
+
+    assert groups(getattr(torch.nn.utils.parametrizations, name)) == groups(lambda module: module)
 
 
 TOGETHER = Path(__file__).with_name("together.py")

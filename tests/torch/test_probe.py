@@ -81,6 +81,48 @@ def test_a_chain_that_theory_does_not_know_has_no_c_and_no_advice_of_a_plain_one
     assert not summary.advice
 
 
+def of_its_own(name: str) -> Any:
+    """A Function in Python that has the name of an activation, and multiplies instead."""
+
+    class Doubling(torch.autograd.Function):
+        @staticmethod
+        def forward(context: Any, x: Any) -> Any:
+            return 2 * x
+
+        @staticmethod
+        def backward(context: Any, gradient: Any) -> Any:
+            return 2 * gradient
+
+    class Passed(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return function.apply(x)
+
+    function: Any = type(name, (Doubling,), {})
+    return Passed()
+
+
+@pytest.mark.parametrize("name", ["LeakyRelu", "Elu", "Hardtanh", "Softplus", "Tanh", "View"])
+def test_a_function_of_the_users_is_not_the_activation_of_its_name(name: str) -> None:
+    passed = [lambda: of_its_own(name), *([nn.Tanh] if name == "View" else [])]
+    summary = probe(plain(*passed, depth=6), nn.CrossEntropyLoss(), BATCH, seeds=1).summary
+    assert (summary.theory.c, summary.theory.reason) == (None, MORE)
+
+
+class Masked(nn.Linear):  # type: ignore[misc]  # a class of Any
+    """A Linear of which half of the weights count."""
+
+    def forward(self, x: Any) -> Any:
+        return nn.functional.linear(x, self.weight * (torch.arange(x.shape[1]) % 2), self.bias)
+
+
+def test_weights_that_a_layer_does_not_use_as_they_are_have_no_expected_c() -> None:
+    layers = [module for _ in range(6) for module in (Masked(128, 128), nn.Tanh())]
+    model = nn.Sequential(*layers, nn.Linear(128, 10))
+    summary = probe(model, nn.CrossEntropyLoss(), BATCH, seeds=1).summary
+    assert (summary.theory.c, summary.theory.reason) == (None, OTHERS)
+    assert not summary.advice
+
+
 def convolutions() -> Any:
     layers = [module for _ in range(12) for module in (nn.Conv2d(4, 4, 3, padding=1), nn.ReLU())]
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(64, 10)), torch.randn(8, 4, 4, 4)
@@ -174,6 +216,12 @@ def test_no_copy_and_no_sample_are_refused() -> None:
     for samples in (0, -1):
         with pytest.raises(InputError, match=f"samples={samples}: look at one at least, or at all with None"):
             probe(plain(nn.Tanh, depth=3), nn.CrossEntropyLoss(), BATCH, samples=samples)
+
+
+def test_an_empty_batch_is_refused() -> None:
+    told = "probe: no sample was recorded: give a batch that is not empty"
+    with pytest.raises(InputError, match=told):
+        probe(plain(nn.Tanh, depth=3), lambda output, _: output.sum(), (BATCH[0][:0], BATCH[1][:0]))
 
 
 def test_a_module_that_nothing_initializes_is_named() -> None:

@@ -174,6 +174,32 @@ def test_two_models_are_watched_while_their_optimizers_step() -> None:
     assert not global_hooks()
 
 
+@pytest.mark.parametrize("scaled", [False, True])
+def test_what_two_optimizers_of_a_model_take_is_added_up(scaled: bool) -> None:
+    model = stack()
+    parts = [list(model.blocks.parameters()), [*model.stem.parameters(), *model.head.parameters()]]
+    rules = [torch.optim.SGD(part, lr=1e-3) for part in parts]
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10, enabled=scaled)
+    with watch(model, quiet=True, scaler=scaler if scaled else None) as flow:
+        for _ in range(2):
+            scaler.scale(loss_of(model)).backward()
+            flow.step()
+            for rule, part in zip(rules, parts, strict=True):
+                scaler.unscale_(rule)
+                torch.nn.utils.clip_grad_norm_(part, 1e-3)
+                scaler.step(rule)
+            scaler.update()
+            model.zero_grad()
+    for row in flow.rows:
+        norm = math.sqrt(sum(math.exp(2 * value) for value in row["dw"].values()))
+        assert row["clip_share"] == pytest.approx(math.sqrt(2) * 1e-3 / norm, rel=1e-3)
+
+
+def test_a_gradient_that_has_grown_is_not_one_that_nothing_clipped() -> None:
+    flow = clipped(lambda gs, norm: torch._foreach_mul_([one.grad for one in gs], 3.0))
+    assert all(math.isnan(row["clip_share"]) for row in flow.rows)
+
+
 @pytest.mark.parametrize("why", ["no step", "other optimizer", "another gradient", "a closure"])
 def test_clipping_that_was_not_seen_is_no_number(why: str) -> None:
     model, other = stack(), nn.Parameter(torch.ones(1))
