@@ -42,7 +42,7 @@ SHOWN = (("finite depth", "c"), ("this width", "c_finite_width"), ("infinite dep
 def expected_verdict(theory: Theory, stable_decades: float) -> str:
     """The verdict that the ratio of the ends would get, as of a run: the first layers count, unlike in c.
 
-    None without a c, as that of a single layer, whose ends are one.
+    It is undetermined without a c, as that of a single layer, whose ends are one.
     """
     ratio = theory.log10_ratio
     if theory.c is None or ratio is None:

@@ -6,9 +6,8 @@ one that holds a weight (Linear, a convolution, a cell) the outputs, without the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from torch import nn
 from torch.autograd.graph import Node
@@ -129,7 +128,7 @@ def _candidates(scene: Scene) -> list[Candidate]:
     """What each kind of modules would make, in the order of their first calls."""
     leaves = scene.leaves
     found = []
-    for calls in _by_kind(scene.calls) if leaves else ():
+    for calls in _grouped(scene.calls, likeness) if leaves else ():
         if any(call.weighs for call in calls):
             found += [_of_leaves(scene, calls, leaves)]
         elif any(leaf in calls or any(up in calls for up in leaf.above()) for leaf in leaves):
@@ -137,12 +136,12 @@ def _candidates(scene: Scene) -> list[Candidate]:
     return found
 
 
-def _by_kind(calls: Sequence[Call]) -> list[list[Call]]:
-    """In the order of their first calls."""
-    kinds: dict[tuple[Any, ...], list[Call]] = {}
+def _grouped(calls: Sequence[Call], of: Callable[[nn.Module], Hashable]) -> list[list[Call]]:
+    """By what their modules have in common, in the order of their first calls."""
+    found: dict[Hashable, list[Call]] = {}
     for call in calls:
-        kinds.setdefault(likeness(call.module), []).append(call)
-    return list(kinds.values())
+        found.setdefault(of(call.module), []).append(call)
+    return list(found.values())
 
 
 def _shared(calls: Sequence[Call]) -> frozenset[Node]:
@@ -198,7 +197,7 @@ def _over_time(scene: Scene) -> DepthAxis:
     Of several the first, and rather a cell's states than what is read out of them at each step.
     """
     fused = [call for call in scene.calls if isinstance(call.module, RECURRENT)]
-    repeated = _by_module(scene.leaves)
+    repeated = _grouped(scene.leaves, id)
     states = [calls for calls in repeated if _leads_on(calls)]
     calls = max(states or repeated, key=len, default=[])
     if len(calls) < FEWEST:
@@ -209,14 +208,6 @@ def _over_time(scene: Scene) -> DepthAxis:
     told = f"{len(points)} calls of {name} ({kind}) over time"
     told += "; the loss or the input enters between them too" if entering else ""
     return DepthAxis(points, None, kind, "time", told)
-
-
-def _by_module(calls: Sequence[Call]) -> list[list[Call]]:
-    """In the order of their first calls."""
-    found: dict[nn.Module, list[Call]] = {}
-    for call in calls:
-        found.setdefault(call.module, []).append(call)
-    return list(found.values())
 
 
 def _leads_on(calls: Sequence[Call]) -> bool:
@@ -246,7 +237,7 @@ def _named(scene: Scene, chosen: Sequence[str | nn.Module]) -> DepthAxis:
     for module in modules:
         if not any(call.module is module for call in calls):
             raise InputError(f"axis: {scene.names.get(module)} is not called in the forward pass")
-    shared = [_shared(alike) for alike in _by_kind(scene.calls) if not {*calls}.isdisjoint(alike)]
+    shared = [_shared(alike) for alike in _grouped(scene.calls, likeness) if not {*calls}.isdisjoint(alike)]
     found = [_named_point(scene, call, frozenset().union(*shared)) for call in calls]
     points = tuple(point for point, _ in found)
     if len(points) < FEWEST:
