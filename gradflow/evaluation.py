@@ -9,16 +9,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil, floor, log10, nan
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gradflow.arrays import Array
-from gradflow.data import Data
 from gradflow.nn.losses import Loss
 from gradflow.nn.network import Forward
 from gradflow.nn.parameters import Shape
 from gradflow.streams import Purpose, stream
+
+if TYPE_CHECKING:  # the engine's step needs no reader of files
+    from gradflow.data import Data
 
 Curves = dict[str, NDArray[np.float64]]  # eval_step (evals,), the others (evals, seeds)
 
