@@ -74,7 +74,8 @@ class LastLayer:
 class Chain:
     """The chain of one sample: `links` from the last hidden layer down to the first.
 
-    `neurons`, from the first layer up to the read-out, where every layer is one neuron and so are x and y.
+    `neurons`, from the first layer up to the read-out, where every layer is one neuron, a = phi(w a + b), and
+    so are x and y.
     """
 
     sample: int  # counted from 0 in the training samples
@@ -86,6 +87,7 @@ class Chain:
     neurons: tuple[Neuron, ...] | None = None
     step: int = 0  # updates before it; the sample is the first of this minibatch
     last_layer: LastLayer | None = None  # None where an output is not finite
+    samples: int = 1  # over which norms are root mean squares: the minibatch's where layers mix them
 
 
 def trace(plan: Plan, data: Data, step: int = 0) -> Chain:
@@ -116,11 +118,10 @@ def _chain(plan: Plan, data: Data, step: int) -> Chain:
     recorder.row(0, network.log_share, network.rule.lr)
     row = {name: array[0, ..., 0] for name, array in recorder.flush(1).items()}
     last = _last_layer(model.loss, a, memory.y[0, 0].astype(np.float64))
-    chain = Chain(
-        sample, float(row["loss"]), _log10_out(memory.tally), _links(row), step=step, last_layer=last
-    )
+    loss, log10_out = float(row["loss"]), _log10_out(memory.tally)
+    chain = Chain(sample, loss, log10_out, _links(row), step=step, last_layer=last, samples=len(rows))
     scalar = model.shape.features == model.shape.widest == model.shape.outputs == 1
-    if not scalar or model.fork is not None or model.own or model.mixes:
+    if not scalar or len(model.parts) > 2:  # a norm or a skip stands between w a + b and phi
         return chain
     x, y = float(memory.x[0, 0, 0]), float(memory.y[0, 0, 0])
     return replace(chain, x=x, y=y, neurons=_neurons(network, x, y))

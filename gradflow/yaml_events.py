@@ -76,6 +76,15 @@ class _Open:
     key_lines: dict[str, int] = field(default_factory=dict)
 
 
+def _as_text(mapping: _Open, digits: str, line: int) -> str:
+    """The remedy for a key that is no text; behind a comma it may hold the decimals of the value before."""
+    quotes = "put it in quotes"
+    whole = [*mapping.value.values()][-1:] if isinstance(mapping.value, dict) else []
+    if mapping.line != line or not digits.isdecimal() or [*map(type, whole)] != [int]:
+        return quotes
+    return f"write {whole[0]}.{one_line(digits)} if it is a number, else {quotes}"
+
+
 class Reader:
     """Builds the value of a document from its parse events."""
 
@@ -131,7 +140,8 @@ class Reader:
             self._put(value, line, below=plain and not event.value)
             return
         if not isinstance(value, str):
-            self.problem(f"the key {one_line(event.value)} is not text: put it in quotes", line)
+            remedy = _as_text(parent, event.value, line)
+            self.problem(f"the key {one_line(event.value)} is not text: {remedy}", line)
         self._key(parent, event.value, line)
 
     def _key(self, mapping: _Open, key: str, line: int) -> None:

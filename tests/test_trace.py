@@ -11,6 +11,7 @@ from gradflow.data import Data
 from gradflow.data.inline import Inline
 from gradflow.nn.activations import ACTIVATIONS, HardTanh, Linear, Relu, Sigmoid, Tanh
 from gradflow.nn.initializers import Constant, Gaussian, Orthogonal
+from gradflow.nn.norms import AnyNorm, BatchNorm, LayerNorm, RmsNorm
 from gradflow.plan import Plan
 from gradflow.recording import Recording
 from gradflow.trace import Chain, check_gradients, trace
@@ -94,6 +95,17 @@ def test_the_chain_is_that_of_the_run_itself() -> None:
 def test_no_scalars_where_a_layer_has_more_than_one_neuron() -> None:
     chain = traced(small.plan(), small.data())
     assert (chain.neurons, chain.x, chain.y) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    "norm", [LayerNorm(), RmsNorm(), RmsNorm("after"), RmsNorm(affine=True), BatchNorm()], ids=str
+)
+def test_no_scalars_where_a_norm_stands_beside_the_activation(norm: AnyNorm) -> None:
+    data = Inline(((1.0,), (2.0,)), ((0.2,), (0.4,)), standardize=False).load(Path())
+    plan = small.plan(depth=3, width=1, init=Constant((0.5, -0.9, 2.0, 1.0)), bias=0.1, norm=norm)
+    chain = traced(plan, data)
+    assert (chain.neurons, chain.x, chain.y) == (None, None, None)
+    assert chain.samples == (2 if norm == BatchNorm() else 1)
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,8 @@ def test_an_empty_text_is_null(text: str) -> None:
         ("a: 1\n---\nb: 2\n", 2, "a second document"),
         ("a: 1\n...\nb: 2\n", 3, "one document"),
         ("1: a\n", 1, "the key 1 is not text: put it in quotes"),
+        ("a: 1\n2: b\n", 2, "the key 2 is not text: put it in quotes"),
+        ("a: {lr: 0,01}\n", 1, "the key 01 is not text: write 0.01 if it is a number, else put it in quotes"),
         ("a: 1\ntrue: 2\n", 2, "the key true is not text"),
         ("? [a]\n: b\n", 1, "cannot be a key"),
         ("{a: 1}: b\n", 1, "cannot be a key"),

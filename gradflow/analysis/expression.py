@@ -87,7 +87,8 @@ class _Parser:
     def refused(self, what: str) -> InputError:
         return InputError(f"{self.option}: {self.text} {what}")
 
-    def read(self, node: ast.expr) -> Read:
+    def read(self, node: ast.expr, text: bool = False) -> Read:
+        """The value of a node; a name that no run has may be meant as `text`."""
         match node:
             case ast.Constant(value=bool() | int() | float() | str() as value):
                 return lambda row: value
@@ -95,7 +96,7 @@ class _Parser:
                 listed = ast.literal_eval(node)
                 return lambda row: listed
             case ast.Name() | ast.Attribute():
-                name = self.name(node)
+                name = self.name(node, text)
                 return lambda row: row[name]
             case ast.BoolOp(op, values):
                 return _both([self.truth(value) for value in values], isinstance(op, ast.Or))
@@ -112,12 +113,13 @@ class _Parser:
                 return self.call(name, argument)
         raise self.refused(f"holds {ast.unparse(node)[:40]}, which a condition cannot: {_ALLOWED}")
 
-    def name(self, node: ast.expr) -> str:
+    def name(self, node: ast.expr, text: bool = False) -> str:
         written = ast.unparse(node)
         try:
             return full_name(written, self.names)
         except InputError as error:
-            raise self.refused(f"cannot be read: {error}") from None
+            quoted = f" (a text stands in quotes: '{written}')" if text else ""
+            raise self.refused(f"cannot be read: {error}{quoted}") from None
 
     def call(self, name: str, argument: ast.expr) -> Read:
         if name not in _FUNCTIONS:
@@ -134,7 +136,7 @@ class _Parser:
                 parts.append(_on_two(_INSIDE[type(op)], self.text_of(left), self.text_of(right, tuple)))
             elif isinstance(op, ast.Eq | ast.NotEq):
                 test = self.of_a_kind(_COMPARISONS[type(op)])
-                parts.append(_on_two(test, self.read(left), self.read(right)))
+                parts.append(_on_two(test, self.read(left), self.read(right, text=True)))
             elif type(op) in _COMPARISONS:
                 parts.append(_on_two(_COMPARISONS[type(op)], self.number(left), self.number(right)))
             else:

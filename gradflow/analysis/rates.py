@@ -53,23 +53,24 @@ def learning_rates(
 ) -> Iterator[Advice]:
     """A learning rate for a run whose steps were too long or too short for it to learn; none for others.
 
-    It is a share of the critical one where that is known and asks for a change of the same sense. Steps are
-    short by themselves where the network as it is drawn hardly passes a gradient, not `passes`.
+    It is a share of the critical one where that is known and asks for a change of the same sense; steps below
+    that share are not too long, whatever they change. Steps are short by themselves where the network as it
+    is drawn hardly passes a gradient, not `passes`.
     """
     blew_up = any(symptom.name == "non-finite" for symptom in symptoms)
     overshoots = any(symptom.name in OVERSHOOTS and symptom.step > 0 for symptom in symptoms)
     end, moved, optimizer = _end(record), _moved(config, record), config.training.optimizer
-    fast, known = moved is not None and moved > FAST, _of_critical(optimizer, critical)
-    lr = optimizer.lr
+    lr, known = optimizer.lr, _of_critical(optimizer, critical)
+    shorter = known if known and _rate(known) < lr else None
+    fast = moved is not None and moved > FAST and (known is None or shorter is not None)
     if overshoots and (blew_up or not (fast or end < SURVIVED)):  # where updates are known, they tell how far
         words = f"the steps overshoot: a learning rate of {{lr:g}} takes them {SLOWER} times shorter"
-        yield known if known and _rate(known) < lr else _advice(rounded(lr / SLOWER), words)
+        yield shorter or _advice(rounded(lr / SLOWER), words)
     elif moved is not None and fast and not end < FITTED:
-        words = (
-            f"the first updates change a layer's weights by {moved:.1g} of themselves: {{lr:g}} makes that "
-        )
-        yield _advice(rounded(lr * USUAL["fast"] / moved, 1), words + f"{USUAL['fast']:g}")
-    elif passes and moved and _is_unmoved(record) and (known is None or _rate(known) > lr):
+        share = f"{rounded(moved, 1):g} of themselves"
+        words = f"the first updates change a layer's weights by {share}: {{lr:g}} makes that "
+        yield shorter or _advice(rounded(lr * USUAL["fast"] / moved, 1), words + f"{USUAL['fast']:g}")
+    elif moved and moved <= FAST and passes and _is_unmoved(record) and (known is None or _rate(known) > lr):
         if known and lr < FAR_BELOW * (critical.initial or 0):
             yield known
         elif moved < SLOW:
@@ -137,4 +138,7 @@ def _moved(config: Config, record: Readings) -> float | None:
     shares = [training.schedule.share(int(step) + 1, training.steps) for step in first]
     ratio = record["update_ratio"][:FIRST_ROWS].mean(axis=2) / np.array(shares)[:, None]
     ratio = ratio[np.isfinite(ratio).all(axis=1)]  # the last row has no update
-    return float(ratio.mean(axis=0).max()) if len(ratio) else None
+    if not len(ratio):
+        return None
+    most = max(1.0, ratio[0].max())  # what overwrites all weights tells no longer of those that were drawn
+    return float(np.minimum(ratio, most).mean(axis=0).max())

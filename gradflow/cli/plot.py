@@ -85,6 +85,8 @@ def _chart(runs: list[Run], wanted: Wanted, among: list[Run]) -> Drawn:
             return of_array(value, runs, _axes_of_array(wanted), wanted.step)
         known = (*VALUES, *arrays)
         raise InputError(f"--value {value}: choose one of {', '.join(known)}{did_you_mean(value, known)}")
+    if x == "step":
+        raise InputError("--x step: values over the steps are --figure course (of c), loss and accuracy")
     if x is not None:
         refuse_unused("--x draws a value over keys", figure=figure, step=wanted.step)
         return over_keys(runs, x, y, value or "c", among)

@@ -119,19 +119,22 @@ def prepare(
     if standardize:
         standardize_in_place(x, x_test)
     if standardize and not classes:
-        standardize_in_place(y, y_test)
+        standardize_in_place(y, y_test, what="target")
     for array in (x, y, x_test, y_test):
         _require_squares(array)
         array.setflags(write=False)
     return Data(x, y, classes, x_test, y_test, keys.get("sha256"), keys)
 
 
-def standardize_in_place(train: Matrix, *others: Matrix) -> None:
-    """Give each column of `train` mean 0 and variance 1 (over n) and map `others` alike; constants give 0."""
+def standardize_in_place(train: Matrix, *others: Matrix, what: str = "feature") -> None:
+    """Give each column of `train` mean 0 and variance 1 (over n) and map `others` alike; constants give 0.
+
+    InputError where all are constant, with `what` a column is.
+    """
     constant = train.max(axis=0) == train.min(axis=0)
     if constant.all():
         raise refused(
-            "every column is constant over the training samples, so standardising would leave zeros: "
+            f"every {what} is constant over the training samples, so standardising would leave zeros: "
             "give samples that differ, or set standardize: false",
             "data",
         )

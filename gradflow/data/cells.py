@@ -22,10 +22,12 @@ _MEASURED = re.compile(rf"({_AMOUNT})\s*[^\d\s.,+:/-][^\d\s]{{0,9}}")
 _HEXADECIMAL = re.compile(r"[+-]?0[xX][0-9a-fA-F]+")
 _DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}(?:[T ].*)?|\d{1,2}:\d{2}(?::\d{2}.*)?")
 _GROUP_MARK = re.compile(r"(?<=\d)[ '’_](?=\d{3}(?!\d))")
+_ONE_GROUP = re.compile(r"[+-]?[1-9]\d{0,2}[,.]\d{3}")  # or three decimals
 _CODES = re.compile(
     r"^(?:US|usd|eur|gbp|jpy|chf|cny|inr)\s*(?=\d)|(?<=\d)\s*(?:usd|eur|gbp|jpy|chf|cny|inr)$", re.I
 )
 _AROUND = "<>~≈≤≥±*()"
+_OTHER_MARK = {"comma": "set data.decimal: comma", "point": "leave data.decimal out"}
 _SIGNS = str.maketrans({"−": "-", "٫": ".", "٬": ",", "⁄": "/"})  # minus, Arabic separators, fraction slash
 
 
@@ -64,6 +66,8 @@ def notation(cell: str) -> str:
         return "a date or a time"
     if _HEXADECIMAL.fullmatch(cell):
         return "hexadecimal"
+    if number(cell) is not None:
+        return _decimal("point", cell)
     bare = _bare(cell)
     if re.fullmatch(r"[+-]?[\d.]+[eE][+-]?\d+", cell, re.ASCII):
         return f"the largest float64 is {sys.float_info.max:.1e}"
@@ -94,8 +98,12 @@ def _peculiarity(cell: str, bare: str) -> str:
         return "leave the percent sign out"
     if any(char.isdecimal() and not char.isascii() for char in cell):
         return "write the digits 0 to 9"
-    if re.fullmatch(r"[+-]?\d{1,3},\d{3}", bare):
-        return "leave the comma out"
     if re.fullmatch(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?", bare):
-        return "for a decimal comma set data.decimal: comma"
+        return _decimal("comma", bare)
     return "write digits and one decimal mark alone"
+
+
+def _decimal(mark: str, text: str) -> str:
+    """What to do about a mark that is not the file's decimal one, and may group digits."""
+    remedy = f"for a decimal {mark} {_OTHER_MARK[mark]}"
+    return f"leave the {mark} out if it groups digits; {remedy}" if _ONE_GROUP.fullmatch(text) else remedy

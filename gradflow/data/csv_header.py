@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator
 
@@ -22,6 +23,9 @@ def read_header(rows: Iterator[tuple[int, list[str]]], source: str, dropped: Col
         raise refused("the file is empty: it needs a header row and data", source=source)
     if all(cells.number(name) is not None for name in names):
         message = f"numbers where a header should name the columns: {listed(names)}"
+        raise refused(message, source=source, line=line)
+    if _is_remark(names):
+        message = f"{names[0][:40]!r} stands where a header should name the columns: remove this line"
         raise refused(message, source=source, line=line)
     kept = [name for name in names if name not in dropped]
     if "" in kept:
@@ -46,6 +50,12 @@ def other_delimiter(text: str, wanted: str = "") -> str:
 def listed(names: list[str]) -> str:
     """The first of a file's columns."""
     return ", ".join([repr(name[:40]) for name in names[:NAMED]] + ["..."] * (len(names) > NAMED))
+
+
+def _is_remark(names: list[str]) -> bool:
+    """Whether a first line is a comment, or tells a spreadsheet the delimiter (sep=;)."""
+    alone = not any(names[1:])
+    return alone and (names[0].startswith("#") or re.fullmatch("sep=.?", names[0], re.IGNORECASE) is not None)
 
 
 def _one_column(name: str) -> str:

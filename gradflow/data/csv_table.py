@@ -144,7 +144,10 @@ def _column(names: list[str], name: str, source: str, key: str) -> int:
     if name not in names:
         other = other_delimiter("".join(names), name)
         hint = f"; is data.delimiter: {other} right?" if other else did_you_mean(name, names)
-        raise refused(f"{source} has no column {name!r}{hint or f': it has {listed(names)}'}", key)
+        hint = hint or f": it has {listed(names)}"
+        if any(cells.number(found) is not None for found in names):
+            hint += "; the first line should name the columns"
+        raise refused(f"{source} has no column {name!r}{hint}", key)
     return names.index(name)
 
 

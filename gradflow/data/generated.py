@@ -84,9 +84,9 @@ class Teacher(Dataset):
         require_memory(8 * (self.samples * columns + weights), f"{self.samples:,} samples", "data")
         x = _normal(self.seed, _X, self.samples, self.features)
         y = self._answer(x)
-        standardize_in_place(y)
+        standardize_in_place(y, what="target")
         y += self.noise * _normal(self.seed, _NOISE, self.samples, self.outputs)
-        standardize_in_place(y)
+        standardize_in_place(y, what="target")
         return prepare(x, y, classes=False, standardize=False)
 
     def _answer(self, x: Matrix) -> Matrix:

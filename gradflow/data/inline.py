@@ -58,7 +58,8 @@ class Inline(Dataset):
         task, kinds = decide(y, None, "data.y"), {type(target) for target in self.y}
         if (kinds, task) == ({int}, "regression") or (kinds, task) == ({tuple}, "classification"):
             how = "integers are classes" if task == "regression" else "lists are values"
-            message = f"{how} in data.y, but these look like the other: set classification or regression"
+            other = "values" if task == "regression" else "classes"
+            message = f"{how} in data.y, but these look like {other}: set classification or regression"
             raise refused(message, "data.task")
         return task
 

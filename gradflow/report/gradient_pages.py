@@ -30,13 +30,20 @@ def trace_page(run: str, chain: Chain) -> Page:
         blocks += _loss(chain.last_layer)
     blocks += [
         Heading("Local factors, from the last layer down"),
-        Sentence(
-            f"||delta_out|| = {power(chain.log10_delta_out)}; each layer multiplies it by "
-            f"{' x '.join(chain.links[0].factors)}."
-        ),
+        Sentence(_start(chain)),
         _links(chain.links),
     ]
     return Page(f"{run}: chain", tuple(blocks))
+
+
+def _start(chain: Chain) -> str:
+    """What the factors multiply, and over which samples it is."""
+    factors = " x ".join(chain.links[0].factors)
+    words = f"||delta_out|| = {power(chain.log10_delta_out)}; each layer multiplies it by {factors}."
+    if chain.samples == 1:
+        return words
+    over = f"the {count(chain.samples)} samples of minibatch {count(chain.step)}"
+    return f"{words} Norms are root mean squares over {over}, which depend on each other."
 
 
 def _loss(last: LastLayer) -> list[Block]:

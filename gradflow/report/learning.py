@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from gradflow.analysis.critical_rate import CriticalRate, standing
 from gradflow.analysis.summary import Evaluation, Summary, TrainingResult
 from gradflow.report import sentences
-from gradflow.report.numbers import count, counted, half_width, number, percent, with_error
+from gradflow.report.numbers import by_error, count, counted, half_width, number, percent, with_error
 from gradflow.report.page import Block, Column, Heading, Numbers, Sentence, Strip, Table
 from gradflow.store.names import maker_of
 
@@ -135,10 +136,11 @@ def _of_minibatches(training: TrainingResult) -> str:
 
 def _losses(training: TrainingResult, evaluation: Evaluation) -> str:
     """Loss on 1,024 training samples 2.34 to 0.74 ± 0.08 in 100 steps, 0.76 ± 0.09 on 359 held-out ones."""
-    last = with_error(*_of(training, "loss_final"))
+    start, end = _of(training, "loss_initial"), _of(training, "loss_final")
+    last = with_error(*end)
     words = f"Loss on {counted(evaluation.samples_train, 'training sample')} "
     if training.steps:
-        first = number(training.loss_initial, half_width(*_of(training, "loss_initial")))
+        first = _first(start[0], end[0], half_width(*start), half_width(*end), by_error)
         words += f"{first} to {last} in {counted(training.steps, 'step')}"
     else:
         words += f"{last} at initialization"
@@ -234,7 +236,24 @@ def _line(
     if not known:
         return []
     first, last = errors or (None, None)
-    return [(name, show(values[0], first), Strip(values, min(known), max(known)), show(values[-1], last))]
+    begins = _first(values[0], values[-1], first, last) if errors else show(values[0], None)
+    return [(name, begins, Strip(values, min(known), max(known)), show(values[-1], last))]
+
+
+def _first(
+    value: float | None,
+    last: float | None,
+    error: float | None,
+    last_error: float | None,
+    show: Callable[[float | None, float | None], str] = number,
+) -> str:
+    """A value before the last, which `show` rounds; rounded alike where a fall would else read as a rise."""
+    shown = number(value, error)
+    if value is None or last is None or not isfinite(value) or not isfinite(last):
+        return shown
+    before, after = float(shown), float(show(last, last_error))
+    as_it_is = (before <= after or value > last) and (before >= after or value < last)
+    return shown if as_it_is else show(value, last_error)
 
 
 def _percent(share: float | None, _: float | None) -> str:

@@ -49,11 +49,19 @@ def number(value: float | None, error: float | None = None) -> str:
 def with_error(value: float | None, low: float | None, high: float | None) -> str:
     """A value with the larger half of its interval, both rounded by it: 0.707 ± 0.002."""
     error = half_width(value, low, high)
+    shown = by_error(value, error)
     if value is None or error is None or _decimals(error) is None:
-        return number(value) if error is None else _significant(value or 0.0, DECIMALS)
-    if number(value, error) != f"{value:.{_decimals(error)}f}":
-        return f"{number(value, error)} ± {_significant(error, 1)}"
-    return f"{number(value, error)} ± {error:.{_decimals(error)}f}"
+        return shown
+    if shown != f"{value:.{_decimals(error)}f}":
+        return f"{shown} ± {_significant(error, 1)}"
+    return f"{shown} ± {error:.{_decimals(error)}f}"
+
+
+def by_error(value: float | None, error: float | None) -> str:
+    """A value as `with_error` rounds it: with an error too small to see, to six digits."""
+    if value is None or error is None or _decimals(error) is not None:
+        return number(value, error)
+    return _significant(value, DECIMALS)
 
 
 def factor(value: float | None, low: float | None, high: float | None) -> str:

@@ -114,26 +114,27 @@ def _scale(xi: float | None) -> str:
     """xi = -1 / ln chi in words: chi multiplies the squared gradient, so that its sign tells the way."""
     if xi is None:
         return "infinite"
-    if xi > 0:
+    if xi >= 0:
         return f"{number(xi)} layers, in which a squared gradient shrinks by a factor of e"
     grows = f"a squared gradient grows by a factor of e in {number(-xi)} layers"
     return f"{number(xi)} layers: negative, for {grows}"
 
 
 def _by_layer(layers: Sequence[Mapping[str, Any]]) -> list[Block]:
-    if len(layers) < 2:
-        return []
-    title = "Expected gradient norm ||delta_l|| / ||delta_L|| by layer"
-    blocks = _line_of(layers, "log10_gradient", title)
-    if "correlation" in layers[0]:
-        blocks += _line_of(layers, "correlation", "Expected mean cosine of z between samples by layer")
+    blocks = _line_of(layers, "log10_gradient", "Expected gradient norm ||delta_l|| / ||delta_L|| by layer")
+    if layers and "correlation" in layers[0]:
+        title = "Expected mean cosine of z between samples by layer"
+        blocks += _line_of(layers, "correlation", title, "plain")
     return blocks
 
 
-def _line_of(layers: Sequence[Mapping[str, Any]], key: str, title: str) -> list[Block]:
-    """A column of the layers as a chart."""
+def _line_of(layers: Sequence[Mapping[str, Any]], key: str, title: str, labels: str = "power") -> list[Block]:
+    """A column of the layers as a chart; none of fewer than two values, which make no line."""
     x, y = [tuple(row[name] for row in layers) for name in ("layer", key)]
-    return [Heading(title), Chart(title, "layer", tuple(map(float, x)), (Series("theory", y, dashed=True),))]
+    if len(y) - y.count(None) < 2:
+        return []
+    series = Series("theory", y, dashed=True)
+    return [Heading(title), Chart(title, "layer", tuple(map(float, x)), (series,), labels)]
 
 
 def table_page(

@@ -104,6 +104,8 @@ def test_a_key_of_another_kind_than_elsewhere_is_missing() -> None:
     ("condition", "words"),
     [
         ("log10_rato > 2", "did you mean log10_ratio?"),
+        ("verdict == vanishing", "see the keys of --json (a text stands in quotes: 'vanishing')"),
+        ("verdict != stable or c > 1", "(a text stands in quotes: 'stable')"),
         ("model.dept > 2", "did you mean model.depth?"),
         ("abz(c) > 2", "did you mean abs?"),
         ("c", "compare it with something"),

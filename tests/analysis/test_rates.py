@@ -26,8 +26,10 @@ def record(moved: float, end: float) -> dict[str, Any]:
     return {"step": np.arange(ROWS), "loss": loss, "update_ratio": ratio}
 
 
-def rate(lr: float, moved: float, end: float, *symptoms: Symptom) -> float | None:
-    advice = list(learning_rates(config(f"lr={lr}"), symptoms, record(moved, end)))
+def rate(
+    lr: float, moved: float, end: float, *symptoms: Symptom, critical: CriticalRate = NOT_MEASURED
+) -> float | None:
+    advice = list(learning_rates(config(f"lr={lr}"), symptoms, record(moved, end), critical))
     assert all(
         one.lever == "optimizer" and f"{one.set['training.optimizer.lr']:g}" in one.message for one in advice
     )
@@ -71,6 +73,32 @@ def test_steps_that_overshoot_are_as_short_as_the_first_updates_ask_for(
 ) -> None:
     assert rate(lr, moved, 2.0, SPIKE) == rate(lr, moved, 2.0) == advised
     assert rate(lr, moved, 2.0, SPIKE, BLOW_UP) == lr / 10  # nothing is known of what a blow-up would ask
+
+
+KNOWN = CriticalRate(5.2, 1.69, direction="gradient", reason=None)
+
+
+@pytest.mark.parametrize("moved", [0.3, 40.0, 3e17])
+def test_a_known_critical_rate_tells_more_than_how_much_the_first_updates_change(moved: float) -> None:
+    assert rate(100.0, moved, 0.9, critical=KNOWN) == 0.4
+    assert rate(100.0, moved, 0.9, SPIKE, critical=KNOWN) == 0.4
+    assert rate(100.0, moved, 0.05, critical=KNOWN) is None  # it has learnt all the same
+
+
+@pytest.mark.parametrize("end", [0.5, 1.0])
+def test_a_safe_part_of_the_critical_rate_is_advised_no_longer_once_it_is_taken(end: float) -> None:
+    assert rate(0.01, 1e-3, 1.0, critical=KNOWN) == 0.4
+    assert rate(0.4, 0.3, end, critical=KNOWN) is None
+    assert rate(0.01, 0.3, end, critical=KNOWN) is None  # and none is raised whose steps change much
+    assert rate(0.4, 0.3, 0.9, SPIKE, critical=KNOWN) == 0.04
+    assert rate(0.4, 0.3, 0.4, SPIKE, critical=KNOWN) is None
+
+
+def test_weights_that_were_overwritten_do_not_tell_how_long_the_first_step_was() -> None:
+    wild = record(12.0, 2.0)
+    wild["update_ratio"][1:4] *= 1e17
+    (advice,) = learning_rates(config("lr=1.0"), (), wild)
+    assert advice.set == {"training.optimizer.lr": 8e-4}
 
 
 @pytest.mark.parametrize("end", [0.001, 0.1, 0.45])

@@ -24,6 +24,13 @@ def test_standardising_gives_mean_0_and_variance_1_over_the_whole_range_of_float
     np.testing.assert_allclose(x.var(axis=0)[~constant], 1, rtol=1e-12)
 
 
+@pytest.mark.parametrize(("x", "y", "what"), [([1, 1], [1, 2], "feature"), ([1, 2], [5, 5], "target")])
+def test_a_constant_target_is_not_taken_for_a_constant_feature(x: list[int], y: list[int], what: str) -> None:
+    arrays = (np.array(values, dtype=np.float64)[:, None] for values in (x, y))
+    with pytest.raises(InputError, match=f"every {what} is constant over the training samples"):
+        prepare(*arrays, classes=False, standardize=True)
+
+
 def test_a_large_offset_does_not_cost_the_digits_of_a_small_spread() -> None:
     x = 1.7e9 + np.arange(50_000.0)[:, None] % 2
     standardize_in_place(x)

@@ -27,7 +27,8 @@ def test_na_among_labels_is_a_missing_label_and_no_third_class() -> None:
 def test_prices_with_separators_are_no_classes() -> None:
     told = refusals(Csv("money_target.csv", "y"))
     assert told[0] == (
-        "money_target.csv:2: y: '200,000' is not a number (leave the comma out): "
+        "money_target.csv:2: y: '200,000' is not a number "
+        "(leave the comma out if it groups digits; for a decimal comma set data.decimal: comma): "
         "correct it, or set data.task: classification"
     )
     assert len(told) == 10

@@ -58,6 +58,24 @@ def test_a_number_in_another_notation_is_told_with_what_is_odd(why: str, cell: s
     assert why in cells.notation(cell)
 
 
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        ("1,567", "leave the comma out if it groups digits; for a decimal comma set data.decimal: comma"),
+        ("-200,000", "leave the comma out if it groups digits; for a decimal comma set data.decimal: comma"),
+        ("0,752", "for a decimal comma set data.decimal: comma"),
+        ("1,56", "for a decimal comma set data.decimal: comma"),
+        ("1234,567", "for a decimal comma set data.decimal: comma"),
+        ("1.5", "for a decimal point leave data.decimal out"),
+        ("1.5e3", "for a decimal point leave data.decimal out"),
+        ("1.234", "leave the point out if it groups digits; for a decimal point leave data.decimal out"),
+    ],
+)
+def test_a_mark_that_may_be_decimal_is_not_just_left_out(cell: str, told: str) -> None:
+    """A point is told of where the decimal mark is a comma: elsewhere it is a plain number."""
+    assert cells.notation(cell) == told
+
+
 @pytest.mark.parametrize("cell", [*TEXT, "nan", "inf", "Infinity"])
 def test_text_is_no_number_in_any_notation(cell: str) -> None:
     assert cells.number(cell) is None

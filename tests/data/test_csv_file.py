@@ -12,6 +12,8 @@ from gradflow.data.csv_file import Csv
 from gradflow.errors import InputError
 
 EIGHT_OF_NINE = "'i', 'j', 'k', 'l', 'm', 'n', 'o', 'p', ..."
+HEADERLESS = "the first line should name the columns"
+REMARK = " where a header should name the columns: remove this line"
 ONE_COLUMN = "FILE:1: there is one column"
 NUMBER_OR_CLASS = "correct it, or set data.task: classification"
 
@@ -105,6 +107,10 @@ def test_a_regression_target_is_standardised_with_the_features(tmp_path: Path) -
         ("a,y\n", "FILE: fewer than two rows of data: nothing to learn from"),
         ("a,y\n1,2\n", "FILE: fewer than two rows of data: nothing to learn from"),
         ("1,2\n3,4\n", "FILE:1: numbers where a header should name the columns: '1', '2'"),
+        ("# my data\na,y\n1,2\n", "FILE:1: '# my data' stands" + REMARK),
+        ("sep=;\na;y\n1;2\n", "FILE:1: 'sep=;' stands" + REMARK),
+        ("sep=,\na,y\n1,2\n", "FILE:1: 'sep=' stands" + REMARK),
+        ("5.1,3.5,u\n1,2,v\n", "data.target: FILE has no column 'y': it has '5.1', '3.5', 'u'; " + HEADERLESS),
         (",y\n1,2\n", "FILE:1: column 1 has no name: give it one, or leave it out by data.drop: ['']"),
         ("a,b,a,y\n1,2,3,4\n", "FILE:1: a: two columns have this name: rename one"),
         ("a;y\n1;2\n", ONE_COLUMN + ", 'a;y': set data.delimiter: semicolon"),

@@ -102,6 +102,12 @@ def test_there_may_be_more_classes_than_labels() -> None:
         ({"x": ((1.0,), (2.0,)), "y": (0, 10**12), "task": "classification"}, "data.y", "would need .* GB"),
         ({"x": ((1.0,), (2.0,)), "y": ((0.1,), (0.2,)), "classes": 2}, "data.y", "found 0.1..0.2"),
         ({"x": ((1.0,), (2.0,)), "y": ((1.0, 0.0), (0.0, 1.0)), "classes": 3}, "data.classes", "should be 2"),
+        (
+            {"x": ((1.0,),), "y": (1,)},
+            "data.task",
+            "integers are classes in data.y, but these look like values",
+        ),
+        ({"x": ((1.0,),) * 40, "y": ((0.0,), (1.0,)) * 20}, "data.task", "but these look like classes"),
         ({"x": ((1.5,),), "y": ((0.2,),)}, "data", "set standardize: false"),
     ],
 )

@@ -88,6 +88,7 @@ def test_an_array_over_steps_and_layers_is_a_map(run: Run) -> None:
         (Wanted("flow", value="activation_std"), "--figure is of no use here"),
         (Wanted("loss", step="3"), "loss is no figure of one step"),
         (Wanted("flow", step="7"), "--step 7: the step was not recorded; the nearest is 6"),
+        (Wanted(x="step", value="c"), "--x step: values over the steps are --figure course (of c), loss"),
         (Wanted("flow", facet="dept"), "did you mean depth"),
     ],
 )

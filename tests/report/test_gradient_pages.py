@@ -7,9 +7,11 @@ import pytest
 
 from gradflow.config import load_config
 from gradflow.config.load import load_data
+from gradflow.nn.norms import BatchNorm, NoNorm
 from gradflow.report.gradient_pages import check_page, trace_page
 from gradflow.report.terminal import Look, render
 from gradflow.trace import check_gradients, trace
+from tests import small
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -68,6 +70,14 @@ def test_a_wide_network_shows_its_local_factors_from_the_last_layer_down() -> No
     assert {row[1] for row in rows} == {"0.900"}
     assert float(rows[-1][4]) == pytest.approx(0.9**51, rel=0.05)
     assert "Forward" not in "\n".join(lines)
+
+
+def test_norms_over_a_minibatch_are_said_to_be() -> None:
+    data = small.data()
+    over = "Norms are root mean squares over the 4 samples of minibatch 0"
+    for norm, told in ((BatchNorm(), True), (NoNorm(), False)):
+        chain = trace(small.fitted(small.plan(norm=norm), data), data)
+        assert (over in render(trace_page("net", chain), Look(wrap=False))) is told
 
 
 def test_the_check_says_that_it_passed_and_what_was_saved() -> None:

@@ -48,6 +48,37 @@ def test_a_rate_at_which_nothing_moves_shows_the_same_number_twice() -> None:
         assert first == last, words
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "words"),
+    [
+        ((0.7385, 0.22), (0.7326, 0.19), ("0.74", "0.73")),
+        ((0.7326, 0.19), (0.7385, 0.22), ("0.7", "0.7")),
+        ((2.302585, 0.0), (2.302558, 2e-5), ("2.30259", "2.30256")),
+        ((0.9, 0.22), (0.7326, 0.19), ("0.9", "0.73")),
+        ((2.31e13, 1e12), (0.5, 0.05), ("2.3e13", "0.50")),
+    ],
+)
+def test_a_fall_never_reads_as_a_rise(
+    first: tuple[float, float], last: tuple[float, float], words: tuple[str, str]
+) -> None:
+    ends = {"initial": first, "final": last}
+    keys = {f"loss_{end}": value for end, (value, _) in ends.items()}
+    keys |= {f"loss_{end}_low": value - error for end, (value, error) in ends.items()}
+    keys |= {f"loss_{end}_high": value + error for end, (value, error) in ends.items()}
+    told = training_sentence(trained(**keys), evaluation()).split(" in 100 steps")[0].split()
+    assert (told[5], told[7]) == words
+    losses = evaluation(loss_train=(first[0], 1.0, last[0]))
+    (table,) = (
+        b for b in course(summary(training=trained(**keys), evaluation=losses)) if isinstance(b, Table)
+    )
+    assert table.rows[0][1::2] == words
+
+
+def test_an_exact_loss_that_stays_shows_the_same_number_twice() -> None:
+    ends = {f"loss_{end}{limit}": 2.302585 for end in ("initial", "final") for limit in ("", "_low", "_high")}
+    assert " 2.30259 to 2.30259 in " in training_sentence(trained(**ends), evaluation())
+
+
 def test_initialization_alone_has_no_course() -> None:
     found = trained(steps=0, loss_final=2.31, loss_final_low=2.21, loss_final_high=2.41, evaluations=1)
     assert training_sentence(found, evaluation()).startswith(

@@ -8,7 +8,7 @@ import pytest
 
 from gradflow.analysis.summary import Theory
 from gradflow.analysis.trainable import Trainable, assess
-from gradflow.report.page import Facts, Sentence, Table, Toned
+from gradflow.report.page import Chart, Facts, Sentence, Table, Toned
 from gradflow.report.terminal import Look, render
 from gradflow.report.theory_pages import expected_verdict, point_page, table_page
 
@@ -38,6 +38,22 @@ def test_a_point_says_where_its_correction_for_the_width_is_too_large() -> None:
     page = point_page(Theory(c=2.35, c_finite_width=1.34, log10_ratio=1.4), [], [], 1.0)
     (note,) = (block.text for block in page.blocks if isinstance(block, Sentence) and block.tone == "note")
     assert note.startswith("Note: The correction for the width")
+
+
+def charts(layers: Sequence[dict[str, Any]]) -> list[Chart]:
+    page = point_page(Theory(c=0.9, log10_ratio=-0.1), layers, [], 1.0)
+    return [block for block in page.blocks if isinstance(block, Chart)]
+
+
+def test_a_gradient_is_drawn_in_powers_of_ten_and_a_cosine_as_it_is() -> None:
+    layers = [{"layer": n, "log10_gradient": 0.0, "correlation": 0.02 * n} for n in (1, 2, 3)]
+    assert [chart.labels for chart in charts(layers)] == ["power", "plain"]
+
+
+def test_a_gradient_that_reaches_no_other_layer_is_not_drawn() -> None:
+    layers = [{"layer": n, "log10_gradient": 0.0 if n == 3 else None} for n in (1, 2, 3)]
+    assert charts(layers) == charts([]) == []
+    assert len(charts(layers[2:] * 2)) == 1
 
 
 def test_two_axes_make_a_map_with_the_critical_line_marked() -> None:
@@ -112,6 +128,7 @@ def test_values_are_in_words_that_tell_them_apart(axes: dict[str, Sequence[Any]]
 @pytest.mark.parametrize(
     ("xi", "said"),
     [
+        (0.0, "0 layers, in which a squared gradient shrinks by a factor of e"),
         (4.26, "4.26 layers, in which a squared gradient shrinks by a factor of e"),
         (-7.8, "-7.80 layers: negative, for a squared gradient grows by a factor of e in 7.80 layers"),
         (None, "infinite"),
