@@ -75,7 +75,7 @@ class Flow:
     c: Number = None
     c_low: Number = None
     c_high: Number = None
-    interval: str | None = None  # "t over seeds" | "newey-west"
+    interval: str | None = None  # "t over seeds" | "t over layers" | "newey-west"
     layers: tuple[int, ...] = ()
     log10_ratio: Number = None
     log10_ratio_low: Number = None

@@ -172,14 +172,14 @@ def _swinging(record: Readings, thresholds: Analysis, run: Circumstances) -> Sym
     row = first_lasting(seen, thresholds.patience)
     if run.epoch > 1:
         sizes = np.where(seen, 1 + swing, 1.0)
-        row = _first_beyondsampling(loss, sizes, thresholds.patience, run.epoch)
+        row = _first_beyond_sampling(loss, sizes, thresholds.patience, run.epoch)
     if row is None:
         return None
     message = "the loss goes up and down by that share of itself, step by step: the steps overshoot"
     return _symptom("loss-swinging", record, row + 1, None, swing[row], thresholds.swing_share, message)
 
 
-def _first_beyondsampling(loss: Array, factors: Array, patience: int, epoch: int) -> int | None:
+def _first_beyond_sampling(loss: Array, factors: Array, patience: int, epoch: int) -> int | None:
     """The first row of a swing by `factors` (1: none) that the choice of the batches does not explain.
 
     Either it is larger than what the batches make of calmer rows, for `patience` rows, or it is too regular.
@@ -238,8 +238,8 @@ def _dead(record: Readings, thresholds: Analysis, run: Circumstances) -> Symptom
     """Units that have come to pass no gradient on any sample: on none of the batches that hold them all."""
     share = record["dead"].mean(axis=2)
     grown = share - share[0]
-    lasting = max(thresholds.patience, run.epoch)
-    row = first_lasting((grown > thresholds.dead_growth).any(axis=1), lasting)
+    patience = max(thresholds.patience, run.epoch)
+    row = first_lasting((grown > thresholds.dead_growth).any(axis=1), patience)
     if row is None:
         return None
     layer = int(np.argmax(grown[row]))
