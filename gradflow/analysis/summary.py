@@ -140,6 +140,11 @@ class Theory:
     jacobian_spread: Number = None  # that to first order in 1 / width, over the width
     jacobian_variance: Number = None  # of the squared singular values of dz_L / dz_1, over their mean squared
 
+    @property
+    def expected_c(self) -> Number:
+        """The c that networks of this width are to show or, where that is not known, wide ones."""
+        return self.c if self.c_finite_width is None else self.c_finite_width
+
 
 @dataclass(frozen=True)
 class TrainingResult:
