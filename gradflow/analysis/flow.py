@@ -197,7 +197,7 @@ def _profile(row: AtStep) -> Profile:
     log_delta = row["log_delta_norm"]
     depth, alive = len(log_delta), passing(log_delta)
     kept = alive if alive.any() else np.ones_like(alive)
-    layers = np.unique(np.linspace(0, depth - 1, min(depth, PROFILE_LAYERS)).round().astype(int))
+    layers = spread_out(depth, PROFILE_LAYERS)
 
     def mean(name: str) -> Array:
         missing = np.full(len(layers), np.nan)
@@ -219,6 +219,11 @@ def _profile(row: AtStep) -> Profile:
             correlation=drawn(numbers(mean("correlation"))),
             correlation_expected=(None,) * len(layers),
         )
+
+
+def spread_out(size: int, most: int) -> Array:
+    """At most so many of the first `size` numbers from 0, evenly spread, both ends among them."""
+    return np.unique(np.linspace(0, size - 1, min(size, most)).round().astype(int))
 
 
 def drawn(values: Iterable[Number]) -> Numbers:
