@@ -40,7 +40,7 @@ class Circumstances:
     """
 
     activation: Activation
-    epoch: int = 1
+    epoch: int
 
 
 def find_symptoms(
@@ -48,8 +48,8 @@ def find_symptoms(
     thresholds: Analysis,
     activation: Activation,
     outcome: Mapping[str, Any],
-    chance: float | None = None,
-    epoch: int = 1,
+    chance: float | None,
+    epoch: int,
 ) -> tuple[Symptom, ...]:
     """Every symptom of a record whose rows are finite, and the blow-up that `outcome` tells of.
 
