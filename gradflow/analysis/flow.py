@@ -14,11 +14,11 @@ import numpy as np
 
 from gradflow.analysis.increments import increments, passing, window
 from gradflow.analysis.intervals import Estimate, exp_or_none, mean_of_known
-from gradflow.analysis.kept import Profile, Rounding
-from gradflow.analysis.known import NOTHING, Known, mean_square
+from gradflow.analysis.known_increments import NOTHING, Known, mean_square
 from gradflow.analysis.laws import OF_CHAINS, Expected, exponent
 from gradflow.analysis.rounding import rounding_of
 from gradflow.analysis.summary import Flow, Number, Numbers
+from gradflow.analysis.summary_parts import Profile, Rounding
 from gradflow.analysis.verdict import are_most, log_over, verdict_of
 from gradflow.analysis.weakest import weakest
 from gradflow.arrays import Array, Readings

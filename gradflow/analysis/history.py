@@ -8,7 +8,7 @@ import numpy as np
 
 from gradflow.analysis.flow import DRAWN_DIGITS, Measured, drawn, measure, numbers, spread_out
 from gradflow.analysis.intervals import exp_or_none
-from gradflow.analysis.known import NOTHING, Known
+from gradflow.analysis.known_increments import NOTHING, Known
 from gradflow.analysis.summary import Flip, History
 from gradflow.analysis.verdict import are_most, verdict_of
 from gradflow.arrays import Array, Readings

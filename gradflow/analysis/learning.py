@@ -12,8 +12,8 @@ from gradflow.analysis.early_warning import warned
 from gradflow.analysis.flow import drawn, numbers, spread_out
 from gradflow.analysis.history import ROWS
 from gradflow.analysis.intervals import Estimate, over_networks
-from gradflow.analysis.kept import Stopped
 from gradflow.analysis.summary import Evaluation, TrainingResult, strict
+from gradflow.analysis.summary_parts import Stopped
 from gradflow.arrays import Array, Readings
 from gradflow.evaluation import EVALUATED, STEP
 

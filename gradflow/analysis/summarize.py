@@ -10,20 +10,20 @@ from typing import Any
 import numpy as np
 
 from gradflow.analysis.advice import advise
+from gradflow.analysis.cast_losses import precision_of
 from gradflow.analysis.critical_rate import critical_of
 from gradflow.analysis.flow import CHAIN, drawn, fit_flow, measure, numbers
 from gradflow.analysis.history import history_of
 from gradflow.analysis.intervals import mean_of_known
 from gradflow.analysis.jacobian import stretch_of
-from gradflow.analysis.kept import Samples, Stretch
-from gradflow.analysis.known import Known
+from gradflow.analysis.known_increments import Known
 from gradflow.analysis.laws import Expected
 from gradflow.analysis.learning import curves_until, evaluation_of, training_result
-from gradflow.analysis.precision import precision_of
 from gradflow.analysis.predictions import inputs_of, predicted, sigmas, theory_of, trainable_of
 from gradflow.analysis.rates import told
 from gradflow.analysis.scales import scale_symptom
 from gradflow.analysis.summary import Flow, Flows, Summary, Symptom, Theory, TrainingResult
+from gradflow.analysis.summary_parts import Samples, Stretch
 from gradflow.analysis.symptoms import find_symptoms
 from gradflow.analysis.trainable import STOPPED, Trainable, of_those_alive
 from gradflow.analysis.verdict import causes

@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass, field, replace
 from math import isfinite, log
 from typing import Any
 
+from gradflow.analysis.cast_losses import Precision
 from gradflow.analysis.commands import command_for
 from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
 from gradflow.analysis.differences import RECORDED
-from gradflow.analysis.kept import Profile, Rounding, Samples, Stopped, Stretch, Warned
-from gradflow.analysis.precision import Precision
+from gradflow.analysis.summary_parts import Profile, Rounding, Samples, Stopped, Stretch, Warned
 from gradflow.analysis.trainable import Trainable
 
 SUMMARY_FORMAT = 1

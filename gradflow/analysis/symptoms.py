@@ -14,10 +14,17 @@ from typing import Any
 import numpy as np
 
 from gradflow.analysis.clipping import clipping_symptom
-from gradflow.analysis.looks import blown_up, early_frozen, first_lasting, gradient_jump, lasting, symptom_at
 from gradflow.analysis.sampling import BEFORE, sampling, sampling_of_logs
 from gradflow.analysis.saturation import bends_on_both_sides, ordinarily_saturated
 from gradflow.analysis.summary import Symptom
+from gradflow.analysis.symptom_rules import (
+    blown_up,
+    early_frozen,
+    first_lasting,
+    gradient_jump,
+    lasting,
+    symptom_at,
+)
 from gradflow.arrays import Array, Readings
 from gradflow.config.sections import Analysis
 from gradflow.evaluation import STEP

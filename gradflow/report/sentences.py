@@ -6,8 +6,8 @@ from math import inf, log, prod
 from typing import Any
 
 from gradflow.analysis.differences import EXPRESSION, RECORDED
-from gradflow.analysis.kept import Samples
 from gradflow.analysis.summary import Flip, Flow, Summary, Symptom, Theory
+from gradflow.analysis.summary_parts import Samples
 from gradflow.analysis.verdict import BOUNDED, HALF, WIDTH, causes, fitted_share, unstable_depth
 from gradflow.report.numbers import ENTRIES, count, counted, decades, half_width, number, power, scalar
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gradflow.analysis.kept import Samples
-from gradflow.analysis.known import NOTHING
+from gradflow.analysis.known_increments import NOTHING
 from gradflow.analysis.low_precision import LowPrecision, summarize_casts
 from gradflow.analysis.summarize import flow_at, samples_of
 from gradflow.analysis.summary import Flows, Summary
+from gradflow.analysis.summary_parts import Samples
 from gradflow.config.load import load_data
 from gradflow.nn.low_precision import FLOATS, SHARES, Casts
 from gradflow.report.page import Command, Sentence

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from gradflow.analysis.known import Known
+from gradflow.analysis.known_increments import Known
 from gradflow.analysis.predictions import inputs_of, predicted
 from gradflow.analysis.summarize import flow_at, summarize, theory_beside
 from gradflow.analysis.summary import Flow, Summary, Theory
