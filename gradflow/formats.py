@@ -1,6 +1,7 @@
-"""What saved files have in common with what writes them: keys of later formats, of files, names of arrays."""
+"""What configs and saved files have in common with what makes them: entries, keys, names of arrays."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 # metadata of keys that format 1 began without: no part of a digest while at their default
 ADDED: dict[str, Any] = {"added": 2}
@@ -8,3 +9,12 @@ ADDED: dict[str, Any] = {"added": 2}
 PATHS = ("path", "test_path")  # keys of data that name a file, which counts by its sha256
 
 RECORDED = "recording."  # begins the names of the record's arrays in a state
+
+
+@dataclass(frozen=True)
+class ConfigEntry:
+    """What a config chooses by `name`, such as an activation; the fields of a subclass are its YAML keys."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
+    name: ClassVar[str]
+    bare: ClassVar[bool] = False  # written by its name alone, without fields

@@ -157,6 +157,11 @@ def spectra(plan: Plan, data: Data) -> tuple[Spectrum, ...]:
     return tuple(spectrum(plan.model, data.x[0], seed) for seed in seeds)
 
 
+def q_0_of_spectra(data: Data) -> float:
+    """The mean square of training sample 0, from which its z start."""
+    return float(np.mean(np.square(data.x[0], dtype=np.float64)))
+
+
 def casts(plan: Plan, data: Data) -> Iterator[Casts]:
     """What low precision makes of each of the plan's networks as drawn, on its minibatch 0."""
     for seed in range(plan.seed, plan.seed + plan.seeds):

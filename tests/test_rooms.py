@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "gradflow"
 FLOORS: list[set[str]] = [  # from the ground up; rooms of one floor do not see each other, unless of one name
     {"arrays", "errors", "formats", "interrupts", "natural", "streams", "threads", "units", "version"},
-    {"files", "starters", "yaml_events"},
+    {"files", "runs_folder", "starters", "yaml_events"},
     {"workers", "yaml_file"},
     {"nn"},
     {"data", "meanfield"},

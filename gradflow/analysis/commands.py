@@ -9,6 +9,8 @@ from re import compile
 from shlex import join
 from typing import Any
 
+from gradflow.runs_folder import RUNS
+
 NAME = compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 WORDS = {"null", "true", "false"}  # names that YAML takes for something else, in small letters
 
@@ -57,7 +59,7 @@ def _into(path: str, levels: int) -> list[str]:
     folder = Path(path)
     for _ in range(levels):
         folder = folder / ".." if folder.name in ("", "..") else folder.parent
-    return [] if folder == Path("runs") else ["--runs-dir", str(folder)]
+    return [] if folder == RUNS else ["--runs-dir", str(folder)]
 
 
 def overrides_of(settings: dict[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from math import log
 
 import numpy as np
 
-from gradflow.analysis.kept import Warned
+from gradflow.analysis.summary_parts import Warned
 from gradflow.arrays import Array, Readings
 from gradflow.units import LN10
 

@@ -14,11 +14,11 @@ import numpy as np
 
 from gradflow.analysis.increments import increments, passing, window
 from gradflow.analysis.intervals import Estimate, exp_or_none, mean_of_known
-from gradflow.analysis.kept import Profile, Rounding
-from gradflow.analysis.known import NOTHING, Known, mean_square
+from gradflow.analysis.known_increments import NOTHING, Known, mean_square
 from gradflow.analysis.laws import OF_CHAINS, Expected, exponent
 from gradflow.analysis.rounding import rounding_of
 from gradflow.analysis.summary import Flow, Number, Numbers
+from gradflow.analysis.summary_parts import Profile, Rounding
 from gradflow.analysis.verdict import are_most, log_over, verdict_of
 from gradflow.analysis.weakest import weakest
 from gradflow.arrays import Array, Readings
@@ -197,7 +197,7 @@ def _profile(row: AtStep) -> Profile:
     log_delta = row["log_delta_norm"]
     depth, alive = len(log_delta), passing(log_delta)
     kept = alive if alive.any() else np.ones_like(alive)
-    layers = np.unique(np.linspace(0, depth - 1, min(depth, PROFILE_LAYERS)).round().astype(int))
+    layers = spread_out(depth, PROFILE_LAYERS)
 
     def mean(name: str) -> Array:
         missing = np.full(len(layers), np.nan)
@@ -219,6 +219,11 @@ def _profile(row: AtStep) -> Profile:
             correlation=drawn(numbers(mean("correlation"))),
             correlation_expected=(None,) * len(layers),
         )
+
+
+def spread_out(size: int, most: int) -> Array:
+    """At most so many of the first `size` numbers from 0, evenly spread, both ends among them."""
+    return np.unique(np.linspace(0, size - 1, min(size, most)).round().astype(int))
 
 
 def drawn(values: Iterable[Number]) -> Numbers:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gradflow.analysis.flow import DRAWN_DIGITS, Measured, drawn, measure, numbers
+from gradflow.analysis.flow import DRAWN_DIGITS, Measured, drawn, measure, numbers, spread_out
 from gradflow.analysis.intervals import exp_or_none
-from gradflow.analysis.known import NOTHING, Known
+from gradflow.analysis.known_increments import NOTHING, Known
 from gradflow.analysis.summary import Flip, History
 from gradflow.analysis.verdict import are_most, verdict_of
 from gradflow.arrays import Array, Readings
@@ -30,7 +30,7 @@ def history_of(
     `verdicts` are those of its rows, where they are known.
     """
     step, log_delta = recording["step"].astype(int), recording["log_delta_norm"]
-    rows = np.unique(np.linspace(0, len(step) - 1, min(len(step), ROWS)).round().astype(int))
+    rows = spread_out(len(step), ROWS)
     by_layer = {name: array for name, array in recording.items() if name in MEASURED}
     measured = [
         measure({name: array[row] for name, array in by_layer.items()}, known=known.at(step[row]))

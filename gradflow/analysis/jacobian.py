@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from gradflow.analysis.intervals import Estimate, exp_or_none, over_networks
-from gradflow.analysis.kept import Stretch
 from gradflow.analysis.summary import Number, strict
+from gradflow.analysis.summary_parts import Stretch
 from gradflow.meanfield import predict
 from gradflow.meanfield.field import FIRST_ORDER
 from gradflow.nn.jacobian import SpectralMoments, Spectrum

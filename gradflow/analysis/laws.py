@@ -57,7 +57,10 @@ def law(rising: Array, first: int, candidates: tuple[str, ...] = OF_CHAINS) -> s
 
 
 def exponent(name: str | None, rising: Array, first: int) -> float | None:
-    """The k of a power or of exp(k sqrt l), by least squares; None for other laws, which c describes."""
+    """The k of a power or of exp(k sqrt l), from increments (T,) from layer `first` on, by least squares.
+
+    None for other laws, which c describes.
+    """
     if name is None or name not in SHAPES or name == "exponential":
         return None
     shape = _shape(name, rising, first)

@@ -9,11 +9,11 @@ import numpy as np
 
 from gradflow.analysis.clipping import clipping_of
 from gradflow.analysis.early_warning import warned
-from gradflow.analysis.flow import drawn, numbers
+from gradflow.analysis.flow import drawn, numbers, spread_out
 from gradflow.analysis.history import ROWS
 from gradflow.analysis.intervals import Estimate, over_networks
-from gradflow.analysis.kept import Stopped
 from gradflow.analysis.summary import Evaluation, TrainingResult, strict
+from gradflow.analysis.summary_parts import Stopped
 from gradflow.arrays import Array, Readings
 from gradflow.evaluation import EVALUATED, STEP
 
@@ -34,7 +34,7 @@ def evaluation_of(curves: Readings, info: Mapping[str, Any] | None) -> Evaluatio
     if not curves or info is None:
         return Evaluation()
     step = curves[STEP].astype(int)
-    rows = np.unique(np.linspace(0, len(step) - 1, min(len(step), ROWS)).round().astype(int))
+    rows = spread_out(len(step), ROWS)
     means: dict[str, Any] = {
         name: drawn(numbers(_means(curves[name][rows]))) for name in EVALUATED if name in curves
     }

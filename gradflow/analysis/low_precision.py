@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.analysis.precision import CastLosses
+from gradflow.analysis.cast_losses import CastLosses
 from gradflow.analysis.summary import strict
 from gradflow.nn.low_precision import FLOATS, SHARES, ZEROS, Casts
 

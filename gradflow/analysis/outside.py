@@ -19,9 +19,9 @@ from gradflow.analysis.differences import RECORDED
 from gradflow.analysis.flow import fit_flow
 from gradflow.analysis.history import history_of, row_verdicts
 from gradflow.analysis.laws import Expected
-from gradflow.analysis.looks import blown_up
 from gradflow.analysis.recorded import recorded_advice, recorded_symptoms
 from gradflow.analysis.summary import Flow, Flows, Summary, Symptom, Theory, TrainingResult
+from gradflow.analysis.symptom_rules import blown_up
 from gradflow.analysis.underflow import edge_of, of_underflow, smallest_of
 from gradflow.analysis.watched import watched_advice, watched_symptoms
 from gradflow.analysis.weakest import weakest_symptom

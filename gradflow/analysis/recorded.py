@@ -11,8 +11,8 @@ from functools import partial
 
 import numpy as np
 
-from gradflow.analysis.looks import first_lasting, gradient_jump
 from gradflow.analysis.summary import Advice, Flow, Symptom
+from gradflow.analysis.symptom_rules import first_lasting, gradient_jump
 from gradflow.analysis.underflow import edge_of, smallest_of
 from gradflow.analysis.verdict import HALF, are_most, fitted_share
 from gradflow.arrays import Array, Readings

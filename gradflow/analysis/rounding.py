@@ -14,7 +14,7 @@ from math import exp, floor, log, log10, sqrt
 import numpy as np
 
 from gradflow.analysis.intervals import Estimate, exp_or_none
-from gradflow.analysis.kept import Rounding
+from gradflow.analysis.summary_parts import Rounding
 from gradflow.arrays import Array
 from gradflow.units import LN10
 

@@ -13,16 +13,17 @@ RANGES = 2  # of the values of as many rows, in logs, that batches alone hardly 
 
 
 def sampling(loss: Array, row: int, epoch: int) -> float:
-    """The factor up to which batches explain that losses differ."""
+    """The factor up to which batches explain that losses (rows,) differ at a row; `epoch` as below."""
     with np.errstate(over="ignore"):
         return float(np.exp(sampling_of_logs(np.log(loss), row, epoch)))
 
 
 def sampling_of_logs(logs: Array, row: int, epoch: int) -> float:
-    """The difference up to which batches explain that logs differ: twice the range of calmer rows.
+    """The difference up to which batches explain that logs (rows,) differ: twice the range of calmer rows.
 
     Those are the rows before, or the last ones where they are too few: an epoch, so that every hard sample is
-    among them, and as many as have BEFORE degrees of freedom: the batches of an epoch sum up to the same.
+    among them, and as many as have BEFORE degrees of freedom: the batches of an epoch, `epoch` of them, sum
+    up to the same.
     """
     rows = max(ceil(BEFORE * epoch / (epoch - 1)), epoch)
     calm = logs[row - rows : row] if row >= rows else logs[-rows:]

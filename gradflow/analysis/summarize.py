@@ -10,20 +10,20 @@ from typing import Any
 import numpy as np
 
 from gradflow.analysis.advice import advise
+from gradflow.analysis.cast_losses import precision_of
 from gradflow.analysis.critical_rate import critical_of
 from gradflow.analysis.flow import CHAIN, drawn, fit_flow, measure, numbers
 from gradflow.analysis.history import history_of
 from gradflow.analysis.intervals import mean_of_known
 from gradflow.analysis.jacobian import stretch_of
-from gradflow.analysis.kept import Samples, Stretch
-from gradflow.analysis.known import NOTHING, Known
+from gradflow.analysis.known_increments import Known
 from gradflow.analysis.laws import Expected
 from gradflow.analysis.learning import curves_until, evaluation_of, training_result
-from gradflow.analysis.precision import precision_of
 from gradflow.analysis.predictions import inputs_of, predicted, sigmas, theory_of, trainable_of
 from gradflow.analysis.rates import told
 from gradflow.analysis.scales import scale_symptom
 from gradflow.analysis.summary import Flow, Flows, Summary, Symptom, Theory, TrainingResult
+from gradflow.analysis.summary_parts import Samples, Stretch
 from gradflow.analysis.symptoms import find_symptoms
 from gradflow.analysis.trainable import STOPPED, Trainable, of_those_alive
 from gradflow.analysis.verdict import causes
@@ -49,7 +49,7 @@ def summarize(config: Config, recording: Readings, info: Mapping[str, Any]) -> S
     """The Summary of a run: `info` is its run.json; `path` is the id until a reader knows where it lies."""
     final, analysis = final_row(recording), config.analysis
     prediction = _predicted(config, info["data"], recording)
-    theory = _beside(prediction, config, recording)
+    theory = theory_beside(prediction, config, recording)
     entry = entry_row(recording, config)
     known, rows = Known.of(prediction, config.training.dtype), (entry, max(entry, final))
     flows = Flows(*(flow_at(recording, row, config, theory.law, known) for row in rows))
@@ -122,9 +122,7 @@ def samples_of(data: Mapping[str, Any], loss: str) -> Samples:
     return Samples(**sizes, held_out=data.get("samples_test"), task=data.get("task", told))
 
 
-def flow_at(
-    recording: Readings, row: int, config: Config, law: str | None = None, known: Known = NOTHING
-) -> Flow:
+def flow_at(recording: Readings, row: int, config: Config, law: str | None, known: Known) -> Flow:
     """The flow at a row of the record; `law` is the one that theory names, `known` what it has by layer."""
     arrays, step = _row(recording, row), int(recording["step"][row])
     expected = CHAIN if is_chain(recording) else Expected(law, rules=True)
@@ -175,11 +173,6 @@ def final_row(recording: Readings) -> int:
     return int(np.flatnonzero(usable)[-1]) if usable.any() else 0
 
 
-def theory_beside(config: Config, data: Mapping[str, Any], recording: Readings) -> Theory:
-    """The prediction, with the distance of the measured ln c from it, the finite-width shift included."""
-    return _beside(_predicted(config, data, recording), config, recording)
-
-
 def _predicted(config: Config, data: Mapping[str, Any], recording: Readings) -> Prediction:
     """The prediction, its cosines from the mean one that was measured at layer 1 before any update."""
     found = recording["correlation"][0, 0] if "correlation" in recording else np.empty(0)
@@ -187,7 +180,8 @@ def _predicted(config: Config, data: Mapping[str, Any], recording: Readings) -> 
     return predicted(config, inputs_of(data), measured)
 
 
-def _beside(prediction: Prediction, config: Config, recording: Readings) -> Theory:
+def theory_beside(prediction: Prediction, config: Config, recording: Readings) -> Theory:
+    """The prediction, with the distance of the measured ln c from it, the finite-width shift included."""
     if config.model.readout == "zeros":
         theory = theory_of(prediction)
         return replace(theory, reason="; ".join(filter(None, (theory.reason, ALONG))))

@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass, field, replace
 from math import isfinite, log
 from typing import Any
 
+from gradflow.analysis.cast_losses import Precision
 from gradflow.analysis.commands import command_for
 from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
 from gradflow.analysis.differences import RECORDED
-from gradflow.analysis.kept import Profile, Rounding, Samples, Stopped, Stretch, Warned
-from gradflow.analysis.precision import Precision
+from gradflow.analysis.summary_parts import Profile, Rounding, Samples, Stopped, Stretch, Warned
 from gradflow.analysis.trainable import Trainable
 
 SUMMARY_FORMAT = 1
@@ -75,7 +75,7 @@ class Flow:
     c: Number = None
     c_low: Number = None
     c_high: Number = None
-    interval: str | None = None  # "t over seeds" | "newey-west"
+    interval: str | None = None  # "t over seeds" | "t over layers" | "newey-west"
     layers: tuple[int, ...] = ()
     log10_ratio: Number = None
     log10_ratio_low: Number = None
@@ -139,6 +139,11 @@ class Theory:
     xi_c: Number = None  # layers in which it comes closer by a factor of e; None where it does not so
     jacobian_spread: Number = None  # that to first order in 1 / width, over the width
     jacobian_variance: Number = None  # of the squared singular values of dz_L / dz_1, over their mean squared
+
+    @property
+    def expected_c(self) -> Number:
+        """The c that networks of this width are to show or, where that is not known, wide ones."""
+        return self.c if self.c_finite_width is None else self.c_finite_width
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,17 @@ from typing import Any
 import numpy as np
 
 from gradflow.analysis.clipping import clipping_symptom
-from gradflow.analysis.looks import blown_up, early_frozen, first_lasting, gradient_jump, lasting, symptom_at
 from gradflow.analysis.sampling import BEFORE, sampling, sampling_of_logs
 from gradflow.analysis.saturation import bends_on_both_sides, ordinarily_saturated
 from gradflow.analysis.summary import Symptom
+from gradflow.analysis.symptom_rules import (
+    blown_up,
+    early_frozen,
+    first_lasting,
+    gradient_jump,
+    lasting,
+    symptom_at,
+)
 from gradflow.arrays import Array, Readings
 from gradflow.config.sections import Analysis
 from gradflow.evaluation import STEP
@@ -40,7 +47,7 @@ class Circumstances:
     """
 
     activation: Activation
-    epoch: int = 1
+    epoch: int
 
 
 def find_symptoms(
@@ -48,8 +55,8 @@ def find_symptoms(
     thresholds: Analysis,
     activation: Activation,
     outcome: Mapping[str, Any],
-    chance: float | None = None,
-    epoch: int = 1,
+    chance: float | None,
+    epoch: int,
 ) -> tuple[Symptom, ...]:
     """Every symptom of a record whose rows are finite, and the blow-up that `outcome` tells of.
 
@@ -172,14 +179,14 @@ def _swinging(record: Readings, thresholds: Analysis, run: Circumstances) -> Sym
     row = first_lasting(seen, thresholds.patience)
     if run.epoch > 1:
         sizes = np.where(seen, 1 + swing, 1.0)
-        row = _first_beyondsampling(loss, sizes, thresholds.patience, run.epoch)
+        row = _first_beyond_sampling(loss, sizes, thresholds.patience, run.epoch)
     if row is None:
         return None
     message = "the loss goes up and down by that share of itself, step by step: the steps overshoot"
     return _symptom("loss-swinging", record, row + 1, None, swing[row], thresholds.swing_share, message)
 
 
-def _first_beyondsampling(loss: Array, factors: Array, patience: int, epoch: int) -> int | None:
+def _first_beyond_sampling(loss: Array, factors: Array, patience: int, epoch: int) -> int | None:
     """The first row of a swing by `factors` (1: none) that the choice of the batches does not explain.
 
     Either it is larger than what the batches make of calmer rows, for `patience` rows, or it is too regular.
@@ -238,8 +245,8 @@ def _dead(record: Readings, thresholds: Analysis, run: Circumstances) -> Symptom
     """Units that have come to pass no gradient on any sample: on none of the batches that hold them all."""
     share = record["dead"].mean(axis=2)
     grown = share - share[0]
-    lasting = max(thresholds.patience, run.epoch)
-    row = first_lasting((grown > thresholds.dead_growth).any(axis=1), lasting)
+    patience = max(thresholds.patience, run.epoch)
+    row = first_lasting((grown > thresholds.dead_growth).any(axis=1), patience)
     if row is None:
         return None
     layer = int(np.argmax(grown[row]))

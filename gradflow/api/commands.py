@@ -1,4 +1,7 @@
-"""The commands that compute, as functions, which give values and raise what the commands say."""
+"""The commands that compute, as functions, which give values and raise what the commands say.
+
+`runs` is the folder of the runs: that of the environment's GRADFLOW_RUNS_DIR, else runs/, if not given.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Any
 
 from gradflow.api.compared import Compared
 from gradflow.api.foreseen import Foreseen
-from gradflow.api.loading import RUNS, RunName, swept_in
+from gradflow.api.loading import RunName, swept_in
 from gradflow.api.one_run import OneRun
 from gradflow.api.study import AnyConfig, document_of, overrides_of
 from gradflow.api.swept import Swept
@@ -21,11 +24,17 @@ from gradflow.cli.sweep import computed as computed_sweep
 from gradflow.cli.sweep import options_of
 from gradflow.cli.tables import warn
 from gradflow.cli.theory import NO_FILE, crossed, without_q0
+from gradflow.runs_folder import runs_folder
 from gradflow.sweeps.points import parse_sweep
 
 
 def run(
-    config: AnyConfig, *, runs: RunName = RUNS, force: bool = False, quiet: bool = False, **overrides: Any
+    config: AnyConfig,
+    *,
+    runs: RunName | None = None,
+    force: bool = False,
+    quiet: bool = False,
+    **overrides: Any,
 ) -> OneRun:
     """The run of a config, found finished in the folder `runs` or trained and saved there.
 
@@ -35,13 +44,13 @@ def run(
     """
     document, base = document_of(config)
     study = one_study(document, base, overrides_of(overrides), noting(quiet))
-    return OneRun.of(computed(study, Path(runs), force, quiet))
+    return OneRun.of(computed(study, runs_folder(runs), force, quiet))
 
 
 def sweep(
     config: AnyConfig,
     *,
-    runs: RunName = RUNS,
+    runs: RunName | None = None,
     workers: int | None = None,
     executor: str | None = None,
     force: bool = False,
@@ -58,8 +67,9 @@ def sweep(
     document, base = document_of(config)
     study = parse_sweep(document, base, overrides_of(axes, crossed=True), noting(quiet))
     options = options_of(executor, workers, None, "1/1", None, force, False, False, keep_state)
-    computed_sweep(study, Path(runs), options, quiet)
-    return swept_in(Path(runs) / study.id)
+    folder = runs_folder(runs)
+    computed_sweep(study, folder, options, quiet)
+    return swept_in(folder / study.id)
 
 
 def theory(config: AnyConfig | None = None, **overrides: Any) -> Foreseen | list[Foreseen]:
@@ -82,21 +92,21 @@ def fit(
     order: str | None = None,
     only: str | None = None,
     name: str | None = None,
-    runs: RunName = RUNS,
+    runs: RunName | None = None,
 ) -> OneRun | dict[int, OneRun]:
     """c and verdict of gradient norms that were recorded elsewhere; of several depths, the run of each.
 
     `only` is a glob on layers, columns or tags. They are saved in `runs` if they get a `name`.
     """
     paths = [Path(files)] if isinstance(files, str | PathLike) else [*map(Path, files)]
-    _, found = runs_of(paths, kind, order, only, name, Path(runs))
+    _, found = runs_of(paths, kind, order, only, name, runs_folder(runs))
     fitted = {depth: OneRun.of(one) for depth, one in found.items()}
     return fitted if len(fitted) > 1 else next(iter(fitted.values()))
 
 
 def compare(
     *references: RunName,
-    runs: RunName = RUNS,
+    runs: RunName | None = None,
     where: str | None = None,
     sort: str | None = None,
     baseline: str | None = None,
@@ -107,6 +117,6 @@ def compare(
     is left out with a line on stderr.
     """
     named = [str(reference) for reference in references] or ["*"]
-    found = comparison(named, Path(runs), sort, baseline, where)
+    found = comparison(named, runs_folder(runs), sort, baseline, where)
     warn(found.damaged, quiet=False)
     return Compared(found)

@@ -8,27 +8,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradflow.api.one_run import OneRun
+from gradflow.runs_folder import runs_folder
 from gradflow.store import load_one, resolve
 from gradflow.store.names import SWEEP
 
 if TYPE_CHECKING:
     from gradflow.api.swept import Swept
 
-RUNS = "runs"
 RunName = str | PathLike[str]
 
 
-def load(reference: RunName, runs: RunName = RUNS) -> OneRun | Swept:
+def load(reference: RunName, runs: RunName | None = None) -> OneRun | Swept:
     """The saved run or sweep that a path, an id, a unique prefix or @1 (the latest) names.
 
+    It is looked for in the folder `runs`: GRADFLOW_RUNS_DIR, else runs/, if not given.
     `run.summary` is what the reports say, `run.config` what was run, and `run["log_delta_norm"]` an array of
     the recording, (steps, layers, networks). InputError if nothing or several are named, RunError if it is
     damaged.
     """
-    found = resolve(os.fspath(reference), Path(runs))
+    folder = runs_folder(runs)
+    found = resolve(os.fspath(reference), folder)
     if len(found) == 1 and os.path.lexists(found[0] / SWEEP):
         return swept_in(found[0])
-    return OneRun.of(load_one(reference, runs))
+    return OneRun.of(load_one(reference, folder))
 
 
 def swept_in(folder: Path) -> Swept:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from gradflow.analysis.jacobian import Jacobian, summarize_spectra
 from gradflow.cli.output import emit_either
 from gradflow.cli.report import write
 from gradflow.cli.study import networks_of
 from gradflow.report.jacobian_pages import jacobian_page
-from gradflow.trace import spectra
+from gradflow.trace import q_0_of_spectra, spectra
 
 INCHES = 5.0  # of the histogram, as of `plot`
 
@@ -22,8 +20,7 @@ def measured(
 ) -> tuple[str, Jacobian]:
     """The name of a config, or of a run's, and what its networks have."""
     config, plan, data = networks_of(study, overrides, runs, tell)
-    q_0 = float(np.mean(np.square(data.x[0], dtype=np.float64)))
-    return config.name, summarize_spectra(plan.model, q_0, spectra(plan, data))
+    return config.name, summarize_spectra(plan.model, q_0_of_spectra(data), spectra(plan, data))
 
 
 def draw(name: str, found: Jacobian, output: Path, force: bool, quiet: bool) -> None:

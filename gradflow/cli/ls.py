@@ -8,10 +8,10 @@ from typing import Any
 
 from gradflow.analysis.compare import Row, comparable, fulfilling, is_ranked, names_of, ranks
 from gradflow.analysis.differences import full_name
-from gradflow.cli.options import RUNS
 from gradflow.cli.tables import emit_table, warn
 from gradflow.errors import InputError, Problem
 from gradflow.report.listing import line_of, ls_page, unfinished_line
+from gradflow.runs_folder import RUNS
 from gradflow.store import Entry, scan
 from gradflow.store.partial import unfinished
 from gradflow.store.rows import read_rows

@@ -12,6 +12,7 @@ from pathlib import Path
 import typer
 
 from gradflow.errors import GradflowError
+from gradflow.runs_folder import RUNS
 
 SEVERAL = ("sweep", "theory")  # commands in which a key may have several values
 
@@ -81,7 +82,7 @@ def runs(ctx: typer.Context, incomplete: str) -> list[str]:
     from gradflow.store.catalog import inside, standing
     from gradflow.store.partial import unfinished
 
-    folder = ctx.params.get("runs_dir") or Path("runs")
+    folder = ctx.params.get("runs_dir") or RUNS
     with suppress(GradflowError, OSError):
         top = standing(folder)
         found = sorted({*(path.name for path in top), *unfinished(folder)})

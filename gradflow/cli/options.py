@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from gradflow.cli.offers import columns, overrides, runs, studies
+from gradflow.runs_folder import VARIABLE
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file: see `gradflow new`.")]
 Overrides = Annotated[
@@ -47,9 +48,7 @@ def recovered(ctx: typer.Context, folder: Path) -> Path:
 
 RunsDir = Annotated[
     Path,
-    typer.Option(
-        "--runs-dir", envvar="GRADFLOW_RUNS_DIR", help="The folder of the runs.", callback=recovered
-    ),
+    typer.Option("--runs-dir", envvar=VARIABLE, help="The folder of the runs.", callback=recovered),
 ]
 Where = Annotated[
     str | None,
@@ -83,4 +82,3 @@ Replace = Annotated[
 FailOnDiverged = Annotated[bool, typer.Option("--fail-on-diverged", help="Exit code 3 if training diverged.")]
 
 DIVERGED = 3  # the exit code, where it is asked for
-RUNS = Path("runs")

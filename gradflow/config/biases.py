@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated
 
 from annotated_types import doc
 
+from gradflow.formats import ConfigEntry
+
 
 @dataclass(frozen=True)
-class Bias(ABC):
+class Bias(ConfigEntry, ABC):
     """Every bias of the network starts at the same number."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
-    name: ClassVar[str]
 
     @abstractmethod
     def start(self) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from hashlib import sha256
 from json import dumps
 from typing import Annotated, Any, NamedTuple, Protocol
@@ -17,7 +17,7 @@ from gradflow.config.choices import UNFIT, Choice
 from gradflow.config.sections import Analysis, AtLeastOne, ModelKeys, RecordingKeys, Section, TrainingKeys
 from gradflow.data import DATASETS, Dataset
 from gradflow.data.digits import Digits
-from gradflow.formats import ADDED, PATHS
+from gradflow.formats import ADDED, PATHS, ConfigEntry
 from gradflow.nn.losses import LOSSES
 from gradflow.nn.model import Model as Network
 from gradflow.nn.parameters import Shape
@@ -172,9 +172,9 @@ def _plain(value: Any, keep: Callable[[Any, str], bool] = lambda owner, key: Tru
     if isinstance(value, Section):
         keys: Iterable[str] = type(value).model_fields
         return {key: _plain(getattr(value, key), keep) for key in keys if keep(value, key)}
-    if getattr(value, "bare", False):
-        return value.name
-    if is_dataclass(value):
+    if isinstance(value, ConfigEntry):
+        if value.bare:
+            return value.name
         keys = ("name", *(field.name for field in fields(value)))
         return {key: _plain(getattr(value, key), keep) for key in keys if keep(value, key)}
     if isinstance(value, dict):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gradflow.arrays import Array
 from gradflow.errors import refused
+from gradflow.formats import ConfigEntry
 from gradflow.streams import Purpose, stream
 
 Matrix = NDArray[np.float64]
@@ -82,11 +83,9 @@ class Data:
 
 
 @dataclass(frozen=True)
-class Dataset:
+class Dataset(ConfigEntry):
     """A data set of one YAML name; the fields of a subclass are its YAML keys."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
-    name: ClassVar[str]
     regresses: ClassVar[bool] = False  # on values, whatever its keys say
     only_outputs: ClassVar[int | None] = None  # the width of the target, where no key and no file decides it
 

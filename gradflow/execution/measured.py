@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from math import isfinite
 
-import numpy as np
-
 from gradflow.config import Config
 from gradflow.data import Data
 from gradflow.errors import InputError
@@ -38,9 +36,9 @@ def _precision(training: Training, data: Data) -> PrecisionInfo:
 
 def _jacobian(plan: Plan, data: Data) -> JacobianInfo:
     """Its moments or, where z leaves float64, the reason."""
-    from gradflow.trace import spectra  # few configs ask for it
+    from gradflow.trace import q_0_of_spectra, spectra  # few configs ask for it
 
-    q_0 = float(np.mean(np.square(data.x[0], dtype=np.float64)))
+    q_0 = q_0_of_spectra(data)
     try:
         rows = [one.moments for one in spectra(plan, data)]
     except InputError as error:

@@ -31,7 +31,10 @@ class Asymptote:
 
 
 def asymptote(moments: Moments, log_gain: Array, log_bias: Array, log_v: Array) -> Asymptote:
-    """What the trajectory from ln v leads to; chi has a limit even where v grows without bound."""
+    """What the trajectory from ln v leads to; chi has a limit even where v grows without bound.
+
+    log_gain, log_bias, log_v and what is found are (N,), a number a network.
+    """
     end = limit(moments, log_gain, log_bias, log_v)
     inside = moments.clip(end)
     log_chi = log_gain + log_or_minus_inf(moments.slope_square(inside))
@@ -40,7 +43,7 @@ def asymptote(moments: Moments, log_gain: Array, log_bias: Array, log_v: Array) 
 
 
 def limit(moments: Moments, log_gain: Array, log_bias: Array, log_v: Array) -> Array:
-    """ln of the v that the map leads to from v; log_gain = ln sigma_w^2, log_bias = ln sigma_b^2.
+    """ln of the v (N,) that the map leads to from v; log_gain = ln sigma_w^2, log_bias = ln sigma_b^2, (N,).
 
     The map rises almost everywhere, so that v moves one way, to the nearest fixed point on that side.
     """
@@ -69,7 +72,7 @@ def _log_square_on_grid(moments: Moments) -> Array:
 
 
 def change(log_square: Array, log_gain: Array, log_bias: Array, log_v: Array) -> Array:
-    """ln of the factor by which one layer changes v, from ln E phi^2 at v."""
+    """ln of the factor by which one layer changes v, from ln E phi^2 at v; of any shapes that broadcast."""
     return np.asarray(np.logaddexp(log_gain + log_square, log_bias) - log_v)
 
 

@@ -163,7 +163,10 @@ def transmission(network: MeanField) -> tuple[Array, Array, Array]:
 
 
 def after(tilt: Array, passed_on: Array) -> Array:
-    """A_k: what a relative change of q behind layer k does to ln of all later chi."""
+    """A_k: what a relative change of q behind layer k does to ln of all later chi.
+
+    A_{k-1} = tilt_k + passed_on_k A_k; all are (L - 1, ...), a row a transition.
+    """
     later = np.zeros_like(tilt)
     for k in range(len(tilt) - 1, 0, -1):
         later[k - 1] = tilt[k] + passed_on[k] * later[k]

@@ -1,4 +1,6 @@
-"""What is averaged over z = mean + sqrt(v) Z: functions of (phi, z, Z), arrays of one shape.
+"""What is averaged over z = mean + sqrt(v) Z: functions of phi and of arrays z and Z.
+
+Both are of one shape, any, and so is what each function gives, entry by entry.
 
 Tilts by Z^2 and curves by Z^4 - 6 Z^2 + 3 are derivatives in v by Stein's lemma: of any f,
 d E f / dv = E f (Z^2 - 1) / (2 v) and d^2 E f / dv^2 = E f (Z^4 - 6 Z^2 + 3) / (4 v^2).

@@ -87,7 +87,18 @@ class NormBefore(Normed):
 
     @cached_property
     def shifts(self) -> Array:
-        """Of a delta that lies across z, and a u = W delta that lies across a."""
+        """Of a delta that lies across z, and a u = W^T delta that lies across a (L - 1, ...).
+
+        With H(f) = E f (Z^4 - 6 Z^2 + 3), v(f) n times the variance of f's mean over the units of N(z), and
+        t = `share`:
+
+            2 n shift = - H(phi'^2) / (4 mu1) - lost / mu1 - mu2 / mu1^2 - v(phi'^2) / (2 mu1^2)
+                        + t H(phi^2) / (4 p2) + t^2 v(phi^2) / (2 p2^2) + 1, layer norm 2; orthogonal W + 1
+
+        Derived here: N(z) lies on a sphere, where E f is less by H(f) / (4 n). E ln of a mean over n units is
+        less than ln of its expectation by half its relative variance, 2 mu2 / mu1^2 and v of ||delta||^2; of
+        the variance of z, which the norm divides by, it counts the other way. The norm projects `lost` away.
+        """
         at, t, mu1, p2 = self.local, self.share, self.local.mu1, self.local.p2
         double = -at.slope_curve / (4 * mu1) - self._lost / mu1 - at.mu2 / mu1**2
         double += t * at.square_curve / (4 * p2) + (2.0 if self.centred else 1.0)
@@ -97,7 +108,10 @@ class NormBefore(Normed):
 
     @property
     def _lost(self) -> Array:
-        """n times what the norm's projections take of ||delta||^2, times mu1."""
+        """n times what the norm's projections take of ||delta||^2, times mu1:
+
+        E Z^2 phi'^2 + t (E phi^2 phi'^2 - w^2) / p2 and, of layer norm, mu1 - t (E phi phi')^2 / p2 more.
+        """
         at, mean = self.local, 0.0 * self.local.mu1
         if self.centred:
             mean = at.mean(of.product) ** 2

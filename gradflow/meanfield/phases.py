@@ -72,7 +72,10 @@ def phase_table(
 def gaussian_fields(
     model: Model, sigma_w: Array, sigma_b: Array, *, q_0: float = 1.0, targets: Targets | None = None
 ) -> MeanField:
-    """The model with Gaussian weights and biases of each of N such pairs: N networks at once."""
+    """The model with Gaussian weights and biases of each of N such pairs: N networks at once.
+
+    sigma_w and sigma_b are (N,); arrays of what is found, of layers or transitions, end in N.
+    """
     network = mean_field(replace(model, init=Gaussian()), q_0, targets)
     shape = (model.shape.depth + 1, len(sigma_w))
     log_gain, log_bias = 2 * log_or_minus_inf(sigma_w), 2 * log_or_minus_inf(sigma_b)

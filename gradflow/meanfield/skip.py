@@ -205,7 +205,19 @@ class PostNorm(ResidualField):
 
     @cached_property
     def shifts(self) -> Array:
-        """Of a delta across z, kappa, and the fluctuations of the sum and its norm."""
+        """Of a delta across z, kappa, and the fluctuations of the sum and its norm (L - 1, ...).
+
+        With S = s^2 sigma_w^2, B = S mu1, y = S p2 + s^2 sigma_b^2, Y = 1 + y, nu = y / Y, t = S p2 / y, H as
+        in `NormBefore.shifts`, and layer norm's terms in brackets:
+
+            2 n shift = - lost + e / (1 + B) - back / 2 + S H(phi^2) / (4 Y) + front / 2 [+ nu]
+            lost = (S (p2 (1 - nu) (w / p2 - 1)^2 + E Z^2 phi'^2 - w^2 / p2) [+ B]) / (1 + B)
+            e = - B nu t E phi^2 phi'^2 / (p2 mu1) - 2 S w / Y - S H(phi'^2) / 4
+
+        Derived here as there, for the sum of stream and branch. The norm projects `lost` away; `e` is what
+        the branch passes more, as z lies on a sphere and delta across the sum, of which W phi(z) is a part;
+        a mean of logs is off by half of `back` and `front`, n Var of ln ||delta||^2 and of ln Y.
+        """
         at, terms = self.local, self._terms
         b, size, s2 = terms["b"], terms["size"], terms["s2"]
         t, nu, layer = terms["t"], terms["y"] / terms["size"], float(self.centred)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Le, doc
 
+from gradflow.formats import ConfigEntry
 from gradflow.nn.activations import Activation
 from gradflow.nn.initializers import LARGEST
 from gradflow.nn.norms import NO_NORM, AnyNorm
@@ -28,12 +29,11 @@ class Hidden:
 
 
 @dataclass(frozen=True)
-class Plain:
+class Plain(ConfigEntry):
     """z = W^T a + b, a = phi(z); with a norm N, a = phi(N(z)) or N(phi(z)). delta is read at z."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
-    name: ClassVar[str] = "plain"
-    bare: ClassVar[bool] = True  # written by its name alone
+    name = "plain"
+    bare = True
 
     @property
     def by_depth(self) -> bool:

@@ -59,20 +59,11 @@ class Chunk:
         self.quick = [part.bind(j, self.span) for j, part in enumerate(self.parts)]
         self.watched = [quick for quick, part in zip(self.quick, self.parts, strict=True) if part.rest(1, 1)]
         self.may_fail = bool(self.watched) or self.model.join is not None
-        count = self.hi - self.lo
-        self.forward_calls = [
-            call for i in range(count) for quick in self.quick for call in quick.forward_calls(i)
-        ]
-        calls = [
-            call
-            for i in range(count - 1, -1, -1)
-            for quick in reversed(self.quick)
-            for call in quick.backward_calls(i)
-        ]
-        # the last, which makes the delta of the layer below the chunk, waits until the norms are known
-        self.backward_calls, self.leave = (calls[:-1], calls[-1:]) if self.lo else (calls, [])
+        self._bind_calls()
         self._bind_sums()
+        self._bind_norms()
         self._bind_skip(below)
+        self._bind_exact()
 
     def _span(self, held: Held, below: Chunk | None, frozen: bool) -> Span:
         memory, group, lo, hi = self.memory, self.group, self.lo, self.hi
@@ -101,24 +92,42 @@ class Chunk:
             frozen=frozen,
         )
 
+    def _bind_calls(self) -> None:
+        """The calls of both ways, layer by layer and part by part."""
+        count = self.hi - self.lo
+        self.forward_calls = [
+            call for i in range(count) for quick in self.quick for call in quick.forward_calls(i)
+        ]
+        calls = [
+            call
+            for i in range(count - 1, -1, -1)
+            for quick in reversed(self.quick)
+            for call in quick.backward_calls(i)
+        ]
+        # the last, which makes the delta of the layer below the chunk, waits until the norms are known
+        self.backward_calls, self.leave = (calls[:-1], calls[-1:]) if self.lo else (calls, [])
+
     def _bind_sums(self) -> None:
         """Views for what is summed over all layers in one call."""
-        memory, lo, hi, m = self.memory, self.lo, self.hi, len(self.parts)
+        memory, lo, hi = self.memory, self.lo, self.hi
         k, s, w, b = self.span.values[0].shape
         first = self.group.layers.start
         self.z_flat = self.span.values[self.model.stream].reshape(k, s, w * b)
         self.a_flat = self.group.a.reshape(-1, s, (w + 1) * b)[lo - first : hi - first, :, : w * b]
-        self.units, self.row = memory.ones[: w * b], memory.ones[:w].reshape(1, w)
+        self.units = memory.ones[: w * b]
         sums = self.tally.sums
         self.a1, self.a2, self.z2 = (sums[name][lo:hi] for name in ("a1", "a2", "z2"))
         self.squares = self.tally.squares[:, lo:hi]  # of gradients and weights
-        self.boundaries = slice(*map(self.model.boundary, (lo, hi)))
+
+    def _bind_norms(self) -> None:
+        """Where the squared norms of deltas go, by boundary, and those that are made from others."""
+        m, (k, _, w, _) = len(self.parts), self.span.values[0].shape
+        self.row = self.memory.ones[:w].reshape(1, w)
+        self.boundaries = slice(*map(self.model.boundary, (self.lo, self.hi)))
         norms = self.tally.norms[self.boundaries]
         self.all_norms = norms.reshape(-1)
         self.norms = [norms[j::m] for j in range(m)]  # behind each part
         self.top, self.scratch = self.span.deltas[-1][k - 1], self.span.work.kept
-        below = [*self.parts[1:], self.parts[0]] * k  # of each boundary, the part behind it
-        self.flat = np.array([[part.flat] for part in below])
         deltas = self.span.deltas
         shared = [j for j in range(m - 1) if self.parts[j + 1].uniform]
         self.squared = [(deltas[j], self.norms[j]) for j in range(m) if j not in shared]
@@ -136,8 +145,13 @@ class Chunk:
         self.hand_on: tuple[Array, Array] | None = None
         if "streams" in group.copies and self.hi < self.memory.shape.depth:
             self.hand_on = group.stream(self.hi), span.values[span.fork][-1]
-        stream = self.model.stream
-        self.stored = [0, *(j for j, own in enumerate(self.span.own) if own is not None), join, stream]
+
+    def _bind_exact(self) -> None:
+        """What the exact path, and the question whether it is needed, takes of the layers."""
+        owning = (j for j, own in enumerate(self.span.own) if own is not None)
+        self.stored = [0, *owning, self.span.join, self.model.stream]
+        behind = [*self.parts[1:], self.parts[0]] * (self.hi - self.lo)  # of each boundary, the part
+        self.flat = np.array([[part.flat] for part in behind])
         self.layer_parts = [self.model.parts_of(layer) for layer in range(self.lo, self.hi)]
 
     def forward(self, record: bool) -> None:

@@ -46,7 +46,10 @@ def through(place: Place, stream: Array | None) -> tuple[list[Array], Array | No
 
 
 def forward(places: Sequence[Place], stream: Array | None, memory: Memory) -> None:
-    """The values of layers that follow each other; of homogeneous ones, scaled to their outputs' largest."""
+    """The values of layers that follow each other; of homogeneous ones, scaled to their outputs' largest.
+
+    `stream` (n, B) is what the first of them joins, as it stands below it.
+    """
     fork = memory.model.fork
     for place in places:
         xs, stream = through(place, stream)
@@ -100,7 +103,8 @@ def backward(
 ) -> None:
     """The deltas behind every part of layers that follow each other, from that behind the last one.
 
-    `stream` is what the first of them joins, `skip` the delta that comes down beside the last.
+    `stream` (n, B) is what the first of them joins, `delta` and `skip`, of v (n, B), what comes down to the
+    last and beside it.
     """
     memory.tally.scaled = True
     linked = [*zip(places, entering(places, stream, memory), strict=True)]
@@ -113,7 +117,10 @@ def backward(
 def down(
     linked: Sequence[tuple[Place, list[Array]]], delta: Scaled, skip: Scaled | None, mixes: bool
 ) -> Iterator[tuple[Place, int, Scaled]]:
-    """The delta behind every part of places with what enters their parts, from that behind the last one."""
+    """Place, part and the delta (n, B) behind it, of all parts from the last one down.
+
+    `linked` has each place with what enters its parts, (n, B); `delta` is behind the last, `skip` beside it.
+    """
     for place, xs in reversed(linked):
         for j in range(len(place.parts) - 1, -1, -1):
             delta = delta.unified() if mixes else delta.normalized()
@@ -128,7 +135,10 @@ def down(
 
 
 def entering(places: Sequence[Place], stream: Array | None, memory: Memory) -> list[list[Array]]:
-    """What enters each part of each place, made again from the layers' outputs."""
+    """What enters each part of each place, (n, B) each, made again from the layers' outputs.
+
+    `stream` (n, B) is what the first place joins.
+    """
     found = []
     for place in places:
         xs, above = through(place, stream)

@@ -10,7 +10,7 @@ import numpy as np
 from annotated_types import Ge, Gt, Le, doc
 from numpy.typing import NDArray
 
-from gradflow.formats import ADDED
+from gradflow.formats import ADDED, ConfigEntry
 
 Matrix = NDArray[np.float64]
 Distribution = Literal["gaussian", "uniform", "orthogonal"]
@@ -25,11 +25,9 @@ ROWS = {"fan_in": "w.shape[1]", "fan_out": "w.shape[0]", "fan_avg": "(sum(w.shap
 
 
 @dataclass(frozen=True)
-class Initializer:
+class Initializer(ConfigEntry):
     """How weights of shape (fan_in, fan_out) are drawn, in float64 whatever the run's dtype."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
-    name: ClassVar[str]
     law: ClassVar[Distribution | None] = "gaussian"  # the distribution the theory knows; None: not random
     scale_key: ClassVar[str | None] = None  # the field that all weights are proportional to
 

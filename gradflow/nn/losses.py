@@ -6,11 +6,12 @@ Deltas carry no 1/B: the loss of one sample is differentiated, the batch mean is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
 from gradflow.arrays import Array
+from gradflow.formats import ConfigEntry
 
 
 class BoundLoss(Protocol):
@@ -25,11 +26,9 @@ class BoundLoss(Protocol):
 
 
 @dataclass(frozen=True)
-class Loss:
+class Loss(ConfigEntry):
     """A loss of outputs z against targets y, both (..., outputs, B)."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
-    name: ClassVar[str]
     classes_only: ClassVar[bool] = False
 
     def value(self, z: Array, y: Array) -> Array:

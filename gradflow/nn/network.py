@@ -107,7 +107,8 @@ class Network:
         self.all_own_runs = [run for runs in self.own_runs for run in runs]
         self.all_runs: list[LayerRun | OwnRun] = [*self.layer_runs, *self.all_own_runs]
         self.row = memory.ones[: self.shape.outputs].reshape(1, -1)
-        self.mean, self.squares = np.array(1 / self.shape.batch), np.empty_like(memory.delta_out)
+        self.per_sample = np.array(1 / self.shape.batch)
+        self.squares = np.empty_like(memory.delta_out)
 
     def through(self, memory: Memory, frozen: bool = False) -> Forward:
         """The pass forward of these networks through another memory, or through their own."""
@@ -210,7 +211,7 @@ class Network:
         memory, tally = self.memory, self.memory.tally
         losses, carried = self.forward.loss()
         np.add.reduce(losses, axis=-1, out=tally.loss)
-        np.multiply(tally.loss, self.mean, tally.loss)
+        np.multiply(tally.loss, self.per_sample, tally.loss)
         self._sum_output()
         if carried is not None:
             exact.carry(carried, memory)

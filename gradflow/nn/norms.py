@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Le, doc
 
+from gradflow.formats import ConfigEntry
 from gradflow.nn.parts.base import Part
 from gradflow.nn.parts.norms import Affine, Normalize
 
 
 @dataclass(frozen=True)
-class Norm:
+class Norm(ConfigEntry):
     """N(z) = (z - m) / sqrt(v + eps), gamma N(z) + beta where `affine`; gamma starts at 1, beta at 0.
 
     `before`: phi(N(z)); `after`: N(phi(z)) in a plain block, N(z + s (W phi(z) + b)) in a residual one.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
-    name: ClassVar[str]
-    bare: ClassVar[bool] = False  # written by its name alone
     centred: ClassVar[bool] = True  # m is a mean, not 0
     mixes: ClassVar[bool] = False  # over the samples of a batch, not over the units of a sample
     place: Annotated[
@@ -64,12 +62,11 @@ class BatchNorm(Norm):
 
 
 @dataclass(frozen=True)
-class NoNorm:
+class NoNorm(ConfigEntry):
     """Nothing is normalized."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
-    name: ClassVar[str] = "none"
-    bare: ClassVar[bool] = True
+    name = "none"
+    bare = True
     mixes: ClassVar[bool] = False
     before: ClassVar[bool] = True
 

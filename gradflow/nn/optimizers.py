@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import sqrt
-from typing import Annotated, Any, ClassVar
+from typing import Annotated
 
 import numpy as np
 from annotated_types import Ge, Gt, Lt, doc
 
 from gradflow.arrays import Array
-from gradflow.formats import ADDED
+from gradflow.formats import ADDED, ConfigEntry
 
 Scale = float | Array  # of the gradient: 2^exponent / B, one number or one per layer and seed
 Positive = Annotated[float, Gt(0)]
@@ -25,11 +25,9 @@ Decay = Annotated[float, Ge(0), doc("What times each parameter, biases too, pull
 
 
 @dataclass(frozen=True)
-class Optimizer:
+class Optimizer(ConfigEntry):
     """An update rule; `slots` is how many state arrays the size of the parameters it keeps between steps."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
-    name: ClassVar[str]
     lr: LearningRate
 
     @property

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import cos, pi
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Le, Lt, doc
+
+from gradflow.formats import ConfigEntry
 
 Steps = Annotated[int, Ge(0), Lt(2**53)]
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Schedule(ConfigEntry):
     """A schedule of one YAML name; the fields of a subclass are its YAML keys."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
-    name: ClassVar[str]
     spans: ClassVar[bool] = False  # whether a share depends on the steps of the whole run
 
     def share(self, t: int, steps: int) -> float:

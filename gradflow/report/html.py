@@ -183,11 +183,10 @@ def _draw(block: Block) -> str:
 
 
 def _sentence(block: Sentence) -> str:
-    head, colon, tail = block.text.partition(":")
-    tone = _tone(block.tone)
-    if tone and colon and len(head) < 40:
-        return f'<p><span class="tone {tone}">{safe(head)}</span>{safe(colon + tail)}</p>'
-    return f'<p class="{tone}">{safe(block.text)}</p>' if tone else f"<p>{safe(block.text)}</p>"
+    (label, rest), tone = block.parts, _tone(block.tone)
+    if label:
+        return f'<p><span class="tone {tone}">{safe(label)}</span>{safe(rest)}</p>'
+    return f'<p class="{tone}">{safe(rest)}</p>' if tone else f"<p>{safe(rest)}</p>"
 
 
 def _table(block: Table) -> str:

@@ -11,7 +11,7 @@ from gradflow.report.page import Block, Chart, Column, Page, Sentence, Series, T
 if TYPE_CHECKING:
     from gradflow.analysis.intervals import Estimate
     from gradflow.analysis.jacobian import Jacobian
-    from gradflow.analysis.kept import Stretch
+    from gradflow.analysis.summary_parts import Stretch
 
 NOTHING = 1e-12  # of what is 0
 TITLE = "Singular values of dz_L / dz_1 over their root mean square: share by size"

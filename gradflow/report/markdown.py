@@ -71,10 +71,8 @@ def _draw(block: Block) -> str:
 
 
 def _sentence(block: Sentence) -> str:
-    head, colon, tail = block.text.partition(":")
-    if block.tone and colon and len(head) < 40:
-        return f"**{_text(head)}**{_text(colon + tail)}"
-    return _text(block.text)
+    label, rest = block.parts
+    return f"**{_text(label)}**{_text(rest)}" if label else _text(rest)
 
 
 def _table(block: Table) -> str:

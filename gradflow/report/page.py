@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gradflow.report.palette import TONES
+
+LABEL = 40  # characters, of which what is set apart before a colon has fewer
 Number = float | None  # None: a gap
 Numbers = tuple[Number, ...]
 
@@ -24,6 +27,15 @@ class Sentence:
 
     text: str
     tone: str = ""
+
+    @property
+    def parts(self) -> tuple[str, str]:
+        """Of a sentence with a tone, what stands before its colon, which is set apart if it is short, and
+        the rest; of others "" and all.
+        """
+        label, colon, rest = self.text.partition(":")
+        apart = self.tone in TONES and colon and len(label) < LABEL
+        return (label, colon + rest) if apart else ("", self.text)
 
 
 @dataclass(frozen=True)

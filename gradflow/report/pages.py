@@ -212,7 +212,7 @@ def _norms(summary: Summary) -> list[Block]:
 def _predicted(summary: Summary, layers: tuple[int, ...]) -> list[Series]:
     """Theory's c^l, from the norm measured at the last layer."""
     initial = summary.flow.initial
-    expected = summary.theory.c_finite_width or summary.theory.c
+    expected = summary.theory.expected_c
     start = initial.profile.log10_delta[-1]
     if not expected or start is None:
         return []

@@ -12,8 +12,8 @@ from gradflow.report.page import Block, Column, Command, Heading, Page, Sentence
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gradflow.analysis.cast_losses import CastLosses
     from gradflow.analysis.low_precision import LowPrecision, Shares
-    from gradflow.analysis.precision import CastLosses
     from gradflow.analysis.summary import Summary
     from gradflow.nn.low_precision import Float
 

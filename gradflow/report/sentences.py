@@ -6,8 +6,8 @@ from math import inf, log, prod
 from typing import Any
 
 from gradflow.analysis.differences import EXPRESSION, RECORDED
-from gradflow.analysis.kept import Samples
 from gradflow.analysis.summary import Flip, Flow, Summary, Symptom, Theory
+from gradflow.analysis.summary_parts import Samples
 from gradflow.analysis.verdict import BOUNDED, HALF, WIDTH, causes, fitted_share, unstable_depth
 from gradflow.report.numbers import ENTRIES, count, counted, decades, half_width, number, power, scalar
 
@@ -86,10 +86,10 @@ def _too_deep(flow: Flow, stable_decades: float) -> str:
 
 def theory_sentence(theory: Theory, flow: Flow, trained: bool) -> str:
     """How far the measured c is from the one that theory expects at this depth and width."""
-    if theory.c is None:
+    expected = theory.expected_c
+    if expected is None:
         return f"Theory predicts no c here ({theory.reason or 'it does not cover this network'})."
     error, narrow = half_width(flow.c, flow.c_low, flow.c_high), narrow_sentence(theory)
-    expected = theory.c if theory.c_finite_width is None else theory.c_finite_width
     late = theory.settling is not None and theory.settling > min(flow.layers, default=theory.settling)
     where, measured = _over(theory, flow) if late else ("at this depth and width", "c")
     words = f"Theory expects {number(expected, error)} {where}"

@@ -129,11 +129,10 @@ def _draw(block: Block, look: Look) -> RenderableType:
 
 
 def _sentence(block: Sentence, look: Look) -> RenderableType:
-    head, colon, tail = block.text.partition(":")
-    tone = TONES.get(block.tone, "")
-    if block.tone in TONES and colon and len(head) < 40:
-        return Text.assemble(_text(head, look, f"bold {tone}".strip()), _text(colon + tail, look))
-    return _text(block.text, look, tone)
+    (label, rest), tone = block.parts, TONES.get(block.tone, "")
+    if label:
+        return Text.assemble(_text(label, look, f"bold {tone}".strip()), _text(rest, look))
+    return _text(rest, look, tone)
 
 
 def _facts(block: Facts, look: Look) -> RenderableType:

@@ -50,11 +50,6 @@ def expected_verdict(theory: Theory, stable_decades: float) -> str:
     return verdict_of(ratio, None, None, stable_decades)[0]
 
 
-def expected(theory: Theory) -> float | None:
-    """The c that networks of the given width are expected to show."""
-    return theory.c_finite_width or theory.c
-
-
 def point_page(
     theory: Theory,
     layers: Sequence[Mapping[str, Any]],
@@ -78,8 +73,8 @@ def point_page(
 
 
 def _sentence(theory: Theory, depth: int) -> str:
-    c = expected(theory)
-    if not c:
+    c = theory.expected_c
+    if c is None:
         return "theory predicts no c here"
     words = f"each layer is expected to pass {number(c)} of the gradient"
     if theory.log10_ratio is None:
@@ -204,7 +199,7 @@ def _line(theories: Sequence[Theory], verdicts: Sequence[str], marks: Sequence[b
         signs = (CRITICAL if mark else SIGNS[verdict] for verdict, mark in zip(verdicts, marks, strict=True))
         return (tuple(Toned(sign, verdict) for sign, verdict in zip(signs, verdicts, strict=True)),)
     return tuple(
-        Toned(number(expected(theory)) + CRITICAL * mark, verdict)
+        Toned(number(theory.expected_c) + CRITICAL * mark, verdict)
         for theory, verdict, mark in zip(theories, verdicts, marks, strict=True)
     )
 

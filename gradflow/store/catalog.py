@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from gradflow.errors import RunError
+from gradflow.runs_folder import ANOTHER
 from gradflow.store.info import instant
 from gradflow.store.interrupted import opened
 from gradflow.store.names import RUN, SWEEP, is_id
@@ -151,7 +152,7 @@ def _folders(folder: Path) -> Iterator[tuple[Path, Entry | None]]:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise damaged(folder, f"cannot be read: {error.strerror}", "choose another with --runs-dir") from None
+        raise damaged(folder, f"cannot be read: {error.strerror}", ANOTHER) from None
     for entry in names:
         path = Path(entry.path)
         try:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from gradflow.errors import InputError, RunError, did_you_mean
 from gradflow.natural import natural
+from gradflow.runs_folder import ANOTHER
 from gradflow.store.catalog import inside, latest, standing
 from gradflow.store.interrupted import opened
 from gradflow.store.names import RUN, SWEEP, maker_of
@@ -170,4 +171,5 @@ def _listed(names: list[str]) -> str:
 
 
 def _nothing(runs: Path) -> InputError:
-    return InputError(f"there are no runs in {runs}: make one with `gradflow run CONFIG`, or set --runs-dir")
+    remedy = f"make one with `gradflow run CONFIG`, or {ANOTHER}"
+    return InputError(f"there are no runs in {runs}: {remedy}")

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from gradflow.analysis.kept import Profile
-    from gradflow.analysis.precision import CastLosses
+    from gradflow.analysis.cast_losses import CastLosses
     from gradflow.analysis.summary import Flow, Summary
+    from gradflow.analysis.summary_parts import Profile
     from gradflow.config import Config
     from gradflow.recording import Recording
 

@@ -12,13 +12,14 @@ from typing import Any
 
 from gradflow.errors import InputError, RunError
 from gradflow.outside.recorded import plain, publish, recover
+from gradflow.runs_folder import runs_folder
 from gradflow.store.names import is_id
 from gradflow.store.run import Run
 from gradflow.store.stream import Stream, left, read_stream
 
 
 class Saved:
-    """Where a recording is saved: `save` is a path, RUNS/NAME, or a name alone, for one in runs/."""
+    """Where a recording is saved: a path, RUNS/NAME, or a name alone, for one where runs are kept."""
 
     def __init__(self, save: Path, resume: bool, seed: int) -> None:
         self.runs, self.name = place_of(save)
@@ -80,7 +81,7 @@ def run_name(kind: str) -> str:
 
 def place_of(save: Path) -> tuple[Path, str]:
     """The folder of runs and the name in it."""
-    return (save.parent if save.parent != Path() else Path("runs")), save.name
+    return (save.parent if save.parent != Path() else runs_folder()), save.name
 
 
 def digest_of(head: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from gradflow.errors import InputError
+from gradflow.errors import InputError, did_you_mean
 from gradflow.torch.calls import BatchPart
 from gradflow.torch.flow import WatchedFlow, WatchSettings
 from gradflow.torch.saving import Saved
@@ -48,9 +48,9 @@ def watch(
     and a recording of the same name and model that was killed goes on, unless `resume` is False. Of several
     processes the first records, or, with reduce="mean", all do. InputError for a choice that is none.
     """
-    for one in (*what, reduce):
-        if one not in (*WHAT, *REDUCE):
-            raise InputError(f"watch: {one!r} is none of {', '.join((*WHAT, *REDUCE))}")
+    for one in what:
+        _require("what", one, WHAT)
+    _require("reduce", reduce, REDUCE)
     if every < 1:
         raise InputError(f"watch: every={every}: record every 1st step at most")
     if samples is not None and samples < 1:
@@ -58,3 +58,9 @@ def watch(
     saved = None if save is None else Saved(Path(save), resume, seed)
     chosen = WatchSettings(axis, every, BatchPart(batch_dim, samples), frozenset(what), reduce, quiet)
     return WatchedFlow(model, chosen, scaler, saved)
+
+
+def _require(setting: str, word: str, known: Sequence[str]) -> None:
+    if word not in known:
+        there = f"there are {', '.join(known)}{did_you_mean(word, known)}"
+        raise InputError(f"watch: {setting}={word!r}: {there}")

@@ -17,9 +17,9 @@ from gradflow.analysis.candidates import (
     rates,
 )
 from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
-from gradflow.analysis.kept import Samples
 from gradflow.analysis.predictions import Inputs
 from gradflow.analysis.summary import Advice, Summary
+from gradflow.analysis.summary_parts import Samples
 from gradflow.nn.optimizers import Sgd
 from tests.small import config
 from tests.studies.lab import study

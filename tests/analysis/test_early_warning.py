@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from gradflow.analysis.early_warning import signs, warned
-from gradflow.analysis.kept import Warned
 from gradflow.analysis.summary import TrainingResult
+from gradflow.analysis.summary_parts import Warned
 from gradflow.report.learning import warning_sentence
 
 ROWS, LAYERS, NETWORKS, EVERY = 60, 4, 2, 2

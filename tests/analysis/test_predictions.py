@@ -153,12 +153,17 @@ def test_an_overflow_has_no_distance_from_what_theory_expects(bad: float | None,
     log_delta = np.arange(30.0)[:, None] * np.array([0.04, 0.05, 0.06])
     if bad is not None:
         log_delta[4, 0] = bad
-    found = theory_beside(config("sigma_w=1.2"), DATA, {"log_delta_norm": log_delta[None]})
+    found = beside(config("sigma_w=1.2"), log_delta)
     assert found.c is not None
     assert (found.sigmas is not None) == known
 
 
 DATA = {"features": 64, "outputs": 10, "samples": 128, "q_0": 1.0}
+
+
+def beside(one: Config, log_delta: Any) -> Theory:
+    """Theory beside measured norms (layers, networks)."""
+    return theory_beside(predicted(one, inputs_of(DATA)), one, {"log_delta_norm": log_delta[None]})
 
 
 def test_a_batch_norm_is_compared_over_the_layers_in_which_it_has_settled() -> None:
@@ -170,11 +175,11 @@ def test_a_batch_norm_is_compared_over_the_layers_in_which_it_has_settled() -> N
     rate = np.where(np.arange(1, 40) < 14, 1.6, expected.c_finite_width)
     steps = np.log(rate)[:, None] + 0.01 * np.random.default_rng(0).standard_normal((39, 8))
     log_delta = np.append(np.cumsum(steps[::-1], axis=0)[::-1], np.zeros((1, 8)), axis=0)
-    found = theory_beside(one, DATA, {"log_delta_norm": log_delta[None]})
+    found = beside(one, log_delta)
     assert abs(found.sigmas) < 2.5
     for name, depth in (("relu", 14), ("linear", 40)):
         late = config(*batch, f"activation={name}", f"model.depth={depth}")
-        unsettled = theory_beside(late, DATA, {"log_delta_norm": log_delta[None, :depth]})
+        unsettled = beside(late, log_delta[:depth])
         assert unsettled.c is not None
         assert unsettled.sigmas is None
         assert "batch norm's c holds" in unsettled.reason

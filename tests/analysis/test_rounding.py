@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from gradflow.analysis.intervals import Estimate
-from gradflow.analysis.kept import Rounding
 from gradflow.analysis.rounding import rounding_of
 from gradflow.analysis.summarize import summarize
 from gradflow.analysis.summary import Flow
+from gradflow.analysis.summary_parts import Rounding
 from gradflow.report.forward import rounding_sentence
 from gradflow.report.numbers import factor
 from tests.sampling import each

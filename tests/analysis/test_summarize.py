@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from gradflow.analysis.kept import Samples
 from gradflow.analysis.summarize import samples_of
+from gradflow.analysis.summary_parts import Samples
 
 SIZES = {"samples": 80, "features": 4, "outputs": 3, "q_0": 1.0, "sha256": None}
 

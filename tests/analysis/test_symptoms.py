@@ -270,7 +270,7 @@ def test_a_blow_up_is_an_overshoot_whatever_the_batches() -> None:
     noise = np.random.default_rng(0).standard_normal((ROWS, NETWORKS))
     record["loss"] = np.exp(np.arange(ROWS)[:, None] / 10 + 3 * noise)
     outcome = {"accuracy_final": None, "diverged_step": ROWS, "diverged_reason": "the loss is inf"}
-    found = find_symptoms(record, Analysis(), Tanh(), outcome, epoch=20)
+    found = find_symptoms(record, Analysis(), Tanh(), outcome, None, 20)
     assert "loss-spiking" in [one.name for one in found]
 
 
@@ -442,7 +442,7 @@ def test_what_passes_is_no_symptom(rows: int) -> None:
 
 def test_a_blow_up_names_its_step() -> None:
     outcome = {"accuracy_final": None, "diverged_step": 7, "diverged_reason": "the loss is nan"}
-    (found,) = find_symptoms(healthy(), Analysis(), Tanh(), outcome)
+    (found,) = find_symptoms(healthy(), Analysis(), Tanh(), outcome, None, 1)
     assert (found.name, found.step, found.value) == ("non-finite", 7, None)
 
 

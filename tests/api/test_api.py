@@ -241,6 +241,21 @@ def test_norms_of_elsewhere_are_fitted(tmp_path: Path) -> None:
     assert gradflow.compare(runs=tmp_path / "runs").rows[0]["id"] == kept.id
 
 
+def test_the_environment_names_the_folder_of_runs(
+    run: OneRun, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GRADFLOW_RUNS_DIR", str(runs))
+    assert gradflow.load(run.id).path == gradflow.run(PLAIN, quiet=True).path == runs / run.id
+    assert run.id in {row["id"] for row in gradflow.compare().rows}
+    with pytest.raises(InputError, match=r"no runs in runs: .* --runs-dir, in Python with runs="):
+        gradflow.load("@1", "runs")
+    monkeypatch.setenv("GRADFLOW_RUNS_DIR", "")
+    made = gradflow.sweep(PLAIN, executor="serial", quiet=True, seed=[1, 2], steps=1)
+    assert made.path.parent == Path("runs")
+    assert gradflow.load("@1").path == made.path
+
+
 def test_the_readmes_lines_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = (CONFIGS.parent / "README.md").read_text()
     (code,) = re.findall(r"```python\n(import gradflow\n.*?)```", text, re.DOTALL)

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gradflow.analysis.increments import increments, window
-from gradflow.analysis.known import Known, mean_square
+from gradflow.analysis.known_increments import Known, mean_square
 from gradflow.analysis.predictions import inputs_of, predicted
 from gradflow.meanfield.innovations import innovations
 from tests.studies.lab import run

@@ -41,6 +41,24 @@ def text(run: Run) -> str:
     return report_file([run], Path("report.html"))
 
 
+@pytest.mark.parametrize(
+    ("text", "tone", "parts"),
+    [
+        ("stable: c = 1", "stable", ("stable", ": c = 1")),
+        ("c = 1: all of it", "", ("", "c = 1: all of it")),
+        ("c = 1: all of it", "unheard of", ("", "c = 1: all of it")),
+        (f"{'c' * 40}: no label", "note", ("", f"{'c' * 40}: no label")),
+        ("no colon", "warning", ("", "no colon")),
+    ],
+)
+def test_every_form_sets_the_same_words_apart(text: str, tone: str, parts: tuple[str, str]) -> None:
+    sentence, page = Sentence(text, tone), Page("title", (Sentence(text, tone),))
+    assert sentence.parts == parts
+    label = bool(parts[0])
+    assert ("<span" in html.fragment((sentence,))) == ("**" in markdown.render(page)) == label
+    assert ("\x1b[1" in terminal(page, Look(colours="standard")).splitlines()[-1]) == label
+
+
 def visible(text: str) -> str:
     """What a reader sees: without scripts, style and tags."""
     body = re.sub(r"<(script|style).*?</\1>", "", text, flags=re.DOTALL)

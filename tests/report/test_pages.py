@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradflow.analysis.kept import Samples
 from gradflow.analysis.outside import Norms, summarize_outside
 from gradflow.analysis.summary import (
     Evaluation,
@@ -17,6 +16,7 @@ from gradflow.analysis.summary import (
     Theory,
     TrainingResult,
 )
+from gradflow.analysis.summary_parts import Samples
 from gradflow.config.keys import CHOICES
 from gradflow.nn.norms import Norm
 from gradflow.report import headlines, html, markdown, sentences, terminal

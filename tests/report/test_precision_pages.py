@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gradflow.analysis.kept import Samples
+from gradflow.analysis.known_increments import NOTHING
 from gradflow.analysis.low_precision import LowPrecision, summarize_casts
 from gradflow.analysis.summarize import flow_at, samples_of
 from gradflow.analysis.summary import Flows, Summary
+from gradflow.analysis.summary_parts import Samples
 from gradflow.config.load import load_data
 from gradflow.nn.low_precision import FLOATS, SHARES, Casts
 from gradflow.report.page import Command, Sentence
@@ -129,7 +130,7 @@ seeds: 2
 def both_of(words: str) -> tuple[str, LowPrecision]:
     """What the report of a run says, and what is measured of its networks."""
     drawn, recording, info = run(NET, *words.split())
-    initial, data = flow_at(recording, 0, drawn), load_data(drawn.data)
+    initial, data = flow_at(recording, 0, drawn, None, NOTHING), load_data(drawn.data)
     samples = samples_of({**info["data"], "task": "classification"}, "cross_entropy")
     made = replace(summary(), flow=Flows(initial, initial), config=drawn.plain(), data=samples)
     return said(made), summarize_casts(casts(drawn.plan(data), data), 64)

@@ -1,12 +1,13 @@
 """The pages of theory alone."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from math import log10
 from typing import Any
 
 import pytest
 
-from gradflow.analysis.summary import Theory
+from gradflow.analysis.summary import Theory, strict
 from gradflow.analysis.trainable import Trainable, assess
 from gradflow.report.page import Chart, Facts, Sentence, Table, Toned
 from gradflow.report.terminal import Look, render
@@ -15,6 +16,20 @@ from gradflow.report.theory_pages import expected_verdict, point_page, table_pag
 STABLE = Theory(c=0.99, log10_ratio=-0.1, critical_sigma_w=1.2)
 SMALL = Theory(c=0.5, log10_ratio=-6.0, critical_sigma_w=1.2)
 YES, NO = (assess(theory.log10_ratio, None, "sgd") for theory in (STABLE, SMALL))
+
+
+@pytest.mark.parametrize(
+    ("theory", "c"),
+    [
+        (Theory(), None),
+        (Theory(c=0.5), 0.5),
+        (Theory(c=0.5, c_finite_width=0.4), 0.4),
+        (Theory(c=1e-300, c_finite_width=0.0), 0.0),
+    ],
+)
+def test_the_c_of_this_width_is_expected_where_it_is_known(theory: Theory, c: float | None) -> None:
+    assert theory.expected_c == c
+    assert "expected_c" not in strict(asdict(theory))
 
 
 @pytest.mark.parametrize(

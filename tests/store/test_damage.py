@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradflow.analysis.kept import Samples
+from gradflow.analysis.summary_parts import Samples
 from gradflow.errors import RunError
 from gradflow.execution.execute import execute
 from gradflow.recording import Recording

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from gradflow.analysis.flow import measure
 from gradflow.analysis.increments import increments, window
 from gradflow.analysis.intervals import Estimate, over_networks
-from gradflow.analysis.known import Known
+from gradflow.analysis.known_increments import Known
 from gradflow.analysis.predictions import predicted
 from gradflow.training import Training
 from tests.studies.held_out import AT_ONCE, Network, inputs, kept

@@ -154,7 +154,7 @@ def beyond(*overrides: str) -> str:
         return "blows up"
     epoch = -(-len(found.data.x) // config.training.batch_size)
     seen = find_symptoms(
-        found.recording, config.analysis, config.model.activation, asdict(found.outcome), epoch=epoch
+        found.recording, config.analysis, config.model.activation, asdict(found.outcome), None, epoch
     )
     overshoots = any(symptom.name in OVERSHOOTS for symptom in seen)
     return "swings" if overshoots or loss.max() > RISEN * loss[0] else "trains"

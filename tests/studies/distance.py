@@ -17,7 +17,7 @@ import numpy as np
 
 from gradflow.analysis.flow import measure
 from gradflow.analysis.increments import increments, window
-from gradflow.analysis.known import Known
+from gradflow.analysis.known_increments import Known
 from gradflow.analysis.predictions import predicted, sigmas
 from tests.studies.held_out import Array, Network, inputs, kept
 

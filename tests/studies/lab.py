@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from gradflow.analysis.known import Known
+from gradflow.analysis.known_increments import Known
 from gradflow.analysis.predictions import inputs_of, predicted
 from gradflow.analysis.summarize import flow_at, summarize, theory_beside
 from gradflow.analysis.summary import Flow, Summary, Theory
@@ -26,8 +26,9 @@ def study(text: str, *overrides: str) -> Summary:
 def at_initialization(text: str, *overrides: str) -> tuple[Flow, Theory]:
     """The flow of such a run before any update, and theory beside it."""
     config, recording, info = run(text, *overrides)
-    known = Known.of(predicted(config, inputs_of(info["data"])), config.training.dtype)
-    return flow_at(recording, 0, config, known=known), theory_beside(config, info["data"], recording)
+    prediction = predicted(config, inputs_of(info["data"]))
+    flow = flow_at(recording, 0, config, None, Known.of(prediction, config.training.dtype))
+    return flow, theory_beside(prediction, config, recording)
 
 
 def run(text: str, *overrides: str) -> tuple[Config, Recording, dict[str, Any]]:

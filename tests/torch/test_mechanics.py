@@ -289,6 +289,20 @@ def test_a_sample_without_a_batch_is_told_to_be_one_of_one() -> None:
         recorded(model, lambda model: loss_of(model, X[0]))
 
 
+@pytest.mark.parametrize(
+    ("choices", "told"),
+    [
+        ({"what": ("mean",)}, "what='mean': there are delta, branch, dw, update, clip"),
+        ({"what": ("delta", "brunch")}, r"what='brunch': there are .*; did you mean branch\?"),
+        ({"reduce": "delta"}, "reduce='delta': there are rank0, mean"),
+        ({"reduce": "rank"}, r"reduce='rank': there are rank0, mean; did you mean rank0\?"),
+    ],
+)
+def test_a_choice_is_one_of_its_own(choices: dict[str, Any], told: str) -> None:
+    with pytest.raises(InputError, match=f"^watch: {told}$"):
+        watch(stack(), **choices)
+
+
 def test_the_first_samples_stand_for_the_batch() -> None:
     alone = recorded(stack(), lambda model: loss_of(model, X[:3]), samples=None)
     assert delta(recorded(stack(), samples=3)) == pytest.approx(delta(alone), abs=1e-5)

@@ -21,6 +21,7 @@ from tests.torch.models import torch
 from tests.torch.test_mechanics import DEPTH, delta, loss_of, stack
 
 from gradflow.torch import watch  # isort: skip
+from gradflow.torch.saving import place_of  # isort: skip
 
 LOOP = """
 import sys, os
@@ -106,6 +107,13 @@ def test_an_error_in_the_training_loses_no_row(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         train()
     assert list(load(flow.run.path)["step"]) == [0]
+
+
+def test_a_name_alone_is_saved_where_runs_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder, place in (("", "runs"), ("elsewhere", "elsewhere")):
+        monkeypatch.setenv("GRADFLOW_RUNS_DIR", folder)
+        assert place_of(Path("mine")) == (Path(place), "mine")
+        assert place_of(Path("there/mine")) == (Path("there"), "mine")
 
 
 def test_a_run_of_no_row_is_not_saved(tmp_path: Path) -> None:

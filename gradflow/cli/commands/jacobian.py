@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from gradflow.cli.options import RUNS, Json, Overrides, Quiet, Replace, RunsDir, Study
+from gradflow.cli.options import Json, Overrides, Quiet, Replace, RunsDir, Study
+from gradflow.runs_folder import RUNS
 
 Picture = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="FILE", help="A histogram: .svg, .pdf or .png.")

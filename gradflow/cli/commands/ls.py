@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from gradflow.cli.options import RUNS, Json, Quiet, RunsDir, Sort, Where
+from gradflow.cli.options import Json, Quiet, RunsDir, Sort, Where
 from gradflow.cli.tables import Csv, Md
+from gradflow.runs_folder import RUNS
 
 Folder = Annotated[
     Path | None,

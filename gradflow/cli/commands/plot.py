@@ -8,7 +8,8 @@ import typer
 
 from gradflow.cli import offers
 from gradflow.cli.commands.report import Output, References
-from gradflow.cli.options import RUNS, Quiet, Replace, RunsDir, Step, Where
+from gradflow.cli.options import Quiet, Replace, RunsDir, Step, Where
+from gradflow.runs_folder import RUNS
 
 FIGURES = (
     "flow", "heatmap", "factors", "course", "loss", "accuracy", "clipping", "squares", "correlation", "units",

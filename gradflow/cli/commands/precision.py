@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gradflow.cli.options import RUNS, Json, Overrides, Quiet, RunsDir, Study
+from gradflow.cli.options import Json, Overrides, Quiet, RunsDir, Study
+from gradflow.runs_folder import RUNS
 
 
 def precision(

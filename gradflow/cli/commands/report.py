@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from gradflow.cli import offers
-from gradflow.cli.options import RUNS, Brief, Quiet, Replace, RunsDir, Step, Trace, Where
+from gradflow.cli.options import Brief, Quiet, Replace, RunsDir, Step, Trace, Where
 from gradflow.cli.tables import refuse_unused
+from gradflow.runs_folder import RUNS
 
 References = Annotated[
     list[str],

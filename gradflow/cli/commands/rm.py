@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from gradflow.cli import offers
-from gradflow.cli.options import RUNS, Json, Quiet, RunsDir
+from gradflow.cli.options import Json, Quiet, RunsDir
+from gradflow.runs_folder import RUNS
 
 References = Annotated[
     list[str],

@@ -6,7 +6,6 @@ import typer
 
 from gradflow.cli.options import (
     DIVERGED,
-    RUNS,
     Brief,
     ConfigFile,
     FailOnDiverged,
@@ -18,6 +17,7 @@ from gradflow.cli.options import (
     Workers,
 )
 from gradflow.cli.tables import refuse_unused
+from gradflow.runs_folder import RUNS
 
 
 def run(

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from gradflow.cli import offers
-from gradflow.cli.options import RUNS, ConfigFile, FailOnDiverged, Force, Json, Quiet, RunsDir, Workers
+from gradflow.cli.options import ConfigFile, FailOnDiverged, Force, Json, Quiet, RunsDir, Workers
 from gradflow.cli.tables import Csv, Md, refuse_several
+from gradflow.runs_folder import RUNS
 
 Axes = Annotated[
     list[str] | None,

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import log
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from gradflow.arrays import Array
+from gradflow.formats import ConfigEntry
 from gradflow.nn.elementwise import Work
 
 BEYOND = 2.0**-900  # a slope below is taken from its logarithm: exp(-z^2) is 0 in float64 beyond |z| = 27
@@ -20,15 +21,13 @@ LEAST = -(2.0**50)  # a slope below 2^LEAST is 0: the powers of 8,000 layers add
 
 
 @dataclass(frozen=True)
-class Activation:
+class Activation(ConfigEntry):
     """phi of one YAML name; the fields of a subclass are its YAML keys.
 
     All methods take arrays of any shape and write into arrays of the same shape and dtype. `evaluate` takes
     complex arrays, too (it branches on the real part) so that the complex step can differentiate through it.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
-    name: ClassVar[str]
     homogeneous: ClassVar[bool] = (
         False  # phi(s z) = s phi(z) for s > 0: the forward pass may carry an exponent
     )

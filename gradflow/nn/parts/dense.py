@@ -68,7 +68,10 @@ def blocks(rows: int, each: int, least: int) -> int | None:
 
 
 def product_call(w: Array, x: Array, out: Array, product: Callable[..., Any]) -> BoundCall:
-    """w x of one network by `product` or, where it pays, in blocks; with a first axis of each."""
+    """w x, (rows, columns) by (columns, B), of one network by `product` or, where it pays, in blocks.
+
+    All three may have a first axis, of networks.
+    """
     rows, inner, batch = *w.shape[-2:], x.shape[-1]
     count = blocks(rows, inner * batch, 16)
     if count in (None, 1):
@@ -80,7 +83,7 @@ def product_call(w: Array, x: Array, out: Array, product: Callable[..., Any]) ->
 
 
 def gradient_calls(x: Array, delta: Array, out: Array, spare: Array) -> list[BoundCall]:
-    """dp = x delta^T, the sum over the batch, into `out`.
+    """dp = x delta^T, the sum over the batch, into `out`: x (..., fan_in + 1, B), delta (..., fan_out, B).
 
     No kernel for small products makes x y^T: to copy delta^T into `spare`, which is flat, costs less.
     """

@@ -11,10 +11,10 @@ import numpy as np
 
 from gradflow.analysis.differences import flat
 from gradflow.analysis.intervals import t_quantile
-from gradflow.analysis.kept import Profile
 from gradflow.analysis.predictions import inputs_of, predicted
 from gradflow.analysis.steps import row_at
 from gradflow.analysis.summary import Summary
+from gradflow.analysis.summary_parts import Profile
 from gradflow.arrays import Array
 from gradflow.meanfield import Prediction
 from gradflow.report.charts.lines import MOST, Lines, of_runs

@@ -8,7 +8,7 @@ import pytest
 from gradflow.analysis.flow import fit_flow
 from gradflow.analysis.increments import increments
 from gradflow.analysis.intervals import along_series
-from gradflow.analysis.known import NOTHING, Known
+from gradflow.analysis.known_increments import NOTHING, Known
 from gradflow.analysis.predictions import inputs_of, predicted
 from gradflow.analysis.summarize import summarize
 from gradflow.analysis.summary import Flow

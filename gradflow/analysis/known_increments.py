@@ -59,7 +59,7 @@ NOTHING = Known()
 
 
 def mean_square(row: Readings) -> Array | None:
-    """E phi^2 of the layers of a row of the record; None of norms that were recorded elsewhere."""
+    """E phi^2 (L, networks) of a row of the record; None of norms that were recorded elsewhere."""
     if "activation_std" not in row:
         return None
     with np.errstate(over="ignore"):

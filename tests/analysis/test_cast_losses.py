@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from gradflow.analysis.cast_losses import CastLosses, Precision, precision_of
 from gradflow.analysis.low_precision import summarize_casts
-from gradflow.analysis.precision import CastLosses, Precision, precision_of
 from gradflow.config.load import load_data
 from gradflow.execution.execute import execute
 from gradflow.report.pages import report_text
