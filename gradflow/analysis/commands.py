@@ -9,7 +9,7 @@ from re import compile
 from shlex import join
 from typing import Any
 
-from gradflow.runs_folder import RUNS
+from gradflow.runs_folder import RUNS, runs_folder
 
 NAME = compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 WORDS = {"null", "true", "false"}  # names that YAML takes for something else, in small letters
@@ -55,11 +55,11 @@ def written(value: Any) -> str:
 
 
 def _into(path: str, levels: int) -> list[str]:
-    """The option that names the runs folder, `levels` above a run's path; none for runs."""
+    """The option for the runs folder, `levels` above a run's path; none for runs, unless another is set."""
     folder = Path(path)
     for _ in range(levels):
         folder = folder / ".." if folder.name in ("", "..") else folder.parent
-    return [] if folder == RUNS else ["--runs-dir", str(folder)]
+    return [] if folder == RUNS == runs_folder() else ["--runs-dir", str(folder)]
 
 
 def overrides_of(settings: dict[str, Any]) -> list[str]:

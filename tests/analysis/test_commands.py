@@ -32,6 +32,13 @@ def test_a_command_is_quoted_and_stays_beside_its_run(path: str, elsewhere: list
     assert words == ["gradflow", "run", f"{path}/config.yaml", "model.depth=7", *elsewhere]
 
 
+def test_a_command_names_the_folder_where_the_environment_names_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GRADFLOW_RUNS_DIR", "elsewhere")
+    assert command_for("runs/net-01234567", {}).endswith(" --runs-dir runs")
+
+
 @pytest.mark.parametrize(
     ("sweep", "elsewhere"),
     [
