@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from math import inf
+from typing import ClassVar
 
 import numpy as np
 
@@ -24,6 +25,8 @@ PERSISTING = 1.3  # times the variance of one block, as slopes persist: 1.03 to 
 
 class ResidualField(MeanField):
     """z' = z + s (W phi(z) + b)."""
+
+    remembers: ClassVar[bool] = True  # whether what the loss puts into delta lasts: a norm takes it out
 
     def _above(self, log_v: Array, log_gain: Array, log_bias: Array) -> Array:
         return np.asarray(np.logaddexp(log_v, self._branch(self.looks_like(log_v), log_gain, log_bias)))
@@ -84,6 +87,17 @@ class ResidualField(MeanField):
         return np.asarray(-self._step / (4 * self.units))
 
     @cached_property
+    def errors(self) -> Array:
+        """What the loss puts into delta, which the shifts leave out: (E X - 1) / n of a branch's part.
+
+        It is most of that where layers keep delta . z, as of relu, and too much where tanh forgets it.
+        """
+        if self.entering is None or not self.remembers:
+            return np.zeros_like(self.log_chi)
+        first, _ = self.entering.moments(self.moments.log_square(self.seen[-1]), np.zeros(()))
+        return np.asarray(self.part * np.log1p(np.maximum(first - 1, 0.0) / self.units))
+
+    @cached_property
     def variances(self) -> Array:
         """The step, and what persists."""
         return np.asarray(PERSISTING * self._step / self.units)
@@ -136,6 +150,8 @@ class ResidualField(MeanField):
 class PreNorm(ResidualField):
     """z' = z + s (W phi(N(z)) + b)."""
 
+    remembers: ClassVar[bool] = False
+
     def looks_like(self, log_v: Array) -> Array:
         """ln of the variance of N(z)."""
         return np.asarray(log_v - self._divisor(log_v))
@@ -164,6 +180,8 @@ class PreNorm(ResidualField):
 
 class PostNorm(ResidualField):
     """z' = N(z + s (W phi(z) + b)), z_1 = N(W_1 x + b_1)."""
+
+    remembers: ClassVar[bool] = False
 
     def _stem(self, log_v: Array) -> Array:
         return np.asarray(log_v - self._divisor(log_v))

@@ -62,6 +62,16 @@ def test_short_series_with_a_memory_are_covered_too(count: int, memory: float) -
     assert 0.91 < covered < 0.975
 
 
+@pytest.mark.parametrize(("count", "widest"), [(6, 10.0), (7, 8.0), (8, 4.5), (10, 2.5)])
+def test_the_intervals_of_a_few_values_cover_their_mean_and_are_seldom_huge(
+    count: int, widest: float
+) -> None:
+    """Of independent values with a standard deviation of 1."""
+    estimates = [along_series(row) for row in np.random.default_rng(count).normal(size=(2000, count))]
+    assert np.mean([e.low < 0 < e.high for e in estimates]) > 0.94  # type: ignore[operator]
+    assert np.quantile([e.half or 0.0 for e in estimates], 0.95) < widest
+
+
 def test_parts_before_the_mean_add_to_its_error_and_their_mean_does_not() -> None:
     within, before = np.array([1.0, -1.0, 2.0, -2.0]), np.array([3.0])
     found = over_parts(0.7, before, within + 5)

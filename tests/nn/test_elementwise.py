@@ -2,6 +2,7 @@
 
 from itertools import combinations
 from math import sqrt
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from gradflow.arrays import Array
 from gradflow.nn import elementwise
 from gradflow.nn.activations import ACTIVATIONS
-from gradflow.nn.elementwise import Counts, Work, number
+from gradflow.nn.elementwise import FAR, Counts, Work, number
 from gradflow.nn.erf import erfc
 
 LAST = 2.0**-23  # unit of the last place of 1
@@ -61,16 +62,50 @@ def test_single_precision_is_within_two_units_of_the_last_place(name: str, z: Ar
         assert (error / np.spacing(np.abs(exact).astype(np.float32))).max() < 2
 
 
-@pytest.mark.parametrize("name", ["sigmoid", "silu"])
+logistics = pytest.mark.parametrize("name", ["sigmoid", "silu"])
+
+
+def units(name: str, z: Array) -> tuple[Array, Array]:
+    """Where a value is a normal number, its z and its error in units of its own last place."""
+    exact = VALUES[name](z)
+    held = np.abs(exact) > 1e-37
+    return z[held], (np.abs(ACTIVATIONS[name]().phi(z) - exact) / np.spacing(np.abs(exact).astype(z.dtype)))[
+        held
+    ]
+
+
+@logistics
 def test_made_of_exp_it_keeps_its_digits_where_it_is_small(
     name: str, z: Array, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Four units of its own last place; made of tanh, only those of 1 are kept where z is far below 0."""
+    """Four units of its own last place."""
     monkeypatch.setattr(elementwise, "_TANH_IS_SLOW", True)
-    exact = VALUES[name](z)
-    z, exact = z[np.abs(exact) > 1e-37], exact[np.abs(exact) > 1e-37]
-    units = np.abs(ACTIVATIONS[name]().phi(z) - exact) / np.spacing(np.abs(exact).astype(np.float32))
-    assert units.max() < 4
+    assert units(name, z)[1].max() < 4
+
+
+@logistics
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_made_of_tanh_it_keeps_most_of_them_and_far_below_0_all(
+    name: str, dtype: type[np.floating[Any]], z: Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(elementwise, "_TANH_IS_SLOW", False)
+    z, off = units(name, z.astype(dtype))
+    assert off[z < FAR].max() < 4
+    assert off.max() * np.finfo(dtype).eps / 2 < 2e-3  # a unit is half of eps of it, or more
+
+
+@logistics
+@pytest.mark.parametrize("other", [-20.0, np.nan, -np.inf, 20.0])
+def test_what_becomes_of_one_z_depends_on_no_other(
+    name: str, other: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(elementwise, "_TANH_IS_SLOW", False)
+    z, phi = np.linspace(-12, 12, 4001, dtype=np.float32), ACTIVATIONS[name]()
+    with np.errstate(invalid="ignore"):
+        beside = phi.phi(np.append(z, np.float32(other)))[:-1]
+    np.testing.assert_array_equal(beside[z >= FAR], phi.phi(z[z >= FAR]))
+    np.testing.assert_array_equal(beside[z < FAR], phi.phi(z[z < FAR]))
+    assert phi.phi(z[:0]).size == 0
 
 
 @pytest.mark.usefixtures("_either")
