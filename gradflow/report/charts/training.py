@@ -15,7 +15,7 @@ from gradflow.report.charts.layers import Quantity
 from gradflow.report.charts.lines import are_many, of_runs
 from gradflow.report.charts.plot import DOT, Datum, Drawn, Plot, known, level, rows_of, table, tips, titled
 from gradflow.report.charts.study import Studies, Study, lines_of
-from gradflow.report.heat_cells import heat_cells, spread_out
+from gradflow.report.heat_cells import heat_cells, of_living, spread_out
 from gradflow.report.learning import SAMPLES
 from gradflow.report.numbers import count
 
@@ -50,7 +50,8 @@ def by_step(study: Study, quantity: Quantity, called: str) -> Drawn | None:
     array, recorded = study.run[quantity.array], study.run["step"]
     shown, some = spread_out(array.shape[1], len(looks.RUNS)), spread_out(len(recorded), STEPS)
     with np.errstate(all="ignore"):
-        means = quantity.shown(mean_of_known(quantity.scaled(array[np.ix_(some, shown)]), 2)).T.tolist()
+        living = of_living(study.run.recording, quantity.array, some, shown)
+        means = quantity.shown(mean_of_known(quantity.scaled(living), 2)).T.tolist()
     lines, steps = [f"layer {layer + 1}" for layer in shown], recorded[some].astype(int).tolist()
     columns = zip(lines, means, strict=True)
     rows = [row for line, values in columns for row in rows_of({"line": line}, step=steps, value=values)]
