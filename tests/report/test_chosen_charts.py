@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gradflow.analysis.compare import compare, row_of
 from gradflow.cli.plot import Print, Wanted, chart_of, drawn
 from gradflow.errors import InputError
 from gradflow.recording import STATISTICS
 from gradflow.report.charts import document, laws, picture
+from gradflow.report.columns import filled
 from gradflow.store import Run
 from gradflow.units import LN10
 from tests.report.runs import made, marks_of, renamed, rows_of
@@ -253,6 +255,16 @@ def test_what_has_no_interval_has_no_bars(run: Run) -> None:
         spec = document(chart_of(runs, Wanted(x="seed", value=value)))
         kinds[value] = [mark["mark"]["type"] for mark in marks_of(spec)]
     assert kinds == {"c": ["rule", "rule", "line", "point"], "loss_final": ["line", "point"]}
+
+
+def test_true_and_false_are_names_on_an_axis(run: Run) -> None:
+    model = run.summary.config["model"]
+    norms = [{"name": "layer", "affine": affine} for affine in (False, True)]
+    runs = [renamed(run, model=model | {"norm": norm}) for norm in norms]
+    marks = marks_of(document(chart_of(runs, Wanted(x="affine"))))
+    assert {mark["encoding"]["x"]["type"] for mark in marks if "x" in mark["encoding"]} == {"nominal"}
+    columns = filled(compare(row_of(one.summary) for one in runs), None, False)
+    assert [one.column.numeric for one in columns if one.column.title == "affine"] == [False]
 
 
 def test_predictions_over_decades_are_set_against_what_was_measured_in_logs(run: Run) -> None:

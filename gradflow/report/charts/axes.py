@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import altair as alt
 
 from gradflow.report.charts.looks import PLACE, SWING, wrapped
+from gradflow.units import is_number
 
 AxisScale: TypeAlias = "dict[str, Any]"  # the settings of an axis's scale
 
@@ -61,7 +62,7 @@ def lines_of(values: Sequence[Any]) -> int:
 
 def are_numbers(values: Sequence[Any]) -> bool:
     """Whether an axis is one of numbers, of which some may be left out."""
-    return all(isinstance(value, int | float) for value in values)
+    return all(map(is_number, values))
 
 
 def cut(

@@ -25,7 +25,7 @@ from gradflow.report.labels import settings
 from gradflow.report.numbers import count, factor, number, percent
 from gradflow.report.several import axes_of, depth_laws, shared_keys
 from gradflow.store import Run
-from gradflow.units import LN10
+from gradflow.units import LN10, is_number
 
 BEST = {"training.optimizer.lr", "seed"}  # keys of which the best counts
 MIDDLE = 0.5  # of the way from guessing the largest class to being always right
@@ -91,7 +91,7 @@ def _places(summaries: Summaries, across: str, up: str) -> dict[Spot, list[Summa
         x, y = config.get(across), config.get(up)
         known = summary.trainable.score is not None and summary.training.steps
         known = known and (_quality(summary) is not None or summary.status == "diverged")
-        if known and isinstance(x, int | float) and isinstance(y, int | float):
+        if known and is_number(x) and is_number(y):
             places.setdefault((x, y), []).append(summary)
     return places
 
