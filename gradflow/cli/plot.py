@@ -79,12 +79,13 @@ def _chart(runs: list[Run], wanted: Wanted, among: list[Run]) -> Drawn:
     from gradflow.report.charts import FIGURES, VALUES, draw, of_array, over_keys, recorded
 
     figure, x, y, value = wanted.figure, wanted.x, wanted.y, wanted.value
-    if value is not None and value not in VALUES:
+    if value is not None and (value not in VALUES or x in (None, "layer", "step")):
         arrays = recorded(runs)
         if value in arrays:
             return of_array(value, runs, _axes_of_array(wanted), wanted.step)
         known = (*VALUES, *arrays)
-        raise InputError(f"--value {value}: choose one of {', '.join(known)}{did_you_mean(value, known)}")
+        if value not in known:
+            raise InputError(f"--value {value}: choose one of {', '.join(known)}{did_you_mean(value, known)}")
     if x is not None:
         refuse_unused("--x draws a value over keys", figure=figure, step=wanted.step)
         return over_keys(runs, x, y, value or "c", among)

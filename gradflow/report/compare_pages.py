@@ -7,7 +7,7 @@ from typing import Any
 
 from gradflow.analysis.compare import Comparison, Row
 from gradflow.analysis.differences import RECORDED, Flat
-from gradflow.analysis.pivot import PREDICTED, VALUES, Pivot, PivotCell
+from gradflow.analysis.pivot import PREDICTED, Pivot, PivotCell
 from gradflow.report.columns import (
     BORDERLINE,
     GROWTH_NOTE,
@@ -74,7 +74,7 @@ def _pivot_notes(found: Pivot, theory: bool) -> list[Block]:
     notes = []
     if found.most > 1:
         over = f" over {', '.join(found.over)}" if found.over else ""
-        combined = f"it is combined{over} as {VALUES[found.value]}"
+        combined = f"it is combined{over} as {found.combined}"
         notes.append(f"a cell of several runs shows their number after x; {combined}")
     if theory:
         words = f"theory's {'c' if found.value == 'c' else 'ratio'} at this width"

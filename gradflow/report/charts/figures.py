@@ -11,12 +11,13 @@ import altair as alt
 
 from gradflow.analysis.differences import flat, full_name
 from gradflow.analysis.outcome import outcome
+from gradflow.analysis.pivot import VALUES, MapValue
 from gradflow.analysis.summary import Summary
 from gradflow.errors import InputError, did_you_mean
 from gradflow.report.charts import laws, training
 from gradflow.report.charts.layers import COSINE, NORM, SQUARE, UNITS, Quantity, factors, over_layers
 from gradflow.report.charts.looks import RUNS
-from gradflow.report.charts.maps import VALUES, Value, overview, phase
+from gradflow.report.charts.maps import overview, phase
 from gradflow.report.charts.plot import Drawn
 from gradflow.report.charts.study import Studies, Summaries, numbers_of, studies_of
 from gradflow.report.learning import quality_of
@@ -164,7 +165,7 @@ def sweep_charts(runs: Runs) -> dict[str, Drawn]:
     return _known(charts)
 
 
-def _map_of(summaries: Summaries, value: Value) -> Drawn | None:
+def _map_of(summaries: Summaries, value: MapValue) -> Drawn | None:
     """A value over what differs, with the critical line where that is sigma_w and sigma_b."""
     return phase(summaries, summaries, value) or overview(summaries, summaries, value)
 
