@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gradflow.analysis.pivot import VALUES
 from gradflow.cli.tables import refuse_unused
 from gradflow.errors import InputError, Problem, did_you_mean
 from gradflow.report.several import in_order
 from gradflow.store import Run
 
 if TYPE_CHECKING:
-    from gradflow.report.charts import Drawn
+    from gradflow.report.charts.plot import Drawn
 
 SUFFIXES = (".svg", ".pdf", ".png")
 
@@ -48,7 +49,7 @@ class Print:
 
 def drawn(runs: list[Run], output: Path, wanted: Wanted, sheet: Print) -> bytes:
     """The bytes of the figure."""
-    from gradflow.report.charts import picture  # of an extra, without which there is --help
+    from gradflow.report.charts.picture import picture  # of an extra, without which there is --help
 
     chart = chart_of(in_order(runs), wanted)
     if output.suffix != ".png":
@@ -67,7 +68,7 @@ def untitled(chart: Any) -> Any:
 
 def chart_of(runs: list[Run], wanted: Wanted) -> Any:
     """The figure, once or for each value of a key."""
-    from gradflow.report.charts import faceted
+    from gradflow.report.charts.figures import faceted
 
     if wanted.facet is None:
         return _chart(runs, wanted, runs)
@@ -76,7 +77,7 @@ def chart_of(runs: list[Run], wanted: Wanted) -> Any:
 
 def _chart(runs: list[Run], wanted: Wanted, among: list[Run]) -> Drawn:
     """The named figure, or a value over keys. InputError for an option of the other."""
-    from gradflow.report.charts import FIGURES, VALUES, draw, of_array, over_keys, recorded
+    from gradflow.report.charts.figures import FIGURES, draw, of_array, over_keys, recorded
 
     figure, x, y, value = wanted.figure, wanted.x, wanted.y, wanted.value
     if value is not None and (value not in VALUES or x in (None, "layer", "step")):

@@ -14,18 +14,10 @@ import pytest
 
 from gradflow.analysis.summary import Summary
 from gradflow.errors import InputError
-from gradflow.report.charts import (
-    FIGURES,
-    document,
-    draw,
-    of_array,
-    over_keys,
-    picture,
-    run_charts,
-    sweep_charts,
-)
 from gradflow.report.charts.axes import cut, log_cut
+from gradflow.report.charts.figures import FIGURES, draw, of_array, over_keys, run_charts, sweep_charts
 from gradflow.report.charts.looks import VERDICTS
+from gradflow.report.charts.picture import document, picture
 from gradflow.report.charts.plot import cell, tips
 from gradflow.report.charts.study import spread
 from gradflow.report.labels import keys_apart, labels

@@ -17,7 +17,8 @@ from gradflow.analysis.pivot import TEXTS, VALUES, pivot
 from gradflow.cli.plot import Print, Wanted, chart_of, drawn
 from gradflow.errors import InputError
 from gradflow.recording import STATISTICS
-from gradflow.report.charts import document, laws, picture
+from gradflow.report.charts import laws
+from gradflow.report.charts.picture import document, picture
 from gradflow.report.columns import filled
 from gradflow.report.numbers import factor
 from gradflow.store import Run

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from gradflow.report.charts import document, draw, over_keys, picture
+from gradflow.report.charts.figures import draw, over_keys
 from gradflow.report.charts.lines import FIRST, MOST, PALE, apart, of_runs
+from gradflow.report.charts.picture import document, picture
 from gradflow.report.several import in_order
 from gradflow.store import Run
 from tests.report.runs import made, marks_of, renamed, rows_of

@@ -11,8 +11,9 @@ from gradflow.analysis.pivot import VALUES as SHOWN
 from gradflow.config import load_config
 from gradflow.errors import InputError
 from gradflow.execution.execute import execute
-from gradflow.report.charts import document, draw, over_keys, sweep_charts
+from gradflow.report.charts.figures import draw, over_keys, sweep_charts
 from gradflow.report.charts.maps import colours
+from gradflow.report.charts.picture import document
 from gradflow.report.files import report_file, several_page
 from gradflow.report.learning import quality_of
 from gradflow.report.numbers import number, percent

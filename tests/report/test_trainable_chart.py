@@ -8,8 +8,8 @@ import pytest
 
 from gradflow.analysis.summary import Summary
 from gradflow.analysis.trainable import assess
-from gradflow.report.charts import document
 from gradflow.report.charts.laws import trainable
+from gradflow.report.charts.picture import document
 from tests.report.examples import config, summary, trained
 from tests.report.runs import marks_of, rows_of
 
