@@ -16,6 +16,7 @@ from gradflow.analysis.differences import flat
 from gradflow.analysis.jacobian import Jacobian
 from gradflow.analysis.summary import Number, Summary
 from gradflow.arrays import Array
+from gradflow.errors import NothingToDraw
 from gradflow.report.charts import axes, looks
 from gradflow.report.charts.lines import apart
 from gradflow.report.charts.maps import edges, grid
@@ -34,7 +35,7 @@ Spot = tuple[float, float]
 RATIO = "log10 ||delta_1|| / ||dLoss/dout||"
 
 
-def theory(summaries: Summaries) -> Drawn | None:
+def theory(summaries: Summaries) -> Drawn:
     """Measured c with its interval against the c that theory expects at this depth and width."""
     rows: list[Datum] = [
         {"expected": expected, "value": flow.c, "low": flow.c_low, "high": flow.c_high,
@@ -44,7 +45,7 @@ def theory(summaries: Summaries) -> Drawn | None:
         if expected is not None and flow.c is not None
     ]  # fmt: skip
     if not rows:
-        return None
+        raise NothingToDraw("theory needs runs that it has a c for")
     found, limits = [row[name] for row in rows for name in ("expected", "value")], known(rows, "low", "high")
     ends = [min(found) * 0.97, max(found) * 1.03]
     identity = alt.Chart(table(rows_of({}, expected=ends, value=ends)))
@@ -61,19 +62,18 @@ def theory(summaries: Summaries) -> Drawn | None:
     return titled("Measured against predicted c", note, *marks)
 
 
-def trainable(summaries: Summaries) -> Drawn | None:
+def trainable(summaries: Summaries) -> Drawn:
     """Accuracy over two numbers, solid around what trained and dashed around what was predicted to."""
-    keys = [key for key in axes_of(summaries) if key not in BEST]
-    if len(keys) != 2:
-        return None
-    across, up = reversed(keys) if keys[0] == DEPTH else keys
-    places = _places(summaries, across, up)
+    keys = sorted((key for key in axes_of(summaries) if key not in BEST), key=lambda key: key == DEPTH)
+    places = _places(summaries, *keys) if len(keys) == 2 else {}
     if not places:
-        return None
+        raise NothingToDraw(
+            "trainable needs trained runs that differ in two numbers, such as depth and sigma_w"
+        )
     rows = [{"x": x, "y": y, **_outcome(here)} for (x, y), here in places.items()]
     trained = {(row["x"], row["y"]): row["what"] == TRAINED for row in rows}
     predicted = {place: here[0].trainable.verdict == "trainable" for place, here in places.items()}
-    x, y = (name.rpartition(".")[2] for name in (across, up))
+    x, y = (key.rpartition(".")[2] for key in keys)
     told = tips(x=x, y=y, text="accuracy", what="what", score="score")
     colour = alt.Color("accuracy:Q", scale=alt.Scale(scheme="viridis", domain=[0, 1]), title="accuracy")
     lines = [*_boundary(trained, "white", looks.SOLID, 4), *_boundary(predicted, "black", looks.DASH, 2)]
@@ -125,7 +125,7 @@ def _boundary(inside: Mapping[Spot, bool], colour: str, dash: list[int], width: 
     return [base.mark_rule(color=colour, strokeDash=dash, strokeWidth=width)] if rows else []
 
 
-def depth_law(runs: Sequence[Run]) -> Drawn | None:
+def depth_law(runs: Sequence[Run]) -> Drawn:
     """log10 ||delta_1|| / ||dLoss/dout|| over depth, with the line of each law c^L across networks."""
     laws = [law for law in depth_laws(runs) if law["delta"]["c"] is not None]
     obeying = [[run for run in runs if _obeys(run, law)] for law in laws]
@@ -137,7 +137,7 @@ def depth_law(runs: Sequence[Run]) -> Drawn | None:
     found = zip(laws, obeying, lines.columns, strict=True)
     rows = [{**row, **columns} for law, some, columns in found for row in _law_rows(law, some)]
     if len({row["depth"] for row in rows}) < 2:
-        return None
+        raise NothingToDraw("depth-law needs runs of several depths")
     plot = Plot(rows, axes.x("depth", "depth (hidden layers)"), RATIO, lines.lines)
     value, grad = (RATIO, looks.LOG10), "c of dL/dW_1"
     dots = plot.dots(60, tips("run", differs="law", depth="depth", value=value, grad=grad))

@@ -9,6 +9,7 @@ import numpy as np
 
 from gradflow.analysis.intervals import mean_of_known
 from gradflow.arrays import Array
+from gradflow.errors import NothingToDraw
 from gradflow.nn.parts.factors import factor_arrays
 from gradflow.report.charts import axes, looks
 from gradflow.report.charts.lines import MOST, Lines
@@ -78,19 +79,19 @@ COSINE = Quantity("correlation", "mean cosine", expected=Study.expected_correlat
 UNITS = [Quantity(name, "share", name, share=True) for name in ("saturated", "dead")]
 
 
-def factors(studies: Studies) -> Drawn | None:
+def factors(studies: Studies) -> Drawn:
     """The factors of each layer; their product is what it passes on."""
     found = {part: name for study in studies for part, name in factor_arrays(study.run.recording).items()}
     quantities = [Quantity(name, "factor", part, shown=np.exp, factor=True) for part, name in found.items()]
     return over_layers("What each layer passes on", quantities, studies, "without the read-out")
 
 
-def over_layers(title: str, quantities: Sequence[Quantity], studies: Studies, *notes: str) -> Drawn | None:
+def over_layers(title: str, quantities: Sequence[Quantity], studies: Studies, *notes: str) -> Drawn:
     """Quantities by layer under a title: lines with bands and dots, theory's dashed, and what to know."""
     alone, parts = len(studies) == 1, tuple(one.part for one in quantities)
     rows = [row for study in studies for one in quantities for row in _rows(study, one, alone)]
     if not known(rows):
-        return None
+        raise NothingToDraw("no run has finite numbers of it")
     first = quantities[0]
     theory = _theory(studies, first) if len(studies) <= MOST else []
     lines = replace(_lines(studies, bool(theory)), parts=parts)

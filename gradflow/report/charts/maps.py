@@ -13,7 +13,7 @@ import altair as alt
 from gradflow.analysis.differences import flat, full_name
 from gradflow.analysis.pivot import VALUES, MapValue
 from gradflow.analysis.summary import Number, Summary
-from gradflow.errors import InputError
+from gradflow.errors import InputError, NothingToDraw
 from gradflow.report.charts import axes, looks
 from gradflow.report.charts.lines import apart
 from gradflow.report.charts.plot import ROWS, Datum, Drawn, Plot, cell, known, level, table, tips, titled
@@ -63,7 +63,7 @@ def _texts(shown: MapValue, summary: Summary) -> tuple[str, str]:
     return factor(value, *shown.interval(summary)) if shown.factor else short, short
 
 
-def _over_one(summaries: Summaries, key: str, shown: MapValue) -> Drawn | None:
+def _over_one(summaries: Summaries, key: str, shown: MapValue) -> Drawn:
     """A value over one key, as points; runs that differ in other keys are lines of their own."""
     configs = [flat(summary.config) for summary in summaries]
     others = [other for other in axes_of(summaries) if other != key] if key != NAME else []
@@ -75,7 +75,7 @@ def _over_one(summaries: Summaries, key: str, shown: MapValue) -> Drawn | None:
         for low, high in [shown.interval(s)]
     ]  # fmt: skip
     if not known(rows):
-        return None
+        raise NothingToDraw(f"no run has a finite {shown.name}")
     numeric = axes.are_numbers([row["x"] for row in rows])
     names = axes.across(list(dict.fromkeys(cell(row["x"]) for row in rows)))
     axis = axes.x("x", key) if numeric else alt.X("x:N", title=key, sort=None, axis=names)
@@ -109,13 +109,12 @@ def _over_two(summaries: Summaries, across: str, up: str, shown: MapValue, among
     return chart.properties(usermeta={ROWS: axes.lines_of(lines)}) if named else chart
 
 
-def phase(summaries: Summaries, among: Summaries, shown: MapValue = VALUES["c"]) -> Drawn | None:
+def phase(summaries: Summaries, among: Summaries, shown: MapValue = VALUES["c"]) -> Drawn:
     """A value over (sigma_w, sigma_b), with theory's critical line. InputError if runs differ in more."""
-    if not {SIGMA_W, SIGMA_B} <= {*axes_of(summaries)}:
-        return None
-    rows = _cells(summaries, SIGMA_W, SIGMA_B, shown)
-    if not axes.are_numbers([row[name] for row in rows for name in ("x", "y")]):
-        return None
+    differ = {SIGMA_W, SIGMA_B} <= {*axes_of(summaries)}
+    rows = _cells(summaries, SIGMA_W, SIGMA_B, shown) if differ else []
+    if not rows or not axes.are_numbers([row[name] for row in rows for name in ("x", "y")]):
+        raise NothingToDraw(f"phase needs runs that differ in {SIGMA_W} and {SIGMA_B}")
     told = tips("run", x="sigma_w", y="sigma_b", text=shown.name, verdict="verdict")
     cells = grid(rows, "shade", colours(shown, among)[0], "sigma_w", "sigma_b", told)
     critical = _critical(summaries, rows)
@@ -193,7 +192,7 @@ def edges(values: set[float]) -> dict[float, tuple[float, float]]:
 def overview(
     summaries: Summaries, among: Summaries, shown: MapValue = VALUES["c"],
     across: str | None = None, up: str | None = None,
-) -> Drawn | None:  # fmt: skip
+) -> Drawn:  # fmt: skip
     """A value over the keys that are named or, if none is, that differ: a map over two, points over one.
 
     Runs that each have another name stand over that, unless keys are named.
@@ -209,4 +208,6 @@ def overview(
         keys = [*keys, *others]
     if len(keys) == 2:
         return _over_two(summaries, keys[0], keys[1], shown, among)
-    return _over_one(summaries, keys[0], shown) if keys else None
+    if not keys:
+        raise NothingToDraw("map needs runs that differ")
+    return _over_one(summaries, keys[0], shown)
