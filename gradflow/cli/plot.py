@@ -54,16 +54,7 @@ def drawn(runs: list[Run], output: Path, wanted: Wanted, sheet: Print) -> bytes:
     chart = chart_of(in_order(runs), wanted)
     if output.suffix != ".png":
         refuse_unused("only a .png has dots", dpi=sheet.dpi)
-    if not sheet.titled:
-        chart = untitled(chart)
-    return picture(chart, output.suffix, sheet.width, sheet.height, sheet.points, sheet.dpi)
-
-
-def untitled(chart: Any) -> Any:
-    """The chart without its title and what is said below that; of several charts each keeps its own."""
-    bare = chart.copy()
-    bare._kwds.pop("title", None)
-    return bare
+    return picture(chart, output.suffix, sheet.width, sheet.height, sheet.points, sheet.dpi, sheet.titled)
 
 
 def chart_of(runs: list[Run], wanted: Wanted) -> Any:

@@ -56,7 +56,9 @@ def up(values: Sequence[Any]) -> alt.Axis:
 
 
 def lines_of(values: Sequence[Any]) -> int:
-    """How many lines of text the names of a vertical axis may take."""
+    """How many lines of text the names of a vertical axis may take; 0 of numbers, which may be left out."""
+    if are_numbers(values):
+        return 0
     return len(values) * (2 if any(len(str(v)) > LONG and re.search(ENDS, str(v)) for v in values) else 1)
 
 

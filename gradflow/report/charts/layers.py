@@ -91,7 +91,7 @@ def over_layers(title: str, quantities: Sequence[Quantity], studies: Studies, *n
     alone, parts = len(studies) == 1, tuple(one.part for one in quantities)
     rows = [row for study in studies for one in quantities for row in _rows(study, one, alone)]
     if not known(rows):
-        raise NothingToDraw("no run has finite numbers of it")
+        raise NothingToDraw("what goes over layers needs finite numbers")
     first = quantities[0]
     theory = _theory(studies, first) if len(studies) <= MOST else []
     lines = replace(_lines(studies, bool(theory)), parts=parts)

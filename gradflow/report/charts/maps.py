@@ -16,7 +16,7 @@ from gradflow.analysis.summary import Number, Summary
 from gradflow.errors import InputError, NothingToDraw
 from gradflow.report.charts import axes, looks
 from gradflow.report.charts.lines import apart
-from gradflow.report.charts.plot import ROWS, Datum, Drawn, Plot, cell, known, level, table, tips, titled
+from gradflow.report.charts.plot import Datum, Drawn, Plot, cell, known, level, table, tips, titled
 from gradflow.report.charts.study import Summaries
 from gradflow.report.labels import named_apart
 from gradflow.report.numbers import factor, number, percent, side_by_side
@@ -103,10 +103,8 @@ def _over_two(summaries: Summaries, across: str, up: str, shown: MapValue, among
     cells = looks.cells(base, "shade", colour, tooltip=told)
     size = looks.fitting(len(columns), max(len(row["text_short"]) for row in rows))
     words = base.mark_text(fontSize=size).encode(text="text_short:N", color=ink)
-    named = not axes.are_numbers(lines)
-    written = len(rows) <= WRITTEN and (named or len(lines) <= axes.CROWDED)
-    chart = titled(shown.title, "", *([cells, words] if written else [cells]))
-    return chart.properties(usermeta={ROWS: axes.lines_of(lines)}) if named else chart
+    written = len(rows) <= WRITTEN and (len(lines) <= axes.CROWDED or not axes.are_numbers(lines))
+    return titled(shown.title, "", *([cells, words] if written else [cells]))
 
 
 def phase(summaries: Summaries, among: Summaries, shown: MapValue = VALUES["c"]) -> Drawn:
