@@ -14,7 +14,7 @@ import pytest
 
 from gradflow.analysis.summary import Summary
 from gradflow.errors import InputError
-from gradflow.report.charts.axes import cut, log_cut
+from gradflow.report.charts.axes import cut, in_logs
 from gradflow.report.charts.figures import FIGURES, draw, of_array, over_keys, run_charts, sweep_charts
 from gradflow.report.charts.looks import VERDICTS
 from gradflow.report.charts.picture import document, picture
@@ -174,10 +174,10 @@ def test_an_axis_that_holds_everything_is_not_cut(healthy: Run) -> None:
 
 
 def test_an_interval_counts_as_far_as_the_curves_span() -> None:
-    assert cut([0, 1], [0, 1], [-0.5, 1.5], 40) == {}
-    assert cut([0, 1], [0, 1], [-9, 1.5], 40)["domain"] == [-1, 1.5]
-    assert cut([0, 1], [0, 300], [], 40)["domain"] == [0, 41]
-    assert log_cut([1, 10], [1e-9, 10], 40)["domain"] == [0.1, 10]
+    assert cut([0, 1], [0, 1], [-0.5, 1.5]) == {}
+    assert cut([0, 1], [0, 1], [-9, 1.5])["domain"] == [-1, 1.5]
+    assert cut([0, 1], [0, 300], [])["domain"] == [0, 41]
+    assert in_logs([1, 10], [1e-9, 10], 5)["domain"] == [0.1, 10]
 
 
 def test_several_runs_are_labelled_by_what_differs(depths: list[Run]) -> None:

@@ -133,12 +133,12 @@ def depth_law(runs: Sequence[Run]) -> Drawn:
     configs = [flat(some[0].summary.config) for some in obeying]
     names = settings(configs, keys)
     told = [f"{name and name + ': '}c = {_c_of(law['delta'])}" for name, law in zip(names, laws, strict=True)]
-    lines = apart(configs, keys, told)
-    found = zip(laws, obeying, lines.columns, strict=True)
-    rows = [{**row, **columns} for law, some, columns in found for row in _law_rows(law, some)]
+    lines, columns = apart(configs, keys, told)
+    found = zip(laws, obeying, columns, strict=True)
+    rows = [row | own for law, some, own in found for row in _law_rows(law, some)]
     if len({row["depth"] for row in rows}) < 2:
         raise NothingToDraw("depth-law needs runs of several depths")
-    plot = Plot(rows, axes.x("depth", "depth (hidden layers)"), RATIO, lines.lines)
+    plot = Plot(rows, axes.x("depth", "depth (hidden layers)"), RATIO, lines)
     value, grad = (RATIO, looks.LOG10), "c of dL/dW_1"
     dots = plot.dots(60, tips("run", differs="law", depth="depth", value=value, grad=grad))
     return titled("First layer's gradient by depth", "lines: c^L, ± 95%", plot.line(name="fit"), dots)

@@ -67,11 +67,11 @@ def _over_one(summaries: Summaries, key: str, shown: MapValue) -> Drawn:
     """A value over one key, as points; runs that differ in other keys are lines of their own."""
     configs = [flat(summary.config) for summary in summaries]
     others = [other for other in axes_of(summaries) if other != key] if key != NAME else []
-    told = apart(configs, others)
+    lines, told = apart(configs, others)
     rows: list[Datum] = [
         {"x": x, "value": shown.read(s), "low": low, "high": high, "run": s.id,
          "text": _texts(shown, s)[0], **columns}
-        for s, x, columns in zip(summaries, _on_axis(configs, key), told.columns, strict=True)
+        for s, x, columns in zip(summaries, _on_axis(configs, key), told, strict=True)
         for low, high in [shown.interval(s)]
     ]  # fmt: skip
     if not known(rows):
@@ -79,15 +79,11 @@ def _over_one(summaries: Summaries, key: str, shown: MapValue) -> Drawn:
     numeric = axes.are_numbers([row["x"] for row in rows])
     names = axes.across(list(dict.fromkeys(cell(row["x"]) for row in rows)))
     axis = axes.x("x", key) if numeric else alt.X("x:N", title=key, sort=None, axis=names)
-    plot = Plot(rows, axis, shown.title, told.lines)
+    plot = Plot(rows, axis, shown.title, lines)
     dots = plot.dots(50, tips("run", "differs", x=key, text=shown.name))
-    marks = [
-        *([level(1)] if shown.factor else []),
-        *plot.bars(),
-        *([plot.line(width=1)] if numeric else []),
-        dots,
-    ]
-    return titled(f"{shown.title}, by {key}", "", *marks)
+    ones = [level(1)] if shown.factor else []
+    line = [plot.line(width=1)] if numeric else []
+    return titled(f"{shown.title}, by {key}", "", *ones, *plot.bars(), *line, dots)
 
 
 def _over_two(summaries: Summaries, across: str, up: str, shown: MapValue, among: Summaries) -> Drawn:
