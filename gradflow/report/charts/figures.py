@@ -74,9 +74,8 @@ def _overlaid(figure: Callable[[Studies], Drawn], runs: Runs, step: str | None) 
             others[f"--x {key} --value c"] = partial(over_keys, runs, key, None, "c")
         words = f"{len(runs)} lines are too many for one figure: name at most {OVERLAID} runs"
         raise InputError(", or give ".join([words, *_those(others)]))
-    return figure(
-        studies_of([run for run in runs if run.recording], step)
-    )  # a failed run has nothing to draw
+    whole = [run for run in runs if run.recording]  # a failed run has nothing to draw
+    return figure(studies_of(whole, step))
 
 
 def recorded(runs: Runs) -> list[str]:

@@ -68,14 +68,10 @@ def by_step(studies: Studies, quantity: Quantity, called: str) -> Drawn:
 
 def course(studies: Studies) -> Drawn:
     """c over training with its 95% interval; the line at 1 divides shrinking from growing."""
-    rows = [
-        row
-        for study in studies
-        for past in [study.run.summary.history]
-        for row in rows_of(
-            {"line": study.label}, step=past.steps, value=past.c, low=past.c_low, high=past.c_high
-        )
-    ]
+    rows = []
+    for study in studies:
+        past, line = study.run.summary.history, {"line": study.label}
+        rows += rows_of(line, step=past.steps, value=past.c, low=past.c_low, high=past.c_high)
     if len(known(rows)) < 2:
         raise NothingToDraw(STEPLESS)
     # logarithmic where c covers decades; cut where its interval would make it flat
