@@ -112,15 +112,13 @@ def _outcome(here: Summaries) -> Datum:
 def _boundary(inside: Mapping[Spot, bool], colour: str, dash: list[int], width: float) -> list[Drawn]:
     """The edges between neighbouring cells of which one is inside, if there are any."""
     xs, ys = edges({x for x, _ in inside}), edges({y for _, y in inside})
-    between = [
-        ((a, y), (b, y), {"x": xs[a][1], "x2": xs[a][1], "y": ys[y][0], "y2": ys[y][1]})
-        for (a, b), y in product(pairwise(xs), ys)
+    beside = [((a, y), (b, y)) for (a, b), y in product(pairwise(xs), ys)]
+    above = [((x, a), (x, b)) for x, (a, b) in product(xs, pairwise(ys))]
+    rows = [
+        {"x": xs[b][0], "x2": xs[a][1], "y": ys[d][0], "y2": ys[c][1]}
+        for (a, c), (b, d) in beside + above
+        if inside.get((a, c), False) != inside.get((b, d), False)
     ]
-    between += [
-        ((x, a), (x, b), {"x": xs[x][0], "x2": xs[x][1], "y": ys[a][1], "y2": ys[a][1]})
-        for x, (a, b) in product(xs, pairwise(ys))
-    ]
-    rows = [edge for one, other, edge in between if inside.get(one, False) != inside.get(other, False)]
     base = alt.Chart(table(rows)).encode(x="x:Q", x2="x2", y="y:Q", y2="y2")
     return [base.mark_rule(color=colour, strokeDash=dash, strokeWidth=width)] if rows else []
 
