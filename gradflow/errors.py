@@ -51,6 +51,13 @@ class MissingExtra(InputError):
         super().__init__(f"{purpose} needs the extra '{extra}': pip install 'gradflow-lab[{extra}]'")
 
 
+class NothingToDraw(InputError):
+    """What is given has nothing that a figure could show; the message is what the figure needs."""
+
+    def __init__(self, needs: str) -> None:
+        super().__init__(f"there is nothing to draw: {needs}")
+
+
 def library(module: str, extra: str, purpose: str) -> Any:
     """A module that an extra brings. MissingExtra if it is not there."""
     try:

@@ -13,8 +13,14 @@ def window(depth: int) -> tuple[int, int]:
 
 
 def passing(log_delta: Array) -> Array:
-    """(networks,) whether delta reaches the first layer."""
-    return np.asarray(np.isfinite(log_delta).all(axis=0))
+    """Whether delta reaches the first layer, (..., networks) of (..., layers, networks)."""
+    return np.asarray(np.isfinite(log_delta).all(axis=-2))
+
+
+def counting(log_delta: Array) -> Array:
+    """The networks that means are over, as `passing`: those that are alive, or all where none is."""
+    alive = passing(log_delta)
+    return np.asarray(alive | ~alive.any(axis=-1, keepdims=True))
 
 
 def increments(log_delta: Array) -> Array:

@@ -11,7 +11,7 @@ from gradflow.report.html import fragment, without_pictures
 from gradflow.report.pages import run_page
 
 if TYPE_CHECKING:
-    from gradflow.report.charts import Drawn
+    from gradflow.report.charts.plot import Drawn
     from gradflow.report.page import Block
     from gradflow.store import Run
 
@@ -32,7 +32,7 @@ def html_of(blocks: tuple[Block, ...], chart: Callable[[], Drawn] | None = None)
 
 def _svg(chart: Callable[[], Drawn]) -> str:
     try:
-        from gradflow.report.charts import picture  # of an extra
+        from gradflow.report.charts.picture import picture  # of an extra
 
         return picture(chart(), ".svg", WIDTH).decode()
     except InputError:  # the extra is missing, or there is nothing to draw

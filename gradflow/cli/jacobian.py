@@ -25,8 +25,8 @@ def measured(
 
 def draw(name: str, found: Jacobian, output: Path, force: bool, quiet: bool) -> None:
     """Write the histogram."""
-    from gradflow.report.charts import picture  # of an extra, without which there is --help
-    from gradflow.report.charts.laws import histogram
+    from gradflow.report.charts.laws import histogram  # of an extra, without which there is --help
+    from gradflow.report.charts.picture import picture
 
     write(output, picture(histogram(name, found), output.suffix, INCHES), force, quiet)
 

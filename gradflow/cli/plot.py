@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gradflow.analysis.pivot import VALUES
 from gradflow.cli.tables import refuse_unused
 from gradflow.errors import InputError, Problem, did_you_mean
 from gradflow.report.several import in_order
 from gradflow.store import Run
 
 if TYPE_CHECKING:
-    from gradflow.report.charts import Drawn
+    from gradflow.report.charts.plot import Drawn
 
 SUFFIXES = (".svg", ".pdf", ".png")
 
@@ -48,26 +49,17 @@ class Print:
 
 def drawn(runs: list[Run], output: Path, wanted: Wanted, sheet: Print) -> bytes:
     """The bytes of the figure."""
-    from gradflow.report.charts import picture  # of an extra, without which there is --help
+    from gradflow.report.charts.picture import picture  # of an extra, without which there is --help
 
     chart = chart_of(in_order(runs), wanted)
     if output.suffix != ".png":
         refuse_unused("only a .png has dots", dpi=sheet.dpi)
-    if not sheet.titled:
-        chart = untitled(chart)
-    return picture(chart, output.suffix, sheet.width, sheet.height, sheet.points, sheet.dpi)
-
-
-def untitled(chart: Any) -> Any:
-    """The chart without its title and what is said below that; of several charts each keeps its own."""
-    bare = chart.copy()
-    bare._kwds.pop("title", None)
-    return bare
+    return picture(chart, output.suffix, sheet.width, sheet.height, sheet.points, sheet.dpi, sheet.titled)
 
 
 def chart_of(runs: list[Run], wanted: Wanted) -> Any:
     """The figure, once or for each value of a key."""
-    from gradflow.report.charts import faceted
+    from gradflow.report.charts.figures import faceted
 
     if wanted.facet is None:
         return _chart(runs, wanted, runs)
@@ -76,15 +68,16 @@ def chart_of(runs: list[Run], wanted: Wanted) -> Any:
 
 def _chart(runs: list[Run], wanted: Wanted, among: list[Run]) -> Drawn:
     """The named figure, or a value over keys. InputError for an option of the other."""
-    from gradflow.report.charts import FIGURES, VALUES, draw, of_array, over_keys, recorded
+    from gradflow.report.charts.figures import FIGURES, draw, of_array, over_keys, recorded
 
     figure, x, y, value = wanted.figure, wanted.x, wanted.y, wanted.value
-    if value is not None and value not in VALUES:
+    if value is not None and (value not in VALUES or x in (None, "layer", "step")):
         arrays = recorded(runs)
         if value in arrays:
             return of_array(value, runs, _axes_of_array(wanted), wanted.step)
         known = (*VALUES, *arrays)
-        raise InputError(f"--value {value}: choose one of {', '.join(known)}{did_you_mean(value, known)}")
+        if value not in known:
+            raise InputError(f"--value {value}: choose one of {', '.join(known)}{did_you_mean(value, known)}")
     if x == "step":
         raise InputError("--x step: values over the steps are --figure course (of c), loss and accuracy")
     if x is not None:

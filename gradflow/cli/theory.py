@@ -24,6 +24,7 @@ from gradflow.report.sentences import entry, widths
 from gradflow.report.theory_pages import expected_verdict, point_page, table_page
 from gradflow.report.trainable import trainable_sentence
 from gradflow.sweeps.points import parse_sweep
+from gradflow.units import is_number
 from gradflow.yaml_file import Document, parse_value
 
 NO_FILE = {"name": "theory", "model": {"depth": 50, "width": 256, "init": "gaussian"}}
@@ -77,7 +78,7 @@ def without_q0(overrides: Sequence[str], from_file: bool) -> tuple[list[str], fl
     value = values[-1]
     if any(repr(other) != repr(value) for other in values):
         raise InputError(contradiction(("q0",), given[0], given[-1]))
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+    if not is_number(value) or not 0 < value < float("inf"):
         raise InputError(Problem("should be a number greater than 0", "q0", SOURCE))
     return [override for override in overrides if override not in given], float(value)
 

@@ -15,6 +15,7 @@ from gradflow.config.draft import Draft, SourceLine, own
 from gradflow.config.keys import find, override_key
 from gradflow.config.overrides import Setting, contradiction, settled
 from gradflow.errors import InputError, Problem
+from gradflow.units import is_number
 from gradflow.yaml_events import KeyPath, dotted, one_line
 from gradflow.yaml_file import COMMAND_LINE, on_one_line, parse_value
 
@@ -159,7 +160,7 @@ def _generated(function: str, texts: list[str], key: str) -> list[int] | list[fl
 
 def _fraction(text: str, key: str) -> Fraction:
     value = parse_value(text, key)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:
+    if not is_number(value) or not abs(value) <= _LARGEST:
         raise _refused(
             f"{one_line(text) or 'nothing'} is no number: put text that looks like a function in quotes", key
         )

@@ -15,6 +15,7 @@ from gradflow.config import choices
 from gradflow.config.draft import Draft
 from gradflow.config.keys import CHOICES, FIELDS, find, keys_below
 from gradflow.errors import Problem, did_you_mean
+from gradflow.units import is_number
 from gradflow.yaml_events import KeyPath, dotted, one_line, quoted, scalar
 from gradflow.yaml_file import COMMAND_LINE, SHOWN
 
@@ -168,7 +169,7 @@ def _number_hint(text: str, wanted: type | tuple[type, ...], typed: bool) -> str
 
 def _is_number(text: str, wanted: type | tuple[type, ...]) -> bool:
     value = scalar(text)
-    return isinstance(value, wanted) and not isinstance(value, bool)
+    return isinstance(value, wanted) and is_number(value)
 
 
 def _missing(path: KeyPath) -> str:

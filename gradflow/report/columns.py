@@ -21,6 +21,7 @@ from gradflow.report.numbers import (
 )
 from gradflow.report.page import Cell, Column, Numbers, Strip, Table, Toned
 from gradflow.report.trainable import trainable_cell
+from gradflow.units import is_number
 
 GAP = 2  # columns between two columns
 NARROWEST = 8  # characters of a strip that says something
@@ -188,7 +189,7 @@ def _fill(name: str, scale: tuple[float, float]) -> Callable[[Row, Standing], An
 def _filled(name: str, title: str, cells: tuple[Any, ...]) -> Filled:
     if name in _CELLS:
         return Filled(name, _CELLS[name][0], cells)
-    numeric = all(value is None or isinstance(value, int | float) for value in cells)
+    numeric = all(value is None or is_number(value) for value in cells)
     return Filled(name, Column(title, numeric), tuple(side_by_side(cells, missing="")))
 
 

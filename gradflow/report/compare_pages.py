@@ -7,7 +7,7 @@ from typing import Any
 
 from gradflow.analysis.compare import Comparison, Row
 from gradflow.analysis.differences import RECORDED, Flat
-from gradflow.analysis.pivot import PREDICTED, VALUES, Pivot, PivotCell
+from gradflow.analysis.pivot import PREDICTED, TEXTS, VALUES, Pivot, PivotCell
 from gradflow.report.columns import (
     BORDERLINE,
     GROWTH_NOTE,
@@ -74,7 +74,7 @@ def _pivot_notes(found: Pivot, theory: bool) -> list[Block]:
     notes = []
     if found.most > 1:
         over = f" over {', '.join(found.over)}" if found.over else ""
-        combined = f"it is combined{over} as {VALUES[found.value]}"
+        combined = f"it is combined{over} as {found.combined}"
         notes.append(f"a cell of several runs shows their number after x; {combined}")
     if theory:
         words = f"theory's {'c' if found.value == 'c' else 'ratio'} at this width"
@@ -96,11 +96,13 @@ def _cell(place: PivotCell, value: str, theory: bool) -> Cell:
 def _value(value: Any, kind: str) -> str:
     if value is None:
         return NONE
-    if kind.startswith("accuracy"):
+    if kind in TEXTS:
+        return str(value)
+    if VALUES[kind].share:
         return percent(value)
-    if kind in ("c", "c_final"):
-        return f"{value:.4f}" if 0.01 <= value < 100 else number(value)
-    return decades(value) if kind.startswith("log10") else value if isinstance(value, str) else number(value)
+    if VALUES[kind].factor and 0.01 <= value < 100:
+        return f"{value:.4f}"
+    return decades(value) if kind.startswith("log10") else number(value)
 
 
 def _constants(constant: Flat) -> list[Block]:

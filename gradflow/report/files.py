@@ -68,7 +68,8 @@ def _noted(run: Run, page: Page) -> Page:
 def run_html(run: Run) -> str:
     """One run: its page with charts, every layer, its config and how to compute it again."""
     from gradflow.report.chains import folded_chains
-    from gradflow.report.charts import document, run_charts
+    from gradflow.report.charts.figures import run_charts
+    from gradflow.report.charts.picture import document
 
     summary = run.summary
     charts = {name: document(chart) for name, chart in run_charts(run).items()}
@@ -125,7 +126,8 @@ def _axes(runs: Sequence[Run]) -> dict[str, list[Any]]:
 
 def several_html(runs: Sequence[Run]) -> str:
     """Several runs: their charts, a table, the verdict of each, and how to compute them again."""
-    from gradflow.report.charts import compared_charts, document, sweep_charts
+    from gradflow.report.charts.figures import compared_charts, sweep_charts
+    from gradflow.report.charts.picture import document
 
     runs = in_order(runs)
     drawn = sweep_charts(runs) if _axes(runs) else compared_charts(runs)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.analysis.increments import counting
+from gradflow.analysis.intervals import mean_of_known
 from gradflow.arrays import Array, Readings
 from gradflow.units import LN10
 
@@ -30,10 +32,10 @@ def heat_cells(
     recording: Readings, layers: int, steps: int, name: str = "log_delta_norm"
 ) -> HeatCells | None:
     """At most so many layers and steps of an array, logs of it to base 10; None where there is no map."""
-    array, step, is_log = recording[name], recording["step"], name.startswith("log_")
-    rows, columns = (spread_out(size, most) for size, most in zip(array.shape, (steps, layers), strict=False))
+    shape, step, is_log = recording[name].shape, recording["step"], name.startswith("log_")
+    rows, columns = (spread_out(size, most) for size, most in zip(shape, (steps, layers), strict=False))
     with np.errstate(all="ignore"):
-        cells = array[np.ix_(rows, columns)].mean(axis=2).T / (LN10 if is_log else 1.0)
+        cells = mean_of_known(of_living(recording, name, rows, columns), 2).T / (LN10 if is_log else 1.0)
     finite = cells[np.isfinite(cells)]
     if not finite.size or len(rows) < 2:
         return None
@@ -41,6 +43,14 @@ def heat_cells(
     reach = float(np.quantile(np.abs(finite - centre), COLOURED))
     reach = max(LEVEL if is_log else LEAST * abs(centre) or 1.0, reach)
     return HeatCells(cells, (columns + 1).tolist(), step[rows].astype(int).tolist(), centre, reach)
+
+
+def of_living(recording: Readings, name: str, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Array:
+    """Some rows and layers of an array; of logs, nan where a network is dead in a row and not all are."""
+    values: Array = recording[name][np.ix_(rows, columns)]
+    if not name.startswith("log_"):
+        return values
+    return np.where(counting(recording["log_delta_norm"][rows])[:, None], values, np.nan)
 
 
 def spread_out(size: int, most: int) -> NDArray[np.int64]:

@@ -9,6 +9,7 @@ from typing import Any
 from gradflow.analysis.differences import differing, flat, short_names
 from gradflow.analysis.summary import Summary
 from gradflow.report.numbers import side_by_side
+from gradflow.units import is_number
 
 
 def keys_apart(summaries: Sequence[Summary]) -> list[str]:
@@ -53,5 +54,5 @@ def number_of_each(
 ) -> tuple[str, list[float]] | None:
     """The last part of the one key in which configs differ, and its values, where these are numbers."""
     values = [config.get(keys[0]) for config in configs] if len(keys) == 1 else []
-    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    numbers = [*filter(is_number, values)]
     return (keys[0].rpartition(".")[2], numbers) if values and len(numbers) == len(values) else None

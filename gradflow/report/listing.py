@@ -15,6 +15,7 @@ from gradflow.report.page import Cell, Column, Command, Page, Sentence, Toned
 from gradflow.store import Entry
 from gradflow.store.interrupted import reached
 from gradflow.store.notes import Notes
+from gradflow.units import is_number
 
 RunLine = dict[str, Any]
 
@@ -136,7 +137,7 @@ def _is_unfinished(line: RunLine) -> bool:
 def _several(values: Sequence[Any]) -> str:
     """One value as it is, numbers as a range, texts by their number if there are more than two."""
     known = [value for value in values if value is not None]
-    if len(known) > 1 and all(isinstance(value, int | float) for value in known):
+    if len(known) > 1 and all(map(is_number, known)):
         return f"{scalar(min(known))}..{scalar(max(known))}"
     if len(known) > 2:
         return f"{len(known)} kinds"

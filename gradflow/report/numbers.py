@@ -146,7 +146,7 @@ def counted(value: int, noun: str) -> str:
 
 def duration(seconds: float) -> str:
     """Seconds in the two largest units that matter: 6 ms, 0.4 s, 3 min 20 s, 2 h 5 min."""
-    if 0 < seconds < 0.1:
+    if 0 < seconds < 0.0995:  # from which two digits are 0.1 s
         return f"{1000 * seconds:.2g} ms"
     if seconds < 10:
         return f"{max(seconds, 0.0):.1f} s"

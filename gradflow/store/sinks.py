@@ -22,6 +22,7 @@ from gradflow.errors import InputError, Problem, RunError, library, named
 from gradflow.store.export import scalars
 from gradflow.store.notes import all_notes
 from gradflow.store.run import Run
+from gradflow.units import is_number
 
 Mark = tuple[str, int, float]  # name, step, value
 NOWHERE = ("id", "path", "name")  # results that a tracker has no use for
@@ -48,8 +49,7 @@ def told(run: Run, rows: str) -> RunTold:
         for name, value in row.written.items()
         if value not in (None, "", ()) and name not in NOWHERE
     }
-    numbers = {f"{RESULT}{name}": float(value) for name, value in known.items()
-               if isinstance(value, int | float) and not isinstance(value, bool)}  # fmt: skip
+    numbers = {f"{RESULT}{name}": float(value) for name, value in known.items() if is_number(value)}
     texts = {name: str(value) for name, value in known.items() if f"{RESULT}{name}" not in numbers}
     return RunTold(row.config, numbers, texts, scalars(run, rows))
 

@@ -15,8 +15,9 @@ from gradflow.nn.blocks import Plain, Residual
 from gradflow.nn.correlation import mean_cosine
 from gradflow.nn.norms import NO_NORM, LayerNorm, RmsNorm
 from gradflow.nn.parameters import Parameters
-from gradflow.report.charts import document, run_charts
+from gradflow.report.charts.figures import run_charts
 from gradflow.report.charts.layers import EXPECTED
+from gradflow.report.charts.picture import document
 from gradflow.report.forward import alike_words, forward_sentence
 from gradflow.report.markdown import render
 from gradflow.report.numbers import cosine

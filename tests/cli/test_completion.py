@@ -16,7 +16,7 @@ from gradflow.cli.light import COMPLETION
 from gradflow.config import override_key
 from gradflow.config.keys import FIELDS, OF_ENTRIES
 from gradflow.errors import InputError
-from gradflow.report.charts import FIGURES
+from gradflow.report.charts.figures import FIGURES
 from gradflow.starters import starter_names
 from gradflow.sweeps.executors import EXECUTORS
 from gradflow.yaml_events import dotted

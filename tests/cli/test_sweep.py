@@ -15,7 +15,7 @@ import pytest
 from gradflow.cli import main
 from gradflow.cli.report import named_runs
 from gradflow.cli.sweep_progress import SweepProgress
-from gradflow.report.charts import draw
+from gradflow.report.charts.figures import draw
 from gradflow.report.files import report_file, several_page
 from gradflow.report.page import Command, Sentence, Table
 from gradflow.report.sweep_pages import sweep_page

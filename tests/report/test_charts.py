@@ -14,15 +14,19 @@ import pytest
 
 from gradflow.analysis.summary import Summary
 from gradflow.errors import InputError
-from gradflow.report.charts import FIGURES, document, draw, over_keys, picture, run_charts, sweep_charts
-from gradflow.report.charts.axes import cut, log_cut
+from gradflow.report.charts.axes import cut, in_logs
+from gradflow.report.charts.figures import FIGURES, draw, of_array, over_keys, run_charts, sweep_charts
 from gradflow.report.charts.looks import VERDICTS
+from gradflow.report.charts.picture import document, picture
 from gradflow.report.charts.plot import cell, tips
 from gradflow.report.charts.study import spread
 from gradflow.report.labels import keys_apart, labels
+from gradflow.report.page import Heat
+from gradflow.report.pages import run_page
 from gradflow.report.palette import TONES
 from gradflow.report.several import depth_laws, in_order
 from gradflow.store import Run
+from gradflow.units import LN10
 from tests.report.runs import made, marks_of, renamed, rows_of
 
 
@@ -170,10 +174,10 @@ def test_an_axis_that_holds_everything_is_not_cut(healthy: Run) -> None:
 
 
 def test_an_interval_counts_as_far_as_the_curves_span() -> None:
-    assert cut([0, 1], [0, 1], [-0.5, 1.5], 40) == {}
-    assert cut([0, 1], [0, 1], [-9, 1.5], 40)["domain"] == [-1, 1.5]
-    assert cut([0, 1], [0, 300], [], 40)["domain"] == [0, 41]
-    assert log_cut([1, 10], [1e-9, 10], 40)["domain"] == [0.1, 10]
+    assert cut([0, 1], [0, 1], [-0.5, 1.5]) == {}
+    assert cut([0, 1], [0, 1], [-9, 1.5])["domain"] == [-1, 1.5]
+    assert cut([0, 1], [0, 300], [])["domain"] == [0, 41]
+    assert in_logs([1, 10], [1e-9, 10], 5)["domain"] == [0.1, 10]
 
 
 def test_several_runs_are_labelled_by_what_differs(depths: list[Run]) -> None:
@@ -230,6 +234,21 @@ def without_network(run: Run, network: int) -> Run:
     recording = {name: array.copy() for name, array in run.recording.items()}
     recording["log_delta_norm"][:, :, network] = -np.inf
     return Run(run.path, run.info, config=run.config, recording=recording, summary=run.summary)
+
+
+def test_a_network_that_is_dead_is_in_no_mean_over_steps(tmp_path: Path) -> None:
+    whole = made(tmp_path / "runs", seeds=4, steps=2)
+    run = without_network(whole, 1)
+    for name in ("log_delta_norm", "log_weight_grad_norm"):
+        living = whole[name][:, :, [0, 2, 3]].mean(axis=2) / LN10
+        cells, lines = (
+            rows_of(document(of_array(name, [run], over))) for over in (("step", "layer"), ("step",))
+        )
+        assert np.array([row["value"] for row in cells]) == pytest.approx(living.T, rel=1e-5)
+        first = [row["value"] for row in lines if row["line"] == "layer 1"]
+        assert first == pytest.approx(living[:, 0].tolist(), rel=1e-5)
+    assert draw("heatmap", [run])
+    assert any(isinstance(block, Heat) for block in run_page(run.summary, run.recording).blocks)
 
 
 def test_each_run_obeys_one_depth_law_which_names_its_seed(tmp_path: Path) -> None:

@@ -2,18 +2,25 @@
 
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from gradflow.analysis.compare import RESULTS, compare, row_of
+from gradflow.analysis.pivot import TEXTS, VALUES, pivot
 from gradflow.cli.plot import Print, Wanted, chart_of, drawn
 from gradflow.errors import InputError
 from gradflow.recording import STATISTICS
-from gradflow.report.charts import document, laws, picture
+from gradflow.report.charts import laws
+from gradflow.report.charts.picture import document, picture
+from gradflow.report.columns import filled
+from gradflow.report.numbers import factor
 from gradflow.store import Run
 from gradflow.units import LN10
 from tests.report.runs import made, marks_of, renamed, rows_of
@@ -250,10 +257,48 @@ def test_what_has_no_interval_has_no_bars(run: Run) -> None:
     """Of which a browser would complain."""
     runs = [renamed(run, f"net-{i}", seed=i) for i in range(3)]
     kinds = {}
-    for value in ("c", "loss_final"):
+    for value in ("c", "c_final", "loss_final"):
         spec = document(chart_of(runs, Wanted(x="seed", value=value)))
         kinds[value] = [mark["mark"]["type"] for mark in marks_of(spec)]
-    assert kinds == {"c": ["rule", "rule", "line", "point"], "loss_final": ["line", "point"]}
+    with_bars = ["rule", "rule", "line", "point"]
+    assert kinds == {"c": with_bars, "c_final": with_bars, "loss_final": ["line", "point"]}
+
+
+def test_c_at_the_end_is_written_with_its_interval(grid: list[Run]) -> None:
+    rows = values(grid[:2], Wanted(x="init", value="c_final"))
+    flows = [run.summary.flow.final for run in grid[:2]]
+    assert [row["text"] for row in rows] == [factor(flow.c, flow.c_low, flow.c_high) for flow in flows]
+    assert [row["low"] for row in rows] == pytest.approx([flow.c_low for flow in flows], rel=1e-5)
+
+
+def test_true_and_false_are_names_on_an_axis(run: Run) -> None:
+    model = run.summary.config["model"]
+    norms = [{"name": "layer", "affine": affine} for affine in (False, True)]
+    runs = [renamed(run, model=model | {"norm": norm}) for norm in norms]
+    marks = marks_of(document(chart_of(runs, Wanted(x="affine"))))
+    assert {mark["encoding"]["x"]["type"] for mark in marks if "x" in mark["encoding"]} == {"nominal"}
+    columns = filled(compare(row_of(one.summary) for one in runs), None, False)
+    assert [one.column.numeric for one in columns if one.column.title == "affine"] == [False]
+
+
+def test_figures_and_maps_of_compare_show_the_same_numbers(grid: list[Run]) -> None:
+    compared = compare(row_of(run.summary) for run in grid[:4])
+
+    def is_shown(show: Callable[[], object]) -> bool:
+        with suppress(InputError):
+            return bool(show())
+        return False
+
+    shown = {
+        name: [
+            is_shown(partial(pivot, compared, "depth", "init", name)),
+            is_shown(partial(chart_of, grid[:4], Wanted(x="depth", y="init", value=name))),
+        ]
+        for name in RESULTS if name not in TEXTS
+    }  # fmt: skip
+    assert {*VALUES} == {name for name, both in shown.items() if all(both)}
+    assert all(one == other for one, other in shown.values())
+    assert {"r2_train_final", "saturated", "log10_ratio_final"} <= {*VALUES}
 
 
 def test_predictions_over_decades_are_set_against_what_was_measured_in_logs(run: Run) -> None:

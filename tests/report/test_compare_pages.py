@@ -18,7 +18,7 @@ from gradflow.report.sweep_pages import sweep_page
 from gradflow.report.terminal import Look
 from gradflow.store import Entry
 from tests.analysis.test_compare import grid, row, run
-from tests.report.examples import HOSTILE, flow, hostile
+from tests.report.examples import HOSTILE, config, flow, hostile
 
 PIPE = Look(wrap=False)
 
@@ -228,6 +228,14 @@ def test_a_map_says_how_it_combines_the_runs_of_a_cell() -> None:
     page = pivot_page(pivot(compare(rows), "depth", "init"))
     assert "it is combined as the mean of ln c" in notes(page)
     assert table(page).rows[0][1] == Toned("1.0000 x2", "vanishing")
+
+
+def test_a_share_in_a_map_is_written_as_in_the_table() -> None:
+    flows = Flows(flow(saturated=0.25), flow())
+    found = compare(row(f"at-{depth}", config=config(depth=depth), flow=flows) for depth in (5, 9))
+    shown = table(pivot_page(pivot(found, "depth", "width", "saturated"))).rows[0][1]
+    assert shown == Toned("25.0%", "vanishing")
+    assert shown.text == table(compare_page(found, ["saturated"])).rows[0][-1]
 
 
 def listed(*rows: Row, sweep: bool = False) -> dict[str, Any]:

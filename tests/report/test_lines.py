@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from gradflow.report.charts import document, draw, over_keys, picture
+from gradflow.report.charts.figures import draw, over_keys
 from gradflow.report.charts.lines import FIRST, MOST, PALE, apart, of_runs
+from gradflow.report.charts.picture import document, picture
 from gradflow.report.several import in_order
 from gradflow.store import Run
 from tests.report.runs import made, marks_of, renamed, rows_of
@@ -138,10 +139,10 @@ def test_few_laws_have_their_c_in_the_legend(three: list[Run]) -> None:
 
 def test_configs_that_differ_in_two_keys_are_crossed_where_names_would_be_many() -> None:
     pairs = [{"a.x": x, "a.y": y} for x in ("p", "q", "r", "s") for y in (1, 2, 3)]
-    found = apart(pairs, ["a.x", "a.y"])
-    assert found.lines.titles == ("x", "y")
-    assert found.columns[4] == {"line": "q", "part": "2", "differs": "x q, y 2"}
-    few = apart(pairs[:6], ["a.x", "a.y"])
-    assert [column["line"] for column in few.columns[:2]] == ["x p, y 1", "x p, y 2"]
-    long = apart([{"a.x": f"p{x}", "a.y": y} for x in range(9) for y in (1, 2)], ["a.x", "a.y"])
-    assert long.columns[0]["line"] == "x p0, y 1"  # nine are more than there are colours
+    lines, columns = apart(pairs, ["a.x", "a.y"])
+    assert lines.titles == ("x", "y")
+    assert columns[4] == {"line": "q", "part": "2", "differs": "x q, y 2"}
+    _, few = apart(pairs[:6], ["a.x", "a.y"])
+    assert [column["line"] for column in few[:2]] == ["x p, y 1", "x p, y 2"]
+    _, long = apart([{"a.x": f"p{x}", "a.y": y} for x in range(9) for y in (1, 2)], ["a.x", "a.y"])
+    assert long[0]["line"] == "x p0, y 1"  # nine are more than there are colours

@@ -78,6 +78,8 @@ def test_decades_have_a_sign(exponent: float | None, shown: str) -> None:
     ("seconds", "shown"),
     [
         (0.04, "40 ms"),
+        (0.0994, "99 ms"),
+        (0.0996, "0.1 s"),
         (0.0, "0.0 s"),
         (9.96, "10.0 s"),
         (75, "1 min 15 s"),

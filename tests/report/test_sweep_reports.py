@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 
 from gradflow.analysis.outcome import outcome
+from gradflow.analysis.pivot import VALUES as SHOWN
 from gradflow.config import load_config
 from gradflow.errors import InputError
 from gradflow.execution.execute import execute
-from gradflow.report.charts import document, draw, over_keys, sweep_charts
+from gradflow.report.charts.figures import draw, over_keys, sweep_charts
+from gradflow.report.charts.maps import colours
+from gradflow.report.charts.picture import document
 from gradflow.report.files import report_file, several_page
 from gradflow.report.learning import quality_of
 from gradflow.report.numbers import number, percent
@@ -107,13 +110,11 @@ def test_the_maps_of_a_page_hold_the_losses_and_accuracies(classes: list[Run]) -
 
 
 def test_losses_that_cover_decades_have_the_colours_of_logs() -> None:
-    from gradflow.report.charts.maps import VALUES as SHOWN
-
     for losses, kind in (((0.01, 3.0), "log"), ((1.0, 2.0), "linear"), ((0.0, 5.0), "linear")):
         some = [summary(training=trained(loss_final=loss)) for loss in losses]
-        scale = SHOWN["loss_final"].colours(some)[0].to_dict()["scale"]
+        scale = colours(SHOWN["loss_final"], some)[0].to_dict()["scale"]
         assert (scale["type"], scale["domain"]) == (kind, list(losses))
-    assert SHOWN["accuracy_final"].colours(some)[0].to_dict()["scale"]["type"] == "linear"
+    assert colours(SHOWN["accuracy_final"], some)[0].to_dict()["scale"]["type"] == "linear"
 
 
 def test_a_sweep_over_blocks_has_a_report_with_the_way_up(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from gradflow.analysis.summary import Summary
 from gradflow.analysis.trainable import assess
-from gradflow.report.charts import document
+from gradflow.errors import NothingToDraw
 from gradflow.report.charts.laws import trainable
+from gradflow.report.charts.picture import document
 from tests.report.examples import config, summary, trained
 from tests.report.runs import marks_of, rows_of
 
@@ -39,7 +40,6 @@ def test_the_two_boundaries_run_between_cells_that_differ() -> None:
         cell(depth, w, 0.9 if w == 1.5 or depth == 10 else 0.1, w == 1.5) for depth in DEPTHS for w in SIGMAS
     ]
     chart = trainable(cells)
-    assert chart is not None
     spec = document(chart)
     assert spec["usermeta"]["note"].endswith("right in 7 of 9")
     assert len([row for row in rows_of(spec) if "accuracy" in row]) == 9
@@ -60,7 +60,6 @@ def test_the_best_rate_of_a_place_counts() -> None:
         for lr, accuracy in ((0.1, 0.1), (0.01, 0.8))
     ]
     chart = trainable(cells)
-    assert chart is not None
     assert {row["accuracy"] for row in rows_of(document(chart)) if "accuracy" in row} == {0.8}
     assert document(chart)["usermeta"]["note"].endswith("right in 4 of 4")
 
@@ -75,8 +74,10 @@ def test_the_best_rate_of_a_place_counts() -> None:
 )
 def test_there_is_no_map_of_what_was_not_trained_or_not_predicted(change: dict[str, Any]) -> None:
     cells = [replace(cell(depth, w, 0.9, True), **change) for depth in DEPTHS for w in SIGMAS]
-    assert trainable(cells) is None
+    with pytest.raises(NothingToDraw, match="trainable needs trained runs"):
+        trainable(cells)
 
 
 def test_there_is_no_map_over_one_key() -> None:
-    assert trainable([cell(depth, 1.0, 0.9, True) for depth in DEPTHS]) is None
+    with pytest.raises(NothingToDraw, match="two numbers"):
+        trainable([cell(depth, 1.0, 0.9, True) for depth in DEPTHS])

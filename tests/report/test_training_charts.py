@@ -7,9 +7,9 @@ import pytest
 
 from gradflow.errors import InputError
 from gradflow.execution.execute import execute
-from gradflow.report.charts import document, draw, run_charts
+from gradflow.report.charts.figures import draw, run_charts
 from gradflow.report.charts.looks import LEFT
-from gradflow.report.charts.picture import picture
+from gradflow.report.charts.picture import document, picture
 from gradflow.store import Run, open_run
 from tests.report.runs import rows_of
 from tests.store.older import make_older

@@ -16,7 +16,8 @@ from gradflow.execution.execute import execute
 from gradflow.nn.blocks import Plain
 from gradflow.nn.parts.base import Part
 from gradflow.nn.parts.factors import factor_arrays, in_order
-from gradflow.report.charts import document, run_charts
+from gradflow.report.charts.figures import run_charts
+from gradflow.report.charts.picture import document
 from gradflow.report.gradient_pages import trace_page
 from gradflow.report.html import render
 from gradflow.report.markdown import render as markdown

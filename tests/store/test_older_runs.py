@@ -8,7 +8,7 @@ import pytest
 from gradflow.analysis.compare import compare
 from gradflow.errors import RunError
 from gradflow.execution.execute import execute
-from gradflow.report.charts import run_charts
+from gradflow.report.charts.figures import run_charts
 from gradflow.report.compare_pages import compare_page
 from gradflow.report.listing import line_of, ls_page
 from gradflow.report.numbers import number

@@ -10,10 +10,11 @@ from typing import Any, TypeAlias
 import altair as alt
 
 from gradflow.report.charts.looks import PLACE, SWING, wrapped
+from gradflow.units import is_number
 
 AxisScale: TypeAlias = "dict[str, Any]"  # the settings of an axis's scale
 
-REACH = 40.0  # decades beyond the first step that an axis shows
+REACH = 40.0  # of an axis beyond what it is to show: decades, of logs
 WHOLE = ("layer", "step")  # axes whose ticks are whole numbers
 CROWDED = 10  # numbers of an axis from which some may be left out
 SLANTED = 45  # letters of an axis's names from which these do not stand beside each other
@@ -55,37 +56,28 @@ def up(values: Sequence[Any]) -> alt.Axis:
 
 
 def lines_of(values: Sequence[Any]) -> int:
-    """How many lines of text the names of a vertical axis may take."""
+    """How many lines of text the names of a vertical axis may take; 0 of numbers, which may be left out."""
+    if are_numbers(values):
+        return 0
     return len(values) * (2 if any(len(str(v)) > LONG and re.search(ENDS, str(v)) for v in values) else 1)
 
 
 def are_numbers(values: Sequence[Any]) -> bool:
     """Whether an axis is one of numbers, of which some may be left out."""
-    return all(isinstance(value, int | float) for value in values)
+    return all(map(is_number, values))
 
 
-def cut(
-    core: Sequence[float], curves: Sequence[float], ends: Sequence[float], reach: float = REACH
-) -> AxisScale:
+def cut(core: Sequence[float], curves: Sequence[float], ends: Sequence[float]) -> AxisScale:
     """Where an axis should end so that its `core` can be read; nothing where all fits.
 
-    `curves` count as far as `reach` beyond the core, the `ends` of intervals as far beyond as these span.
+    `curves` count up to 40 beyond the core, the `ends` of intervals as far beyond as these span.
     """
-    low, high = min(core), max(core)
-    inner = max(low - reach, min(curves)), min(high + reach, max(curves))
-    span = max(inner[1] - inner[0], 1.0)
-    outer = max(inner[0] - span, min(ends, default=low)), min(inner[1] + span, max(ends, default=high))
-    limits = min(inner[0], outer[0]), max(inner[1], outer[1])
+    low, high = max(min(core) - REACH, min(curves)), min(max(core) + REACH, max(curves))
+    span, beyond = max(high - low, 1.0), [*(ends or core), low, high]
+    limits = [max(low - span, min(beyond)), min(high + span, max(beyond))]
     drawn = [*curves, *ends]
     whole = limits[0] <= min(drawn) and max(drawn) <= limits[1]
-    return {} if whole else {"domain": list(limits), "nice": False}
-
-
-def log_cut(curves: Sequence[float], ends: Sequence[float], reach: float = REACH) -> AxisScale:
-    """`cut` for a logarithmic axis of positive values, `reach` in decades."""
-    logs = [log10(value) for value in curves]
-    limits = cut(logs, logs, [log10(end) for end in ends if end > 0], reach)
-    return {**limits, "domain": [10**end for end in limits["domain"]]} if limits else {}
+    return {} if whole else {"domain": limits, "nice": False}
 
 
 def in_logs(values: Sequence[float], ends: Sequence[float] = (), apart: float = SWING) -> AxisScale:
@@ -93,4 +85,7 @@ def in_logs(values: Sequence[float], ends: Sequence[float] = (), apart: float = 
     known = [value for value in values if value > 0]
     if not known or max(known) <= apart * min(known):
         return {}
-    return {"type": "log", **log_cut(known, ends)}
+    logs = [log10(value) for value in known]
+    scale = cut(logs, logs, [log10(end) for end in ends if end > 0])
+    domain = {"domain": [10**end for end in scale["domain"]]} if scale else {}
+    return {"type": "log", **scale, **domain}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TypeAlias
@@ -11,12 +11,13 @@ import altair as alt
 
 from gradflow.analysis.differences import flat, full_name
 from gradflow.analysis.outcome import outcome
+from gradflow.analysis.pivot import VALUES, MapValue
 from gradflow.analysis.summary import Summary
-from gradflow.errors import InputError, did_you_mean
+from gradflow.errors import InputError, NothingToDraw, did_you_mean
 from gradflow.report.charts import laws, training
 from gradflow.report.charts.layers import COSINE, NORM, SQUARE, UNITS, Quantity, factors, over_layers
 from gradflow.report.charts.looks import RUNS
-from gradflow.report.charts.maps import VALUES, Value, overview, phase
+from gradflow.report.charts.maps import overview, phase
 from gradflow.report.charts.plot import Drawn
 from gradflow.report.charts.study import Studies, Summaries, numbers_of, studies_of
 from gradflow.report.learning import quality_of
@@ -26,9 +27,9 @@ from gradflow.store import Run
 
 Runs: TypeAlias = Sequence[Run]
 
-OF_RUNS: dict[str, Callable[[Studies], Drawn | None]] = {
+OF_RUNS: dict[str, Callable[[Studies], Drawn]] = {
     "flow": partial(over_layers, "Gradient norm by layer", [NORM]),
-    "heatmap": lambda some: training.heatmap(some[0], NORM, "Gradient norm"),
+    "heatmap": lambda some: training.heatmap(some, NORM, "Gradient norm"),
     "factors": factors,
     "course": training.course,
     "loss": training.loss,
@@ -38,7 +39,7 @@ OF_RUNS: dict[str, Callable[[Studies], Drawn | None]] = {
     "correlation": partial(over_layers, "How alike samples are: mean cosine of z by layer", [COSINE]),
     "units": partial(over_layers, "Saturated and dead units by layer", UNITS),
 }
-OF_SWEEPS: dict[str, Callable[[Runs, Runs], Drawn | None]] = {  # runs, those seen beside
+OF_SWEEPS: dict[str, Callable[[Runs, Runs], Drawn]] = {  # runs, those seen beside
     "map": lambda runs, all: overview(_summaries(runs), _summaries(all)),
     "phase": lambda runs, all: phase(_summaries(runs), _summaries(all)),
     "trainable": lambda runs, _: laws.trainable(_summaries(runs)),
@@ -49,13 +50,6 @@ FIGURES = (*OF_RUNS, *OF_SWEEPS)
 AT_STEPS = ("flow", "factors", "squares", "correlation", "units")  # figures that show any step
 OVERLAID, SHADED = 24, 400  # lines that one chart can take: with names, and coloured by a number
 MOST = 24  # charts that one figure can take
-NOTHING = {
-    "heatmap": "needs two recorded steps with finite norms",
-    "clipping": "needs a run of which gradients were clipped",
-    "phase": "needs runs that differ in model.init.sigma_w and model.init.sigma_b",
-    "trainable": "needs trained runs that differ in two numbers, such as depth and sigma_w",
-    "depth-law": "needs runs of several depths",
-}
 
 
 def draw(figure: str, runs: Runs, step: str | None = None, among: Runs = ()) -> Drawn:
@@ -66,31 +60,22 @@ def draw(figure: str, runs: Runs, step: str | None = None, among: Runs = ()) -> 
     if step is not None and figure not in AT_STEPS:
         raise InputError(f"--step is of no use here: {figure} is no figure of one step")
     if figure in OF_SWEEPS:
-        chart = OF_SWEEPS[figure](runs, among or runs)
-    elif figure == "heatmap" and len(runs) > 1:
+        return OF_SWEEPS[figure](runs, among or runs)
+    if figure == "heatmap" and len(runs) > 1:
         raise InputError(f"a heat map shows one run, and {len(runs)} are named: name one, or give --facet")
-    else:
-        chart = _overlaid(OF_RUNS[figure], runs, step)
-    return _something(chart, f"{figure} {NOTHING.get(figure, 'needs finite numbers')}")
+    return _overlaid(OF_RUNS[figure], runs, step)
 
 
-def _something(chart: Drawn | None, why: str) -> Drawn:
-    if chart is None:
-        raise InputError(f"there is nothing to draw: {why}")
-    return chart
-
-
-def _overlaid(figure: Callable[[Studies], Drawn | None], runs: Runs, step: str | None) -> Drawn | None:
+def _overlaid(figure: Callable[[Studies], Drawn], runs: Runs, step: str | None) -> Drawn:
     shaded = len(runs) <= SHADED and numbers_of(_summaries(runs)) is not None
     if len(runs) > OVERLAID and not shaded:
         others = {"--figure depth-law": partial(draw, "depth-law", runs)}
         for key in axes_of(_summaries(runs))[:1]:
             others[f"--x {key} --value c"] = partial(over_keys, runs, key, None, "c")
-        able = [option for option, drawn in others.items() if _tried(drawn)]
         words = f"{len(runs)} lines are too many for one figure: name at most {OVERLAID} runs"
-        raise InputError(", or give ".join([words, *able]))
+        raise InputError(", or give ".join([words, *_those(others)]))
     whole = [run for run in runs if run.recording]  # a failed run has nothing to draw
-    return figure(studies_of(whole, step)) if whole else None
+    return figure(studies_of(whole, step))
 
 
 def recorded(runs: Runs) -> list[str]:
@@ -106,21 +91,18 @@ def of_array(name: str, runs: Runs, over: Sequence[str], step: str | None = None
     """
     quantity = Quantity.of(name)
     if "step" not in over:
-        chart = _overlaid(partial(over_layers, f"{quantity.called} by layer", [quantity]), runs, step)
-    elif len(runs) > 1:
+        return _overlaid(partial(over_layers, f"{quantity.called} by layer", [quantity]), runs, step)
+    if len(runs) > 1:
         raise InputError(f"over steps one run is shown, and {len(runs)} are named: name one, or give --facet")
-    else:
-        drawn = training.heatmap if "layer" in over else training.by_step
-        chart = drawn(studies_of(runs)[0], quantity, quantity.called)
-    return _something(chart, f"{name} needs finite numbers, over steps two of them")
+    drawn = training.heatmap if "layer" in over else training.by_step
+    return drawn(studies_of(runs), quantity, quantity.called)
 
 
 def over_keys(runs: Runs, across: str, up: str | None, value: str, among: Runs = ()) -> Drawn:
     """A value of runs over one key, or as a map over two. InputError for an unknown key or value."""
     if value not in VALUES:
         raise InputError(f"--value {value}: choose one of {', '.join(VALUES)}{did_you_mean(value, VALUES)}")
-    chart = overview(_summaries(runs), _summaries(among or runs), VALUES[value], across, up)
-    return _something(chart, f"no run has a finite {value}")
+    return overview(_summaries(runs), _summaries(among or runs), VALUES[value], across, up)
 
 
 def faceted(runs: Runs, key: str, drawn: Callable[[Runs], Drawn]) -> alt.ConcatChart:
@@ -143,48 +125,46 @@ def faceted(runs: Runs, key: str, drawn: Callable[[Runs], Drawn]) -> alt.ConcatC
 
 def run_charts(run: Run) -> dict[str, Drawn]:
     """Every chart of one run that has something to show."""
-    if not run.recording:
-        return {}
-    studies = studies_of([run])
-    return _known({name: figure(studies) for name, figure in OF_RUNS.items()})
+    studies = studies_of([run] if run.recording else [])
+    return _those({name: partial(figure, studies) for name, figure in OF_RUNS.items()})
 
 
 def sweep_charts(runs: Runs) -> dict[str, Drawn]:
     """Every chart of several runs that what differs between them allows, and what they came to if trained."""
     summaries = _summaries(runs)
-    charts = {name: _tried(partial(figure, runs, runs)) for name, figure in OF_SWEEPS.items()}
-    if charts["phase"]:
-        del charts["map"]  # it shows the same
+    charts = _those({name: partial(figure, runs, runs) for name, figure in OF_SWEEPS.items()})
+    if "phase" in charts:
+        charts.pop("map", None)  # it shows the same
     results = {"loss": "loss_final"} if any(one.training.steps for one in summaries) else {}
     quality = quality_of([outcome(one) for one in summaries])
-    if quality and not (charts["trainable"] and len(axes_of(summaries)) == 2):  # which shows the same
+    if quality and not ("trainable" in charts and len(axes_of(summaries)) == 2):  # which shows the same
         results[quality.title.lower()] = quality.name
-    for name, value in results.items():
-        charts[f"map-{name}"] = _tried(partial(_map_of, summaries, VALUES[value]))
-    return _known(charts)
+    maps = {f"map-{name}": partial(_map_of, summaries, VALUES[value]) for name, value in results.items()}
+    return charts | _those(maps)
 
 
-def _map_of(summaries: Summaries, value: Value) -> Drawn | None:
+def _map_of(summaries: Summaries, value: MapValue) -> Drawn:
     """A value over what differs, with the critical line where that is sigma_w and sigma_b."""
-    return phase(summaries, summaries, value) or overview(summaries, summaries, value)
-
-
-def _tried(figure: Callable[[], Drawn | None]) -> Drawn | None:
-    """A figure; None where one cannot show all of the runs."""
-    with suppress(InputError):
-        return figure()
-    return None
+    try:
+        return phase(summaries, summaries, value)
+    except NothingToDraw:
+        return overview(summaries, summaries, value)
 
 
 def compared_charts(runs: Runs) -> dict[str, Drawn]:
     """The charts of runs of no sweep: their gradient norms overlaid too, of as many as there are colours."""
-    whole = [run for run in runs if run.recording]
-    over = OF_RUNS["flow"](studies_of(whole)) if 0 < len(whole) <= len(RUNS) else None
-    return _known({"flow": over}) | sweep_charts(runs)
+    whole = studies_of([run for run in runs if run.recording])
+    over = {"flow": partial(OF_RUNS["flow"], whole)} if len(whole) <= len(RUNS) else {}
+    return _those(over) | sweep_charts(runs)
 
 
-def _known(charts: dict[str, Drawn | None]) -> dict[str, Drawn]:
-    return {name: chart for name, chart in charts.items() if chart is not None}
+def _those(figures: Mapping[str, Callable[[], Drawn]]) -> dict[str, Drawn]:
+    """Those figures that have something to show, and can show all of the runs."""
+    charts = {}
+    for name, figure in figures.items():
+        with suppress(InputError):
+            charts[name] = figure()
+    return charts
 
 
 def _summaries(runs: Runs) -> list[Summary]:

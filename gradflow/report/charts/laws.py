@@ -16,6 +16,7 @@ from gradflow.analysis.differences import flat
 from gradflow.analysis.jacobian import Jacobian
 from gradflow.analysis.summary import Number, Summary
 from gradflow.arrays import Array
+from gradflow.errors import NothingToDraw
 from gradflow.report.charts import axes, looks
 from gradflow.report.charts.lines import apart
 from gradflow.report.charts.maps import edges, grid
@@ -25,7 +26,7 @@ from gradflow.report.labels import settings
 from gradflow.report.numbers import count, factor, number, percent
 from gradflow.report.several import axes_of, depth_laws, shared_keys
 from gradflow.store import Run
-from gradflow.units import LN10
+from gradflow.units import LN10, is_number
 
 BEST = {"training.optimizer.lr", "seed"}  # keys of which the best counts
 MIDDLE = 0.5  # of the way from guessing the largest class to being always right
@@ -34,7 +35,7 @@ Spot = tuple[float, float]
 RATIO = "log10 ||delta_1|| / ||dLoss/dout||"
 
 
-def theory(summaries: Summaries) -> Drawn | None:
+def theory(summaries: Summaries) -> Drawn:
     """Measured c with its interval against the c that theory expects at this depth and width."""
     rows: list[Datum] = [
         {"expected": expected, "value": flow.c, "low": flow.c_low, "high": flow.c_high,
@@ -44,7 +45,7 @@ def theory(summaries: Summaries) -> Drawn | None:
         if expected is not None and flow.c is not None
     ]  # fmt: skip
     if not rows:
-        return None
+        raise NothingToDraw("theory needs runs that it has a c for")
     found, limits = [row[name] for row in rows for name in ("expected", "value")], known(rows, "low", "high")
     ends = [min(found) * 0.97, max(found) * 1.03]
     identity = alt.Chart(table(rows_of({}, expected=ends, value=ends)))
@@ -61,19 +62,18 @@ def theory(summaries: Summaries) -> Drawn | None:
     return titled("Measured against predicted c", note, *marks)
 
 
-def trainable(summaries: Summaries) -> Drawn | None:
+def trainable(summaries: Summaries) -> Drawn:
     """Accuracy over two numbers, solid around what trained and dashed around what was predicted to."""
-    keys = [key for key in axes_of(summaries) if key not in BEST]
-    if len(keys) != 2:
-        return None
-    across, up = reversed(keys) if keys[0] == DEPTH else keys
-    places = _places(summaries, across, up)
+    keys = sorted((key for key in axes_of(summaries) if key not in BEST), key=lambda key: key == DEPTH)
+    places = _places(summaries, *keys) if len(keys) == 2 else {}
     if not places:
-        return None
+        raise NothingToDraw(
+            "trainable needs trained runs that differ in two numbers, such as depth and sigma_w"
+        )
     rows = [{"x": x, "y": y, **_outcome(here)} for (x, y), here in places.items()]
     trained = {(row["x"], row["y"]): row["what"] == TRAINED for row in rows}
     predicted = {place: here[0].trainable.verdict == "trainable" for place, here in places.items()}
-    x, y = (name.rpartition(".")[2] for name in (across, up))
+    x, y = (key.rpartition(".")[2] for key in keys)
     told = tips(x=x, y=y, text="accuracy", what="what", score="score")
     colour = alt.Color("accuracy:Q", scale=alt.Scale(scheme="viridis", domain=[0, 1]), title="accuracy")
     lines = [*_boundary(trained, "white", looks.SOLID, 4), *_boundary(predicted, "black", looks.DASH, 2)]
@@ -91,7 +91,7 @@ def _places(summaries: Summaries, across: str, up: str) -> dict[Spot, list[Summa
         x, y = config.get(across), config.get(up)
         known = summary.trainable.score is not None and summary.training.steps
         known = known and (_quality(summary) is not None or summary.status == "diverged")
-        if known and isinstance(x, int | float) and isinstance(y, int | float):
+        if known and is_number(x) and is_number(y):
             places.setdefault((x, y), []).append(summary)
     return places
 
@@ -112,20 +112,18 @@ def _outcome(here: Summaries) -> Datum:
 def _boundary(inside: Mapping[Spot, bool], colour: str, dash: list[int], width: float) -> list[Drawn]:
     """The edges between neighbouring cells of which one is inside, if there are any."""
     xs, ys = edges({x for x, _ in inside}), edges({y for _, y in inside})
-    between = [
-        ((a, y), (b, y), {"x": xs[a][1], "x2": xs[a][1], "y": ys[y][0], "y2": ys[y][1]})
-        for (a, b), y in product(pairwise(xs), ys)
+    beside = [((a, y), (b, y)) for (a, b), y in product(pairwise(xs), ys)]
+    above = [((x, a), (x, b)) for x, (a, b) in product(xs, pairwise(ys))]
+    rows = [
+        {"x": xs[b][0], "x2": xs[a][1], "y": ys[d][0], "y2": ys[c][1]}
+        for (a, c), (b, d) in beside + above
+        if inside.get((a, c), False) != inside.get((b, d), False)
     ]
-    between += [
-        ((x, a), (x, b), {"x": xs[x][0], "x2": xs[x][1], "y": ys[a][1], "y2": ys[a][1]})
-        for x, (a, b) in product(xs, pairwise(ys))
-    ]
-    rows = [edge for one, other, edge in between if inside.get(one, False) != inside.get(other, False)]
     base = alt.Chart(table(rows)).encode(x="x:Q", x2="x2", y="y:Q", y2="y2")
     return [base.mark_rule(color=colour, strokeDash=dash, strokeWidth=width)] if rows else []
 
 
-def depth_law(runs: Sequence[Run]) -> Drawn | None:
+def depth_law(runs: Sequence[Run]) -> Drawn:
     """log10 ||delta_1|| / ||dLoss/dout|| over depth, with the line of each law c^L across networks."""
     laws = [law for law in depth_laws(runs) if law["delta"]["c"] is not None]
     obeying = [[run for run in runs if _obeys(run, law)] for law in laws]
@@ -133,12 +131,12 @@ def depth_law(runs: Sequence[Run]) -> Drawn | None:
     configs = [flat(some[0].summary.config) for some in obeying]
     names = settings(configs, keys)
     told = [f"{name and name + ': '}c = {_c_of(law['delta'])}" for name, law in zip(names, laws, strict=True)]
-    lines = apart(configs, keys, told)
-    found = zip(laws, obeying, lines.columns, strict=True)
-    rows = [{**row, **columns} for law, some, columns in found for row in _law_rows(law, some)]
+    lines, columns = apart(configs, keys, told)
+    found = zip(laws, obeying, columns, strict=True)
+    rows = [row | own for law, some, own in found for row in _law_rows(law, some)]
     if len({row["depth"] for row in rows}) < 2:
-        return None
-    plot = Plot(rows, axes.x("depth", "depth (hidden layers)"), RATIO, lines.lines)
+        raise NothingToDraw("depth-law needs runs of several depths")
+    plot = Plot(rows, axes.x("depth", "depth (hidden layers)"), RATIO, lines)
     value, grad = (RATIO, looks.LOG10), "c of dL/dW_1"
     dots = plot.dots(60, tips("run", differs="law", depth="depth", value=value, grad=grad))
     return titled("First layer's gradient by depth", "lines: c^L, ± 95%", plot.line(name="fit"), dots)

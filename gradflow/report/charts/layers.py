@@ -9,6 +9,7 @@ import numpy as np
 
 from gradflow.analysis.intervals import mean_of_known
 from gradflow.arrays import Array
+from gradflow.errors import NothingToDraw
 from gradflow.nn.parts.factors import factor_arrays
 from gradflow.report.charts import axes, looks
 from gradflow.report.charts.lines import MOST, Lines
@@ -24,13 +25,12 @@ EXPECTED = "theory at step 0"
 
 @dataclass(frozen=True)
 class Quantity:
-    """An array of the record as a line: averaged over networks once `scaled`, then `shown`."""
+    """An array of the record as a line: averaged over networks once `scaled`, of factors in logs."""
 
     array: str
     title: str
     part: str = ""
     scaled: Callable[[Array], Array] = np.asarray
-    shown: Callable[[Array], Array] = np.asarray
     form: str = looks.NUMBER
     factor: bool = False  # without the last layer's; a logarithmic axis where it covers much
     share: bool = False  # an axis from 0
@@ -46,8 +46,12 @@ class Quantity:
         if short == name:
             return cls(name, name)
         if name.endswith("_factor"):
-            return cls(name, short, shown=np.exp, factor=True)
+            return cls(name, short, factor=True)
         return cls(name, f"log10 {short}", scaled=_decades, form=looks.LOG10)
+
+    def shown(self, means: Array) -> Array:
+        """Means as they are drawn."""
+        return np.exp(means) if self.factor else means
 
     @property
     def called(self) -> str:
@@ -78,19 +82,19 @@ COSINE = Quantity("correlation", "mean cosine", expected=Study.expected_correlat
 UNITS = [Quantity(name, "share", name, share=True) for name in ("saturated", "dead")]
 
 
-def factors(studies: Studies) -> Drawn | None:
+def factors(studies: Studies) -> Drawn:
     """The factors of each layer; their product is what it passes on."""
     found = {part: name for study in studies for part, name in factor_arrays(study.run.recording).items()}
-    quantities = [Quantity(name, "factor", part, shown=np.exp, factor=True) for part, name in found.items()]
+    quantities = [Quantity(name, "factor", part, factor=True) for part, name in found.items()]
     return over_layers("What each layer passes on", quantities, studies, "without the read-out")
 
 
-def over_layers(title: str, quantities: Sequence[Quantity], studies: Studies, *notes: str) -> Drawn | None:
+def over_layers(title: str, quantities: Sequence[Quantity], studies: Studies, *notes: str) -> Drawn:
     """Quantities by layer under a title: lines with bands and dots, theory's dashed, and what to know."""
     alone, parts = len(studies) == 1, tuple(one.part for one in quantities)
     rows = [row for study in studies for one in quantities for row in _rows(study, one, alone)]
     if not known(rows):
-        return None
+        raise NothingToDraw("what goes over layers needs finite numbers")
     first = quantities[0]
     theory = _theory(studies, first) if len(studies) <= MOST else []
     lines = replace(_lines(studies, bool(theory)), parts=parts)

@@ -101,17 +101,14 @@ def of_runs(names: Iterable[str], by: tuple[str, Sequence[float]] | None = None)
     return Lines(dict(zip(lines, RUNS[:FIRST], strict=False)) | more, rest=frozenset(lines[FIRST:]))
 
 
-@dataclass(frozen=True)
-class Apart:
-    """How runs are told apart: for each the columns `line`, `part` and `differs` of its rows."""
+def apart(
+    configs: Sequence[Mapping[str, Any]], keys: Sequence[str], told: Sequence[str] = ()
+) -> tuple[Lines, list[dict[str, str]]]:
+    """Lines of runs by the keys in which they differ, with the columns `line`, `part` and `differs` of each.
 
-    columns: list[dict[str, str]]
-    lines: Lines
-
-
-def apart(configs: Sequence[Mapping[str, Any]], keys: Sequence[str], told: Sequence[str] = ()) -> Apart:
-    """Runs by the keys in which they differ. Many that cross two have a colour for each value of the one,
-    dashes for each of the other; few are called as they are `told`, which says more."""
+    Many that cross two have a colour for each value of the one, dashes for each of the other; few are called
+    as they are `told`, which says more.
+    """
     names = [name or "all" for name in settings(configs, keys)]
     shown = told or names
     if are_many({*names}) and (crossing := _crossing(configs, keys)):
@@ -121,7 +118,7 @@ def apart(configs: Sequence[Mapping[str, Any]], keys: Sequence[str], told: Seque
         lines, parts = names if are_many({*names}) else [*shown], [""] * len(names)
         look = of_runs(lines, number_of_each(configs, keys))
     rows = zip(lines, parts, shown, strict=True)
-    return Apart([{"line": line, "part": part, "differs": name} for line, part, name in rows], look)
+    return look, [{"line": line, "part": part, "differs": name} for line, part, name in rows]
 
 
 def _crossing(configs: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[tuple[str, list[str]]]:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from math import isfinite, log10
-from operator import attrgetter
+from math import log10
 from typing import Any
 
 import altair as alt
 
-from gradflow.analysis.compare import RESULTS
 from gradflow.analysis.differences import flat, full_name
+from gradflow.analysis.pivot import VALUES, MapValue
 from gradflow.analysis.summary import Number, Summary
-from gradflow.errors import InputError
+from gradflow.errors import InputError, NothingToDraw
 from gradflow.report.charts import axes, looks
 from gradflow.report.charts.lines import apart
-from gradflow.report.charts.plot import ROWS, Datum, Drawn, Plot, cell, known, level, table, tips, titled
+from gradflow.report.charts.plot import Datum, Drawn, Plot, cell, known, level, table, tips, titled
 from gradflow.report.charts.study import Summaries
 from gradflow.report.labels import named_apart
 from gradflow.report.numbers import factor, number, percent, side_by_side
@@ -29,101 +27,66 @@ SIGMA_W, SIGMA_B = "model.init.sigma_w", "model.init.sigma_b"
 WRITTEN = 120  # cells of a map up to which their values are written into them
 
 
-@dataclass(frozen=True)
-class Value:
-    """A result of a run that a map can show, written as every report writes it.
+def colours(shown: MapValue, among: Summaries) -> tuple[alt.Color, Any]:
+    """Blue, white, red around what neither shrinks nor grows; viridis for a loss or an accuracy.
 
-    One that is `quiet` near a middle is blue below that and red above, and pale up to so far from it.
+    Their ends are those `among` the runs of all figures that are seen together. With them the ink of what
+    is written on them: white on the dark ends, black elsewhere.
     """
-
-    name: str
-    title: str
-    legend: str
-    quiet: float | None = None
-    colour: Callable[[float], float] = float  # the number as the colour takes it
-    form: Callable[[Number], str] = number
-    logs: bool = False  # where they cover decades
-
-    def read(self, summary: Summary) -> Number:
-        """Its number in a run."""
-        found: Number = attrgetter(RESULTS[self.name])(summary)
-        return found
-
-    def text(self, summary: Summary) -> str:
-        """The value as every report writes it."""
-        flow = summary.flow.initial
-        is_c = self.name == "c"
-        return factor(flow.c, flow.c_low, flow.c_high) if is_c else self.form(self.read(summary))
-
-    def colours(self, among: Summaries) -> tuple[alt.Color, Any]:
-        """Blue, white, red around what neither shrinks nor grows; viridis for a loss or an accuracy.
-
-        Their ends are those `among` the runs of all figures that are seen together. With them the ink of what
-        is written on them: white on the dark ends, black elsewhere.
-        """
-        read = [self.read(summary) for summary in among]
-        shades = [self.colour(value) for value in read if value is not None and isfinite(value)]
-        if self.quiet is not None:
-            reach = max(self.quiet, *map(abs, shades), 0.0)
-            scale, dark = looks.diverging(0.0, reach), f"abs(datum.shade) > {0.6 * reach:.6g}"
-        else:
-            low, high = min(shades, default=0.0), max(shades, default=0.0)
-            in_logs = self.logs and 0 < looks.SWING * low < high
-            kind: Any = "log" if in_logs else "linear"
-            ends = [low, high] if shades else alt.Undefined
-            scale = alt.Scale(scheme="viridis", domain=ends, type=kind)
-            middle = (low * high) ** 0.5 if in_logs else (low + high) / 2
-            dark = f"datum.shade < {middle:.6g}"  # viridis begins dark
-        ink = alt.when(dark).then(alt.value("white")).otherwise(alt.value("black"))
-        return looks.shaded("shade", self.legend, scale), ink
+    shades = known([{"value": _shade(shown, shown.read(summary))} for summary in among])
+    if shown.quiet is not None:
+        reach = max(shown.quiet, *map(abs, shades), 0.0)
+        scale, dark = looks.diverging(0.0, reach), f"abs(datum.shade) > {0.6 * reach:.6g}"
+    else:
+        low, high = min(shades, default=0.0), max(shades, default=0.0)
+        in_logs = shown.logs and 0 < looks.SWING * low < high
+        kind: Any = "log" if in_logs else "linear"
+        ends = [low, high] if shades else alt.Undefined
+        scale = alt.Scale(scheme="viridis", domain=ends, type=kind)
+        middle = (low * high) ** 0.5 if in_logs else (low + high) / 2
+        dark = f"datum.shade < {middle:.6g}"  # viridis begins dark
+    ink = alt.when(dark).then(alt.value("white")).otherwise(alt.value("black"))
+    return looks.shaded("shade", shown.short, scale), ink
 
 
-def _log(c: float) -> float:
-    return log10(c) if c else -10.0
+def _shade(shown: MapValue, value: Number) -> Number:
+    """The number that a colour is by."""
+    if value is None or not shown.factor:
+        return value
+    return log10(value) if value else -10.0
 
 
-def _learnt(name: str, title: str, samples: str, **more: Any) -> Value:
-    return Value(name, f"{title} on {samples} samples at the end", title, **more)
+def _texts(shown: MapValue, summary: Summary) -> tuple[str, str]:
+    """A value as every report writes it, and without its interval."""
+    value = shown.read(summary)
+    short = percent(value) if shown.share else number(value)
+    return factor(value, *shown.interval(summary)) if shown.factor else short, short
 
 
-PALE = 0.02  # log10 of c up to which a map stays pale: 1.05
-VALUES = {value.name: value for value in (
-    Value("c", "c at initialization", "log10 c", PALE, _log),
-    Value("log10_ratio", "log10 ratio of layer 1 to L", "log10 ratio", 1.0),
-    Value("c_final", "c at the end", "log10 c", PALE, _log),
-    _learnt("loss_final", "Loss", "training", logs=True),
-    _learnt("loss_test_final", "Loss", "held-out", logs=True),
-    Value("trainable_score", "Score of trainable", "score"),
-    _learnt("accuracy_train_final", "Accuracy", "training", form=percent),
-    _learnt("r2_train_final", "R2", "training"),
-    _learnt("r2_test_final", "R2", "held-out"),
-    Value("log10_growth", "log10 growth of |z|", "log10 growth", 1.0),
-    _learnt("accuracy_final", "Accuracy", "held-out", form=percent),
-)}  # fmt: skip
-
-
-def _over_one(summaries: Summaries, key: str, shown: Value) -> Drawn | None:
+def _over_one(summaries: Summaries, key: str, shown: MapValue) -> Drawn:
     """A value over one key, as points; runs that differ in other keys are lines of their own."""
     configs = [flat(summary.config) for summary in summaries]
     others = [other for other in axes_of(summaries) if other != key] if key != NAME else []
-    told, is_c = apart(configs, others), shown.name == "c"
+    lines, told = apart(configs, others)
     rows: list[Datum] = [
-        {"x": x, "value": shown.read(s), "low": s.flow.initial.c_low if is_c else None,
-         "high": s.flow.initial.c_high if is_c else None, "run": s.id, "text": shown.text(s), **columns}
-        for s, x, columns in zip(summaries, _on_axis(configs, key), told.columns, strict=True)
+        {"x": x, "value": shown.read(s), "low": low, "high": high, "run": s.id,
+         "text": _texts(shown, s)[0], **columns}
+        for s, x, columns in zip(summaries, _on_axis(configs, key), told, strict=True)
+        for low, high in [shown.interval(s)]
     ]  # fmt: skip
     if not known(rows):
-        return None
+        raise NothingToDraw(f"no run has a finite {shown.name}")
     numeric = axes.are_numbers([row["x"] for row in rows])
     names = axes.across(list(dict.fromkeys(cell(row["x"]) for row in rows)))
     axis = axes.x("x", key) if numeric else alt.X("x:N", title=key, sort=None, axis=names)
-    plot = Plot(rows, axis, shown.title, told.lines)
+    plot = Plot(rows, axis, shown.title, lines)
     dots = plot.dots(50, tips("run", "differs", x=key, text=shown.name))
-    marks = [*([level(1)] if is_c else []), *plot.bars(), *([plot.line(width=1)] if numeric else []), dots]
-    return titled(f"{shown.title}, by {key}", "", *marks)
+    ones = [level(1)] if shown.factor else []
+    line = [plot.line(width=1)] if numeric else []
+    return titled(f"{shown.title}, by {key}", "", *ones, *plot.bars(), *line, dots)
 
 
-def _over_two(summaries: Summaries, across: str, up: str, shown: Value, among: Summaries) -> Drawn:
+def _over_two(summaries: Summaries, across: str, up: str, shown: MapValue, among: Summaries) -> Drawn:
     """A value over two keys as a map of cells; numbers are written into few cells."""
     rows = _cells(summaries, across, up, shown)
     columns, lines = (_order([row[name] for row in rows]) for name in ("x", "y"))
@@ -132,25 +95,22 @@ def _over_two(summaries: Summaries, across: str, up: str, shown: Value, among: S
         y=alt.Y("y:N", title=up, sort=lines[::-1], axis=axes.up(lines)),
     )
     told = tips("run", x=across, y=up, text=shown.name, verdict="verdict")
-    colour, ink = shown.colours(among)
+    colour, ink = colours(shown, among)
     cells = looks.cells(base, "shade", colour, tooltip=told)
     size = looks.fitting(len(columns), max(len(row["text_short"]) for row in rows))
     words = base.mark_text(fontSize=size).encode(text="text_short:N", color=ink)
-    named = not axes.are_numbers(lines)
-    written = len(rows) <= WRITTEN and (named or len(lines) <= axes.CROWDED)
-    chart = titled(shown.title, "", *([cells, words] if written else [cells]))
-    return chart.properties(usermeta={ROWS: axes.lines_of(lines)}) if named else chart
+    written = len(rows) <= WRITTEN and (len(lines) <= axes.CROWDED or not axes.are_numbers(lines))
+    return titled(shown.title, "", *([cells, words] if written else [cells]))
 
 
-def phase(summaries: Summaries, among: Summaries, shown: Value = VALUES["c"]) -> Drawn | None:
+def phase(summaries: Summaries, among: Summaries, shown: MapValue = VALUES["c"]) -> Drawn:
     """A value over (sigma_w, sigma_b), with theory's critical line. InputError if runs differ in more."""
-    if not {SIGMA_W, SIGMA_B} <= {*axes_of(summaries)}:
-        return None
-    rows = _cells(summaries, SIGMA_W, SIGMA_B, shown)
-    if not axes.are_numbers([row[name] for row in rows for name in ("x", "y")]):
-        return None
+    differ = {SIGMA_W, SIGMA_B} <= {*axes_of(summaries)}
+    rows = _cells(summaries, SIGMA_W, SIGMA_B, shown) if differ else []
+    if not rows or not axes.are_numbers([row[name] for row in rows for name in ("x", "y")]):
+        raise NothingToDraw(f"phase needs runs that differ in {SIGMA_W} and {SIGMA_B}")
     told = tips("run", x="sigma_w", y="sigma_b", text=shown.name, verdict="verdict")
-    cells = grid(rows, "shade", shown.colours(among)[0], "sigma_w", "sigma_b", told)
+    cells = grid(rows, "shade", colours(shown, among)[0], "sigma_w", "sigma_b", told)
     critical = _critical(summaries, rows)
     return titled(shown.title, "dashed: theory's critical line" if critical else "", cells, *critical)
 
@@ -177,15 +137,15 @@ def _critical(summaries: Summaries, rows: list[Datum]) -> list[alt.Chart]:
     return [mark.encode(x="x:Q", y="y:Q", order="y:Q", tooltip=told)] if len(line) > 1 else []
 
 
-def _cells(summaries: Summaries, across: str, up: str, shown: Value) -> list[Datum]:
+def _cells(summaries: Summaries, across: str, up: str, shown: MapValue) -> list[Datum]:
     """A row a run: its place, its value and how that is written. InputError if two runs share a place."""
-    configs, reads = [flat(s.config) for s in summaries], [shown.read(s) for s in summaries]
+    configs = [flat(s.config) for s in summaries]
     places = zip(_on_axis(configs, across), _on_axis(configs, up), strict=True)
     rows: list[Datum] = [
-        {"x": x, "y": y, "run": s.id, "verdict": s.flow.initial.verdict,
-         "text": shown.text(s), "text_short": shown.form(read),
-         "shade": None if read is None else shown.colour(read)}
-        for s, (x, y), read in zip(summaries, places, reads, strict=True)
+        {"x": x, "y": y, "run": s.id, "verdict": s.flow.initial.verdict, "text": text, "text_short": short,
+         "shade": _shade(shown, shown.read(s))}
+        for s, (x, y) in zip(summaries, places, strict=True)
+        for text, short in [_texts(shown, s)]
     ]  # fmt: skip
     shared = Counter((row["x"], row["y"]) for row in rows)
     (x, y), most = max(shared.items(), key=lambda item: item[1])
@@ -224,9 +184,9 @@ def edges(values: set[float]) -> dict[float, tuple[float, float]]:
 
 
 def overview(
-    summaries: Summaries, among: Summaries, shown: Value = VALUES["c"],
+    summaries: Summaries, among: Summaries, shown: MapValue = VALUES["c"],
     across: str | None = None, up: str | None = None,
-) -> Drawn | None:  # fmt: skip
+) -> Drawn:  # fmt: skip
     """A value over the keys that are named or, if none is, that differ: a map over two, points over one.
 
     Runs that each have another name stand over that, unless keys are named.
@@ -242,4 +202,6 @@ def overview(
         keys = [*keys, *others]
     if len(keys) == 2:
         return _over_two(summaries, keys[0], keys[1], shown, among)
-    return _over_one(summaries, keys[0], shown) if keys else None
+    if not keys:
+        raise NothingToDraw("map needs runs that differ")
+    return _over_one(summaries, keys[0], shown)

@@ -12,8 +12,9 @@ import altair as alt
 import vl_convert
 
 from gradflow.errors import InputError
+from gradflow.report.charts.axes import lines_of
 from gradflow.report.charts.looks import room
-from gradflow.report.charts.plot import ROWS, Drawn
+from gradflow.report.charts.plot import Drawn
 
 Spec = dict[str, Any]
 
@@ -43,8 +44,8 @@ CRAMPED = 50  # pixels of plots that had better stand below each other
 
 def document(chart: Drawn) -> Spec:
     """The Vega-Lite document of a chart in a page; `usermeta` has its title, note and renderer."""
-    height = max(HEIGHT, NAME_HEIGHT * _names(chart))
-    spec: Spec = chart.properties(width="container", height=height).to_dict(validate=False)
+    spec: Spec = chart.to_dict(validate=False)
+    spec |= {"width": "container", "height": max(HEIGHT, NAME_HEIGHT * _names(spec))}
     units = spec.get("layer", [spec])
     axes = [unit["encoding"].get(axis, {}) for unit in units for axis in ("x", "y")]
     if all(axis.get("type", "quantitative") == "quantitative" for axis in axes):  # else it cannot be moved
@@ -59,23 +60,25 @@ def document(chart: Drawn) -> Spec:
     return {key: value for key, value in spec.items() if key not in ("$schema", "config")}
 
 
-def _names(chart: Drawn) -> int:
-    """How many names stand above each other beside a map, which needs room for them; 0 of others."""
-    meta = chart._kwds.get("usermeta")
-    return int(meta[ROWS]) if isinstance(meta, dict) else 0
+def _names(spec: Spec) -> int:
+    """How many lines the names beside a map take, which need room above each other; 0 of others."""
+    return lines_of(spec.get("layer", [spec])[0]["encoding"].get("y", {}).get("sort", []))
 
 
 def picture(
     chart: Drawn | alt.ConcatChart, suffix: str, width: float, height: float | None = None,
-    points: float | None = None, dpi: int | None = None,
+    points: float | None = None, dpi: int | None = None, named: bool = True,
 ) -> bytes:  # fmt: skip
     """The bytes of a .svg, .pdf or .png file, `width` and maybe `height` inches with all that belongs to it.
 
-    Without a height the plot has one by its width, and the figure grows with its legend. InputError for one
-    that leaves no room for the plot.
+    Without a height the plot has one by its width, and the figure grows with its legend. One that is not
+    `named` has no title; each of several keeps its own. InputError if there is no room for the plot.
     """
-    drawn = _several if isinstance(chart, alt.ConcatChart) else _one
-    svg = drawn(chart, width * INCH, height and height * INCH, points or POINTS)
+    spec: Spec = chart.to_dict(validate=False)
+    if not named:
+        del spec["title"]
+    drawn = _several if "concat" in spec else _one
+    svg = drawn(spec, width * INCH, height and height * INCH, points or POINTS)
     if suffix == ".svg":
         return _of_size(svg, width, height, 1, "in").encode()
     if suffix == ".pdf":
@@ -84,37 +87,34 @@ def picture(
     return bytes(vl_convert.svg_to_png(_of_size(svg, width, height, ppi), scale=PDF_UNIT / ppi, ppi=ppi))
 
 
-def _one(chart: Any, width: float, height: float | None, points: float) -> str:
-    fit = alt.AutoSizeParams(type="fit" if height else "fit-x", contains="padding")
-    own = max(LOWEST, width * ASPECT, _names(chart) * NAMES * points)
-    sized = chart.properties(width=width, height=height or own, autosize=fit)
+def _one(spec: Spec, width: float, height: float | None, points: float) -> str:
+    own = max(LOWEST, width * ASPECT, _names(spec) * NAMES * points)
+    fit = {"type": "fit" if height else "fit-x", "contains": "padding"}
+    sized = {**spec, "width": width, "height": height or own, "autosize": fit}
     return _svg(sized, points, room(f"{width}", LETTER * points))
 
 
-def _several(charts: Any, width: float, height: float | None, points: float) -> str:
+def _several(spec: Spec, width: float, height: float | None, points: float) -> str:
     """As many charts beside each other as leave room for their plots."""
-    count = len(charts.concat)
+    count = len(spec["concat"])
     most = max(1, min(ACROSS, count, int(width / (NARROWEST * points))))
     for across in range(most, 0, -1):
-        if svg := _beside(charts, across, width, height, points):
+        if svg := _beside(spec, across, width, height, points):
             return svg
     raise InputError(f"{count} charts leave no room for their plots: make the figure larger")
 
 
-def _beside(charts: alt.ConcatChart, across: int, width: float, height: float | None, points: float) -> str:
+def _beside(spec: Spec, across: int, width: float, height: float | None, points: float) -> str:
     """So many charts beside each other, or "" without room: what is around plots is found by drawing them."""
-    parts: list[Any] = charts.concat
+    parts: list[Spec] = spec["concat"]
     place, down, svg = width / across, -(-len(parts) // across), ""
     own = max(LOWEST, place * ASPECT / FACET, *(_names(one) * NAMES * points for one in parts))
     inner = [FACET * place, FACET * (height / down if height else own)]
     for _ in range(3):
         if min(inner) < (SQUASHED if across == 1 else CRAMPED):
             return ""
-        sized = charts.copy()
-        sized.concat = [one.properties(width=inner[0], height=inner[1]) for one in parts]
-        sized.columns = across
-        for one in sized.concat:
-            one._kwds.pop("usermeta", None)  # which belongs to whole figures
+        charts = [{**one, "width": inner[0], "height": inner[1]} for one in parts]
+        sized = {**spec, "concat": charts, "columns": across}
         svg = _svg(sized, points, room(f"{width}", LETTER * points, f"{place}", f"{inner[0]}"))
         box = _box(svg)
         inner[0] += (width - box[0]) / across
@@ -122,10 +122,9 @@ def _beside(charts: alt.ConcatChart, across: int, width: float, height: float | 
     return svg
 
 
-def _svg(sized: Drawn | alt.ConcatChart, points: float, params: list[Spec]) -> str:
-    spec = sized.to_dict(validate=False)
-    spec["params"] = [*params, *spec.get("params", [])]
-    return str(vl_convert.vegalite_to_svg({**spec, "config": _style(points)}))
+def _svg(sized: Spec, points: float, params: list[Spec]) -> str:
+    told = {"params": [*params, *sized.get("params", [])], "config": _style(points)}
+    return str(vl_convert.vegalite_to_svg({**sized, **told}))
 
 
 def _style(points: float) -> Spec:

@@ -22,7 +22,6 @@ from gradflow.report.numbers import inert
 Drawn: TypeAlias = "alt.Chart | alt.LayerChart"
 Datum: TypeAlias = "dict[str, Any]"
 
-ROWS = "rows"  # in `usermeta`: the names above each other
 DIGITS = 6  # significant digits of the data in a chart
 DOT = 14  # the size of one among many
 

@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 from gradflow.analysis.differences import flat
+from gradflow.analysis.increments import counting
 from gradflow.analysis.intervals import t_quantile
 from gradflow.analysis.predictions import inputs_of, predicted
 from gradflow.analysis.steps import row_at
@@ -48,9 +49,7 @@ class Study:
     def row(self, name: str, step: int) -> Array:
         """An array at a step and the profile's layers, (layers, networks), without dead networks."""
         index = int(np.argmin(np.abs(self.run["step"] - step)))
-        alive = np.isfinite(self.run["log_delta_norm"][index]).all(axis=0)
-        kept = alive if alive.any() else np.ones_like(alive)
-        return self._at_layers(self.run[name][index])[:, kept]
+        return self._at_layers(self.run[name][index])[:, counting(self.run["log_delta_norm"][index])]
 
     def expected_norm(self) -> Array | None:
         """log10 ||delta|| that theory expects at the profile's layers, from the norm measured at the last.

@@ -9,26 +9,28 @@ import numpy as np
 
 from gradflow.analysis.flow import numbers
 from gradflow.analysis.intervals import mean_of_known
+from gradflow.errors import NothingToDraw
 from gradflow.report.charts import axes, looks
 from gradflow.report.charts.axes import AxisScale
 from gradflow.report.charts.layers import Quantity
 from gradflow.report.charts.lines import are_many, of_runs
 from gradflow.report.charts.plot import DOT, Datum, Drawn, Plot, known, level, rows_of, table, tips, titled
-from gradflow.report.charts.study import Studies, Study, lines_of
-from gradflow.report.heat_cells import heat_cells, spread_out
+from gradflow.report.charts.study import Studies, lines_of
+from gradflow.report.heat_cells import heat_cells, of_living, spread_out
 from gradflow.report.learning import SAMPLES
 from gradflow.report.numbers import count
 
 LAYERS, STEPS = 100, 120  # of a heat map, at most
 MINIBATCH = "minibatches"
 QUALITIES = {"accuracy": "Accuracy", "r2": "R2"}
+STEPLESS = "what goes over steps needs two recorded steps with finite numbers"
 
 
-def heatmap(study: Study, quantity: Quantity, called: str) -> Drawn | None:
+def heatmap(studies: Studies, quantity: Quantity, called: str) -> Drawn:
     """An array over layers and steps, around its median, at most 100 layers and 120 steps of it."""
-    found = heat_cells(study.run.recording, LAYERS, STEPS, quantity.array)
+    found = heat_cells(studies[0].run.recording, LAYERS, STEPS, quantity.array) if studies else None
     if found is None:
-        return None
+        raise NothingToDraw(STEPLESS)
     places, steps = found.layers, found.steps
     columns = {"step": steps, "end": [*steps[1:], 2 * steps[-1] - steps[-2]]}
     tops = [layer - 0.5 for layer in (*places, places[-1] + 1)]
@@ -39,41 +41,39 @@ def heatmap(study: Study, quantity: Quantity, called: str) -> Drawn | None:
         x=axes.x("step", "step"), x2="end", y=axes.y("top", "layer", reverse=True, nice=False), y2="bottom",
         tooltip=tips("layer", "step", value=(quantity.title, looks.LOG10)),
     )  # fmt: skip
-    recorded, depth = study.run["log_delta_norm"].shape[:2]
+    recorded, depth = studies[0].run["log_delta_norm"].shape[:2]
     shown = f"{count(len(places))} of {count(depth)} layers and {count(len(steps))} of {count(recorded)}"
     left = "" if (len(steps), len(places)) == (recorded, depth) else f"; downsampled, {shown} recorded steps"
     return titled(f"{called} over layers and steps", f"white: the median{left}", chart)
 
 
-def by_step(study: Study, quantity: Quantity, called: str) -> Drawn | None:
+def by_step(studies: Studies, quantity: Quantity, called: str) -> Drawn:
     """An array over steps, mean over networks: a line a layer, at most as many as there are colours."""
-    array, recorded = study.run[quantity.array], study.run["step"]
-    shown, some = spread_out(array.shape[1], len(looks.RUNS)), spread_out(len(recorded), STEPS)
+    run = studies[0].run
+    recorded, shown = run["step"], spread_out(run[quantity.array].shape[1], len(looks.RUNS))
+    some = spread_out(len(recorded), STEPS)
     with np.errstate(all="ignore"):
-        means = quantity.shown(mean_of_known(quantity.scaled(array[np.ix_(some, shown)]), 2)).T.tolist()
+        living = of_living(run.recording, quantity.array, some, shown)
+        means = quantity.shown(mean_of_known(quantity.scaled(living), 2)).T.tolist()
     lines, steps = [f"layer {layer + 1}" for layer in shown], recorded[some].astype(int).tolist()
     columns = zip(lines, means, strict=True)
     rows = [row for line, values in columns for row in rows_of({"line": line}, step=steps, value=values)]
     if len(known(rows)) < 2:
-        return None
+        raise NothingToDraw(STEPLESS)
     plot = Plot(rows, axes.x("step", "step"), quantity.title, of_runs(lines), quantity.axis(rows))
     dots = plot.dots(DOT, tips("line", "step", value=(quantity.title, quantity.form)))
-    mean = "mean over networks" if study.run.summary.config["seeds"] > 1 else ""
+    mean = "mean over networks" if run.summary.config["seeds"] > 1 else ""
     return titled(f"{called} over training", mean, plot.line(), dots)
 
 
-def course(studies: Studies) -> Drawn | None:
+def course(studies: Studies) -> Drawn:
     """c over training with its 95% interval; the line at 1 divides shrinking from growing."""
-    rows = [
-        row
-        for study in studies
-        for past in [study.run.summary.history]
-        for row in rows_of(
-            {"line": study.label}, step=past.steps, value=past.c, low=past.c_low, high=past.c_high
-        )
-    ]
+    rows = []
+    for study in studies:
+        past, line = study.run.summary.history, {"line": study.label}
+        rows += rows_of(line, step=past.steps, value=past.c, low=past.c_low, high=past.c_high)
     if len(known(rows)) < 2:
-        return None
+        raise NothingToDraw(STEPLESS)
     # logarithmic where c covers decades; cut where its interval would make it flat
     values, limits = [c for c in known(rows) if c] or [1.0], known(rows, "low", "high")
     scale = axes.in_logs(values, limits) or axes.cut([1.0, *values], values, limits)
@@ -85,7 +85,7 @@ def course(studies: Studies) -> Drawn | None:
     return titled("c over training", "; ".join(notes), level(1), *band, plot.line(), plot.dots(DOT, told))
 
 
-def loss(studies: Studies) -> Drawn | None:
+def loss(studies: Studies) -> Drawn:
     """The loss over the evaluated samples, of one run over minibatches too; older runs have these alone."""
     rows = _evaluated(studies, "loss")
     for study in studies:
@@ -96,18 +96,20 @@ def loss(studies: Studies) -> Drawn | None:
     return _learnt(studies, rows, "Loss", "loss", axes.in_logs(values) if all(values) else {})
 
 
-def accuracy(studies: Studies) -> Drawn | None:
+def accuracy(studies: Studies) -> Drawn:
     """The accuracy over the evaluated samples, or R2 where there are no classes; of one run, guessing too."""
-    found = studies[0].run.summary.evaluation
-    largest = found.majority_train if found.majority_test is None else found.majority_test
-    guessed = [("the largest class alone", largest)] if len(studies) == 1 and largest is not None else []
+    levels = []
+    if len(studies) == 1:
+        found = studies[0].run.summary.evaluation
+        largest = found.majority_train if found.majority_test is None else found.majority_test
+        levels = [] if largest is None else [("the largest class alone", largest)]
     for name, title in QUALITIES.items():
         if rows := _evaluated(studies, name):
-            return _learnt(studies, rows, title, title, {}, *guessed)
-    return None
+            return _learnt(studies, rows, title, title, {}, *levels)
+    raise NothingToDraw("accuracy needs a run that was evaluated")
 
 
-def clipping(studies: Studies) -> Drawn | None:
+def clipping(studies: Studies) -> Drawn:
     """The share of each gradient that clipping left of it, mean over networks, where it cut any."""
     rows = []
     for study in studies:
@@ -117,7 +119,7 @@ def clipping(studies: Studies) -> Drawn | None:
             rows += rows_of({"line": study.label, "part": MINIBATCH}, step=steps, value=numbers(left))
     values = known(rows)
     if min(values, default=1.0) >= 1:
-        return None
+        raise NothingToDraw("clipping needs a run of which gradients were clipped")
     what, scale = "What clipping left of the gradient", axes.in_logs(values) or {"zero": True}
     return _learnt(studies, rows, what, "share left", scale, ("nothing is clipped", 1.0))
 
@@ -136,10 +138,10 @@ def _evaluated(studies: Studies, name: str) -> list[Datum]:
 
 def _learnt(
     studies: Studies, rows: list[Datum], what: str, title: str, scale: AxisScale, *levels: tuple[str, float]
-) -> Drawn | None:
+) -> Drawn:
     """Lines over steps, dashed by the samples that they are over unless runs are so many; named levels."""
     if len(known(rows)) < 2:
-        return None
+        raise NothingToDraw(STEPLESS)
     many, met = are_many(studies), {row["part"] for row in rows}
     parts = [part for part in (*SAMPLES.values(), MINIBATCH) if part in met]
     if many:  # one line each, over minibatches of the older runs
