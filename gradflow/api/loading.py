@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gradflow.api.one_run import OneRun
 from gradflow.store import load_one, resolve
-from gradflow.store.names import SWEEP
+from gradflow.store.names import is_sweep
 
 if TYPE_CHECKING:
     from gradflow.api.swept import Swept
@@ -26,7 +26,7 @@ def load(reference: RunName, runs: RunName = RUNS) -> OneRun | Swept:
     damaged.
     """
     found = resolve(os.fspath(reference), Path(runs))
-    if len(found) == 1 and os.path.lexists(found[0] / SWEEP):
+    if len(found) == 1 and is_sweep(found[0]):
         return swept_in(found[0])
     return OneRun.of(load_one(reference, runs))
 

@@ -103,9 +103,9 @@ def change_notes(
 ) -> Notes:
     """Set the text, where one is given ("" takes it away), and add and remove tags; the notes that result.
 
-    A text takes the place of a damaged note.json, which stays as note.json.1; tags alone do not. RunError if
-    so, if a process works on the run, or if the disk refuses. Neither the run nor its sweep becomes the latest
-    by it.
+    A text takes the place of a damaged note.json, which stays as note.json.1. RunError for tags alone beside
+    one, if a process works on the run, or if the disk refuses. Neither the run nor its sweep becomes the
+    latest by it.
     """
     checked(text, added)
     if not folder.is_dir():
