@@ -32,9 +32,13 @@ def load(reference: RunName, runs: RunName = RUNS) -> OneRun | Swept:
 
 
 def swept_in(folder: Path) -> Swept:
-    """The finished runs of a sweep, in the order of its axes."""
+    """The finished runs of a sweep, in the order of its axes; what is no point of it comes last."""
     from gradflow.api.swept import Swept
     from gradflow.cli.report import named_runs
     from gradflow.report.several import in_order
+    from gradflow.store.sweeps import planned
 
-    return Swept(folder, [OneRun.of(one) for one in in_order(named_runs([str(folder)], folder.parent))])
+    places = {id: place for place, id in enumerate(planned(folder))}
+    runs = in_order(named_runs([str(folder)], folder.parent))
+    ordered = sorted(runs, key=lambda run: places.get(run.id, len(places)))
+    return Swept(folder, [*map(OneRun.of, ordered)])

@@ -174,6 +174,23 @@ def test_a_sweep_has_its_runs_their_table_and_figures(swept: Swept, runs: Path) 
     assert [one.id for one in again] == [one.id for one in swept]
 
 
+def test_a_sweep_has_its_runs_in_the_order_of_its_axes(tmp_path: Path) -> None:
+    axes: dict[str, Any] = {"activation": ["tanh", "relu"], "depth": [4, 3]}
+    made = gradflow.sweep(PLAIN, runs=tmp_path, executor="serial", quiet=True, **axes)
+    foreseen = gradflow.theory(PLAIN, **axes)
+    assert isinstance(foreseen, list)
+    expected = [tuple(each.values.values()) for each in foreseen]
+    assert expected == [("tanh", 4), ("tanh", 3), ("relu", 4), ("relu", 3)]
+    for found in (made, gradflow.load(made.path)):
+        assert isinstance(found, Swept)
+        models = [one.config.model for one in found]
+        assert [(model.activation.name, model.depth) for model in models] == expected
+    turned = Swept(made.path, [*reversed(made.runs)])
+    assert turned.plot(x="model.depth").to_dict() == made.plot(x="model.depth").to_dict()
+    (made.path / "sweep.json").unlink()  # without which numbers come by size
+    assert [one.config.model.depth for one in gradflow.load(made.path)] == [3, 3, 4, 4]
+
+
 def test_a_comparison_has_the_rows_of_the_command(run: OneRun, swept: Swept, runs: Path) -> None:
     found = gradflow.compare(run.id, swept.path, runs=runs, sort="c")
     words = (run.id, str(swept.path), "--runs-dir", str(runs), "--sort", "c", "--json")
