@@ -149,6 +149,9 @@ def test_a_table_has_a_line_a_layer_and_network_of_each_row(run: OneRun) -> None
     one = table[(table.step == 6) & (table.layer == 2) & (table.seed == 1)]
     assert one["log_delta_norm"].item() == run["log_delta_norm"][-1, 1, 1]
     assert len(run.to_pandas("last")) == layers * seeds
+    assert {*run.to_pandas(6).step} == {*run.to_pandas(np.int64(6)).step} == {*run.to_pandas("6").step} == {6}
+    with pytest.raises(InputError, match="--rows 7: the step was not recorded; the nearest is 6"):
+        run.to_pandas(7)
 
 
 def test_a_run_shows_itself_in_a_notebook_and_a_terminal(run: OneRun) -> None:
@@ -228,7 +231,7 @@ def test_theory_is_of_one_network_or_of_each_of_a_table(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("q_0", [0, -1.0, True, "x", float("inf"), [1.0, 2.0]])
 def test_theory_refuses_a_q0_that_the_command_refuses(q_0: object) -> None:
-    with pytest.raises(InputError, match="q0: should be a number greater than 0"):
+    with pytest.raises(InputError, match="q0: should be a number greater than 0, one for all"):
         gradflow.theory(activation="tanh", q0=q_0)
 
 
