@@ -35,13 +35,13 @@ def is_id(text: str) -> bool:
 
 
 def is_sweep(folder: Path) -> bool:
-    """Whether a folder is a sweep's: with a sweep.json or, where that was lost, a name and runs like one's.
+    """Whether a folder is a sweep's: with a sweep.json or, where that was lost, with runs of its own name.
 
     What holds a run.json is a run.
     """
     if not is_id(folder.name):  # of thousands, one look at the disk is enough to tell
         return has_plan(folder)
-    return not holds(folder, RUN) and (holds(folder, SWEEP) or _has_only_runs(folder))
+    return not holds(folder, RUN) and (holds(folder, SWEEP) or _has_points(folder))
 
 
 def has_plan(folder: Path) -> bool:
@@ -49,14 +49,15 @@ def has_plan(folder: Path) -> bool:
     return holds(folder, SWEEP) and not holds(folder, RUN)
 
 
-def _has_only_runs(folder: Path) -> bool:
-    """Whether there are runs in a folder, and no file of a run of its own."""
+def _has_points(folder: Path) -> bool:
+    """Whether runs that have the name of a folder stand in it, and no file of a run of its own."""
     try:
         names = os.listdir(folder)
     except OSError:
         return False
-    inner = (name for name in names if is_id(name))
-    return not set(OWN) & set(names) and any(holds(os.path.join(folder, name), RUN) for name in inner)
+    named = folder.name.rpartition("-")[0]
+    points = (name for name in names if is_id(name) and name.rpartition("-")[0] == named)
+    return not set(OWN) & set(names) and any(holds(os.path.join(folder, name), RUN) for name in points)
 
 
 def holds(folder: Path | str, name: str) -> bool:

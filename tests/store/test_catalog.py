@@ -69,16 +69,21 @@ def test_runs_and_sweeps_come_newest_first_by_their_own_record(runs: Path) -> No
 
 
 def test_a_sweep_that_has_lost_its_document_is_one_still(runs: Path) -> None:
+    point = (runs / SWEEP / "net-cccccccc").rename(runs / SWEEP / "zoo-cccccccc")
     whole_sweep = [entry.path for entry in scan(runs)[0].points or ()]
     (runs / SWEEP / "sweep.json").unlink()
     lost = scan(runs)[0]
     assert [entry.path for entry in lost.points or ()] == whole_sweep
     for reference in ("zoo", SWEEP, str(runs / SWEEP)):
         assert resolve(reference, runs) == [runs / SWEEP]
-    assert is_point(runs / SWEEP / "net-cccccccc")
-    assert runs / SWEEP / "net-cccccccc" in inside([runs / SWEEP])
+    assert is_point(point)
+    assert point in inside([runs / SWEEP])
     with pytest.raises(InputError, match="is a sweep"):
         load_one("zoo", runs)
+
+
+def test_a_runs_folder_that_is_named_like_a_sweep_is_none(runs: Path) -> None:
+    assert not is_point(shutil.copytree(runs, runs / "exp-1a2b3c4d") / "net-aaaaaaaa")
 
 
 def test_a_run_with_the_document_of_a_sweep_beside_it_is_a_run(runs: Path) -> None:
