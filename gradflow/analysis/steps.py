@@ -11,8 +11,11 @@ from gradflow.errors import InputError
 LAST = "last"
 
 
-def row_at(steps: Iterable[float], step: str) -> int:
-    """The row of a step, a number or "last". InputError if it was not recorded, with those around it."""
+def row_at(steps: Iterable[float], step: str, option: str = "--step") -> int:
+    """The row of a step, a number or "last", as an option has it.
+
+    InputError if it was not recorded, with those around it.
+    """
     known = [int(one) for one in steps]
     if step == LAST:
         return len(known) - 1

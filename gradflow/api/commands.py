@@ -76,7 +76,7 @@ def theory(config: AnyConfig | None = None, **overrides: Any) -> Foreseen | list
     """What mean-field theory expects at initialization: of one network, or of each where a value is a list.
 
     Without a config it is of 50 layers of 256 units, drawn from `init="gaussian"`; `q0` is the mean square of
-    its input.
+    its input, one number also for several networks.
     """
     document, base = document_of(NO_FILE if config is None else config)
     words, q_0 = without_q0(overrides_of(overrides, crossed=True), config is not None)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gradflow.api.one_run import OneRun
 from gradflow.runs_folder import runs_folder
 from gradflow.store import load_one, resolve
-from gradflow.store.names import SWEEP
+from gradflow.store.names import is_sweep
 
 if TYPE_CHECKING:
     from gradflow.api.swept import Swept
@@ -28,15 +28,19 @@ def load(reference: RunName, runs: RunName | None = None) -> OneRun | Swept:
     """
     folder = runs_folder(runs)
     found = resolve(os.fspath(reference), folder)
-    if len(found) == 1 and os.path.lexists(found[0] / SWEEP):
+    if len(found) == 1 and is_sweep(found[0]):
         return swept_in(found[0])
     return OneRun.of(load_one(reference, folder))
 
 
 def swept_in(folder: Path) -> Swept:
-    """The finished runs of a sweep, in the order of its axes."""
+    """The finished runs of a sweep, in the order of its axes; what is no point of it comes last."""
     from gradflow.api.swept import Swept
     from gradflow.cli.report import named_runs
     from gradflow.report.several import in_order
+    from gradflow.store.sweeps import planned
 
-    return Swept(folder, [OneRun.of(one) for one in in_order(named_runs([str(folder)], folder.parent))])
+    places = {id: place for place, id in enumerate(planned(folder))}
+    runs = in_order(named_runs([str(folder)], folder.parent))
+    ordered = sorted(runs, key=lambda run: places.get(run.id, len(places)))
+    return Swept(folder, [*map(OneRun.of, ordered)])

@@ -40,12 +40,12 @@ class OneRun(Run):
 
         return chart_of([self], Wanted(figure))
 
-    def to_pandas(self, rows: str = "all") -> Any:
+    def to_pandas(self, rows: str | int = "all") -> Any:
         """A pandas.DataFrame, a line a layer and network of each row: `rows` as of `gradflow export`."""
         from gradflow.errors import library
         from gradflow.store.export import layers_table
 
-        return library("pandas", "notebook", "to_pandas").DataFrame(layers_table([self], rows))
+        return library("pandas", "notebook", "to_pandas").DataFrame(layers_table([self], str(rows)))
 
     def to_xarray(self) -> Any:
         """An xarray.Dataset of the recording: dims step, layer, seed, with long names and units."""

@@ -11,11 +11,12 @@ from gradflow.api.compared import Compared
 from gradflow.api.one_run import OneRun
 from gradflow.cli.compare import comparison
 from gradflow.cli.plot import Wanted, chart_of
+from gradflow.report.several import in_order
 
 
 @dataclass(frozen=True, repr=False)
 class Swept:
-    """The finished runs of the sweep in the folder `path`."""
+    """The finished runs of the sweep in the folder `path`, in the order of its axes."""
 
     path: Path
     runs: Sequence[OneRun]
@@ -46,7 +47,7 @@ class Swept:
         value: str | None = None,
     ) -> Any:
         """The altair.Chart of a figure, or of a value over one key or two, as `gradflow plot` draws it."""
-        return chart_of([*self.runs], Wanted(figure or (None if x else "map"), x, y, value))
+        return chart_of(in_order(self.runs), Wanted(figure or (None if x else "map"), x, y, value))
 
     def to_pandas(self) -> Any:
         """A pandas.DataFrame, a line a run."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradflow.analysis.steps import row_at
 from gradflow.cli.report import named_runs
 from gradflow.cli.tables import refuse_unused
 from gradflow.errors import InputError, did_you_mean
@@ -68,12 +69,18 @@ def tables_form(
     return TableForm(output, form, which)
 
 
-def exported(references: list[str], runs_dir: Path, where: str | None) -> list[Run]:
-    """The named runs, each once, be it in several sweeps: where it got farthest."""
+def exported(references: list[str], runs_dir: Path, where: str | None, step: str | None) -> list[Run]:
+    """The named runs, each once, be it in several sweeps: where it got farthest.
+
+    InputError for the number of a `step` that one of them has not recorded.
+    """
     runs = named_runs(references, runs_dir, where)
     found: dict[tuple[str, str], Run] = {}
     for run in sorted(runs, key=lambda run: RANKS.index(run.status)):
         found.setdefault((run.id, run.info["digest"]), run)
+    for run in found.values():
+        if step is not None and step.isdecimal() and run.recording:
+            row_at(run["step"], step)  # by the option that was typed; tables call it --rows
     kept = set(map(id, found.values()))
     return [run for run in runs if id(run) in kept]
 

@@ -11,7 +11,7 @@ import typer
 from gradflow.cli.output import emit_document, note
 from gradflow.errors import InputError
 from gradflow.report.numbers import counted
-from gradflow.store.names import SWEEP, is_id
+from gradflow.store.names import has_plan, is_id
 from gradflow.store.removal import remove_entry
 from gradflow.store.resolve import interrupted, resolve
 
@@ -56,7 +56,7 @@ def confirm(entries: list[Path]) -> None:
 
 
 def _told(entries: list[Path]) -> str:
-    sweeps = sum(os.path.lexists(path / SWEEP) for path in entries)
+    sweeps = sum(map(has_plan, entries))
     counts = [counted(len(entries) - sweeps, "run")] if sweeps < len(entries) else []
     if sweeps:
         counts.append(f"{counted(sweeps, 'sweep')} with all runs in it")

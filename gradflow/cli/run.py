@@ -12,7 +12,7 @@ from gradflow.config import Config
 from gradflow.config.load import parse_config, read_config
 from gradflow.config.memory import size
 from gradflow.config.overrides import refuse_spaces
-from gradflow.errors import InputError, Problem
+from gradflow.errors import refused
 from gradflow.execution.execute import execute
 from gradflow.report.numbers import duration
 from gradflow.store import Run
@@ -32,7 +32,8 @@ def one_study(
     study = parse_config(document, base, overrides, tell)
     if study.sweep:
         command = shlex.join(["gradflow", "sweep", document.source, *overrides])
-        raise InputError(Problem(f"this config is many runs: type {command}", "sweep", document.source))
+        line = document.lines.get(("sweep",))
+        raise refused(f"this config is many runs: type {command}", "sweep", document.source, line)
     return study
 
 

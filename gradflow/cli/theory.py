@@ -79,7 +79,7 @@ def without_q0(overrides: Sequence[str], from_file: bool) -> tuple[list[str], fl
     if any(repr(other) != repr(value) for other in values):
         raise InputError(contradiction(("q0",), given[0], given[-1]))
     if not is_number(value) or not 0 < value < float("inf"):
-        raise InputError(Problem("should be a number greater than 0", "q0", SOURCE))
+        raise InputError(Problem("should be a number greater than 0, one for all", "q0", SOURCE))
     return [override for override in overrides if override not in given], float(value)
 
 

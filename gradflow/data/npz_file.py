@@ -91,7 +91,8 @@ def _header(archive: Archive, name: str, key: str, source: str) -> Header:
         remedy = "save numbers of at most 64 bits (labels as integers)"
         raise refused(f"holds {header.dtype} values: {remedy}", name, source)
     if not header.shape or min(header.shape) < 1:
-        raise refused(f"has shape {header.shape}: it must hold at least one sample", name, source)
+        missing = "sample" if not header.shape or header.shape[0] < 1 else "value a sample"
+        raise refused(f"has shape {header.shape}: it must hold at least one {missing}", name, source)
     return header
 
 

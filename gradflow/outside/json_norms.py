@@ -10,6 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from gradflow.errors import refused
@@ -23,6 +24,7 @@ DEEPEST = 8  # objects in one another
 HISTOGRAM = "a histogram"  # the very object stands for one
 BY_STEP = "write an object for each step"
 _KIND = "_type"  # of what wandb's history holds beside numbers
+_KINDS = {list: "a list", str: "a number or a text", bool: "true or false", type(None): "nothing"}
 _NORMS = re.compile(r"(?:.*/)?(?:log_)?(?:(?:delta|grad|gradient|weight_grad)_)?norms?", re.I).fullmatch
 _OURS = re.compile(r".*(?:norm|grad).*|_?step|layer|seed|run|kind|depth", re.I).fullmatch
 
@@ -30,11 +32,9 @@ _OURS = re.compile(r".*(?:norm|grad).*|_?step|layer|seed|run|kind|depth", re.I).
 def json_norms(content: bytes, source: str, only: Only = ALL) -> Iterator[Finding]:
     """The norms of a file's content. InputError names the line of what cannot be read."""
     try:
-        rows = [(line, _flat(record)) for line, record in _records(content.decode("utf-8-sig"), source)]
+        rows = [*_rows(content.decode("utf-8-sig"), source)]
     except UnicodeDecodeError as error:
         raise refused(f"is no JSON in UTF-8: {error}", source=source) from None
-    except _Refused as error:
-        raise refused(str(error), source=source) from None
     titles = dict.fromkeys(title for _, cells in rows for title in cells)
     histograms = {title for _, cells in rows for title, cell in cells.items() if cell is HISTOGRAM}
     if histograms and not any("norm" in title for title in titles):
@@ -50,10 +50,29 @@ class _Refused(Exception):
     """What is wrong with a value, wherever it stands."""
 
 
+@contextmanager
+def _placed(source: str, line: int | None) -> Iterator[None]:
+    """What is refused stands there."""
+    try:
+        yield
+    except _Refused as error:
+        raise refused(str(error), source=source, line=line) from None
+
+
+def _rows(text: str, source: str) -> Iterator[tuple[int | None, dict[str, str]]]:
+    """What stands under each title of an object, with its line where each has its own."""
+    for line, record in _records(text, source):
+        with _placed(source, line):
+            cells = _flat(record)
+        yield line, cells
+
+
 def _records(text: str, source: str) -> Iterator[tuple[int | None, Any]]:
     """The objects of a file, with their lines where each has its own."""
     try:
         whole = _parsed(text)
+    except _Refused as error:
+        raise refused(str(error), source=source, line=_line_of_first(text)) from None
     except json.JSONDecodeError as error:
         if error.msg != "Extra data":
             _refuse(error, source, error.lineno)
@@ -64,9 +83,23 @@ def _records(text: str, source: str) -> Iterator[tuple[int | None, Any]]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
-                yield number, _parsed(line)
+                with _placed(source, number):
+                    record = _parsed(line)
             except json.JSONDecodeError as error:
                 _refuse(error, source, number)
+            yield number, record
+
+
+def _line_of_first(text: str) -> int | None:
+    """The line of the first value; None if it goes over several."""
+    number, line = next((n, line) for n, line in enumerate(text.split("\n"), start=1) if line.strip())
+    try:
+        _parsed(line)
+    except json.JSONDecodeError:
+        return None
+    except _Refused:
+        pass
+    return number
 
 
 def _refuse(error: json.JSONDecodeError, source: str, line: int) -> NoReturn:
@@ -103,7 +136,7 @@ def _single(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _flat(record: Any) -> dict[str, str]:
     """The numbers and texts of an object by their path; nothing stands for null, true and false."""
     if not isinstance(record, dict):
-        raise _Refused(f"holds a {type(record).__name__} where an object should be: it needs {NEEDS}")
+        raise _Refused(f"holds {_KINDS[type(record)]} where an object should be: it needs {NEEDS}")
     cells: dict[str, str] = {}
     for path, value in _leaves(record, "", 0):
         if path in cells:

@@ -41,6 +41,7 @@ LOSSES = (  # the loss of a step, by the first of its names
     "loss", "train_loss", "train/loss", "training_loss", "loss/train", "train_loss_step", "train/loss_step",
 )  # fmt: skip
 EXPORT = "row", "log_delta_norm", "zero_delta"  # columns of gradflow's own table of layers
+SAME_NETWORKS = ("name", "seeds", "analysis")  # sections of a config in which runs of one kind may differ
 NEEDS = "columns step, layer and norm or log_norm (natural), or norm_1, norm_2, ... with a column a layer"
 NO_DEPTH = (
     "one norm of the whole network, so this log has no depth and gives no c: record a norm for each layer "
@@ -117,6 +118,7 @@ class NormsTable:
             raise self._wrong(words, self.line)
         passed: dict[str, bool] = {}
         own, known = set(EXPORT) <= by.keys(), {*roles.values(), *CLOCKS}
+        alike = _Alike(self, roles.get("depth", ""), self._keys(roles, by) if own else [])
         for line, cells in self.rows:
             layer = cells.get(roles["layer"], "")
             texts: list[str | None] = [cells.get(by[name], "") for name in chosen.values()]
@@ -128,12 +130,19 @@ class NormsTable:
             passed[layer] = self.only.takes(layer)
             if not passed[layer]:
                 continue
+            alike.take(line, cells)
             for (kind, name), text in zip(chosen.items(), texts, strict=True):
                 if text is None:
                     continue
                 yield self._found(roles, cells, line, Named(name, layer, LONG[name][1], kind, False), text)
         if passed and not any(passed.values()):
             raise self.only.none_of(passed, self.source)
+
+    def _keys(self, roles: Mapping[str, str], by: Mapping[str, str]) -> list[str]:
+        """The keys of a config that gradflow's own table has since its runs differ in them."""
+        first, end = self.titles.index(roles["layer"]) + 1, self.titles.index(by[EXPORT[1]])
+        keys = [title for title in self.titles[first:end] if title not in roles.values()]
+        return [key for key in keys if key.partition(".")[0] not in SAME_NETWORKS]
 
     def _unwritten(
         self, by: Mapping[str, str], cells: Mapping[str, str], other: bool, line: int | None
@@ -232,6 +241,25 @@ def _untagged(table: NormsTable, roles: Mapping[str, str]) -> NormsTable:
     ]
     titles = dict.fromkeys(title for _, cells in rows for title in cells)
     return NormsTable(table.source, list(titles), rows, only=table.only)
+
+
+@dataclass
+class _Alike:
+    """Rows of gradflow's own table: in one fit, the networks of a depth may differ in their seeds alone."""
+
+    table: NormsTable
+    depth: str
+    keys: Sequence[str]
+    first: dict[str, list[str]] = field(default_factory=dict)
+
+    def take(self, line: int | None, cells: Mapping[str, str]) -> None:
+        """InputError for a row whose run has another config than that of the first of its depth."""
+        own = [cells.get(key, "") for key in self.keys]
+        first = self.first.setdefault(cells.get(self.depth, ""), own)
+        if own != first:
+            key = next(key for key, a, b in zip(self.keys, first, own, strict=True) if a != b)
+            words = f"holds runs that differ in {key[:SHOWN]}: give those of one, as export --where has them"
+            raise refused(words, source=self.table.source, line=line)
 
 
 @dataclass

@@ -14,7 +14,7 @@ from gradflow.errors import RunError
 from gradflow.runs_folder import ANOTHER
 from gradflow.store.info import instant
 from gradflow.store.interrupted import opened
-from gradflow.store.names import RUN, SWEEP, is_id
+from gradflow.store.names import RUN, SWEEP, holds, is_id, is_sweep
 from gradflow.store.notes import Notes, read_notes
 from gradflow.store.reading import damaged, read_json
 from gradflow.store.run import Run, open_run
@@ -102,7 +102,7 @@ def inside(folders: Iterable[Path]) -> list[Path]:
     """What stands in those folders that are sweeps; in one that cannot be read, nothing."""
     found: list[Path] = []
     for folder in folders:
-        if _holds(folder, SWEEP):
+        if is_sweep(folder):
             with suppress(RunError):
                 found += standing(folder)
     return found
@@ -110,7 +110,7 @@ def inside(folders: Iterable[Path]) -> list[Path]:
 
 def entry_at(path: Path) -> Entry | None:
     """The entry of a folder; None if it neither is nor is named like a run or a sweep."""
-    if not _holds(path, SWEEP):
+    if not is_sweep(path):
         return _run_at(path)
     try:
         return Entry(path, points=tuple(scan_points(path)))
@@ -137,11 +137,7 @@ def _run_at(path: Path) -> Entry | None:
 
 
 def _is_ours(path: Path) -> bool:
-    return is_id(path.name) or _holds(path, RUN) or _holds(path, SWEEP)
-
-
-def _holds(folder: Path, name: str) -> bool:
-    return os.path.lexists(os.path.join(folder, name))  # a Path would take as long as the system call
+    return is_id(path.name) or holds(path, RUN) or holds(path, SWEEP)
 
 
 def _folders(folder: Path) -> Iterator[tuple[Path, Entry | None]]:

@@ -171,7 +171,7 @@ def chosen(steps: Collection[float] | Array, rows: str) -> Array:
     InputError for another word, and for a step that was not recorded.
     """
     if rows.isdecimal():
-        return np.array([row_at(steps, rows)])
+        return np.array([row_at(steps, rows, "--rows")])
     if rows not in ROWS:
         raise InputError(f"--rows {rows}: there are {'; '.join(ROWS)}, or the number of a step")
     count = len(steps)

@@ -34,9 +34,40 @@ def is_id(text: str) -> bool:
     return ID.fullmatch(text) is not None
 
 
+def is_sweep(folder: Path) -> bool:
+    """Whether a folder is a sweep's: with a sweep.json or, where that was lost, with runs of its own name.
+
+    What holds a run.json is a run.
+    """
+    if not is_id(folder.name):  # of thousands, one look at the disk is enough to tell
+        return has_plan(folder)
+    return not holds(folder, RUN) and (holds(folder, SWEEP) or _has_points(folder))
+
+
+def has_plan(folder: Path) -> bool:
+    """Whether a folder is a sweep's by its sweep.json, so that what is in it is no user's."""
+    return holds(folder, SWEEP) and not holds(folder, RUN)
+
+
+def _has_points(folder: Path) -> bool:
+    """Whether runs that have the name of a folder stand in it, and no file of a run of its own."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return False
+    named = folder.name.rpartition("-")[0]
+    points = (name for name in names if is_id(name) and name.rpartition("-")[0] == named)
+    return not set(OWN) & set(names) and any(holds(os.path.join(folder, name), RUN) for name in points)
+
+
+def holds(folder: Path | str, name: str) -> bool:
+    """Whether something of this name is in a folder."""
+    return os.path.lexists(os.path.join(folder, name))  # a Path would take as long as the system call
+
+
 def is_point(path: Path) -> bool:
     """Whether what stands, or will stand, at `path` is a point of a sweep: it lies in one's folder."""
-    return os.path.lexists(os.path.join(path.parent, SWEEP))
+    return is_sweep(path.parent)
 
 
 def maker_of(path: Path) -> str:

@@ -11,6 +11,7 @@ from typing import NamedTuple, TypedDict
 from msgspec.json import Decoder
 
 from gradflow.errors import InputError, Problem, RunError
+from gradflow.store.carry import free
 from gradflow.store.names import NOTE, is_point
 from gradflow.store.partial import claim
 from gradflow.store.reading import damaged, read_bytes
@@ -22,7 +23,7 @@ LONGEST_NOTE = 1000  # characters
 MOST_TAGS = 50
 LARGEST_NOTE = 64_000  # bytes of the file
 TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}")
-_REMEDY = "write it anew with `gradflow note`, or remove it"
+_REMEDY = "write it anew with `gradflow note RUN TEXT`, or remove it"
 
 
 class Notes(NamedTuple):
@@ -58,7 +59,7 @@ def load_notes(folder: Path) -> Notes:
         return NO_NOTES
     path = folder / NOTE
     try:
-        document = _DECODER.decode(read_bytes(path, LARGEST_NOTE))
+        document = _DECODER.decode(read_bytes(path, LARGEST_NOTE, _REMEDY))
         return checked(document["note"], document["tags"])
     except (*UNREADABLE, InputError):
         raise damaged(path, "is damaged", _REMEDY) from None
@@ -102,14 +103,15 @@ def change_notes(
 ) -> Notes:
     """Set the text, where one is given ("" takes it away), and add and remove tags; the notes that result.
 
-    Damaged ones are replaced. RunError if a process works on the run, or the disk refuses. Neither
-    the run nor its sweep becomes the latest by it.
+    A text takes the place of a damaged note.json, which stays as note.json.1. RunError for tags alone beside
+    one, if a process works on the run, or if the disk refuses. Neither the run nor its sweep becomes the
+    latest by it.
     """
     checked(text, added)
     if not folder.is_dir():
         raise InputError(Problem("is not finished and can have no note yet", source=str(folder)))
     with same_time(folder), claim(folder.parent, folder.name), disk_errors(folder):
-        before, _ = read_notes(folder)
+        before = load_notes(folder) if text is None else _put_aside(folder)
         notes = checked(before.text if text is None else text, ({*before.tags} | {*added}) - {*removed})
         if notes == NO_NOTES:
             (folder / NOTE).unlink(missing_ok=True)
@@ -118,6 +120,14 @@ def change_notes(
             content = json_bytes({"note": notes.text, "tags": notes.tags})
             replace_file(folder / NOTE, lambda file: file.write(content))
         return notes
+
+
+def _put_aside(folder: Path) -> Notes:
+    """The notes that a new text changes; what cannot be read may be the user's own and gets another name."""
+    before, problem = read_notes(folder)
+    if problem:
+        os.rename(folder / NOTE, free(folder / NOTE))
+    return before
 
 
 def remove_notes(folder: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gradflow.errors import InputError, Problem, RunError
 from gradflow.store.marks import is_marked, marked
-from gradflow.store.names import CONFIG, NOTE, OWN, PARTIAL, RUN, SWEEP, is_id
+from gradflow.store.names import CONFIG, NOTE, OWN, PARTIAL, RUN, SWEEP, is_id, is_sweep
 from gradflow.store.reading import read_bytes
 from gradflow.store.writing import disk_errors, encoded, replace_file
 
@@ -69,7 +69,7 @@ def _is_of_a_run(target: Path) -> bool:
     if target.name.lower() not in (*OWN, SWEEP, NOTE):  # some disks take both for one name
         return False
     there = {name for name in (*OWN, SWEEP) if os.path.lexists(folder / name)}
-    return SWEEP in there or {RUN, CONFIG} <= there or bool(there and is_id(folder.name))
+    return is_sweep(folder) or SWEEP in there or {RUN, CONFIG} <= there or bool(there and is_id(folder.name))
 
 
 def _of_what_is_there(path: Path, target: Path, mark: bool, force: bool) -> str | None:

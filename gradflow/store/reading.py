@@ -27,12 +27,14 @@ def open_file(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
-def read_bytes(path: Path, largest: int = LARGEST) -> bytes:
-    """The bytes of a regular file of at most `largest`."""
-    with _told(path):
+def read_bytes(path: Path, largest: int = LARGEST, remedy: str = AGAIN) -> bytes:
+    """The bytes of a regular file of at most `largest`; an error ends in the remedy."""
+    with _told(path, remedy):
         content = read_regular(path, largest)
     if len(content) > largest:
-        raise damaged(path, f"is larger than {largest // 10**6} MB")
+        from gradflow.config.memory import size  # which most readers do without
+
+        raise damaged(path, f"is larger than {size(largest)}", remedy)
     return content
 
 
@@ -56,12 +58,12 @@ def parse_json(content: bytes, path: Path) -> Any:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _told(path: Path, remedy: str = AGAIN) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise damaged(path, "is missing") from None
+        raise damaged(path, "is missing", remedy) from None
     except (NotRegular, IsADirectoryError):
-        raise damaged(path, "is not a regular file") from None
+        raise damaged(path, "is not a regular file", remedy) from None
     except OSError as error:
-        raise damaged(path, wrong_with(path, error)) from None
+        raise damaged(path, wrong_with(path, error), remedy) from None

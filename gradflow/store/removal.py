@@ -8,7 +8,7 @@ from pathlib import Path
 from gradflow.store import locks
 from gradflow.store.carry import discard
 from gradflow.store.catalog import standing
-from gradflow.store.names import PARTIAL, RUN, SWEEP
+from gradflow.store.names import PARTIAL, RUN, SWEEP, has_plan
 from gradflow.store.notes import remove_notes
 from gradflow.store.partial import Claim, claim, is_shard, reap
 from gradflow.store.sweeps import same_time
@@ -23,8 +23,7 @@ def remove_entry(path: Path) -> list[Path]:
     """
     if not path.parent.is_dir():  # a point has gone with its sweep, which a lock would make again
         return []
-    is_sweep = os.path.lexists(path / SWEEP) and not path.is_symlink()
-    return _remove_sweep(path) if is_sweep else _remove_run(path)
+    return _remove_sweep(path) if has_plan(path) and not path.is_symlink() else _remove_run(path)
 
 
 def _remove_run(path: Path) -> list[Path]:

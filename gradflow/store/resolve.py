@@ -19,7 +19,7 @@ from gradflow.natural import natural
 from gradflow.runs_folder import ANOTHER
 from gradflow.store.catalog import inside, latest, standing
 from gradflow.store.interrupted import opened
-from gradflow.store.names import RUN, SWEEP, maker_of
+from gradflow.store.names import RUN, is_sweep, maker_of
 from gradflow.store.partial import Claim, unfinished
 from gradflow.store.reading import read_json
 from gradflow.store.run import Run
@@ -60,14 +60,14 @@ def load_one(reference: str | os.PathLike[str], runs: str | os.PathLike[str]) ->
     found = resolve(os.fspath(reference), Path(runs))
     if len(found) > 1:
         raise InputError(f"{reference} could be {_listed([str(path) for path in found])}: name one")
-    if os.path.lexists(found[0] / SWEEP):
+    if is_sweep(found[0]):
         command = shlex.join(["gradflow", "compare", str(found[0])])
         raise InputError(f"{found[0]} is a sweep: {command} shows it; or name one of the runs in it")
     return opened(found[0])
 
 
 def _holds_run(path: Path) -> bool:
-    return os.path.lexists(path / RUN) or os.path.lexists(path / SWEEP)
+    return os.path.lexists(path / RUN) or is_sweep(path)
 
 
 def _latest(number: int, runs: Path) -> Path:

@@ -65,7 +65,7 @@ def finished_at(claimed: Claim, config: Config) -> Run | None:
     if run.id != config.id and run.id.casefold() == config.id.casefold():
         raise other_capitals(claimed, run.id)
     if run.info["digest"] != config.digest:
-        raise damaged(run.path, "is another run, whose digest begins alike", "give this one another name")
+        raise _another(run, config)
     if run.status == "failed":
         return None
     found = Run(
@@ -76,6 +76,12 @@ def finished_at(claimed: Claim, config: Config) -> Run | None:
     if not run.is_sealed:
         _seal(claimed, run)
     return found
+
+
+def _another(run: Run, config: Config) -> RunError:
+    if run.id == config.id:
+        return damaged(run.path, "is another run, whose digest begins alike", "give this one another name")
+    return damaged(run.path, f"holds {run.id}", "move that away, or give this one another name")
 
 
 def _seal(claimed: Claim, run: Run) -> None:

@@ -63,6 +63,13 @@ def swept_axes(folder: Path) -> dict[str, list[Any]]:
     return {**axes, **once} if known and axes else {}
 
 
+def planned(folder: Path) -> list[str]:
+    """The ids of the points of the sweep in a folder, in the order of its axes; [] if it cannot be told."""
+    points = (_standing(folder) or {}).get("points")
+    ids = [point.get("id") for point in points if isinstance(point, dict)] if isinstance(points, list) else []
+    return [id for id in ids if isinstance(id, str)]
+
+
 @contextmanager
 def same_time(path: Path) -> Iterator[None]:
     """A run, and the sweep that it is a point of, keep the times of their folders: by those `@1` is told."""

@@ -149,6 +149,9 @@ def test_a_table_has_a_line_a_layer_and_network_of_each_row(run: OneRun) -> None
     one = table[(table.step == 6) & (table.layer == 2) & (table.seed == 1)]
     assert one["log_delta_norm"].item() == run["log_delta_norm"][-1, 1, 1]
     assert len(run.to_pandas("last")) == layers * seeds
+    assert {*run.to_pandas(6).step} == {*run.to_pandas(np.int64(6)).step} == {*run.to_pandas("6").step} == {6}
+    with pytest.raises(InputError, match="--rows 7: the step was not recorded; the nearest is 6"):
+        run.to_pandas(7)
 
 
 def test_a_run_shows_itself_in_a_notebook_and_a_terminal(run: OneRun) -> None:
@@ -172,6 +175,23 @@ def test_a_sweep_has_its_runs_their_table_and_figures(swept: Swept, runs: Path) 
     again = gradflow.load(swept.path)
     assert isinstance(again, Swept)
     assert [one.id for one in again] == [one.id for one in swept]
+
+
+def test_a_sweep_has_its_runs_in_the_order_of_its_axes(tmp_path: Path) -> None:
+    axes: dict[str, Any] = {"activation": ["tanh", "relu"], "depth": [4, 3]}
+    made = gradflow.sweep(PLAIN, runs=tmp_path, executor="serial", quiet=True, **axes)
+    foreseen = gradflow.theory(PLAIN, **axes)
+    assert isinstance(foreseen, list)
+    expected = [tuple(each.values.values()) for each in foreseen]
+    assert expected == [("tanh", 4), ("tanh", 3), ("relu", 4), ("relu", 3)]
+    for found in (made, gradflow.load(made.path)):
+        assert isinstance(found, Swept)
+        models = [one.config.model for one in found]
+        assert [(model.activation.name, model.depth) for model in models] == expected
+    turned = Swept(made.path, [*reversed(made.runs)])
+    assert turned.plot(x="model.depth").to_dict() == made.plot(x="model.depth").to_dict()
+    (made.path / "sweep.json").unlink()  # without which numbers come by size
+    assert [one.config.model.depth for one in gradflow.load(made.path)] == [3, 3, 4, 4]
 
 
 def test_a_comparison_has_the_rows_of_the_command(run: OneRun, swept: Swept, runs: Path) -> None:
@@ -211,7 +231,7 @@ def test_theory_is_of_one_network_or_of_each_of_a_table(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("q_0", [0, -1.0, True, "x", float("inf"), [1.0, 2.0]])
 def test_theory_refuses_a_q0_that_the_command_refuses(q_0: object) -> None:
-    with pytest.raises(InputError, match="q0: should be a number greater than 0"):
+    with pytest.raises(InputError, match="q0: should be a number greater than 0, one for all"):
         gradflow.theory(activation="tanh", q0=q_0)
 
 

@@ -229,7 +229,11 @@ def test_a_sweep_config_is_sent_to_sweep_with_the_command_quoted(folder: Path) -
         file.write("sweep: {model.depth: [2, 3]}\n")
     done = gradflow(folder, "run", "my study.yaml", "lr=0.1")
     assert done.returncode == 2
-    assert "type gradflow sweep 'my study.yaml' lr=0.1" in done.stderr
+    line = (folder / "my study.yaml").read_text().count("\n")
+    told = (
+        f"my study.yaml:{line}: sweep: this config is many runs: type gradflow sweep 'my study.yaml' lr=0.1"
+    )
+    assert told in done.stderr
 
 
 def test_a_diverged_run_is_a_result_unless_it_is_asked_to_fail(folder: Path) -> None:

@@ -86,7 +86,8 @@ def test_of_a_run_that_has_failed_elsewhere_the_finished_one_is_exported(folder:
 def test_a_step_is_exported_of_the_runs_that_have_a_record(folder: Path, words: list[str]) -> None:
     save(folder / "runs" / FIRST.id, SHARED.config, failed("no memory"), force=True)
     exported(folder, FIRST.id, *words, "--step", "2")
-    done = gradflow(folder, "export", FIRST.id, *words, "--step", "99", "--force")
-    assert (done.code, done.err) == (
-        2, "error: --step 99: the step was not recorded; the nearest is 4\n",
-    )  # fmt: skip
+    for option in ("--step", "--rows"):
+        done = gradflow(folder, "export", FIRST.id, *words, option, "99", "--force")
+        assert (done.code, done.err) == (
+            2, f"error: {option} 99: the step was not recorded; the nearest is 4\n",
+        )  # fmt: skip

@@ -236,6 +236,33 @@ def test_of_a_damaged_note_one_line_warns_and_the_run_goes_on(folder: Path, cont
     assert gradflow(folder, "ls").err == ""
 
 
+@pytest.mark.parametrize("content", [*DAMAGED, '{"my": "own"}'])
+def test_what_cannot_be_read_as_a_note_is_never_lost(folder: Path, content: str) -> None:
+    (run,) = (folder / "runs").glob("first-*")
+    (run / NOTE).write_text(content)
+    for words in (["--tag", "x"], ["--untag", "x"]):
+        done = gradflow(folder, "note", "first", *words)
+        assert (done.code, done.err.count("\n")) == (1, 1), done.err
+        assert "`gradflow note RUN TEXT`" in done.err
+        assert (run / NOTE).read_text() == content
+    for text, kept in (("anew", [content]), ("again", [content])):
+        assert said(folder, "first", text).endswith(f": {text}\n")
+        assert [path.read_text() for path in sorted(run.glob(f"{NOTE}.*"))] == kept
+
+
+def test_a_note_that_is_too_large_or_a_folder_says_how_to_write_it_anew(folder: Path) -> None:
+    first, second = (next((folder / "runs").glob(f"{name}-*")) for name in ("first", "second"))
+    (first / NOTE).write_bytes(b" " * 64_001)
+    (second / NOTE).mkdir()
+    for name, words in (("first", "is larger than 64 kB"), ("second", "is not a regular file")):
+        done = gradflow(folder, "note", name)
+        assert done.code == 1
+        assert f"{NOTE}: {words}: write it anew with `gradflow note RUN TEXT`" in done.err
+        assert said(folder, name, "anew").endswith(": anew\n")
+    assert (first / f"{NOTE}.1").stat().st_size == 64_001
+    assert (second / f"{NOTE}.1").is_dir()
+
+
 def test_a_note_that_is_a_link_or_a_folder_stops_nothing(folder: Path) -> None:
     first, second = (next((folder / "runs").glob(f"{name}-*")) for name in ("first", "second"))
     (first / NOTE).mkdir()

@@ -82,6 +82,7 @@ def test_a_recorded_sha256_must_still_be_that_of_the_file(tmp_path: Path) -> Non
         ({"x": X, "yy": Y}, "data.y: FILE holds no array 'y': it holds 'x', 'yy'; did you mean yy?"),
         ({"x": X[0], "y": Y}, "FILE: x: has shape (3,): it must be (samples, features)"),
         ({"x": X[:0], "y": Y[:0]}, "FILE: x: has shape (0, 3): it must hold at least one sample"),
+        ({"x": X[:, :0], "y": Y}, "FILE: x: has shape (4, 0): it must hold at least one value a sample"),
         ({"x": X, "y": np.array(3)}, "FILE: y: has shape (): it must hold at least one sample"),
         ({"x": X, "y": Y[:3]}, "FILE: y: holds 3 targets for the 4 samples of 'x'"),
         ({"x": X, "y": X[:, :, None]}, "FILE: y: has shape (4, 3, 1): it must be " + TARGETS),

@@ -192,7 +192,13 @@ def test_another_run_in_the_place_is_left_alone(runs: Path) -> None:
     info = json.loads((run.path / "run.json").read_text())
     info["digest"] = info["digest"][:8] + "0" * 56
     (run.path / "run.json").write_text(json.dumps(info))
-    with pytest.raises(RunError, match=r"is another run, .*: give this one another name"):
+    with pytest.raises(
+        RunError, match=r"is another run, whose digest begins alike: give this one another name"
+    ):
+        execute(small(), runs)
+    other = execute(small("seed=7"), runs)
+    (run.path / "run.json").write_bytes((other.path / "run.json").read_bytes())
+    with pytest.raises(RunError, match=f"holds {other.id}: move that away, or give this one another name"):
         execute(small(), runs)
 
 

@@ -559,6 +559,28 @@ def test_an_export_of_what_was_recorded_elsewhere_holds_the_kind_that_was(
         read_norms(write(text.replace(str(LOGS[0, 0, 0]), "")))
 
 
+KEYED = "run,row,step,seed,layer,name,seeds,model.depth,model.init.sigma_w,log_delta_norm,zero_delta"
+OF_EACH = csv_of(
+    KEYED,
+    lambda i, j, k: f"n{k},0,{STEPS[i]},{k},{j + 1},n{k},{k + 1},{DEPTH},1.5,{LOGS[i, j, k]!s},0",
+)
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_an_export_of_runs_that_differ_in_more_than_their_seeds_is_refused(write: Write, form: str) -> None:
+    text = OF_EACH.replace(f",3,{DEPTH},1.5,", f",3,{DEPTH},0.9,")
+    titles, *lines = (line.split(",") for line in text.split("\n"))
+    columns = {title: [line[i] for line in lines] for i, title in enumerate(titles)}
+    words = "holds runs that differ in model.init.sigma_w: give those of one"
+    with pytest.raises(InputError, match=words if form == "json" else rf"norms\.csv:4: {words}"):
+        read_norms(write(exported(columns, form) if form == "json" else text))
+
+
+def test_an_export_of_runs_that_differ_in_their_seeds_alone_gives_the_networks_of_all(write: Write) -> None:
+    found = read_norms(write(OF_EACH))
+    np.testing.assert_array_equal(found.logs["delta"], LOGS)
+
+
 def test_an_export_of_several_depths_gives_the_depth_law(write: Write) -> None:
     header = "run,row,step,seed,layer,model.depth,log_delta_norm,zero_delta"
     rows = [f"n,0,0,0,{layer + 1},{depth},{-0.1 * layer},0" for depth in (4, 8) for layer in range(depth)]

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from gradflow.errors import RunError
+from gradflow.errors import InputError, RunError
 from gradflow.execution.execute import execute
-from gradflow.store import Entry, Index, entry_at, scan
+from gradflow.store import Entry, Index, entry_at, load_one, resolve, scan
+from gradflow.store.catalog import inside
+from gradflow.store.names import is_point
+from gradflow.store.removal import remove_entry
 from tests.store.small import small
 
 SWEEP = "zoo-0123abcd"
@@ -63,6 +66,46 @@ def test_runs_and_sweeps_come_newest_first_by_their_own_record(runs: Path) -> No
     assert [entry.id for entry in entries] == [SWEEP, "net-bbbbbbbb", "net-aaaaaaaa", "net-ffffffff"]
     assert [entry.is_sweep for entry in entries] == [True, False, False, False]
     assert [entry.run is not None for entry in entries] == [False, True, True, False]
+
+
+def test_a_sweep_that_has_lost_its_document_is_one_still(runs: Path) -> None:
+    point = (runs / SWEEP / "net-cccccccc").rename(runs / SWEEP / "zoo-cccccccc")
+    whole_sweep = [entry.path for entry in scan(runs)[0].points or ()]
+    (runs / SWEEP / "sweep.json").unlink()
+    lost = scan(runs)[0]
+    assert [entry.path for entry in lost.points or ()] == whole_sweep
+    for reference in ("zoo", SWEEP, str(runs / SWEEP)):
+        assert resolve(reference, runs) == [runs / SWEEP]
+    assert is_point(point)
+    assert point in inside([runs / SWEEP])
+    with pytest.raises(InputError, match="is a sweep"):
+        load_one("zoo", runs)
+
+
+def test_a_runs_folder_that_is_named_like_a_sweep_is_none(runs: Path) -> None:
+    assert not is_point(shutil.copytree(runs, runs / "exp-1a2b3c4d") / "net-aaaaaaaa")
+
+
+def test_a_run_with_the_document_of_a_sweep_beside_it_is_a_run(runs: Path) -> None:
+    stray = runs / "net-aaaaaaaa" / "sweep.json"
+    stray.write_text("{}")
+    assert [entry.is_sweep for entry in scan(runs)] == [True, False, False, False]
+    assert load_one("net-aaaaaaaa", runs).id == "net-aaaaaaaa"
+    remove_entry(stray.parent)
+    assert [path.name for path in stray.parent.iterdir()] == ["sweep.json"]  # which no run writes
+
+
+def test_a_run_that_has_lost_its_document_is_no_sweep_of_what_was_put_into_it(
+    runs: Path, whole: Path
+) -> None:
+    run = runs / "net-aaaaaaaa"
+    kept = Path(shutil.copytree(whole, run / whole.name))
+    (run / "run.json").unlink()
+    entry = entry_at(run)
+    assert entry is not None
+    assert entry.problem == f"{run}/run.json: is missing: run its config again with --force"
+    remove_entry(run)
+    assert (kept / "run.json").exists()
 
 
 def test_a_sweep_holds_its_points_and_the_damaged_ones_too(runs: Path) -> None:

@@ -51,6 +51,14 @@ def test_a_sweep_goes_with_its_points_and_what_was_interrupted_in_it(runs: Path)
     assert names(runs) == [small().id]
 
 
+def test_runs_that_no_sweep_document_tells_of_stay(runs: Path) -> None:
+    (runs / SWEEP / "sweep.json").unlink()
+    assert remove_entry(runs / SWEEP) == [runs / SWEEP]
+    assert [name for name in names(runs / SWEEP) if name.startswith("net-")] == sorted(
+        small(f"seed={seed}").id for seed in (1, 2)
+    )
+
+
 def test_notes_in_a_point_keep_its_folder_and_its_sweeps(runs: Path) -> None:
     point = runs / SWEEP / small("seed=1").id
     (point / "NOTES.md").write_text("mine")

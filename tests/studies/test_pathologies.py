@@ -27,10 +27,9 @@ def test_units_are_silent_that_give_nothing_on_any_sample() -> None:
     assert silent(ran(*net, "bias.value=100").training).tolist() == [0.0]
 
 
-def test_symptoms_are_precise_and_miss_little(thorough: bool) -> None:
+@pytest.mark.thorough
+def test_symptoms_are_precise_and_miss_little() -> None:
     """On the half that no threshold was set on."""
-    if not thorough:
-        return
     found = list(runs(HELD_OUT))
     told = "\n".join([table(found), *odd(found)])
     by_kind = scores(found).values()

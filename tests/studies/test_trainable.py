@@ -17,7 +17,7 @@ HELD_OUT: dict[str, Counts] = {  # right and all of the networks
     "sgd": {"clear": (184, 192), "all": (190, 200), "not trained": (37, 44)},
     "adam": {"clear": (181, 191), "all": (187, 200), "not trained": (26, 38)},
 }
-SHORT = {"sgd": 0, "adam": 1}  # clear networks too few for CLEAR
+SHORT = {"sgd": 0, "adam": 1}  # clear networks that are missing to CLEAR: 181 of 191 are 94.8%, 182 would do
 
 
 @cache
