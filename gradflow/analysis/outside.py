@@ -100,12 +100,11 @@ def summarize_outside(id: str, config: dict[str, Any], recording: Readings) -> S
     Norms that are not finite in the last row make it diverged; those of other rows are told in the reasons.
     """
     data, log_delta = config["data"], recording["log_delta_norm"]
-    kind, names = data["kind"], data["layers"]
-    lost = Lost.of(recording["step"], recording[KINDS[kind]], kind, names)
+    lost = Lost.of(recording, data)
     first, last = (lost.told(_flow(recording, row, data), row) for row in (0, len(log_delta) - 1))
     start, reason = lost.start, None
     if start is not None:
-        reason = f"the {kind} norms are not finite: {lost.where(start)}"
+        reason = f"the {lost.kind} norms are not finite: {lost.where(start)}"
     step = None if start is None else lost.steps[start]
     clipped_share, clip_share_median = clipping_of(recording)
     return Summary(
@@ -126,9 +125,14 @@ def summarize_outside(id: str, config: dict[str, Any], recording: Readings) -> S
             clip_share_median=clip_share_median,
         ),
         symptoms=_symptoms(recording, data, (first, last), blown_up(step, reason)),
-        advice=watched_advice(first, data) if "watched" in data else recorded_advice(first, names),
+        advice=watched_advice(first, data) if "watched" in data else recorded_advice(first, lost.layers),
         history=history_of(recording, STABLE_DECADES, PATIENCE, _verdicts(log_delta)),
     )
+
+
+def recorded_flow(recording: Readings, row: int, data: Mapping[str, Any]) -> Flow:
+    """The flow at any row of norms recorded elsewhere; `data` is that of their `Norms.config`."""
+    return Lost.of(recording, data).told(_flow(recording, row, data), row)
 
 
 def _symptoms(
@@ -171,10 +175,11 @@ class Lost:
     lost: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, step: Array, logs: Array, kind: str, layers: list[str]) -> Lost:
-        """Of (rows, layers, networks); a norm of 0 counts as finite, its log -inf too."""
+    def of(cls, recording: Readings, data: Mapping[str, Any]) -> Lost:
+        """Of norms of the kind that was recorded; one of 0 counts as finite, its log -inf too."""
+        logs = recording[KINDS[data["kind"]]]
         lost = ~np.asarray((logs < np.inf).all(axis=(1, 2)))
-        return cls([int(one) for one in step], layers, kind, logs, lost)
+        return cls([int(one) for one in recording["step"]], data["layers"], data["kind"], logs, lost)
 
     @property
     def start(self) -> int | None:

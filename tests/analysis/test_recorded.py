@@ -10,6 +10,7 @@ import pytest
 
 from gradflow.analysis.outside import Norms, summarize_outside
 from gradflow.analysis.recorded import recorded_advice
+from gradflow.analysis.summarize import flow_in
 from gradflow.analysis.summary import Advice, Flow, Summary
 from gradflow.data.batches import Batches
 from gradflow.units import LN10
@@ -112,6 +113,23 @@ def test_batches_whose_gradients_differ_by_decades_are_no_jump(batch: int) -> No
         order = Batches(seed, 200, batch)
         norms = np.log([each[order.indices(t)].mean() for t in range(200)])
         assert told(np.tile(norms[:, None, None], (1, LAYERS, 1))) == []
+
+
+FALLING = -LN10 * np.arange(LAYERS)[::-1, None]
+ROW_OF = {
+    "weight": ("weight", FALLING),
+    "an underflow of float16": ("delta", np.where(1.5 * FALLING < log(1e-7), -np.inf, 1.5 * FALLING)),
+    "one weak layer": ("delta", np.array([-7.0, -7, 0, 0, 0, 0])[:, None]),
+    "a dead layer": ("delta", np.array([-np.inf, -np.inf, 0, 0, 0, 0])[:, None]),
+}
+
+
+@pytest.mark.parametrize("name", ROW_OF)
+def test_a_step_in_the_middle_is_judged_as_the_first(name: str) -> None:
+    kind, logs = ROW_OF[name]
+    norms = Norms((0, 1, 2), NAMES, {kind: np.tile(logs, (3, 1, 1))})
+    whole = summarize_outside("x", norms.config("x", "x.csv"), norms.recording())
+    assert flow_in(whole, norms.recording(), 1) == replace(whole.flow.initial, step=1)
 
 
 def test_zeros_at_the_edge_of_a_dtype_are_no_dead_layer() -> None:
