@@ -211,16 +211,15 @@ class Lost:
 def _flow(recording: Readings, row: int, data: Mapping[str, Any]) -> Flow:
     arrays, names = {name: recording[name][row] for name in KINDS.values()}, data["layers"]
     expected = Expected(rules="law" in data)  # theory knows what law it can be
-    flow = fit_flow(arrays, int(recording["step"][row]), STABLE_DECADES, expected)
+    flow = fit_flow(arrays, int(recording["step"][row]), STABLE_DECADES, expected, names=names)
     if data["kind"] != "delta":
         return replace(flow, verdict="undetermined", reason=NO_C, dead_networks=None)
     if row == 0 and flow.verdict == "dead" and "silent" in data:
         return replace(flow, verdict="undetermined", reason=SILENT.format(**data), dead_networks=0)
     if flow.weakest:
         flow = replace(flow, weakest=replace(flow.weakest, name=names[flow.weakest.layer - 1]))
-    return of_underflow(
-        flow, arrays["log_delta_norm"], smallest_of(recording["log_delta_norm"]), STABLE_DECADES
-    )
+    smallest = smallest_of(recording["log_delta_norm"])
+    return of_underflow(flow, arrays["log_delta_norm"], smallest, STABLE_DECADES, names)
 
 
 def _verdicts(log_delta: Array) -> list[str]:
