@@ -209,7 +209,8 @@ class Lost:
 
 
 def _flow(recording: Readings, row: int, data: Mapping[str, Any]) -> Flow:
-    arrays, names = {name: recording[name][row] for name in KINDS.values()}, data["layers"]
+    measured, names = (*KINDS.values(), *({"q"} & recording.keys())), data["layers"]
+    arrays = {name: recording[name][row] for name in measured}
     expected = Expected(rules="law" in data)  # theory knows what law it can be
     flow = fit_flow(arrays, int(recording["step"][row]), STABLE_DECADES, expected, names=names)
     if data["kind"] != "delta":

@@ -141,7 +141,7 @@ def _before_training(summary: Summary, initial: Flow, *, trained: bool) -> list[
         rounding_sentence(initial, dtype),
         headlines.weakest_sentence(initial),
         sentences.cause_sentence(initial, activation, summary.theory),
-        forward_sentence(initial, summary.theory),
+        forward_sentence(initial, summary.theory, watched="law" in summary.config["data"]),
         sentences.theory_sentence(summary.theory, initial, trained),
         sentences.spread_sentence(summary.theory, initial),
         stretch_sentence(summary.jacobian, initial.transitions + 1),

@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 
 from gradflow import load
+from gradflow.report.pages import run_page
+from gradflow.report.terminal import Look, render
 from tests.cli.test_app import environment
 from tests.torch.models import torch
 from tests.torch.test_mechanics import DEPTH, delta, loss_of, stack
@@ -92,6 +94,15 @@ def test_a_recording_holds_the_named_columns(tmp_path: Path) -> None:
     assert list(flow.table()[0])[:6] == [
         "step", "layer", "name", "log_delta_norm", "branch_ratio", "stream_rms",
     ]  # fmt: skip
+
+
+def test_the_growth_of_the_stream_is_known_at_both_ends(tmp_path: Path) -> None:
+    run = trained(tmp_path / "mine").run
+    for flow, row in ((run.summary.flow.initial, 0), (run.summary.flow.final, -1)):
+        q = run["q"][row, :, 0]
+        assert flow.log10_growth == pytest.approx(np.log10(q[-1] / q[0]) / 2)
+    grown = f"The stream grows by {run.summary.flow.initial.log10_growth:.1f} decades over the depth"
+    assert grown in render(run_page(run.summary), Look())
 
 
 def test_an_error_in_the_training_loses_no_row(tmp_path: Path) -> None:
