@@ -211,7 +211,7 @@ class Lost:
 def _flow(recording: Readings, row: int, data: Mapping[str, Any]) -> Flow:
     measured, names = (*KINDS.values(), *({"q"} & recording.keys())), data["layers"]
     arrays = {name: recording[name][row] for name in measured}
-    expected = Expected(rules="law" in data)  # theory knows what law it can be
+    expected = Expected(data.get("law"), rules="law" in data)
     flow = fit_flow(arrays, int(recording["step"][row]), STABLE_DECADES, expected, names=names)
     if data["kind"] != "delta":
         return replace(flow, verdict="undetermined", reason=NO_C, dead_networks=None)
