@@ -70,9 +70,9 @@ def run_html(run: Run) -> str:
     from gradflow.report.chains import folded_chains
     from gradflow.report.charts import document, run_charts
 
-    summary = run.summary
+    summary, recording = run.summary, run.recording
     charts = {name: document(chart) for name, chart in run_charts(run).items()}
-    layers = [html.folded("Every layer", *layers_page(summary).blocks)] if run.recording else []
+    layers = [html.folded("Every layer", *layers_page(summary, recording).blocks)] if recording else []
     tail = [*layers, *folded_chains(run), _again(run)]
     verdict = "failed" if run.status == "failed" else summary.flow.initial.verdict
     return html.render(_noted(run, _whole(run)), charts, "\n".join(tail), verdict)

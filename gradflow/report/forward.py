@@ -18,7 +18,8 @@ def forward_sentence(flow: Flow, theory: Theory | None = None, watched: bool = F
     words = []
     if (watched or SKIP in flow.factors) and flow.log10_growth is not None:
         verb = "grows" if flow.log10_growth >= 0 else "shrinks"
-        words.append(f"{'the stream' if watched else '|z|'} {verb} by {abs(flow.log10_growth):.1f} decades over the depth")
+        what = "the stream" if watched else "|z|"
+        words.append(f"{what} {verb} by {abs(flow.log10_growth):.1f} decades over the depth")
     alike = [cosine(value) for value in flow.profile.correlation if value is not None]
     if len(alike) > 1:
         depth, by_theory = count(flow.transitions + 1), flow.profile.correlation_expected

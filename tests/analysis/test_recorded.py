@@ -118,7 +118,7 @@ def test_batches_whose_gradients_differ_by_decades_are_no_jump(batch: int) -> No
 FALLING = -LN10 * np.arange(LAYERS)[::-1, None]
 ROW_OF = {
     "weight": ("weight", FALLING),
-    "an underflow of float16": ("delta", np.where(1.5 * FALLING < log(1e-7), -np.inf, 1.5 * FALLING)),
+    "an underflow of float16": ("delta", np.where(log(1e-7) > 1.5 * FALLING, -np.inf, 1.5 * FALLING)),
     "one weak layer": ("delta", np.array([-7.0, -7, 0, 0, 0, 0])[:, None]),
     "a dead layer": ("delta", np.array([-np.inf, -np.inf, 0, 0, 0, 0])[:, None]),
 }

@@ -16,8 +16,12 @@ import numpy as np
 import pytest
 
 from gradflow import load
-from gradflow.report.pages import run_page
+from gradflow.api.arrays import dataset_of
+from gradflow.report.files import run_html
+from gradflow.report.page import Table
+from gradflow.report.pages import layers_page, run_page
 from gradflow.report.terminal import Look, render
+from gradflow.store.export import layers_table
 from tests.cli.test_app import environment
 from tests.torch.models import torch
 from tests.torch.test_mechanics import DEPTH, delta, loss_of, stack
@@ -94,6 +98,18 @@ def test_a_recording_holds_the_named_columns(tmp_path: Path) -> None:
     assert list(flow.table()[0])[:6] == [
         "step", "layer", "name", "log_delta_norm", "branch_ratio", "stream_rms",
     ]  # fmt: skip
+
+
+def test_layers_have_their_names_and_columns_in_what_is_shown_and_exported(tmp_path: Path) -> None:
+    run, names = trained(tmp_path / "mine").run, [f"blocks.{i}" for i in range(DEPTH)]
+    page = layers_page(run.summary, run.recording)
+    first, _ = (block for block in page.blocks if isinstance(block, Table))
+    assert [column.title for column in first.columns] == ["layer", "name", "delta", "branch", "rms", "update"]
+    assert [row[1] for row in first.rows] == names
+    assert float(str(first.rows[2][4])) == pytest.approx(np.sqrt(run["q"][0, 2, 0]), rel=0.01)
+    assert all(f"<td>{name}</td>" in run_html(run) for name in names)
+    assert list(layers_table([run], "first")["layer_name"]) == names
+    assert list(dataset_of(run)["layer_name"].values) == names
 
 
 def test_the_growth_of_the_stream_is_known_at_both_ends(tmp_path: Path) -> None:
