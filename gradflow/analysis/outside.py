@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from gradflow.analysis.clipping import clipping_of
 from gradflow.analysis.depth_law import DepthLaw, FirstLayer, depth_law
 from gradflow.analysis.differences import RECORDED
-from gradflow.analysis.flow import fit_flow
+from gradflow.analysis.flow import fit_flow, numbers
 from gradflow.analysis.history import history_of, row_verdicts
 from gradflow.analysis.laws import Expected
 from gradflow.analysis.recorded import recorded_advice, recorded_symptoms
@@ -106,7 +106,6 @@ def summarize_outside(id: str, config: dict[str, Any], recording: Readings) -> S
     if start is not None:
         reason = f"the {lost.kind} norms are not finite: {lost.where(start)}"
     step = None if start is None else lost.steps[start]
-    clipped_share, clip_share_median = clipping_of(recording)
     return Summary(
         id=id,
         path=id,
@@ -117,16 +116,24 @@ def summarize_outside(id: str, config: dict[str, Any], recording: Readings) -> S
         theory=Theory(
             c=data.get("expected_c"), reason=None if "expected_c" in data else data.get("expected", UNKNOWN)
         ),
-        training=TrainingResult(
-            config["training"]["steps"],
-            diverged_step=step,
-            diverged_reason=reason,
-            clipped_share=clipped_share,
-            clip_share_median=clip_share_median,
-        ),
+        training=replace(_trained(recording), diverged_step=step, diverged_reason=reason),
         symptoms=_symptoms(recording, data, (first, last), blown_up(step, reason)),
         advice=watched_advice(first, data) if "watched" in data else recorded_advice(first, lost.layers),
         history=history_of(recording, STABLE_DECADES, PATIENCE, _verdicts(log_delta)),
+    )
+
+
+def _trained(recording: Readings) -> TrainingResult:
+    """How training went: the losses of the minibatches of its ends, where they are known, and clipping."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        initial, final = numbers(recording["loss"][[0, -1]].mean(axis=1))
+    clipped_share, clip_share_median = clipping_of(recording)
+    return TrainingResult(
+        int(recording["step"][-1]),
+        minibatch_loss_initial=initial,
+        minibatch_loss_final=final,
+        clipped_share=clipped_share,
+        clip_share_median=clip_share_median,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import log10
 from typing import TYPE_CHECKING
 
+from gradflow.analysis.differences import RECORDED
 from gradflow.analysis.summary import Flow, Summary, Theory, TrainingResult
 from gradflow.report import headlines, learning, markdown, sentences
 from gradflow.report.advice_pages import advised
@@ -168,10 +169,11 @@ def _verdicts(summary: Summary) -> list[Block]:
         blocks.append(Sentence(f"After {counted(flow.step, 'step')} {said}", flow.verdict))
         blocks += [Sentence(text) for text in further if text]
     tone = "" if summary.training.diverged_step is None else "overflow"
+    recorded = summary.config["data"]["name"] == RECORDED
     trained = (
         ""
         if tone and _tells_why(flows(summary)[-1], summary.training)
-        else learning.training_sentence(summary.training, summary.evaluation)
+        else learning.training_sentence(summary.training, summary.evaluation, recorded)
     )
     blocks += [Sentence(trained, tone)] if trained else []
     lr = summary.config["training"].get("optimizer", {}).get("lr")
