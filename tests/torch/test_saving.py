@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -98,6 +100,15 @@ def test_a_recording_holds_the_named_columns(tmp_path: Path) -> None:
     assert list(flow.table()[0])[:6] == [
         "step", "layer", "name", "log_delta_norm", "branch_ratio", "stream_rms",
     ]  # fmt: skip
+
+
+def test_the_table_has_the_columns_that_the_readme_names(tmp_path: Path) -> None:
+    (entry, *_) = trained(tmp_path / "mine").table()
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    rows = text.partition("| column | what it is |")[2].partition("\n\n")[0].splitlines()[2:]
+    named = [name for row in rows for name in re.findall(r"`([a-z_*]+)`", row.split("|")[1])]
+    assert "lost_samples" in named
+    assert [name for name in named if name != "q" and not fnmatch.filter(entry, name)] == []
 
 
 def test_layers_have_their_names_and_columns_in_what_is_shown_and_exported(tmp_path: Path) -> None:
