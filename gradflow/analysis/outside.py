@@ -49,8 +49,8 @@ class Norms:
     """Natural logs of norms, (rows, layers, networks) for each kind; layers are named from the input on.
 
     `order` says how their order was found, `source` is the path of their file. `more` are other arrays for
-    the recording, by layer (rows, layers, networks) or not (rows, networks), and `about` what else is known
-    of the network.
+    the recording, by layer (rows, layers, networks) or not (rows, networks), `about` what else is known of
+    the network, and `seeds` those of the networks, where they were told.
     """
 
     steps: tuple[int, ...]
@@ -60,6 +60,7 @@ class Norms:
     source: str = ""
     more: Readings = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
+    seeds: tuple[int, ...] = ()
 
     @property
     def networks(self) -> int:
@@ -77,8 +78,10 @@ class Norms:
         """What is known of the network, where a run has its config."""
         kind = "delta" if "delta" in self.logs else "weight"
         order = {"order": self.order} if self.order else {}
+        first = {"seed": self.seeds[0]} if self.seeds else {}
         return {
             "name": name,
+            **first,
             "seeds": self.networks,
             "model": {"depth": len(self.layers)},
             "data": {
@@ -87,11 +90,17 @@ class Norms:
                 "kind": kind,
                 "layers": list(self.layers),
                 **order,
+                **({"seeds": list(self.seeds)} if self._are_apart else {}),
                 **self.about,
             },
             "training": {"steps": self.steps[-1]},
             "analysis": {"stable_decades": STABLE_DECADES},
         }
+
+    @property
+    def _are_apart(self) -> bool:
+        """Whether the seeds do not count on from the first, as a config's do."""
+        return any(seed - self.seeds[0] != i for i, seed in enumerate(self.seeds))
 
 
 def summarize_outside(id: str, config: dict[str, Any], recording: Readings) -> Summary:

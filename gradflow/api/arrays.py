@@ -46,11 +46,11 @@ def dataset_of(run: Run) -> Any:
     variables = {
         name: found for name, found in known.items() if found is not None and name not in (STEP, "step")
     }
-    layers, seeds = recording["log_delta_norm"].shape[1:]
+    layers = recording["log_delta_norm"].shape[1]
     coordinates: dict[str, Any] = {
         "step": recording["step"].astype(int),
         "layer": np.arange(1, layers + 1),
-        "seed": np.arange(seeds) + int(run.summary.config.get("seed", 0)),
+        "seed": run.seeds,
     }
     if names := layer_names(run.summary.config):
         coordinates["layer_name"] = ("layer", list(names))

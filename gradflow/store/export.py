@@ -136,7 +136,7 @@ def _places(shape: Sequence[int]) -> list[Array]:
 
 def _at(run: Run, steps: Array, row: Array, seed: Array) -> TableOfRun:
     """The step and the seed of lines that stand at these rows of some steps, and networks."""
-    return {"step": steps[row].astype(int), "seed": seed + int(run.summary.config.get("seed", 0))}
+    return {"step": steps[row].astype(int), "seed": np.array(run.seeds)[seed]}
 
 
 def _watched(runs: Sequence[Run], known: Sequence[str]) -> list[str]:

@@ -44,6 +44,7 @@ class WatchSettings:
     what: frozenset[str]
     reduce: str
     quiet: bool
+    seed: int
 
 
 class WatchedFlow:
@@ -160,6 +161,7 @@ class WatchedFlow:
             "expected_c": self._expected.c,
             "law": self._expected.law,
             "silent": self._silent,
+            "seed": self.settings.seed,
             "source": f"{kind_of(self.model)}, by gradflow.torch.watch",
         }
 

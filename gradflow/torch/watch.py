@@ -45,8 +45,8 @@ def watch(
     `axis` is auto, blocks, modules or time, or a list of modules or their names. Of the batch, whose axis is
     `batch_dim`, `samples` are looked at (None: all). The loss is a mean over the batch; the scale of a
     GradScaler, passed as `scaler`, is divided out. `save` names the run: its rows stand on the disk at once,
-    and a recording of the same name and model that was killed goes on, unless `resume` is False. Of several
-    processes the first records, or, with reduce="mean", all do. InputError for a choice that is none.
+    and a recording of the same name, model and `seed` that was killed goes on, unless `resume` is False. Of
+    several processes the first records, or, with reduce="mean", all do. InputError for a choice that is none.
     """
     for one in what:
         _require("what", one, WHAT)
@@ -56,7 +56,7 @@ def watch(
     if samples is not None and samples < 1:
         raise InputError(f"watch: samples={samples}: look at one at least, or at all with None")
     saved = None if save is None else Saved(Path(save), resume, seed)
-    chosen = WatchSettings(axis, every, BatchPart(batch_dim, samples), frozenset(what), reduce, quiet)
+    chosen = WatchSettings(axis, every, BatchPart(batch_dim, samples), frozenset(what), reduce, quiet, seed)
     return WatchedFlow(model, chosen, scaler, saved)
 
 

@@ -295,6 +295,19 @@ def test_its_summary_can_be_made_again(write: Write, tmp_path: Path) -> None:
     assert open_run(saved.path).summary.document() == before
 
 
+@pytest.mark.parametrize("seeds", [(7, 8, 9), (7, 9, 12), (0, 1, 2)])
+def test_networks_keep_the_seeds_of_their_file(write: Write, tmp_path: Path, seeds: tuple[int, ...]) -> None:
+    text = csv_of(
+        "step,layer,seed,log_norm", lambda i, j, k: f"{STEPS[i]},{j + 1},{seeds[k]},{LOGS[i, j, k]!s}"
+    )
+    path = write(text)
+    saved = save_norms(tmp_path / "runs", "outside", read_norms(path, "delta"), path)
+    for run in (saved, open_run(saved.path)):
+        columns = layers_table([run], "last")
+        assert list(dict.fromkeys(columns["seed"])) == list(seeds)
+        assert list(columns["log_delta_norm"][:DEPTH]) == list(LOGS[-1, :, 0])
+
+
 def test_the_same_norms_are_one_run_and_other_norms_another(write: Write, tmp_path: Path) -> None:
     path = write(TEXTS["long logs"])
     norms = read_norms(path, "delta")

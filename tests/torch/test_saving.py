@@ -123,6 +123,12 @@ def test_layers_have_their_names_and_columns_in_what_is_shown_and_exported(tmp_p
     assert list(dataset_of(run)["layer_name"].values) == names
 
 
+def test_the_seed_of_a_recording_is_kept(tmp_path: Path) -> None:
+    for run in (trained(tmp_path / "mine", seed=3).run, load("mine", tmp_path)):
+        assert run.summary.config["seed"] == 3
+        assert list(dataset_of(run)["seed"].values) == [3]
+
+
 def test_the_growth_of_the_stream_is_known_at_both_ends(tmp_path: Path) -> None:
     run = trained(tmp_path / "mine").run
     for flow, row in ((run.summary.flow.initial, 0), (run.summary.flow.final, -1)):
