@@ -117,6 +117,11 @@ class WatchedFlow:
             self._arm()
 
     @property
+    def records(self) -> bool:
+        """Whether the step that is under way is recorded."""
+        return self._taps is not None and self._looks
+
+    @property
     def c(self) -> float | None:
         """The per-layer factor at the last step that was recorded; None if there is none."""
         return self.flow.c
