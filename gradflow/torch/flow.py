@@ -166,7 +166,7 @@ class WatchedFlow:
             "expected_c": self._expected.c,
             "law": self._expected.law,
             "silent": self._silent,
-            "seed": self.settings.seed,
+            "seed": int(self.settings.seed),
             "source": f"{kind_of(self.model)}, by gradflow.torch.watch",
         }
 
