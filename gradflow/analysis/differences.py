@@ -33,6 +33,11 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> Flat:
     return found
 
 
+def layer_names(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Of norms recorded elsewhere, from the input on; () of other configs' layers, which have numbers."""
+    return tuple(config["data"].get("layers", ()))
+
+
 def split(configs: Sequence[Flat]) -> tuple[Flat, list[str]]:
     """(what is the same in all, the keys that differ), both in the order of the configs.
 

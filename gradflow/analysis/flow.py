@@ -6,7 +6,7 @@ number, is the best estimator of ln c; networks are independent, so their mean i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import isnan
 
@@ -60,18 +60,24 @@ def measure(row: AtStep, first: int = 0, known: Known = NOTHING) -> Measured:
 
 
 def fit_flow(
-    row: AtStep, step: int, stable_decades: float = 1.0, expected: Expected = CHAIN, known: Known = NOTHING
+    row: AtStep,
+    step: int,
+    stable_decades: float = 1.0,
+    expected: Expected = CHAIN,
+    known: Known = NOTHING,
+    names: Sequence[str] = (),
 ) -> Flow:
     """The Flow of one row; `row` has `log_delta_norm`, and what else it has goes into factors and profile.
 
-    `expected` is what is known of its law, `known` what theory has of its increments.
+    `expected` is what is known of its law, `known` what theory has of its increments, and `names` are those
+    of the layers, where they have others than numbers.
     """
     log_delta, blank = row["log_delta_norm"], _blank(row, step)
     networks, dead_networks = log_delta.shape[1], blank.dead_networks or 0
     if not (log_delta < np.inf).all():  # nan fails this too
         return replace(blank, verdict="overflow", reason=f"the delta norms are not finite at step {step}")
     measured = measure(row, known=known.at(step))
-    dead = _dead(log_delta) if dead_networks else None
+    dead = _dead(log_delta, names) if dead_networks else None
     if dead_networks == networks:
         return replace(blank, verdict="dead", reason=dead)
     if measured.log_c is None or measured.log_ratio is None:
@@ -108,17 +114,22 @@ def _blank(row: AtStep, step: int) -> Flow:
     )
 
 
-def _dead(log_delta: Array) -> str:
+def _dead(log_delta: Array, names: Sequence[str]) -> str:
     """Which layer stops the gradient: the deepest whose delta is exactly 0, in the first such network."""
     zero = np.isneginf(log_delta)
     dead, networks = int(zero.any(axis=0).sum()), zero.shape[1]
     network = int(np.argmax(zero.any(axis=0)))
-    layer = int(np.flatnonzero(zero[:, network])[-1]) + 1
+    layer = layer_name(int(np.flatnonzero(zero[:, network])[-1]), names)
     words = f"no gradient passes layer {layer} (delta is exactly 0 on every sample)"
     if networks == 1:
         return words
     who = f"all {networks} networks are dead" if dead == networks else _left_out(dead, networks)
     return f"{who}: {'in the first of them ' if dead > 1 else ''}{words}"
+
+
+def layer_name(index: int, names: Sequence[str]) -> str:
+    """What a layer, counted from 0, is called: its own name, or else its number, from 1."""
+    return names[index] if names else str(index + 1)
 
 
 def _left_out(dead: int, networks: int) -> str:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from gradflow.analysis.clipping import clipping_of
 from gradflow.analysis.depth_law import DepthLaw, FirstLayer, depth_law
 from gradflow.analysis.differences import RECORDED
-from gradflow.analysis.flow import fit_flow
+from gradflow.analysis.flow import fit_flow, numbers
 from gradflow.analysis.history import history_of, row_verdicts
 from gradflow.analysis.laws import Expected
 from gradflow.analysis.recorded import recorded_advice, recorded_symptoms
@@ -49,8 +49,8 @@ class Norms:
     """Natural logs of norms, (rows, layers, networks) for each kind; layers are named from the input on.
 
     `order` says how their order was found, `source` is the path of their file. `more` are other arrays for
-    the recording, by layer (rows, layers, networks) or not (rows, networks), and `about` what else is known
-    of the network.
+    the recording, by layer (rows, layers, networks) or not (rows, networks), `about` what else is known of
+    the network, and `seeds` those of the networks, where they were told.
     """
 
     steps: tuple[int, ...]
@@ -60,6 +60,7 @@ class Norms:
     source: str = ""
     more: Readings = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
+    seeds: tuple[int, ...] = ()
 
     @property
     def networks(self) -> int:
@@ -77,8 +78,10 @@ class Norms:
         """What is known of the network, where a run has its config."""
         kind = "delta" if "delta" in self.logs else "weight"
         order = {"order": self.order} if self.order else {}
+        first = {"seed": self.seeds[0]} if self.seeds else {}
         return {
             "name": name,
+            **first,
             "seeds": self.networks,
             "model": {"depth": len(self.layers)},
             "data": {
@@ -87,11 +90,17 @@ class Norms:
                 "kind": kind,
                 "layers": list(self.layers),
                 **order,
+                **({"seeds": list(self.seeds)} if self._are_apart else {}),
                 **self.about,
             },
             "training": {"steps": self.steps[-1]},
             "analysis": {"stable_decades": STABLE_DECADES},
         }
+
+    @property
+    def _are_apart(self) -> bool:
+        """Whether the seeds do not count on from the first, as a config's do."""
+        return any(seed - self.seeds[0] != i for i, seed in enumerate(self.seeds))
 
 
 def summarize_outside(id: str, config: dict[str, Any], recording: Readings) -> Summary:
@@ -100,14 +109,12 @@ def summarize_outside(id: str, config: dict[str, Any], recording: Readings) -> S
     Norms that are not finite in the last row make it diverged; those of other rows are told in the reasons.
     """
     data, log_delta = config["data"], recording["log_delta_norm"]
-    kind, names = data["kind"], data["layers"]
-    lost = Lost.of(recording["step"], recording[KINDS[kind]], kind, names)
+    lost = Lost.of(recording, data)
     first, last = (lost.told(_flow(recording, row, data), row) for row in (0, len(log_delta) - 1))
     start, reason = lost.start, None
     if start is not None:
-        reason = f"the {kind} norms are not finite: {lost.where(start)}"
+        reason = f"the {lost.kind} norms are not finite: {lost.where(start)}"
     step = None if start is None else lost.steps[start]
-    clipped_share, clip_share_median = clipping_of(recording)
     return Summary(
         id=id,
         path=id,
@@ -118,17 +125,30 @@ def summarize_outside(id: str, config: dict[str, Any], recording: Readings) -> S
         theory=Theory(
             c=data.get("expected_c"), reason=None if "expected_c" in data else data.get("expected", UNKNOWN)
         ),
-        training=TrainingResult(
-            config["training"]["steps"],
-            diverged_step=step,
-            diverged_reason=reason,
-            clipped_share=clipped_share,
-            clip_share_median=clip_share_median,
-        ),
+        training=replace(_trained(recording), diverged_step=step, diverged_reason=reason),
         symptoms=_symptoms(recording, data, (first, last), blown_up(step, reason)),
-        advice=watched_advice(first, data) if "watched" in data else recorded_advice(first, names),
+        advice=watched_advice(first, data) if "watched" in data else recorded_advice(first, lost.layers),
         history=history_of(recording, STABLE_DECADES, PATIENCE, _verdicts(log_delta)),
     )
+
+
+def _trained(recording: Readings) -> TrainingResult:
+    """How training went: the losses of the minibatches of its ends, where they are known, and clipping."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        initial, final = numbers(recording["loss"][[0, -1]].mean(axis=1))
+    clipped_share, clip_share_median = clipping_of(recording)
+    return TrainingResult(
+        int(recording["step"][-1]),
+        minibatch_loss_initial=initial,
+        minibatch_loss_final=final,
+        clipped_share=clipped_share,
+        clip_share_median=clip_share_median,
+    )
+
+
+def recorded_flow(recording: Readings, row: int, data: Mapping[str, Any]) -> Flow:
+    """The flow at any row of norms recorded elsewhere; `data` is that of their `Norms.config`."""
+    return Lost.of(recording, data).told(_flow(recording, row, data), row)
 
 
 def _symptoms(
@@ -171,10 +191,11 @@ class Lost:
     lost: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, step: Array, logs: Array, kind: str, layers: list[str]) -> Lost:
-        """Of (rows, layers, networks); a norm of 0 counts as finite, its log -inf too."""
+    def of(cls, recording: Readings, data: Mapping[str, Any]) -> Lost:
+        """Of norms of the kind that was recorded; one of 0 counts as finite, its log -inf too."""
+        logs = recording[KINDS[data["kind"]]]
         lost = ~np.asarray((logs < np.inf).all(axis=(1, 2)))
-        return cls([int(one) for one in step], layers, kind, logs, lost)
+        return cls([int(one) for one in recording["step"]], data["layers"], data["kind"], logs, lost)
 
     @property
     def start(self) -> int | None:
@@ -204,18 +225,18 @@ class Lost:
 
 
 def _flow(recording: Readings, row: int, data: Mapping[str, Any]) -> Flow:
-    arrays, names = {name: recording[name][row] for name in KINDS.values()}, data["layers"]
-    expected = Expected(rules="law" in data)  # theory knows what law it can be
-    flow = fit_flow(arrays, int(recording["step"][row]), STABLE_DECADES, expected)
+    measured, names = (*KINDS.values(), *({"q"} & recording.keys())), data["layers"]
+    arrays = {name: recording[name][row] for name in measured}
+    expected = Expected(data.get("law"), rules="law" in data)
+    flow = fit_flow(arrays, int(recording["step"][row]), STABLE_DECADES, expected, names=names)
     if data["kind"] != "delta":
         return replace(flow, verdict="undetermined", reason=NO_C, dead_networks=None)
     if row == 0 and flow.verdict == "dead" and "silent" in data:
         return replace(flow, verdict="undetermined", reason=SILENT.format(**data), dead_networks=0)
     if flow.weakest:
         flow = replace(flow, weakest=replace(flow.weakest, name=names[flow.weakest.layer - 1]))
-    return of_underflow(
-        flow, arrays["log_delta_norm"], smallest_of(recording["log_delta_norm"]), STABLE_DECADES
-    )
+    smallest = smallest_of(recording["log_delta_norm"])
+    return of_underflow(flow, arrays["log_delta_norm"], smallest, STABLE_DECADES, names)
 
 
 def _verdicts(log_delta: Array) -> list[str]:

@@ -12,6 +12,7 @@ import numpy as np
 from gradflow.analysis.advice import advise
 from gradflow.analysis.cast_losses import precision_of
 from gradflow.analysis.critical_rate import critical_of
+from gradflow.analysis.differences import RECORDED
 from gradflow.analysis.flow import CHAIN, drawn, fit_flow, measure, numbers
 from gradflow.analysis.history import history_of
 from gradflow.analysis.intervals import mean_of_known
@@ -19,6 +20,7 @@ from gradflow.analysis.jacobian import stretch_of
 from gradflow.analysis.known_increments import Known
 from gradflow.analysis.laws import Expected
 from gradflow.analysis.learning import curves_until, evaluation_of, training_result
+from gradflow.analysis.outside import recorded_flow
 from gradflow.analysis.predictions import inputs_of, predicted, sigmas, theory_of, trainable_of
 from gradflow.analysis.rates import told
 from gradflow.analysis.scales import scale_symptom
@@ -138,6 +140,9 @@ def flow_in(summary: Summary, recording: Readings, row: int) -> Flow:
     for flow in (summary.flow.initial, summary.flow.final):
         if flow.step == step:
             return flow
+    data = summary.config["data"]
+    if data["name"] == RECORDED:
+        return recorded_flow(recording, row, data)
     law = summary.theory.law or summary.flow.initial.law
     expected = CHAIN if is_chain(recording) else Expected(law, rules=True)
     edge = summary.config["analysis"]["stable_decades"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import log
 
 import numpy as np
 
-from gradflow.analysis.flow import fit_flow
+from gradflow.analysis.flow import fit_flow, layer_name
 from gradflow.analysis.summary import Flow
 from gradflow.arrays import Array
 from gradflow.units import LN10
@@ -67,8 +68,13 @@ def _last_zero(log_delta: Array) -> int:
     return int(np.flatnonzero(np.isneginf(log_delta))[-1])
 
 
-def of_underflow(flow: Flow, log_delta: Array, smallest: float, stable_decades: float) -> Flow:
-    """A flow whose zeros are an underflow: if all networks have some it vanishes; c of the rest is told."""
+def of_underflow(
+    flow: Flow, log_delta: Array, smallest: float, stable_decades: float, names: Sequence[str] = ()
+) -> Flow:
+    """A flow whose zeros are an underflow: if all networks have some it vanishes; c of the rest is told.
+
+    `names` are those of the layers, where they have others than numbers.
+    """
     edge, lost = edge_of(log_delta, smallest), np.isneginf(log_delta).any(axis=0)
     if edge is None:
         return flow
@@ -78,10 +84,10 @@ def of_underflow(flow: Flow, log_delta: Array, smallest: float, stable_decades: 
     dead = int(np.flatnonzero(np.isneginf(log_delta).any(axis=1))[-1])
     rest = log_delta[dead + 1 :]
     above = fit_flow({"log_delta_norm": rest}, flow.step, stable_decades)
-    passing = "" if above.c is None else f"; layers {dead + 2} to {len(log_delta)} pass {above.c:.3g} each"
-    reached = f"{np.exp(rest[0].mean()):.0e} at layer {dead + 2}"
+    gone, reached, last = (layer_name(index, names) for index in (dead, dead + 1, len(log_delta) - 1))
+    passing = "" if above.c is None else f"; layers {reached} to {last} pass {above.c:.3g} each"
     reason = (
-        f"delta is 0 up to layer {dead + 1}, where the numbers of {edge.dtype} end: it is {reached}. "
-        f"{edge.remedy}{passing}"
+        f"delta is 0 up to layer {gone}, where the numbers of {edge.dtype} end: it is "
+        f"{np.exp(rest[0].mean()):.0e} at layer {reached}. {edge.remedy}{passing}"
     )
     return replace(flow, verdict="vanishing", reason=reason, dead_networks=0)

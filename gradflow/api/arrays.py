@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gradflow.analysis.differences import layer_names
 from gradflow.errors import library
 from gradflow.evaluation import STEP
 from gradflow.store import Run
@@ -36,18 +37,23 @@ DIMENSIONS = ("step", "layer", "seed")
 
 
 def dataset_of(run: Run) -> Any:
-    """xarray.Dataset of a run: dims step, layer (from 1, at the input), seed; evaluations over eval_step."""
+    """xarray.Dataset of a run: dims step, layer (from 1, at the input), seed; evaluations over eval_step.
+
+    Layers that were recorded elsewhere have their layer_name beside.
+    """
     recording = run.recording
     known = {name: _variable(name, array, recording) for name, array in recording.items()}
     variables = {
         name: found for name, found in known.items() if found is not None and name not in (STEP, "step")
     }
-    layers, seeds = recording["log_delta_norm"].shape[1:]
-    coordinates = {
+    layers = recording["log_delta_norm"].shape[1]
+    coordinates: dict[str, Any] = {
         "step": recording["step"].astype(int),
         "layer": np.arange(1, layers + 1),
-        "seed": np.arange(seeds) + int(run.summary.config.get("seed", 0)),
+        "seed": run.seeds,
     }
+    if names := layer_names(run.summary.config):
+        coordinates["layer_name"] = ("layer", list(names))
     if STEP in recording:
         coordinates[STEP] = recording[STEP].astype(int)
     attributes = {"id": run.id, "verdict": run.summary.flow.initial.verdict}

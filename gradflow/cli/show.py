@@ -27,7 +27,7 @@ def loaded(reference: str, runs_dir: Path) -> Run:
 def print_layers(run: Run) -> None:
     """The norms and factors of every layer. InputError of a run that failed."""
     _ = run["step"]
-    emit_page(layers_page(run.summary))
+    emit_page(layers_page(run.summary, run.recording))
 
 
 def print_run(run: Run, json: bool, brief: bool = False) -> None:
@@ -54,7 +54,7 @@ def print_step(run: Run, step: str, json: bool) -> None:
     row = row_at(run["step"], step)
     flow, loss = flow_in(run.summary, run.recording, row), float(run["loss"][row].mean())
     told = loss if isfinite(loss) else None
-    emit_either(json, lambda: strict(asdict(flow)), lambda: step_page(run.summary, flow, told))
+    emit_either(json, lambda: strict(asdict(flow)), lambda: step_page(run.summary, flow, told, run.recording))
 
 
 def print_chain(run: Run, step: str | None, json: bool) -> None:

@@ -215,7 +215,15 @@ def _assembled(part: _Part, stated: str | None, sure: bool = False) -> Norms:
     }
     losses = np.array([[part.losses[step, seed] for seed in seeds] for step in steps])
     more = {} if np.isnan(losses).all() else {"loss": losses}
-    return Norms(tuple(steps), order.layers, logs, order.told, source, more)
+    return Norms(tuple(steps), order.layers, logs, order.told, source, more, seeds=_told_seeds(seeds))
+
+
+def _told_seeds(seeds: list[str]) -> tuple[int, ...]:
+    """The seeds as numbers; () of names, and of those from 0 on, which a file need not have told."""
+    if not all(map(_NUMBER, seeds)):
+        return ()
+    numbers = tuple(map(int, seeds))
+    return () if numbers == tuple(range(len(numbers))) else numbers
 
 
 def _order(names: list[str], stated: str | None, source: str, sure: bool) -> Order:

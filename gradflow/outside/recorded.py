@@ -63,7 +63,9 @@ def norms_of(head: Mapping[str, Any], networks: Sequence[Sequence[Mapping[str, A
             )
     delta = _by_layer(table, "delta", len(layers))
     about = {key: head[key] for key in ABOUT if head.get(key)}
-    return Norms(tuple(steps), layers, {"delta": delta}, head["told"], more=more, about=about)
+    first = head.get("seed", 0)
+    seeds = tuple(range(first, first + len(networks)))
+    return Norms(tuple(steps), layers, {"delta": delta}, head["told"], more=more, about=about, seeds=seeds)
 
 
 def publish(claimed: Claim) -> Run:

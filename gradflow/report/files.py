@@ -71,9 +71,9 @@ def run_html(run: Run) -> str:
     from gradflow.report.charts.figures import run_charts
     from gradflow.report.charts.picture import document
 
-    summary = run.summary
+    summary, recording = run.summary, run.recording
     charts = {name: document(chart) for name, chart in run_charts(run).items()}
-    layers = [html.folded("Every layer", *layers_page(summary).blocks)] if run.recording else []
+    layers = [html.folded("Every layer", *layers_page(summary, recording).blocks)] if recording else []
     tail = [*layers, *folded_chains(run), _again(run)]
     verdict = "failed" if run.status == "failed" else summary.flow.initial.verdict
     return html.render(_noted(run, _whole(run)), charts, "\n".join(tail), verdict)

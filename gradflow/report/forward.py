@@ -9,15 +9,17 @@ from gradflow.report.numbers import cosine, count, norm, number
 from gradflow.report.sentences import EQUAL, SKIP
 
 
-def forward_sentence(flow: Flow, theory: Theory | None = None) -> str:
+def forward_sentence(flow: Flow, theory: Theory | None = None, watched: bool = False) -> str:
     """What becomes of the signal on its way up: its size, on a stream, and how alike samples get.
 
-    With what `theory` expects of it, from the cosine that was measured at layer 1.
+    With what `theory` expects of it, from the cosine that was measured at layer 1; `watched` is a model of
+    blocks, whose stream is not called z.
     """
     words = []
-    if SKIP in flow.factors and flow.log10_growth is not None:
+    if (watched or SKIP in flow.factors) and flow.log10_growth is not None:
         verb = "grows" if flow.log10_growth >= 0 else "shrinks"
-        words.append(f"|z| {verb} by {abs(flow.log10_growth):.1f} decades over the depth")
+        what = "the stream" if watched else "|z|"
+        words.append(f"{what} {verb} by {abs(flow.log10_growth):.1f} decades over the depth")
     alike = [cosine(value) for value in flow.profile.correlation if value is not None]
     if len(alike) > 1:
         depth, by_theory = count(flow.transitions + 1), flow.profile.correlation_expected

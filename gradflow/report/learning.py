@@ -55,12 +55,16 @@ def quality_of(points: Sequence[Mapping[str, Any]]) -> Quality | None:
     return next((one for one in QUALITIES if any(p.get(one.name) is not None for p in trained)), None)
 
 
-def training_sentence(training: TrainingResult, evaluation: Evaluation) -> str:
-    """How the losses went and how good the guesses are, with the samples that each is over; "" if unknown."""
+def training_sentence(training: TrainingResult, evaluation: Evaluation, recorded: bool = False) -> str:
+    """How the losses went and how good the guesses are, with the samples that each is over; "" if unknown.
+
+    What was `recorded` elsewhere knows of minibatches alone.
+    """
     if training.diverged_step is not None:
         return f"Diverged at step {count(training.diverged_step)}: {training.diverged_reason}."
     if not training.evaluations:
-        return _of_minibatches(training)
+        words = _of_minibatches(training)
+        return f"{words}{'' if recorded else f' ({NOT_EVALUATED})'}." if words else ""
     guesses = _guesses(training, evaluation, "test" if evaluation.samples_test else "train")
     return f"{_losses(training, evaluation)}{guesses and f'; {guesses}'}."
 
@@ -125,13 +129,13 @@ def clipping_sentence(training: TrainingResult) -> str:
 
 
 def _of_minibatches(training: TrainingResult) -> str:
-    """What is known of a run of an older version."""
+    """What is known where nothing was evaluated."""
     if training.minibatch_loss_initial is None:
         return ""
     words = f"Minibatch loss {number(training.minibatch_loss_initial)}"
-    if training.steps:
-        words += f" to {number(training.minibatch_loss_final)} in {counted(training.steps, 'step')}"
-    return f"{words} ({NOT_EVALUATED})."
+    if not training.steps or training.minibatch_loss_final is None:
+        return words
+    return f"{words} to {number(training.minibatch_loss_final)} in {counted(training.steps, 'step')}"
 
 
 def _losses(training: TrainingResult, evaluation: Evaluation) -> str:

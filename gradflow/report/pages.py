@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from math import isfinite, log10
-from typing import TYPE_CHECKING, Any
+from math import log10
+from typing import TYPE_CHECKING
 
+from gradflow.analysis.differences import RECORDED
 from gradflow.analysis.summary import Flow, Summary, Theory, TrainingResult
 from gradflow.report import headlines, learning, markdown, sentences
 from gradflow.report.advice_pages import advised
@@ -12,7 +13,8 @@ from gradflow.report.factor_pages import factors, powers
 from gradflow.report.failures import failure
 from gradflow.report.forward import forward_sentence, rounding_sentence
 from gradflow.report.jacobian_pages import stretch_sentence
-from gradflow.report.numbers import cosine, count, counted, number, power
+from gradflow.report.layer_pages import NORMS, is_known, layer_table, plain
+from gradflow.report.numbers import count, counted, number, power
 from gradflow.report.page import (
     Block,
     Chart,
@@ -20,7 +22,6 @@ from gradflow.report.page import (
     Facts,
     Heading,
     Heat,
-    Numbers,
     Page,
     Sentence,
     Series,
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from gradflow.arrays import Readings
     from gradflow.store.notes import Notes
 
-NORMS = (("delta", "log10_delta"), ("dL/dW", "log10_weight_grad"), ("dL/db", "log10_bias_grad"))
 HEAT = (48, 240)  # layers and steps that a heat map keeps
 
 
@@ -94,15 +94,18 @@ def verdicts_again(summary: Summary) -> list[Block]:
     ]
 
 
-def layers_page(summary: Summary) -> Page:
-    """Every layer of the profile at the first and last step: norms as powers of ten, factors, cosines."""
+def layers_page(summary: Summary, recording: Readings | None = None) -> Page:
+    """Every layer of the profile at the first and last step: norms as powers of ten, factors, cosines.
+
+    Of a watched training, what needs its `recording` too.
+    """
     blocks: list[Block] = []
     for flow in flows(summary):
-        blocks += [Heading(f"Step {count(flow.step)}"), _layers(flow)]
+        blocks += [Heading(f"Step {count(flow.step)}"), layer_table(summary, flow, recording)]
     return Page(f"{summary.id}: layers", tuple(blocks))
 
 
-def step_page(summary: Summary, flow: Flow, loss: float | None) -> Page:
+def step_page(summary: Summary, flow: Flow, loss: float | None, recording: Readings | None = None) -> Page:
     """The flow at one step of the record, with all of its layers."""
     edge, model = summary.config["analysis"]["stable_decades"], summary.config["model"]
     activation = sentences.activation_name(model.get("activation", {}))
@@ -117,7 +120,8 @@ def step_page(summary: Summary, flow: Flow, loss: float | None) -> Page:
     if loss is not None:
         blocks.append(Facts((("minibatch loss", number(loss)),)))
     blocks += factors((flow,), theory) if flow.log_c is not None else []
-    return Page(f"{summary.id}: step {count(flow.step)}", (*blocks, Heading("Layers"), _layers(flow)))
+    layers = Heading("Layers"), layer_table(summary, flow, recording)
+    return Page(f"{summary.id}: step {count(flow.step)}", (*blocks, *layers))
 
 
 def report_text(summary: Summary) -> str:
@@ -141,7 +145,7 @@ def _before_training(summary: Summary, initial: Flow, *, trained: bool) -> list[
         rounding_sentence(initial, dtype),
         headlines.weakest_sentence(initial),
         sentences.cause_sentence(initial, activation, summary.theory),
-        forward_sentence(initial, summary.theory),
+        forward_sentence(initial, summary.theory, watched="law" in summary.config["data"]),
         sentences.theory_sentence(summary.theory, initial, trained),
         sentences.spread_sentence(summary.theory, initial),
         stretch_sentence(summary.jacobian, initial.transitions + 1),
@@ -165,10 +169,11 @@ def _verdicts(summary: Summary) -> list[Block]:
         blocks.append(Sentence(f"After {counted(flow.step, 'step')} {said}", flow.verdict))
         blocks += [Sentence(text) for text in further if text]
     tone = "" if summary.training.diverged_step is None else "overflow"
+    recorded = summary.config["data"]["name"] == RECORDED
     trained = (
         ""
         if tone and _tells_why(flows(summary)[-1], summary.training)
-        else learning.training_sentence(summary.training, summary.evaluation)
+        else learning.training_sentence(summary.training, summary.evaluation, recorded)
     )
     blocks += [Sentence(trained, tone)] if trained else []
     lr = summary.config["training"].get("optimizer", {}).get("lr")
@@ -205,7 +210,7 @@ def _norms(summary: Summary) -> list[Block]:
     series = [Series(f"step {count(flow.step)}", flow.profile.log10_delta) for flow in measured]
     series += _predicted(summary, layers)
     chart = Chart("Gradient norm ||delta|| by layer", "layer", tuple(map(float, layers)), tuple(series))
-    blocks: list[Block] = [Heading(chart.title), chart] if any(_is_known(one.y) for one in series) else []
+    blocks: list[Block] = [Heading(chart.title), chart] if any(is_known(one.y) for one in series) else []
     return [*blocks, Heading("Gradient norms, log scale"), strips] if strips.rows else blocks
 
 
@@ -224,7 +229,7 @@ def _strips(measured: tuple[Flow, ...], depth: int) -> Table:
     rows = []
     for label, name in NORMS:
         found = [(flow, getattr(flow.profile, name)) for flow in measured]
-        if not any(_is_known(values) for _, values in found):
+        if not any(is_known(values) for _, values in found):
             continue
         low, high = _ends([value for _, values in found for value in values])
         for flow, values in found:
@@ -244,20 +249,6 @@ def _ends(values: list[float | None]) -> tuple[float, float]:
     return min(kept) - spare, max(kept) + spare
 
 
-def _layers(flow: Flow) -> Table:
-    p = flow.profile
-    columns = {
-        "layer": map(count, p.layers),
-        "delta": map(power, p.log10_delta),
-        "dL/dW": map(power, p.log10_weight_grad),
-        "dL/db": map(power, p.log10_bias_grad),
-        **{label: map(number, values) for label, values in p.factors.items() if _is_known(values)},
-        **({"cosine": map(cosine, p.correlation)} if _is_known(p.correlation) else {}),
-        **({"by theory": map(cosine, p.correlation_expected)} if _is_known(p.correlation_expected) else {}),
-    }
-    return Table(tuple(map(Column, columns)), tuple(zip(*columns.values(), strict=True)))
-
-
 def _heat(recording: Readings) -> list[Block]:
     from gradflow.report.heat_cells import heat_cells  # loads NumPy
 
@@ -265,19 +256,10 @@ def _heat(recording: Readings) -> list[Block]:
     if found is None:
         return []
     title = "||delta|| by layer and step, around its median"
-    rows = tuple(map(_plain, found.values))
+    rows = tuple(map(plain, found.values.tolist()))
     layers = (1, recording["log_delta_norm"].shape[1])
     span = (found.steps[0], found.steps[-1])
     return [Heading(title), Heat(title, rows, layers, span, found.centre, found.reach)]
-
-
-def _plain(values: Any) -> Numbers:
-    """An array as plain numbers, None where one is not finite."""
-    return tuple(value if isfinite(value) else None for value in values.tolist())
-
-
-def _is_known(values: Numbers) -> bool:
-    return any(value is not None for value in values)
 
 
 def symptom_blocks(summary: Summary, told: str | None = None) -> list[Block]:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from gradflow.analysis.compare import row_of
-from gradflow.analysis.differences import split
+from gradflow.analysis.differences import layer_names, split
 from gradflow.analysis.steps import row_at, steps_to_loss
 from gradflow.analysis.summary import strict
 from gradflow.arrays import Array
@@ -39,6 +39,7 @@ TableOfRun = dict[str, Array]
 
 OVER_TRAINING = {"minibatch_loss": "loss", "c": "c", "log10_ratio": "log10_ratio"}  # tag -> in a History
 OWN = ("run", "row", "step", "seed", "layer")
+NAMED = "layer_name"  # of layers that were recorded elsewhere
 PARQUET = ("parquet", "export --to parquet")  # the extra, and what needs it
 _EVENTS = re.compile(r"events\.out\.tfevents\.[0-9]+\.gradflow")
 ROWS = ("first,last", "first", "last", "all")
@@ -64,12 +65,16 @@ def _by_name(rows: Sequence[Mapping[str, Any]]) -> Columns:
 
 
 def layers_table(runs: Sequence[Run], rows: str) -> Columns:
-    """run, row, step, seed, layer (from 1, at the input), keys that differ, the arrays by layer."""
+    """run, row, step, seed, layer (from 1, at the input), keys that differ, the arrays by layer.
+
+    Beside a layer stands its name, where one of the runs was recorded elsewhere.
+    """
     recorded = [run for run in runs if run.recording]
     names = per_layer(factors_of(name for run in recorded for name in run.recording))
     names = (*names, *_watched(recorded, (*names, *LATER_PER_NETWORK, "step")))
     columns = (*names, *LATER_PER_NETWORK)
-    return _table(recorded, lambda run: _layers(run, rows, columns), OWN, columns)
+    where = (*OWN, *((NAMED,) if any(layer_names(run.summary.config) for run in recorded) else ()))
+    return _table(recorded, lambda run: _layers(run, rows, columns), where, columns)
 
 
 def steps_table(runs: Sequence[Run], rows: str) -> Columns:
@@ -131,7 +136,7 @@ def _places(shape: Sequence[int]) -> list[Array]:
 
 def _at(run: Run, steps: Array, row: Array, seed: Array) -> TableOfRun:
     """The step and the seed of lines that stand at these rows of some steps, and networks."""
-    return {"step": steps[row].astype(int), "seed": seed + int(run.summary.config.get("seed", 0))}
+    return {"step": steps[row].astype(int), "seed": np.array(run.seeds)[seed]}
 
 
 def _watched(runs: Sequence[Run], known: Sequence[str]) -> list[str]:
@@ -148,7 +153,9 @@ def _layers(run: Run, rows: str, names: Sequence[str]) -> TableOfRun:
     shape = len(kept), seeds, layers
     row, seed, layer = _places(shape)
     columns = {name: _column(recording.get(name), kept, shape) for name in names}
-    return {**_at(run, recording["step"][kept], row, seed), "row": kept[row], "layer": layer + 1, **columns}
+    called = np.array(layer_names(run.summary.config) or [None] * layers, dtype=object)[layer]
+    places = {"row": kept[row], "layer": layer + 1, NAMED: called}
+    return {**_at(run, recording["step"][kept], row, seed), **places, **columns}
 
 
 def _column(array: Array | None, rows: Array, shape: tuple[int, ...]) -> Array:

@@ -168,7 +168,8 @@ class _Model(TypedDict):
 
 
 class _Norms(TypedDict):
-    """`order`, how the layers' order was found, is missing from runs of older versions.
+    """`order`, how the layers' order was found, is missing from runs of older versions, `seeds` where those
+    of the networks count on from the first.
 
     A training that was watched tells its model, its depth axis, its blocks' class and what theory expects.
     """
@@ -183,6 +184,7 @@ class _Norms(TypedDict):
     expected: NotRequired[str]
     expected_c: NotRequired[float]
     law: NotRequired[Literal["power", "exponential"]]
+    seeds: NotRequired[list[Whole]]
     silent: NotRequired[str]
     watched: NotRequired[str]
 
@@ -201,6 +203,7 @@ class Recorded(TypedDict):
     """What is known of norms recorded elsewhere, in the place of a config."""
 
     name: str
+    seed: NotRequired[Whole]
     seeds: Whole
     model: _Model
     data: _Norms
@@ -302,4 +305,6 @@ def _is_sound(info: Info) -> bool:
 
 
 def _is_whole(recorded: Recorded) -> bool:
-    return len(recorded["data"]["layers"]) == recorded["model"]["depth"] > 0
+    data = recorded["data"]
+    told = len(data.get("seeds", ()))
+    return len(data["layers"]) == recorded["model"]["depth"] > 0 and told in (0, recorded["seeds"])

@@ -95,6 +95,13 @@ class Run:
         return self._config
 
     @property
+    def seeds(self) -> list[int]:
+        """Those of its networks: of norms recorded elsewhere from 0 on, unless they were told."""
+        config = self.summary.config
+        first: int = config.get("seed", 0)
+        return config["data"].get("seeds") or list(range(first, first + config["seeds"]))
+
+    @property
     def recording(self) -> Recording:
         """The arrays of recording.npz by name, read-only; {} of a failed run."""
         if self._recording is None:

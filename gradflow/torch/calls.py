@@ -136,19 +136,23 @@ class BatchPart:
     axis: int
     most: int | None
 
+    def fits(self, dimensions: int) -> bool:
+        """Whether a tensor of so many dimensions has the axis; of one that has not, the first counts."""
+        return -dimensions <= self.axis < dimensions
+
     def of(self, tensor: Tensor) -> Tensor:
         """(samples, values of one), detached and real."""
         held = tensor.detach()
         if held.dim() < 2:
             return real(held.reshape(-1, 1)[: self.most]).flatten(1)
-        axis = self.axis if held.dim() > self.axis else 0
+        axis = self.axis if self.fits(held.dim()) else 0
         held = held.movedim(axis, 0) if axis else held
         held = held[: self.most] if self.most is not None and len(held) > self.most else held
         return real(held).flatten(1)
 
     def count(self, shape: tuple[int, ...]) -> int:
         """How many samples the batch has."""
-        return shape[self.axis if len(shape) > self.axis else 0] if shape else 1
+        return shape[self.axis if self.fits(len(shape)) else 0] if shape else 1
 
     def mean_square(self, tensor: Tensor) -> Tensor:
         """Mean square of the (absolute) forward value, a 0-d float32 or float64."""

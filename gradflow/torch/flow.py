@@ -44,6 +44,7 @@ class WatchSettings:
     what: frozenset[str]
     reduce: str
     quiet: bool
+    seed: int
 
 
 class WatchedFlow:
@@ -116,6 +117,11 @@ class WatchedFlow:
             self._arm()
 
     @property
+    def records(self) -> bool:
+        """Whether the step that is under way is recorded."""
+        return self._taps is not None and self._looks
+
+    @property
     def c(self) -> float | None:
         """The per-layer factor at the last step that was recorded; None if there is none."""
         return self.flow.c
@@ -160,6 +166,7 @@ class WatchedFlow:
             "expected_c": self._expected.c,
             "law": self._expected.law,
             "silent": self._silent,
+            "seed": int(self.settings.seed),
             "source": f"{kind_of(self.model)}, by gradflow.torch.watch",
         }
 

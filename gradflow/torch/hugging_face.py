@@ -20,7 +20,8 @@ class HFFlow(TrainerCallback):  # type: ignore[misc]  # whose class is known whe
 
     Takes what `watch` takes, but the model, which the Trainer knows. Steps are the Trainer's optimizer steps,
     whatever it accumulates; dW is as it stands before the optimizer, clipped by max_grad_norm, so that what
-    clipping left cannot be told. `flow` holds what was found.
+    clipping left cannot be told. The Trainer tells no callback of the loss of a step. `flow` holds what was
+    found.
     """
 
     def __init__(self, **settings: Any) -> None:

@@ -21,23 +21,31 @@ class LightningFlow(Callback):  # type: ignore[misc]  # whose class is known whe
     """Records a training of Lightning's: Trainer(callbacks=[LightningFlow(every=50)]).
 
     Takes what `watch` takes, but the model and its scaler, which the Trainer knows. Steps are the Trainer's
-    optimizer steps, whatever it accumulates; dW is as it stands before the Trainer clips it. `flow` holds
-    what was found.
+    optimizer steps, whatever it accumulates, with its loss; dW is as it stands before the Trainer clips it.
+    `flow` holds what was found.
     """
 
     def __init__(self, **settings: Any) -> None:
         self.settings = settings
         self.flow: WatchedFlow | None = None
+        self._losses: list[float] = []  # of the step that is under way, if it is recorded
 
     def on_train_start(self, trainer: Any, module: Any) -> None:
         """Begin; a training that goes on from a checkpoint goes on with its steps."""
         scaler = getattr(trainer.precision_plugin, "scaler", None)
         self.flow = watch(module, scaler=scaler, **self.settings).start(trainer.global_step)
 
+    def on_before_backward(self, trainer: Any, module: Any, loss: Any) -> None:
+        """Take a part of the loss, which Lightning has divided by their number, and scaled."""
+        if self.flow is not None and self.flow.records:
+            scaler = self.flow.scaler
+            self._losses.append(float(loss.detach()) / (scaler.get_scale() if scaler else 1.0))
+
     def on_before_optimizer_step(self, trainer: Any, module: Any, optimizer: Any) -> None:
-        """Record the step, with the loss that Lightning logs."""
+        """Record the step, with the loss of all that it accumulates."""
         if self.flow is not None:
-            self.flow.step(trainer.global_step)
+            self.flow.step(trainer.global_step, loss=sum(self._losses) if self._losses else None)
+            self._losses.clear()
 
     def on_train_end(self, trainer: Any, module: Any) -> None:
         """Publish what was recorded."""

@@ -32,6 +32,7 @@ class Pass:
         self.scale, self.bytes = 1.0, 0
         self.last: int | None = None
         self.dtypes: set[torch.dtype] = set()
+        self.dimensions: set[int] = set()  # how many the gradients have
         self.closed = False
 
     @property
@@ -57,6 +58,7 @@ class Pass:
         self._keep(key, held)
         self.logs[key] = log_norms(held)
         self.dtypes.add(held.dtype)
+        self.dimensions.add(gradient.dim())
         if self.axis.residual and number + 1 < len(self.points):
             self._add(number, held)
 
@@ -103,7 +105,8 @@ def is_empty(passes: Sequence[Pass]) -> bool:
 def complete(passes: Sequence[Pass], step: int) -> list[Pass]:
     """The passes that a gradient came to. RunError if none, or if it stopped at a point, with the cause.
 
-    InputError for points whose batches differ in size, which have no samples in common.
+    InputError for points whose batches differ in size, which have no samples in common, or of which none has
+    the axis of the batch.
     """
     reached = [each for each in passes if each.reached]
     if not reached:
@@ -115,6 +118,8 @@ def complete(passes: Sequence[Pass], step: int) -> list[Pass]:
             if each.batches[number] != each.batch:
                 sizes = (f"{each.batches[one]} at {each.points[one].name}" for one in (0, number))
                 raise InputError(DIFFERING.format(*sizes))
+        if each.samples.axis and not any(map(each.samples.fits, each.dimensions)):
+            raise InputError(NO_AXIS.format(each.samples.axis, max(each.dimensions)))
     return reached
 
 
@@ -122,6 +127,7 @@ DIFFERING = (
     "the samples of the batch are {} and {}: name the modules of one part with axis=[...], or set batch_dim "
     "if the samples are not along the first dimension, or give one sample as a batch of one, x[None]"
 )
+NO_AXIS = "batch_dim={}: the gradients along the axis have {} dimensions: give one of theirs, from 0 on"
 UNUSED = "the loss does not depend on it, which is unused or detached"
 
 

@@ -54,7 +54,8 @@ def probe(
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(number)
             (reset or initialize)(copy)
-            flows.append(_passed(copy, loss_fn, batch, axis, samples, batch_dim))
+            settings = {"axis": axis, "samples": samples, "batch_dim": batch_dim, "seed": number}
+            flows.append(_passed(copy, loss_fn, batch, **settings))
     return _run(flows, run_name(kind_of(model)), None if save is None else Path(save))
 
 
@@ -84,11 +85,8 @@ def _follow(rule: Callable[..., None], model: nn.Module) -> None:
     model.apply(rule) if of_one else rule()
 
 
-def _passed(
-    model: nn.Module, loss_fn: Any, batch: Any, axis: Chosen, samples: int | None, batch_dim: int
-) -> WatchedFlow:
-    settings: dict[str, Any] = {"axis": axis, "samples": samples, "batch_dim": batch_dim, "quiet": True}
-    with watch(model, **settings, what=("delta", "branch", "dw")) as flow:
+def _passed(model: nn.Module, loss_fn: Any, batch: Any, **settings: Any) -> WatchedFlow:
+    with watch(model, **settings, what=("delta", "branch", "dw"), quiet=True) as flow:
         loss = _loss(model, loss_fn, batch)
         loss.backward()  # type: ignore[no-untyped-call]
         flow.step(loss=loss)

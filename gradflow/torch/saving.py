@@ -50,7 +50,7 @@ class Saved:
 
     def begin(self, head: dict[str, Any], say: Callable[[str], None]) -> None:
         """Open the record at its first row: the one that was left, if its points are the same."""
-        head = {**head, "name": self.name, "seed": self.seed, "started": _now()}
+        head = {**head, "name": self.name, "started": _now()}
         if self.again is not None and read_stream(self.runs, self.again)[0]["layers"] == head["layers"]:
             say(f"goes on with {self.again}; resume=False begins a new recording")
             self.stream = Stream(self.runs, self.again, head)

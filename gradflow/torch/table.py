@@ -11,7 +11,7 @@ from gradflow.outside.recorded import BY_GROUP, BY_STEP
 
 def entries(row: Mapping[str, Any], names: Sequence[str]) -> Iterator[dict[str, Any]]:
     """A step's rows of the table."""
-    of_step = {key: row.get(key) for key in BY_STEP}
+    of_step = {to: row.get(key) for key, to in BY_STEP.items()}
     for key, to in BY_GROUP.items():
         of_step |= {f"{to}_{group}": value for group, value in row.get(key, {}).items()}
     unknown = [nan] * len(names)  # of the last row, until its optimizer has stepped

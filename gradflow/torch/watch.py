@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def watch(
     axis: Chosen = "auto",
     every: int = 1,
     samples: int | None = 16,
-    what: Sequence[str] = WHAT,
+    what: str | Sequence[str] = WHAT,
     batch_dim: int = 0,
     scaler: Any = None,
     reduce: str = "rank0",
@@ -45,18 +46,17 @@ def watch(
     `axis` is auto, blocks, modules or time, or a list of modules or their names. Of the batch, whose axis is
     `batch_dim`, `samples` are looked at (None: all). The loss is a mean over the batch; the scale of a
     GradScaler, passed as `scaler`, is divided out. `save` names the run: its rows stand on the disk at once,
-    and a recording of the same name and model that was killed goes on, unless `resume` is False. Of several
-    processes the first records, or, with reduce="mean", all do. InputError for a choice that is none.
+    and a recording of the same name, model and `seed` that was killed goes on, unless `resume` is False. Of
+    several processes the first records, or, with reduce="mean", all do. InputError for a choice that is none.
     """
+    what = [what] if isinstance(what, str) else what
     for one in what:
         _require("what", one, WHAT)
     _require("reduce", reduce, REDUCE)
-    if every < 1:
-        raise InputError(f"watch: every={every}: record every 1st step at most")
-    if samples is not None and samples < 1:
-        raise InputError(f"watch: samples={samples}: look at one at least, or at all with None")
+    _require_whole(every=every, samples=samples, batch_dim=batch_dim, seed=seed)
+    _require_some(every, samples)
     saved = None if save is None else Saved(Path(save), resume, seed)
-    chosen = WatchSettings(axis, every, BatchPart(batch_dim, samples), frozenset(what), reduce, quiet)
+    chosen = WatchSettings(axis, every, BatchPart(batch_dim, samples), frozenset(what), reduce, quiet, seed)
     return WatchedFlow(model, chosen, scaler, saved)
 
 
@@ -64,3 +64,16 @@ def _require(setting: str, word: str, known: Sequence[str]) -> None:
     if word not in known:
         there = f"there are {', '.join(known)}{did_you_mean(word, known)}"
         raise InputError(f"watch: {setting}={word!r}: {there}")
+
+
+def _require_some(every: int, samples: int | None) -> None:
+    if every < 1:
+        raise InputError(f"watch: every={every}: record every 1st step at most")
+    if samples is not None and samples < 1:
+        raise InputError(f"watch: samples={samples}: look at one at least, or at all with None")
+
+
+def _require_whole(**settings: float | None) -> None:
+    for name, number in settings.items():
+        if not isinstance(number, Integral | None):
+            raise InputError(f"watch: {name}={number!r}: give a whole number")

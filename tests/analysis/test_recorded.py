@@ -10,6 +10,7 @@ import pytest
 
 from gradflow.analysis.outside import Norms, summarize_outside
 from gradflow.analysis.recorded import recorded_advice
+from gradflow.analysis.summarize import flow_in
 from gradflow.analysis.summary import Advice, Flow, Summary
 from gradflow.data.batches import Batches
 from gradflow.units import LN10
@@ -112,6 +113,45 @@ def test_batches_whose_gradients_differ_by_decades_are_no_jump(batch: int) -> No
         order = Batches(seed, 200, batch)
         norms = np.log([each[order.indices(t)].mean() for t in range(200)])
         assert told(np.tile(norms[:, None, None], (1, LAYERS, 1))) == []
+
+
+FALLING = -LN10 * np.arange(LAYERS)[::-1, None]
+ROW_OF = {
+    "weight": ("weight", FALLING),
+    "an underflow of float16": ("delta", np.where(log(1e-7) > 1.5 * FALLING, -np.inf, 1.5 * FALLING)),
+    "one weak layer": ("delta", np.array([-7.0, -7, 0, 0, 0, 0])[:, None]),
+    "a dead layer": ("delta", np.array([-np.inf, -np.inf, 0, 0, 0, 0])[:, None]),
+}
+
+
+@pytest.mark.parametrize("name", ROW_OF)
+def test_a_step_in_the_middle_is_judged_as_the_first(name: str) -> None:
+    kind, logs = ROW_OF[name]
+    norms = Norms((0, 1, 2), NAMES, {kind: np.tile(logs, (3, 1, 1))})
+    whole = summarize_outside("x", norms.config("x", "x.csv"), norms.recording())
+    assert flow_in(whole, norms.recording(), 1) == replace(whole.flow.initial, step=1)
+
+
+UNEVEN = ("0", "3", "5", "8", "11", "14")
+
+
+def of_uneven_names(logs: Array) -> Summary:
+    """Of rows that are all `logs`, of layers whose numbers leave some out, as those of a Sequential do."""
+    norms = Norms(tuple(range(ROWS)), UNEVEN, {"delta": np.tile(logs[:, None], (ROWS, 1, 1))})
+    return summarize_outside("x", norms.config("x", "x.csv"), norms.recording())
+
+
+def test_a_layer_that_is_dead_is_called_by_its_name_in_the_verdict_too() -> None:
+    found = of_uneven_names(np.array([-np.inf, -np.inf, 0, 0, 0, 0]))
+    (symptom,) = found.symptoms
+    for words in (found.flow.initial.reason or "", symptom.message):
+        assert words.startswith("no gradient passes layer 3")
+
+
+def test_layers_beside_an_underflow_are_called_by_their_names() -> None:
+    found = of_uneven_names(np.array([-np.inf, -np.inf, log(1e-7), log(1e-4), log(0.1), 0]))
+    for words in ("0 up to layer 3", "1e-07 at layer 5", "layers 5 to 14 pass"):
+        assert words in (found.flow.initial.reason or "")
 
 
 def test_zeros_at_the_edge_of_a_dtype_are_no_dead_layer() -> None:

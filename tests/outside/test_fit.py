@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gradflow.analysis.compare import row_of
 from gradflow.analysis.outside import Norms
 from gradflow.analysis.summary import Flip, Flow
 from gradflow.errors import InputError
@@ -292,6 +293,19 @@ def test_its_summary_can_be_made_again(write: Write, tmp_path: Path) -> None:
     before = document_of(saved.path)
     (saved.path / "summary.json").unlink()
     assert open_run(saved.path).summary.document() == before
+
+
+@pytest.mark.parametrize("seeds", [(7, 8, 9), (7, 9, 12), (0, 1, 2)])
+def test_networks_keep_the_seeds_of_their_file(write: Write, tmp_path: Path, seeds: tuple[int, ...]) -> None:
+    text = csv_of(
+        "step,layer,seed,log_norm", lambda i, j, k: f"{STEPS[i]},{j + 1},{seeds[k]},{LOGS[i, j, k]!s}"
+    )
+    path = write(text)
+    saved = save_norms(tmp_path / "runs", "outside", read_norms(path, "delta"), path)
+    for run in (saved, open_run(saved.path)):
+        columns = layers_table([run], "last")
+        assert list(dict.fromkeys(columns["seed"])) == list(seeds)
+        assert list(columns["log_delta_norm"][:DEPTH]) == list(LOGS[-1, :, 0])
 
 
 def test_the_same_norms_are_one_run_and_other_norms_another(write: Write, tmp_path: Path) -> None:
@@ -625,6 +639,22 @@ def test_the_index_that_pandas_writes_is_no_loss(write: Write, content: str) -> 
 def test_a_loss_in_any_row_of_a_step_is_that_of_the_step(write: Write) -> None:
     rows = "step,layer,norm,loss\n0,1,.1,5\n0,2,.2,\n1,1,.1,\n1,2,.2,4\n"
     assert read_norms(write(rows), "weight").more["loss"].tolist() == [[5], [4]]
+
+
+def test_the_losses_of_a_file_are_those_of_minibatches_in_every_form(write: Write) -> None:
+    path = write({"log_norm": np.repeat(LOGS[:1], 3, axis=0), "loss": np.array([3.38, 3.2, 3.03])})
+    summary = run_of(read_norms(path, "delta"), "x", path).summary
+    assert summary.training.minibatch_loss_initial == pytest.approx(3.38)
+    assert row_of(summary)["minibatch_loss_final"] == pytest.approx(3.03)
+    page = terminal.render(run_page(summary), Look())
+    assert "Minibatch loss 3.38 to 3.03 in 2 steps.\n" in page
+
+
+def test_a_loss_that_is_not_recorded_at_an_end_is_not_known_there(write: Write) -> None:
+    path = write({"log_norm": np.repeat(LOGS[:1], 3, axis=0), "loss": np.array([3.38, 3.2, np.nan])})
+    training = run_of(read_norms(path, "delta"), "x", path).summary.training
+    assert training.minibatch_loss_initial == pytest.approx(3.38)
+    assert training.minibatch_loss_final is None
 
 
 def test_a_loss_that_stalls_is_a_symptom_of_a_file(write: Write) -> None:

@@ -24,13 +24,17 @@ STEPS = 6
 def test_lightning_records_every_other_step(tmp_path: Path) -> None:
     lightning = pytest.importorskip("lightning.pytorch", reason="needs Lightning: pip install lightning")
 
+    losses: list[float] = []
+
     class Module(lightning.LightningModule):  # type: ignore[name-defined,misc]
         def __init__(self) -> None:
             super().__init__()
             self.model = stack()
 
         def training_step(self, batch: Any) -> Any:
-            return loss_of(self.model, batch)
+            loss = loss_of(self.model, batch)
+            losses.append(float(loss))
+            return loss
 
         def validation_step(self, batch: Any) -> Any:
             return loss_of(self.model, batch)
@@ -49,6 +53,7 @@ def test_lightning_records_every_other_step(tmp_path: Path) -> None:
     run = load(callback.flow.run.path)
     assert list(run["step"]) == [0, 2, 4]
     assert set(run["backwards"][:, 0]) == {2.0}
+    assert run["loss"][:, 0] == pytest.approx(np.mean(np.reshape(losses, (STEPS, 2)), axis=1)[::2])
     assert run.summary.config["data"]["layers"][0] == "model.blocks.0"
     groups = [values[:, 0] for name, values in run.recording.items() if name.startswith("log_dw_")]
     norms = np.sqrt(np.exp(2 * np.array(groups)).sum(axis=0))  # before the Trainer clips to 0.01

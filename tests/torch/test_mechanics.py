@@ -319,6 +319,26 @@ def test_the_axis_of_the_batch_may_be_another_one() -> None:
     assert delta(both) == pytest.approx(np.mean([delta(flow) for flow in one], axis=0), abs=1e-5)
 
 
+@pytest.mark.parametrize("axis", [2, 5, -3])
+def test_an_axis_of_the_batch_that_no_point_has_is_refused(axis: int) -> None:
+    with pytest.raises(InputError, match=f"batch_dim={axis}: the gradients along the axis have 2 dimensions"):
+        recorded(stack(), batch_dim=axis)
+
+
+def test_what_is_looked_at_may_be_one_word() -> None:
+    assert watch(stack(), what="delta").settings.what == {"delta"}
+    with pytest.raises(InputError, match="'deltas'"):
+        watch(stack(), what="deltas")
+
+
+@pytest.mark.parametrize("name", ["every", "samples", "batch_dim", "seed"])
+def test_a_setting_that_is_no_whole_number_is_refused(name: str) -> None:
+    settings: dict[str, Any] = {name: 2.5}
+    with pytest.raises(InputError, match=rf"{name}=2\.5: give a whole number"):
+        watch(stack(), **settings)
+    watch(stack(), **{name: np.int64(2)})
+
+
 @pytest.mark.parametrize("with_gradients", [False, True], ids=["no_grad", "without a backward pass"])
 def test_passes_that_evaluate_are_passed_over(with_gradients: bool) -> None:
     model = stack()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gradflow.errors import InputError
+from gradflow.store.export import layers_table
 from tests.torch.models import CASES, Shared, encoder, nn, torch
 from tests.torch.test_mechanics import WIDTH, stack
 
@@ -208,6 +209,11 @@ def test_the_same_seeds_give_the_same_run() -> None:
     assert one.id == other.id
     assert one["log_delta_norm"].shape == (1, 4, 2)
     assert (one["log_delta_norm"][..., 0] != one["log_delta_norm"][..., 1]).all()
+
+
+def test_copies_are_told_apart_by_their_seeds() -> None:
+    run = probe(plain(nn.Tanh, depth=4), nn.CrossEntropyLoss(), BATCH, seeds=3, seed=5)
+    assert list(dict.fromkeys(layers_table([run], "first")["seed"])) == [5, 6, 7]
 
 
 def test_no_copy_and_no_sample_are_refused() -> None:

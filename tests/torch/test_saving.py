@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +18,12 @@ import numpy as np
 import pytest
 
 from gradflow import load
+from gradflow.api.arrays import dataset_of
+from gradflow.report.files import run_html
+from gradflow.report.page import Table
+from gradflow.report.pages import layers_page, run_page
+from gradflow.report.terminal import Look, render
+from gradflow.store.export import layers_table
 from tests.cli.test_app import environment
 from tests.torch.models import torch
 from tests.torch.test_mechanics import DEPTH, delta, loss_of, stack
@@ -92,6 +100,42 @@ def test_a_recording_holds_the_named_columns(tmp_path: Path) -> None:
     assert list(flow.table()[0])[:6] == [
         "step", "layer", "name", "log_delta_norm", "branch_ratio", "stream_rms",
     ]  # fmt: skip
+
+
+def test_the_table_has_the_columns_that_the_readme_names(tmp_path: Path) -> None:
+    (entry, *_) = trained(tmp_path / "mine").table()
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    rows = text.partition("| column | what it is |")[2].partition("\n\n")[0].splitlines()[2:]
+    named = [name for row in rows for name in re.findall(r"`([a-z_*]+)`", row.split("|")[1])]
+    assert "lost_samples" in named
+    assert [name for name in named if name != "q" and not fnmatch.filter(entry, name)] == []
+
+
+def test_layers_have_their_names_and_columns_in_what_is_shown_and_exported(tmp_path: Path) -> None:
+    run, names = trained(tmp_path / "mine").run, [f"blocks.{i}" for i in range(DEPTH)]
+    page = layers_page(run.summary, run.recording)
+    first, _ = (block for block in page.blocks if isinstance(block, Table))
+    assert [column.title for column in first.columns] == ["layer", "name", "delta", "branch", "rms", "update"]
+    assert [row[1] for row in first.rows] == names
+    assert float(str(first.rows[2][4])) == pytest.approx(np.sqrt(run["q"][0, 2, 0]), rel=0.01)
+    assert all(f"<td>{name}</td>" in run_html(run) for name in names)
+    assert list(layers_table([run], "first")["layer_name"]) == names
+    assert list(dataset_of(run)["layer_name"].values) == names
+
+
+def test_the_seed_of_a_recording_is_kept(tmp_path: Path) -> None:
+    for run in (trained(tmp_path / "mine", seed=3).run, load("mine", tmp_path)):
+        assert run.summary.config["seed"] == 3
+        assert list(dataset_of(run)["seed"].values) == [3]
+
+
+def test_the_growth_of_the_stream_is_known_at_both_ends(tmp_path: Path) -> None:
+    run = trained(tmp_path / "mine").run
+    for flow, row in ((run.summary.flow.initial, 0), (run.summary.flow.final, -1)):
+        q = run["q"][row, :, 0]
+        assert flow.log10_growth == pytest.approx(np.log10(q[-1] / q[0]) / 2)
+    grown = f"The stream grows by {run.summary.flow.initial.log10_growth:.1f} decades over the depth"
+    assert grown in render(run_page(run.summary), Look())
 
 
 def test_an_error_in_the_training_loses_no_row(tmp_path: Path) -> None:

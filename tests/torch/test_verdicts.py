@@ -105,10 +105,13 @@ def test_relus_that_are_all_dead_stay_dead() -> None:
     assert flow_of(model, torch.randn(16, 30)).verdict == "dead"
 
 
+@pytest.mark.parametrize("blocks", [6, 30])
 @pytest.mark.parametrize(
     ("norm", "law", "low", "high"), [(True, "power", 0.35, 0.7), (False, "exponential", 0, 0)]
 )
-def test_the_exponent_of_pre_norm_blocks_is_measured(norm: bool, law: str, low: float, high: float) -> None:
+def test_the_exponent_of_pre_norm_blocks_is_measured(
+    norm: bool, law: str, low: float, high: float, blocks: int
+) -> None:
     """relu branches of one matrix: theory has 1/2; without a norm c^L."""
 
     def branch() -> Any:
@@ -118,7 +121,7 @@ def test_the_exponent_of_pre_norm_blocks_is_measured(norm: bool, law: str, low: 
         return nn.Sequential(nn.LayerNorm(64) if norm else nn.Identity(), nn.ReLU(), layer)
 
     torch.manual_seed(0)
-    model = Sequence(nn.Linear(30, 64), [Residual(branch()) for _ in range(30)], nn.Linear(64, 10))
+    model = Sequence(nn.Linear(30, 64), [Residual(branch()) for _ in range(blocks)], nn.Linear(64, 10))
     flow = flow_of(model, torch.randn(16, 30))
     assert flow.law == law
     assert low <= (flow.law_exponent or 0) <= high
