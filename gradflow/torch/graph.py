@@ -86,11 +86,11 @@ def _lower(node: Node) -> tuple[Node, ...]:
     return tuple(lower for lower in found if not hasattr(lower, "variable"))
 
 
-def apart(graph: Graph, roots: Sequence[Node]) -> list[list[Node]]:
-    """The roots in groups whose graphs have a node in common: each group is a chain of its own."""
+def apart(graph: Graph, roots: Sequence[Node], among: Collection[Node]) -> list[list[Node]]:
+    """The roots in groups whose graphs have one of some nodes in common: each group is a chain of its own."""
     groups: list[tuple[set[Node], list[Node]]] = []
     for root in roots:
-        reach, members = _reach(graph, root), [root]
+        reach, members = _reach(graph, root).intersection(among), [root]
         for other in [group for group in groups if not group[0].isdisjoint(reach)]:
             groups.remove(other)
             reach, members = reach | other[0], other[1] + members

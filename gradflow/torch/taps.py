@@ -76,7 +76,9 @@ class Search:
         known = set(graph.order)
         below = graph_of([node for node in sinks(self.tracer.calls) if node in known])
         inner = {lower for lowers in below.below.values() for lower in lowers}
-        groups = apart(below, [root for root in below.roots if root not in inner])
+        # weights that autocast or a parametrization keeps are shared by passes with nothing else in common
+        met = {node for call in self.tracer.calls for node in call.nodes}
+        groups = apart(below, [root for root in below.roots if root not in inner], met)
         found = [self._scene(graph, set(graph_of(group).order)) for group in groups]
         used = {id(call) for scene in found for call in scene.calls}
         self.tracer.calls = [call for call in self.tracer.calls if id(call) not in used]
