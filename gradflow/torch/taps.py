@@ -79,14 +79,16 @@ class Search:
         # weights that autocast or a parametrization keeps are shared by passes with nothing else in common
         met = {node for call in self.tracer.calls for node in call.nodes}
         groups = apart(below, [root for root in below.roots if root not in inner], met)
-        found = [self._scene(graph, set(graph_of(group).order)) for group in groups]
+        reach = [set(graph_of(group).order) for group in groups]
+        found = [self._scene(graph, own, set[Node]().union(*reach) - own) for own in reach]
         used = {id(call) for scene in found for call in scene.calls}
         self.tracer.calls = [call for call in self.tracer.calls if id(call) not in used]
         return found
 
-    def _scene(self, graph: Graph, nodes: set[Node]) -> Scene:
-        """Of the pass that made these nodes."""
+    def _scene(self, graph: Graph, nodes: set[Node], others: set[Node]) -> Scene:
+        """Of the pass that made these nodes; the same call of the model may have made those of `others`."""
         calls = [call for call in self.tracer.calls if not nodes.isdisjoint([*call.above()][-1].nodes)]
+        calls = [one for one in calls if not nodes.isdisjoint(one.nodes) or others.isdisjoint(one.nodes)]
         target = graph.deepest({node for call in calls for node in call.nodes} & nodes)
         if target is None:
             raise InputError("no gradient reaches any module: are all parameters frozen?")

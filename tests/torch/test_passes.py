@@ -52,3 +52,23 @@ def test_passes_that_share_only_the_casts_of_weights_are_two(shared: bool) -> No
     for row in flow.rows:
         assert (row["batch"], row["backwards"]) == (12, 2)
         assert row["delta"] == pytest.approx(own_delta(model, X, Y), abs=0.05)
+
+
+class Twins(nn.Module):
+    """One chain, called for each of two inputs in one call of the model."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = chain()
+
+    def forward(self, one: Any, other: Any) -> Any:
+        return self.net(one), self.net(other)
+
+
+def test_two_passes_in_one_call_of_the_model_count_once_each() -> None:
+    model = Twins()
+    flow = recorded(model, lambda model: contrast(*model(X, Y)), samples=None, steps=3)
+    assert flow.axis.names == tuple(f"net.{2 * i}" for i in range(5))
+    for row in flow.rows:
+        assert (row["batch"], row["backwards"]) == (12, 2)
+        assert row["delta"] == pytest.approx(own_delta(model.net, X, Y), abs=1e-5)
