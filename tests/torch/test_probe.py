@@ -361,3 +361,24 @@ def test_copies_of_different_axes_are_refused() -> None:
     )
     with pytest.raises(InputError, match=told):
         probe(Either(), nn.functional.cross_entropy, batch, seeds=8)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_an_initialization_that_probe_does_not_know_is_told(own: bool, capsys: Any) -> None:
+    model = plain(nn.ReLU, depth=12)
+    for weight in (each for each in model.parameters() if own and each.dim() > 1):
+        nn.init.kaiming_normal_(weight)
+    probe(model, nn.CrossEntropyLoss(), BATCH, seeds=2)
+    told = capsys.readouterr().err
+    words = "gradflow: probe draws 0.weight 0.41 times as large as the model has it (13 such weights): "
+    assert told.startswith(words) if own else not told
+    assert told.count("give it with reset=...") == own
+
+
+def test_weights_that_are_zero_or_not_there_yet_are_compared_too(capsys: Any) -> None:
+    model = nn.Sequential(nn.LazyLinear(128), nn.Tanh(), *plain(nn.Tanh, depth=3))
+    probe(model, nn.CrossEntropyLoss(), BATCH, seeds=1)
+    assert not capsys.readouterr().err
+    nn.init.zeros_(model[2].weight)
+    probe(model, nn.CrossEntropyLoss(), BATCH, seeds=1)
+    assert "probe draws 2.weight inf times as large as the model has it: " in capsys.readouterr().err
