@@ -32,6 +32,8 @@ class DepthAxis:
     block: str
     axis: str
     told: str
+    root: nn.Module | None = None  # a call of it makes `passes`; None for a model called in pieces
+    passes: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -66,8 +67,9 @@ class Search:
         try:
             for tapped in self.tapped:
                 _refuse_in_parts(tapped, graph)
-            for scene in self._scenes(graph):
-                self._tap(scene)
+            scenes = self._scenes(graph)
+            for scene in scenes:
+                self._tap(scene, scenes)
         except GradflowError as error:
             self.problem = error
 
@@ -94,9 +96,11 @@ class Search:
             raise InputError("no gradient reaches any module: are all parameters frozen?")
         return Scene(calls, graph, target, frozenset(graph.cuts(target)), self.names)
 
-    def _tap(self, scene: Scene) -> None:
+    def _tap(self, scene: Scene, beside: Sequence[Scene]) -> None:
         first = self.axis is None
-        self.axis = self.axis or choose(scene, self.chosen)
+        if self.axis is None:
+            root, passes = _root(scene, beside)
+            self.axis = replace(choose(scene, self.chosen), root=root, passes=passes)
         one = Pass(self.axis, self.samples, self.scaler)
         self.passes.append(one)
         self.tapped.append([])
@@ -111,6 +115,12 @@ class Search:
             values = [math.nan if square is None else float(square) for square in one.squares]
             self.expected = expected_of(scene, self.axis, values)
             self.readout = scene.readout.module if scene.readout else None
+
+
+def _root(scene: Scene, beside: Sequence[Scene]) -> tuple[nn.Module | None, int]:
+    """The module whose call made a pass, and how many of those beside it; None if several calls did."""
+    made, *others = ({call for call in one.calls if call.parent is None} for one in (scene, *beside))
+    return (None, 0) if len(made) > 1 else (next(iter(made)).module, others.count(made))
 
 
 def _refuse_in_parts(tapped: Sequence[tuple[str, Node]], graph: Graph) -> None:
@@ -132,6 +142,7 @@ class Taps:
         self.problem: GradflowError | None = None
         self.strange: str | None = None
         self.next = 0
+        self.before = 0  # passes, when the root was called last
         self.met: dict[tuple[nn.Module, str], int] = {}  # calls so far, of the module's in one pass
         self.hooks = ExitStack()
         self.asked: set[Pass] = set()  # by torch.autograd.grad
@@ -147,7 +158,9 @@ class Taps:
             else:
                 hook = module.register_forward_hook(Hook(self._leaves))
             self.hooks.enter_context(hook)
-        self.hooks.enter_context(self.model.register_forward_hook(Hook(self._ends)))
+        root = self.model if self.axis.root is None else self.axis.root
+        self.hooks.enter_context(root.register_forward_pre_hook(Hook(self._starts)))
+        self.hooks.enter_context(root.register_forward_hook(Hook(self._ends)))
 
     def stop(self) -> None:
         """Take them away."""
@@ -167,10 +180,20 @@ class Taps:
         aside = one in self.asked and one in self.ended and one not in self.looked_at
         return one.reached or not aside
 
+    def _starts(self, module: nn.Module, args: Any) -> None:
+        if not in_backward():
+            self.before = len(self.passes)
+
     def _ends(self, module: nn.Module, args: Any, outputs: Any) -> None:
-        """Have the gradient of what the model gives tell that a loss looks at it; its graph is not held."""
-        if in_backward() or not self.passes or self.next or self.passes[-1] in self.ended:
+        if in_backward() or self.strange:
             return
+        if self.axis.passes and (self.next or len(self.passes) > self.before + self.axis.passes):
+            self.strange = "its blocks are not called as often as at the first recorded step"
+        elif self.passes and not self.next and self.passes[-1] not in self.ended:
+            self._look_for_a_loss(outputs)
+
+    def _look_for_a_loss(self, outputs: Any) -> None:
+        """Have the gradient of what the model gives tell that a loss looks at it; its graph is not held."""
         one = self.passes[-1]
 
         def looked(gradient: Tensor) -> None:

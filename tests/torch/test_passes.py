@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from tests.torch.models import nn, torch
-from tests.torch.test_mechanics import WIDTH, recorded
+from tests.torch.test_mechanics import WIDTH, delta, loss_of, recorded, stack
+
+from gradflow.torch import watch  # isort: skip
 
 X, Y = (torch.randn(6, WIDTH, generator=torch.Generator().manual_seed(seed)) for seed in (1, 2))
 
@@ -72,3 +74,49 @@ def test_two_passes_in_one_call_of_the_model_count_once_each() -> None:
     for row in flow.rows:
         assert (row["batch"], row["backwards"]) == (12, 2)
         assert row["delta"] == pytest.approx(own_delta(model.net, X, Y), abs=1e-5)
+
+
+class Loop(nn.Module):
+    """One block, used as often as it is asked for, or a cell over as many steps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.enter, self.block, self.head = nn.Linear(WIDTH, 8), nn.Linear(8, 8), nn.Linear(8, 1)
+
+    def forward(self, x: Any, times: int) -> Any:
+        x = self.enter(x)
+        for _ in range(times):
+            x = x + torch.tanh(self.block(x))
+        return self.head(x)
+
+
+@pytest.mark.parametrize("held", [False, True], ids=["the model", "a part of it"])
+@pytest.mark.parametrize("later", [(8,), (2, 2), (4, 2), (8, 4)])
+def test_calls_of_another_number_leave_their_step_out_with_a_note(
+    later: Any, held: bool, capsys: Any
+) -> None:
+    called = Loop()
+    model = nn.ModuleList([called]) if held else called
+    with watch(model, samples=None) as flow:
+        for counts in ((4,), later, (4, 4)):
+            for times in counts:
+                (called(X, times).square().mean() / len(counts)).backward()
+            flow.step()
+            model.zero_grad()
+    assert [(row["step"], row["backwards"]) for row in flow.rows] == [(0, 1), (2, 2)]
+    told = "step 1 is left out: its blocks are not called as often as at the first recorded step"
+    assert told in capsys.readouterr().err
+
+
+def test_a_model_may_be_called_more_often_later() -> None:
+    model = Twins()
+    with watch(model, samples=None, quiet=True) as flow:
+        for calls in (1, 2):
+            for _ in range(calls):
+                (contrast(*model(X, Y)) / calls).backward()
+            with torch.no_grad():
+                model(X, Y)
+            flow.step()
+            model.zero_grad()
+    assert [(row["batch"], row["backwards"]) for row in flow.rows] == [(12, 2), (24, 4)]
