@@ -65,6 +65,12 @@ class Pass:
         self.closed = True
         self.kept.clear()
 
+    def forget(self) -> None:
+        """Be as before any gradient came."""
+        for found in (self.kept, self.logs, self.added, self.batches, self.dtypes):
+            found.clear()
+        self.bytes, self.last = 0, None
+
     def _before(self, key: tuple[int, int]) -> Tensor:
         if key not in self.kept:
             words = "two backward passes went through one call of {}, too large to be kept: add their losses"

@@ -19,6 +19,7 @@ from gradflow.torch.backward import leave, listen, of_a_loss
 from gradflow.torch.calls import BatchPart, Hook, Origin, Tracer, flat, in_backward, names_of, sinks
 from gradflow.torch.expected import ExpectedLaw, expected_of
 from gradflow.torch.graph import Graph, apart, graph_of
+from gradflow.torch.groups import is_sharded
 from gradflow.torch.norms import squares
 from gradflow.torch.passes import Pass
 from gradflow.torch.scene import Scene
@@ -63,6 +64,7 @@ class Search:
         """Of a backward pass that begins with these losses: find the chain below them."""
         if self.problem is not None:
             return
+        _forget_thrown_away(self.tracer.model, self.passes)
         graph = graph_of(losses)
         try:
             for tapped in self.tapped:
@@ -132,6 +134,17 @@ def _refuse_in_parts(tapped: Sequence[tuple[str, Node]], graph: Graph) -> None:
         raise InputError(f"{words}; add the losses and call backward() once: the axis is then right for both")
 
 
+def _forget_thrown_away(model: nn.Module, passes: Sequence[Pass]) -> None:
+    """Forget passes that zero_grad() came after, as a critic's after the loss of its generator."""
+    reached = [one for one in passes if one.reached]
+    trained = [one for one in model.parameters() if one.requires_grad]
+    if not reached or not trained or is_sharded(model):
+        return  # shards gather elsewhere what they add up over several passes
+    if not any(one.grad is not None and squares({"": [one.grad]})[""] != 0 for one in trained):
+        for each in reached:
+            each.forget()
+
+
 class Taps:
     """A later recorded step: hooks on the modules of the axis alone."""
 
@@ -170,7 +183,8 @@ class Taps:
             self.strange = f"{self.next} of {len(self.axis.points)} points were met"
 
     def _begins(self, losses: Sequence[Node]) -> None:
-        """Of a backward pass: nothing, but `of_a_loss` is known while it is listened for."""
+        """Of a backward pass; `of_a_loss` is known while it is listened for."""
+        _forget_thrown_away(self.model, self.passes)
 
     def _counts(self, one: Pass) -> bool:
         """Of a loss: a penalty may look at the gradient of a pass, not at what the model gave."""

@@ -120,3 +120,45 @@ def test_a_model_may_be_called_more_often_later() -> None:
             flow.step()
             model.zero_grad()
     assert [(row["batch"], row["backwards"]) for row in flow.rows] == [(12, 2), (24, 4)]
+
+
+@pytest.mark.parametrize("none", [True, False])
+def test_a_generators_loss_is_none_of_a_critics(none: bool) -> None:
+    generator, critic = nn.Linear(WIDTH, WIDTH), chain()
+    rules = [torch.optim.SGD(each.parameters(), lr=1e-3) for each in (critic, generator)]
+    loss = nn.functional.binary_cross_entropy_with_logits
+    with watch(critic, samples=None, quiet=True) as flow:
+        for _ in range(3):
+            fake = generator(Y)
+            rules[0].zero_grad(set_to_none=none)
+            loss(critic(X), torch.ones(6, 1)).backward()
+            loss(critic(fake.detach()), torch.zeros(6, 1)).backward()
+            flow.step()
+            rules[0].step()
+            rules[1].zero_grad(set_to_none=none)
+            loss(critic(fake), torch.ones(6, 1)).backward()
+            rules[1].step()
+    assert [(row["batch"], row["backwards"]) for row in flow.rows] == [(12, 2)] * 3
+
+
+def test_gradients_that_are_thrown_away_within_one_graph_are_forgotten() -> None:
+    """As those that the weights of several losses are found by."""
+
+    def loss(model: Any) -> Any:
+        output = model(X).square()
+        (10 * output.mean()).backward(retain_graph=True)
+        model.zero_grad()
+        return output.mean()
+
+    alone = recorded(chain(), lambda model: loss_of(model, X), samples=None)
+    flow = recorded(chain(), loss, samples=None)
+    for row in flow.rows:
+        assert (row["batch"], row["backwards"]) == (6, 1)
+        assert row["delta"] == pytest.approx(delta(alone), abs=1e-6)
+
+
+def test_what_frozen_weights_pass_on_adds_up() -> None:
+    """As in an attack, or where the inputs are learnt."""
+    model, x = chain().requires_grad_(False), X.clone().requires_grad_()
+    flow = recorded(model, *[lambda model: loss_of(model, x * 2)] * 2, samples=None, what=("delta",))
+    assert [(row["batch"], row["backwards"]) for row in flow.rows] == [(12, 2)] * 2
