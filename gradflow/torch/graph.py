@@ -19,6 +19,7 @@ class Graph:
     roots: tuple[Node, ...]
     order: tuple[Node, ...]
     below: dict[Node, tuple[Node, ...]]
+    used: dict[Node, set[int]]  # which of a node's outputs the roots lead to
 
     def deepest(self, among: Collection[Node]) -> Node | None:
         """The one of some nodes to which the longest path leads; None if the roots lead to none of them."""
@@ -77,7 +78,12 @@ def graph_of(roots: Iterable[Node]) -> Graph:
             below[node] = _lower(node)
             waiting.append((node, True))
             waiting += [(lower, False) for lower in below[node]]
-    return Graph(roots, tuple(reversed(finished)), below)
+    used: dict[Node, set[int]] = {}
+    for node in finished:
+        for lower, output in node.next_functions:
+            if lower is not None:
+                used.setdefault(lower, set()).add(output)
+    return Graph(roots, tuple(reversed(finished)), below, used)
 
 
 def _lower(node: Node) -> tuple[Node, ...]:

@@ -86,7 +86,9 @@ class Pass:
         self.kept[key] = held.clone()
 
     def _add(self, number: int, held: Tensor) -> None:
-        """||dL/dh_in - dL/dh_out|| / ||dL/dh_out||, where the block leaves the shape as it is."""
+        """||dL/dh_in - dL/dh_out|| / ||dL/dh_out||, of one tensor whose shape the block leaves."""
+        if any(len(point.places) > 1 for point in self.points[number : number + 2]):
+            return
         key = next((key for key in self.kept if key[0] == number + 1), None)
         if key is not None and self.kept[key].shape == held.shape:
             change = log_norms(held - self.kept[key]) - self.logs[key]

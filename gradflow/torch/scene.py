@@ -54,10 +54,14 @@ class Scene:
         return list(found.values())
 
     def _on_chain(self, edges: Mapping[int, Origin]) -> tuple[int, ...]:
+        held: dict[Node, dict[int, int]] = {}  # -> of each of its outputs the place
         for place, edge in edges.items():
-            if edge.node in self.cuts:
-                return (place,)
-        nodes = {edge.node for edge in edges.values()}
+            held.setdefault(edge.node, {}).setdefault(edge.output, place)
+        for node, places in held.items():
+            used = self.graph.used.get(node, places.keys())
+            if node in self.cuts and used <= places.keys():  # not one half of what chunk gave
+                return tuple(places[output] for output in sorted(used))
+        nodes = held.keys()
         if len(nodes) > 1 and self.graph.separates(nodes, self.target):  # the h and c of an LSTMCell
             return tuple(edges)
         return ()
