@@ -15,7 +15,7 @@ from torch.optim.optimizer import Optimizer
 
 from gradflow.analysis.summary import Flow as FlowSummary
 from gradflow.api.one_run import OneRun
-from gradflow.errors import RunError
+from gradflow.errors import InputError, RunError
 from gradflow.outside.recorded import norms_of, plain
 from gradflow.outside.save import run_of
 from gradflow.store.run import Run
@@ -75,6 +75,9 @@ class WatchedFlow:
 
     def start(self, number: int | None = None) -> WatchedFlow:
         """Begin, as `with` does, at step `number` if it is known."""
+        if self.run is not None:
+            words = "call watch(...) again, or enter it once around all epochs"
+            raise InputError(f"this recording is closed and saved: {words}")
         self._open = True
         if self.saved is not None and self._writes:
             self.steps = self.saved.recover(kind_of(self.model))

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from gradflow import load
+from gradflow.errors import InputError
 from tests.cli.test_app import environment
 from tests.torch.models import torch
 from tests.torch.test_mechanics import DEPTH, delta, loss_of, stack
@@ -217,3 +218,10 @@ def test_an_idle_step_costs_a_counter(tmp_path: Path) -> None:
             flow.step()
         assert (time.perf_counter() - start) / 10_000 < 1e-4
     assert torch.get_num_threads() == 1
+
+
+def test_a_recording_that_is_saved_is_not_entered_again(tmp_path: Path) -> None:
+    flow = trained(tmp_path / "mine")
+    with pytest.raises(InputError, match=r"is closed and saved: call watch\(\.\.\.\) again"):
+        flow.start()
+    assert list(load(flow.run.path)["step"]) == [0, 1, 2]
