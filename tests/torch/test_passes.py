@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from tests.torch.test_mechanics import WIDTH, delta, loss_of, recorded, stack
 
 from gradflow.torch import watch  # isort: skip
 
+D = torch.distributions
 X, Y = (torch.randn(6, WIDTH, generator=torch.Generator().manual_seed(seed)) for seed in (1, 2))
 
 
@@ -162,3 +164,39 @@ def test_what_frozen_weights_pass_on_adds_up() -> None:
     model, x = chain().requires_grad_(False), X.clone().requires_grad_()
     flow = recorded(model, *[lambda model: loss_of(model, x * 2)] * 2, samples=None, what=("delta",))
     assert [(row["batch"], row["backwards"]) for row in flow.rows] == [(12, 2)] * 2
+
+
+@dataclass
+class Given:
+    logits: Any
+    kept: int = 0
+
+
+class Giving(nn.Module):
+    """A chain whose output is made of what its last layer gives."""
+
+    def __init__(self, made: Any) -> None:
+        super().__init__()
+        self.net, self.made = chain(4), made
+
+    def forward(self, x: Any) -> Any:
+        return self.made(self.net(x))
+
+
+@pytest.mark.parametrize(
+    ("made", "loss"),
+    [
+        (Given, lambda output: output.logits.square().mean()),
+        (lambda z: D.Categorical(logits=z), lambda output: -output.log_prob(torch.zeros(6)).mean()),
+        (
+            lambda z: D.Independent(D.Normal(*z.tanh().exp().chunk(2, dim=1)), 1),
+            lambda output: -output.log_prob(torch.zeros(6, 2)).mean(),
+        ),
+    ],
+    ids=["dataclass", "distribution", "distribution within another"],
+)
+def test_a_model_may_give_an_object_of_tensors(made: Any, loss: Any) -> None:
+    flow = recorded(Giving(made), lambda model: loss(model(X)), samples=None)
+    plain = recorded(chain(4), lambda model: loss(made(model(X))), samples=None)
+    assert flow.axis.names == tuple(f"net.{2 * i}" for i in range(5))
+    assert delta(flow) == pytest.approx(delta(plain), abs=1e-6)
