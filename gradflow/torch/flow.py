@@ -26,7 +26,7 @@ from gradflow.torch.expected import ExpectedLaw
 from gradflow.torch.groups import is_sharded
 from gradflow.torch.norms import summed
 from gradflow.torch.optimizers import on_steps, unscaled_of
-from gradflow.torch.passes import complete, is_empty, measured
+from gradflow.torch.passes import complete, measured, unlike
 from gradflow.torch.saving import Saved, run_name
 from gradflow.torch.surroundings import eager, is_together, rank
 from gradflow.torch.table import entries
@@ -222,7 +222,7 @@ class WatchedFlow:
         taps = self._taps
         assert taps is not None
         self._disarm()
-        strange = taps.strange or ("its batch is empty" if is_empty(taps.passes) else None)
+        strange = taps.strange or unlike(taps.passes, first=self.axis is None)
         agreed = self._agreed(taps.problem is None and strange is None)
         if taps.problem is not None:
             raise taps.problem

@@ -200,3 +200,17 @@ def test_a_model_may_give_an_object_of_tensors(made: Any, loss: Any) -> None:
     plain = recorded(chain(4), lambda model: loss(made(model(X))), samples=None)
     assert flow.axis.names == tuple(f"net.{2 * i}" for i in range(5))
     assert delta(flow) == pytest.approx(delta(plain), abs=1e-6)
+
+
+def test_a_later_loss_that_reaches_a_part_of_the_chain_is_left_out_with_a_note(capsys: Any) -> None:
+    model = stack()
+    with watch(model, samples=None) as flow:
+        for early in (False, True, False):
+            states = [model.stem(X)]
+            for block in model.blocks:
+                states.append(block(states[-1]))
+            (states[2] if early else model.head(states[-1])).square().mean().backward()
+            flow.step()
+            model.zero_grad()
+    assert [row["step"] for row in flow.rows] == [0, 2]
+    assert "step 1 is left out: no gradient reaches blocks.3" in capsys.readouterr().err
