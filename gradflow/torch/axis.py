@@ -285,6 +285,10 @@ def _no_chain(scene: Scene) -> str:
     ends = [scene.names.get(call.module, "") for call, _ in scene.points(scene.leaves, "output")]
     cut = ends if len(ends) <= SHOWN else [*ends[: SHOWN - 1], ends[-1]]
     segments = ", ".join(cut) if cut else "none"
+    if ends and len(ends) == len(scene.leaves):
+        words = f"there are too few layers of one kind for a c: all of the gradient passes {segments}"
+        remedy = "; name two of them at least with axis=[...]" if len(ends) > 1 else ""
+        return f"{words} (the read-out){remedy}"
     return (
         "the blocks are no chain: the gradient takes several ways past them. All of it passes the outputs of "
         f"{segments} alone; name the modules of one branch with axis=[...]"

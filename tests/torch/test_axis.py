@@ -264,3 +264,11 @@ def test_both_halves_of_the_stream_are_all_of_it() -> None:
     for row in flow.rows:
         assert row["delta"] == pytest.approx(expected, abs=1e-5)
         assert all(map(math.isnan, row["branch"]))
+
+
+def test_one_layer_before_the_read_out_is_too_few() -> None:
+    model, x = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 1)), torch.randn(4, 8)
+    told = r"too few layers of one kind for a c: all of the gradient passes 0, 2 \(the read-out\); name two"
+    with pytest.raises(InputError, match=told):
+        recorded(model, lambda model: model(x).square().mean())
+    assert recorded(model, lambda model: model(x).square().mean(), axis=["0", "2"]).axis.names == ("0", "2")
