@@ -105,7 +105,8 @@ def _axis(scene: Scene, best: Candidate, axis: str) -> DepthAxis:
     last = best.points[-1][0]
     top = _top(scene, last) if best.side == "input" else None
     words = f"{len(points)} {best.block} {best.side}s"
-    words += " (residual stream)" if best.side == "input" else ""
+    passed = best.side == "input" and scene.is_passed_by([call for call, _ in best.points])
+    words += " (residual stream)" if passed else ""
     readout = _left_out(scene) if best.side == "output" else None
     aside = [scene.name(call) for call in best.aside if call is not readout]
     if aside:

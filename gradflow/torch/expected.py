@@ -70,7 +70,7 @@ def expected_of(scene: Scene, axis: DepthAxis, mean_squares: Sequence[float]) ->
         return ExpectedLaw(words=TIME)
     calls = [_call_of(scene, point.module) for point in axis.points]
     if axis.residual:
-        if not _is_passed_by(scene, calls):
+        if not scene.is_passed_by(calls):
             return ExpectedLaw(words=OTHERS)
         words = _law(scene, calls)
         if words == BARE and _normalize(calls):
@@ -81,13 +81,6 @@ def expected_of(scene: Scene, axis: DepthAxis, mean_squares: Sequence[float]) ->
 
 def _call_of(scene: Scene, module: nn.Module) -> Call:
     return next(call for call in scene.calls if call.module is module)
-
-
-def _is_passed_by(scene: Scene, calls: Sequence[Call]) -> bool:
-    """Whether gradient passes by a layer of most of the blocks, as on a skip."""
-    beside = [one for one in scene.leaves if any(e.node not in scene.cuts for e in one.outputs.values())]
-    held = {id(up) for one in beside for up in one.above()}
-    return 2 * sum(id(call) in held for call in calls) > len(calls)
 
 
 def _law(scene: Scene, calls: Sequence[Call]) -> str:

@@ -90,6 +90,12 @@ class Scene:
         """Calls where gradients are off, as a checkpoint's are, leave no node to tell it by."""
         return not call.outputs or any(edge.node in self.graph.below for edge in call.outputs.values())
 
+    def is_passed_by(self, calls: Sequence[Call]) -> bool:
+        """Whether gradient passes by a layer of most of these calls, as on a skip."""
+        beside = [one for one in self.leaves if any(e.node not in self.cuts for e in one.outputs.values())]
+        held = {id(up) for one in beside for up in one.above()}
+        return 2 * sum(id(call) in held for call in calls) > len(calls)
+
     @property
     def readout(self) -> Call | None:
         """The last leaf that passes a gradient on."""

@@ -272,3 +272,15 @@ def test_one_layer_before_the_read_out_is_too_few() -> None:
     with pytest.raises(InputError, match=told):
         recorded(model, lambda model: model(x).square().mean())
     assert recorded(model, lambda model: model(x).square().mean(), axis=["0", "2"]).axis.names == ("0", "2")
+
+
+@pytest.mark.parametrize("skip", [True, False])
+def test_a_stream_is_residual_where_something_passes_it_by(skip: bool) -> None:
+    def block() -> Any:
+        branch = nn.Sequential(nn.Linear(8, 8), nn.LayerNorm(8), nn.ReLU())
+        return Branch(branch) if skip else branch
+
+    model = nn.Sequential(nn.Linear(8, 8), *[block() for _ in range(5)], nn.Linear(8, 1))
+    flow = recorded(model, lambda model: model(torch.randn(4, 8)).square().mean(), axis="blocks")
+    assert flow.axis.block == ("Branch" if skip else "Sequential")
+    assert ("(residual stream)" in flow.axis.told) == skip
