@@ -114,6 +114,8 @@ class Search:
                     self.tapped[-1].append((point.name, edges[place].node))
                     tap(one, number, place, edges[place], lambda _: of_a_loss())
         if first:
+            if any(square is not None and square.is_meta for square in one.squares):
+                raise InputError("the model is on meta, where no number is: model.to_empty(device=...) first")
             values = [math.nan if square is None else float(square) for square in one.squares]
             self.expected = expected_of(scene, self.axis, values)
             self.readout = scene.readout.module if scene.readout else None

@@ -284,3 +284,9 @@ def test_a_stream_is_residual_where_something_passes_it_by(skip: bool) -> None:
     flow = recorded(model, lambda model: model(torch.randn(4, 8)).square().mean(), axis="blocks")
     assert flow.axis.block == ("Branch" if skip else "Sequential")
     assert ("(residual stream)" in flow.axis.told) == skip
+
+
+def test_a_model_without_numbers_is_refused() -> None:
+    model = nn.Sequential(*[nn.Linear(8, 8) for _ in range(4)]).to("meta")
+    with pytest.raises(InputError, match=r"the model is on meta, where no number is"):
+        recorded(model, lambda model: model(torch.randn(4, 8, device="meta")).square().mean())
