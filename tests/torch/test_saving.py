@@ -225,3 +225,14 @@ def test_a_recording_that_is_saved_is_not_entered_again(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"is closed and saved: call watch\(\.\.\.\) again"):
         flow.start()
     assert list(load(flow.run.path)["step"]) == [0, 1, 2]
+
+
+def test_a_recording_is_saved_where_it_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    model = stack()
+    with watch(model, save="runs/mine", quiet=True) as flow:
+        loss_of(model).backward()
+        flow.step()
+        monkeypatch.chdir("other")
+    assert flow.run.path.parent == tmp_path / "runs"
