@@ -128,7 +128,7 @@ def summarize_outside(id: str, config: dict[str, Any], recording: Readings) -> S
         training=replace(_trained(recording), diverged_step=step, diverged_reason=reason),
         symptoms=_symptoms(recording, data, (first, last), blown_up(step, reason)),
         advice=watched_advice(first, data) if "watched" in data else recorded_advice(first, lost.layers),
-        history=history_of(recording, STABLE_DECADES, PATIENCE, _verdicts(log_delta)),
+        history=history_of(recording, STABLE_DECADES, PATIENCE, _verdicts(recording)),
     )
 
 
@@ -235,14 +235,24 @@ def _flow(recording: Readings, row: int, data: Mapping[str, Any]) -> Flow:
         return replace(flow, verdict="undetermined", reason=SILENT.format(**data), dead_networks=0)
     if flow.weakest:
         flow = replace(flow, weakest=replace(flow.weakest, name=names[flow.weakest.layer - 1]))
-    smallest = smallest_of(recording["log_delta_norm"])
-    return of_underflow(flow, arrays["log_delta_norm"], smallest, STABLE_DECADES, names)
+    held = _held(recording)
+    return of_underflow(flow, held[row], smallest_of(held), STABLE_DECADES, names)
 
 
-def _verdicts(log_delta: Array) -> list[str]:
+def _held(recording: Readings) -> Array:
+    """log_delta_norm as its dtype held it: of the mean over the batch, times the loss scale."""
+    log_delta = recording["log_delta_norm"]
+    if "loss_scale" not in recording:
+        return log_delta
+    held: Array = log_delta + np.log(recording["loss_scale"] / recording["batch"])[:, None]
+    return held
+
+
+def _verdicts(recording: Readings) -> list[str]:
     """As of any run, but for the rows whose zeros are an underflow: they vanish."""
-    smallest = smallest_of(log_delta)
+    log_delta, held = recording["log_delta_norm"], _held(recording)
+    smallest = smallest_of(held)
     return [
         "vanishing" if verdict == "dead" and edge_of(row, smallest) else verdict
-        for verdict, row in zip(row_verdicts(log_delta, STABLE_DECADES), log_delta, strict=True)
+        for verdict, row in zip(row_verdicts(log_delta, STABLE_DECADES), held, strict=True)
     ]

@@ -111,14 +111,14 @@ def recorded_advice(flow: Flow, layers: Sequence[str]) -> tuple[Advice, ...]:
     if flow.verdict not in UNSTABLE or not flow.c:
         return ()
     if flow.weakest is not None:
-        return tuple(_of_one_layer(flow, layers))
+        return tuple(of_one_layer(flow, layers))
     share = fitted_share(flow)
     if flow.law != "exponential" or share is None or share < HALF:
         return ()
     return (_of_all(flow, flow.c),)
 
 
-def _of_one_layer(flow: Flow, layers: Sequence[str]) -> Iterator[Advice]:
+def of_one_layer(flow: Flow, layers: Sequence[str]) -> Iterator[Advice]:
     """The weights above the layer that alone decides the ratio; what is left then, where that is unstable."""
     one = flow.weakest
     if one is None or not one.c_without or not one.factor:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradflow.analysis.clipping import clipping_symptom
-from gradflow.analysis.recorded import LASTING, UNSTABLE, jump, scaled, stalled
+from gradflow.analysis.recorded import LASTING, UNSTABLE, jump, of_one_layer, scaled, stalled
 from gradflow.analysis.summary import Advice, Flow, Symptom
 from gradflow.analysis.symptom_rules import early_frozen
 from gradflow.arrays import Array, Readings
@@ -120,6 +120,8 @@ def watched_advice(flow: Flow, data: Mapping[str, Any]) -> tuple[Advice, ...]:
     """What to change in a model whose gradient vanishes or explodes along its axis at the first step."""
     if "watched" not in data or flow.verdict not in UNSTABLE or not flow.c:
         return ()
+    if "expected_c" in data and flow.weakest is not None:
+        return tuple(of_one_layer(flow, data["layers"]))
     if "expected_c" in data:
         factor = 1 / flow.c
         return (

@@ -30,7 +30,7 @@ BY_STEP = {
     "loss_scale": "loss_scale", "loss": "loss", "clip_share": "clip_share",
 }  # fmt: skip
 BY_GROUP = {"dw": "log_dw", "update": "update"}  # mappings of a row: an array for each of their keys
-ABOUT = ("axis", "block", "watched", "expected", "expected_c", "law", "silent")  # of a head, kept in the run
+ABOUT = ("axis", "block", "watched", "expected", "expected_c", "silent")  # of a head, kept in the run
 WORDS = {"inf": inf, "-inf": -inf}
 
 
@@ -63,6 +63,7 @@ def norms_of(head: Mapping[str, Any], networks: Sequence[Sequence[Mapping[str, A
             )
     delta = _by_layer(table, "delta", len(layers))
     about = {key: head[key] for key in ABOUT if head.get(key)}
+    about |= {"law": head["law"]} if head.get("law", "") != "" else {}  # None: of no law that is known
     first = head.get("seed", 0)
     seeds = tuple(range(first, first + len(networks)))
     return Norms(tuple(steps), layers, {"delta": delta}, head["told"], more=more, about=about, seeds=seeds)

@@ -171,7 +171,8 @@ class _Norms(TypedDict):
     """`order`, how the layers' order was found, is missing from runs of older versions, `seeds` where those
     of the networks count on from the first.
 
-    A training that was watched tells its model, its depth axis, its blocks' class and what theory expects.
+    A training that was watched tells its model, its depth axis, its blocks' class and what theory expects:
+    `law` is missing where there are no blocks, and null where theory does not know that of the blocks.
     """
 
     name: Literal["recorded"]
@@ -183,7 +184,7 @@ class _Norms(TypedDict):
     block: NotRequired[str]
     expected: NotRequired[str]
     expected_c: NotRequired[float]
-    law: NotRequired[Literal["power", "exponential"]]
+    law: NotRequired[Literal["power", "exponential"] | None]
     seeds: NotRequired[list[Whole]]
     silent: NotRequired[str]
     watched: NotRequired[str]

@@ -32,6 +32,8 @@ class DepthAxis:
     block: str
     axis: str
     told: str
+    root: nn.Module | None = None  # a call of it makes `passes`; None for a model called in pieces
+    passes: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -103,7 +105,8 @@ def _axis(scene: Scene, best: Candidate, axis: str) -> DepthAxis:
     last = best.points[-1][0]
     top = _top(scene, last) if best.side == "input" else None
     words = f"{len(points)} {best.block} {best.side}s"
-    words += " (residual stream)" if best.side == "input" else ""
+    passed = best.side == "input" and scene.is_passed_by([call for call, _ in best.points])
+    words += " (residual stream)" if passed else ""
     readout = _left_out(scene) if best.side == "output" else None
     aside = [scene.name(call) for call in best.aside if call is not readout]
     if aside:
@@ -283,6 +286,10 @@ def _no_chain(scene: Scene) -> str:
     ends = [scene.names.get(call.module, "") for call, _ in scene.points(scene.leaves, "output")]
     cut = ends if len(ends) <= SHOWN else [*ends[: SHOWN - 1], ends[-1]]
     segments = ", ".join(cut) if cut else "none"
+    if ends and len(ends) == len(scene.leaves):
+        words = f"there are too few layers of one kind for a c: all of the gradient passes {segments}"
+        remedy = "; name two of them at least with axis=[...]" if len(ends) > 1 else ""
+        return f"{words} (the read-out){remedy}"
     return (
         "the blocks are no chain: the gradient takes several ways past them. All of it passes the outputs of "
         f"{segments} alone; name the modules of one branch with axis=[...]"

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
+from torch.distributions import Distribution
 from torch.nn.utils.parametrize import ParametrizationList, is_parametrized
 
 from gradflow.torch.norms import real
@@ -178,6 +179,10 @@ def flat(values: Any) -> Iterator[Tensor | None]:
     elif isinstance(values, list | tuple):
         for value in values:
             yield from flat(value)
+    elif is_dataclass(values):
+        yield from flat([getattr(values, one.name, None) for one in fields(values)])
+    elif isinstance(values, Distribution):
+        yield from flat(vars(values))
     else:
         yield None
 

@@ -8,6 +8,7 @@ bound what it adds just the same, or nowhere.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -24,6 +25,7 @@ from gradflow.nn.activations import Activation
 from gradflow.torch.activations import activation_of, is_reshape
 from gradflow.torch.axis import DepthAxis
 from gradflow.torch.calls import Call
+from gradflow.torch.graph import graph_of
 from gradflow.torch.scene import Scene
 
 PRE = (
@@ -45,8 +47,12 @@ INSIDE = (
 )
 LAWS = {PRE: "power", POST: "exponential", INSIDE: "power", BARE: "exponential"}
 OTHERS = "theory knows chains of Linear modules with real, free weights, not of convolutions, cells or blocks"
+FUNCTIONS = (
+    "blocks with norms that are functions, not modules: where these stand is not known, and so no law is"
+)
 MORE = "theory knows chains with one activation between their layers, and nothing else, if it has that one"
 TIME = "over time theory needs to know how the inputs come, which it does not"
+NORMS = re.compile(r"(\w+(Layer|Group|Batch|Rms)Norm|Rsqrt)Backward\d+")  # nodes
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ class ExpectedLaw:
 
     c: float | None = None
     words: str = ""
-    law: str = ""  # of LAWS
+    law: str | None = ""  # of LAWS; None of blocks whose law is not known
 
 
 def expected_of(scene: Scene, axis: DepthAxis, mean_squares: Sequence[float]) -> ExpectedLaw:
@@ -64,22 +70,17 @@ def expected_of(scene: Scene, axis: DepthAxis, mean_squares: Sequence[float]) ->
         return ExpectedLaw(words=TIME)
     calls = [_call_of(scene, point.module) for point in axis.points]
     if axis.residual:
-        if not _is_passed_by(scene, calls):
+        if not scene.is_passed_by(calls):
             return ExpectedLaw(words=OTHERS)
         words = _law(scene, calls)
+        if words == BARE and _normalize(calls):
+            return ExpectedLaw(words=FUNCTIONS, law=None)
         return ExpectedLaw(words=words, law=LAWS[words])
     return _plain(scene, calls, mean_squares)
 
 
 def _call_of(scene: Scene, module: nn.Module) -> Call:
     return next(call for call in scene.calls if call.module is module)
-
-
-def _is_passed_by(scene: Scene, calls: Sequence[Call]) -> bool:
-    """Whether gradient passes by a layer of most of the blocks, as on a skip."""
-    beside = [one for one in scene.leaves if any(e.node not in scene.cuts for e in one.outputs.values())]
-    held = {id(up) for one in beside for up in one.above()}
-    return 2 * sum(id(call) in held for call in calls) > len(calls)
 
 
 def _law(scene: Scene, calls: Sequence[Call]) -> str:
@@ -95,6 +96,14 @@ def _law(scene: Scene, calls: Sequence[Call]) -> str:
         return PRE
     held = {id(up) for norm in norms for up in norm.above()}
     return INSIDE if 2 * sum(id(call) in held for call in calls) > len(calls) else BARE
+
+
+def _normalize(calls: Sequence[Call]) -> bool:
+    """Whether there is a norm between what enters the first and the last of these calls."""
+    last, first = (
+        graph_of(edge.node for edge in call.inputs.values()).below.keys() for call in (calls[-1], calls[0])
+    )
+    return any(NORMS.fullmatch(node.name()) for node in last - first)
 
 
 def _plain(scene: Scene, calls: Sequence[Call], mean_squares: Sequence[float]) -> ExpectedLaw:

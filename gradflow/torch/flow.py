@@ -15,7 +15,7 @@ from torch.optim.optimizer import Optimizer
 
 from gradflow.analysis.summary import Flow as FlowSummary
 from gradflow.api.one_run import OneRun
-from gradflow.errors import RunError
+from gradflow.errors import InputError, RunError
 from gradflow.outside.recorded import norms_of, plain
 from gradflow.outside.save import run_of
 from gradflow.store.run import Run
@@ -26,7 +26,7 @@ from gradflow.torch.expected import ExpectedLaw
 from gradflow.torch.groups import is_sharded
 from gradflow.torch.norms import summed
 from gradflow.torch.optimizers import on_steps, unscaled_of
-from gradflow.torch.passes import complete, is_empty, measured
+from gradflow.torch.passes import complete, measured, unlike
 from gradflow.torch.saving import Saved, run_name
 from gradflow.torch.surroundings import eager, is_together, rank
 from gradflow.torch.table import entries
@@ -76,6 +76,9 @@ class WatchedFlow:
 
     def start(self, number: int | None = None) -> WatchedFlow:
         """Begin, as `with` does, at step `number` if it is known."""
+        if self.run is not None:
+            words = "call watch(...) again, or enter it once around all epochs"
+            raise InputError(f"this recording is closed and saved: {words}")
         self._open = True
         if self.saved is not None and self._writes:
             self.steps = self.saved.recover(kind_of(self.model))
@@ -226,7 +229,7 @@ class WatchedFlow:
         taps = self._taps
         assert taps is not None
         self._disarm()
-        strange = taps.strange or ("its batch is empty" if is_empty(taps.passes) else None)
+        strange = taps.strange or unlike(taps.passes, first=self.axis is None)
         agreed = self._agreed(taps.problem is None and strange is None)
         if taps.problem is not None:
             raise taps.problem

@@ -19,6 +19,7 @@ class Graph:
     roots: tuple[Node, ...]
     order: tuple[Node, ...]
     below: dict[Node, tuple[Node, ...]]
+    used: dict[Node, set[int]]  # which of a node's outputs the roots lead to
 
     def deepest(self, among: Collection[Node]) -> Node | None:
         """The one of some nodes to which the longest path leads; None if the roots lead to none of them."""
@@ -77,7 +78,12 @@ def graph_of(roots: Iterable[Node]) -> Graph:
             below[node] = _lower(node)
             waiting.append((node, True))
             waiting += [(lower, False) for lower in below[node]]
-    return Graph(roots, tuple(reversed(finished)), below)
+    used: dict[Node, set[int]] = {}
+    for node in finished:
+        for lower, output in node.next_functions:
+            if lower is not None:
+                used.setdefault(lower, set()).add(output)
+    return Graph(roots, tuple(reversed(finished)), below, used)
 
 
 def _lower(node: Node) -> tuple[Node, ...]:
@@ -86,11 +92,11 @@ def _lower(node: Node) -> tuple[Node, ...]:
     return tuple(lower for lower in found if not hasattr(lower, "variable"))
 
 
-def apart(graph: Graph, roots: Sequence[Node]) -> list[list[Node]]:
-    """The roots in groups whose graphs have a node in common: each group is a chain of its own."""
+def apart(graph: Graph, roots: Sequence[Node], among: Collection[Node]) -> list[list[Node]]:
+    """The roots in groups whose graphs have one of some nodes in common: each group is a chain of its own."""
     groups: list[tuple[set[Node], list[Node]]] = []
     for root in roots:
-        reach, members = _reach(graph, root), [root]
+        reach, members = _reach(graph, root).intersection(among), [root]
         for other in [group for group in groups if not group[0].isdisjoint(reach)]:
             groups.remove(other)
             reach, members = reach | other[0], other[1] + members

@@ -67,6 +67,12 @@ class Pass:
         self.closed = True
         self.kept.clear()
 
+    def forget(self) -> None:
+        """Be as before any gradient came."""
+        for found in (self.kept, self.logs, self.added, self.batches, self.dtypes):
+            found.clear()
+        self.bytes, self.last = 0, None
+
     def _before(self, key: tuple[int, int]) -> Tensor:
         if key not in self.kept:
             words = "two backward passes went through one call of {}, too large to be kept: add their losses"
@@ -82,7 +88,9 @@ class Pass:
         self.kept[key] = held.clone()
 
     def _add(self, number: int, held: Tensor) -> None:
-        """||dL/dh_in - dL/dh_out|| / ||dL/dh_out||, where the block leaves the shape as it is."""
+        """||dL/dh_in - dL/dh_out|| / ||dL/dh_out||, of one tensor whose shape the block leaves."""
+        if any(len(point.places) > 1 for point in self.points[number : number + 2]):
+            return
         key = next((key for key in self.kept if key[0] == number + 1), None)
         if key is not None and self.kept[key].shape == held.shape:
             change = log_norms(held - self.kept[key]) - self.logs[key]
@@ -96,10 +104,24 @@ class Pass:
         return found[0] if found else None
 
 
-def is_empty(passes: Sequence[Pass]) -> bool:
-    """Whether the gradients that came are those of no sample."""
+def unlike(passes: Sequence[Pass], first: bool) -> str | None:
+    """Why a step is left out: its batch is empty, or its loss looks elsewhere than that of the first one."""
     counts = [count for each in passes for count in each.batches.values()]
-    return bool(counts) and not any(counts)
+    if counts and not any(counts):
+        return "its batch is empty"
+    name = None if first else _unreached(passes)
+    return None if name is None else f"no gradient reaches {name}"
+
+
+def _unreached(passes: Sequence[Pass]) -> str | None:
+    """The first point that a pass has no gradient at, though it has at others."""
+    names = (
+        each.points[number].name
+        for each in passes
+        for number in range(len(each.axis.points))
+        if each.reached and each.logs_of(number) is None
+    )
+    return next(names, None)
 
 
 def complete(passes: Sequence[Pass], step: int) -> list[Pass]:
@@ -111,10 +133,10 @@ def complete(passes: Sequence[Pass], step: int) -> list[Pass]:
     reached = [each for each in passes if each.reached]
     if not reached:
         raise RunError(f"no gradient came to the model at step {step}: call step() after backward()")
+    if (name := _unreached(reached)) is not None:
+        raise RunError(f"no gradient reaches {name}: {UNUSED}")
     for each in reached:
         for number in range(len(each.axis.points)):
-            if each.logs_of(number) is None:
-                raise RunError(f"no gradient reaches {each.points[number].name}: {UNUSED}")
             if each.batches[number] != each.batch:
                 sizes = (f"{each.batches[one]} at {each.points[one].name}" for one in (0, number))
                 raise InputError(DIFFERING.format(*sizes))

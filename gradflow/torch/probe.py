@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from inspect import signature
+from math import log, sqrt
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from gradflow.api.one_run import OneRun
 from gradflow.errors import InputError
@@ -17,12 +20,14 @@ from gradflow.outside.recorded import norms_of, plain
 from gradflow.outside.save import run_of, save_norms
 from gradflow.torch.calls import kind_of, names_of
 from gradflow.torch.flow import WatchedFlow
+from gradflow.torch.norms import real
 from gradflow.torch.saving import place_of, run_name
 from gradflow.torch.taps import Chosen
 from gradflow.torch.watch import watch
 
 Reset = Callable[[nn.Module], object]
 RESETS = ("reset_parameters", "_reset_parameters")
+UNLIKE, DEVIATIONS = 1.3, 5.0  # times as large; standard deviations, each 1/sqrt(values), of two draws
 
 
 def probe(
@@ -43,8 +48,9 @@ def probe(
     `batch` is (inputs, targets), and the loss loss_fn(model(inputs), targets); of a mapping it is
     loss_fn(model(**batch)), or without a loss_fn the output's `loss`. Modules are initialized by their
     `reset_parameters`, the inner ones first, and then by the model's `init_weights` (transformers, timm) if
-    it has one; anything else by `reset(model)`. The model itself is left as it is. InputError for a module
-    that nothing initializes; it is named, and for copies whose depth axes differ.
+    it has one; anything else by `reset(model)`: weights that are drawn of another size than the model has
+    them are told. The model itself is left as it is. InputError for a module that nothing initializes; it
+    is named, and for copies whose depth axes differ.
     """
     if seeds < 1:
         raise InputError(f"probe: seeds={seeds}: draw one copy at least")
@@ -54,9 +60,29 @@ def probe(
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(number)
             (reset or initialize)(copy)
+            if reset is None and number == seed and (found := _of_other_sizes(model, copy)):
+                _say_of(found)
             settings = {"axis": axis, "samples": samples, "batch_dim": batch_dim, "seed": number}
             flows.append(_passed(copy, loss_fn, batch, **settings))
     return _run(flows, run_name(kind_of(model)), None if save is None else Path(save))
+
+
+def _of_other_sizes(model: nn.Module, copy: nn.Module) -> list[str]:
+    """The weights that are drawn larger or smaller than the model has them, with how many times as large."""
+    found = []
+    for (name, has), drawn in zip(model.named_parameters(), copy.parameters(), strict=True):
+        if not is_lazy(has) and has.dim() > 1:
+            norms = [real(one.detach()).float().norm() for one in (drawn, has)]
+            ratio = norms[0] / norms[1]  # nan if both are 0
+            if ratio.log().abs() > max(log(UNLIKE), DEVIATIONS / sqrt(has.numel())):
+                found.append(f"{name} {float(ratio):.2g} times as large as the model has it")
+    return found
+
+
+def _say_of(found: list[str]) -> None:
+    others = f" ({len(found)} such weights)" if len(found) > 1 else ""
+    words = f"probe draws {found[0]}{others}: an untrained model then has an initialization of its own"
+    print(f"gradflow: {words}: give it with reset=..., or watch the model itself", file=sys.stderr)
 
 
 def initialize(model: nn.Module) -> None:

@@ -22,7 +22,8 @@ class Saved:
     """Where a recording is saved: a path, RUNS/NAME, or a name alone, for one where runs are kept."""
 
     def __init__(self, save: Path, resume: bool, seed: int) -> None:
-        self.runs, self.name = place_of(save)
+        runs, self.name = place_of(save)
+        self.runs = runs.absolute()  # wherever the training goes
         self.resume, self.seed = resume, seed
         self.stream: Stream | None = None
         self.again: str | None = None  # the id of a recording that was killed, which may go on

@@ -54,10 +54,14 @@ class Scene:
         return list(found.values())
 
     def _on_chain(self, edges: Mapping[int, Origin]) -> tuple[int, ...]:
+        held: dict[Node, dict[int, int]] = {}  # -> of each of its outputs the place
         for place, edge in edges.items():
-            if edge.node in self.cuts:
-                return (place,)
-        nodes = {edge.node for edge in edges.values()}
+            held.setdefault(edge.node, {}).setdefault(edge.output, place)
+        for node, places in held.items():
+            used = self.graph.used.get(node, places.keys())
+            if node in self.cuts and used <= places.keys():  # not one half of what chunk gave
+                return tuple(places[output] for output in sorted(used))
+        nodes = held.keys()
         if len(nodes) > 1 and self.graph.separates(nodes, self.target):  # the h and c of an LSTMCell
             return tuple(edges)
         return ()
@@ -85,6 +89,12 @@ class Scene:
     def _counts(self, call: Call) -> bool:
         """Calls where gradients are off, as a checkpoint's are, leave no node to tell it by."""
         return not call.outputs or any(edge.node in self.graph.below for edge in call.outputs.values())
+
+    def is_passed_by(self, calls: Sequence[Call]) -> bool:
+        """Whether gradient passes by a layer of most of these calls, as on a skip."""
+        beside = [one for one in self.leaves if any(e.node not in self.cuts for e in one.outputs.values())]
+        held = {id(up) for one in beside for up in one.above()}
+        return 2 * sum(id(call) in held for call in calls) > len(calls)
 
     @property
     def readout(self) -> Call | None:

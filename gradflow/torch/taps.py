@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -18,6 +19,7 @@ from gradflow.torch.backward import leave, listen, of_a_loss
 from gradflow.torch.calls import BatchPart, Hook, Origin, Tracer, flat, in_backward, names_of, sinks
 from gradflow.torch.expected import ExpectedLaw, expected_of
 from gradflow.torch.graph import Graph, apart, graph_of
+from gradflow.torch.groups import is_sharded
 from gradflow.torch.norms import squares
 from gradflow.torch.passes import Pass
 from gradflow.torch.scene import Scene
@@ -62,12 +64,14 @@ class Search:
         """Of a backward pass that begins with these losses: find the chain below them."""
         if self.problem is not None:
             return
+        _forget_thrown_away(self.tracer.model, self.passes)
         graph = graph_of(losses)
         try:
             for tapped in self.tapped:
                 _refuse_in_parts(tapped, graph)
-            for scene in self._scenes(graph):
-                self._tap(scene)
+            scenes = self._scenes(graph)
+            for scene in scenes:
+                self._tap(scene, scenes)
         except GradflowError as error:
             self.problem = error
 
@@ -76,23 +80,29 @@ class Search:
         known = set(graph.order)
         below = graph_of([node for node in sinks(self.tracer.calls) if node in known])
         inner = {lower for lowers in below.below.values() for lower in lowers}
-        groups = apart(below, [root for root in below.roots if root not in inner])
-        found = [self._scene(graph, set(graph_of(group).order)) for group in groups]
+        # weights that autocast or a parametrization keeps are shared by passes with nothing else in common
+        met = {node for call in self.tracer.calls for node in call.nodes}
+        groups = apart(below, [root for root in below.roots if root not in inner], met)
+        reach = [set(graph_of(group).order) for group in groups]
+        found = [self._scene(graph, own, set[Node]().union(*reach) - own) for own in reach]
         used = {id(call) for scene in found for call in scene.calls}
         self.tracer.calls = [call for call in self.tracer.calls if id(call) not in used]
         return found
 
-    def _scene(self, graph: Graph, nodes: set[Node]) -> Scene:
-        """Of the pass that made these nodes."""
+    def _scene(self, graph: Graph, nodes: set[Node], others: set[Node]) -> Scene:
+        """Of the pass that made these nodes; the same call of the model may have made those of `others`."""
         calls = [call for call in self.tracer.calls if not nodes.isdisjoint([*call.above()][-1].nodes)]
+        calls = [one for one in calls if not nodes.isdisjoint(one.nodes) or others.isdisjoint(one.nodes)]
         target = graph.deepest({node for call in calls for node in call.nodes} & nodes)
         if target is None:
             raise InputError("no gradient reaches any module: are all parameters frozen?")
         return Scene(calls, graph, target, frozenset(graph.cuts(target)), self.names)
 
-    def _tap(self, scene: Scene) -> None:
+    def _tap(self, scene: Scene, beside: Sequence[Scene]) -> None:
         first = self.axis is None
-        self.axis = self.axis or choose(scene, self.chosen)
+        if self.axis is None:
+            root, passes = _root(scene, beside)
+            self.axis = replace(choose(scene, self.chosen), root=root, passes=passes)
         one = Pass(self.axis, self.samples, self.scaler)
         self.passes.append(one)
         self.tapped.append([])
@@ -104,9 +114,17 @@ class Search:
                     self.tapped[-1].append((point.name, edges[place].node))
                     tap(one, number, place, edges[place], lambda _: of_a_loss())
         if first:
+            if any(square is not None and square.is_meta for square in one.squares):
+                raise InputError("the model is on meta, where no number is: model.to_empty(device=...) first")
             values = [math.nan if square is None else float(square) for square in one.squares]
             self.expected = expected_of(scene, self.axis, values)
             self.readout = scene.readout.module if scene.readout else None
+
+
+def _root(scene: Scene, beside: Sequence[Scene]) -> tuple[nn.Module | None, int]:
+    """The module whose call made a pass, and how many of those beside it; None if several calls did."""
+    made, *others = ({call for call in one.calls if call.parent is None} for one in (scene, *beside))
+    return (None, 0) if len(made) > 1 else (next(iter(made)).module, others.count(made))
 
 
 def _refuse_in_parts(tapped: Sequence[tuple[str, Node]], graph: Graph) -> None:
@@ -116,6 +134,17 @@ def _refuse_in_parts(tapped: Sequence[tuple[str, Node]], graph: Graph) -> None:
     if met and len(met) < len(tapped):
         words = f"a further backward() looks at the model's inside: it reaches {met[-1]}, not {tapped[-1][0]}"
         raise InputError(f"{words}; add the losses and call backward() once: the axis is then right for both")
+
+
+def _forget_thrown_away(model: nn.Module, passes: Sequence[Pass]) -> None:
+    """Forget passes that zero_grad() came after, as a critic's after the loss of its generator."""
+    reached = [one for one in passes if one.reached]
+    trained = [one for one in model.parameters() if one.requires_grad]
+    if not reached or not trained or is_sharded(model):
+        return  # shards gather elsewhere what they add up over several passes
+    if not any(one.grad is not None and squares({"": [one.grad]})[""] != 0 for one in trained):
+        for each in reached:
+            each.forget()
 
 
 class Taps:
@@ -128,6 +157,7 @@ class Taps:
         self.problem: GradflowError | None = None
         self.strange: str | None = None
         self.next = 0
+        self.before = 0  # passes, when the root was called last
         self.met: dict[tuple[nn.Module, str], int] = {}  # calls so far, of the module's in one pass
         self.hooks = ExitStack()
         self.asked: set[Pass] = set()  # by torch.autograd.grad
@@ -143,7 +173,9 @@ class Taps:
             else:
                 hook = module.register_forward_hook(Hook(self._leaves))
             self.hooks.enter_context(hook)
-        self.hooks.enter_context(self.model.register_forward_hook(Hook(self._ends)))
+        root = self.model if self.axis.root is None else self.axis.root
+        self.hooks.enter_context(root.register_forward_pre_hook(Hook(self._starts)))
+        self.hooks.enter_context(root.register_forward_hook(Hook(self._ends)))
 
     def stop(self) -> None:
         """Take them away."""
@@ -153,7 +185,8 @@ class Taps:
             self.strange = f"{self.next} of {len(self.axis.points)} points were met"
 
     def _begins(self, losses: Sequence[Node]) -> None:
-        """Of a backward pass: nothing, but `of_a_loss` is known while it is listened for."""
+        """Of a backward pass; `of_a_loss` is known while it is listened for."""
+        _forget_thrown_away(self.model, self.passes)
 
     def _counts(self, one: Pass) -> bool:
         """Of a loss: a penalty may look at the gradient of a pass, not at what the model gave."""
@@ -163,10 +196,20 @@ class Taps:
         aside = one in self.asked and one in self.ended and one not in self.looked_at
         return one.reached or not aside
 
+    def _starts(self, module: nn.Module, args: Any) -> None:
+        if not in_backward():
+            self.before = len(self.passes)
+
     def _ends(self, module: nn.Module, args: Any, outputs: Any) -> None:
-        """Have the gradient of what the model gives tell that a loss looks at it; its graph is not held."""
-        if in_backward() or not self.passes or self.next or self.passes[-1] in self.ended:
+        if in_backward() or self.strange:
             return
+        if self.axis.passes and (self.next or len(self.passes) > self.before + self.axis.passes):
+            self.strange = "its blocks are not called as often as at the first recorded step"
+        elif self.passes and not self.next and self.passes[-1] not in self.ended:
+            self._look_for_a_loss(outputs)
+
+    def _look_for_a_loss(self, outputs: Any) -> None:
+        """Have the gradient of what the model gives tell that a loss looks at it; its graph is not held."""
         one = self.passes[-1]
 
         def looked(gradient: Tensor) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gradflow.analysis.summary import Flow
+from gradflow.analysis.summary import Flow, Weakest
 from gradflow.analysis.watched import watched_advice, watched_symptoms
 
 ROWS, LAYERS = 8, 6
@@ -166,3 +166,11 @@ def test_what_has_no_branches_is_not_told_to_scale_them() -> None:
 @pytest.mark.parametrize("data", [PLAIN, BLOCKS, {}])
 def test_what_is_stable_is_left_alone(data: dict[str, object]) -> None:
     assert watched_advice(Flow(0, c=1.0, verdict="stable", transitions=15), data) == ()
+
+
+def test_a_plain_chain_that_one_layer_decides_is_told_of_that_layer() -> None:
+    one = Weakest(5, 0.001, 0.1, name="8", c_without=0.8, verdict_without="stable")
+    flow = Flow(0, c=0.4, verdict="vanishing", transitions=11, weakest=one)
+    (advice,) = watched_advice(flow, {**PLAIN, "layers": [str(2 * i) for i in range(12)]})
+    assert advice.message.startswith("layer 8 alone decides: 800 times the weights of layer 10 bring its")
+    assert advice.torch == "with torch.no_grad(): layer.weight.mul_(800)"

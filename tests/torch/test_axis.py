@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -209,3 +210,83 @@ def test_modules_are_known_by_their_whole_names_too(prefix: str) -> None:
     assert flow.axis.names == ("0", "1", "2")
     with pytest.raises(InputError, match=r"the model has no module 'module\.9'"):
         recorded(Holder(), lambda model: model(x).square().mean(), axis=["module.9", "module.1"])
+
+
+class Couplings(nn.Module):
+    """Half of the stream changes the other half, in turn (RealNVP)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.enter, self.head = nn.Linear(8, 8), nn.Linear(8, 1)
+        self.nets = nn.ModuleList([nn.Sequential(nn.Linear(4, 4), nn.Tanh()) for _ in range(5)])
+
+    def forward(self, x: Any) -> Any:
+        x = self.enter(x)
+        for net in self.nets:
+            one, other = x.chunk(2, dim=1)
+            x = torch.cat([other + net(one), one], dim=1)
+        return self.head(x)
+
+
+def test_a_half_of_the_stream_is_not_all_of_it() -> None:
+    with pytest.raises(InputError, match="no chain"):
+        recorded(Couplings(), lambda model: model(torch.randn(4, 8)).square().mean())
+
+
+def test_both_halves_of_the_stream_are_all_of_it() -> None:
+    class Coupling(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = nn.Linear(4, 4)
+
+        def forward(self, one: Any, other: Any) -> Any:
+            return torch.cat([other + torch.tanh(self.net(one)), one], dim=1)
+
+    class Flow(Couplings):
+        def __init__(self) -> None:
+            super().__init__()
+            self.nets = nn.ModuleList([Coupling() for _ in range(5)])
+
+        def forward(self, x: Any) -> Any:
+            x = self.enter(x)
+            for net in self.nets:
+                streams.append(x)
+                x = net(*x.chunk(2, dim=1))
+            return self.head(x)
+
+    model, x, streams = Flow(), torch.randn(4, 8), list[Any]()
+    flow = recorded(model, lambda model: model(x).square().mean(), samples=None)
+    assert [point.places for point in flow.axis.points] == [(0, 1)] * 5
+    streams.clear()
+    gradients = torch.autograd.grad(model(x).square().mean(), streams)
+    expected = [float((4 * gradient).norm(dim=1).log().mean()) for gradient in gradients]
+    for row in flow.rows:
+        assert row["delta"] == pytest.approx(expected, abs=1e-5)
+        assert all(map(math.isnan, row["branch"]))
+
+
+def test_one_layer_before_the_read_out_is_too_few() -> None:
+    model, x = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 1)), torch.randn(4, 8)
+    told = r"too few layers of one kind for a c: all of the gradient passes 0, 2 \(the read-out\); name two"
+    with pytest.raises(InputError, match=told):
+        recorded(model, lambda model: model(x).square().mean())
+    assert recorded(model, lambda model: model(x).square().mean(), axis=["0", "2"]).axis.names == ("0", "2")
+
+
+@pytest.mark.parametrize("skip", [True, False])
+def test_a_stream_is_residual_where_something_passes_it_by(skip: bool) -> None:
+    def block() -> Any:
+        branch = nn.Sequential(nn.Linear(8, 8), nn.LayerNorm(8), nn.ReLU())
+        return Branch(branch) if skip else branch
+
+    model = nn.Sequential(nn.Linear(8, 8), *[block() for _ in range(5)], nn.Linear(8, 1))
+    flow = recorded(model, lambda model: model(torch.randn(4, 8)).square().mean(), axis="blocks")
+    assert flow.axis.block == ("Branch" if skip else "Sequential")
+    assert ("(residual stream)" in flow.axis.told) == skip
+
+
+def test_a_model_without_numbers_is_refused() -> None:
+    model = nn.Sequential(*[nn.Linear(8, 8) for _ in range(4)]).to("meta")
+    with pytest.raises(InputError, match=r"the model is on meta, where no number is"):
+        recorded(model, lambda model: model(torch.randn(4, 8, device="meta")).square().mean())

@@ -367,3 +367,54 @@ def test_copies_of_different_axes_are_refused() -> None:
     )
     with pytest.raises(InputError, match=told):
         probe(Either(), nn.functional.cross_entropy, batch, seeds=8)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_an_initialization_that_probe_does_not_know_is_told(own: bool, capsys: Any) -> None:
+    model = plain(nn.ReLU, depth=12)
+    for weight in (each for each in model.parameters() if own and each.dim() > 1):
+        nn.init.kaiming_normal_(weight)
+    probe(model, nn.CrossEntropyLoss(), BATCH, seeds=2)
+    told = capsys.readouterr().err
+    words = "gradflow: probe draws 0.weight 0.41 times as large as the model has it (13 such weights): "
+    assert told.startswith(words) if own else not told
+    assert told.count("give it with reset=...") == own
+
+
+def test_weights_that_are_zero_or_not_there_yet_are_compared_too(capsys: Any) -> None:
+    model = nn.Sequential(nn.LazyLinear(128), nn.Tanh(), *plain(nn.Tanh, depth=3))
+    probe(model, nn.CrossEntropyLoss(), BATCH, seeds=1)
+    assert not capsys.readouterr().err
+    nn.init.zeros_(model[2].weight)
+    probe(model, nn.CrossEntropyLoss(), BATCH, seeds=1)
+    assert "probe draws 2.weight inf times as large as the model has it: " in capsys.readouterr().err
+
+
+class Functional(nn.Module):
+    """A block whose norm is no module."""
+
+    def __init__(self, norm: Any) -> None:
+        super().__init__()
+        self.norm, self.layer = norm, nn.Linear(16, 16)
+
+    def forward(self, x: Any) -> Any:
+        return x + torch.relu(self.layer(self.norm(x)))
+
+
+@pytest.mark.parametrize(
+    ("norm", "law"),
+    [
+        (lambda x: nn.functional.rms_norm(x, (16,)), None),
+        (lambda x: nn.functional.layer_norm(x, (16,)), None),
+        (lambda x: x * (x.square().mean(-1, keepdim=True) + 1e-6).rsqrt(), None),
+        (lambda x: x, "exponential"),
+    ],
+    ids=["rms_norm", "layer_norm", "rsqrt", "none"],
+)
+def test_norms_that_are_functions_give_no_law(norm: Any, law: Any, tmp_path: Path) -> None:
+    stem = nn.Linear(128, 16), nn.LayerNorm(16)
+    model = nn.Sequential(*stem, *[Functional(norm) for _ in range(6)], nn.LayerNorm(16), nn.Linear(16, 10))
+    summary = probe(model, nn.CrossEntropyLoss(), BATCH, seeds=2, save=tmp_path / "mine").summary
+    assert summary.config["data"]["law"] == law
+    assert summary.theory.reason.startswith("blocks with norms that are" if law is None else "blocks without")
+    assert summary.flow.initial.law in (None, law)  # it is not taken for c^L, of so few blocks

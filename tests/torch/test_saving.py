@@ -19,6 +19,7 @@ import pytest
 
 from gradflow import load
 from gradflow.api.arrays import dataset_of
+from gradflow.errors import InputError
 from gradflow.report.files import run_html
 from gradflow.report.page import Table
 from gradflow.report.pages import layers_page, run_page
@@ -261,3 +262,21 @@ def test_an_idle_step_costs_a_counter(tmp_path: Path) -> None:
             flow.step()
         assert (time.perf_counter() - start) / 10_000 < 1e-4
     assert torch.get_num_threads() == 1
+
+
+def test_a_recording_that_is_saved_is_not_entered_again(tmp_path: Path) -> None:
+    flow = trained(tmp_path / "mine")
+    with pytest.raises(InputError, match=r"is closed and saved: call watch\(\.\.\.\) again"):
+        flow.start()
+    assert list(load(flow.run.path)["step"]) == [0, 1, 2]
+
+
+def test_a_recording_is_saved_where_it_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    model = stack()
+    with watch(model, save="runs/mine", quiet=True) as flow:
+        loss_of(model).backward()
+        flow.step()
+        monkeypatch.chdir("other")
+    assert flow.run.path.parent == tmp_path / "runs"

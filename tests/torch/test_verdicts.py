@@ -125,3 +125,18 @@ def test_the_exponent_of_pre_norm_blocks_is_measured(
     flow = flow_of(model, torch.randn(16, 30))
     assert flow.law == law
     assert low <= (flow.law_exponent or 0) <= high
+
+
+@pytest.mark.parametrize("scale", [None, 16.0])
+def test_gradients_that_half_precision_cannot_hold_are_no_death(scale: float | None) -> None:
+    torch.manual_seed(0)
+    layers = [module for _ in range(20) for module in (nn.Linear(32, 32), nn.ReLU())]
+    model = nn.Sequential(*layers, nn.Linear(32, 1)).half()
+    scaler = None if scale is None else torch.amp.GradScaler("cpu", init_scale=scale)
+    with watch(model, quiet=True, samples=None, scaler=scaler) as flow:
+        loss = (model(torch.randn(64, 32).half()) - 1).square().mean()
+        (loss if scaler is None else scaler.scale(loss)).backward()
+        flow.step()
+    assert flow.rows[0]["zero"][0] == 64
+    assert flow.flow.verdict == "vanishing"
+    assert "where the numbers of float16 end" in flow.flow.reason
