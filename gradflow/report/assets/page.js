@@ -44,17 +44,23 @@
     }
   }
 
-  // On paper everything is open, in the colours of paper.
+  // On paper everything is open, in the colours of paper, and no table wider than that, which would cut it off.
+  const PAPER = 700; // pixels between the margins of A4, the narrowest
   let closed = [];
+  function zoom(size) {
+    for (const table of document.querySelectorAll(".scroll table")) table.style.zoom = size(table);
+  }
   addEventListener("beforeprint", () => {
     closed = [...document.querySelectorAll("details:not([open])")];
     for (const details of closed) details.open = true;
     root.classList.add("printed");
+    zoom((table) => Math.min(1, PAPER / table.offsetWidth));
     paint();
   });
   addEventListener("afterprint", () => {
     for (const details of closed) details.open = false;
     root.classList.remove("printed");
+    zoom(() => "");
     paint();
   });
 
