@@ -1,6 +1,6 @@
-"""Tables in a real browser: their whole width on paper."""
+"""Tables in a real browser: their order where cells are no plain numbers, and their whole width on paper."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,23 @@ from gradflow.report.page import Column, Page, Table
 from tests.browser.chromium import Browser, chromium
 from tests.browser.test_report import printed
 
+CLICK = "document.querySelector('th button').click()"
+ORDER = "return [...document.querySelector('table').tBodies[0].rows].map(row => row.cells[0].textContent)"
 ZOOMS = "return [...document.querySelectorAll('table')].map(table => table.style.zoom)"
+RISING = {
+    "exponents": ["1e-3043", "0.1", "30.0", "3e4", "1e+06"],
+    "factors": ["0.67 to 1.2", "0.906 ± 0.003", "0.1 to 9.4", "1.06 ± 0.04"],
+    "wide factors": ["0.12 ± 0.01", "3.2e-9 to 2e7", "0.67 to 1.2"],
+    "signs": ["-7.5", "\u22120.2", "0.0", "+0.3"],
+    "names": ["relu", "tanh"],
+}
+LAST = {  # last either way: these lines in their order
+    "missing among numbers": (["0.5", "2"], ["-"]),
+    "missing among names": (["relu", "tanh"], [""]),
+    "of no value": (["0.5", "2"], ["null"]),
+    "words among numbers": (["0.5", "2"], ["diverged"]),
+    "words and missing": (["0.5", "2"], ["diverged", "-"]),
+}
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +42,32 @@ def shown(browser: Browser, folder: Path, *tables: Table) -> Path:
     file.write_text(html.render(Page("tables", tables), {}), encoding="utf-8")
     browser.open(file)
     return file
+
+
+def orders(browser: Browser, folder: Path, cells: Sequence[str]) -> list[list[str]]:
+    """A column as it stands after the first click on its head, and after the second."""
+    shown(browser, folder, Table((Column("x"),), tuple((cell,) for cell in cells)))
+    found = []
+    for _ in range(2):
+        browser.run(CLICK)
+        found.append(browser.run(ORDER))
+    return found
+
+
+@pytest.mark.parametrize("cells", RISING.values(), ids=RISING)
+def test_a_click_sorts_a_column_by_what_its_cells_say(
+    browser: Browser, tmp_path: Path, cells: list[str]
+) -> None:
+    for given in (cells, cells[::-1]):
+        assert orders(browser, tmp_path, given) == [cells, cells[::-1]]
+
+
+@pytest.mark.parametrize(("cells", "last"), LAST.values(), ids=LAST)
+def test_what_is_missing_or_no_number_is_last_either_way(
+    browser: Browser, tmp_path: Path, cells: list[str], last: list[str]
+) -> None:
+    for given in ([*cells, *last], [*last[::-1], *cells]):
+        assert orders(browser, tmp_path, given) == [[*cells, *last], [*cells[::-1], *last]]
 
 
 def test_a_table_wider_than_paper_is_printed_whole(browser: Browser, tmp_path: Path) -> None:
