@@ -23,8 +23,8 @@ from gradflow.report import headlines, html, markdown
 from gradflow.report.compare_pages import compare_page
 from gradflow.report.files import briefly, report_file, several_page
 from gradflow.report.learning import older_note
-from gradflow.report.numbers import inert, with_error
-from gradflow.report.page import Bars, Command, Facts, Heading, Page, Sentence, Strip, Table
+from gradflow.report.numbers import NONE, inert, with_error
+from gradflow.report.page import Bars, Command, Facts, Heading, Page, Sentence, Strip, Table, Toned
 from gradflow.report.pages import brief_page, run_page
 from gradflow.report.terminal import Look
 from gradflow.report.terminal import render as terminal
@@ -233,6 +233,14 @@ def test_norms_recorded_elsewhere_are_of_no_older_version(compared: list[Run]) -
         both = several_page(runs), compare_page(compare([row_of(run.summary) for run in runs]))
         notes = [{b.text for b in page.blocks if isinstance(b, Sentence)} for page in both]
         assert [older_note(1) in found for found in notes] == [told, told]
+
+
+def test_whether_recorded_norms_train_is_not_shown_as_borderline(compared: list[Run]) -> None:
+    table = next(block for block in several_page(compared).blocks if isinstance(block, Table))
+    place = [column.title for column in table.columns].index("trains")
+    cells = {str(row[0]): row[place] for row in table.rows}
+    assert cells["resnet"] == NONE
+    assert isinstance(cells["shallow"], Toned)
 
 
 def test_a_comparison_says_how_to_compute_each_trained_run_again(compared: list[Run], tmp_path: Path) -> None:
