@@ -89,7 +89,7 @@
   function compare(a, b, sign) {
     const [x, y] = [told(a), told(b)];
     if (x.rank !== y.rank) return x.rank - y.rank;
-    return sign * (x.rank ? x.text.localeCompare(y.text) : x.size - y.size);
+    return sign * (x.rank ? x.text.localeCompare(y.text, "en", { numeric: true }) : x.size - y.size);
   }
 
   function sort(header) {
