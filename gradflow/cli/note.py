@@ -8,7 +8,7 @@ from pathlib import Path
 from gradflow.cli.output import emit, emit_document
 from gradflow.report.columns import noted
 from gradflow.report.numbers import inert
-from gradflow.store.notes import Notes, change_notes, load_notes
+from gradflow.store.notes import Notes, change_notes, changed, load_notes
 from gradflow.store.resolve import resolve
 
 Said = list[tuple[Path, Notes]]
@@ -17,8 +17,11 @@ Said = list[tuple[Path, Notes]]
 def say(
     reference: str, runs_dir: Path, text: str | None, added: Sequence[str], removed: Sequence[str]
 ) -> Said:
-    """The notes of every run that is named, after the change."""
-    return [(place, change_notes(place, text, added, removed)) for place in resolve(reference, runs_dir)]
+    """The notes of every run that is named, after the change; none is changed where one would be refused."""
+    places = resolve(reference, runs_dir)
+    for place in places:
+        changed(place, text, added, removed)
+    return [(place, change_notes(place, text, added, removed)) for place in places]
 
 
 def said(reference: str, runs_dir: Path) -> Said:

@@ -68,10 +68,12 @@ def notation(cell: str) -> str:
         return "hexadecimal"
     if number(cell) is not None:
         return _decimal("point", cell)
+    if number(cell, ",") is not None:
+        return _decimal("comma", cell)
     bare = _bare(cell)
     if re.fullmatch(r"[+-]?[\d.]+[eE][+-]?\d+", cell, re.ASCII):
         return f"the largest float64 is {sys.float_info.max:.1e}"
-    return _peculiarity(cell, bare) if _WRITTEN.fullmatch(bare) else ""
+    return _peculiarity(cell) if _WRITTEN.fullmatch(bare) else ""
 
 
 def measured(cell: str) -> float | None:
@@ -91,15 +93,13 @@ def _bare(cell: str) -> str:
     return _CODES.sub("", _GROUP_MARK.sub("", text.strip().strip(_AROUND).strip())).strip()
 
 
-def _peculiarity(cell: str, bare: str) -> str:
+def _peculiarity(cell: str) -> str:
     if any(unicodedata.category(char) == "Sc" for char in cell) or _CODES.search(cell):
         return "leave the currency out"
     if "%" in cell or "‰" in cell:
         return "leave the percent sign out"
     if any(char.isdecimal() and not char.isascii() for char in cell):
         return "write the digits 0 to 9"
-    if re.fullmatch(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?", bare):
-        return _decimal("comma", bare)
     return "write digits and one decimal mark alone"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gradflow.analysis.compare import Comparison, Row
+from gradflow.analysis.compare import Comparison
 from gradflow.analysis.differences import RECORDED, Flat
 from gradflow.analysis.pivot import PREDICTED, TEXTS, VALUES, Pivot, PivotCell
 from gradflow.report.columns import (
@@ -19,7 +19,7 @@ from gradflow.report.columns import (
     importance,
     table_of,
 )
-from gradflow.report.learning import older_note
+from gradflow.report.learning import is_older, older_note
 from gradflow.report.numbers import NONE, count, counted, decades, number, percent, scalar, side_by_side
 from gradflow.report.page import Block, Cell, Column, Facts, Heading, Page, Sentence, Strip, Table, Toned
 from gradflow.report.trainable import NOTE
@@ -119,11 +119,6 @@ def _constants(constant: Flat) -> list[Block]:
     return [Facts(rows)] if rows else []
 
 
-def _is_older(row: Row) -> bool:
-    """Whether it has no evaluated loss, though it could."""
-    return row["status"] == "completed" and not row["evaluations"] and row["data"] != RECORDED
-
-
 def _notes(found: Comparison, chosen: Sequence[Filled], hidden: Sequence[str]) -> list[Block]:
     notes = []
     shown = {one.name: one for one in chosen}
@@ -135,7 +130,7 @@ def _notes(found: Comparison, chosen: Sequence[Filled], hidden: Sequence[str]) -
         notes.append(NOTES["ratio"].format(base=base))
     if "verdict" in shown and any(row["borderline"] for row in found.rows):
         notes.append(BORDERLINE)
-    if older := sum(map(_is_older, found.rows)):
+    if older := sum(is_older(r["status"], r["evaluations"], r["data"] == RECORDED) for r in found.rows):
         notes.append(older_note(older))
     if any(row["data"] == RECORDED and found.constant.keys() - row.config.keys() for row in found.rows):
         notes.append("what is shared is that of the other runs: of recorded norms the settings are not known")

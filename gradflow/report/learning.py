@@ -171,6 +171,11 @@ def _guesses(training: TrainingResult, evaluation: Evaluation, part: str) -> str
     return f"accuracy {percent(accuracy)} on {SAMPLES[part]} (the largest class alone: {alone})"
 
 
+def is_older(status: str, evaluations: int | None, recorded: bool) -> bool:
+    """Whether a run has no evaluated loss though it could: what was `recorded` elsewhere has none ever."""
+    return status == "completed" and not evaluations and not recorded
+
+
 def older_note(runs: int) -> str:
     """Why completed runs have no final loss, with the remedy."""
     which, again = ("1 run is", "its config") if runs == 1 else (f"{count(runs)} runs are", "their configs")

@@ -59,6 +59,7 @@ def _point(
     told, _ = noted(run.path)
     standing = {
         "id": run.id, "path": str(run.path), "status": run.status, "note": told.text, "tags": told.tags,
+        "recorded": "recorded" in run.info,
     }  # fmt: skip
     return {**standing, **values, **outcome(run.summary), "reason": run.summary.flow.initial.reason}
 

@@ -22,7 +22,7 @@ from gradflow.report.columns import (
     verdict_cell,
 )
 from gradflow.report.failures import failures, reason_of
-from gradflow.report.learning import older_note, quality_of
+from gradflow.report.learning import is_older, older_note, quality_of
 from gradflow.report.numbers import NONE, count, counted, decades, factor, half_width, number
 from gradflow.report.page import Block, Cell, Column, Command, Facts, Heading, Page, Sentence, Table, Toned
 from gradflow.report.several import shared_keys
@@ -84,7 +84,7 @@ def _notes(points: Sequence[Fields], table: Sequence[Block]) -> list[Block]:
     """What the columns that are shown mean, and why some points lack some."""
     shown = {column.title for block in table if isinstance(block, Table) for column in block.columns}
     quality = quality_of(points)
-    older = sum(point["status"] == "completed" and not point["evaluations"] for point in points)
+    older = sum(is_older(p["status"], p["evaluations"], bool(p.get("recorded"))) for p in points)
     notes = [
         BORDERLINE if any(point["borderline"] for point in points) else "",
         NOTE if "trains" in shown else "",

@@ -8,7 +8,7 @@ from gradflow.report.numbers import NONE, cosine, counted, decades, number
 from gradflow.report.page import Block, Cell, Sentence, Toned
 
 TONES = {"trainable": "", "untrainable": "warning", "unknown": "undetermined"}
-SHORT = {"trainable": "yes", "untrainable": "no", "unknown": "?"}
+SHORT = {"trainable": "yes", "untrainable": "no"}
 NOTE = (
     "trains: whether it would at the best of several learning rates, and the share of such networks that did"
 )
@@ -44,9 +44,10 @@ def score(found: Trainable) -> str:
 
 
 def trainable_cell(verdict: str | None, value: float | None) -> Cell:
-    """yes 0.97, in a column `trains`."""
-    short = SHORT.get(verdict or "unknown", "?")
-    return Toned(short if value is None else f"{short} {value:.2f}", TONES.get(verdict or "unknown", ""))
+    """yes 0.97, in a column `trains`; no score, no verdict: a question mark says borderline there."""
+    if value is None or verdict not in SHORT:
+        return NONE
+    return Toned(f"{SHORT[verdict]} {value:.2f}", TONES[verdict])
 
 
 def _turn(found: Trainable, verdict: str) -> str:

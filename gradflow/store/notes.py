@@ -98,6 +98,14 @@ def checked(text: str | None, tags: Iterable[str]) -> Notes:
     return Notes(text or None, ordered)
 
 
+def changed(folder: Path, text: str | None, added: Iterable[str], removed: Iterable[str]) -> Notes:
+    """The notes that `change_notes` would leave; nothing is written. RunError for tags alone beside damaged
+    ones, InputError for more tags than there may be.
+    """
+    before = load_notes(folder) if text is None else read_notes(folder)[0]
+    return checked(before.text if text is None else text, ({*before.tags} | {*added}) - {*removed})
+
+
 def change_notes(
     folder: Path, text: str | None = None, added: Iterable[str] = (), removed: Iterable[str] = ()
 ) -> Notes:
@@ -111,8 +119,9 @@ def change_notes(
     if not folder.is_dir():
         raise InputError(Problem("is not finished and can have no note yet", source=str(folder)))
     with same_time(folder), claim(folder.parent, folder.name), disk_errors(folder):
-        before = load_notes(folder) if text is None else _put_aside(folder)
-        notes = checked(before.text if text is None else text, ({*before.tags} | {*added}) - {*removed})
+        notes = changed(folder, text, added, removed)
+        if text is not None:
+            _put_aside(folder)
         if notes == NO_NOTES:
             (folder / NOTE).unlink(missing_ok=True)
             sync(folder)
@@ -122,12 +131,11 @@ def change_notes(
         return notes
 
 
-def _put_aside(folder: Path) -> Notes:
-    """The notes that a new text changes; what cannot be read may be the user's own and gets another name."""
-    before, problem = read_notes(folder)
+def _put_aside(folder: Path) -> None:
+    """Give a note.json that cannot be read another name: it may be the user's own."""
+    _, problem = read_notes(folder)
     if problem:
         os.rename(folder / NOTE, free(folder / NOTE))
-    return before
 
 
 def remove_notes(folder: Path) -> None:

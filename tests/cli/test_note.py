@@ -177,6 +177,25 @@ def test_a_glob_notes_all_that_it_names(folder: Path) -> None:
     assert len(rows(folder, "ls", "--where", "'x' in tags")) == 1
 
 
+@pytest.mark.parametrize(
+    ("content", "code", "message"),
+    [
+        ("{", 1, "is damaged: write it anew"),
+        (json.dumps({"note": None, "tags": [f"t{i}" for i in range(50)]}), 2, "at most 50 tags"),
+    ],
+)
+def test_a_glob_notes_none_where_one_would_be_refused(
+    folder: Path, content: str, code: int, message: str
+) -> None:
+    first, second = (next((folder / "runs").glob(f"{name}-*")) for name in ("first", "second"))
+    (second / NOTE).write_text(content)
+    done = gradflow(folder, "note", "*", "--tag", "x")
+    assert (done.code, done.err.count("\n")) == (code, 1), done.err
+    assert message in done.err
+    assert not (first / NOTE).exists()
+    assert (second / NOTE).read_text() == content
+
+
 def test_a_note_leaves_the_run_its_id_and_its_age(folder: Path) -> None:
     before = [gradflow(folder, "show", f"@{number}").out.splitlines()[0] for number in (2, 3)]
     ids = [row["id"] for row in rows(folder, "ls")]

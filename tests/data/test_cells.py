@@ -76,6 +76,12 @@ def test_a_mark_that_may_be_decimal_is_not_just_left_out(cell: str, told: str) -
     assert cells.notation(cell) == told
 
 
+@pytest.mark.parametrize("cell", ["\u22121,5", "1 234,5", "~3,5"])
+def test_a_decimal_comma_is_no_remedy_for_what_is_odd_with_it_too(cell: str) -> None:
+    assert cells.number(cell, ",") is None
+    assert cells.notation(cell) == "write digits and one decimal mark alone"
+
+
 @pytest.mark.parametrize("cell", [*TEXT, "nan", "inf", "Infinity"])
 def test_text_is_no_number_in_any_notation(cell: str) -> None:
     assert cells.number(cell) is None

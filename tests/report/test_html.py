@@ -13,15 +13,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gradflow.analysis.compare import compare, row_of
 from gradflow.analysis.summarize import summarize
 from gradflow.cli.fit import fitted
 from gradflow.config import config_from_plain
 from gradflow.errors import InputError
 from gradflow.outside import read_norms
 from gradflow.report import headlines, html, markdown
+from gradflow.report.compare_pages import compare_page
 from gradflow.report.files import briefly, report_file, several_page
-from gradflow.report.numbers import inert, with_error
-from gradflow.report.page import Bars, Command, Facts, Heading, Page, Sentence, Strip, Table
+from gradflow.report.learning import older_note
+from gradflow.report.numbers import NONE, inert, with_error
+from gradflow.report.page import Bars, Command, Facts, Heading, Page, Sentence, Strip, Table, Toned
 from gradflow.report.pages import brief_page, run_page
 from gradflow.report.terminal import Look
 from gradflow.report.terminal import render as terminal
@@ -220,6 +223,24 @@ def test_runs_of_one_name_are_told_apart_by_id(compared: list[Run], tmp_path: Pa
     others = [made(tmp_path / "runs", name="shallow", depth=depth, steps=0) for depth in (4, 6)]
     table, *_ = (b for b in several_page([*others, compared[2]]).blocks if isinstance(b, Table))
     assert [row[0] for row in table.rows] == [others[0].id, "resnet", others[1].id]
+
+
+def test_norms_recorded_elsewhere_are_of_no_older_version(compared: list[Run]) -> None:
+    trained = compared[0].summary.training
+    before = replace(compared[0].summary, training=replace(trained, evaluations=0))
+    older = [Run(compared[0].path, compared[0].info, config=compared[0].config, summary=before)]
+    for runs, told in ((compared, False), (older + compared[1:], True)):
+        both = several_page(runs), compare_page(compare([row_of(run.summary) for run in runs]))
+        notes = [{b.text for b in page.blocks if isinstance(b, Sentence)} for page in both]
+        assert [older_note(1) in found for found in notes] == [told, told]
+
+
+def test_whether_recorded_norms_train_is_not_shown_as_borderline(compared: list[Run]) -> None:
+    table = next(block for block in several_page(compared).blocks if isinstance(block, Table))
+    place = [column.title for column in table.columns].index("trains")
+    cells = {str(row[0]): row[place] for row in table.rows}
+    assert cells["resnet"] == NONE
+    assert isinstance(cells["shallow"], Toned)
 
 
 def test_a_comparison_says_how_to_compute_each_trained_run_again(compared: list[Run], tmp_path: Path) -> None:

@@ -44,17 +44,23 @@
     }
   }
 
-  // On paper everything is open, in the colours of paper.
+  // On paper everything is open, in the colours of paper, and no table wider than that, which would cut it off.
+  const PAPER = 700; // pixels between the margins of A4, the narrowest
   let closed = [];
+  function zoom(size) {
+    for (const table of document.querySelectorAll(".scroll table")) table.style.zoom = size(table);
+  }
   addEventListener("beforeprint", () => {
     closed = [...document.querySelectorAll("details:not([open])")];
     for (const details of closed) details.open = true;
     root.classList.add("printed");
+    zoom((table) => Math.min(1, PAPER / table.offsetWidth));
     paint();
   });
   addEventListener("afterprint", () => {
     for (const details of closed) details.open = false;
     root.classList.remove("printed");
+    zoom(() => "");
     paint();
   });
 
@@ -63,19 +69,27 @@
   document.querySelectorAll("figure[data-chart]").forEach(draw);
 
   // Numbers are sorted by sign and power of ten, so that 1e-3043 is below 1e-400 and not equal to it.
-  function key(cell) {
-    const found = /^([-+\u2212]?)([\d.,]+)(?:e(-?\d+))?/.exec(cell.textContent.trim());
+  function size(text) {
+    const found = /^([-+\u2212]?)([\d.,]+)(?:e([-+]?\d+))?/.exec(text);
     if (!found) return null;
     const digits = Number(found[2].replaceAll(",", ""));
-    const size = digits === 0 ? 0 : Math.log10(digits) + Number(found[3] || 0) + 1e6;
-    return found[1] && found[1] !== "+" ? -size : size;
+    const power = digits === 0 ? 0 : Math.log10(digits) + Number(found[3] || 0) + 1e6;
+    return found[1] && found[1] !== "+" ? -power : power;
   }
 
-  function compare(a, b) {
-    const [x, y] = [key(a), key(b)];
-    if (x !== null && y !== null) return x - y;
-    if (x !== null || y !== null) return x === null ? 1 : -1;
-    return a.textContent.localeCompare(b.textContent);
+  // What a cell says: its rank (0 a number, 1 a word, 2 nothing) and what it is sorted by among its like.
+  // Of an interval of factors (0.67 to 1.2) that is the middle of their logs, where c itself lies.
+  function told(cell) {
+    const text = cell.textContent.trim(), [low, high] = text.split(" to ").map(size);
+    if (low === null) return { rank: /^(-|null)?$/.test(text) ? 2 : 1, text };
+    return { rank: 0, size: low > 0 && high > 0 ? (low + high) / 2 : low };
+  }
+
+  // Ranks stand in their order in a falling column too, as what is missing does in `gradflow compare --sort`.
+  function compare(a, b, sign) {
+    const [x, y] = [told(a), told(b)];
+    if (x.rank !== y.rank) return x.rank - y.rank;
+    return sign * (x.rank ? x.text.localeCompare(y.text, "en", { numeric: true }) : x.size - y.size);
   }
 
   function sort(header) {
@@ -84,7 +98,7 @@
     for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
     header.setAttribute("aria-sort", way);
     const sign = way === "ascending" ? 1 : -1, column = header.cellIndex;
-    const rows = [...body.rows].sort((a, b) => sign * compare(a.cells[column], b.cells[column]));
+    const rows = [...body.rows].sort((a, b) => compare(a.cells[column], b.cells[column], sign));
     body.append(...rows);
   }
 
