@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.analysis.increments import counting
-from gradflow.analysis.intervals import mean_of_known
 from gradflow.arrays import Array, Readings
 from gradflow.units import LN10
 
@@ -35,7 +33,8 @@ def heat_cells(
     shape, step, is_log = recording[name].shape, recording["step"], name.startswith("log_")
     rows, columns = (spread_out(size, most) for size, most in zip(shape, (steps, layers), strict=False))
     with np.errstate(all="ignore"):
-        cells = mean_of_known(of_living(recording, name, rows, columns), 2).T / (LN10 if is_log else 1.0)
+        some = recording[name][np.ix_(rows, columns)]
+        cells = some.mean(axis=2, where=living(recording, name, rows)).T / (LN10 if is_log else 1.0)
     finite = cells[np.isfinite(cells)]
     if not finite.size or len(rows) < 2:
         return None
@@ -45,12 +44,12 @@ def heat_cells(
     return HeatCells(cells, (columns + 1).tolist(), step[rows].astype(int).tolist(), centre, reach)
 
 
-def of_living(recording: Readings, name: str, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Array:
-    """Some rows and layers of an array; of logs, nan where a network is dead in a row and not all are."""
-    values: Array = recording[name][np.ix_(rows, columns)]
-    if not name.startswith("log_"):
-        return values
-    return np.where(counting(recording["log_delta_norm"][rows])[:, None], values, np.nan)
+def living(recording: Readings, name: str, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which networks count in means of an array at some rows, (rows, 1, networks): of logs, where not all are
+    dead, those that are not. One that has blown up counts, so that its cells are gaps."""
+    dead: NDArray[np.bool_] = np.isneginf(recording["log_delta_norm"][rows]).any(axis=1)[:, None]
+    counting: NDArray[np.bool_] = ~dead | dead.all(axis=2)[:, None] | (not name.startswith("log_"))
+    return counting
 
 
 def spread_out(size: int, most: int) -> NDArray[np.int64]:

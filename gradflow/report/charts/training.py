@@ -16,7 +16,7 @@ from gradflow.report.charts.layers import Quantity
 from gradflow.report.charts.lines import are_many, of_runs
 from gradflow.report.charts.plot import DOT, Datum, Drawn, Plot, known, level, rows_of, table, tips, titled
 from gradflow.report.charts.study import Studies, lines_of
-from gradflow.report.heat_cells import heat_cells, of_living, spread_out
+from gradflow.report.heat_cells import heat_cells, living, spread_out
 from gradflow.report.learning import SAMPLES
 from gradflow.report.numbers import count
 
@@ -53,8 +53,9 @@ def by_step(studies: Studies, quantity: Quantity, called: str) -> Drawn:
     recorded, shown = run["step"], spread_out(run[quantity.array].shape[1], len(looks.RUNS))
     some = spread_out(len(recorded), STEPS)
     with np.errstate(all="ignore"):
-        living = of_living(run.recording, quantity.array, some, shown)
-        means = quantity.shown(mean_of_known(quantity.scaled(living), 2)).T.tolist()
+        counting = living(run.recording, quantity.array, some)
+        values = np.where(counting, run[quantity.array][np.ix_(some, shown)], np.nan)
+        means = quantity.shown(mean_of_known(quantity.scaled(values), 2)).T.tolist()
     lines, steps = [f"layer {layer + 1}" for layer in shown], recorded[some].astype(int).tolist()
     columns = zip(lines, means, strict=True)
     rows = [row for line, values in columns for row in rows_of({"line": line}, step=steps, value=values)]
