@@ -10,6 +10,7 @@ from gradflow.errors import InputError, did_you_mean
 
 Flat = dict[str, Any]
 
+LAYER_NAME = "layer_name"  # in tables, of layers that were recorded elsewhere
 RECORDED = "recorded"  # the data of norms that were recorded elsewhere: such a run knows few keys
 EXPRESSION = "expression"  # the activation that is called by its formula
 UNSEEN = ("name", "analysis", "sweep")  # keys that change nothing that is measured

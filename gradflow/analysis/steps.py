@@ -20,13 +20,13 @@ def row_at(steps: Iterable[float], step: str, option: str = "--step") -> int:
     if step == LAST:
         return len(known) - 1
     if not (step.isascii() and step.isdecimal() and len(step) <= 18):  # more than any run has
-        raise InputError(f"--step takes the number of a step or {LAST}, not {step}")
+        raise InputError(f"{option} takes the number of a step or {LAST}, not {step}")
     if int(step) in known:
         return known.index(int(step))
     place = bisect(known, int(step))
     near = known[max(0, place - 1) : place + 1]
     told = f"nearest {'is' if len(near) == 1 else 'are'} {' and '.join(f'{one:,}' for one in near)}"
-    raise InputError(f"--step {step}: the step was not recorded; the {told}")
+    raise InputError(f"{option} {step}: the step was not recorded; the {told}")
 
 
 def steps_to_loss(recording: Mapping[str, Any], loss: float) -> int | None:

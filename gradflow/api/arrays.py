@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gradflow.analysis.differences import layer_names
+from gradflow.analysis.differences import LAYER_NAME, layer_names
 from gradflow.errors import library
 from gradflow.evaluation import STEP
 from gradflow.store import Run
@@ -53,7 +53,7 @@ def dataset_of(run: Run) -> Any:
         "seed": run.seeds,
     }
     if names := layer_names(run.summary.config):
-        coordinates["layer_name"] = ("layer", list(names))
+        coordinates[LAYER_NAME] = ("layer", list(names))
     if STEP in recording:
         coordinates[STEP] = recording[STEP].astype(int)
     attributes = {"id": run.id, "verdict": run.summary.flow.initial.verdict}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from math import nan
 
+from gradflow.analysis.differences import LAYER_NAME
 from gradflow.errors import InputError, refused
 from gradflow.outside.columns import PANEL, Named, norm_columns, of_whole_network
 from gradflow.outside.found import Finding, Found, LossFound, log_of, loss_of, whole
@@ -141,7 +142,7 @@ class NormsTable:
     def _keys(self, roles: Mapping[str, str], by: Mapping[str, str]) -> list[str]:
         """The keys of a config that gradflow's own table has since its runs differ in them."""
         first, end = self.titles.index(roles["layer"]) + 1, self.titles.index(by[EXPORT[1]])
-        keys = [title for title in self.titles[first:end] if title not in roles.values()]
+        keys = [title for title in self.titles[first:end] if title not in (*roles.values(), LAYER_NAME)]
         return [key for key in keys if key.partition(".")[0] not in SAME_NETWORKS]
 
     def _unwritten(

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from gradflow.analysis.compare import row_of
-from gradflow.analysis.differences import layer_names, split
+from gradflow.analysis.differences import LAYER_NAME, layer_names, split
 from gradflow.analysis.steps import row_at, steps_to_loss
 from gradflow.analysis.summary import strict
 from gradflow.arrays import Array
@@ -39,7 +39,6 @@ TableOfRun = dict[str, Array]
 
 OVER_TRAINING = {"minibatch_loss": "loss", "c": "c", "log10_ratio": "log10_ratio"}  # tag -> in a History
 OWN = ("run", "row", "step", "seed", "layer")
-NAMED = "layer_name"  # of layers that were recorded elsewhere
 PARQUET = ("parquet", "export --to parquet")  # the extra, and what needs it
 _EVENTS = re.compile(r"events\.out\.tfevents\.[0-9]+\.gradflow")
 ROWS = ("first,last", "first", "last", "all")
@@ -73,7 +72,7 @@ def layers_table(runs: Sequence[Run], rows: str) -> Columns:
     names = per_layer(factors_of(name for run in recorded for name in run.recording))
     names = (*names, *_watched(recorded, (*names, *LATER_PER_NETWORK, "step")))
     columns = (*names, *LATER_PER_NETWORK)
-    where = (*OWN, *((NAMED,) if any(layer_names(run.summary.config) for run in recorded) else ()))
+    where = (*OWN, *((LAYER_NAME,) if any(layer_names(run.summary.config) for run in recorded) else ()))
     return _table(recorded, lambda run: _layers(run, rows, columns), where, columns)
 
 
@@ -154,7 +153,7 @@ def _layers(run: Run, rows: str, names: Sequence[str]) -> TableOfRun:
     row, seed, layer = _places(shape)
     columns = {name: _column(recording.get(name), kept, shape) for name in names}
     called = np.array(layer_names(run.summary.config) or [None] * layers, dtype=object)[layer]
-    places = {"row": kept[row], "layer": layer + 1, NAMED: called}
+    places = {"row": kept[row], "layer": layer + 1, LAYER_NAME: called}
     return {**_at(run, recording["step"][kept], row, seed), **places, **columns}
 
 

@@ -77,8 +77,7 @@ class WatchedFlow:
     def start(self, number: int | None = None) -> WatchedFlow:
         """Begin, as `with` does, at step `number` if it is known."""
         if self.run is not None:
-            words = "call watch(...) again, or enter it once around all epochs"
-            raise InputError(f"this recording is closed and saved: {words}")
+            raise InputError("this is saved: call watch() again, or enter it once around all epochs")
         self._open = True
         if self.saved is not None and self._writes:
             self.steps = self.saved.recover(kind_of(self.model))

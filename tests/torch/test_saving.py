@@ -266,7 +266,7 @@ def test_an_idle_step_costs_a_counter(tmp_path: Path) -> None:
 
 def test_a_recording_that_is_saved_is_not_entered_again(tmp_path: Path) -> None:
     flow = trained(tmp_path / "mine")
-    with pytest.raises(InputError, match=r"is closed and saved: call watch\(\.\.\.\) again"):
+    with pytest.raises(InputError, match=r"this is saved: call watch\(\) again"):
         flow.start()
     assert list(load(flow.run.path)["step"]) == [0, 1, 2]
 
