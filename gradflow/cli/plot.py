@@ -59,7 +59,7 @@ def drawn(runs: list[Run], output: Path, wanted: Wanted, sheet: Print) -> bytes:
 
 def chart_of(runs: list[Run], wanted: Wanted) -> Any:
     """The figure, once or for each value of a key."""
-    from gradflow.report.charts.figures import faceted
+    from gradflow.report.charts.facets import faceted
 
     if wanted.facet is None:
         return _chart(runs, wanted, runs)

@@ -108,7 +108,7 @@ def over_layers(title: str, quantities: Sequence[Quantity], studies: Studies, *n
     expected = tips("line", "layer", value=(f"theory, {first.title}", first.form))
     dots = [] if lines.crowded else [plot.dots(36 if len(rows) <= SMALL else DOT, told)]
     band = plot.band()
-    note = ", ".join([*notes, *plot.notes, *_notes(studies, bool(band))])
+    note = looks.BETWEEN.join([*notes, *plot.notes, *_notes(studies, bool(band))])
     marks = [*band, plot.line(), *dots, *plot.dashed(theory, expected)]
     return titled(title, note, *([level(1)] if first.factor else []), *marks)
 

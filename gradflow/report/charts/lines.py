@@ -148,8 +148,12 @@ def _told(
     channel: Any, column: str, names: Collection[str], looks: Iterable[Any], title: str | None, **look: Any
 ) -> Any:
     """A channel by names, with a legend of several, beside each other as far as there is room."""
-    wide = f"({LETTER} * {max(map(len, names))} + {SYMBOL + GAP})"
-    columns = {"expr": f"max(1, floor({ROOM} / {wide}))"}
-    legend = alt.Legend(columns=columns, title=title, **LEGEND | look) if len(names) > 1 else None
+    legend = alt.Legend(columns=columns(names), title=title, **LEGEND | look) if len(names) > 1 else None
     scale = alt.Scale(domain=[inert(name) for name in names], range=[*looks][: len(names)])
     return channel(f"{column}:N", scale=scale, legend=legend)
+
+
+def columns(names: Collection[str]) -> dict[str, str]:
+    """The columns of a legend: as many as there is room for."""
+    wide = f"({LETTER} * {max(map(len, names))} + {SYMBOL + GAP})"
+    return {"expr": f"max(1, floor({ROOM} / {wide}))"}

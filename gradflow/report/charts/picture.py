@@ -108,6 +108,7 @@ def _beside(spec: Spec, across: int, width: float, height: float | None, points:
     """So many charts beside each other, or "" without room: what is around plots is found by drawing them."""
     parts: list[Spec] = spec["concat"]
     place, down, svg = width / across, -(-len(parts) // across), ""
+    legends = place if spec["resolve"]["scale"]["color"] == "independent" else width
     own = max(LOWEST, place * ASPECT / FACET, *(_names(one) * NAMES * points for one in parts))
     inner = [FACET * place, FACET * (height / down if height else own)]
     for _ in range(3):
@@ -115,7 +116,7 @@ def _beside(spec: Spec, across: int, width: float, height: float | None, points:
             return ""
         charts = [{**one, "width": inner[0], "height": inner[1]} for one in parts]
         sized = {**spec, "concat": charts, "columns": across}
-        svg = _svg(sized, points, room(f"{width}", LETTER * points, f"{place}", f"{inner[0]}"))
+        svg = _svg(sized, points, room(f"{legends}", LETTER * points, f"{place}", f"{inner[0]}"))
         box = _box(svg)
         inner[0] += (width - box[0]) / across
         inner[1] += (height - box[1]) / down if height else 0.0

@@ -82,7 +82,9 @@ def course(studies: Studies) -> Drawn:
     told = tips(**_run(studies), step="step", value=c, low=low, high=high)
     band = plot.band()
     notes = [*(["band: 95% interval"] if band else []), "grey line: c = 1", *plot.notes]
-    return titled("c over training", "; ".join(notes), level(1), *band, plot.line(), plot.dots(DOT, told))
+    return titled(
+        "c over training", looks.BETWEEN.join(notes), level(1), *band, plot.line(), plot.dots(DOT, told)
+    )
 
 
 def loss(studies: Studies) -> Drawn:
@@ -155,7 +157,7 @@ def _learnt(
     notes += [f"grey line: {name}" for name, _ in levels]
     told = tips(**_run(studies), part="over", step="step", value=(title, looks.NUMBER))
     marks = [*(level(value) for _, value in levels), plot.line(), plot.dots(DOT, told, evaluated)]
-    return titled(f"{what} over training", "; ".join(notes), *marks)
+    return titled(f"{what} over training", looks.BETWEEN.join(notes), *marks)
 
 
 def _run(studies: Studies) -> dict[str, str]:
