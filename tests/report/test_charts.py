@@ -14,11 +14,12 @@ import pytest
 
 from gradflow.analysis.summary import Summary
 from gradflow.errors import InputError
+from gradflow.report.charts import axes
 from gradflow.report.charts.axes import cut, in_logs
 from gradflow.report.charts.figures import FIGURES, draw, of_array, over_keys, run_charts, sweep_charts
 from gradflow.report.charts.looks import VERDICTS
 from gradflow.report.charts.picture import document, picture
-from gradflow.report.charts.plot import cell, tips
+from gradflow.report.charts.plot import Plot, cell, tips
 from gradflow.report.charts.study import spread
 from gradflow.report.labels import keys_apart, labels
 from gradflow.report.page import Heat
@@ -433,3 +434,32 @@ def test_a_tooltip_has_a_line_a_column_and_the_formats_of_numbers() -> None:
         {"field": "x", "type": "nominal", "title": "depth"},
         {"field": "value", "type": "quantitative", "title": "c", "format": ".3f"},
     ]
+
+
+def test_an_axis_of_one_value_is_labelled_with_it_unrounded() -> None:
+    def labelled(*values: float) -> dict[str, Any]:
+        rows = [{"x": i, "value": value} for i, value in enumerate(values)]
+        axis: dict[str, Any] = Plot(rows, axes.x("x", "x"), "accuracy").up("value").to_dict()["axis"]
+        return axis
+
+    assert labelled(0.5, 0.5)["format"] == ".3~g"
+    assert labelled(0.5, 0.6) == {}
+
+
+@pytest.mark.parametrize(("figure", "title"), [("flow", "layer"), ("heatmap", "step"), ("units", "layer")])
+def test_there_is_no_tick_between_two_layers_or_steps(tmp_path: Path, figure: str, title: str) -> None:
+    run = made(tmp_path / "runs", depth=3, steps=1)
+    svg = picture(draw(figure, [run]), ".svg", 5.0).decode()
+    assert f">{title}<" in svg
+    ticks = svg.partition(f"X-axis titled '{title}'")[2].partition("axis-title")[0]
+    assert ">1<" in ticks
+    assert not re.search(r">\d+\.\d<", ticks)
+
+
+def test_there_is_no_tick_between_two_depths(depths: list[Run]) -> None:
+    runs = [run for run in depths if run.summary.config["model"]["init"]["name"] == "he_normal"]
+    for chart in (draw("depth-law", runs), over_keys(runs, "depth", None, "c")):
+        found = [
+            mark["encoding"]["x"]["axis"] for mark in marks_of(document(chart)) if "x" in mark["encoding"]
+        ]
+        assert {one["labelExpr"] for one in found} == {"datum.value % 1 ? '' : format(datum.value, ',')"}

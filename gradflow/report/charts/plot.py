@@ -101,7 +101,8 @@ class Plot:
 
     def up(self, name: str) -> alt.Y:
         """The vertical axis, for a column of the rows."""
-        return y(name, self.title, **self.scale)
+        one = len({*known(self.rows, "value", "low", "high")}) == 1
+        return y(name, self.title, one=one, **self.scale)
 
     def band(self) -> list[Drawn]:
         """An area from `low` to `high`, where any row has them and there is room."""
