@@ -5,6 +5,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from math import log10
 from pathlib import Path
 from typing import Any
@@ -463,3 +464,16 @@ def test_there_is_no_tick_between_two_depths(depths: list[Run]) -> None:
             mark["encoding"]["x"]["axis"] for mark in marks_of(document(chart)) if "x" in mark["encoding"]
         ]
         assert {one["labelExpr"] for one in found} == {"datum.value % 1 ? '' : format(datum.value, ',')"}
+
+
+def test_one_wide_interval_does_not_make_c_flat(healthy: Run) -> None:
+    flow = replace(healthy.summary.flow.initial, c=1.0, c_low=3e-9, c_high=2e7)
+    wide = renamed(healthy, seed=1)
+    summary = replace(wide.summary, flow=replace(wide.summary.flow, initial=flow))
+    wide = Run(wide.path, wide.info, config=wide.config, recording=wide.recording, summary=summary)
+    spec = document(over_keys([healthy, wide], "seed", None, "c"))
+    for mark in marks_of(spec):
+        if "scale" in mark["encoding"]["y"]:
+            low, high = mark["encoding"]["y"]["scale"]["domain"]
+            assert low < 1 < high < 10
+    assert spec["usermeta"]["note"] == "the axis is cut: more lies beyond"

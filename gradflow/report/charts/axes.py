@@ -97,6 +97,11 @@ def cut(core: Sequence[float], curves: Sequence[float], ends: Sequence[float]) -
     return {} if whole else {"domain": limits, "nice": False}
 
 
+def of_factors(values: Sequence[float], ends: Sequence[float]) -> AxisScale:
+    """A logarithmic axis where factors cover decades; else cut where an interval would make them flat."""
+    return in_logs(values, ends) or cut([1.0, *values], values, ends)
+
+
 def in_logs(values: Sequence[float], ends: Sequence[float] = (), apart: float = SWING) -> AxisScale:
     """A logarithmic axis where the largest value is `apart` times the smallest above 0; else nothing."""
     known = [value for value in values if value > 0]

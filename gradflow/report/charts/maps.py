@@ -83,11 +83,13 @@ def _over_one(summaries: Summaries, key: str, shown: MapValue) -> Drawn:
         if numeric
         else alt.X("x:N", title=key, sort=None, axis=names)
     )
-    plot = Plot(rows, axis, shown.title, lines)
+    scale = axes.of_factors(known(rows), known(rows, "low", "high")) if shown.factor else {}
+    plot = Plot(rows, axis, shown.title, lines, scale)
     dots = plot.dots(50, tips("run", "differs", x=key, text=shown.name))
     ones = [level(1)] if shown.factor else []
     line = [plot.line(width=1)] if numeric else []
-    return titled(f"{shown.title}, by {key}", "", *ones, *plot.bars(), *line, dots)
+    note = looks.BETWEEN.join(plot.notes)
+    return titled(f"{shown.title}, by {key}", note, *ones, *plot.bars(), *line, dots)
 
 
 def _over_two(summaries: Summaries, across: str, up: str, shown: MapValue, among: Summaries) -> Drawn:

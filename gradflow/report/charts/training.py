@@ -74,9 +74,8 @@ def course(studies: Studies) -> Drawn:
         rows += rows_of(line, step=past.steps, value=past.c, low=past.c_low, high=past.c_high)
     if len(known(rows)) < 2:
         raise NothingToDraw(STEPLESS)
-    # logarithmic where c covers decades; cut where its interval would make it flat
     values, limits = [c for c in known(rows) if c] or [1.0], known(rows, "low", "high")
-    scale = axes.in_logs(values, limits) or axes.cut([1.0, *values], values, limits)
+    scale = axes.of_factors(values, limits)
     plot = Plot(rows, axes.x("step", "step"), "c", lines_of(studies), scale, whole=True)
     c, low, high = ((title, looks.NUMBER) for title in ("c", "95% from", "95% to"))
     told = tips(**_run(studies), step="step", value=c, low=low, high=high)
