@@ -60,6 +60,13 @@ def test_a_figure_is_drawn_at_the_step_that_is_asked_for(run: Run, step: str, ro
     assert {one["line"] for one in rows} == {f"step {row}", "theory at step 0"}
 
 
+def test_theory_beside_several_runs_is_named_and_not_taken_for_that_of_the_step(run: Run) -> None:
+    runs = [run, renamed(run, seed=1)]
+    for step in ("0", "last"):
+        assert "dashed: theory at step 0" in chart_of(runs, Wanted("flow", step=step)).title.subtitle
+    assert "dashed" not in chart_of(runs, Wanted("units", step="last")).title.subtitle
+
+
 @pytest.mark.parametrize(
     "array", [*STATISTICS, "log_weight_grad_norm", "log_slope_factor", "log_bias_grad_norm"]
 )

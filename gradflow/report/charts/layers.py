@@ -108,7 +108,7 @@ def over_layers(title: str, quantities: Sequence[Quantity], studies: Studies, *n
     expected = tips("line", "layer", value=(f"theory, {first.title}", first.form))
     dots = [] if lines.crowded else [plot.dots(36 if len(rows) <= SMALL else DOT, told)]
     band = plot.band()
-    note = looks.BETWEEN.join([*notes, *plot.notes, *_notes(studies, bool(band))])
+    note = looks.BETWEEN.join([*notes, *plot.notes, *_notes(studies, bool(band), bool(theory))])
     marks = [*band, plot.line(), *dots, *plot.dashed(theory, expected)]
     return titled(title, note, *([level(1)] if first.factor else []), *marks)
 
@@ -122,12 +122,14 @@ def _lines(studies: Studies, theory: bool) -> Lines:
     return Lines(dict(zip(steps, (looks.FIRST, looks.LAST), strict=False)) | expected)
 
 
-def _notes(studies: Studies, band: bool) -> Iterator[str]:
-    """Which step is shown, what the band is, and that not every layer is."""
+def _notes(studies: Studies, band: bool, theory: bool) -> Iterator[str]:
+    """Which step is shown, what the band and the dashes are, and that not every layer is."""
     if len(studies) > 1:
         yield f"at step {count(studies[0].steps[0])}"
     if any(study.run.summary.config["seeds"] > 1 for study in studies):
         yield "band: 95% over networks" if band else "means over networks"
+    if theory and len(studies) > 1:  # of one the legend says so
+        yield f"dashed: {EXPECTED}"
     deepest = max(study.run.summary.flow.initial.transitions + 1 for study in studies)
     shown = max(len(study.profile.layers) for study in studies)
     if shown < deepest:
