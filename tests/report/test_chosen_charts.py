@@ -67,6 +67,14 @@ def test_theory_beside_several_runs_is_named_and_not_taken_for_that_of_the_step(
     assert "dashed" not in chart_of(runs, Wanted("units", step="last")).title.subtitle
 
 
+def test_a_note_is_wrapped_where_a_figure_is_narrow(run: Run) -> None:
+    chart = chart_of([run, renamed(run, seed=1)], Wanted("flow"))
+    assert f">{chart.title.subtitle}<" in picture(chart, ".svg", 5.0).decode()
+    lines = re.findall(r"<tspan[^>]*>([^<]*)<", picture(chart, ".svg", 2.0).decode())
+    assert " ".join(lines) == chart.title.subtitle
+    assert max(map(len, lines)) <= 32  # 2 inches in letters of 6 pixels
+
+
 @pytest.mark.parametrize(
     "array", [*STATISTICS, "log_weight_grad_norm", "log_slope_factor", "log_bias_grad_norm"]
 )

@@ -6,6 +6,7 @@ SVG, PDF and PNG are of a width in inches, in fonts that stay readable.
 from __future__ import annotations
 
 import re
+from textwrap import wrap
 from typing import Any
 
 import altair as alt
@@ -77,6 +78,8 @@ def picture(
     spec: Spec = chart.to_dict(validate=False)
     if not named:
         del spec["title"]
+    elif isinstance(title := spec["title"], dict):  # with a note, which would be cut off
+        title["subtitle"] = wrap(title["subtitle"], int(width * INCH / (LETTER * (points or POINTS))))
     drawn = _several if "concat" in spec else _one
     svg = drawn(spec, width * INCH, height and height * INCH, points or POINTS)
     if suffix == ".svg":
