@@ -45,12 +45,16 @@ def heat_cells(
     return HeatCells(cells, (columns + 1).tolist(), step[rows].astype(int).tolist(), centre, reach)
 
 
-def of_living(recording: Readings, name: str, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Array:
-    """Some rows and layers of an array; of logs, nan where a network is dead in a row and not all are."""
-    values: Array = recording[name][np.ix_(rows, columns)]
+def of_living(
+    recording: Readings, name: str, rows: NDArray[np.int64], columns: NDArray[np.int64] | None = None
+) -> Array:
+    """Some rows of an array, and some layers if it has any; of logs, nan where a network is dead in a row and
+    not all are."""
+    values: Array = recording[name][rows if columns is None else np.ix_(rows, columns)]
     if not name.startswith("log_"):
         return values
-    return np.where(counting(recording["log_delta_norm"][rows])[:, None], values, np.nan)
+    counts = counting(recording["log_delta_norm"][rows])
+    return np.where(counts if columns is None else counts[:, None], values, np.nan)
 
 
 def spread_out(size: int, most: int) -> NDArray[np.int64]:

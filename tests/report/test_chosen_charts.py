@@ -94,6 +94,27 @@ def test_any_array_of_the_record_is_drawn_over_layers_and_over_steps(run: Run, a
     )
 
 
+@pytest.mark.parametrize("array", ["loss", "clip_share", "log_dw_head", "loss_train"])
+def test_an_array_without_layers_is_drawn_over_steps_with_a_line_a_run(run: Run, array: str) -> None:
+    record = {**run.recording, "log_dw_head": np.log(run["loss"])}
+    one, other = (
+        Run(run.path, run.info, config=run.config, recording=record, summary=renamed(run, seed=seed).summary)
+        for seed in (0, 1)
+    )
+    expected = np.log10(run["loss"]) if array == "log_dw_head" else record[array]
+    for wanted in (Wanted(value=array), Wanted(value=array, x="step")):
+        rows = values([one, other], wanted)
+        for line in ("seed 0", "seed 1"):
+            drawn_values = [row["value"] for row in rows if row["line"] == line]
+            means = np.array(drawn_values, dtype=float)
+            assert means == pytest.approx(expected.mean(axis=1), rel=1e-5, nan_ok=True)
+    assert [row["step"] for row in rows][:2] == record["eval_step" if array == "loss_train" else "step"][
+        :2
+    ].tolist()
+    with pytest.raises(InputError, match=f"--value {array} is recorded by step: give --x step"):
+        chart_of([one], Wanted(value=array, x="layer"))
+
+
 def test_an_array_over_steps_and_layers_is_a_map(run: Run) -> None:
     spec = document(chart_of([run], Wanted(value="activation_std", x="step", y="layer")))
     rows = [row for row in rows_of(spec) if "top" in row]
@@ -180,13 +201,25 @@ def test_charts_without_lines_in_common_have_legends_of_their_own(
 ) -> None:
     found = chart_of(in_panels(run, *panels), Wanted("flow", facet="seed"))
     ways = found.resolve.scale.to_dict()
-    assert {ways[channel] for channel in ("color", "shape", "strokeDash")} == {"independent"}
-    assert ways["x"] == "shared"
+    assert (ways["x"], ways["color"]) == ("shared", "independent")
     for chart in found.concat:
         looks = told_in(chart, "color")
         assert len({*looks.values()}) == len(looks)
     svg = picture(found, ".svg", 5.0).decode()
     assert float(re.search(r'viewBox="0 0 ([\d.]+)', svg)[1]) == pytest.approx(480, abs=1.5)  # type: ignore[index]
+
+
+def test_more_names_than_colours_are_told_apart_in_each_chart(run: Run) -> None:
+    named = [renamed(one, f"net-{i}") for i, one in enumerate(in_panels(run, [0.1] * 9, [0.1] * 3))]
+    named[-3:] = [renamed(one, f"net-{i}", seed=1) for i, one in enumerate(named[-3:])]
+    ways = chart_of(named, Wanted("flow", facet="seed")).resolve.scale.to_dict()
+    assert {ways[channel] for channel in ("color", "shape", "strokeDash")} == {"independent"}
+
+
+def test_what_dashes_mean_is_said_once_of_charts_of_one_run_each(run: Run) -> None:
+    runs = [renamed(run, f"net-{i}", seed=i) for i in range(2)]
+    svg = picture(chart_of(runs, Wanted("loss", facet="seed")), ".svg", 5.0).decode()
+    assert svg.count(">training samples<") == 1
 
 
 def test_a_verdict_keeps_its_colour_where_only_some_charts_have_it(run: Run) -> None:

@@ -43,8 +43,7 @@ def _in_common(charts: Sequence[Drawn]) -> dict[str, Any]:
     for channel in LOOKS:
         _look_alike([_found(chart, channel) for chart in charts], LOOKS[channel])
     found = {channel: [_scales(_found(chart, channel)) for chart in charts] for channel in (*AXES, *LOOKS)}
-    ways = {name: "shared" if len({*scales}) == 1 else "independent" for name, scales in found.items()}
-    return ways if ways["color"] == "shared" else ways | dict.fromkeys(LOOKS, "independent")  # of one legend
+    return {name: "shared" if len({*scales}) == 1 else "independent" for name, scales in found.items()}
 
 
 def _found(chart: Drawn, channel: str) -> list[Channel]:

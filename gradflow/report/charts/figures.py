@@ -73,24 +73,29 @@ def _overlaid(figure: Callable[[Studies], Drawn], runs: Runs, step: str | None) 
     return figure(studies_of(whole, step))
 
 
-def recorded(runs: Runs) -> list[str]:
-    """The arrays by layer that any of the runs has recorded."""
+def recorded(runs: Runs) -> dict[str, list[str]]:
+    """The arrays that any of the runs has recorded for each network, with what they can be drawn over."""
     arrays = {name: array for run in runs for name, array in run.recording.items()}
-    return [name for name, array in arrays.items() if array.ndim == 3]
+    over = {3: ["layer", "step"], 2: ["step"]}
+    return {name: over[array.ndim] for name, array in arrays.items() if array.ndim in over}
 
 
 def of_array(name: str, runs: Runs, over: Sequence[str], step: str | None = None) -> Drawn:
     """An array of the record over `layer`, over `step` with a line a layer, or over both as a map.
 
-    InputError if there is nothing to draw, or several runs where one is meant.
+    One without layers is drawn over `step` with a line a run. InputError if there is nothing to draw, or
+    several runs where one is meant.
     """
     quantity = Quantity.of(name)
     if "step" not in over:
         return _overlaid(partial(over_layers, f"{quantity.called} by layer", [quantity]), runs, step)
+    if "layer" not in recorded(runs)[name]:
+        drawn = partial(training.without_layers, quantity=quantity, called=quantity.called)
+        return _overlaid(drawn, runs, step)
     if len(runs) > 1:
         raise InputError(f"over steps one run is shown, and {len(runs)} are named: name one, or give --facet")
-    drawn = training.heatmap if "layer" in over else training.by_step
-    return drawn(studies_of(runs), quantity, quantity.called)
+    figure = training.heatmap if "layer" in over else training.by_step
+    return figure(studies_of(runs), quantity, quantity.called)
 
 
 def over_keys(runs: Runs, across: str, up: str | None, value: str, among: Runs = ()) -> Drawn:
