@@ -81,6 +81,22 @@ def test_the_factors_drawn_are_those_of_the_summary(healthy: Run) -> None:
         assert drawn == pytest.approx(factors[:-1], rel=1e-5)
 
 
+def test_factors_of_one_layer_are_told_apart_by_their_dots(tmp_path: Path) -> None:
+    run = made(tmp_path / "runs", depth=2, steps=0)
+    *_, line, dots = marks_of(document(draw("factors", [run])))
+    shape = dots["encoding"]["shape"]
+    assert (shape["field"], shape["scale"]["domain"]) == ("part", ["weights", "slopes"])
+    assert len({*shape["scale"]["range"]}) == 2
+    assert "strokeDash" not in line["encoding"]
+    assert [one["field"] for one in line["encoding"]["detail"]] == ["line", "part"]
+
+
+def test_a_network_without_a_read_out_has_factors_of_all_there_is(healthy: Run) -> None:
+    bare = renamed(healthy, model=healthy.summary.config["model"] | {"readout": "none"})
+    said = [document(draw("factors", [run]))["usermeta"]["note"] for run in (healthy, bare)]
+    assert ["read-out" in note for note in said] == [True, False]
+
+
 def test_every_factor_that_a_record_has_is_drawn(healthy: Run) -> None:
     more = {"log_norm_factor": healthy["log_slope_factor"] - 1, "log_skip_factor": healthy["q"] * 0}
     record = {**healthy.recording, **more}

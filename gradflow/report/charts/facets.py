@@ -9,7 +9,7 @@ import altair as alt
 
 from gradflow.analysis.differences import flat, full_name
 from gradflow.errors import InputError
-from gradflow.report.charts.lines import PARTS, columns
+from gradflow.report.charts.lines import PARTS, SHAPES, columns
 from gradflow.report.charts.looks import RUNS
 from gradflow.report.charts.plot import Drawn, heading, words_of
 from gradflow.report.numbers import inert, side_by_side
@@ -17,7 +17,7 @@ from gradflow.store import Run
 
 MOST = 24  # charts that one figure can take
 AXES = ("x", "y")
-LOOKS: dict[str, Sequence[Any]] = {"color": RUNS, "strokeDash": PARTS, "shape": ()}  # to choose from
+LOOKS: dict[str, Sequence[Any]] = {"color": RUNS, "strokeDash": PARTS, "shape": SHAPES}  # to choose from
 Channel = tuple[Any, dict[str, Any]]  # one of a mark, as altair's object and as Vega-Lite
 
 
@@ -61,15 +61,14 @@ def _look_alike(found: Sequence[Sequence[Channel]], looks: Sequence[Any]) -> Non
     """Gives each name one look in all charts, if any have one in common and there are looks for all."""
     scales = [spec["scale"] for some in found for _, spec in some[:1] if spec["type"] == "nominal"]
     told = [pair for scale in scales for pair in zip(scale["domain"], scale["range"], strict=True)]
-    names = dict(told)
-    if len(scales) < len(found) or len(names) == len(told):
+    channels, names = [one for some in found for one, _ in some], dict(told)
+    legend = next((one["legend"].copy() for one in channels if one["legend"]), None)
+    if len(scales) < len(found) or (legend and len(names) == len(told)):
         return
-    if not len(names) == len({repr(look) for _, look in told}) == len({repr(pair) for pair in told}):
+    if legend and not len(names) == len({repr(look) for _, look in told}) == len({repr(one) for one in told}):
         if len(names) > len(looks):
             return
         names = dict(zip(names, looks, strict=False))
-    channels = [one for some in found for one, _ in some]
-    legend = next((one["legend"].copy() for one in channels if one["legend"]), None)
     if legend:
         legend["columns"] = columns(names)
     for one in channels:

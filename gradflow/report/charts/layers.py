@@ -86,7 +86,9 @@ def factors(studies: Studies) -> Drawn:
     """The factors of each layer; their product is what it passes on."""
     found = {part: name for study in studies for part, name in factor_arrays(study.run.recording).items()}
     quantities = [Quantity(name, "factor", part, factor=True) for part, name in found.items()]
-    return over_layers("What each layer passes on", quantities, studies, "without the read-out")
+    read_out = any(study.run.summary.config["model"].get("readout") != "none" for study in studies)
+    notes = ["without the read-out"] if read_out else []
+    return over_layers("What each layer passes on", quantities, studies, *notes)
 
 
 def over_layers(title: str, quantities: Sequence[Quantity], studies: Studies, *notes: str) -> Drawn:
@@ -97,7 +99,7 @@ def over_layers(title: str, quantities: Sequence[Quantity], studies: Studies, *n
         raise NothingToDraw("what goes over layers needs finite numbers")
     first = quantities[0]
     theory = _theory(studies, first) if len(studies) <= MOST else []
-    lines = replace(_lines(studies, bool(theory)), parts=parts)
+    lines = replace(_lines(studies, bool(theory)), parts=parts, dots=len({row["layer"] for row in rows}) == 1)
     if lines.crowded:  # no room for intervals, nor for theory
         rows = [{**row, "low": None, "high": None} for row in rows]
     core = [row for row in rows if not alone or row["line"] == rows[0]["line"]]

@@ -38,10 +38,11 @@ class Lines:
     """
 
     colours: Mapping[str, str] = field(default_factory=dict)  # name in the legend -> colour
-    parts: tuple[str, ...] = ()  # that dashes tell apart, if they are several
+    parts: tuple[str, ...] = ()  # that dashes tell apart, if they are several, or dots
     titles: tuple[str | None, str | None] = (None, None)  # of the names or numbers, and of the parts
     rest: frozenset[str] = frozenset()  # lines that share the last of the names
     numbers: Mapping[str, float] = field(default_factory=dict)  # line -> number
+    dots: bool = False  # whether each is but a dot
 
     @property
     def crowded(self) -> bool:
@@ -71,11 +72,15 @@ class Lines:
         return {"detail": "line:N"} if self.numbers or self.rest else {}
 
     def shapes(self) -> dict[str, Any]:
-        """The shape of each line's dots, where there are more than colours."""
+        """The shape of each line's dots, where there are more than colours; of each part, without lines."""
+        if self.dots and len(self.parts) > 1:
+            return {"shape": _told(alt.Shape, "part", self.parts, SHAPES, self.titles[1], **LEGEND)}
         return {"shape": self._in_rounds(alt.Shape, SHAPES)} if are_many(self.colours) else {}
 
     def strokes(self) -> dict[str, Any]:
         """Dashes: of each name in the column `part`; else of each line, where there are more than colours."""
+        if len(self.parts) > 1 and self.dots:
+            return {"detail": ["line:N", "part:N"]}  # that nothing is drawn from one to another
         if len(self.parts) > 1:
             return {"strokeDash": _told(alt.StrokeDash, "part", self.parts, PARTS, self.titles[1], **STROKE)}
         return {"strokeDash": self._in_rounds(alt.StrokeDash, STROKES)} if are_many(self.colours) else {}
