@@ -59,7 +59,7 @@ def drawn(runs: list[Run], output: Path, wanted: Wanted, sheet: Print) -> bytes:
 
 def chart_of(runs: list[Run], wanted: Wanted) -> Any:
     """The figure, once or for each value of a key."""
-    from gradflow.report.charts.figures import faceted
+    from gradflow.report.charts.facets import faceted
 
     if wanted.facet is None:
         return _chart(runs, wanted, runs)
@@ -74,7 +74,7 @@ def _chart(runs: list[Run], wanted: Wanted, among: list[Run]) -> Drawn:
     if value is not None and (value not in VALUES or x in (None, "layer", "step")):
         arrays = recorded(runs)
         if value in arrays:
-            return of_array(value, runs, _axes_of_array(wanted), wanted.step)
+            return of_array(value, runs, _axes_of_array(wanted, arrays[value]), wanted.step)
         known = (*VALUES, *arrays)
         if value not in known:
             raise InputError(f"--value {value}: choose one of {', '.join(known)}{did_you_mean(value, known)}")
@@ -91,15 +91,15 @@ def _chart(runs: list[Run], wanted: Wanted, among: list[Run]) -> Drawn:
     return draw(figure, runs, wanted.step, among)
 
 
-def _axes_of_array(wanted: Wanted) -> list[str]:
-    """layer, step or both. InputError for other axes, and for a step where steps are an axis."""
+def _axes_of_array(wanted: Wanted, axes: list[str]) -> list[str]:
+    """Those of its axes that are wanted, the first if none is. InputError for others, and for a step where
+    steps are an axis."""
     refuse_unused(f"--value {wanted.value} is an array of the record", figure=wanted.figure)
     refuse_unused("give --x, too", y=wanted.y if wanted.x is None else None)
-    found = [axis for axis in (wanted.x, wanted.y) if axis is not None] or ["layer"]
-    if not {*found} <= {"layer", "step"} or len({*found}) < len(found):
-        raise InputError(
-            f"--value {wanted.value} is recorded by layer and step: give --x layer, --x step or both"
-        )
+    found = [axis for axis in (wanted.x, wanted.y) if axis is not None] or axes[:1]
+    if not {*found} <= {*axes} or len({*found}) < len(found):
+        ways = ", ".join(f"--x {axis}" for axis in axes) + (" or both" if len(axes) > 1 else "")
+        raise InputError(f"--value {wanted.value} is recorded by {' and '.join(axes)}: give {ways}")
     if "step" in found:
         refuse_unused("steps are an axis", step=wanted.step)
     return found

@@ -47,10 +47,10 @@ def heat_cells(
 def living(recording: Readings, name: str, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which networks count in means of an array at some rows, (rows, 1, networks): of logs, where not all are
     dead, those that are not. One that has blown up counts, so that its cells are gaps."""
-    log_delta: Array = recording["log_delta_norm"][rows]
-    dead = np.asarray(np.isneginf(log_delta).any(axis=1, keepdims=True))
-    counting = ~dead | np.asarray(dead.all(axis=2, keepdims=True))
-    return np.asarray(counting | (not name.startswith("log_")))
+    if not name.startswith("log_"):
+        return np.ones((len(rows), 1, 1), np.bool_)
+    dead = np.asarray(np.isneginf(recording["log_delta_norm"][rows]).any(axis=1, keepdims=True))
+    return ~dead | np.asarray(dead.all(axis=2, keepdims=True))
 
 
 def spread_out(size: int, most: int) -> NDArray[np.int64]:

@@ -5,6 +5,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from math import log10
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,12 @@ import pytest
 
 from gradflow.analysis.summary import Summary
 from gradflow.errors import InputError
+from gradflow.report.charts import axes
 from gradflow.report.charts.axes import cut, in_logs
 from gradflow.report.charts.figures import FIGURES, draw, of_array, over_keys, run_charts, sweep_charts
 from gradflow.report.charts.looks import VERDICTS
 from gradflow.report.charts.picture import document, picture
-from gradflow.report.charts.plot import cell, tips
+from gradflow.report.charts.plot import Plot, cell, tips
 from gradflow.report.charts.study import spread
 from gradflow.report.labels import keys_apart, labels
 from gradflow.report.page import Heat
@@ -77,6 +79,22 @@ def test_the_factors_drawn_are_those_of_the_summary(healthy: Run) -> None:
     for part, factors in (("weights", profile.weight_factor), ("slopes", profile.slope_factor)):
         drawn = [row["value"] for row in rows if row.get("part") == part and row["line"] == "step 0"]
         assert drawn == pytest.approx(factors[:-1], rel=1e-5)
+
+
+def test_factors_of_one_layer_are_told_apart_by_their_dots(tmp_path: Path) -> None:
+    run = made(tmp_path / "runs", depth=2, steps=0)
+    *_, line, dots = marks_of(document(draw("factors", [run])))
+    shape = dots["encoding"]["shape"]
+    assert (shape["field"], shape["scale"]["domain"]) == ("part", ["weights", "slopes"])
+    assert len({*shape["scale"]["range"]}) == 2
+    assert "strokeDash" not in line["encoding"]
+    assert [one["field"] for one in line["encoding"]["detail"]] == ["line", "part"]
+
+
+def test_a_network_without_a_read_out_has_factors_of_all_there_is(healthy: Run) -> None:
+    bare = renamed(healthy, model=healthy.summary.config["model"] | {"readout": "none"})
+    said = [document(draw("factors", [run]))["usermeta"]["note"] for run in (healthy, bare)]
+    assert ["read-out" in note for note in said] == [True, False]
 
 
 def test_every_factor_that_a_record_has_is_drawn(healthy: Run) -> None:
@@ -433,3 +451,45 @@ def test_a_tooltip_has_a_line_a_column_and_the_formats_of_numbers() -> None:
         {"field": "x", "type": "nominal", "title": "depth"},
         {"field": "value", "type": "quantitative", "title": "c", "format": ".3f"},
     ]
+
+
+def test_an_axis_of_one_value_is_labelled_with_it_unrounded() -> None:
+    def labelled(*values: float) -> dict[str, Any]:
+        rows = [{"x": i, "value": value} for i, value in enumerate(values)]
+        axis: dict[str, Any] = Plot(rows, axes.x("x", "x"), "accuracy").up("value").to_dict()["axis"]
+        return axis
+
+    assert labelled(0.5, 0.5)["format"] == ".3~g"
+    assert labelled(0.5, 0.6) == {}
+
+
+@pytest.mark.parametrize(("figure", "title"), [("flow", "layer"), ("heatmap", "step"), ("units", "layer")])
+def test_there_is_no_tick_between_two_layers_or_steps(tmp_path: Path, figure: str, title: str) -> None:
+    run = made(tmp_path / "runs", depth=3, steps=1)
+    svg = picture(draw(figure, [run]), ".svg", 5.0).decode()
+    assert f">{title}<" in svg
+    ticks = svg.partition(f"X-axis titled '{title}'")[2].partition("axis-title")[0]
+    assert ">1<" in ticks
+    assert not re.search(r">\d+\.\d<", ticks)
+
+
+def test_there_is_no_tick_between_two_depths(depths: list[Run]) -> None:
+    runs = [run for run in depths if run.summary.config["model"]["init"]["name"] == "he_normal"]
+    for chart in (draw("depth-law", runs), over_keys(runs, "depth", None, "c")):
+        found = [
+            mark["encoding"]["x"]["axis"] for mark in marks_of(document(chart)) if "x" in mark["encoding"]
+        ]
+        assert {one["labelExpr"] for one in found} == {"datum.value % 1 ? '' : format(datum.value, ',')"}
+
+
+def test_one_wide_interval_does_not_make_c_flat(healthy: Run) -> None:
+    flow = replace(healthy.summary.flow.initial, c=1.0, c_low=3e-9, c_high=2e7)
+    wide = renamed(healthy, seed=1)
+    summary = replace(wide.summary, flow=replace(wide.summary.flow, initial=flow))
+    wide = Run(wide.path, wide.info, config=wide.config, recording=wide.recording, summary=summary)
+    spec = document(over_keys([healthy, wide], "seed", None, "c"))
+    for mark in marks_of(spec):
+        if "scale" in mark["encoding"]["y"]:
+            low, high = mark["encoding"]["y"]["scale"]["domain"]
+            assert low < 1 < high < 10
+    assert spec["usermeta"]["note"] == "the axis is cut: more lies beyond"

@@ -17,8 +17,12 @@ from gradflow.analysis.pivot import TEXTS, VALUES, pivot
 from gradflow.cli.plot import Print, Wanted, chart_of, drawn
 from gradflow.errors import InputError
 from gradflow.recording import STATISTICS
-from gradflow.report.charts import laws
+from gradflow.report.charts import axes, laws
+from gradflow.report.charts.facets import faceted
+from gradflow.report.charts.lines import Lines
+from gradflow.report.charts.looks import VERDICTS
 from gradflow.report.charts.picture import document, picture
+from gradflow.report.charts.plot import Plot, titled
 from gradflow.report.columns import filled
 from gradflow.report.numbers import factor
 from gradflow.store import Run
@@ -56,6 +60,21 @@ def test_a_figure_is_drawn_at_the_step_that_is_asked_for(run: Run, step: str, ro
     assert {one["line"] for one in rows} == {f"step {row}", "theory at step 0"}
 
 
+def test_theory_beside_several_runs_is_named_and_not_taken_for_that_of_the_step(run: Run) -> None:
+    runs = [run, renamed(run, seed=1)]
+    for step in ("0", "last"):
+        assert "dashed: theory at step 0" in chart_of(runs, Wanted("flow", step=step)).title.subtitle
+    assert "dashed" not in chart_of(runs, Wanted("units", step="last")).title.subtitle
+
+
+def test_a_note_is_wrapped_where_a_figure_is_narrow(run: Run) -> None:
+    chart = chart_of([run, renamed(run, seed=1)], Wanted("flow"))
+    assert f">{chart.title.subtitle}<" in picture(chart, ".svg", 5.0).decode()
+    lines = re.findall(r"<tspan[^>]*>([^<]*)<", picture(chart, ".svg", 2.0).decode())
+    assert " ".join(lines) == chart.title.subtitle
+    assert max(map(len, lines)) <= 32  # 2 inches in letters of 6 pixels
+
+
 @pytest.mark.parametrize(
     "array", [*STATISTICS, "log_weight_grad_norm", "log_slope_factor", "log_bias_grad_norm"]
 )
@@ -73,6 +92,27 @@ def test_any_array_of_the_record_is_drawn_over_layers_and_over_steps(run: Run, a
     assert [row["value"] for row in over if row["line"] == "layer 1"][:6] == pytest.approx(
         expected[:6, 0].tolist(), rel=1e-5, nan_ok=True
     )
+
+
+@pytest.mark.parametrize("array", ["loss", "clip_share", "log_dw_head", "loss_train"])
+def test_an_array_without_layers_is_drawn_over_steps_with_a_line_a_run(run: Run, array: str) -> None:
+    record = {**run.recording, "log_dw_head": np.log(run["loss"])}
+    one, other = (
+        Run(run.path, run.info, config=run.config, recording=record, summary=renamed(run, seed=seed).summary)
+        for seed in (0, 1)
+    )
+    expected = np.log10(run["loss"]) if array == "log_dw_head" else record[array]
+    for wanted in (Wanted(value=array), Wanted(value=array, x="step")):
+        rows = values([one, other], wanted)
+        for line in ("seed 0", "seed 1"):
+            drawn_values = [row["value"] for row in rows if row["line"] == line]
+            means = np.array(drawn_values, dtype=float)
+            assert means == pytest.approx(expected.mean(axis=1), rel=1e-5, nan_ok=True)
+    assert [row["step"] for row in rows][:2] == record["eval_step" if array == "loss_train" else "step"][
+        :2
+    ].tolist()
+    with pytest.raises(InputError, match=f"--value {array} is recorded by step: give --x step"):
+        chart_of([one], Wanted(value=array, x="layer"))
 
 
 def test_an_array_over_steps_and_layers_is_a_map(run: Run) -> None:
@@ -126,6 +166,110 @@ def test_charts_side_by_side_have_one_scale_of_colours(grid: list[Run]) -> None:
     assert domains == [[pytest.approx(-reach), 0.0, pytest.approx(reach)]] * 2
     drawn_values = [row["text_short"] for spec in specs for row in rows_of(spec)]
     assert len(drawn_values) == len(grid)
+
+
+def told_in(chart: Any, channel: str) -> dict[str, Any]:
+    """The look of each name in a chart, which all its marks agree on."""
+    scales = [mark["encoding"].get(channel, {}).get("scale") for mark in marks_of(document(chart))]
+    looks = [dict(zip(scale["domain"], scale["range"], strict=True)) for scale in scales if scale]
+    assert all(one == looks[0] for one in looks)
+    return looks[0]
+
+
+def in_panels(run: Run, *panels: Sequence[float]) -> list[Run]:
+    """Runs of some learning rates in each panel, one for each seed; each measures the same."""
+    training = run.summary.config["training"]
+    return [
+        renamed(run, seed=seed, training=training | {"optimizer": {"name": "sgd", "lr": lr}})
+        for seed, rates in enumerate(panels) for lr in rates
+    ]  # fmt: skip
+
+
+def test_a_line_has_one_colour_in_all_charts_and_no_other_has_it(run: Run) -> None:
+    found = chart_of(in_panels(run, (0.1, 0.2), (0.3, 0.1, 0.4)), Wanted("flow", facet="seed"))
+    assert found.resolve.scale.to_dict()["color"] == "shared"
+    first, second = (told_in(chart, "color") for chart in found.concat)
+    assert first == second
+    assert [*first] == ["lr 0.1", "lr 0.2", "lr 0.3", "lr 0.4"]
+    assert len({*first.values()}) == 4
+    assert ">lr 0.4<" in picture(found, ".svg", 5.0).decode()
+
+
+@pytest.mark.parametrize("panels", [[(0.1, 0.2), (0.3, 0.4)], [(0.1,), (0.1, 0.2)]])
+def test_charts_without_lines_in_common_have_legends_of_their_own(
+    run: Run, panels: list[tuple[float, ...]]
+) -> None:
+    found = chart_of(in_panels(run, *panels), Wanted("flow", facet="seed"))
+    ways = found.resolve.scale.to_dict()
+    assert (ways["x"], ways["color"]) == ("shared", "independent")
+    for chart in found.concat:
+        looks = told_in(chart, "color")
+        assert len({*looks.values()}) == len(looks)
+    svg = picture(found, ".svg", 5.0).decode()
+    assert float(re.search(r'viewBox="0 0 ([\d.]+)', svg)[1]) == pytest.approx(480, abs=1.5)  # type: ignore[index]
+
+
+def test_more_names_than_colours_are_told_apart_in_each_chart(run: Run) -> None:
+    named = [renamed(one, f"net-{i}") for i, one in enumerate(in_panels(run, [0.1] * 9, [0.1] * 3))]
+    named[-3:] = [renamed(one, f"net-{i}", seed=1) for i, one in enumerate(named[-3:])]
+    ways = chart_of(named, Wanted("flow", facet="seed")).resolve.scale.to_dict()
+    assert {ways[channel] for channel in ("color", "shape", "strokeDash")} == {"independent"}
+
+
+def test_what_dashes_mean_is_said_once_of_charts_of_one_run_each(run: Run) -> None:
+    runs = [renamed(run, f"net-{i}", seed=i) for i in range(2)]
+    svg = picture(chart_of(runs, Wanted("loss", facet="seed")), ".svg", 5.0).decode()
+    assert svg.count(">training samples<") == 1
+
+
+def test_a_verdict_keeps_its_colour_where_only_some_charts_have_it(run: Run) -> None:
+    runs = [renamed(run, seed=seed) for seed in (0, 1, 1)]
+    flows = [
+        replace(run.summary.flow.initial, verdict=name, c=c)
+        for name, c in (("stable", 1.0), ("stable", 1.0), ("vanishing", 0.5))
+    ]
+    runs = [
+        Run(one.path, one.info, config=one.config, recording=one.recording,
+            summary=replace(one.summary, flow=replace(one.summary.flow, initial=flow)))
+        for one, flow in zip(runs, flows, strict=True)
+    ]  # fmt: skip
+    found = chart_of(runs, Wanted("theory", facet="seed"))
+    met = {name: VERDICTS[name] for name in ("vanishing", "stable")}
+    assert [told_in(chart, "color") for chart in found.concat] == [met, met]
+
+
+def test_parts_are_dashed_alike_in_all_charts(run: Run) -> None:
+    dashes = [["a", "c"], ["a", "b", "c"]]
+    parts = [
+        Plot([{"x": 1, "value": 1.0, "line": "l", "part": p} for p in names], axes.x("x", "x"), "y",
+             Lines({"l": "#000000"}, parts=tuple(names))).line()
+        for names in dashes
+    ]  # fmt: skip
+    runs = [renamed(run, seed=seed) for seed in (0, 1)]
+    drawn_parts = iter([titled("t", "", part) for part in parts])
+    found = faceted(runs, "seed", lambda _: next(drawn_parts))
+    first, second = (told_in(chart, "strokeDash") for chart in found.concat)
+    assert first == second
+    assert len({*map(tuple, first.values())}) == 3
+
+
+def test_charts_of_which_one_is_cut_have_axes_of_their_own_and_the_notes_of_all(run: Run) -> None:
+    def chart(cut: bool) -> Any:
+        rows = [{"line": "l", "layer": layer, "value": float(layer)} for layer in (1, 2)]
+        scale = {"domain": [0.0, 1.5], "nice": False} if cut else {}
+        plot = Plot(rows, axes.x("layer", "layer"), "y", Lines({"l": "#000000"}), scale)
+        return titled("t", "; ".join(["at step 0", *plot.notes]), plot.line())
+
+    charts = iter([chart(False), chart(True)])
+    found = faceted([renamed(run, seed=seed) for seed in (0, 1)], "seed", lambda _: next(charts))
+    ways = found.resolve.scale.to_dict()
+    assert (ways["x"], ways["y"], ways["color"]) == ("shared", "independent", "shared")
+    assert found.title.subtitle == "at step 0; the axis is cut: more lies beyond"
+
+
+def test_maps_of_charts_around_medians_of_their_own_have_bars_of_their_own(grid: list[Run]) -> None:
+    found = chart_of(grid[:2], Wanted("heatmap", facet="init"))
+    assert found.resolve.scale.to_dict()["color"] == "independent"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import log10
 from typing import Any, TypeAlias
 
@@ -15,7 +15,10 @@ from gradflow.units import is_number
 AxisScale: TypeAlias = "dict[str, Any]"  # the settings of an axis's scale
 
 REACH = 40.0  # of an axis beyond what it is to show: decades, of logs
-WHOLE = ("layer", "step")  # axes whose ticks are whole numbers
+WHOLE = ("layer", "step", "depth (hidden layers)")  # axes whose ticks are whole numbers
+FRACTION = "datum.value % 1"
+FADED: Any = {"condition": {"test": FRACTION, "value": 0}, "value": 1}
+THREE = ".3~g"  # the digits of ticks that would be rounded else
 CROWDED = 10  # numbers of an axis from which some may be left out
 SLANTED = 45  # letters of an axis's names from which these do not stand beside each other
 NAMED = 30  # names of which each is written
@@ -25,17 +28,31 @@ ENDS = "[-_]"  # where a name may be broken
 NAMES, LONG = 0.4, 14  # of the room, that names beside a map take; letters from which one may be broken
 
 
-def x(name: str, title: str, **scale: Any) -> alt.X:
+def x(name: str, title: str, whole: bool = False, **scale: Any) -> alt.X:
     """A horizontal axis of numbers, as wide as the data."""
-    axis = alt.Axis(tickMinStep=1) if title in WHOLE else alt.Axis()
-    return alt.X(f"{name}:Q", title=title, scale=alt.Scale(nice=False, zero=False, **scale), axis=axis)
+    plain = alt.Scale(nice=False, zero=False, **scale)
+    return alt.X(f"{name}:Q", title=title, scale=plain, axis=_ticks(whole or title in WHOLE))
 
 
-def y(name: str, title: str, **scale: Any) -> alt.Y:
-    """A vertical axis of numbers that need not hold 0."""
+def y(name: str, title: str, whole: bool = False, one: bool = False, **scale: Any) -> alt.Y:
+    """A vertical axis of numbers that need not hold 0; where all are `one` its only tick would be rounded."""
     log = scale.get("type") == "log"
-    plain, axis = ({}, alt.Axis(format=".3~g")) if log else ({"zero": False}, alt.Axis())
+    plain: AxisScale = {} if log else {"zero": False}
+    axis = alt.Axis(format=THREE) if log or one else _ticks(whole or title in WHOLE)
     return alt.Y(f"{name}:Q", title=title, scale=alt.Scale(**plain | scale), axis=axis)
+
+
+def _ticks(whole: bool) -> alt.Axis:
+    """Ticks, at whole numbers alone if the axis is one of these: Vega has fractions where these are few."""
+    if not whole:
+        return alt.Axis()
+    words = f"{FRACTION} ? '' : format(datum.value, ',')"
+    return alt.Axis(tickMinStep=1, labelExpr=words, gridOpacity=FADED, tickOpacity=FADED)
+
+
+def are_whole(values: Iterable[Any]) -> bool:
+    """Whether there is nothing between numbers, as of layers."""
+    return all(isinstance(value, int) for value in values)
 
 
 def across(values: Sequence[Any]) -> alt.Axis:
@@ -78,6 +95,11 @@ def cut(core: Sequence[float], curves: Sequence[float], ends: Sequence[float]) -
     drawn = [*curves, *ends]
     whole = limits[0] <= min(drawn) and max(drawn) <= limits[1]
     return {} if whole else {"domain": limits, "nice": False}
+
+
+def of_factors(values: Sequence[float], ends: Sequence[float]) -> AxisScale:
+    """A logarithmic axis where factors cover decades; else cut where an interval would make them flat."""
+    return in_logs(values, ends) or cut([1.0, *values], values, ends)
 
 
 def in_logs(values: Sequence[float], ends: Sequence[float] = (), apart: float = SWING) -> AxisScale:

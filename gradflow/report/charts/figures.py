@@ -7,9 +7,6 @@ from contextlib import suppress
 from functools import partial
 from typing import TypeAlias
 
-import altair as alt
-
-from gradflow.analysis.differences import flat, full_name
 from gradflow.analysis.outcome import outcome
 from gradflow.analysis.pivot import VALUES, MapValue
 from gradflow.analysis.summary import Summary
@@ -21,7 +18,6 @@ from gradflow.report.charts.maps import overview, phase
 from gradflow.report.charts.plot import Drawn
 from gradflow.report.charts.study import Studies, Summaries, numbers_of, studies_of
 from gradflow.report.learning import quality_of
-from gradflow.report.numbers import inert, side_by_side
 from gradflow.report.several import axes_of
 from gradflow.store import Run
 
@@ -49,7 +45,6 @@ OF_SWEEPS: dict[str, Callable[[Runs, Runs], Drawn]] = {  # runs, those seen besi
 FIGURES = (*OF_RUNS, *OF_SWEEPS)
 AT_STEPS = ("flow", "factors", "squares", "correlation", "units")  # figures that show any step
 OVERLAID, SHADED = 24, 400  # lines that one chart can take: with names, and coloured by a number
-MOST = 24  # charts that one figure can take
 
 
 def draw(figure: str, runs: Runs, step: str | None = None, among: Runs = ()) -> Drawn:
@@ -78,24 +73,29 @@ def _overlaid(figure: Callable[[Studies], Drawn], runs: Runs, step: str | None) 
     return figure(studies_of(whole, step))
 
 
-def recorded(runs: Runs) -> list[str]:
-    """The arrays by layer that any of the runs has recorded."""
+def recorded(runs: Runs) -> dict[str, list[str]]:
+    """The arrays that any of the runs has recorded for each network, with what they can be drawn over."""
     arrays = {name: array for run in runs for name, array in run.recording.items()}
-    return [name for name, array in arrays.items() if array.ndim == 3]
+    over = {3: ["layer", "step"], 2: ["step"]}
+    return {name: over[array.ndim] for name, array in arrays.items() if array.ndim in over}
 
 
 def of_array(name: str, runs: Runs, over: Sequence[str], step: str | None = None) -> Drawn:
     """An array of the record over `layer`, over `step` with a line a layer, or over both as a map.
 
-    InputError if there is nothing to draw, or several runs where one is meant.
+    One without layers is drawn over `step` with a line a run. InputError if there is nothing to draw, or
+    several runs where one is meant.
     """
     quantity = Quantity.of(name)
     if "step" not in over:
         return _overlaid(partial(over_layers, f"{quantity.called} by layer", [quantity]), runs, step)
+    if "layer" not in recorded(runs)[name]:
+        drawn = partial(training.without_layers, quantity=quantity, called=quantity.called)
+        return _overlaid(drawn, runs, step)
     if len(runs) > 1:
         raise InputError(f"over steps one run is shown, and {len(runs)} are named: name one, or give --facet")
-    drawn = training.heatmap if "layer" in over else training.by_step
-    return drawn(studies_of(runs), quantity, quantity.called)
+    figure = training.heatmap if "layer" in over else training.by_step
+    return figure(studies_of(runs), quantity, quantity.called)
 
 
 def over_keys(runs: Runs, across: str, up: str | None, value: str, among: Runs = ()) -> Drawn:
@@ -103,24 +103,6 @@ def over_keys(runs: Runs, across: str, up: str | None, value: str, among: Runs =
     if value not in VALUES:
         raise InputError(f"--value {value}: choose one of {', '.join(VALUES)}{did_you_mean(value, VALUES)}")
     return overview(_summaries(runs), _summaries(among or runs), VALUES[value], across, up)
-
-
-def faceted(runs: Runs, key: str, drawn: Callable[[Runs], Drawn]) -> alt.ConcatChart:
-    """What `drawn` makes of the runs of each value of a key, with axes and colours in common."""
-    configs = [flat(run.summary.config) for run in runs]
-    name = full_name(key, [name for config in configs for name in config])
-    values = side_by_side([config.get(name) for config in configs], missing="none")
-    groups: dict[str, list[Run]] = {}
-    for run, value in zip(runs, values, strict=True):
-        groups.setdefault(value, []).append(run)
-    if len(groups) > MOST:
-        raise InputError(f"--facet {key}: {len(groups)} charts are too many: at most {MOST}")
-    charts = {f"{name.rpartition('.')[2]} {value}": drawn(group) for value, group in groups.items()}
-    title = next(iter(charts.values())).title
-    parts = [chart.properties(title=inert(called)) for called, chart in charts.items()]
-    together = alt.concat(*parts).properties(title=title)
-    shared: alt.ConcatChart = together.resolve_scale(x="shared", y="shared", color="shared")
-    return shared
 
 
 def run_charts(run: Run) -> dict[str, Drawn]:

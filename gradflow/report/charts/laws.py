@@ -58,7 +58,7 @@ def theory(summaries: Summaries) -> Drawn:
     plot = Plot(rows, over, "c measured", scale=scale, colour=colour)
     told = tips("run", text="measured c", expected=("expected c", looks.NUMBER), verdict="verdict")
     marks = [identity.encode(x="expected:Q", y="value:Q"), *plot.bars(1), plot.dots(60, told)]
-    note = "; ".join(["bars: 95%", "dashed: they agree", *plot.notes])
+    note = looks.BETWEEN.join(["bars: 95%", "dashed: they agree", *plot.notes])
     return titled("Measured against predicted c", note, *marks)
 
 

@@ -86,7 +86,9 @@ def factors(studies: Studies) -> Drawn:
     """The factors of each layer; their product is what it passes on."""
     found = {part: name for study in studies for part, name in factor_arrays(study.run.recording).items()}
     quantities = [Quantity(name, "factor", part, factor=True) for part, name in found.items()]
-    return over_layers("What each layer passes on", quantities, studies, "without the read-out")
+    read_out = any(study.run.summary.config["model"].get("readout") != "none" for study in studies)
+    notes = ["without the read-out"] if read_out else []
+    return over_layers("What each layer passes on", quantities, studies, *notes)
 
 
 def over_layers(title: str, quantities: Sequence[Quantity], studies: Studies, *notes: str) -> Drawn:
@@ -97,7 +99,7 @@ def over_layers(title: str, quantities: Sequence[Quantity], studies: Studies, *n
         raise NothingToDraw("what goes over layers needs finite numbers")
     first = quantities[0]
     theory = _theory(studies, first) if len(studies) <= MOST else []
-    lines = replace(_lines(studies, bool(theory)), parts=parts)
+    lines = replace(_lines(studies, bool(theory)), parts=parts, dots=len({row["layer"] for row in rows}) == 1)
     if lines.crowded:  # no room for intervals, nor for theory
         rows = [{**row, "low": None, "high": None} for row in rows]
     core = [row for row in rows if not alone or row["line"] == rows[0]["line"]]
@@ -108,7 +110,7 @@ def over_layers(title: str, quantities: Sequence[Quantity], studies: Studies, *n
     expected = tips("line", "layer", value=(f"theory, {first.title}", first.form))
     dots = [] if lines.crowded else [plot.dots(36 if len(rows) <= SMALL else DOT, told)]
     band = plot.band()
-    note = ", ".join([*notes, *plot.notes, *_notes(studies, bool(band))])
+    note = looks.BETWEEN.join([*notes, *plot.notes, *_notes(studies, bool(band), bool(theory))])
     marks = [*band, plot.line(), *dots, *plot.dashed(theory, expected)]
     return titled(title, note, *([level(1)] if first.factor else []), *marks)
 
@@ -122,12 +124,14 @@ def _lines(studies: Studies, theory: bool) -> Lines:
     return Lines(dict(zip(steps, (looks.FIRST, looks.LAST), strict=False)) | expected)
 
 
-def _notes(studies: Studies, band: bool) -> Iterator[str]:
-    """Which step is shown, what the band is, and that not every layer is."""
+def _notes(studies: Studies, band: bool, theory: bool) -> Iterator[str]:
+    """Which step is shown, what the band and the dashes are, and that not every layer is."""
     if len(studies) > 1:
         yield f"at step {count(studies[0].steps[0])}"
     if any(study.run.summary.config["seeds"] > 1 for study in studies):
         yield "band: 95% over networks" if band else "means over networks"
+    if theory and len(studies) > 1:  # of one the legend says so
+        yield f"dashed: {EXPECTED}"
     deepest = max(study.run.summary.flow.initial.transitions + 1 for study in studies)
     shown = max(len(study.profile.layers) for study in studies)
     if shown < deepest:

@@ -38,10 +38,11 @@ class Lines:
     """
 
     colours: Mapping[str, str] = field(default_factory=dict)  # name in the legend -> colour
-    parts: tuple[str, ...] = ()  # that dashes tell apart, if they are several
+    parts: tuple[str, ...] = ()  # that dashes tell apart, if they are several, or dots
     titles: tuple[str | None, str | None] = (None, None)  # of the names or numbers, and of the parts
     rest: frozenset[str] = frozenset()  # lines that share the last of the names
     numbers: Mapping[str, float] = field(default_factory=dict)  # line -> number
+    dots: bool = False  # whether each is but a dot
 
     @property
     def crowded(self) -> bool:
@@ -71,11 +72,15 @@ class Lines:
         return {"detail": "line:N"} if self.numbers or self.rest else {}
 
     def shapes(self) -> dict[str, Any]:
-        """The shape of each line's dots, where there are more than colours."""
+        """The shape of each line's dots, where there are more than colours; of each part, without lines."""
+        if self.dots and len(self.parts) > 1:
+            return {"shape": _told(alt.Shape, "part", self.parts, SHAPES, self.titles[1], **LEGEND)}
         return {"shape": self._in_rounds(alt.Shape, SHAPES)} if are_many(self.colours) else {}
 
     def strokes(self) -> dict[str, Any]:
         """Dashes: of each name in the column `part`; else of each line, where there are more than colours."""
+        if len(self.parts) > 1 and self.dots:
+            return {"detail": ["line:N", "part:N"]}  # that nothing is drawn from one to another
         if len(self.parts) > 1:
             return {"strokeDash": _told(alt.StrokeDash, "part", self.parts, PARTS, self.titles[1], **STROKE)}
         return {"strokeDash": self._in_rounds(alt.StrokeDash, STROKES)} if are_many(self.colours) else {}
@@ -148,8 +153,12 @@ def _told(
     channel: Any, column: str, names: Collection[str], looks: Iterable[Any], title: str | None, **look: Any
 ) -> Any:
     """A channel by names, with a legend of several, beside each other as far as there is room."""
-    wide = f"({LETTER} * {max(map(len, names))} + {SYMBOL + GAP})"
-    columns = {"expr": f"max(1, floor({ROOM} / {wide}))"}
-    legend = alt.Legend(columns=columns, title=title, **LEGEND | look) if len(names) > 1 else None
+    legend = alt.Legend(columns=columns(names), title=title, **LEGEND | look) if len(names) > 1 else None
     scale = alt.Scale(domain=[inert(name) for name in names], range=[*looks][: len(names)])
     return channel(f"{column}:N", scale=scale, legend=legend)
+
+
+def columns(names: Collection[str]) -> dict[str, str]:
+    """The columns of a legend: as many as there is room for."""
+    wide = f"({LETTER} * {max(map(len, names))} + {SYMBOL + GAP})"
+    return {"expr": f"max(1, floor({ROOM} / {wide}))"}

@@ -18,6 +18,7 @@ SWING = 30.0  # how many times the smallest of positive numbers the largest is, 
 LOG10, NUMBER = ".3f", ".4~g"  # d3 formats of tooltips: a base-10 log, any other number
 WRITTEN, ACROSS, SMALLEST = 1.5, 0.62, 5.5  # a text in a cell by a LETTER, a letter by its size, in pixels
 RIM = 0.7  # pixels of a cell's, of which half reaches over its neighbours
+BETWEEN = "; "  # notes
 SYMBOL = 24  # pixels of a legend's symbol
 LEFT = 64  # pixels of a figure that a legend has not: the vertical axis, and the rims
 # parameters, in pixels: the width of a legend, of a chart, of its plot, and of a letter

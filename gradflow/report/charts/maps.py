@@ -78,12 +78,18 @@ def _over_one(summaries: Summaries, key: str, shown: MapValue) -> Drawn:
         raise NothingToDraw(f"no run has a finite {shown.name}")
     numeric = axes.are_numbers([row["x"] for row in rows])
     names = axes.across(list(dict.fromkeys(cell(row["x"]) for row in rows)))
-    axis = axes.x("x", key) if numeric else alt.X("x:N", title=key, sort=None, axis=names)
-    plot = Plot(rows, axis, shown.title, lines)
+    axis = (
+        axes.x("x", key, axes.are_whole(row["x"] for row in rows))
+        if numeric
+        else alt.X("x:N", title=key, sort=None, axis=names)
+    )
+    scale = axes.of_factors(known(rows), known(rows, "low", "high")) if shown.factor else {}
+    plot = Plot(rows, axis, shown.title, lines, scale)
     dots = plot.dots(50, tips("run", "differs", x=key, text=shown.name))
     ones = [level(1)] if shown.factor else []
     line = [plot.line(width=1)] if numeric else []
-    return titled(f"{shown.title}, by {key}", "", *ones, *plot.bars(), *line, dots)
+    note = looks.BETWEEN.join(plot.notes)
+    return titled(f"{shown.title}, by {key}", note, *ones, *plot.bars(), *line, dots)
 
 
 def _over_two(summaries: Summaries, across: str, up: str, shown: MapValue, among: Summaries) -> Drawn:
@@ -117,13 +123,14 @@ def phase(summaries: Summaries, among: Summaries, shown: MapValue = VALUES["c"])
 
 def grid(rows: Sequence[Datum], field: str, colour: alt.Color, across: str, up: str, told: Any) -> Drawn:
     """Cells around the numbers `x` and `y` of rows, half-way to their neighbours, which is added to rows."""
+    whole = [axes.are_whole(row[name] for row in rows) for name in ("x", "y")]
     for name in ("x", "y"):
         ends = edges({row[name] for row in rows})
         for row in rows:
             row[f"{name}_low"], row[f"{name}_high"] = ends[row[name]]
     return looks.cells(
-        alt.Chart(table(rows)), field, colour, x=axes.x("x_low", across), x2="x_high",
-        y=axes.y("y_low", up, nice=False), y2="y_high", tooltip=told,
+        alt.Chart(table(rows)), field, colour, x=axes.x("x_low", across, whole[0]), x2="x_high",
+        y=axes.y("y_low", up, whole[1], nice=False), y2="y_high", tooltip=told,
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ SVG, PDF and PNG are of a width in inches, in fonts that stay readable.
 from __future__ import annotations
 
 import re
+from textwrap import wrap
 from typing import Any
 
 import altair as alt
@@ -77,6 +78,8 @@ def picture(
     spec: Spec = chart.to_dict(validate=False)
     if not named:
         del spec["title"]
+    elif isinstance(title := spec["title"], dict):  # with a note, which would be cut off
+        title["subtitle"] = wrap(title["subtitle"], int(width * INCH / (LETTER * (points or POINTS))))
     drawn = _several if "concat" in spec else _one
     svg = drawn(spec, width * INCH, height and height * INCH, points or POINTS)
     if suffix == ".svg":
@@ -108,6 +111,7 @@ def _beside(spec: Spec, across: int, width: float, height: float | None, points:
     """So many charts beside each other, or "" without room: what is around plots is found by drawing them."""
     parts: list[Spec] = spec["concat"]
     place, down, svg = width / across, -(-len(parts) // across), ""
+    legends = place if spec["resolve"]["scale"]["color"] == "independent" else width
     own = max(LOWEST, place * ASPECT / FACET, *(_names(one) * NAMES * points for one in parts))
     inner = [FACET * place, FACET * (height / down if height else own)]
     for _ in range(3):
@@ -115,7 +119,7 @@ def _beside(spec: Spec, across: int, width: float, height: float | None, points:
             return ""
         charts = [{**one, "width": inner[0], "height": inner[1]} for one in parts]
         sized = {**spec, "concat": charts, "columns": across}
-        svg = _svg(sized, points, room(f"{width}", LETTER * points, f"{place}", f"{inner[0]}"))
+        svg = _svg(sized, points, room(f"{legends}", LETTER * points, f"{place}", f"{inner[0]}"))
         box = _box(svg)
         inner[0] += (width - box[0]) / across
         inner[1] += (height - box[1]) / down if height else 0.0

@@ -16,7 +16,7 @@ import altair as alt
 
 from gradflow.report.charts.axes import AxisScale, y
 from gradflow.report.charts.lines import Lines
-from gradflow.report.charts.looks import DASH, NEUTRAL
+from gradflow.report.charts.looks import BETWEEN, DASH, NEUTRAL
 from gradflow.report.numbers import inert
 
 Drawn: TypeAlias = "alt.Chart | alt.LayerChart"
@@ -101,7 +101,8 @@ class Plot:
 
     def up(self, name: str) -> alt.Y:
         """The vertical axis, for a column of the rows."""
-        return y(name, self.title, **self.scale)
+        one = len({*known(self.rows, "value", "low", "high")}) == 1
+        return y(name, self.title, one=one, **self.scale)
 
     def band(self) -> list[Drawn]:
         """An area from `low` to `high`, where any row has them and there is room."""
@@ -144,6 +145,17 @@ def level(value: float) -> Drawn:
 def titled(title: str, note: str, *charts: Drawn) -> Drawn:
     """Charts over each other, the first at the bottom, under a title and what must be said of their data."""
     chart = alt.LayerChart(layer=list(charts)) if len(charts) > 1 else charts[0]
-    return chart.properties(
-        title=alt.TitleParams(inert(title), subtitle=inert(note)) if note else inert(title)
-    )
+    return chart.properties(title=heading(title, note))
+
+
+def heading(title: str, note: str) -> Any:
+    """A title with a note below it, if there is any."""
+    return alt.TitleParams(inert(title), subtitle=inert(note)) if note else inert(title)
+
+
+def words_of(charts: Iterable[Drawn]) -> tuple[str, str]:
+    """The title of the first of some charts, and the notes of all, each once."""
+    titles = [chart.title for chart in charts]
+    told = [title.to_dict() if isinstance(title, alt.TitleParams) else {"text": title} for title in titles]
+    notes = [note for one in told for note in one.get("subtitle", "").split(BETWEEN)]
+    return told[0]["text"], BETWEEN.join(filter(None, dict.fromkeys(notes)))

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import altair as alt
 import numpy as np
+from numpy.typing import NDArray
 
 from gradflow.analysis.flow import numbers
 from gradflow.analysis.intervals import mean_of_known
 from gradflow.errors import NothingToDraw
+from gradflow.evaluation import EVALUATED, STEP
 from gradflow.report.charts import axes, looks
 from gradflow.report.charts.axes import AxisScale
 from gradflow.report.charts.layers import Quantity
-from gradflow.report.charts.lines import are_many, of_runs
+from gradflow.report.charts.lines import Lines, are_many, of_runs
 from gradflow.report.charts.plot import DOT, Datum, Drawn, Plot, known, level, rows_of, table, tips, titled
-from gradflow.report.charts.study import Studies, lines_of
+from gradflow.report.charts.study import Studies, Study, lines_of
 from gradflow.report.heat_cells import heat_cells, living, spread_out
 from gradflow.report.learning import SAMPLES
 from gradflow.report.numbers import count
@@ -49,22 +52,47 @@ def heatmap(studies: Studies, quantity: Quantity, called: str) -> Drawn:
 
 def by_step(studies: Studies, quantity: Quantity, called: str) -> Drawn:
     """An array over steps, mean over networks: a line a layer, at most as many as there are colours."""
-    run = studies[0].run
-    recorded, shown = run["step"], spread_out(run[quantity.array].shape[1], len(looks.RUNS))
-    some = spread_out(len(recorded), STEPS)
+    shown = spread_out(studies[0].run[quantity.array].shape[1], len(looks.RUNS))
+    lines = [f"layer {layer + 1}" for layer in shown]
+    return _array(studies, quantity, called, _means(studies[0], quantity, lines, shown), of_runs(lines))
+
+
+def without_layers(studies: Studies, quantity: Quantity, called: str) -> Drawn:
+    """An array that has no layers over steps, mean over networks: a line a run."""
+    having = [study for study in studies if quantity.array in study.run.recording]
+    rows = [row for study in having for row in _means(study, quantity, [study.label])]
+    return _array(studies, quantity, called, rows, lines_of(studies))
+
+
+def _means(
+    study: Study, quantity: Quantity, lines: Sequence[str], layers: NDArray[np.int64] | None = None
+) -> list[Datum]:
+    """The means over networks of an array by step, in lines of some of its layers if it has any."""
+    record = study.run.recording
+    steps = record[STEP if quantity.array in EVALUATED else "step"]
+    some = spread_out(len(steps), STEPS)
     with np.errstate(all="ignore"):
-        counting = living(run.recording, quantity.array, some)
-        values = np.where(counting, run[quantity.array][np.ix_(some, shown)], np.nan)
-        means = quantity.shown(mean_of_known(quantity.scaled(values), 2)).T.tolist()
-    lines, steps = [f"layer {layer + 1}" for layer in shown], recorded[some].astype(int).tolist()
+        counting = living(record, quantity.array, some)
+        values = record[quantity.array][some if layers is None else np.ix_(some, layers)]
+        kept = np.where(counting[:, 0] if layers is None else counting, values, np.nan)
+        means = quantity.shown(mean_of_known(quantity.scaled(kept), -1)).reshape(len(some), -1).T.tolist()
+    at = steps[some].astype(int).tolist()
     columns = zip(lines, means, strict=True)
-    rows = [row for line, values in columns for row in rows_of({"line": line}, step=steps, value=values)]
+    return [row for line, values in columns for row in rows_of({"line": line}, step=at, value=values)]
+
+
+def _array(studies: Studies, quantity: Quantity, called: str, rows: list[Datum], lines: Lines) -> Drawn:
     if len(known(rows)) < 2:
         raise NothingToDraw(STEPLESS)
-    plot = Plot(rows, axes.x("step", "step"), quantity.title, of_runs(lines), quantity.axis(rows))
+    plot = Plot(rows, axes.x("step", "step"), quantity.title, lines, quantity.axis(rows))
     dots = plot.dots(DOT, tips("line", "step", value=(quantity.title, quantity.form)))
-    mean = "mean over networks" if run.summary.config["seeds"] > 1 else ""
-    return titled(f"{called} over training", mean, plot.line(), dots)
+    return titled(f"{called} over training", looks.BETWEEN.join(_mean(studies)), plot.line(), dots)
+
+
+def _mean(studies: Studies) -> list[str]:
+    """What a value is of several networks."""
+    several = any(one.run.summary.config["seeds"] > 1 for one in studies)
+    return ["mean over networks"] if several else []
 
 
 def course(studies: Studies) -> Drawn:
@@ -75,15 +103,16 @@ def course(studies: Studies) -> Drawn:
         rows += rows_of(line, step=past.steps, value=past.c, low=past.c_low, high=past.c_high)
     if len(known(rows)) < 2:
         raise NothingToDraw(STEPLESS)
-    # logarithmic where c covers decades; cut where its interval would make it flat
     values, limits = [c for c in known(rows) if c] or [1.0], known(rows, "low", "high")
-    scale = axes.in_logs(values, limits) or axes.cut([1.0, *values], values, limits)
+    scale = axes.of_factors(values, limits)
     plot = Plot(rows, axes.x("step", "step"), "c", lines_of(studies), scale, whole=True)
     c, low, high = ((title, looks.NUMBER) for title in ("c", "95% from", "95% to"))
     told = tips(**_run(studies), step="step", value=c, low=low, high=high)
     band = plot.band()
     notes = [*(["band: 95% interval"] if band else []), "grey line: c = 1", *plot.notes]
-    return titled("c over training", "; ".join(notes), level(1), *band, plot.line(), plot.dots(DOT, told))
+    return titled(
+        "c over training", looks.BETWEEN.join(notes), level(1), *band, plot.line(), plot.dots(DOT, told)
+    )
 
 
 def loss(studies: Studies) -> Drawn:
@@ -152,11 +181,10 @@ def _learnt(
     plot = Plot(shown, axes.x("step", "step"), title, lines, scale)
     evaluated = f"datum.part != '{MINIBATCH}'" if parts[0] != MINIBATCH else ""
     notes = [f"over {' or '.join(parts)}"] if len(parts) == 1 or many else []
-    notes += ["mean over networks"] if any(one.run.summary.config["seeds"] > 1 for one in studies) else []
-    notes += [f"grey line: {name}" for name, _ in levels]
+    notes += [*_mean(studies), *(f"grey line: {name}" for name, _ in levels)]
     told = tips(**_run(studies), part="over", step="step", value=(title, looks.NUMBER))
     marks = [*(level(value) for _, value in levels), plot.line(), plot.dots(DOT, told, evaluated)]
-    return titled(f"{what} over training", "; ".join(notes), *marks)
+    return titled(f"{what} over training", looks.BETWEEN.join(notes), *marks)
 
 
 def _run(studies: Studies) -> dict[str, str]:
