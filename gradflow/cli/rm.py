@@ -79,4 +79,4 @@ def print_removed(document: dict[str, list[str]], json: bool, quiet: bool) -> No
     for path in document["removed"]:
         note(f"removed {path}", quiet)
     for path in document["kept"]:
-        note(f"kept {path}: it holds files of yours", quiet)
+        note(f"kept {path}: it holds files of yours, or runs that no sweep.json tells of", quiet)

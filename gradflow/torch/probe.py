@@ -69,9 +69,10 @@ def probe(
 
 def _of_other_sizes(model: nn.Module, copy: nn.Module) -> list[str]:
     """The weights that are drawn larger or smaller than the model has them, with how many times as large."""
-    found = []
-    for (name, has), drawn in zip(model.named_parameters(), copy.parameters(), strict=True):
-        if not is_lazy(has) and has.dim() > 1:
+    found, redrawn = [], dict(copy.named_parameters(remove_duplicate=False))  # a reset may untie weights
+    for name, has in model.named_parameters():
+        drawn = redrawn.get(name)
+        if drawn is not None and not is_lazy(has) and has.dim() > 1:
             norms = [real(one.detach()).float().norm() for one in (drawn, has)]
             ratio = norms[0] / norms[1]  # nan if both are 0
             if ratio.log().abs() > max(log(UNLIKE), DEVIATIONS / sqrt(has.numel())):

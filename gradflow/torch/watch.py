@@ -53,7 +53,8 @@ def watch(
     for one in what:
         _require("what", one, WHAT)
     _require("reduce", reduce, REDUCE)
-    _require_whole(every=every, samples=samples, batch_dim=batch_dim, seed=seed)
+    some = {} if samples is None else {"samples": samples}
+    _require_whole(every=every, batch_dim=batch_dim, seed=seed, **some)
     _require_some(every, samples)
     saved = None if save is None else Saved(Path(save), resume, seed)
     chosen = WatchSettings(axis, every, BatchPart(batch_dim, samples), frozenset(what), reduce, quiet, seed)
@@ -73,7 +74,7 @@ def _require_some(every: int, samples: int | None) -> None:
         raise InputError(f"watch: samples={samples}: look at one at least, or at all with None")
 
 
-def _require_whole(**settings: float | None) -> None:
+def _require_whole(**settings: float) -> None:
     for name, number in settings.items():
-        if not isinstance(number, Integral | None):
+        if not isinstance(number, Integral):
             raise InputError(f"watch: {name}={number!r}: give a whole number")

@@ -381,6 +381,22 @@ def test_an_initialization_that_probe_does_not_know_is_told(own: bool, capsys: A
     assert told.count("give it with reset=...") == own
 
 
+class Reassigned(nn.Linear):
+    """Whose reset makes a new parameter, which is tied to none."""
+
+    def reset_parameters(self) -> None:
+        self.weight = nn.Parameter(torch.randn(self.out_features, self.in_features) / 4)
+        nn.init.zeros_(self.bias)
+
+
+def test_weights_that_a_reset_unties_are_compared_by_name(capsys: Any) -> None:
+    layers = [part for _ in range(5) for part in (Reassigned(16, 16), nn.Tanh())]
+    layers[4].weight = layers[0].weight
+    batch = torch.randn(8, 16), torch.randint(4, (8,))
+    assert probe(nn.Sequential(*layers, nn.Linear(16, 4)), nn.CrossEntropyLoss(), batch, seeds=2).summary
+    assert not capsys.readouterr().err
+
+
 def test_weights_that_are_zero_or_not_there_yet_are_compared_too(capsys: Any) -> None:
     model = nn.Sequential(nn.LazyLinear(128), nn.Tanh(), *plain(nn.Tanh, depth=3))
     probe(model, nn.CrossEntropyLoss(), BATCH, seeds=1)
