@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gradflow.analysis.flow import spread_out
 from gradflow.arrays import Array, Readings
 from gradflow.units import LN10
 
@@ -51,8 +52,3 @@ def living(recording: Readings, name: str, rows: NDArray[np.int64]) -> NDArray[n
         return np.ones((len(rows), 1, 1), np.bool_)
     dead = np.asarray(np.isneginf(recording["log_delta_norm"][rows]).any(axis=1, keepdims=True))
     return ~dead | np.asarray(dead.all(axis=2, keepdims=True))
-
-
-def spread_out(size: int, most: int) -> NDArray[np.int64]:
-    """At most so many of the first `size` numbers, evenly spread, both ends among them."""
-    return np.unique(np.linspace(0, size - 1, min(size, most)).round().astype(np.int64))

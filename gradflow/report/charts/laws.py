@@ -41,7 +41,7 @@ def theory(summaries: Summaries) -> Drawn:
         {"expected": expected, "value": flow.c, "low": flow.c_low, "high": flow.c_high,
          "verdict": flow.verdict, "run": s.id, "text": factor(flow.c, flow.c_low, flow.c_high)}
         for s in summaries
-        for flow, expected in [(s.flow.initial, s.theory.c_finite_width or s.theory.c)]
+        for flow, expected in [(s.flow.initial, s.theory.expected_c)]
         if expected is not None and flow.c is not None
     ]  # fmt: skip
     if not rows:

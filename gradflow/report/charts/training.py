@@ -9,7 +9,7 @@ import altair as alt
 import numpy as np
 from numpy.typing import NDArray
 
-from gradflow.analysis.flow import numbers
+from gradflow.analysis.flow import numbers, spread_out
 from gradflow.analysis.intervals import mean_of_known
 from gradflow.errors import NothingToDraw
 from gradflow.evaluation import EVALUATED, STEP
@@ -19,7 +19,7 @@ from gradflow.report.charts.layers import Quantity
 from gradflow.report.charts.lines import Lines, are_many, of_runs
 from gradflow.report.charts.plot import DOT, Datum, Drawn, Plot, known, level, rows_of, table, tips, titled
 from gradflow.report.charts.study import Studies, Study, lines_of
-from gradflow.report.heat_cells import heat_cells, living, spread_out
+from gradflow.report.heat_cells import heat_cells, living
 from gradflow.report.learning import SAMPLES
 from gradflow.report.numbers import count
 
