@@ -131,7 +131,9 @@ TRAININGS = {
     "batches of 64": ["batch_size=64", "lr=0.05", "training.steps=400"],
     "batches of 128, adam": ["batch_size=128", "optimizer=adam", "lr=0.003", "training.steps=300"],
     "batches of 256, momentum": ["batch_size=256", "lr=0.02", "optimizer.momentum=0.9", "training.steps=300"],
-    "all samples": ["batch_size=5000", "lr=0.1", "training.steps=300"],
+    # at lr 0.1 the sharpness of spirals comes to 21 > 2 / lr by step 240, and the loss spikes:
+    # when, rounding decides
+    "all samples": ["batch_size=5000", "lr=0.05", "training.steps=300"],
 }  # fmt: skip
 HEALTHY = [(data, training) for data in DATA for training in TRAININGS]
 QUICK = [  # the others with --thorough
