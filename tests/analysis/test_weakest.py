@@ -190,7 +190,7 @@ FEW = "data={name: gaussian, samples: 160, features: 64, classes: 10}"  # a batc
 def runs_of(name: str, thorough: bool) -> list[str]:
     """The configs of a starter; of a sweep, all of its points.
 
-    Unless thorough, every fourth and at most about thirty, before training and on few samples, where all of
+    Unless thorough, every fourth and at most about ten, before training and on few samples, where all of
     the digits would be evaluated.
     """
     text = starter_text(name)
@@ -198,7 +198,7 @@ def runs_of(name: str, thorough: bool) -> list[str]:
     if not name.startswith("sweep"):
         return [config_text(parse_config(parse(text, name), Path(), short))]
     points = parse_sweep(parse(text, name), Path(), short).points
-    return [config_text(point.config) for point in points[:: 1 if thorough else max(4, len(points) // 32)]]
+    return [config_text(point.config) for point in points[:: 1 if thorough else max(4, len(points) // 10)]]
 
 
 @pytest.mark.parametrize("name", STARTERS)
