@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, get_args
 
 import typer
@@ -40,6 +41,8 @@ class _Converter:
 def _converted(value: Any, kind: Any) -> Any:
     if isinstance(value, kind):
         return value
+    if kind is Path and not value:  # Path("") is this folder, which nobody has named
+        raise typer.BadParameter("it is empty, perhaps from a variable that is not set")
     try:
         return kind(value)
     except ValueError:

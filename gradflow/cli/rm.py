@@ -29,6 +29,8 @@ def _named(reference: str, runs_dir: Path) -> list[Path]:
         return resolve(reference, runs_dir)
     except InputError:
         path = Path(reference)
+        if not path.name:  # "", "." and "/" would be the folder of runs itself
+            raise
         folder = path.parent if os.sep in reference else runs_dir
         left = interrupted(path.name, [folder]) or _without_document(reference, runs_dir)
         if left is None:

@@ -35,6 +35,8 @@ def resolve(reference: str, runs: Path) -> list[Path]:
     A name stands for what lies directly in `runs` before what lies in a sweep. InputError if it names
     nothing, or several where one is meant.
     """
+    if not reference:  # every name begins so
+        raise InputError("a run's name is empty, perhaps from a variable that is not set: see `gradflow ls`")
     number = re.fullmatch(r"@(\d{1,9})", reference)
     if number:
         return [_latest(int(number[1]), runs)]
@@ -137,7 +139,7 @@ def _meant(name: str, ids: Iterable[str], remedy: str = "") -> str | None:
 
     InputError for several, which ends in another remedy than to give more of the name.
     """
-    begun = sorted(id for id in ids if id.startswith(name))
+    begun = sorted(id for id in ids if name and id.startswith(name))  # "." and "/" have none
     named = [id for id in begun if id.rpartition("-")[0] == name]
     found = [name] if name in begun else named if len(named) == 1 else begun
     if len(found) > 1:

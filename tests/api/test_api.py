@@ -276,6 +276,15 @@ def test_the_environment_names_the_folder_of_runs(
     assert gradflow.load("@1").path == made.path
 
 
+def test_an_empty_name_of_the_folder_of_runs_is_not_this_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="the name of the folder of runs is empty"):
+        gradflow.run(PLAIN, runs="", quiet=True)
+    assert not [*tmp_path.iterdir()]
+
+
 def test_the_readmes_lines_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = (CONFIGS.parent / "README.md").read_text()
     (code,) = re.findall(r"```python\n(import gradflow\n.*?)```", text, re.DOTALL)

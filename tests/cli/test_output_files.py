@@ -86,6 +86,25 @@ def test_every_command_asks_before_it_replaces_what_the_user_wrote(folder: Path,
     assert (folder / name).read_bytes() != b"mine"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        *([*words, "-o", ""] for words in COMMANDS.values()),
+        ["export", "net", "--to", "mlflow", "-o", ""],
+        ["export", "net", "-o", "", "--runs-dir", "runs", "--force"],
+        ["schema", "-o", ""],
+        ["theory", "--html", ""],
+        ["run", "net.yaml", "seed=9", "--runs-dir", ""],
+        ["ls", "", "--json"],
+    ],
+    ids=" ".join,
+)
+def test_an_empty_path_is_refused_and_never_taken_for_this_folder(folder: Path, words: list[str]) -> None:
+    (folder / "runs.csv").write_text("mine")
+    line = refused(folder, *words)
+    assert "it is empty, perhaps from a variable that is not set" in line
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_command_replaces_a_read_only_file(folder: Path, name: str) -> None:
     (folder / name).write_text("mine")

@@ -87,6 +87,7 @@ def test_a_folder_that_lost_its_document_goes_too(folder: Path) -> None:
         (["nothing", "--yes"], "nothing is no run in runs"),
         (["net", "nothing", "--yes"], "nothing is no run in runs"),
         (["net.yaml", "--yes"], "net.yaml is no run in runs"),
+        (["", "--yes"], "a run's name is empty"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_and_nothing_goes(folder: Path, words: list[str], told: str) -> None:
@@ -94,6 +95,18 @@ def test_what_cannot_be_meant_is_refused_and_nothing_goes(folder: Path, words: l
     assert done.code == 2
     assert told in done.err
     assert left(folder) == ["net", "two"]
+
+
+@pytest.mark.parametrize("reference", ["", ".", "./", "/"])
+def test_what_has_no_name_removes_neither_the_folder_of_runs_nor_what_is_left_in_it(
+    folder: Path, reference: str
+) -> None:
+    sweep = next((folder / "runs").glob("two-*"))
+    (sweep / PARTIAL).mkdir(exist_ok=True)
+    (sweep / PARTIAL / "cut-00000001-checkpoint").touch()
+    before = sorted(sweep.rglob("*"))
+    assert gradflow(folder, "rm", reference, "--yes", "--runs-dir", f"runs/{sweep.name}").code == 2
+    assert sorted(sweep.rglob("*")) == before
 
 
 def test_a_run_that_is_being_computed_is_not_removed(folder: Path) -> None:

@@ -127,13 +127,26 @@ def test_a_reference_names_runs(runs: Path, reference: str, expected: list[str])
         ("a\0b", "a run's name holds no NUL character: see `gradflow ls`"),
         ("*\0", "a run's name holds no NUL character: see `gradflow ls`"),
         ("x" * 300, "is no run in runs: see `gradflow ls`"),
-        ("", "zoo"),
+        ("", "a run's name is empty, perhaps from a variable that is not set: see `gradflow ls`"),
     ],
 )
 def test_a_reference_that_names_none_or_several_is_refused(runs: Path, reference: str, message: str) -> None:
     with pytest.raises(InputError) as caught:
         resolve(reference, runs)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("reference", ["", ".", "./", "/"])
+def test_what_has_no_name_is_never_the_only_run(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, reference: str
+) -> None:
+    for path in runs.iterdir():
+        shutil.rmtree(path) if path.name != "tanh-cccccccc" else None
+    (runs / ".partial").mkdir()
+    (runs / ".partial" / "cut-00000001-checkpoint").touch()
+    monkeypatch.chdir(runs)
+    with pytest.raises(InputError):
+        resolve(reference, Path())
 
 
 def test_many_candidates_are_counted(tmp_path: Path) -> None:
