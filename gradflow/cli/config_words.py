@@ -13,7 +13,8 @@ KEYS = {  # what every config has; -> the names of values, apart by spaces
     "model.width": "",
     "model.activation": (
         "linear tanh sigmoid gelu silu mish softplus softsign erf sin relu leaky_relu relu6 "
-        "squared_relu hard_tanh hard_sigmoid hard_swish elu selu celu expression"
+        "squared_relu hard_tanh hard_sigmoid hard_swish elu selu celu expression swish logistic "
+        "identity leakyrelu hardtanh hardsigmoid hardswish hard_silu"
     ),
     "model.init": (
         "xavier_normal xavier_uniform he_normal he_uniform lecun_normal lecun_uniform "
@@ -55,7 +56,8 @@ KEYS = {  # what every config has; -> the names of values, apart by spaces
 ENTRIES = {  # what some entries of a table take
     "model.activation.name": (
         "linear tanh sigmoid gelu silu mish softplus softsign erf sin relu leaky_relu relu6 "
-        "squared_relu hard_tanh hard_sigmoid hard_swish elu selu celu expression"
+        "squared_relu hard_tanh hard_sigmoid hard_swish elu selu celu expression swish logistic "
+        "identity leakyrelu hardtanh hardsigmoid hardswish hard_silu"
     ),
     "model.activation.slope": "",
     "model.activation.alpha": "",

@@ -16,7 +16,7 @@ from gradflow.config.axes import split
 from gradflow.config.load import load_data, parse_config, read_config
 from gradflow.config.overrides import contradiction, refuse_spaces
 from gradflow.errors import InputError, Problem
-from gradflow.nn.activations import ACTIVATIONS
+from gradflow.nn.activations import ACTIVATIONS, ALIASES
 from gradflow.report.csv_text import csv_of
 from gradflow.report.numbers import counted
 from gradflow.report.page import Page
@@ -63,7 +63,7 @@ def crossed(
 
 def _refuse_activation(path: Path) -> None:
     """InputError for the name of an activation where a config is meant, unless a file has that name."""
-    if str(path) in ACTIVATIONS and not path.exists():
+    if str(path) in (*ACTIVATIONS, *ALIASES) and not path.exists():
         raise InputError(Problem(f"is a value, not a config: write activation={path}", source=str(path)))
 
 

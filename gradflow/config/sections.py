@@ -12,6 +12,7 @@ from gradflow.config.choices import AUTO, AutoOr, Choice, OneOf, OrListOf
 from gradflow.critical_rates import AUTO as CRITICAL_AUTO
 from gradflow.critical_rates import WHEN
 from gradflow.formats import ADDED
+from gradflow.nn.activations import ALIASES as ACTIVATION_ALIASES
 from gradflow.nn.activations import CHOICES, Activation
 from gradflow.nn.blocks import BLOCKS, Plain
 from gradflow.nn.initializers import ALIASES, INITIALIZERS, Initializer
@@ -44,7 +45,7 @@ class ModelKeys(Section):
         OrListOf(),
         doc("Units of each hidden layer, or a list with a number for each."),
     ]
-    activation: Annotated[Activation, Choice(CHOICES), doc("phi of each hidden layer.")]
+    activation: Annotated[Activation, Choice(CHOICES, ACTIVATION_ALIASES), doc("phi of each hidden layer.")]
     init: Annotated[Initializer, Choice(INITIALIZERS, ALIASES), doc("What all weights are drawn from.")]
     bias: Annotated[
         Bias, Choice(BIASES), doc("How biases start, unless the init draws them (gaussian, torch_default).")

@@ -181,6 +181,7 @@ def test_bad_input_is_a_line_a_problem_and_nothing_is_written(folder: Path) -> N
         (["run", "gone.yaml"], "gone.yaml: does not exist"),
         (["theory", "sigma_w=2"], "error: command line: model.activation: is required"),
         (["theory", "tanh"], "tanh: is a value, not a config: write activation=tanh"),
+        (["theory", "swish"], "swish: is a value, not a config: write activation=swish"),
         (["show", "nothing"], "there are no runs in runs"),
         (["new", "\x1b[31mred"], "error: \\x1b[31mred is no starter config"),
         (["new", "quickstrat"], "did you mean quickstart?"),

@@ -101,7 +101,7 @@ def test_every_key_is_reached_by_what_is_offered_for_its_beginnings() -> None:
         ("gradflow run net.yaml activation", ["activation="]),
         ("gradflow run net.yaml init.s", ["init.sigma_w=", "init.sigma_b=", "init.std="]),
         ("gradflow run net.yaml activation=rel", ["relu", "relu6"]),
-        ("gradflow run net.yaml model.activation.name=hard_s", ["hard_sigmoid", "hard_swish"]),
+        ("gradflow run net.yaml model.activation.name=hard_s", ["hard_sigmoid", "hard_swish", "hard_silu"]),
         ("gradflow run net.yaml init=kaiming", ["kaiming_normal", "kaiming_uniform"]),
         ("gradflow run net.yaml init=tanh,x", []),
         ("gradflow run net.yaml jacobian=", ["true", "false"]),

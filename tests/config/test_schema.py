@@ -12,7 +12,7 @@ from gradflow.config import Config, config_from_plain, parse_config
 from gradflow.config.keys import CHOICES
 from gradflow.config.sections import RecordingKeys
 from gradflow.formats import ADDED
-from gradflow.nn.activations import Expression, Tanh
+from gradflow.nn.activations import ALIASES, Expression, Tanh
 from gradflow.nn.initializers import XavierNormal
 from gradflow.nn.losses import Mse
 from gradflow.nn.parameters import Shape
@@ -172,6 +172,11 @@ def test_the_digest_is_the_sha256_of_sorted_json_without_name_and_analysis() -> 
 )  # fmt: skip
 def test_what_changes_nothing_in_the_run_leaves_the_digest(same: list[str]) -> None:
     assert config(*same).digest == config().digest
+
+
+@pytest.mark.parametrize(("other", "name"), ALIASES.items())
+def test_another_name_of_an_activation_gives_the_same_run(other: str, name: str) -> None:
+    assert config(f"activation={other}").digest == config(f"activation={name}").digest
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from gradflow.nn import elementwise
-from gradflow.nn.activations import ACTIVATIONS, Activation, Celu, Elu, Expression, LeakyRelu, Selu
+from gradflow.nn.activations import ACTIVATIONS, ALIASES, Activation, Celu, Elu, Expression, LeakyRelu, Selu
 from gradflow.nn.elementwise import Work
 from gradflow.nn.gradcheck import slope_error
 
@@ -102,6 +102,19 @@ def test_values_and_slopes_are_pytorchs(name: str) -> None:
     near = np.abs(z[:, None] - np.array(ours.kinks)).min(axis=1, initial=1) < 1e-6
     ours_at, theirs_at = (slopes[~(near & jumps)] for slopes in (ours.derivative(z), slope.numpy()))
     np.testing.assert_allclose(ours_at, theirs_at, rtol=bound, atol=1e-12)
+
+
+def test_other_names_are_the_same_functions() -> None:
+    """As the others' documentation states them, beside PyTorch's own names, which TORCH has."""
+    stated = {"swish": lambda z: z / (1 + exp(-z)), "logistic": lambda z: 1 / (1 + exp(-z))}
+    stated |= {"identity": lambda z: z, "hard_silu": lambda z: z * min(max(z + 3, 0), 6) / 6}
+    of_torch = {text.rpartition(".")[2]: name for name, text in TORCH.items()} | {"leakyrelu": "leaky_relu"}
+    assert not set(ALIASES) & set(ACTIVATIONS)
+    for other, name in ALIASES.items():
+        assert of_torch.get(other) == name or other in stated
+        z = np.linspace(-6, 6, 25)
+        expected = [stated.get(other, REFERENCE[name])(float(point)) for point in z]
+        np.testing.assert_allclose(ACTIVATIONS[name]().phi(z), expected, rtol=1e-14, atol=1e-15)
 
 
 def attrgetter_of(torch: Any, dotted: str) -> Any:
