@@ -29,4 +29,5 @@ def _path_of(study: str, runs: Path) -> Path:
     run = load_one(study, runs)
     if run.status == "interrupted":
         raise InputError(f"{run.id} was interrupted and has no config here: name the one that was run")
+    _ = run.config  # of norms that were recorded elsewhere, and of a damaged run, this says what is wrong
     return run.path / "config.yaml"

@@ -75,3 +75,13 @@ def test_what_has_none_is_refused_in_a_line(folder: Path, words: list[str], mess
     assert message in done.err
     assert done.err.count("\n") == 1
     assert not (folder / "runs").exists()
+
+
+@pytest.mark.parametrize("command", ["precision", "jacobian"])
+def test_a_run_of_norms_that_were_recorded_elsewhere_has_no_networks(folder: Path, command: str) -> None:
+    (folder / "norms.csv").write_text("layer,norm\n1,0.5\n2,0.7\n3,1\n")
+    assert gradflow(folder, "fit", "norms.csv", "--kind", "delta", "-o", "theirs", "-q").code == 0
+    done = gradflow(folder, command, "theirs")
+    assert (done.code, done.out) == (2, "")
+    (line,) = done.err.splitlines()
+    assert line.endswith(": was recorded elsewhere and has no config that could be run")
