@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradflow.analysis.steps import row_at
+from gradflow.cli.output import note
 from gradflow.cli.report import named_runs
 from gradflow.cli.tables import refuse_unused
 from gradflow.errors import InputError, did_you_mean
@@ -43,6 +44,13 @@ class TableForm:
     output: Path
     name: str
     table: str
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Those that are written; TensorBoard's curves are no table."""
+        if self.name == "tensorboard":
+            return ()
+        return TABLES if self.name == "json" or not self.output.suffix else (self.table,)
 
 
 def tables_form(
@@ -99,9 +107,12 @@ def known(option: str, word: str, words: tuple[str, ...]) -> str:
     return word
 
 
-def export_runs(runs: list[Run], form: TableForm, rows: str | None, losses: list[float], force: bool) -> None:
+def export_runs(
+    runs: list[Run], form: TableForm, rows: str | None, losses: list[float], force: bool, quiet: bool
+) -> None:
     """Runs as tables, or as TensorBoard's events, in the order of what differs, whichever ended first."""
     runs, output = in_order(runs), form.output
+    failed = without_rows(runs, form)
     if form.name == "tensorboard":
         to_tensorboard(output, runs, rows or "all", force)
     else:
@@ -111,9 +122,23 @@ def export_runs(runs: list[Run], form: TableForm, rows: str | None, losses: list
             "steps": lambda: steps_table(runs, rows or "all"),
             "evaluations": lambda: evaluations_table(runs),
         }
-        one = form.name != "json" and output.suffix != ""
-        made = {name: make() for name, make in tables.items() if not one or name == form.table}
-        to_tables(output, made, form.name, force)
+        to_tables(output, {name: tables[name]() for name in form.tables}, form.name, force)
+    note(f"wrote {output}", quiet)
+    if failed:
+        where = "rows in the table of runs alone" if "runs" in form.tables else "no rows"
+        told = f"{len(failed)} of {counted(len(runs), 'run')} failed and have {where}"
+        note(f"{told}: the first is {failed[0]}", quiet)
+
+
+def without_rows(runs: list[Run], form: TableForm) -> list[str]:
+    """The ids of those that failed, if what is written has rows of the record.
+
+    InputError, with the reason, if it has nothing else and all failed.
+    """
+    failed = [run for run in runs if run.status == "failed"]
+    if "runs" not in form.tables and failed and len(failed) == len(runs):
+        _ = failed[0]["step"]
+    return [] if form.tables == ("runs",) else [run.id for run in failed]
 
 
 def to_tensorboard(output: Path, runs: list[Run], rows: str, force: bool) -> None:

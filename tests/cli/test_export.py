@@ -91,3 +91,32 @@ def test_a_step_is_exported_of_the_runs_that_have_a_record(folder: Path, words: 
         assert (done.code, done.err) == (
             2, f"error: {option} 99: the step was not recorded; the nearest is 4\n",
         )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["-o", "out.csv"], "1 of 2 runs failed and have no rows: the first is"),
+        (
+            ["-o", "out.parquet", "--table", "evaluations"],
+            "1 of 2 runs failed and have no rows: the first is",
+        ),
+        (["-o", "out", "--to", "tensorboard"], "1 of 2 runs failed and have no rows: the first is"),
+        (["-o", "out"], "1 of 2 runs failed and have rows in the table of runs alone: the first is"),
+        (["-o", "out.json"], "1 of 2 runs failed and have rows in the table of runs alone: the first is"),
+        (["-o", "out.csv", "--table", "runs"], ""),
+    ],
+)
+def test_runs_that_failed_and_so_have_no_rows_are_told_of(folder: Path, words: list[str], told: str) -> None:
+    save(folder / "runs" / FIRST.id, SHARED.config, failed("no memory"), force=True)
+    done = gradflow(folder, "export", FIRST.id, *words)
+    wrote = f"wrote {words[1]}\n"
+    assert (done.code, done.err) == (0, f"{wrote}{told} {SHARED.id}\n" if told else wrote)
+
+
+@pytest.mark.parametrize("words", [["-o", "out.csv"], ["-o", "out", "--to", "tensorboard"]])
+def test_a_table_without_a_row_is_not_written_where_all_runs_failed(folder: Path, words: list[str]) -> None:
+    run = save(folder / "runs", SHARED.config, failed("no memory"))
+    done = gradflow(folder, "export", str(run.path), *words)
+    assert (done.code, done.err) == (2, f"error: {run.id} failed: no memory\n")
+    assert not (folder / words[1]).exists()

@@ -91,5 +91,4 @@ def export(
         return
     refuse_unused(f"it is a name in {' or '.join(TRACKERS)}", project=project)
     form = tables_form(output, to, table, reach, rows, step)
-    export_runs(exported(references, runs_dir, where, step), form, rows or step, reach or [], force)
-    note(f"wrote {output}", quiet)
+    export_runs(exported(references, runs_dir, where, step), form, rows or step, reach or [], force, quiet)
