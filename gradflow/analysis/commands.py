@@ -15,13 +15,18 @@ NAME = compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 WORDS = {"null", "true", "false"}  # names that YAML takes for something else, in small letters
 
 
+def operand(path: str | Path) -> str:
+    """A path as a command takes it: one that begins with a dash would be an option."""
+    return f"./{path}" if str(path).startswith("-") else str(path)
+
+
 def command_for(path: str, settings: dict[str, Any], *, is_point: bool = False) -> str:
     """The shell-quoted command that runs the config of the run at `path`, with other settings, beside it.
 
     If that is a point of a sweep, beside the sweep: a sweep holds its own points alone.
     """
     into = _into(path, 2 if is_point else 1)
-    return join(["gradflow", "run", f"{path}/config.yaml", *overrides_of(settings), *into])
+    return join(["gradflow", "run", operand(f"{path}/config.yaml"), *overrides_of(settings), *into])
 
 
 def sweep_command(point: str, axes: Mapping[str, Sequence[Any]]) -> str:
@@ -39,7 +44,7 @@ def _swept(file: str, axes: Mapping[str, Sequence[Any]], options: Sequence[str])
     if all(len(values) == 1 for values in axes.values()):
         return ""
     keys = [f"{key}={','.join(map(written, values))}" for key, values in axes.items()]
-    return join(["gradflow", "sweep", file, *keys, *options])
+    return join(["gradflow", "sweep", operand(file), *keys, *options])
 
 
 def written(value: Any) -> str:
@@ -59,7 +64,7 @@ def _into(path: str, levels: int) -> list[str]:
     folder = Path(path)
     for _ in range(levels):
         folder = folder / ".." if folder.name in ("", "..") else folder.parent
-    return [] if folder == RUNS == runs_folder() else ["--runs-dir", str(folder)]
+    return [] if folder == RUNS == runs_folder() else ["--runs-dir", operand(folder)]
 
 
 def overrides_of(settings: dict[str, Any]) -> list[str]:

@@ -7,6 +7,7 @@ from shlex import join
 from time import monotonic
 from typing import Any
 
+from gradflow.analysis.commands import operand
 from gradflow.analysis.summary import strict
 from gradflow.cli.output import emit_either, note
 from gradflow.cli.progress import CLEAR, Ticker
@@ -60,7 +61,7 @@ def _row(config: Path, proposal: Proposal, steps: int = 0) -> dict[str, Any]:
         "predicted_c": c,
         "trainable": trains.verdict,
         "trainable_score": trains.score,
-        "command": join(["gradflow", "run", str(config), *proposal.lasting(steps)]),
+        "command": join(["gradflow", "run", operand(config), *proposal.lasting(steps)]),
     }
 
 

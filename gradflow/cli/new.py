@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from gradflow.analysis.commands import operand
 from gradflow.cli.output import emit, emit_page, note
 from gradflow.cli.tables import emit_table, refuse_unused
 from gradflow.report.page import Column, Command, Page, Table
@@ -60,7 +61,7 @@ def next_step(template: str, output: Path) -> str:
         return f"run it cell by cell in VS Code, or in Jupyter with jupytext; or all of it: python {output}"
     if is_script(template):
         return f"record norms with it, as {output} says at its top, then gradflow fit the file that it wrote"
-    return shlex.join(["gradflow", "run", str(output)])
+    return shlex.join(["gradflow", "run", operand(output)])
 
 
 def print_starters() -> None:

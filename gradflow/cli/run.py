@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from gradflow.analysis.commands import operand
 from gradflow.cli.output import note, noting
 from gradflow.cli.progress import Bar
 from gradflow.config import Config
@@ -31,7 +32,7 @@ def one_study(
     """`study_of` of a document that is read."""
     study = parse_config(document, base, overrides, tell)
     if study.sweep:
-        command = shlex.join(["gradflow", "sweep", document.source, *overrides])
+        command = shlex.join(["gradflow", "sweep", operand(document.source), *overrides])
         line = document.lines.get(("sweep",))
         raise refused(f"this config is many runs: type {command}", "sweep", document.source, line)
     return study

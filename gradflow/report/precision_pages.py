@@ -6,6 +6,7 @@ from math import ceil, floor, log2
 from shlex import join
 from typing import TYPE_CHECKING, Any
 
+from gradflow.analysis.commands import operand
 from gradflow.report.numbers import count, counted, percent
 from gradflow.report.page import Block, Column, Command, Heading, Page, Sentence, Table
 
@@ -36,7 +37,7 @@ def lost_in_training(summary: Summary) -> list[Block]:
     """What was measured or, of a run that was not asked, the layers whose delta half precision would lose."""
     found = summary.precision.formats
     blocks = _measured(found) if found else _told_by_norms(summary)
-    command = Command(join(["gradflow", "precision", summary.path]))
+    command = Command(join(["gradflow", "precision", operand(summary.path)]))
     return [Heading("Low precision"), *blocks, command] if blocks else []
 
 

@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from glob import glob
 from pathlib import Path
 
+from gradflow.analysis.commands import operand
 from gradflow.errors import InputError, RunError, did_you_mean
 from gradflow.natural import natural
 from gradflow.runs_folder import ANOTHER
@@ -63,7 +64,7 @@ def load_one(reference: str | os.PathLike[str], runs: str | os.PathLike[str]) ->
     if len(found) > 1:
         raise InputError(f"{reference} could be {_listed([str(path) for path in found])}: name one")
     if is_sweep(found[0]):
-        command = shlex.join(["gradflow", "compare", str(found[0])])
+        command = shlex.join(["gradflow", "compare", operand(found[0])])
         raise InputError(f"{found[0]} is a sweep: {command} shows it; or name one of the runs in it")
     return opened(found[0])
 

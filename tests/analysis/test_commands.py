@@ -59,5 +59,13 @@ def test_the_commands_of_a_point_lead_beside_its_sweep(sweep: str, elsewhere: li
     assert words == ["gradflow", "sweep", f"{point}/config.yaml", "model.depth=3,5", *elsewhere]
 
 
+def test_a_path_that_begins_with_a_dash_is_no_option() -> None:
+    words = shlex.split(command_for("-r/net-01234567", {}))
+    assert words == ["gradflow", "run", "./-r/net-01234567/config.yaml", "--runs-dir", "./-r"]
+    words = shlex.split(sweep_command("-r/all-01234567/net-01234567", {"model.depth": [3, 5]}))
+    place = "./-r/all-01234567/net-01234567/config.yaml"
+    assert words == ["gradflow", "sweep", place, "model.depth=3,5", "--runs-dir", "./-r"]
+
+
 def test_a_truth_value_is_written_as_yaml_has_it() -> None:
     assert overrides_of({"data.standardize": True}) == ["data.standardize=true"]

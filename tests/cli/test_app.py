@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -235,6 +236,20 @@ def test_a_sweep_config_is_sent_to_sweep_with_the_command_quoted(folder: Path) -
         f"my study.yaml:{line}: sweep: this config is many runs: type gradflow sweep 'my study.yaml' lr=0.1"
     )
     assert told in done.stderr
+
+
+def test_printed_commands_run_where_a_path_begins_with_a_dash(folder: Path) -> None:
+    assert gradflow(folder, "new", "quickstart", "-o", "./-q.yaml").stderr.endswith(" run ./-q.yaml\n")
+    (folder / "-s.yaml").write_text(f"{STUDY}name: many\nsweep: {{model.depth: [2, 3]}}\n")
+    assert "type gradflow sweep ./-s.yaml\n" in gradflow(folder, "run", "./-s.yaml").stderr
+    to = "--runs-dir", "./-r", "--json"
+    first = json.loads(gradflow(folder, "sweep", "./-s.yaml", *to, "--executor", "serial").stdout)
+    again = gradflow(folder, *shlex.split(first["command"])[1:], "--executor", "serial", "--json")
+    assert json.loads(again.stdout)["points"] == first["points"], again.stderr
+    poor = "activation=sigmoid", "depth=30", "width=20", "steps=0"
+    told = json.loads(gradflow(folder, "run", "my study.yaml", *poor, *to).stdout)["advice"][-1]
+    assert gradflow(folder, *shlex.split(told["command"])[1:], "--quiet").returncode == 0
+    assert "gradflow compare ./-r/many-" in gradflow(folder, "show", "many", "--runs-dir", "./-r").stderr
 
 
 def test_a_diverged_run_is_a_result_unless_it_is_asked_to_fail(folder: Path) -> None:
