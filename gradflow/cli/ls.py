@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import join
 from typing import Any
 
+from gradflow.analysis.commands import operand
 from gradflow.analysis.compare import Row, comparable, fulfilling, is_ranked, names_of, ranks
 from gradflow.analysis.differences import full_name
 from gradflow.cli.tables import emit_table, warn
-from gradflow.errors import InputError, Problem
+from gradflow.errors import InputError, refused
 from gradflow.report.listing import line_of, ls_page, unfinished_line
-from gradflow.runs_folder import RUNS
+from gradflow.runs_folder import RUNS, no_file
 from gradflow.store import Entry, scan
+from gradflow.store.names import RUN, holds
 from gradflow.store.partial import unfinished
 from gradflow.store.rows import read_rows
 
 Listed = tuple[Entry, list[Row]]
 
 
-def refuse_missing(place: Path) -> None:
-    """InputError for a folder that does not exist; `runs` itself comes with the first run."""
+def refuse_other(place: Path) -> None:
+    """InputError for what is no folder of runs, but for `runs` itself, which comes with the first run."""
+    if holds(no_file(place), RUN) and not scan(place):
+        raise refused(f"is a run: {join(['gradflow', 'show', operand(place)])} shows it", source=str(place))
     if place != RUNS and not place.exists():
-        message = "does not exist: name a folder of runs"
-        raise InputError(Problem(message, source=str(place)))
+        raise refused("does not exist: name a folder of runs", source=str(place))
 
 
 def lines_of(

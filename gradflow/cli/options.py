@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gradflow.cli.offers import columns, overrides, runs, studies
-from gradflow.runs_folder import VARIABLE
+from gradflow.runs_folder import VARIABLE, no_file
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file: see `gradflow new`.")]
 Overrides = Annotated[
@@ -34,9 +34,10 @@ Study = Annotated[
 
 
 def recovered(ctx: typer.Context, folder: Path) -> Path:
-    """The folder of runs, after what killed trainings recorded there has become runs."""
+    """The folder of runs, after what killed trainings recorded there is runs. InputError of a file."""
     if ctx.resilient_parsing:  # completion changes nothing
         return folder
+    no_file(folder)
     from gradflow.store.stream import left
 
     if left(folder):

@@ -276,13 +276,16 @@ def test_the_environment_names_the_folder_of_runs(
     assert gradflow.load("@1").path == made.path
 
 
-def test_an_empty_name_of_the_folder_of_runs_is_not_this_folder(
+def test_neither_an_empty_name_nor_a_file_is_a_folder_of_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="the name of the folder of runs is empty"):
         gradflow.run(PLAIN, runs="", quiet=True)
     assert not [*tmp_path.iterdir()]
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"^file: is no folder of runs: choose another"):
+        gradflow.run(PLAIN, runs="file", quiet=True)
 
 
 def test_the_readmes_lines_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,3 +50,33 @@ def test_a_folder_that_is_not_there_is_refused(folder: Path, words: list[str]) -
     done = gradflow(folder, "ls", *words)
     assert (done.code, done.out) == (2, "")
     assert done.err == "error: nowhere: does not exist: name a folder of runs\n"
+
+
+@pytest.mark.parametrize("place", ["net.yaml", "net.yaml/runs"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["ls"],
+        ["compare"],
+        ["show", "net"],
+        ["rm", "net", "--yes"],
+        ["run", "net.yaml"],
+        ["sweep", "net.yaml", "seed=1,2", "--executor", "serial"],
+    ],
+    ids=" ".join,
+)
+def test_a_file_is_no_folder_of_runs(folder: Path, words: list[str], place: str) -> None:
+    done = gradflow(folder, *words, "--runs-dir", place)
+    assert (done.code, done.out) == (2, "")
+    told = "is no folder of runs: choose another with --runs-dir, in Python with runs="
+    assert done.err == f"error: {place}: {told}\n"
+    assert gradflow(folder, "ls", place).err == done.err
+
+
+def test_ls_of_a_run_points_to_show_unless_runs_are_in_it(folder: Path) -> None:
+    run = Path("runs", first_line(folder, "run", "net.yaml"))
+    done = gradflow(folder, "ls", str(run))
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"error: {run}: is a run: gradflow show {run} shows it\n"
+    first_line(folder, "run", "net.yaml", "seed=2", "--runs-dir", str(run))
+    assert first_line(folder, "ls", str(run)).startswith("Runs in")

@@ -33,8 +33,8 @@ def ls(
       gradflow ls --where "activation == 'tanh'" --sort loss_final --top 10
       gradflow ls runs/depth-init-relu-0123abcd --csv
     """
-    from gradflow.cli.ls import lines_of, print_lines, refuse_missing
+    from gradflow.cli.ls import lines_of, print_lines, refuse_other
 
     place = folder or runs_dir
-    refuse_missing(place)
+    refuse_other(place)
     print_lines(place, *lines_of(place, quiet, where, sort, top), json, csv, md)
