@@ -73,12 +73,17 @@ class RunError(GradflowError):
         super().__init__(str(Problem(message, source=str(source))))
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """'; did you mean X?' for the closest known word, or '' when none is close."""
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The closest known word; None when none is close."""
     from difflib import get_close_matches  # of a size that only who errs should pay for
 
-    close = get_close_matches(word, list(known), n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    return next(iter(get_close_matches(word, list(known), n=1)), None)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """'; did you mean X?' for the closest known word, or '' when none is close."""
+    close = closest(word, known)
+    return f"; did you mean {close}?" if close else ""
 
 
 def named(error: BaseException) -> str:

@@ -225,8 +225,15 @@ def test_a_missing_file_gets_the_name_of_its_neighbour(tmp_path: Path) -> None:
     (tmp_path / "tanh.yaml").touch()
     with pytest.raises(InputError, match=r"tanh.yml: does not exist; did you mean tanh.yaml\?$"):
         read(tmp_path / "tanh.yml")
-    with pytest.raises(InputError, match=r"does not exist$"):
-        read(tmp_path / "no" / "tanh.yml")
+    (tmp_path / "tanh.csv").touch()
+    for typed in ("tanh", "tahn.yaml", "tanh.yml"):
+        with pytest.raises(InputError, match=r"does not exist; did you mean tanh.(yaml|csv)\?$"):
+            read(tmp_path / typed)
+    with pytest.raises(InputError, match=r"did you mean tanh.yaml\?$"):
+        read(tmp_path / "tahn.yaml")
+    for typed in ("nope.yaml", "no/tanh.yml"):
+        with pytest.raises(InputError, match=r"does not exist$"):
+            read(tmp_path / typed)
 
 
 CHARACTERS = st.characters(exclude_categories=["Cs"])

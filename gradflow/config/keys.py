@@ -56,10 +56,17 @@ def find(name: str) -> KeyPath:
     path = (*_start(first), *rest)
     if path in FIELDS or path in OF_ENTRIES:
         return path
-    raise LookupError(f"unknown key{did_you_mean(dotted(path), map(dotted, (*FIELDS, *OF_ENTRIES)))}")
+    every = (*FIELDS, *OF_ENTRIES)
+    if rest:
+        same = [known for known in every if known[-1] == rest[-1].lower()]  # modle.depth, training.lr
+        known = map(dotted, same or every)
+    else:
+        known = map(str, dict.fromkeys(known[-1] for known in every))
+    raise LookupError(f"unknown key{did_you_mean(dotted(path).lower(), known)}")
 
 
 def _start(name: str) -> KeyPath:
+    """The key that the first part of a name may be the last of; itself if there is none."""
     for paths in (list(FIELDS), OF_ENTRIES):
         named = [path for path in paths if path[-1] == name]
         found = [path for path in named if len(path) == min(map(len, named))]
@@ -67,8 +74,7 @@ def _start(name: str) -> KeyPath:
             raise LookupError(f"is ambiguous: write {' or '.join(map(dotted, found))}")
         if found:
             return found[0]
-    last = dict.fromkeys(str(path[-1]) for path in (*FIELDS, *OF_ENTRIES))
-    raise LookupError(f"unknown key{did_you_mean(name, last)}")
+    return (name,)
 
 
 def keys_below(path: KeyPath, value: object) -> list[str]:

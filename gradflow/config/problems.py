@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from itertools import islice
 from typing import Any
 
@@ -104,7 +105,9 @@ def _message(draft: Draft, path: KeyPath, details: list[ErrorDetails]) -> str:
         typed = draft.place(path)[0] == COMMAND_LINE
         named_values = [one["ctx"]["expected"] for one in details if one["type"] == "literal_error"]
         kinds = [one["type"] for one in details if one["type"] in WANTED]
-        return _wrong_type(value, kinds, [name.strip("'") for name in named_values], typed)
+        told = _wrong_type(value, kinds, [name.strip("'") for name in named_values], typed)
+        is_none = isinstance(value, str) and value.lower() == "none"  # as Python and conditions have it
+        return f"{told}: write null" if is_none and _takes_null(path) else told
     if kind in BOUNDS:
         words, limit = BOUNDS[kind]
         return f"should be {words} {_short(context[limit])}, not {named(value)}"
@@ -126,6 +129,13 @@ def _message(draft: Draft, path: KeyPath, details: list[ErrorDetails]) -> str:
         case choices.UNFIT:
             return f"{first['msg']}, not {named(value)}"
     return first["msg"]
+
+
+def _takes_null(path: KeyPath) -> bool:
+    if path in FIELDS:
+        return FIELDS[path].default is None
+    entries = CHOICES[path[:-1]].table.values() if path[:-1] in CHOICES else ()
+    return any(field.default is None for cls in entries for field in fields(cls) if field.name == path[-1])
 
 
 def _short(limit: float) -> str:

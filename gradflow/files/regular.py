@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from gradflow.errors import did_you_mean
+from gradflow.errors import closest
 
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO would keep a plain open waiting for its writer
 _CHUNK = 1 << 20
@@ -53,11 +53,17 @@ def wrong_with(path: Path, error: OSError, save: str = "") -> str:
 
 
 def _neighbour(path: Path) -> str:
-    """The file of a similar name beside one that does not exist, as a question; "" if there is none."""
+    """The file of a similar name beside one that does not exist, as a question; "" if there is none.
+
+    Names are alike by their stems: those of all configs end in .yaml.
+    """
     try:
-        return did_you_mean(path.name, os.listdir(path.parent))
+        names = sorted(os.listdir(path.parent), key=lambda name: name.endswith(path.suffix))
     except (OSError, ValueError):
         return ""
+    stems = {Path(name).stem: name for name in names}  # of several, that which ends as the path does
+    close = closest(path.stem, stems)
+    return f"; did you mean {stems[close]}?" if close else ""
 
 
 def _opened(path: Path) -> tuple[int, int]:

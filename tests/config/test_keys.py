@@ -42,6 +42,23 @@ def test_what_is_no_key_is_refused(name: str) -> None:
         override_key(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("modle.depth", "model.depth"),
+        ("Model.Depth", "model.depth"),
+        ("training.lr", "training.optimizer.lr"),
+        ("model.dpeth", "model.depth"),
+        ("optimzer.lr", "training.optimizer.lr"),
+        ("DEPTH", "depth"),
+        ("dpeth", "depth"),
+    ],
+)
+def test_a_key_that_is_misspelt_is_asked_after_as_a_whole(name: str, meant: str) -> None:
+    with pytest.raises(InputError, match=rf"unknown key; did you mean {meant}\?$"):
+        override_key(name)
+
+
 def test_an_ambiguous_name_is_refused_with_its_candidates() -> None:
     with pytest.raises(
         InputError, match=r"^command line: alpha: is ambiguous: write model.activation.alpha or"

@@ -356,6 +356,8 @@ def test_several_values_are_taken_for_no_decimal_comma(override: str) -> None:
         ("depth=[", "model.depth", "a bracket is not closed"),
         ("depth=*a", "model.depth", "aliases (*name) are not allowed"),
         ("init.sigma_w=1.5", "model.init.sigma_w", "unknown key here: it is a key of gaussian"),
+        ("clip_norm=None", "training.clip_norm", 'not the text "None": write null'),
+        ("stop.plateau=none", "training.stop.plateau", 'not the text "none": write null'),
         ("init=gausian", "model.init", "did you mean gaussian?"),
         ("sweep.depth=[1]", "sweep.depth", "unknown key"),
         ("model.depth.x=1", "model.depth.x", "unknown key"),
