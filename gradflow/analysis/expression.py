@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import log10
@@ -74,7 +75,7 @@ class _Parser:
                 tree = ast.parse(self.text.strip(), mode="eval")
             read = self.read(tree.body)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
-            raise self.refused("is no condition: write one such as 'abs(log10_ratio) > 2'") from None
+            raise self.refused(f"is no condition: write {_remedy(self.text)}") from None
 
         def holds(row: Any) -> bool | None:
             value = read(row)
@@ -118,8 +119,8 @@ class _Parser:
         try:
             return full_name(written, self.names)
         except InputError as error:
-            quoted = f" (a text stands in quotes: '{written}')" if text else ""
-            raise self.refused(f"cannot be read: {error}{quoted}") from None
+            quoted = f"a text stands in quotes ('{written}'), and " if text else ""
+            raise self.refused(f"cannot be read: {quoted}{error}") from None
 
     def call(self, name: str, argument: ast.expr) -> Read:
         if name not in _FUNCTIONS:
@@ -189,6 +190,17 @@ _ALLOWED = (
     "there are names, numbers, texts in quotes, lists of these, + - * /, < <= > >= == !=, == None, in, and, "
     "or, not, abs(), log10()"
 )
+
+
+_SLIPS = {"===": "==", r"(?<![=<>!])=(?![=>])": "==", "&&": "and", r"\|\|": "or", "<>": "!="}
+
+
+def _remedy(text: str) -> str:
+    """What is written otherwise here than in a shell, in SQL or JavaScript; else an example."""
+    outside = re.sub(r"'[^']*'|\"[^\"]*\"", "''", text)
+    found = {match[0]: right for wrong, right in _SLIPS.items() if (match := re.search(wrong, outside))}
+    slips = [f"{right} for {wrong}" for wrong, right in found.items()]
+    return ", ".join(slips) or "one such as 'abs(log10_ratio) > 2'"
 
 
 def _is_listed(part: ast.AST) -> bool:
