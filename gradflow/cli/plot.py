@@ -21,7 +21,8 @@ SUFFIXES = (".svg", ".pdf", ".png")
 def require_picture(output: Path) -> None:
     """InputError for a name that is none of a picture."""
     if output.suffix not in SUFFIXES:
-        raise InputError(Problem(f"a figure ends in {', '.join(SUFFIXES)}", source=str(output)))
+        small = ", in small letters" if output.suffix.lower() in SUFFIXES else ""
+        raise InputError(Problem(f"a figure ends in {', '.join(SUFFIXES)}{small}", source=str(output)))
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def _chart(runs: list[Run], wanted: Wanted, among: list[Run]) -> Drawn:
         arrays = recorded(runs)
         if value in arrays:
             return of_array(value, runs, _axes_of_array(wanted, arrays[value]), wanted.step)
-        known = (*VALUES, *arrays)
+        known = dict.fromkeys((*VALUES, *arrays))  # "saturated" is a result and an array
         if value not in known:
             raise InputError(f"--value {value}: choose one of {', '.join(known)}{did_you_mean(value, known)}")
     if x == "step":

@@ -43,7 +43,8 @@ def report_file(runs: Sequence[Run], path: Path, brief: bool = False) -> str:
 def require_suffix(path: Path) -> None:
     """InputError for a name that ends as no report does."""
     if path.suffix not in SUFFIXES:
-        raise InputError(Problem(f"a report ends in {' or '.join(SUFFIXES)}", source=str(path)))
+        small = ", in small letters" if path.suffix.lower() in SUFFIXES else ""
+        raise InputError(Problem(f"a report ends in {' or '.join(SUFFIXES)}{small}", source=str(path)))
 
 
 def briefly(runs: Sequence[Run]) -> Page:

@@ -88,7 +88,7 @@ def test_a_schema_that_is_another_one_is_not_replaced_and_nothing_is_written(tmp
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("new --keys quickstart", "--template is of no use here"),
+        ("new --keys quickstart", "quickstart is of no use here: --keys lists keys alone"),
         ("new --keys -o keys.md", "--output is of no use here"),
         ("new --json", "--json is of no use here: it is a form of --keys"),
         ("new quickstart --schema", "--schema is of no use here: name a file with -o"),

@@ -123,6 +123,14 @@ def test_tags_come_and_go_and_the_text_stays(folder: Path) -> None:
     assert not [*(folder / "runs").glob(f"first-*/{NOTE}")]
 
 
+def test_a_tag_to_take_away_that_no_run_has_is_told_of(folder: Path) -> None:
+    said(folder, "first", "--tag", "paper")
+    told, after = said(folder, "first", "--untag", "papr").splitlines()
+    assert told == "there was no tag papr; did you mean paper?"
+    assert after.endswith(": [paper]")
+    assert "there was" not in said(folder, "*", "--untag", "paper")  # one of them had it
+
+
 def test_a_sweep_has_notes_of_its_own(folder: Path) -> None:
     said(folder, "two", "both seeds")
     found = {row["name"]: row["note"] for row in rows(folder, "ls")}

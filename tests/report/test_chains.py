@@ -134,4 +134,6 @@ def test_report_writes_the_chain_of_one_run_at_any_recorded_step(
         assert capfd.readouterr().err == f"error: {problem}\n"
     assert called(path, "-o", "no.pdf", "--trace") == 2
     assert capfd.readouterr().err == "error: no.pdf: a report ends in .html or .md\n"
+    assert called(path, "-o", "no.HTML") == 2
+    assert capfd.readouterr().err == "error: no.HTML: a report ends in .html or .md, in small letters\n"
     assert not [*tmp_path.glob("no.*")]

@@ -14,7 +14,7 @@ import pytest
 
 from gradflow.analysis.compare import RESULTS, compare, row_of
 from gradflow.analysis.pivot import TEXTS, VALUES, pivot
-from gradflow.cli.plot import Print, Wanted, chart_of, drawn
+from gradflow.cli.plot import Print, Wanted, chart_of, drawn, require_picture
 from gradflow.errors import InputError
 from gradflow.recording import STATISTICS
 from gradflow.report.charts import axes, laws
@@ -142,6 +142,20 @@ def test_an_array_over_steps_and_layers_is_a_map(run: Run) -> None:
 def test_what_cannot_be_meant_is_refused(run: Run, wanted: Wanted, told: str) -> None:
     with pytest.raises(InputError, match=re.escape(told)):
         chart_of([run], wanted)
+
+
+def test_what_a_value_may_be_is_listed_once(run: Run) -> None:
+    with pytest.raises(InputError, match="--value nope: choose one of") as caught:
+        chart_of([run], Wanted(value="nope"))
+    listed = str(caught.value).partition(" of ")[2].split(", ")
+    assert sorted({*listed}) == sorted(listed)
+    assert "saturated" in listed
+
+
+@pytest.mark.parametrize("output", ["a.SVG", "b.Png"])
+def test_a_picture_is_named_in_small_letters(output: str) -> None:
+    with pytest.raises(InputError, match=r"a figure ends in \.svg, \.pdf, \.png, in small letters$"):
+        require_picture(Path(output))
 
 
 def test_over_steps_one_run_is_shown_or_a_chart_each(grid: list[Run]) -> None:

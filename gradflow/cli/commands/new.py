@@ -46,7 +46,8 @@ def new(
     from gradflow.cli.new import print_keys, print_starter, print_starters, write_starter
 
     if keys:
-        refuse_unused("--keys lists keys alone", template=template, output=output, schema=schema, force=force)
+        unused = "--keys lists keys alone"
+        refuse_unused(unused, template, output=output, schema=schema, force=force)
         print_keys(json, csv, md)
         return
     refuse_unused("it is a form of --keys", json=json, csv=csv, md=md)

@@ -43,4 +43,5 @@ def note(
     if text is None and not tag and not untag:
         print_notes(said(reference, runs_dir), json, line)
     else:
-        print_notes(say(reference, runs_dir, text, tag or (), untag or ()), json, noting(quiet))
+        tell = noting(quiet)
+        print_notes(say(reference, runs_dir, text, tag or (), untag or (), tell), json, tell)
