@@ -16,7 +16,6 @@ from gradflow.api.loading import RunName, swept_in
 from gradflow.api.one_run import OneRun
 from gradflow.api.study import AnyConfig, document_of, overrides_of
 from gradflow.api.swept import Swept
-from gradflow.cli.compare import comparison
 from gradflow.cli.fit import runs_of
 from gradflow.cli.output import noting
 from gradflow.cli.run import computed, one_study
@@ -25,6 +24,7 @@ from gradflow.cli.sweep import options_of
 from gradflow.cli.tables import warn
 from gradflow.cli.theory import NO_FILE, crossed, without_q0
 from gradflow.runs_folder import runs_folder
+from gradflow.store.named import comparison
 from gradflow.sweeps.points import parse_sweep
 
 

@@ -36,8 +36,8 @@ def load(reference: RunName, runs: RunName | None = None) -> OneRun | Swept:
 def swept_in(folder: Path) -> Swept:
     """The finished runs of a sweep, in the order of its axes; what is no point of it comes last."""
     from gradflow.api.swept import Swept
-    from gradflow.cli.report import named_runs
     from gradflow.report.several import in_order
+    from gradflow.store.named import named_runs
     from gradflow.store.sweeps import planned
 
     places = {id: place for place, id in enumerate(planned(folder))}

@@ -9,9 +9,9 @@ from typing import Any
 
 from gradflow.api.compared import Compared
 from gradflow.api.one_run import OneRun
-from gradflow.cli.compare import comparison
 from gradflow.cli.plot import Wanted, chart_of
 from gradflow.report.several import in_order
+from gradflow.store.named import comparison
 
 
 @dataclass(frozen=True, repr=False)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradflow.analysis.compare import Comparison, Row, fulfilling
-from gradflow.analysis.compare import compare as compared
+from gradflow.analysis.compare import Comparison, Row
 from gradflow.analysis.expression import parse_condition
 from gradflow.analysis.pivot import PREDICTED, pivot
 from gradflow.cli.output import note
 from gradflow.cli.tables import emit_table, refuse_unused
 from gradflow.errors import InputError
-from gradflow.store.rows import rows_of
 
 if TYPE_CHECKING:
     from gradflow.report.page import Page
@@ -33,21 +30,6 @@ def refuse_unused_of(
         refuse_unused("they are of a map: give its keys with --pivot", value=value, theory=theory)
         refuse_unused("--json and --csv have every column", columns=columns if json or csv else None)
         refuse_unused("--columns chooses them", all=columns is not None and everything)
-
-
-def comparison(
-    references: list[str], runs: Path, sort: str | None, baseline: str | None, where: str | None = None
-) -> Comparison:
-    """The comparison of what is named and fulfils a condition."""
-    rows, damaged = rows_of(references, runs)
-    rows = fulfilling(rows, where)
-    base = None
-    if baseline is not None:
-        bases, problems = rows_of([baseline], runs)
-        if len(bases) != 1:
-            raise InputError(f"--baseline {baseline}: {problems[0] if problems else 'name one run'}")
-        base = bases[0]
-    return compared(rows, damaged, sort, base)
 
 
 def fulfilled(found: Comparison, condition: str | None) -> tuple[list[Row], int]:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from gradflow.analysis.steps import row_at
 from gradflow.cli.output import note
-from gradflow.cli.report import named_runs
 from gradflow.cli.tables import refuse_unused
 from gradflow.errors import InputError, did_you_mean
 from gradflow.report.csv_text import csv_text
@@ -28,12 +27,12 @@ from gradflow.store.export import (
     steps_table,
     write_tensorboard,
 )
+from gradflow.store.named import named_runs
 from gradflow.store.sinks import SINKS, hand_over
 
 TRACKERS = tuple(SINKS)
 OWN_FORMATS = ("csv", "json", "parquet", "tensorboard")
 FORMATS = (*OWN_FORMATS, *TRACKERS)
-RANKS = ("completed", "diverged", "interrupted", "failed")  # a run that stands twice is the first of these
 TABLES = ("runs", "layers", "steps", "evaluations")
 
 
@@ -78,19 +77,12 @@ def tables_form(
 
 
 def exported(references: list[str], runs_dir: Path, where: str | None, step: str | None) -> list[Run]:
-    """The named runs, each once, be it in several sweeps: where it got farthest.
-
-    InputError for the number of a `step` that one of them has not recorded.
-    """
+    """The named runs. InputError for the number of a `step` that one of them has not recorded."""
     runs = named_runs(references, runs_dir, where)
-    found: dict[tuple[str, str], Run] = {}
-    for run in sorted(runs, key=lambda run: RANKS.index(run.status)):
-        found.setdefault((run.id, run.info["digest"]), run)
-    for run in found.values():
+    for run in runs:
         if step is not None and step.isdecimal() and run.recording:
             row_at(run["step"], step)  # by the option that was typed; tables call it --rows
-    kept = set(map(id, found.values()))
-    return [run for run in runs if id(run) in kept]
+    return runs
 
 
 def tracked(runs: list[Run], to: str, output: Path | None, project: str, rows: str, force: bool) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gradflow.analysis.compare import fulfilling
 from gradflow.cli.output import note
-from gradflow.errors import InputError, RunError
+from gradflow.errors import InputError
 from gradflow.report.files import report_file, require_suffix
-from gradflow.store import Run, entry_at, resolve, write_output
-from gradflow.store.rows import read_row
+from gradflow.store import write_output
+from gradflow.store.named import named_runs
 
 
 def write(output: Path, content: str | bytes, force: bool, quiet: bool) -> None:
@@ -32,28 +31,3 @@ def traced(references: list[str], runs_dir: Path, step: str | None, output: Path
     if others:
         raise InputError(f"--trace follows one run, not {len(others) + 1}: name one, see `gradflow ls`")
     return chain_file(run, step, output)
-
-
-def named_runs(references: list[str], runs_dir: Path, where: str | None = None) -> list[Run]:
-    """Every run that is named, those inside named sweeps too, each once, and that fulfils a condition.
-
-    RunError if one is damaged.
-    """
-    paths = [path for reference in references for path in resolve(reference, runs_dir)]
-    entries = [entry for entry in map(entry_at, paths) if entry]
-    found: dict[Path, Run] = {}
-    for entry in entries:
-        for one in (entry,) if entry.points is None else entry.points:
-            if one.run is None:
-                raise RunError(one.problem or f"{one.path} is damaged")
-            found[one.path] = one.run
-    if not found:
-        begun = f"{entries[0].path} is not begun: no point of it is finished" if entries else ""
-        raise InputError(f"{begun or 'there is no finished run in what is named'}: see `gradflow ls`")
-    return [*found.values()] if where is None else _fulfilling([*found.values()], where)
-
-
-def _fulfilling(runs: list[Run], where: str) -> list[Run]:
-    rows = [*map(read_row, runs)]
-    kept = {id(row) for row in fulfilling(rows, where)}
-    return [run for run, row in zip(runs, rows, strict=True) if id(row) in kept]

@@ -44,7 +44,7 @@ def print_run(run: Run, json: bool, brief: bool = False) -> None:
 
 def notes_of(run: Run) -> Notes:
     """What the user says of a run; damaged notes are told of."""
-    notes, problem = all_notes(run.path)
+    notes, problem = all_notes(run)
     warn([problem] if problem else [], quiet=False)
     return notes
 

@@ -63,7 +63,7 @@ def _whole(run: Run) -> Page:
 
 
 def _noted(run: Run, page: Page) -> Page:
-    return with_notes(page, all_notes(run.path)[0])
+    return with_notes(page, all_notes(run)[0])
 
 
 def run_html(run: Run) -> str:

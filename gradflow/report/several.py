@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from gradflow.analysis.compare import comparable
@@ -12,7 +11,7 @@ from gradflow.analysis.outcome import outcome
 from gradflow.analysis.summary import Summary
 from gradflow.report.labels import keys_apart, names
 from gradflow.store import Run
-from gradflow.store.notes import Notes, all_notes, read_notes
+from gradflow.store.notes import Notes, all_notes, own_notes
 
 LAW = (  # what a law says
     "depths", "delta", "weight_grad", "c_inside", "c_theory", "reason", "c_expected", "batch_size",
@@ -39,7 +38,7 @@ def several(name: str, path: str, runs: Sequence[Run], named: bool = False) -> d
     axes = axes_of(summaries)
     values = [_values(flat(summary.config), axes) for summary in summaries]
     points = [
-        _point(run, own, all_notes if named else read_notes) for run, own in zip(runs, values, strict=True)
+        _point(run, own, all_notes if named else own_notes) for run, own in zip(runs, values, strict=True)
     ]
     if named:
         points = [{**point, "run": own} for point, own in zip(points, names(summaries), strict=True)]
@@ -54,9 +53,9 @@ def _values(config: Mapping[str, Any], axes: Sequence[str]) -> dict[str, Any]:
 
 
 def _point(
-    run: Run, values: Mapping[str, Any], noted: Callable[[Path], tuple[Notes, str | None]]
+    run: Run, values: Mapping[str, Any], noted: Callable[[Run], tuple[Notes, str | None]]
 ) -> dict[str, Any]:
-    told, _ = noted(run.path)
+    told, _ = noted(run)
     standing = {
         "id": run.id, "path": str(run.path), "status": run.status, "note": told.text, "tags": told.tags,
         "recorded": "recorded" in run.info,

@@ -50,7 +50,7 @@ def runs_table(runs: Sequence[Run], losses: Sequence[float] = ()) -> Columns:
 
     Before the keys stand the steps to each of some losses: see `steps_to_loss`.
     """
-    rows = [row_of(run.summary).noted(*all_notes(run.path)[0]) for run in runs]
+    rows = [row_of(run.summary).noted(*all_notes(run)[0]) for run in runs]
     reached = {
         f"steps_to_loss_{loss:g}": [steps_to_loss(run.recording, loss) for run in runs] for loss in losses
     }

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from msgspec.json import Decoder
 
@@ -18,6 +18,9 @@ from gradflow.store.reading import damaged, read_bytes
 from gradflow.store.sweeps import same_time
 from gradflow.store.typed import UNREADABLE
 from gradflow.store.writing import disk_errors, json_bytes, replace_file, sync
+
+if TYPE_CHECKING:
+    from gradflow.store.run import Run
 
 LONGEST_NOTE = 1000  # characters
 MOST_TAGS = 50
@@ -78,10 +81,18 @@ def notes_above(folder: Path) -> Notes:
     return read_notes(folder.parent)[0] if is_point(folder) else NO_NOTES
 
 
-def all_notes(folder: Path) -> tuple[Notes, str | None]:
-    """`read_notes` of a run, with what is said of its sweep."""
-    notes, problem = read_notes(folder)
-    return notes.beside(notes_above(folder)), problem
+def own_notes(run: Run) -> tuple[Notes, str | None]:
+    """`read_notes` of a run, with what is said of its copies and of their sweeps."""
+    notes, problem = read_notes(run.path)
+    for copy in run.copies:
+        notes = notes.beside(read_notes(copy)[0].beside(notes_above(copy)))
+    return notes, problem
+
+
+def all_notes(run: Run) -> tuple[Notes, str | None]:
+    """`own_notes`, with what is said of its sweep."""
+    notes, problem = own_notes(run)
+    return notes.beside(notes_above(run.path)), problem
 
 
 def checked(text: str | None, tags: Iterable[str]) -> Notes:

@@ -12,26 +12,38 @@ from gradflow.analysis.compare import Row, row_from, row_of
 from gradflow.errors import InputError, RunError
 from gradflow.store.catalog import Entry, entry_at
 from gradflow.store.heads import load_row
-from gradflow.store.notes import NO_NOTES, Notes, notes_above, read_notes
+from gradflow.store.notes import NO_NOTES, Notes, all_notes, notes_above, read_notes
 from gradflow.store.resolve import resolve
 from gradflow.store.summaries import load_brief
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from gradflow.store.run import Run
 
+RANKS = ("completed", "diverged", "interrupted", "failed")  # a run that stands twice is the first of these
+
+
+def each_once(runs: Iterable[Run]) -> list[Run]:
+    """Every run once, be it in several sweeps: where it got farthest, with the others as its copies."""
+    found: dict[tuple[str, str], list[Run]] = {}
+    for run in runs:
+        found.setdefault((run.id, run.info["digest"]), []).append(run)
+    return [_farthest(same) if len(same) > 1 else same[0] for same in found.values()]
+
+
+def _farthest(same: list[Run]) -> Run:
+    first, *others = sorted(same, key=lambda run: RANKS.index(run.status))
+    return first.beside(others)
+
 
 def read_row(run: Run) -> Row:
-    """The row of a run, with its notes and its sweep's unless those are damaged. RunError if the run is."""
-    return _also_noted(read_noted(run)[0], notes_above(run.path))
+    """The row of a run, with `all_notes` of it unless those are damaged. RunError if the run is."""
+    return _also_noted(_row_of(run), all_notes(run)[0])
 
 
-def read_noted(run: Run) -> tuple[Row, str | None]:
-    """As `read_row`, of its own notes alone and with what is wrong with them."""
-    row = load_row(run.path, run.info, run.stamp) or _row_of_whole(run)
-    notes, problem = read_notes(run.path)
-    return row if notes == NO_NOTES else row.noted(*notes), problem
+def _row_of(run: Run) -> Row:
+    return load_row(run.path, run.info, run.stamp) or _row_of_whole(run)
 
 
 def _row_of_whole(run: Run) -> Row:
@@ -40,15 +52,25 @@ def _row_of_whole(run: Run) -> Row:
 
 
 def read_rows(entries: Iterable[Entry]) -> tuple[list[Row], list[str]]:
-    """The rows of runs and of sweeps' points, each path once, and the problems of damaged ones and notes."""
-    found: dict[str, tuple[Row | None, str | None]] = {}
+    """The rows of runs and of sweeps' points, `each_once`, and the problems of damaged ones and notes.
+
+    Of a run whose row cannot be read a copy stands in.
+    """
+    found: dict[str, tuple[Row, Notes]] = {}
+    runs, problems = [], []
     with _without_collector():
-        for entry, of_sweep in _flat(entries):
-            path = str(entry.path)
-            if path not in found:
-                found[path] = _row_or_problem(entry, of_sweep)
-    rows = [row for row, _ in found.values() if row is not None]
-    return rows, [problem for _, problem in found.values() if problem is not None]
+        met = {str(entry.path): (entry, of_sweep) for entry, of_sweep in _flat(entries)}
+        for path, (entry, of_sweep) in met.items():
+            try:
+                run = _run_of(entry)
+                row, problem = _read(run)
+            except RunError as error:
+                problems.append(str(error))
+                continue
+            found[path] = row, of_sweep
+            runs.append(run)
+            problems += [problem] if problem else []
+    return [_noted_everywhere(run, found) for run in each_once(runs)], problems
 
 
 def rows_of(references: Sequence[str], runs: Path) -> tuple[list[Row], list[str]]:
@@ -88,14 +110,25 @@ def _is_there(reference: str) -> bool:
     return os.sep in reference and "\0" not in reference and os.path.lexists(reference)
 
 
-def _row_or_problem(entry: Entry, of_sweep: Notes) -> tuple[Row | None, str | None]:
+def _run_of(entry: Entry) -> Run:
     if entry.run is None:
-        return None, entry.problem or f"{entry.path} is no run"
-    try:
-        row, problem = read_noted(entry.run)
-    except RunError as error:
-        return None, str(error)
-    return _also_noted(row, of_sweep), problem
+        raise RunError(entry.problem or f"{entry.path} is no run")
+    return entry.run
+
+
+def _read(run: Run) -> tuple[Row, str | None]:
+    """A row with its own notes alone, and what is wrong with these."""
+    notes, problem = read_notes(run.path)
+    return _also_noted(_row_of(run), notes), problem
+
+
+def _noted_everywhere(run: Run, found: Mapping[str, tuple[Row, Notes]]) -> Row:
+    """The row of a run with what is said of its copies and of sweeps, as in `all_notes`."""
+    row, of_sweep = found[str(run.path)]
+    for copy in run.copies:
+        other, above = found[str(copy)]
+        row = _also_noted(row, Notes(other["note"], other["tags"]).beside(above))
+    return _also_noted(row, of_sweep)
 
 
 def _also_noted(row: Row, of_sweep: Notes) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from copy import copy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from gradflow.store.summaries import build_summary, load_summary, summary_at
 from gradflow.version import is_newer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     import numpy as np
@@ -29,8 +31,11 @@ class Run:
     """A run at `path`, with its run.json as `info`, whose sha256 is `stamp`. Nothing of it can be changed.
 
     Whatever is damaged raises a RunError that names the file when it is first read. `reused` tells that
-    `execute` found the run finished.
+    `execute` found the run finished. `copies` are the other folders of the same run: what is said of them is
+    said of it.
     """
+
+    copies: tuple[Path, ...] = ()
 
     def __init__(
         self,
@@ -55,6 +60,12 @@ class Run:
     def status(self) -> Status:
         """completed, diverged or failed."""
         return self.info["status"]
+
+    def beside(self, others: Iterable[Run]) -> Run:
+        """The same run with others as its copies."""
+        found = copy(self)
+        found.copies = tuple(other.path for other in others)
+        return found
 
     @property
     def summary(self) -> Summary:

@@ -43,7 +43,7 @@ class RunTold:
 
 def told(run: Run, rows: str) -> RunTold:
     """All of it; `rows` are those of the record, as in `chosen`."""
-    row = row_of(run.summary).noted(*all_notes(run.path)[0])
+    row = row_of(run.summary).noted(*all_notes(run)[0])
     known = {
         name: value
         for name, value in row.written.items()

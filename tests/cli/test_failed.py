@@ -30,10 +30,11 @@ def run(tmp_path: Path) -> Run:
 
 
 def point(folder: Path) -> Run:
+    """Another, in a sweep."""
     place = folder / "runs" / "study-00000000"
     place.mkdir(parents=True)
     (place / SWEEP).touch()
-    return save(place, small(), failed("no memory"))
+    return save(place, small("seed=1"), failed("no memory"))
 
 
 @pytest.mark.parametrize("brief", [False, True])

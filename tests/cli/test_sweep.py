@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from gradflow.cli import main
-from gradflow.cli.report import named_runs
 from gradflow.cli.sweep_progress import SweepProgress
 from gradflow.report.charts.figures import draw
 from gradflow.report.files import report_file, several_page
 from gradflow.report.page import Command, Sentence, Table
 from gradflow.report.sweep_pages import sweep_page
 from gradflow.store import open_run
+from gradflow.store.named import named_runs
 from gradflow.sweeps.document import result_document
 from gradflow.sweeps.driver import Options, run_sweep
 from gradflow.sweeps.outcome import Ended

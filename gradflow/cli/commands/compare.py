@@ -80,13 +80,13 @@ def compare(
     """
     from gradflow.cli.compare import (
         FULFILLED,
-        comparison,
         fulfilled,
         note_fulfilled,
         print_pivot,
         print_rows,
         refuse_unused_of,
     )
+    from gradflow.store.named import comparison
 
     refuse_unused_of(pivot, sort, top, columns, everything, baseline, value, theory, json, csv)
     order = sort or ("loss_final" if top else None)

@@ -77,7 +77,8 @@ def plot(
       gradflow plot @1 -o std.svg --value activation_std --x step
     """
     from gradflow.cli.plot import Print, Wanted, drawn, require_picture
-    from gradflow.cli.report import named_runs, write
+    from gradflow.cli.report import write
+    from gradflow.store.named import named_runs
 
     require_picture(output)
     runs = named_runs(references, runs_dir, where)

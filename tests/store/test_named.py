@@ -1,0 +1,90 @@
+"""Runs that are named, of which some stand in two sweeps: each is told once."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import gradflow
+from gradflow.analysis.pivot import pivot
+from gradflow.report.charts.figures import over_keys
+from gradflow.report.several import several
+from gradflow.store.named import comparison, named_runs
+from gradflow.store.notes import all_notes, change_notes
+from gradflow.store.result import failed
+from gradflow.store.rows import rows_of
+from gradflow.store.save import save
+from tests.sweeps.small import run, small
+
+FIRST, SECOND = small("depth=2,3", "seed=0,5"), small("depth=3,4", "seed=0,5,10")
+SHARED = [point for point in FIRST.points if point.config.model.depth == 3]
+IDS = sorted({point.id for sweep in (FIRST, SECOND) for point in sweep.points})
+BOTH = [FIRST.id, SECOND.id]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two sweeps that share two points."""
+    runs = tmp_path_factory.mktemp("made")
+    for sweep in (FIRST, SECOND):
+        run(sweep, runs)
+    return runs
+
+
+@pytest.fixture
+def runs(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "runs"))
+
+
+def test_a_run_that_stands_in_two_sweeps_is_one_row_and_one_run(runs: Path) -> None:
+    shutil.copytree(runs / FIRST.id / SHARED[0].id, runs / "renamed")
+    rows, problems = rows_of(["*", *BOTH, "renamed"], runs)
+    assert (sorted(row["id"] for row in rows), problems) == (IDS, [])
+    assert sorted(run.id for run in named_runs([*BOTH, "renamed"], runs)) == IDS
+    assert sorted(row["id"] for row in gradflow.compare(runs=runs).rows) == IDS
+
+
+def test_a_map_counts_a_run_that_stands_in_two_sweeps_once(runs: Path) -> None:
+    found, alone = (
+        pivot(comparison(named, runs, None, None), "depth", "activation", "c") for named in (BOTH, BOTH[1:])
+    )
+    assert [cell.runs for (cell,) in found.cells] == [2, 3, 3]
+    assert found.cells[1:] == alone.cells
+
+
+def test_a_figure_over_a_key_takes_two_sweeps_that_share_points(runs: Path) -> None:
+    found = named_runs(BOTH, runs)
+    assert over_keys(found, "depth", None, "c", found).to_dict()["datasets"]
+
+
+def test_of_a_run_that_has_failed_elsewhere_the_finished_one_counts(runs: Path) -> None:
+    save(runs / FIRST.id, SHARED[0].config, failed("no memory"), force=True)
+    (row,) = [row for row in rows_of(BOTH, runs)[0] if row["id"] == SHARED[0].id]
+    assert (row["status"], row["path"]) == ("completed", str(runs / SECOND.id / SHARED[0].id))
+    (found,) = [run for run in named_runs(BOTH, runs) if run.id == SHARED[0].id]
+    assert (found.status, str(found.path)) == (row["status"], row["path"])
+    assert len(named_runs(BOTH, runs, "status == 'completed'")) == len(IDS)
+
+
+def test_what_is_said_of_any_copy_is_said_of_the_run(runs: Path) -> None:
+    """In rows, in conditions and in the points of a report alike."""
+    change_notes(runs / FIRST.id, added=["paper"])
+    change_notes(runs / SECOND.id, "of both", ["deep"])
+    change_notes(runs / SECOND.id / SHARED[0].id, "the best", ["good"])
+    expected = {SHARED[0].id: ("the best", ("deep", "good", "paper")),
+                SHARED[1].id: ("of both", ("deep", "paper"))}  # fmt: skip
+    rows = {row["id"]: (row["note"], row["tags"]) for row in rows_of(BOTH, runs)[0]}
+    found = named_runs(BOTH, runs, "'deep' in tags and 'paper' in tags")
+    points = several("both", "", found, named=True)["points"]
+    assert {run.id: tuple(all_notes(run)[0]) for run in found} == expected
+    assert {id: rows[id] for id in expected} == expected
+    assert {point["id"]: (point["note"], point["tags"]) for point in points} == expected
+
+
+def test_a_copy_stands_in_for_a_row_that_is_damaged(runs: Path) -> None:
+    place = runs / FIRST.id / SHARED[0].id
+    (place / "summary.json").unlink()
+    (place / "recording.npz").write_bytes(b"")
+    rows, (problem,) = rows_of(BOTH, runs)
+    assert sorted(row["id"] for row in rows) == IDS
+    assert problem.startswith(str(place))
