@@ -26,7 +26,7 @@ LARGEST = 16_000_000  # bytes of a JSON document
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}-[0-9a-f]{8}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
-AGAIN = "run its config again with --force"
+OF_CONFIG, OF_SWEEP = "run its config again", "type the command of its sweep"  # what makes a run
 
 
 def is_id(text: str) -> bool:
@@ -72,4 +72,14 @@ def is_point(path: Path) -> bool:
 
 def maker_of(path: Path) -> str:
     """What to do so that the run at `path` is made, or gone on with: a point of a sweep is its sweep's."""
-    return "type the command of its sweep" if is_point(path) else "run its config again"
+    return OF_SWEEP if is_point(path) else OF_CONFIG
+
+
+def mender_of(path: Path) -> str:
+    """What to do so that a damaged run is made anew, of which `path` is the folder or a file.
+
+    No sweep looks at the states of its points unless it computes them.
+    """
+    if not (is_point(path) or is_point(path.parent)):
+        return f"{OF_CONFIG} with --force"
+    return f"{OF_SWEEP} with --force" if path.name == STATE else OF_SWEEP

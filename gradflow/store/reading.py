@@ -11,13 +11,13 @@ from msgspec import json
 
 from gradflow.errors import RunError
 from gradflow.files.regular import NotRegular, open_regular, read_regular, wrong_with
-from gradflow.store.names import AGAIN, LARGEST
+from gradflow.store.names import LARGEST, mender_of
 from gradflow.store.typed import UNREADABLE
 
 
-def damaged(path: Path, what: str, remedy: str = AGAIN) -> RunError:
-    """The error of a file or folder that is not what it should be, ready to raise."""
-    return RunError(f"{what}: {remedy}", path)
+def damaged(path: Path, what: str, remedy: str | None = None) -> RunError:
+    """The error of a file or folder that is not what it should be, ready to raise: `mender_of` a run's."""
+    return RunError(f"{what}: {remedy or mender_of(path)}", path)
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def open_file(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
-def read_bytes(path: Path, largest: int = LARGEST, remedy: str = AGAIN) -> bytes:
+def read_bytes(path: Path, largest: int = LARGEST, remedy: str | None = None) -> bytes:
     """The bytes of a regular file of at most `largest`; an error ends in the remedy."""
     with _told(path, remedy):
         content = read_regular(path, largest)
@@ -58,7 +58,7 @@ def parse_json(content: bytes, path: Path) -> Any:
 
 
 @contextmanager
-def _told(path: Path, remedy: str = AGAIN) -> Iterator[None]:
+def _told(path: Path, remedy: str | None = None) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:

@@ -47,10 +47,28 @@ def save(
 def copy(folder: Path, config: Config, source: Run, render: Render | None = None) -> Run:
     """Make the run directory of a config in a folder from a finished run of its digest, `source`.
 
-    The recording becomes a hard link. A finished run that stands there already is kept and given back.
+    The recording becomes a hard link. A finished run that stands there already is kept and given back, unless
+    it is damaged. RunError if what stands there is another run.
     """
     with claim(folder, config.id) as claimed:
-        return finished_at(claimed, config) or publish_copy(claimed, config, source, render)
+        return _whole_at(claimed, config) or publish_copy(claimed, config, source, render)
+
+
+def _whole_at(claimed: Claim, config: Config) -> Run | None:
+    """`finished_at`, None too if it is damaged."""
+    try:
+        return finished_at(claimed, config)
+    except RunError:
+        if _is_another(claimed, config):
+            raise
+        return None
+
+
+def _is_another(claimed: Claim, config: Config) -> bool:
+    with suppress(RunError):
+        run = open_run(claimed.target)
+        return (run.id, run.info["digest"]) != (config.id, config.digest)
+    return False
 
 
 def finished_at(claimed: Claim, config: Config) -> Run | None:

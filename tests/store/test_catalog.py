@@ -113,7 +113,7 @@ def test_a_sweep_holds_its_points_and_the_damaged_ones_too(runs: Path) -> None:
     assert points is not None
     assert [point.id for point in points] == ["net-dddddddd", "net-cccccccc", "net-eeeeeeee"]
     assert points[2].problem == (
-        f"{runs / SWEEP}/net-eeeeeeee/run.json: is missing: run its config again with --force"
+        f"{runs / SWEEP}/net-eeeeeeee/run.json: is missing: type the command of its sweep"
     )
 
 

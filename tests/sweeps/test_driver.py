@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from tests.sweeps.small import (
     die_once,
     hang,
     raise_error,
+    recordings,
     run,
     small,
     statuses,
@@ -233,6 +235,39 @@ def test_a_damaged_point_is_computed_again(sweep: Sweep, tmp_path: Path, undistu
     (tmp_path / sweep.id / sweep.points[0].id / "run.json").write_text("{")
     assert computed(run(sweep, tmp_path)) == [2, 4]
     assert_same_bits(tmp_path / sweep.id, undisturbed)
+
+
+@pytest.mark.parametrize("name", ["run.json", "config.yaml", "recording.npz"])
+def test_a_damaged_point_that_stands_elsewhere_is_copied_anew_and_the_others_go_on(
+    tmp_path: Path, undisturbed: Path, name: str
+) -> None:
+    """Its error names what mends it."""
+    study, wider = small("depth=2,3"), small("depth=2,3,4")
+    for each in (study, wider):
+        run(each, tmp_path)
+    place = tmp_path / study.id / study.points[0].id
+    shutil.rmtree(tmp_path / study.id / study.points[1].id)
+    (place / "mine.txt").touch()
+    (place / name).unlink()  # which the other sweep may have as a link
+    (place / name).write_bytes(b"{")
+    with pytest.raises(RunError, match=rf"{place}/{name}: .*: type the command of its sweep$"):
+        _ = open_run(place).recording, open_run(place).config
+    assert computed(run(study, tmp_path)) == []
+    arrays, whole = recordings(tmp_path / study.id), recordings(undisturbed)
+    assert {*arrays} == {point.id for point in study.points}
+    for id, found in arrays.items():
+        np.testing.assert_array_equal(found["log_delta_norm"], whole[id]["log_delta_norm"])
+    assert (place / "mine.txt").exists()
+
+
+def test_another_run_in_the_place_of_a_point_that_stands_elsewhere_is_left_there(tmp_path: Path) -> None:
+    study, wider = small("depth=2,3"), small("depth=2,3,4")
+    run(wider, tmp_path)
+    first, second = (point.id for point in study.points)
+    shutil.copytree(tmp_path / wider.id / second, tmp_path / study.id / first)
+    with pytest.raises(RunError, match=f"{first}: holds {second}: move that away"):
+        run(study, tmp_path)
+    assert open_run(tmp_path / study.id / first).id == second
 
 
 def test_a_second_sweep_on_a_live_one_is_told_at_once(sweep: Sweep, tmp_path: Path) -> None:

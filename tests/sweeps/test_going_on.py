@@ -110,6 +110,7 @@ def test_a_damaged_state_is_told_of_and_passed_over(tmp_path: Path) -> None:
     assert statuses == ["completed"] * 2
     (line,) = told
     assert line.startswith(f"warning: {state}: ")
+    assert line.endswith(": type the command of its sweep with --force")
 
 
 def test_a_point_whose_shorter_one_has_failed_is_computed_from_its_start(tmp_path: Path) -> None:
