@@ -117,6 +117,6 @@ def compare(
     is left out with a line on stderr.
     """
     named = [str(reference) for reference in references] or ["*"]
-    found = comparison(named, runs_folder(runs), sort, baseline, where)
+    found = comparison(named, runs_folder(runs), sort, baseline, where, noting(quiet=False))
     warn(found.damaged, quiet=False)
     return Compared(found)

@@ -9,9 +9,12 @@ from typing import Any
 
 from gradflow.api.compared import Compared
 from gradflow.api.one_run import OneRun
+from gradflow.api.shown import html_of
 from gradflow.cli.plot import Wanted, chart_of
+from gradflow.report.page import Sentence
 from gradflow.report.several import in_order
 from gradflow.store.named import comparison
+from gradflow.store.sweeps import part_of
 
 
 @dataclass(frozen=True, repr=False)
@@ -28,7 +31,11 @@ class Swept:
         return len(self.runs)
 
     def __repr__(self) -> str:
-        return f"<{self.path.name}: {len(self)} runs>"
+        return f"<{self.path.name}: {self._part or f'{len(self)} runs'}>"
+
+    @property
+    def _part(self) -> str | None:
+        return part_of(self.path, (run.id for run in self.runs))
 
     @property
     def table(self) -> Compared:
@@ -36,7 +43,8 @@ class Swept:
         return Compared(comparison([str(self.path)], self.path.parent, None, None))
 
     def _repr_html_(self) -> str:
-        return self.table._repr_html_()
+        told = f"{self._part}: the same sweep goes on" if self._part else None
+        return (html_of((Sentence(told, "note"),)) if told else "") + self.table._repr_html_()
 
     def plot(
         self,

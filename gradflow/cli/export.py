@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradflow.analysis.steps import row_at
-from gradflow.cli.output import note
+from gradflow.cli.output import note, noting
 from gradflow.cli.tables import refuse_unused
 from gradflow.errors import InputError, did_you_mean
 from gradflow.report.csv_text import csv_text
@@ -76,9 +76,11 @@ def tables_form(
     return TableForm(output, form, which)
 
 
-def exported(references: list[str], runs_dir: Path, where: str | None, step: str | None) -> list[Run]:
+def exported(
+    references: list[str], runs_dir: Path, where: str | None, step: str | None, quiet: bool
+) -> list[Run]:
     """The named runs. InputError for the number of a `step` that one of them has not recorded."""
-    runs = named_runs(references, runs_dir, where)
+    runs = named_runs(references, runs_dir, where, noting(quiet))
     for run in runs:
         if step is not None and step.isdecimal() and run.recording:
             row_at(run["step"], step)  # by the option that was typed; tables call it --rows

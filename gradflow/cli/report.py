@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gradflow.cli.output import note
+from gradflow.cli.output import note, noting
 from gradflow.errors import InputError
 from gradflow.report.files import report_file, require_suffix
 from gradflow.store import write_output
@@ -17,9 +17,11 @@ def write(output: Path, content: str | bytes, force: bool, quiet: bool) -> None:
     note(f"wrote {output}", quiet)
 
 
-def reported(references: list[str], runs_dir: Path, where: str | None, output: Path, brief: bool) -> str:
+def reported(
+    references: list[str], runs_dir: Path, where: str | None, output: Path, brief: bool, quiet: bool
+) -> str:
     """The named runs in the form that the name of a file asks for."""
-    return report_file(named_runs(references, runs_dir, where), output, brief)
+    return report_file(named_runs(references, runs_dir, where, noting(quiet)), output, brief)
 
 
 def traced(references: list[str], runs_dir: Path, step: str | None, output: Path) -> str:

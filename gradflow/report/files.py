@@ -19,6 +19,7 @@ from gradflow.report.sweep_pages import sweep_page
 from gradflow.store import Run
 from gradflow.store.names import is_point
 from gradflow.store.notes import all_notes, notes_above
+from gradflow.store.sweeps import part_of, swept_axes
 
 SUFFIXES = (".html", ".md")
 LISTED = 5  # runs that a title names
@@ -109,18 +110,17 @@ def _document(runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def _title(runs: Sequence[Run]) -> str:
-    """The sweep and how many of its runs, or how many runs and which, if they are few."""
+    """The sweep and how many of its points, or how many runs and which, if they are few."""
     total = counted(len(runs), "run")
     if _axes(runs):
-        return f"{runs[0].path.parent.name}: {total}"
+        sweep = runs[0].path.parent
+        return f"{sweep.name}: {part_of(sweep, (run.id for run in runs)) or total}"
     listed = ", ".join(names([run.summary for run in runs])) if len(runs) <= LISTED else ""
     return f"{total}: {listed}".removesuffix(": ")
 
 
 def _axes(runs: Sequence[Run]) -> dict[str, list[Any]]:
     """The axes of the one sweep that all these runs belong to; {} if there is none."""
-    from gradflow.store.sweeps import swept_axes
-
     folders = {run.path.parent for run in runs}
     return swept_axes(folders.pop()) if len(folders) == 1 else {}
 

@@ -15,9 +15,10 @@ from gradflow.store.heads import load_row
 from gradflow.store.notes import NO_NOTES, Notes, all_notes, notes_above, read_notes
 from gradflow.store.resolve import resolve
 from gradflow.store.summaries import load_brief
+from gradflow.store.sweeps import part_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from gradflow.store.run import Run
 
@@ -73,14 +74,34 @@ def read_rows(entries: Iterable[Entry]) -> tuple[list[Row], list[str]]:
     return [_noted_everywhere(run, found) for run in each_once(runs)], problems
 
 
-def rows_of(references: Sequence[str], runs: Path) -> tuple[list[Row], list[str]]:
+def rows_of(
+    references: Sequence[str], runs: Path, tell: Callable[[str], object] = lambda line: None
+) -> tuple[list[Row], list[str]]:
     """`read_rows` of what references name. InputError for one that names nothing.
 
     What a shell's `runs/*` names beside runs, such as a folder without run.json, is a problem among others.
+    `tell` is as of `tell_unfinished`.
     """
     paths, others = _resolved(references, runs)
-    rows, problems = read_rows(filter(None, map(entry_at, paths)))
+    with _without_collector():
+        entries = [entry for entry in map(entry_at, paths) if entry]
+        rows, problems = read_rows(entries)
+    tell_unfinished(entries, tell)
     return rows, [*others, *problems]
+
+
+def tell_unfinished(entries: Iterable[Entry], tell: Callable[[str], object]) -> None:
+    """A line, if there are sweeps among the entries that lack points, which nothing else would show."""
+    found: dict[Path, str] = {}
+    for entry in entries:
+        if entry.points is not None:
+            part = part_of(entry.path, [point.id for point in entry.points if point.run])
+            found |= {entry.path: part} if part else {}
+    if found:
+        first, others = next(iter(found)), len(found) - 1
+        lack = "sweep lacks" if others == 1 else "sweeps lack"
+        more = f", and {others:,} more {lack} some" if others else ""
+        tell(f"{first}: {found[first]}{more}: the same sweep goes on")
 
 
 def _resolved(references: Sequence[str], runs: Path) -> tuple[list[Path], list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,15 @@ def planned(folder: Path) -> list[str]:
     points = (_standing(folder) or {}).get("points")
     ids = [point.get("id") for point in points if isinstance(point, dict)] if isinstance(points, list) else []
     return [id for id in ids if isinstance(id, str)]
+
+
+def part_of(folder: Path, ids: Iterable[str]) -> str | None:
+    """What runs of these ids are of the sweep in a folder, as "102 of 210 points"; None if they are all of
+    it, or it cannot be told.
+    """
+    points = {*planned(folder)}
+    there = points.intersection(ids)
+    return f"{len(there):,} of {len(points):,} points" if len(there) < len(points) else None
 
 
 @contextmanager

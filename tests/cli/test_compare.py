@@ -170,7 +170,7 @@ def test_ls_tells_a_folder_that_does_not_exist_from_one_without_runs(tmp_path: P
     assert json.loads(gradflow(tmp_path, "ls", "--json").stdout)["rows"] == []
 
 
-def test_ls_shows_what_was_interrupted_and_how_far_a_sweep_came(tmp_path: Path) -> None:
+def test_ls_shows_what_was_interrupted_and_every_command_how_far_a_sweep_came(tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_text(STUDY)
     whole = ["sweep", "study.yaml", "depth=2,3,4", "--executor", "serial", "--quiet"]
     assert gradflow(tmp_path, *whole).returncode == 0
@@ -184,6 +184,12 @@ def test_ls_shows_what_was_interrupted_and_how_far_a_sweep_came(tmp_path: Path) 
     rows = json.loads(gradflow(tmp_path, "ls", "--json").stdout)["rows"]
     assert [(row["name"], row["status"]) for row in rows] == [("long", "interrupted"), ("study", "completed")]
     assert rows[1]["planned"] == 3
+    line = f"runs/{sweep.name}: 2 of 3 points: the same sweep goes on\n"
+    for word, *output in (["compare"], ["report", "r.md"], ["plot", "f.svg"], ["export", "t.csv"]):
+        words = [word, "study", *(["--force", "-o", *output] if output else [])]
+        for quiet in ([], ["--quiet"]):
+            done = gradflow(tmp_path, *words, *quiet)
+            assert (done.returncode, done.stderr.count(line)) == (0, int(not quiet)), done.stderr
 
 
 def read(path: Path) -> list[dict[str, str]]:

@@ -8,6 +8,7 @@ import pytest
 import gradflow
 from gradflow.analysis.pivot import pivot
 from gradflow.report.charts.figures import over_keys
+from gradflow.report.files import several_page
 from gradflow.report.several import several
 from gradflow.store.named import comparison, named_runs
 from gradflow.store.notes import all_notes, change_notes
@@ -79,6 +80,38 @@ def test_what_is_said_of_any_copy_is_said_of_the_run(runs: Path) -> None:
     assert {run.id: tuple(all_notes(run)[0]) for run in found} == expected
     assert {id: rows[id] for id in expected} == expected
     assert {point["id"]: (point["note"], point["tags"]) for point in points} == expected
+
+
+def test_a_sweep_that_lacks_points_is_told_of_in_one_line(runs: Path) -> None:
+    told: list[str] = []
+    shutil.rmtree(runs / SECOND.id / SHARED[0].id)
+    (runs / SECOND.id / SHARED[1].id / "run.json").write_text("{")
+    line = f"{runs / SECOND.id}: 4 of 6 points: the same sweep goes on"
+    assert len(comparison(["*"], runs, None, None, tell=told.append).damaged) == 1
+    assert told == [line]
+    shutil.rmtree(runs / FIRST.id / SHARED[1].id)
+    shutil.rmtree(runs / SECOND.id / SHARED[1].id)
+    named_runs(BOTH[1:], runs, "depth > 3", told.append)
+    named_runs([SECOND.points[-1].id], runs, None, told.append)
+    assert told == [line] * 2
+    comparison(BOTH[::-1], runs, None, None, tell=told.append)
+    assert told[2] == line.replace(" points:", " points, and 1 more sweep lacks some:")
+
+
+def test_a_finished_sweep_is_not_told_of(runs: Path) -> None:
+    told: list[str] = []
+    comparison(["*"], runs, None, None, "depth > 3", told.append)
+    named_runs(BOTH, runs, "depth > 3", told.append)
+    assert told == []
+
+
+def test_titles_of_a_sweep_that_lacks_points_say_how_many_there_are(runs: Path) -> None:
+    whole, (first, *_) = f"{SECOND.id}: 6 runs", SECOND.points
+    for title in (whole, f"{SECOND.id}: 5 of 6 points"):
+        assert several_page(named_runs([SECOND.id], runs)).title == title
+        assert repr(loaded := gradflow.load(SECOND.id, runs)) == f"<{title}>"
+        assert ("5 of 6 points" in loaded._repr_html_()) == (title != whole)
+        shutil.rmtree(runs / SECOND.id / first.id, ignore_errors=True)
 
 
 def test_a_copy_stands_in_for_a_row_that_is_damaged(runs: Path) -> None:

@@ -86,11 +86,12 @@ def compare(
         print_rows,
         refuse_unused_of,
     )
+    from gradflow.cli.output import noting
     from gradflow.store.named import comparison
 
     refuse_unused_of(pivot, sort, top, columns, everything, baseline, value, theory, json, csv)
     order = sort or ("loss_final" if top else None)
-    found = comparison(references or ["*"], runs_dir, order, baseline, where)
+    found = comparison(references or ["*"], runs_dir, order, baseline, where, noting(quiet))
     warn(found.damaged, quiet)
     failing, undecided = fulfilled(found, fail_if)
     if pivot:

@@ -86,9 +86,10 @@ def export(
     refuse_unused("--rows and --step both choose rows", step=step if rows else None)
     if to in TRACKERS:
         refuse_unused(f"{to} gets all that is told of a run", table=table, reach=reach)
-        runs = exported(references, runs_dir, where, step)
+        runs = exported(references, runs_dir, where, step, quiet)
         note(tracked(runs, to, output, project or "gradflow", rows or step or "all", force), quiet)
         return
     refuse_unused(f"it is a name in {' or '.join(TRACKERS)}", project=project)
     form = tables_form(output, to, table, reach, rows, step)
-    export_runs(exported(references, runs_dir, where, step), form, rows or step, reach or [], force, quiet)
+    runs = exported(references, runs_dir, where, step, quiet)
+    export_runs(runs, form, rows or step, reach or [], force, quiet)

@@ -76,12 +76,13 @@ def plot(
       gradflow plot depth-init -o map.svg --x depth --y init --value log10_ratio --facet activation
       gradflow plot @1 -o std.svg --value activation_std --x step
     """
+    from gradflow.cli.output import noting
     from gradflow.cli.plot import Print, Wanted, drawn, require_picture
     from gradflow.cli.report import write
     from gradflow.store.named import named_runs
 
     require_picture(output)
-    runs = named_runs(references, runs_dir, where)
+    runs = named_runs(references, runs_dir, where, noting(quiet))
     wanted = Wanted(figure, x, y, value, facet, step)
     sheet = Print(width, height, font_size, dpi, not no_title)
     write(output, drawn(runs, output, wanted, sheet), force, quiet)

@@ -47,4 +47,4 @@ def report(
     if trace:
         write(output, traced(references, runs_dir, step, output), force, quiet)
         return
-    write(output, reported(references, runs_dir, where, output, brief), force, quiet)
+    write(output, reported(references, runs_dir, where, output, brief, quiet), force, quiet)
