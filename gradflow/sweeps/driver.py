@@ -74,7 +74,8 @@ def run_sweep(
 
     What stands finished anywhere in `runs` is not computed again: it is copied, by hard links, into the
     sweep's folder. One of more steps than such a run that kept its state goes on from there; `tell` gets a
-    warning of a damaged one. RunError at once if another process is working on the same points.
+    warning of a damaged one, and how many points stand without a state that is to be kept. RunError at once
+    if another process is working on the same points.
     """
     options = options or Options()
     points = share(sweep, options)
@@ -107,6 +108,12 @@ def share(sweep: Sweep, options: Options) -> tuple[Point, ...]:
     return points
 
 
+def _lacks_state(point: Point, run: Run) -> bool:
+    """Whether a point of more steps could go on from this one, had it kept its state."""
+    could = point.cost.state > 0 and point.config.training.steps > 0 and run.status == "completed"
+    return could and "state" not in run.info
+
+
 class _Driver:
     def __init__(
         self,
@@ -123,12 +130,17 @@ class _Driver:
 
     def run(self, points: Sequence[Point], index: Index) -> Iterator[Event]:
         missing: deque[Point] = deque()
+        stateless = 0
         for point in points:
             run = None if self.options.force else self._standing(point, index)
             if run:
+                stateless += _lacks_state(point, run)
                 yield ended(point, run)
             else:
                 missing.append(point)
+        if self.options.keep_state and stateless:
+            words = "finished point keeps" if stateless == 1 else "finished points keep"
+            self.tell(f"{stateless:,} {words} no state: --force --keep-state computes such points with it")
         self._require_disk(missing)
         if self.options.keep_state and not self.options.force:
             self.chains = Chains(missing)

@@ -96,6 +96,38 @@ def test_force_computes_each_from_its_start(tmp_path: Path, seen: list[tuple[int
     assert seen == []
 
 
+def test_points_that_are_finished_without_a_state_are_told_of_when_one_is_to_be_kept(tmp_path: Path) -> None:
+    run(small(AXES), tmp_path)
+    (event, *_) = run(small("lr=0.05,0.1,0.2"), tmp_path, keep_state=True)
+    assert "state" not in open_run(Path(event.path)).info
+    two = "2 finished points keep no state: --force --keep-state computes such points with it"
+    one = two.replace("2 finished points keep", "1 finished point keeps")
+    cases: list[tuple[tuple[str, ...], dict[str, bool], list[str]]] = [
+        ((AXES,), {"keep_state": True}, [two]),
+        ((AXES,), {}, []),
+        (("lr=0.05,0.2",), {"keep_state": True}, [one]),
+        (("lr=0.2,0.3",), {"keep_state": True}, []),
+        ((AXES,), {"keep_state": True, "force": True}, []),
+        ((AXES,), {"keep_state": True}, []),
+    ]
+    for axes, options, expected in cases:
+        told: list[str] = []
+        assert [*run_sweep(small(*axes), tmp_path, Options("serial", **options), tell=told.append)]
+        assert told == expected
+
+
+DIVERGING = ("lr=1e30", "loss=mse", "activation=linear")
+
+
+@pytest.mark.parametrize("keys", [("schedule=cosine",), DIVERGING, ("steps=0",)])
+def test_points_that_could_keep_no_state_are_not_told_of(tmp_path: Path, keys: tuple[str, ...]) -> None:
+    told: list[str] = []
+    for keep in (False, True):
+        chosen = Options("serial", keep_state=keep)
+        assert [*run_sweep(small("depth=2,3", *keys), tmp_path, chosen, tell=told.append)]
+    assert told == []
+
+
 def test_a_damaged_state_is_told_of_and_passed_over(tmp_path: Path) -> None:
     (event, *_) = run(small(AXES, "steps=5"), tmp_path, keep_state=True)
     state = Path(event.path) / "state.npz"
