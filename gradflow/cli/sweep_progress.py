@@ -25,7 +25,11 @@ class SweepProgress(Ticker):
     def __init__(self, total: int, axes: Sequence[str], quiet: bool) -> None:
         super().__init__(quiet, REDRAWN)
         self.total, self.axes = total, axes
-        self.seen: Counter[str] = Counter()  # started, gone on with, ended, computed, failed, now or before
+        self.seen: Counter[str] = Counter()  # ended, computed, failed, now or before
+        self.running: dict[int, float] = {}  # since when, by number: one whose worker died starts again
+        self.gone_on: set[int] = set()
+        self.computing: float | None = None  # since when; what stands finished was found before
+        self.seconds = 0.0  # of all that were computed
         self.newest: deque[dict[str, Any]] = deque(maxlen=NEWEST)
         self.waiting = False
         self.lines = 0  # of the picture that stands on the screen
@@ -39,7 +43,8 @@ class SweepProgress(Ticker):
             self._wait(event)
             return
         self._count(event)
-        if isinstance(event, Ended) and self.seen["ended"] + self.running < self.total and not event.reused:
+        begun = self.seen["ended"] + len(self.running)
+        if isinstance(event, Ended) and begun < self.total and not event.reused:
             return  # another starts in a moment
         if not self.is_due():
             return
@@ -56,20 +61,27 @@ class SweepProgress(Ticker):
             note(f"waiting for workers of {event.address}", self.quiet)
         self.waiting = True
 
-    @property
-    def running(self) -> int:
-        """How many points are being computed."""
-        return self.seen["started"] - self.seen["computed"]
-
     def words(self) -> str:
         """12/64 points done, 2 running, 1 failed, 3 min left."""
         parts = [f"{count(self.seen['ended'])}/{count(self.total)} points done"]
-        parts += [f"{count(self.running)} running"] if self.running else []
+        parts += [f"{count(len(self.running))} running"] if self.running else []
         parts += [f"{count(self.seen['failed'])} failed"] if self.seen["failed"] else []
-        if self.seen["computed"]:
-            pace = (monotonic() - self.started) / self.seen["computed"]
-            parts.append(f"{duration(pace * (self.total - self.seen['ended']))} left")
+        left = self._left()
+        parts += [] if left is None else [f"{duration(left)} left"]
         return ", ".join(parts)
+
+    def _left(self) -> float | None:
+        """Seconds, by the points that are done and the parts of those under way; None if none is computed.
+
+        Of one that has taken half as long as others, or longer, a half counts: it may have waited in a queue.
+        """
+        computed, now = self.seen["computed"], monotonic()
+        if self.computing is None or not computed:
+            return None
+        each = max(self.seconds / computed, 1e-9)
+        parts = sum(min(0.5, (now - since) / each) for since in self.running.values())
+        pace = (now - self.computing) / (computed + parts)
+        return pace * (self.total - self.seen["ended"] - parts)
 
     def story(self) -> str:
         """How many points were computed, how many found finished, and how many had failed before."""
@@ -78,21 +90,24 @@ class SweepProgress(Ticker):
         words = (
             f"computed {counted(self.seen['computed'], 'point')} in {duration(monotonic() - self.started)}"
         )
-        if self.seen["gone_on"]:
-            words += f", {count(self.seen['gone_on'])} of them from where one of fewer steps ended"
+        if self.gone_on:
+            words += f", {count(len(self.gone_on))} of them from where one of fewer steps ended"
         words += f"; found {count(found)} finished, --force computes them again" if found else ""
         again = "--retry-failed tries them again"
         return f"{words}; {counted(failed, 'point')} failed before, {again}" if failed else words
 
     def _count(self, event: Event) -> None:
-        self.waiting = False
+        self.waiting, now = False, monotonic()
         if isinstance(event, Ended):
             self.newest.append(event.document())
             failed = event.status == "failed"
             self.seen.update(ended=1, computed=not event.reused, failed=failed)
             self.seen.update(failed_before=failed and event.reused)
+            self.seconds += now - self.running.pop(event.point.number, now)
         elif isinstance(event, Started):
-            self.seen.update(started=1, gone_on=event.steps > 0)
+            self.computing = now if self.computing is None else self.computing
+            self.running[event.point.number] = now
+            self.gone_on |= {event.point.number} if event.steps else set()
 
     def _draw(self) -> None:
         look = look_of(sys.stderr)

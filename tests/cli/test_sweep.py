@@ -22,7 +22,7 @@ from gradflow.store import open_run
 from gradflow.store.named import named_runs
 from gradflow.sweeps.document import result_document
 from gradflow.sweeps.driver import Options, run_sweep
-from gradflow.sweeps.outcome import Ended
+from gradflow.sweeps.outcome import Ended, Started
 from tests.sweeps.small import NET, small
 
 
@@ -328,3 +328,59 @@ def test_elsewhere_a_line_is_told_now_and_then(
     assert lines[0] == "0/2 points done, 1 running"
     assert lines[-1].startswith("2/2 points done")
     assert not any("\x1b" in line for line in lines)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that progress reads."""
+    now = [0.0]
+    for place in ("progress", "sweep_progress"):
+        monkeypatch.setattr(f"gradflow.cli.{place}.monotonic", lambda: now[0])
+    return now
+
+
+def ended_points(runs: Path, total: int) -> list[Ended]:
+    events = run_sweep(small("seed=" + ",".join(map(str, range(total)))), runs, Options("serial"))
+    return [event for event in events if isinstance(event, Ended)]
+
+
+def test_a_point_whose_worker_died_is_one_that_runs_and_one_that_went_on(tmp_path: Path) -> None:
+    ended = ended_points(tmp_path, 3)
+    with SweepProgress(3, [], quiet=True) as progress:
+        for event in ended[:2]:
+            progress(Started(event.point, steps=2))
+        progress(Started(ended[0].point, steps=2))
+        assert progress.words() == "0/3 points done, 2 running"
+        progress(ended[0])
+        progress(Started(ended[2].point))
+        progress(ended[1])
+        assert progress.words().startswith("2/3 points done, 1 running, ")
+        progress(Started(ended[2].point))
+        progress(ended[2])
+    assert progress.words().startswith("3/3 points done, 0")
+    assert ", 2 of them from where one of fewer steps ended" in progress.story()
+
+
+@pytest.mark.parametrize(("workers", "first", "second"), [(1, 70, 60), (2, 43.3, 30), (4, 22, 16.7)])
+def test_what_is_left_is_told_by_the_points_that_are_computed_now(
+    tmp_path: Path, clock: list[float], workers: int, first: float, second: float
+) -> None:
+    """Not by what was found finished; of points of 10 s each, by so many at a time, it soon is right."""
+    found, *ended = ended_points(tmp_path, 9)
+    told: list[float] = []
+    with SweepProgress(9, [], quiet=True) as progress:
+        progress(replace(found, reused=True))
+        clock[0] = 500
+        assert progress.words() == "1/9 points done"
+        for event in ended[:workers]:
+            progress(Started(event.point))
+        for number, event in enumerate(ended):
+            clock[0] = 500 + 10 * (1 + number // workers)
+            progress(event)
+            for following in ended[number + workers : number + workers + 1]:
+                progress(Started(following.point))
+            told.append(progress._left() or 0)
+    assert told[:2] == pytest.approx([first, second], rel=0.01)
+    for done in range(workers, 8, workers):  # as each of them has just begun another
+        assert told[done - 1] == pytest.approx(10 * (8 - done) / workers)
+    assert told[-1] == 0
