@@ -8,6 +8,12 @@ ADDED: dict[str, Any] = {"added": 2}
 
 PATHS = ("path", "test_path")  # keys of data that name a file, which counts by its sha256
 
+# thresholds of what is said about a run, which a config may set and a record of elsewhere is judged by
+STABLE_DECADES = 1.0
+LASTING = 5  # rows in a row, or all of a shorter record
+FROZEN_RATIO = 1e-3
+CLIPPED_SHARE = 0.9
+
 RECORDED = "recording."  # begins the names of the record's arrays in a state
 
 

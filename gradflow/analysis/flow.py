@@ -22,6 +22,7 @@ from gradflow.analysis.summary_parts import Profile, Rounding
 from gradflow.analysis.verdict import are_most, log_over, verdict_of
 from gradflow.analysis.weakest import weakest
 from gradflow.arrays import Array, Readings
+from gradflow.formats import STABLE_DECADES
 from gradflow.nn.parts.factors import factor_arrays, two_of
 from gradflow.units import LN10
 
@@ -62,7 +63,7 @@ def measure(row: AtStep, first: int = 0, known: Known = NOTHING) -> Measured:
 def fit_flow(
     row: AtStep,
     step: int,
-    stable_decades: float = 1.0,
+    stable_decades: float = STABLE_DECADES,
     expected: Expected = CHAIN,
     known: Known = NOTHING,
     names: Sequence[str] = (),

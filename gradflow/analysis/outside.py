@@ -26,11 +26,11 @@ from gradflow.analysis.underflow import edge_of, of_underflow, smallest_of
 from gradflow.analysis.watched import watched_advice, watched_symptoms
 from gradflow.analysis.weakest import weakest_symptom
 from gradflow.arrays import Array, Readings
+from gradflow.formats import LASTING, STABLE_DECADES
 from gradflow.nn.parts.factors import LABELS
 from gradflow.recording import per_layer
 
 KINDS = {"delta": "log_delta_norm", "weight": "log_weight_grad_norm"}  # -> its array in a recording
-STABLE_DECADES, PATIENCE = 1.0, 5  # a config's defaults
 NO_C = (
     "norms of weight gradients within one network give no c: in a bias-free relu or linear net they are "
     "equal in all layers whatever c is (Glorot & Bengio 2010, eq. 14). Record delta norms (gradflow new "
@@ -128,7 +128,7 @@ def summarize_outside(id: str, config: dict[str, Any], recording: Readings) -> S
         training=replace(_trained(recording), diverged_step=step, diverged_reason=reason),
         symptoms=_symptoms(recording, data, (first, last), blown_up(step, reason)),
         advice=watched_advice(first, data) if "watched" in data else recorded_advice(first, lost.layers),
-        history=history_of(recording, STABLE_DECADES, PATIENCE, _verdicts(recording)),
+        history=history_of(recording, STABLE_DECADES, LASTING, _verdicts(recording)),
     )
 
 

@@ -16,10 +16,10 @@ from gradflow.analysis.symptom_rules import first_lasting, gradient_jump
 from gradflow.analysis.underflow import edge_of, smallest_of
 from gradflow.analysis.verdict import HALF, are_most, fitted_share
 from gradflow.arrays import Array, Readings
+from gradflow.formats import LASTING
 from gradflow.units import LN10
 
 JUMP_DECADES = 1.0, 3.0, 4.0  # that make a jump where rows lie steps apart or are the first, or both
-LASTING = 5  # rows in a row, or all of a shorter record
 FEW_CHANGES, MANY_CHANGES = 5, 100  # beside a jump, that tell what is ordinary; as many are looked at
 UNLIKE = 2.0  # times as large as any of them, from which a change is another kind of thing
 FEW_LOSSES, FALLING = 30, 0.02  # that tell a course; share of the loss by which it surely falls less

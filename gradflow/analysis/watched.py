@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 
 from gradflow.analysis.clipping import clipping_symptom
-from gradflow.analysis.recorded import LASTING, UNSTABLE, jump, of_one_layer, scaled, stalled
+from gradflow.analysis.recorded import UNSTABLE, jump, of_one_layer, scaled, stalled
 from gradflow.analysis.summary import Advice, Flow, Symptom
 from gradflow.analysis.symptom_rules import early_frozen
 from gradflow.arrays import Array, Readings
-
-CLIPPED_SHARE, FROZEN_RATIO = 0.9, 1e-3  # as a config's defaults
+from gradflow.formats import CLIPPED_SHARE, FROZEN_RATIO, LASTING
 
 
 def watched_symptoms(recording: Readings) -> tuple[Symptom, ...]:

@@ -11,7 +11,7 @@ from gradflow.config.biases import BIASES, Bias, Zeros
 from gradflow.config.choices import AUTO, AutoOr, Choice, OneOf, OrListOf
 from gradflow.critical_rates import AUTO as CRITICAL_AUTO
 from gradflow.critical_rates import WHEN
-from gradflow.formats import ADDED
+from gradflow.formats import ADDED, CLIPPED_SHARE, FROZEN_RATIO, LASTING, STABLE_DECADES
 from gradflow.nn.activations import ALIASES as ACTIVATION_ALIASES
 from gradflow.nn.activations import CHOICES, Activation
 from gradflow.nn.blocks import BLOCKS, Plain
@@ -124,11 +124,11 @@ class Analysis(Section):
 
     stable_decades: Annotated[
         AboveZero, doc("Decades from delta_L to delta_1, up or down, up to which a network is stable.")
-    ] = 1.0
-    patience: Annotated[Count, doc("Rows in a row that a symptom must show before it counts.")] = 5
+    ] = STABLE_DECADES
+    patience: Annotated[Count, doc("Rows in a row that a symptom must show before it counts.")] = LASTING
     frozen_ratio: Annotated[
         BelowOne, doc("Frozen: the early layers' update ratio over the last layers'.")
-    ] = 1e-3
+    ] = FROZEN_RATIO
     stall_share: Annotated[
         BelowOne, doc("Stalled: the share of the loss by which it should fall, or pass chance.")
     ] = 0.01
@@ -140,4 +140,4 @@ class Analysis(Section):
     jump_decades: Annotated[AboveZero, doc("A jump: of a delta norm from one row to the next.")] = 1.0
     saturated_share: Annotated[UpToOne, doc("Saturated: the share of unit x sample.")] = 0.5
     dead_growth: Annotated[UpToOne, doc("Dying units: their share, since step 0.")] = 0.25
-    clipped_share: Annotated[UpToOne, doc("Clipped: the share of the updates.")] = 0.9
+    clipped_share: Annotated[UpToOne, doc("Clipped: the share of the updates.")] = CLIPPED_SHARE
