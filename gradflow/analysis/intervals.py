@@ -134,14 +134,15 @@ def _unexplained(off: Array, expected: Array | None) -> Array:
 
 
 def _memory(off: Array) -> float:
-    """The correlation of neighbours, its bias -(1 + 3 r) / T in a short series (Kendall 1954) added back.
+    """The correlation of neighbours, its bias -(1 + 4 r) / T in a short series added back.
 
-    To first order: solved for r, it would be divided by T - 3, and of six or seven values many a half width
+    Kendall 1954 has 1 + 3 r where both sums are means; T - 1 products over T squares lose r / T more. To
+    first order: solved for r, it would be divided by T - 4, and of six or seven values many a half width
     be twenty times what it should.
     """
     count = len(off)
     found = float(off[1:] @ off[:-1]) / float(off @ off)
-    return min(max(found + (1 + 3 * found) / count, -LARGEST_MEMORY / 2), LARGEST_MEMORY)
+    return min(max(found + (1 + 4 * found) / count, -LARGEST_MEMORY / 2), LARGEST_MEMORY)
 
 
 def _long_run_variance(left: Array) -> float:

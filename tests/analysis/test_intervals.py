@@ -6,6 +6,7 @@ import pytest
 from gradflow.analysis.intervals import (
     OVER_NETWORKS,
     Estimate,
+    _memory,
     along_series,
     newey_west_lag,
     over_networks,
@@ -60,6 +61,19 @@ def test_short_series_with_a_memory_are_covered_too(count: int, memory: float) -
     estimates = [along_series(row[50:]) for row in series]
     covered = np.mean([e.low < 0 < e.high for e in estimates])  # type: ignore[operator]
     assert 0.91 < covered < 0.975
+
+
+@pytest.mark.parametrize("memory", [0.0, 0.3, 0.6])
+def test_the_correlation_of_neighbours_is_that_of_the_process_to_second_order(memory: float) -> None:
+    """A bias of -(1 + 4 r) / T that is added back as it is found leaves four times itself over T."""
+    count, many = 100, 20000
+    series = np.random.default_rng(1).standard_normal((count, many))
+    series[0] /= sqrt(1 - memory**2)
+    for k in range(1, count):
+        series[k] += memory * series[k - 1]
+    found = np.array([_memory(row) for row in (series - series.mean(axis=0)).T])
+    chance = 3 * found.std() / sqrt(many)
+    assert abs(found.mean() - memory) < 4 * (1 + 4 * memory) / count**2 + chance
 
 
 @pytest.mark.parametrize(("count", "widest"), [(6, 10.0), (7, 8.0), (8, 4.5), (10, 2.5)])
