@@ -24,7 +24,7 @@ from gradflow.units import LN10
 FEWEST = 5  # factors; the spread of fewer than four others is not known
 NORMAL = 1.4826  # standard deviations of a normal law in its median absolute deviation
 FALSE_ALARM = 0.001  # about the probability that one of a healthy network's factors stands out; 0.005 below 7
-TAIL = 1.3  # decay length of ln|w|, w normal, in such deviations
+TAIL = 1.3  # of ln|w|, w normal, in such deviations: its decay length is 1.1, and the deviation uncertain
 FEW = 12  # factors up to which the deviation itself is uncertain: it enters as 1 + (FEW / T)^2
 EDGE_SHARE = 0.5  # of the decades of a verdict, that one factor has to take beyond the others
 RATIO_SHARE = 0.1  # of the ratio, that it has to make where it does not turn the verdict

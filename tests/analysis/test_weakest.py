@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gradflow.analysis.flow import fit_flow
 from gradflow.analysis.outside import Norms, summarize_outside
 from gradflow.analysis.summary import Flow, Weakest, strict
-from gradflow.analysis.weakest import FEWEST, bound, standing_out, weakest_symptom
+from gradflow.analysis.weakest import FALSE_ALARM, FEWEST, bound, standing_out, weakest_symptom
 from gradflow.config import parse_config
 from gradflow.report.headlines import verdict_sentence
 from gradflow.starters import is_script, starter_names, starter_text
@@ -177,6 +177,14 @@ def test_of_a_thousand_healthy_walks_hardly_one_has_a_factor_that_stands_out(cou
     """Measured over 20,000 walks each: at most 0.25% from 7 factors on, 0.5% of 5 or 6."""
     draws = law(np.random.default_rng(count), (1000, count))
     assert sum(standing_out(walk)[1] != 0 for walk in draws) <= (12 if count < 7 else 5)
+
+
+def test_of_the_heaviest_tail_about_as_many_stand_out_as_are_allowed_to() -> None:
+    """A bound that is too high would pass over layers that decide."""
+    counts, walks = (19, 30), 6000
+    draws = (one_weight(np.random.default_rng(count), (walks, count)) for count in counts)
+    alarms = sum(standing_out(walk)[1] != 0 for rows in draws for walk in rows)
+    assert 0.5 < alarms / (len(counts) * walks * FALSE_ALARM) < 2
 
 
 def test_the_bound_grows_with_the_number_of_factors_and_with_their_want() -> None:
