@@ -158,10 +158,10 @@ def test_the_loss_scale_that_it_names_is_one_that_is_measured(words: str) -> Non
 
 @pytest.mark.parametrize("words", ["", "activation=sigmoid init=lecun_normal", "block=residual"])
 def test_the_layers_that_it_names_are_those_that_are_measured(words: str) -> None:
-    """Most entries are lost in the layers named, and less than most in those behind them."""
+    """Most entries are lost in the layers named and, but for one whose norm lies at the edge, no others."""
     text, low = both_of(words)
     measured = low.shares["float16"]["delta_underflow"]
     last = int(text.split("float16 in layers 1 to ")[1].split(".")[0].split(";")[0]) if text else 0
     assert (measured[:last] > 0.5).all()
-    assert (measured[last + 1 :] < 0.75).all()
+    assert (measured[last + 1 :] <= 0.5).all()
     assert bool(last) == ("residual" not in words)

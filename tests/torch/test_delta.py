@@ -71,6 +71,7 @@ def test_delta_is_that_of_one_sample_at_a_time(name: str, dtype: Any) -> None:
     assert flow.axis is not None
     assert (flow.axis.block, len(flow.axis.points)) == (case.block, case.points)
     expected = deltas(case, flow.axis)
+    assert len(flow.rows) == 2
     for row in flow.rows:
         worst = float((torch.tensor(row["delta"], dtype=torch.float64) - expected).abs().max())
         assert worst <= BOUND[dtype], worst
@@ -85,7 +86,7 @@ def test_delta_of_complex_numbers_is_that_of_their_parts(made: Any) -> None:
             case.loss(case.model, case.inputs).backward()
             squares = sum(float(one.grad.abs().square().sum()) for one in case.model.parameters())
             flow.step()
-    assert (flow.axis.block, len(flow.axis.points)) == (case.block, case.points)
+    assert (flow.axis.block, len(flow.axis.points), len(flow.rows)) == (case.block, case.points, 2)
     for row in flow.rows:
         assert row["delta"] == pytest.approx(deltas(case, flow.axis).tolist(), abs=1e-5)
     groups = [math.exp(2 * value) for value in flow.rows[-1]["dw"].values() if not math.isnan(value)]

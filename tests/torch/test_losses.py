@@ -270,6 +270,7 @@ def test_what_a_model_gives_is_saved_without_a_warning() -> None:
             torch.save(output, BytesIO())
             output.square().mean().backward()
             flow.step()
+    assert len(flow.rows) == 2
 
 
 def test_a_penalty_may_have_a_backward_of_its_own() -> None:
