@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite, nan
@@ -25,6 +24,7 @@ from gradflow.torch.clipping import is_scale
 from gradflow.torch.expected import ExpectedLaw
 from gradflow.torch.groups import is_sharded
 from gradflow.torch.norms import summed
+from gradflow.torch.notes import StepNotes
 from gradflow.torch.optimizers import on_steps, unscaled_of
 from gradflow.torch.passes import complete, measured, unlike
 from gradflow.torch.saving import Saved, run_name
@@ -66,7 +66,7 @@ class WatchedFlow:
         self._expected = ExpectedLaw()
         self._silent: str | None = None  # the read-out, if it starts at zero
         self._open = False
-        self._went_back = self._scale_told = False
+        self._notes = StepNotes(settings.quiet)
 
     def __enter__(self) -> WatchedFlow:
         return self.start()
@@ -92,8 +92,9 @@ class WatchedFlow:
         self._open = False
         self._finish_update(due=self._trains)
         self._disarm()
+        self._notes.close()
         if self.saved is not None and self._writes:
-            run = self.saved.publish(self._say)
+            run = self.saved.publish(self._notes.say)
             self.run = OneRun.of(run) if run else None
 
     def step(self, number: int | None = None, loss: Any = None) -> None:
@@ -233,13 +234,13 @@ class WatchedFlow:
         if taps.problem is not None:
             raise taps.problem
         if not agreed:
-            self._say(f"step {step} is left out: {strange or 'another process leaves it out'}")
+            self._notes.leave_out(step, strange or "another process leaves it out")
             return
         passes = complete(taps.passes, step)
         if self.axis is None:
             assert isinstance(taps, Search)
             self.axis, self._expected = taps.axis, taps.expected
-            self._say(f"axis: {passes[0].axis.told}")
+            self._notes.say(f"axis: {passes[0].axis.told}")
             self._silent = taps.silent()
         row = {"step": step, **measured(passes), "loss": _number(loss)}
         self._reduce(row)
@@ -248,19 +249,13 @@ class WatchedFlow:
         self.rows.append(row)
         if self.saved is not None and self._writes:
             if self.saved.stream is None:
-                self.saved.begin(self.head(), self._say)
+                self.saved.begin(self.head(), self._notes.say)
             self.saved.add(row)
 
     def _say_of_going_back(self, step: int) -> None:
-        if self.rows and step <= self.rows[-1]["step"] and not self._went_back:
-            self._went_back = True
+        if self.rows and step <= self.rows[-1]["step"]:
             words = f"step {step} comes again: it replaces what was recorded from there on"
-            self._say(f"{words}; count on over epochs, or give no number")
-
-    def _say_of_a_scale(self) -> None:
-        if not self._scale_told:
-            self._scale_told = True
-            self._say("the gradients hold the scale of a GradScaler: pass it, watch(..., scaler=scaler)")
+            self._notes.once("again", f"{words}; count on over epochs, or give no number")
 
     def _join(self) -> None:
         """Of a process that only helps to add the norms of what is sharded: the same sums, in order."""
@@ -297,7 +292,8 @@ class WatchedFlow:
             return
         if self.scaler is None and is_scale(found.get("clip_share", nan)):
             found["clip_share"] = nan
-            self._say_of_a_scale()
+            told = "the gradients hold the scale of a GradScaler: pass it, watch(..., scaler=scaler)"
+            self._notes.once("scale", told)
         self.rows[-1] |= found
         if self.saved is not None and self._writes:
             self.saved.add({"step": self.rows[-1]["step"], **found})
@@ -309,10 +305,6 @@ class WatchedFlow:
         for key in ("delta", "branch", "q"):
             total = summed(torch.tensor(row[key], dtype=torch.float64), self._device)
             row[key] = (total / torch.distributed.get_world_size()).tolist()
-
-    def _say(self, text: str) -> None:
-        if not self.settings.quiet and self._writes:
-            print(f"gradflow: {text}", file=sys.stderr)
 
 
 def _number(loss: Any) -> float:

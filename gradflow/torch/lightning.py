@@ -22,7 +22,7 @@ class LightningFlow(Callback):  # type: ignore[misc]  # whose class is known whe
 
     Takes what `watch` takes, but the model and its scaler, which the Trainer knows. Steps are the Trainer's
     optimizer steps, whatever it accumulates, with its loss; dW is as it stands before the Trainer clips it.
-    `flow` holds what was found.
+    Of a module with several optimizers (a GAN) `watch` each part instead. `flow` holds what was found.
     """
 
     def __init__(self, **settings: Any) -> None:

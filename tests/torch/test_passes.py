@@ -111,6 +111,19 @@ def test_calls_of_another_number_leave_their_step_out_with_a_note(
     assert told in capsys.readouterr().err
 
 
+def test_steps_that_are_left_out_for_one_reason_are_told_once_with_their_number(capsys: Any) -> None:
+    model, why = Loop(), "its blocks are not called as often as at the first recorded step"
+    with watch(model, samples=None) as flow:
+        for times in (4, 8, 8, 4, 8):
+            model(X, times).square().mean().backward()
+            flow.step()
+            model.zero_grad()
+        told = [line for line in capsys.readouterr().err.splitlines() if "left out: " in line]
+        assert told == [f"gradflow: step 1 is left out: {why}"]
+    assert capsys.readouterr().err == f"gradflow: 3 steps were left out: {why}\n"
+    assert [row["step"] for row in flow.rows] == [0, 3]
+
+
 def test_a_model_may_be_called_more_often_later() -> None:
     model = Twins()
     with watch(model, samples=None, quiet=True) as flow:
