@@ -73,6 +73,7 @@ class Call:
 class Hook(partial[None]):
     """A hook that copies of its module, pickled ones too, have as one that does nothing, without gradflow.
 
+    A copy cannot drop it: it copies the entries of a module's dictionary of hooks one by one.
     It has no frame of its own, which a compiler of PyTorch would compile again for each module.
     """
 
