@@ -13,7 +13,7 @@ from torch import nn
 from torch.autograd.graph import Node
 
 from gradflow.errors import InputError
-from gradflow.torch.calls import RECURRENT, Call, bare, kind_of, likeness
+from gradflow.torch.calls import RECURRENT, Call, bare, distinct, kind_of, likeness
 from gradflow.torch.graph import graph_of
 from gradflow.torch.scene import AxisPoint, Scene, Side
 
@@ -205,7 +205,7 @@ def _over_time(scene: Scene) -> DepthAxis:
     calls = max(states or repeated, key=len, default=[])
     if len(calls) < FEWEST:
         raise InputError(_not_seen(fused[0], scene) if fused else "axis time: no module is called twice")
-    points = tuple(scene.point(call, "output", tuple(call.outputs)) for call in calls if call.outputs)
+    points = tuple(scene.point(call, "output", distinct(call.outputs)) for call in calls if call.outputs)
     name, kind = scene.name(calls[0]), kind_of(calls[0].module)
     entering = any(not scene.points([call], "output") for call in calls)
     told = f"{len(points)} calls of {name} ({kind}) over time"

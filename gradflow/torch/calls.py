@@ -38,6 +38,14 @@ class Origin:
     mean_square: Tensor  # of the forward value, 0-d
 
 
+def distinct(edges: Mapping[int, Origin]) -> tuple[int, ...]:
+    """Of each tensor the first place, as of an output that is given as a state, too."""
+    found: dict[tuple[Node, int], int] = {}
+    for place, edge in edges.items():
+        found.setdefault((edge.node, edge.output), place)
+    return tuple(found.values())
+
+
 @dataclass(eq=False)
 class Call:
     """A call of a module: its tensors that need a gradient, by their place among the arguments or results."""

@@ -92,6 +92,27 @@ def _lower(node: Node) -> tuple[Node, ...]:
     return tuple(lower for lower in found if not hasattr(lower, "variable"))
 
 
+def through(others: Collection[Node], node: Node, output: int) -> list[tuple[Node, int]]:
+    """The edges by which `others` lead to an output of a node: whose they are, and their number there.
+
+    Nodes are numbered as they are made, so none that is older than the node leads there.
+    """
+    found, seen, waiting = [], {*others}, [*others]
+    while waiting:
+        upper = waiting.pop()
+        for number, (lower, place) in enumerate(upper.next_functions):
+            if lower is node and place == output:
+                found.append((upper, number))
+            elif lower is not None and lower not in seen and _age(lower) > _age(node):
+                seen.add(lower)
+                waiting.append(lower)
+    return found
+
+
+def _age(node: Node) -> int:
+    return int(node._sequence_nr())
+
+
 def apart(graph: Graph, roots: Sequence[Node], among: Collection[Node]) -> list[list[Node]]:
     """The roots in groups whose graphs have one of some nodes in common: each group is a chain of its own."""
     groups: list[tuple[set[Node], list[Node]]] = []

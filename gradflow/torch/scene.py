@@ -9,7 +9,7 @@ from typing import Literal
 from torch import nn
 from torch.autograd.graph import Node
 
-from gradflow.torch.calls import Call, Origin
+from gradflow.torch.calls import Call, Origin, distinct
 from gradflow.torch.graph import Graph
 
 Side = Literal["input", "output"]
@@ -44,14 +44,22 @@ class Scene:
     def points(
         self, calls: Sequence[Call], side: Side, beside: frozenset[Node] = frozenset()
     ) -> list[tuple[Call, AxisPoint]]:
-        """The calls of which a tensor on this side, not `beside`, lies on the chain, each tensor once."""
-        found: dict[Node, tuple[Call, AxisPoint]] = {}
+        """The calls of which a tensor on this side, not `beside`, lies on the chain, each tensor once.
+
+        All calls of one module have the same places: the first and the last of a cell would do with c or h.
+        """
+        found: dict[Node, tuple[Call, Mapping[int, Origin]]] = {}
+        used: dict[nn.Module, set[int]] = {}
         for call in calls:
             edges = {place: edge for place, edge in call.edges(side).items() if edge.node not in beside}
             places = self._on_chain(edges)
-            if places:
-                found.setdefault(edges[places[0]].node, (call, self.point(call, side, places)))
-        return list(found.values())
+            if places and edges[places[0]].node not in found:
+                found[edges[places[0]].node] = call, edges
+                used.setdefault(call.module, set()).update(places)
+        return [
+            (call, self.point(call, side, tuple(sorted(used[call.module] & edges.keys()))))
+            for call, edges in found.values()
+        ]
 
     def _on_chain(self, edges: Mapping[int, Origin]) -> tuple[int, ...]:
         held: dict[Node, dict[int, int]] = {}  # -> of each of its outputs the place
@@ -63,7 +71,7 @@ class Scene:
                 return tuple(places[output] for output in sorted(used))
         nodes = held.keys()
         if len(nodes) > 1 and self.graph.separates(nodes, self.target):  # the h and c of an LSTMCell
-            return tuple(edges)
+            return distinct(edges)
         return ()
 
     def point(self, call: Call, side: Side, places: tuple[int, ...]) -> AxisPoint:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -18,7 +19,7 @@ from gradflow.torch.axis import DepthAxis, choose
 from gradflow.torch.backward import leave, listen, of_a_loss
 from gradflow.torch.calls import BatchPart, Hook, Origin, Tracer, flat, in_backward, names_of, sinks
 from gradflow.torch.expected import ExpectedLaw, expected_of
-from gradflow.torch.graph import Graph, apart, graph_of
+from gradflow.torch.graph import Graph, apart, graph_of, through
 from gradflow.torch.groups import is_sharded
 from gradflow.torch.norms import squares
 from gradflow.torch.passes import Pass
@@ -108,11 +109,12 @@ class Search:
         self.tapped.append([])
         for number, point in enumerate(one.points):
             for call in islice(scene.alike(point.module, point.side), point.number, point.number + 1):
-                edges = call.edges(point.side)
-                for place in (place for place in point.places if place in edges):
-                    one.squares[number] = edges[place].mean_square
-                    self.tapped[-1].append((point.name, edges[place].node))
-                    tap(one, number, place, edges[place], lambda _: of_a_loss())
+                known = call.edges(point.side)
+                edges = {place: known[place] for place in point.places if place in known}
+                for edge in edges.values():
+                    one.squares[number] = edge.mean_square
+                    self.tapped[-1].append((point.name, edge.node))
+                tap(one, number, edges, lambda _: of_a_loss())
         if first:
             if any(square is not None and square.is_meta for square in one.squares):
                 raise InputError("the model is on meta, where no number is: model.to_empty(device=...) first")
@@ -248,21 +250,41 @@ class Taps:
         self.next = (self.next + 1) % len(one.points)
 
     def _tap(self, one: Pass, number: int, tensors: Sequence[Tensor | None]) -> None:
+        edges = {}
         for place, tensor in zip(one.points[number].places, tensors, strict=False):
             if tensor is None or tensor.grad_fn is None:
                 self.strange = f"{one.points[number].name} got no tensor that needs a gradient"
                 return
             one.squares[number] = self.samples.mean_square(tensor)
-            edge = Origin(tensor.grad_fn, tensor.output_nr, (), tensor)
-            tap(one, number, place, edge, self._counts)
+            edges[place] = Origin(tensor.grad_fn, tensor.output_nr, (), tensor)
+        tap(one, number, edges, self._counts)
 
 
-def tap(one: Pass, number: int, place: int, edge: Origin, counts: Callable[[Pass], bool]) -> None:
-    """Have the gradient of a tensor told to a pass when it comes, if it counts."""
+def tap(one: Pass, number: int, edges: Mapping[int, Origin], counts: Callable[[Pass], bool]) -> None:
+    """Have the gradient of each tensor of a point told to a pass when it comes, if it counts.
+
+    Without what comes by way of another of them, as to a cell's c by way of its h, where it is counted.
+    """
+    for place, edge in edges.items():
+        others = {other.node for other in edges.values()} - {edge.node}
+        _tap(one, (number, place), edge, through(others, edge.node, edge.output), counts)
+
+
+def _tap(
+    one: Pass, key: tuple[int, int], edge: Origin, ways: Sequence[tuple[Node, int]],
+    counts: Callable[[Pass], bool],
+) -> None:  # fmt: skip
+    output, counted = edge.output, list[Tensor]()
 
     def came(gradients: tuple[Tensor, ...]) -> None:
         if gradients[output] is not None and counts(one):
-            one.arrive(number, place, gradients[output])
+            one.arrive(*key, gradients[output] - sum(counted) if counted else gradients[output])
+        counted.clear()
 
-    output = edge.output
+    def passed(number: int, gradients: tuple[Tensor, ...], _: Any) -> None:
+        if gradients[number] is not None:
+            counted.append(gradients[number])
+
     edge.node.register_prehook(came)
+    for node, number in ways:
+        node.register_hook(partial(passed, number))

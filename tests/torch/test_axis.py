@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gradflow.errors import InputError
-from tests.torch.models import nn, torch
+from tests.torch.models import Recurrent, nn, torch
 from tests.torch.test_mechanics import recorded
 
 STEPS = 6
@@ -41,6 +41,37 @@ def test_time_is_that_of_the_first_state_and_not_of_what_is_read_out(cells: int)
         kept.append((ReadAtEachStep(cells), [bytearray(700 * times) for _ in range(times)]))
         flow = recorded(kept[-1][0], lambda model: model(SERIES).square().mean(), steps=1, axis="time")
         assert flow.axis.names == tuple(f"cells.0[{t}]" for t in range(STEPS))
+
+
+class Telling(nn.LSTMCell):
+    """A cell that gives its output beside its state, as those of other libraries do."""
+
+    def forward(self, x: Any, state: Any) -> Any:
+        h, c = super().forward(x, None if state is None else state[1])
+        return h, (h, c)
+
+
+@pytest.mark.parametrize("axis", ["auto", "time"])
+@pytest.mark.parametrize("kind", [nn.LSTMCell, Telling])
+def test_each_way_through_the_state_of_a_cell_counts_once(kind: Any, axis: str) -> None:
+    """c gets a gradient by way of h = o tanh(c) too, which is counted at h."""
+    torch.manual_seed(0)
+    model = Recurrent(kind(4, 16))
+    flow = recorded(model, lambda model: model(SERIES).square().mean(), samples=None, axis=axis, steps=3)
+    logs = []
+    for series in SERIES:
+        states, held = list[Any](), None
+        for x in series:
+            held = nn.LSTMCell.forward(model.cell, x[None], held)
+            states.append(held := tuple(one.clone() for one in held))
+            for one in held:
+                one.retain_grad()
+        model.head(states[-1][0]).square().mean().backward()
+        pairs = [[one.grad for one in state if one.grad is not None] for state in states]
+        logs.append(torch.stack([torch.cat(pair).norm().log() for pair in pairs]))
+    expected = torch.stack(logs).mean(0).tolist()
+    for row in flow.rows:
+        assert row["delta"] == pytest.approx(expected, abs=1e-5)
 
 
 class Translator(nn.Module):

@@ -18,17 +18,22 @@ BOUND = {torch.float32: 1e-5, torch.float64: 1e-12}
 
 
 def tensors_at(axis: Any, run: Any) -> list[Any]:
-    """The tensors of each point in one forward pass that `run` makes, with their gradients kept."""
+    """The tensors of each point in one forward pass that `run` makes, with their gradients kept.
+
+    Where there are several, a cell's h and c, each is made a variable of its own that no other leads to.
+    """
     found: list[Any] = []
     hooks = []
     for module, side in dict.fromkeys((point.module, point.side) for point in axis.points):
         places = iter([point.places for point in axis.points if point.module is module])
 
-        def keep(values: Any, places: Any = places) -> None:
-            tensors = list(flat(values))
-            found.append([tensors[place] for place in next(places)])
+        def keep(values: Any, places: Any = places) -> Any:
+            tensors, wanted = list(flat(values)), next(places)
+            own = [tensor.clone() for tensor in tensors] if len(wanted) > 1 else tensors
+            found.append([own[place] for place in wanted])
             for tensor in found[-1]:
                 tensor.retain_grad()
+            return None if own is tensors else tuple(own)
 
         if side == "input":
             hook = module.register_forward_pre_hook(
@@ -48,10 +53,8 @@ def deltas(case: Any, axis: Any) -> Any:
     logs = []
     for number in range(BATCH):
         tensors = tensors_at(axis, lambda n=number: case.loss(case.model, case.sample(n)).backward())
-        norms = [
-            torch.cat([tensor.grad.flatten() for tensor in point]).to(torch.complex128).norm()
-            for point in tensors
-        ]
+        gradients = [[one.grad.flatten() for one in point if one.grad is not None] for point in tensors]
+        norms = [torch.cat(point).to(torch.complex128).norm() for point in gradients]  # of none, an error
         logs.append(torch.stack(norms).log())
     return torch.stack(logs).mean(dim=0)
 
