@@ -108,10 +108,16 @@ def _axis(scene: Scene, best: Candidate, axis: str) -> DepthAxis:
     passed = best.side == "input" and scene.is_passed_by([call for call, _ in best.points])
     words += " (residual stream)" if passed else ""
     readout = _left_out(scene) if best.side == "output" else None
-    aside = [scene.name(call) for call in best.aside if call is not readout]
-    if aside:
-        words += f"; {_others(aside)} not between all of the loss and the input"
+    words += _left_out_of(scene, [call for call in best.aside if call is not readout])
     return DepthAxis(points, top, best.block, axis, f"{words}; what comes before and after is left out")
+
+
+def _left_out_of(scene: Scene, calls: Sequence[Call]) -> str:
+    """Which calls are no points, and why."""
+    begin = [scene.name(call) for call in calls if call.begins]
+    aside = [scene.name(call) for call in calls if not call.begins]
+    words = f"; {_others(aside)} not between all of the loss and the input" if aside else ""
+    return words + (f"; {_others(begin)} given a leaf, which no module made" if begin else "")
 
 
 def _others(aside: list[str]) -> str:

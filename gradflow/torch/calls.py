@@ -55,6 +55,7 @@ class Call:
     inputs: dict[int, Origin]
     outputs: dict[int, Origin] = field(default_factory=dict)
     calls: int = 0  # of modules inside it
+    leaf: bool = False  # whether an input is a leaf that needs a gradient, which no node has made
 
     @property
     def weighs(self) -> bool:
@@ -67,6 +68,11 @@ class Call:
         while call is not None:
             yield call
             call = call.parent
+
+    @property
+    def begins(self) -> bool:
+        """Whether leaves are all that enters it with a gradient."""
+        return self.leaf and not self.inputs
 
     def edges(self, side: str) -> Mapping[int, Origin]:
         """Its tensors on a side, "input" or "output"."""
@@ -117,9 +123,10 @@ class Tracer:
     def _before(self, module: nn.Module, args: Any, kwargs: Any) -> None:
         if in_backward():
             return
-        inputs = self._edges((*args, *kwargs.values()))
+        given = (*args, *kwargs.values())
+        inputs, leaf = self._edges(given), any(map(_is_leaf, flat(given)))
         parent = self.open[-1] if self.open else None
-        self.open.append(Call(module, parent, inputs))
+        self.open.append(Call(module, parent, inputs, leaf=leaf))
         for call in self.open[:-1]:
             call.calls += 1
         self.calls.append(self.open[-1])
@@ -194,6 +201,12 @@ def flat(values: Any) -> Iterator[Tensor | None]:
         yield from flat(vars(values))
     else:
         yield None
+
+
+def _is_leaf(tensor: Tensor | None) -> bool:
+    """Whether its gradient would be its user's; a parameter may be given to a module, too."""
+    wanted = tensor is not None and tensor.requires_grad and tensor.grad_fn is None
+    return wanted and not isinstance(tensor, nn.Parameter)
 
 
 def in_backward() -> bool:

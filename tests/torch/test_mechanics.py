@@ -183,6 +183,21 @@ def test_the_axis_starts_where_a_gradient_is_needed() -> None:
     assert delta(flow) == pytest.approx(REFERENCE[3:], abs=1e-5)
 
 
+@pytest.mark.parametrize("made", [False, True])
+def test_a_block_that_is_given_a_leaf_is_said_to_be(made: bool) -> None:
+    """As the first behind a frozen embedding whose output is made to need a gradient."""
+
+    def loss(model: Any) -> Any:
+        x = X.clone().requires_grad_()
+        return loss_of(model, x * 1 if made else x)
+
+    flow = recorded(nn.Sequential(*stack().blocks), loss, samples=None)
+    assert flow.axis.names == tuple(str(i) for i in range(0 if made else 1, DEPTH))
+    why = "" if made else "; 1 other (0) is given a leaf, which no module made"
+    stream = f"{DEPTH - (not made)} Block inputs (residual stream)"
+    assert flow.axis.told == f"{stream}{why}; what comes before and after is left out"
+
+
 def test_a_model_that_is_wholly_frozen_is_refused() -> None:
     model = stack().requires_grad_(False)
     flow = watch(model, quiet=True).start()
