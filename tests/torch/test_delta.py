@@ -15,6 +15,7 @@ from gradflow.torch.calls import flat  # isort: skip
 
 ALL = CASES | FAMILIES
 BOUND = {torch.float32: 1e-5, torch.float64: 1e-12}
+SINGLE = ("t5 encoder", "llama")  # take their norms' variance in float32, whatever the model's dtype is
 
 
 def tensors_at(axis: Any, run: Any) -> list[Any]:
@@ -73,11 +74,11 @@ def test_delta_is_that_of_one_sample_at_a_time(name: str, dtype: Any) -> None:
             flow.step()
     assert flow.axis is not None
     assert (flow.axis.block, len(flow.axis.points)) == (case.block, case.points)
-    expected = deltas(case, flow.axis)
+    expected, rounding = deltas(case, flow.axis), torch.finfo(torch.float32).eps * (name in SINGLE)
     assert len(flow.rows) == 2
     for row in flow.rows:
         worst = float((torch.tensor(row["delta"], dtype=torch.float64) - expected).abs().max())
-        assert worst <= BOUND[dtype], worst
+        assert worst <= max(BOUND[dtype], rounding), worst
 
 
 @pytest.mark.parametrize("made", [spectral, of_complex])
