@@ -72,7 +72,7 @@ def expected_of(scene: Scene, axis: DepthAxis, mean_squares: Sequence[float]) ->
     if axis.residual:
         if not scene.is_passed_by(calls):
             return ExpectedLaw(words=OTHERS)
-        words = _law(scene, calls)
+        words = _law(scene, axis, calls)
         if words == BARE and _normalize(calls):
             return ExpectedLaw(words=FUNCTIONS, law=None)
         return ExpectedLaw(words=words, law=LAWS[words])
@@ -83,12 +83,16 @@ def _call_of(scene: Scene, module: nn.Module) -> Call:
     return next(call for call in scene.calls if call.module is module)
 
 
-def _law(scene: Scene, calls: Sequence[Call]) -> str:
-    """By whether norms give the stream itself, take it, or are elsewhere, in most of the blocks."""
+def _law(scene: Scene, axis: DepthAxis, calls: Sequence[Call]) -> str:
+    """By whether norms give the stream itself, take it, or are elsewhere, in most of the blocks.
+
+    The stream is what a block's point is at: what else enters, as an encoder's output, has norms of its own.
+    """
     norms = [call for call in scene.calls if "norm" in type(call.module).__name__.lower()]
     given = {edge.node for call in norms for edge in call.outputs.values()}
     taken = {edge.node for call in norms for edge in call.inputs.values()}
-    streams = [{edge.node for edge in call.inputs.values()} & scene.cuts for call in calls[1:]]
+    entered = [*zip(calls, axis.points, strict=True)][1:]
+    streams = [{call.inputs[place].node for place in point.places} for call, point in entered]
     post, pre = (sum(not nodes.isdisjoint(found) for nodes in streams) for found in (given, taken))
     if 2 * post > len(streams):
         return POST
