@@ -88,7 +88,9 @@ def _law(scene: Scene, axis: DepthAxis, calls: Sequence[Call]) -> str:
 
     The stream is what a block's point is at: what else enters, as an encoder's output, has norms of its own.
     """
-    norms = [call for call in scene.calls if "norm" in type(call.module).__name__.lower()]
+    blocks = {call.module for call in calls}  # a PreNormBlock is no norm
+    others = [call for call in scene.calls if call.module not in blocks]
+    norms = [call for call in others if "norm" in type(call.module).__name__.lower()]
     given = {edge.node for call in norms for edge in call.outputs.values()}
     taken = {edge.node for call in norms for edge in call.inputs.values()}
     entered = [*zip(calls, axis.points, strict=True)][1:]

@@ -11,12 +11,54 @@ from tests.torch.models import nn, torch
 from gradflow.torch import watch  # isort: skip
 
 
-def expected(model: Any, loss: Any, axis: Any = "auto") -> tuple[Any, Any]:
+def expected(model: Any, loss_of: Any, axis: Any = "auto") -> tuple[Any, Any]:
     """The law that is expected, and that which was found, at a recorded step."""
     with watch(model, axis=axis, quiet=True) as flow:
-        loss(model).backward()
+        loss_of(model).backward()
         flow.step()
     return flow.head(), flow.flow
+
+
+class PreNorm(nn.Module):
+    """x + f(norm(x))."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.enter, self.leave = nn.LayerNorm(32), nn.Linear(32, 64), nn.Linear(64, 32)
+
+    def forward(self, x: Any) -> Any:
+        return x + self.leave(torch.relu(self.enter(self.norm(x))))
+
+
+class PostNorm(PreNorm):
+    """norm(x + f(x))."""
+
+    def forward(self, x: Any) -> Any:
+        return self.norm(x + self.leave(torch.relu(self.enter(x))))
+
+
+class Bare(PreNorm):
+    """x + f(x)."""
+
+    def forward(self, x: Any) -> Any:
+        return x + self.leave(torch.relu(self.enter(x)))
+
+
+def stack(blocks: list[Any]) -> Any:
+    return nn.Sequential(nn.Linear(8, 32), *blocks, nn.Linear(32, 3))
+
+
+def loss(model: Any) -> Any:
+    return model(torch.randn(16, 8)).square().mean()
+
+
+@pytest.mark.parametrize(
+    ("block", "words"), [(PreNorm, "pre-norm"), (PostNorm, "post-norm"), (Bare, "blocks without norms")]
+)
+def test_a_block_is_no_norm_whatever_its_class_is_called(block: Any, words: str) -> None:
+    head, _ = expected(stack([block() for _ in range(6)]), loss)
+    assert head["block"] == block.__name__
+    assert head["expected"].startswith(words)
 
 
 @pytest.mark.filterwarnings("ignore:enable_nested_tensor is True")
