@@ -52,6 +52,10 @@ FUNCTIONS = (
 )
 MORE = "theory knows chains with one activation between their layers, and nothing else, if it has that one"
 TIME = "over time theory needs to know how the inputs come, which it does not"
+AGAIN = (
+    "calls of one module are blocks with shared weights or, where an input enters between them, a cell over "
+    "time: theory does not know which, where no norm is on the stream or takes it"
+)
 NORMS = re.compile(r"(\w+(Layer|Group|Batch|Rms)Norm|Rsqrt)Backward\d+")  # nodes
 
 
@@ -66,21 +70,29 @@ class ExpectedLaw:
 
 def expected_of(scene: Scene, axis: DepthAxis, mean_squares: Sequence[float]) -> ExpectedLaw:
     """What theory expects at the points of an axis, whose tensors have these mean squares."""
-    if len({point.module for point in axis.points}) < len(axis.points):
+    calls = [scene.alike(point.module, point.side)[point.number] for point in axis.points]
+    again = len({call.module for call in calls}) < len(calls)
+    if again and not (axis.residual and _is_all_of_stream(scene, axis, calls[-1])):
         return ExpectedLaw(words=TIME)
-    calls = [_call_of(scene, point.module) for point in axis.points]
     if axis.residual:
         if not scene.is_passed_by(calls):
             return ExpectedLaw(words=OTHERS)
         words = _law(scene, axis, calls)
+        if again and words not in (PRE, POST):  # a cell may have its input and state in one tensor
+            return ExpectedLaw(words=AGAIN)
         if words == BARE and _normalize(calls):
             return ExpectedLaw(words=FUNCTIONS, law=None)
         return ExpectedLaw(words=words, law=LAWS[words])
     return _plain(scene, calls, mean_squares)
 
 
-def _call_of(scene: Scene, module: nn.Module) -> Call:
-    return next(call for call in scene.calls if call.module is module)
+def _is_all_of_stream(scene: Scene, axis: DepthAxis, last: Call) -> bool:
+    """Whether all layers of the last block look at its stream: those of a cell look at an input, too."""
+    stream = {last.inputs[place].node for place in axis.points[-1].places}
+    within = [leaf for leaf in scene.leaves if any(up is last for up in leaf.above())]
+    return not any(
+        stream.isdisjoint(graph_of(edge.node for edge in leaf.outputs.values()).below) for leaf in within
+    )
 
 
 def _law(scene: Scene, axis: DepthAxis, calls: Sequence[Call]) -> str:

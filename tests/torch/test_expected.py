@@ -61,6 +61,54 @@ def test_a_block_is_no_norm_whatever_its_class_is_called(block: Any, words: str)
     assert head["expected"].startswith(words)
 
 
+@pytest.mark.parametrize(
+    ("block", "words", "law"),
+    [
+        (PreNorm, "pre-norm blocks", "power"),
+        (PostNorm, "post-norm blocks", "exponential"),
+        (Bare, "calls of one module are blocks with shared weights or", None),
+    ],
+)
+def test_blocks_with_shared_weights_have_the_law_of_blocks(block: Any, words: str, law: str | None) -> None:
+    torch.manual_seed(0)
+    head, flow = expected(stack([block()] * 16), loss)
+    assert head["expected"].startswith(words)
+    assert head["law"] == (law or "")
+    assert law in (None, flow.law)
+    assert (flow.law_exponent or 0) > 0.2 if law == "power" else flow.law_exponent is None
+
+
+class LayerNormCell(nn.Module):
+    """A cell whose state has a norm before its weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.enter, self.again = nn.LayerNorm(16), nn.Linear(8, 16), nn.Linear(16, 16)
+
+    def forward(self, x: Any, state: Any) -> Any:
+        return torch.tanh(self.enter(x) + self.again(self.norm(state)))
+
+
+class Unrolled(nn.Module):
+    """A cell over time from a state that is trained."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell, self.begin, self.head = LayerNormCell(), nn.Linear(8, 16), nn.Linear(16, 3)
+
+    def forward(self, x: Any) -> Any:
+        state = self.begin(x[:, 0])
+        for t in range(1, x.shape[1]):
+            state = self.cell(x[:, t], state)
+        return self.head(state)
+
+
+def test_a_cell_of_modules_is_no_block_with_shared_weights() -> None:
+    head, _ = expected(Unrolled(), lambda model: model(torch.randn(16, 12, 8)).square().mean())
+    assert (head["block"], head["law"]) == ("LayerNormCell", "")
+    assert head["expected"].startswith("over time theory needs to know how the inputs come")
+
+
 @pytest.mark.filterwarnings("ignore:enable_nested_tensor is True")
 @pytest.mark.parametrize(
     ("norm_first", "words", "law"),
