@@ -7,7 +7,7 @@ the slopes do not change, and the scale of residual branches.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from math import sqrt
+from math import exp, inf, log, sqrt
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,12 @@ from gradflow.analysis.clipping import clipping_symptom
 from gradflow.analysis.recorded import UNSTABLE, jump, of_one_layer, scaled, stalled
 from gradflow.analysis.summary import Advice, Flow, Symptom
 from gradflow.analysis.symptom_rules import early_frozen
+from gradflow.analysis.verdict import HALF
+from gradflow.analysis.weakest import standing_out
 from gradflow.arrays import Array, Readings
 from gradflow.formats import CLIPPED_SHARE, FROZEN_RATIO, LASTING
+from gradflow.units import LN10
+
 
 
 def watched_symptoms(recording: Readings) -> tuple[Symptom, ...]:
@@ -119,17 +123,46 @@ def watched_advice(flow: Flow, data: Mapping[str, Any]) -> tuple[Advice, ...]:
     """What to change in a model whose gradient vanishes or explodes along its axis at the first step."""
     if "watched" not in data or flow.verdict not in UNSTABLE or not flow.c:
         return ()
-    if "expected_c" in data and flow.weakest is not None:
-        return tuple(of_one_layer(flow, data["layers"]))
     if "expected_c" in data:
-        factor = 1 / flow.c
-        return (
-            scaled(
-                factor, f"the chain is plain: {factor:.3g} times the weights of each layer bring c near 1"
-            ),
-        )
+        return tuple(_of_a_chain(flow, flow.c, data))
     if flow.verdict == "exploding" and "law" in data:  # of blocks that add to a stream
         scale = 1 / sqrt(flow.transitions + 1)
         words = "scale what each block adds by 1/sqrt(blocks), which bounds the gain, or put a norm before it"
         return (Advice("architecture", {}, None, None, f"x = x + {scale:.3g} * branch(x)", words),)
     return ()
+
+
+def _of_a_chain(flow: Flow, c: float, data: Mapping[str, Any]) -> Iterator[Advice]:
+    """The weights of the layer that makes it, or the biases of one whose weights do not; else all weights."""
+    one, weights = flow.weakest, data.get("weights")
+    odd = _odd_weights(flow, np.array(weights)) if weights else None
+    if odd is not None:
+        index, times = odd
+        words = f"the weights of layer {data['layers'][index]} are {times:.3g} times as large as the others'"
+        yield scaled(1 / times, f"{words}: {1 / times:.3g} times them are like those; then look again")
+    elif one is not None and weights:
+        whose = f"neither its weights nor those of layer {data['layers'][one.layer]} are of another size"
+        then = "look at its biases, which may keep its units where slopes are small"
+        words = f"{one.called} alone decides, though {whose}: {then}"
+        yield Advice("initialization", {}, None, None, None, words)
+    elif one is not None:
+        yield from of_one_layer(flow, data["layers"])
+    else:
+        words = f"the chain is plain: {1 / c:.3g} times the weights of each layer bring c near 1"
+        yield scaled(1 / c, words)
+
+
+def _odd_weights(flow: Flow, logs: Array) -> tuple[int, float] | None:
+    """(layer from 0, how many times the others' its weights are) where it makes half of what is wrong.
+
+    That is the factor of the one layer that decides, or else the ratio. `logs` (layers,) are of their scales.
+    A layer l decides by the weights of layer l + 1 or by its own, which saturate it if they are too large.
+    """
+    one, away = flow.weakest, logs - np.median(logs)
+    if one is not None and one.factor and one.c_without:
+        wrong, near = log(one.factor / one.c_without), [one.layer, one.layer - 1]
+        index = max(near, key=lambda layer: abs(away[layer]))
+    else:
+        index, standing, _ = standing_out(logs)
+        wrong = (flow.log10_ratio or 0.0) * LN10 if standing else inf
+    return (index, exp(away[index])) if abs(away[index]) >= HALF * abs(wrong) else None

@@ -30,7 +30,9 @@ BY_STEP = {
     "loss_scale": "loss_scale", "loss": "loss", "clip_share": "clip_share",
 }  # fmt: skip
 BY_GROUP = {"dw": "log_dw", "update": "update"}  # mappings of a row: an array for each of their keys
-ABOUT = ("axis", "block", "watched", "expected", "expected_c", "silent")  # of a head, kept in the run
+ABOUT = (  # of a head, kept in the run
+    "axis", "block", "watched", "expected", "expected_c", "weights", "silent",
+)  # fmt: skip
 WORDS = {"inf": inf, "-inf": -inf}
 
 

@@ -172,7 +172,8 @@ class _Norms(TypedDict):
     of the networks count on from the first.
 
     A training that was watched tells its model, its depth axis, its blocks' class and what theory expects:
-    `law` is missing where there are no blocks, and null where theory does not know that of the blocks.
+    `weights`, of a plain chain, are ln sqrt(n <W^2>) of each layer, of n inputs; `law` is missing
+    where there are no blocks, and null where theory does not know that of the blocks.
     """
 
     name: Literal["recorded"]
@@ -184,6 +185,7 @@ class _Norms(TypedDict):
     block: NotRequired[str]
     expected: NotRequired[str]
     expected_c: NotRequired[float]
+    weights: NotRequired[list[float]]
     law: NotRequired[Literal["power", "exponential"] | None]
     seeds: NotRequired[list[Whole]]
     silent: NotRequired[str]

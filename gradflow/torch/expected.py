@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import exp, log
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import numpy as np
 from torch import nn
@@ -66,6 +66,11 @@ class ExpectedLaw:
     c: float | None = None
     words: str = ""
     law: str | None = ""  # of LAWS; None of blocks whose law is not known
+    weights: tuple[float, ...] = ()  # of a plain chain, ln sqrt(n <W^2>) of each layer, if none is 0
+
+    def head(self) -> dict[str, Any]:
+        """What a record says of it."""
+        return {"expected": self.words, "expected_c": self.c, "weights": [*self.weights], "law": self.law}
 
 
 def expected_of(scene: Scene, axis: DepthAxis, mean_squares: Sequence[float]) -> ExpectedLaw:
@@ -132,15 +137,24 @@ def _plain(scene: Scene, calls: Sequence[Call], mean_squares: Sequence[float]) -
     activation = passed.pop() if len(passed) == 1 else None
     if activation is None:
         return ExpectedLaw(words=MORE)
-    weights = [module.weight for module in linear[1:]]  # of the layer above each but the last
     moments = tabulated(activation)
+    weights = [_log_root(_gain(module)) for module in linear]
     logs = []
-    for weight, q in zip(weights, mean_squares, strict=False):
-        gain = float(weight.detach().double().square().mean()) * weight.shape[1]
+    for above, q in zip(weights[1:], mean_squares, strict=False):  # the layer above each but the last
         slope = float(moments.slope_square(np.asarray(log(q)))) if q > 0 else 0.0
-        logs.append(log(gain * slope) / 2 if gain * slope > 0 else -np.inf)
+        logs.append(above + _log_root(slope))
     first = window(len(calls))[0]
-    return ExpectedLaw(exp(float(np.mean(logs[first - 1 :]))) if len(logs) >= first else None)
+    c = exp(float(np.mean(logs[first - 1 :]))) if len(logs) >= first else None
+    return ExpectedLaw(c, weights=tuple(weights) if np.isfinite(weights).all() else ())
+
+
+def _gain(layer: nn.Linear) -> float:
+    """n <W^2>, of n inputs."""
+    return float(layer.weight.detach().double().square().mean()) * layer.weight.shape[1]
+
+
+def _log_root(square: float) -> float:
+    return log(square) / 2 if square > 0 else -np.inf
 
 
 def _is_known(module: nn.Module) -> TypeGuard[nn.Linear]:

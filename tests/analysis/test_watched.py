@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -174,3 +176,42 @@ def test_a_plain_chain_that_one_layer_decides_is_told_of_that_layer() -> None:
     (advice,) = watched_advice(flow, {**PLAIN, "layers": [str(2 * i) for i in range(12)]})
     assert advice.message.startswith("layer 8 alone decides: 800 times the weights of layer 10 bring its")
     assert advice.torch == "with torch.no_grad(): layer.weight.mul_(800)"
+
+
+def with_weights(**logs: float) -> dict[str, object]:
+    """A plain chain of twelve layers, with ln of the scale of the weights of some."""
+    weights = [logs.get(f"l{i}", 0.01 * (-1) ** i) for i in range(12)]
+    return {**PLAIN, "weights": weights, "layers": [str(2 * i) for i in range(12)]}
+
+
+SATURATED = Weakest(5, 0.001, 0.1, name="8", c_without=1.5, verdict_without="exploding")
+
+
+@pytest.mark.parametrize(
+    ("one", "decades", "planted", "layer"),
+    [
+        (SATURATED, -1.0, {"l4": 6.9}, 8),
+        (SATURATED, -1.0, {"l5": -6.9}, 10),
+        (SATURATED, -1.0, {"l4": 3.7, "l11": 8.0}, 8),
+        (None, -1.5, {"l4": 6.9}, 8),
+    ],
+    ids=["its own weights", "those above it", "not those elsewhere", "none that decides"],
+)
+def test_weights_of_another_size_are_named_and_brought_back(
+    one: Weakest | None, decades: float, planted: dict[str, float], layer: int
+) -> None:
+    flow = Flow(0, c=0.8, verdict="vanishing", transitions=11, weakest=one, log10_ratio=decades)
+    (advice,) = watched_advice(flow, with_weights(**planted))
+    assert advice.message.startswith(f"the weights of layer {layer} are ")
+    factor = float((advice.torch or "").rpartition("(")[2][:-1])
+    assert factor == pytest.approx(np.exp(-planted[f"l{layer // 2}"]), rel=0.02)
+
+
+@pytest.mark.parametrize("planted", [{}, {"l0": 0.3}, {"l4": 0.3}])
+def test_weights_of_about_one_size_are_not_to_blame(planted: dict[str, float]) -> None:
+    flow = Flow(0, c=0.5, verdict="vanishing", transitions=11, log10_ratio=-3.3)
+    (advice,) = watched_advice(flow, with_weights(**planted))
+    assert advice.message == "the chain is plain: 2 times the weights of each layer bring c near 1"
+    (advice,) = watched_advice(replace(flow, weakest=SATURATED), with_weights(**planted))
+    assert "look at its biases" in advice.message
+    assert advice.torch is None
