@@ -127,7 +127,9 @@ def summarize_outside(id: str, config: dict[str, Any], recording: Readings) -> S
         ),
         training=replace(_trained(recording), diverged_step=step, diverged_reason=reason),
         symptoms=_symptoms(recording, data, (first, last), blown_up(step, reason)),
-        advice=watched_advice(first, data) if "watched" in data else recorded_advice(first, lost.layers),
+        advice=watched_advice(first, data, recording)
+        if "watched" in data
+        else recorded_advice(first, lost.layers),
         history=history_of(recording, STABLE_DECADES, LASTING, _verdicts(recording)),
     )
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from gradflow.analysis.block_laws import BARE, POST
 from gradflow.analysis.clipping import clipping_symptom
 from gradflow.analysis.recorded import UNSTABLE, jump, of_one_layer, scaled, stalled
 from gradflow.analysis.summary import Advice, Flow, Symptom
@@ -119,17 +120,53 @@ def _clipped(recording: Readings) -> Iterator[Symptom]:
         yield found
 
 
-def watched_advice(flow: Flow, data: Mapping[str, Any]) -> tuple[Advice, ...]:
-    """What to change in a model whose gradient vanishes or explodes along its axis at the first step."""
+def watched_advice(
+    flow: Flow, data: Mapping[str, Any], recording: Readings | None = None
+) -> tuple[Advice, ...]:
+    """What to change in a model whose gradient vanishes or explodes along its axis at the first step.
+
+    The recording tells how much each block adds.
+    """
     if "watched" not in data or flow.verdict not in UNSTABLE or not flow.c:
         return ()
     if "expected_c" in data:
         return tuple(_of_a_chain(flow, flow.c, data))
     if flow.verdict == "exploding" and "law" in data:  # of blocks that add to a stream
-        scale = 1 / sqrt(flow.transitions + 1)
-        words = "scale what each block adds by 1/sqrt(blocks), which bounds the gain, or put a norm before it"
-        return (Advice("architecture", {}, None, None, f"x = x + {scale:.3g} * branch(x)", words),)
+        ratios = None if recording is None else recording["branch_ratio"][0].mean(axis=1)
+        return tuple(_of_blocks(flow, data.get("expected"), ratios))
     return ()
+
+
+def _of_blocks(flow: Flow, kind: str | None, ratios: Array | None) -> Iterator[Advice]:
+    """To scale what the one block adds that decides, or what all add, where they explode without it.
+
+    `ratios` (layers,) are of what blocks add to the gradient. A norm on the stream is no branch: scaling what
+    is added before it does not undo what it makes.
+    """
+    one = flow.weakest
+    scale = _scale_of(one.layer - 1, ratios, kind) if one is not None and ratios is not None else 1.0
+    if one is not None and kind != POST and scale < HALF:
+        words = f"{one.called} alone decides, by what it adds: scale that by {scale:.3g}, in this block alone"
+        yield _branch(scale, words)
+    if one is None or one.verdict_without == "exploding" or (one.layer == 1 and scale >= HALF):
+        words = "scale what each block adds by 1/sqrt(blocks), which bounds the gain"
+        words += ", or put a norm before it" if kind == BARE else ""
+        yield _branch(1 / sqrt(flow.transitions + 1), words)
+
+
+def _scale_of(index: int, ratios: Array, kind: str | None) -> float:
+    """What makes a block's branch as large as those of the others; 1 where that is not known.
+
+    Blocks after it see the stream that it makes: beside it their branches are as small as it is large, if
+    norms before them keep their size. The first of blocks that all add much is no larger than the next.
+    """
+    others = ratios[:index] if index else ratios[1:] if kind == BARE else ratios[1:2] * ratios[0]
+    scale = float(np.median(others) / ratios[index]) if ratios[index] > 0 else 1.0
+    return scale if 0 < scale < 1 else 1.0
+
+
+def _branch(scale: float, words: str) -> Advice:
+    return Advice("architecture", {}, None, None, f"x = x + {scale:.3g} * branch(x)", words)
 
 
 def _of_a_chain(flow: Flow, c: float, data: Mapping[str, Any]) -> Iterator[Advice]:

@@ -19,6 +19,7 @@ import numpy as np
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
+from gradflow.analysis.block_laws import BARE, FUNCTIONS, INSIDE, LAWS, POST, PRE
 from gradflow.analysis.increments import window
 from gradflow.meanfield.expectations import tabulated
 from gradflow.nn.activations import Activation
@@ -28,28 +29,7 @@ from gradflow.torch.calls import Call
 from gradflow.torch.graph import graph_of
 from gradflow.torch.scene import Scene
 
-PRE = (
-    "pre-norm blocks: their norms follow a power of the block, not c^L, since the stream grows by what each "
-    "adds; for blocks of one matrix its exponent is 0.50 (relu) to 0.59 (tanh), and it is smaller the more "
-    "tokens attention averages over"
-)
-POST = (
-    "post-norm blocks: their norms follow c^L, with a c that depends on what the blocks hold, which theory "
-    "knows for blocks of one matrix only"
-)
-BARE = (
-    "blocks without norms: their norms follow c^L, with a c that depends on what the blocks hold and on the "
-    "scale of their branches, which is not known"
-)
-INSIDE = (
-    "blocks with norms inside their branches: their norms follow a power of the block, not c^L, since what a "
-    "block adds does not grow with the stream; the exponent depends on what the blocks hold"
-)
-LAWS = {PRE: "power", POST: "exponential", INSIDE: "power", BARE: "exponential"}
 OTHERS = "theory knows chains of Linear modules with real, free weights, not of convolutions, cells or blocks"
-FUNCTIONS = (
-    "blocks with norms that are functions, not modules: where these stand is not known, and so no law is"
-)
 MORE = "theory knows chains with one activation between their layers, and nothing else, if it has that one"
 TIME = "over time theory needs to know how the inputs come, which it does not"
 AGAIN = (
@@ -86,7 +66,7 @@ def expected_of(scene: Scene, axis: DepthAxis, mean_squares: Sequence[float]) ->
         if again and words not in (PRE, POST):  # a cell may have its input and state in one tensor
             return ExpectedLaw(words=AGAIN)
         if words == BARE and _normalize(calls):
-            return ExpectedLaw(words=FUNCTIONS, law=None)
+            words = FUNCTIONS
         return ExpectedLaw(words=words, law=LAWS[words])
     return _plain(scene, calls, mean_squares)
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gradflow.analysis.summary import Flow, Weakest
+from gradflow.analysis.block_laws import POST, PRE
+from gradflow.analysis.summary import Advice, Flow, Weakest
 from gradflow.analysis.watched import watched_advice, watched_symptoms
 
 ROWS, LAYERS = 8, 6
@@ -215,3 +216,31 @@ def test_weights_of_about_one_size_are_not_to_blame(planted: dict[str, float]) -
     (advice,) = watched_advice(replace(flow, weakest=SATURATED), with_weights(**planted))
     assert "look at its biases" in advice.message
     assert advice.torch is None
+
+
+def blocks_that_explode(layer: int, without: str = "stable", **data: object) -> tuple[Advice, ...]:
+    """The advice where the block at a layer adds 20 times what passes by, and the others 0.3 times."""
+    ratios = np.where(np.arange(LAYERS) == layer - 1, 20.0, 0.3)
+    ratios[layer:] = 0.01
+    recording = record(branch_ratio=np.tile(ratios[:, None], (ROWS, 1, 1)))
+    one = Weakest(layer, 20.0, 2.0, name=f"b.{layer - 1}", c_without=1.02, verdict_without=without)
+    flow = Flow(0, c=1.8, verdict="exploding", transitions=LAYERS - 1, weakest=one)
+    return watched_advice(flow, {**OTHER, "law": "power", "expected": PRE, **data}, recording)
+
+
+@pytest.mark.parametrize(("layer", "scale"), [(1, 0.01), (2, 0.015), (5, 0.015)])
+def test_one_block_that_decides_is_told_to_add_as_much_as_the_others(layer: int, scale: float) -> None:
+    """Of the first one it is told by how small the next is on the stream that it makes."""
+    (advice,) = blocks_that_explode(layer)
+    assert advice.torch == f"x = x + {scale} * branch(x)"
+    assert advice.message.startswith(f"b.{layer - 1} alone decides, by what it adds")
+
+
+def test_what_explodes_without_that_block_too_gets_advice_for_all() -> None:
+    one, rest = blocks_that_explode(3, "exploding")
+    assert "in this block alone" in one.message
+    assert rest.message == "scale what each block adds by 1/sqrt(blocks), which bounds the gain"
+
+
+def test_the_norm_of_a_post_norm_block_is_not_taken_for_its_branch() -> None:
+    assert blocks_that_explode(3, law="exponential", expected=POST) == ()

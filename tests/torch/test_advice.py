@@ -84,3 +84,53 @@ def test_a_layer_that_its_biases_shut_is_told_to_look_at_them(
     assert advice.torch is None
     nn.init.zeros_(model[20].bias)
     assert looked_at(model).flow.initial.verdict == "stable"
+
+
+class Block(nn.Module):
+    """x + scale * f(x), with a norm before f or without."""
+
+    def __init__(self, norm: bool, scale: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(WIDTH) if norm else nn.Identity()
+        self.enter, self.leave, self.scale = nn.Linear(WIDTH, 256), nn.Linear(256, WIDTH), scale
+
+    def forward(self, x: Any) -> Any:
+        return x + self.scale * self.leave(torch.relu(self.enter(self.norm(x))))
+
+
+def scaled_as_told(block: Any, advice: Any) -> None:
+    block.scale *= float(re.findall(r"x = x \+ (.*) \* branch\(x\)", advice.torch)[0])
+
+
+@pytest.mark.parametrize("times", [30, 1e4])
+@pytest.mark.parametrize(("norm", "at"), [(True, 0), (True, 1), (True, 12), (True, 22), (False, 12)])
+def test_one_block_that_decides_is_scaled_alone(norm: bool, at: int, times: float) -> None:
+    torch.manual_seed(0)
+    blocks = [Block(norm, 1.0) for _ in range(24)]
+    model = nn.Sequential(nn.Linear(WIDTH, WIDTH), *blocks, nn.Linear(WIDTH, 10))
+    with torch.no_grad():
+        blocks[at].leave.weight.mul_(times)
+    before = looked_at(model)
+    assert before.flow.initial.verdict == "exploding"
+    (advice,) = before.advice
+    name = f"layer {at + 1} alone decides, by what it adds: scale that by "
+    assert advice.message.startswith(name)
+    scaled_as_told(blocks[at], advice)
+    after = looked_at(model)
+    assert (after.flow.initial.verdict, after.advice, after.symptoms) == ("stable", (), ())
+
+
+@pytest.mark.parametrize(("norm", "scale"), [(True, 20.0), (False, 3.0)])
+def test_blocks_that_all_add_much_are_all_scaled(norm: bool, scale: float) -> None:
+    """Of pre-norm blocks the first has the largest factor by far, though its branch is like the others'."""
+    torch.manual_seed(0)
+    blocks = [Block(norm, scale) for _ in range(24)]
+    model = nn.Sequential(nn.Linear(WIDTH, WIDTH), *blocks, nn.Linear(WIDTH, 10))
+    before = looked_at(model)
+    assert before.flow.initial.verdict == "exploding"
+    assert [one.layer for one in before.symptoms] == ([1] if norm else [])
+    (advice,) = before.advice
+    assert ("put a norm before it" in advice.message) is not norm
+    for block in blocks:
+        scaled_as_told(block, advice)
+    assert looked_at(model).flow.initial.verdict == "stable"
