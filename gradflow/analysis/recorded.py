@@ -25,6 +25,7 @@ UNLIKE = 2.0  # times as large as any of them, from which a change is another ki
 FEW_LOSSES, FALLING = 30, 0.02  # that tell a course; share of the loss by which it surely falls less
 ENOUGH = 0.1  # of the first losses: one that is below has learnt what there is
 UNSTABLE = ("vanishing", "exploding")
+SATURATING = 3.0  # times as far from the others, at most, as one factor of a saturated layer is the other
 SMALL_C = 0.5  # one below which slopes have their part in it
 
 
@@ -119,9 +120,20 @@ def recorded_advice(flow: Flow, layers: Sequence[str]) -> tuple[Advice, ...]:
 
 
 def of_one_layer(flow: Flow, layers: Sequence[str]) -> Iterator[Advice]:
-    """The weights above the layer that alone decides the ratio; what is left then, where that is unstable."""
-    one = flow.weakest
+    """The weights above the layer that alone decides the ratio; what is left then, where that is unstable.
+
+    Those of a layer that saturates itself alone: with them the slopes of all layers above it change.
+    """
+    one, saturated = flow.weakest, _saturated(flow)
     if one is None or not one.c_without or not one.factor:
+        return
+    if saturated is not None:
+        layer, times = saturated
+        words = (
+            f"layer {layers[layer - 1]} saturates, as it seems: its weights multiply by {times:.3g} times "
+            f"what the others' do, and its slopes pass little: {1 / times:.3g} times them; then fit again"
+        )
+        yield scaled(1 / times, words)
         return
     factor = one.c_without / one.factor
     words = (
@@ -131,6 +143,24 @@ def of_one_layer(flow: Flow, layers: Sequence[str]) -> Iterator[Advice]:
     yield scaled(factor, words)
     if one.verdict_without in UNSTABLE:
         yield _of_all(flow, one.c_without)
+
+
+def _saturated(flow: Flow) -> tuple[int, float] | None:
+    """(layer from 1, times) of one that its own weights saturate, at the layer that decides or above it.
+
+    They make the factor of the layer below it as many times the others' as its own is a part of theirs, or
+    nearly so. None too of more layers than a profile keeps.
+    """
+    log10_delta = np.array(flow.profile.log10_delta, float)
+    if flow.weakest is None or len(log10_delta) != flow.transitions + 1:
+        return None
+    away = -np.diff(log10_delta)
+    away -= np.median(away)
+    for layer in (flow.weakest.layer, flow.weakest.layer + 1):
+        pair = away[max(layer - 2, 0) : layer]
+        if len(pair) == 2 and pair[0] > 0 > pair[1] and np.abs(pair).min() * SATURATING >= np.abs(pair).max():
+            return layer, float(10 ** pair[0])
+    return None
 
 
 def _of_all(flow: Flow, c: float) -> Advice:

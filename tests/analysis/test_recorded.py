@@ -318,3 +318,22 @@ def test_what_is_left_without_that_layer_gets_its_own_factor() -> None:
     one, all_layers = summary(logs).advice
     assert factor_of(one) == pytest.approx(1e4, rel=0.3)
     assert factor_of(all_layers) == pytest.approx(1.25, rel=0.05)
+
+
+@pytest.mark.parametrize(("below", "above"), [(400, 1e4), (1e4, 300)])
+def test_a_layer_that_saturates_itself_is_told_to_shrink_its_own_weights(below: float, above: float) -> None:
+    """They multiply the factor of the layer below it; its slopes, which make its own, pass little."""
+    logs = np.cumsum(np.random.default_rng(3).normal(log(0.98), 0.05, (1, 30, 4)), axis=1)[:, ::-1]
+    logs[:, :11] += log(below)
+    logs[:, :12] -= log(above)
+    (advice,) = summary(logs).advice
+    assert advice.message.startswith("layer fc12 saturates, as it seems")
+    assert factor_of(advice) == pytest.approx(1 / below, rel=0.2)
+
+
+def test_a_layer_beside_an_ordinary_one_does_not_saturate() -> None:
+    logs = np.cumsum(np.random.default_rng(3).normal(log(0.98), 0.05, (1, 30, 4)), axis=1)[:, ::-1]
+    logs[:, :11] += log(3)
+    logs[:, :12] -= log(1e3)
+    (advice,) = summary(logs).advice
+    assert "times the weights of layer fc13" in advice.message
