@@ -24,7 +24,6 @@ from gradflow.formats import CLIPPED_SHARE, FROZEN_RATIO, LASTING
 from gradflow.units import LN10
 
 
-
 def watched_symptoms(recording: Readings) -> tuple[Symptom, ...]:
     """The symptoms of a record of `gradflow.torch`; () for one that has not its columns."""
     if "branch_ratio" not in recording:
