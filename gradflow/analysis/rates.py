@@ -134,10 +134,11 @@ def _moved(config: Config, record: Readings) -> float | None:
 
     Of an update with all of the learning rate, of which a schedule may have taken a part.
     """
-    training, first = config.training, record["step"][:FIRST_ROWS].tolist()
+    training, first = config.training, record["step"][:FIRST_ROWS]
+    first = first[first < training.steps]  # no schedule goes on behind the last update
     shares = [training.schedule.share(int(step) + 1, training.steps) for step in first]
-    ratio = record["update_ratio"][:FIRST_ROWS].mean(axis=2) / np.array(shares)[:, None]
-    ratio = ratio[np.isfinite(ratio).all(axis=1)]  # the last row has no update
+    ratio = record["update_ratio"][: len(first)].mean(axis=2) / np.array(shares).reshape(-1, 1)
+    ratio = ratio[np.isfinite(ratio).all(axis=1)]  # the last row of a run that was stopped has no update
     if not len(ratio):
         return None
     most = max(1.0, ratio[0].max())  # what overwrites all weights tells no longer of those that were drawn

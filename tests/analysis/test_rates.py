@@ -114,9 +114,10 @@ def test_short_steps_of_a_short_run_or_of_weights_that_pass_nothing_are_no_fault
     assert list(learning_rates(config(), (), {name: array[-8:] for name, array in still.items()})) == []
 
 
-def test_a_run_without_updates_has_no_rate_to_change() -> None:
-    alone = {name: array[-1:] for name, array in record(1.0, 1.0).items()}
-    assert list(learning_rates(config(), (), alone)) == []
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "{name: cosine, warmup: 3, final: 0.5}"])
+def test_a_run_without_updates_has_no_rate_to_change(schedule: str) -> None:
+    alone = {name: array[-1:] for name, array in record(1.0, 1.0).items()} | {"step": np.zeros(1)}
+    assert list(learning_rates(config("steps=0", f"schedule={schedule}"), (), alone)) == []
 
 
 @pytest.mark.parametrize("steps", [20, 1000])
