@@ -16,7 +16,7 @@ from gradflow.store.summaries import build_summary, load_summary, summary_at
 from gradflow.version import is_newer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     import numpy as np
@@ -142,6 +142,14 @@ class Run:
             message = f"holds no array {name!r}{did_you_mean(name, recording)}"
             raise InputError(Problem(message, source=str(self.path)))
         return recording[name]
+
+    def __contains__(self, name: object) -> bool:
+        """Whether the recording has an array of that name."""
+        return name in self.recording
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of its arrays."""
+        return iter(self.recording)
 
     def __repr__(self) -> str:
         return f"<run {self.path}: {self.status}>"

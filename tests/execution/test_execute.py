@@ -85,6 +85,14 @@ def test_the_record_is_that_of_the_training_and_cannot_be_changed(runs: Path) ->
         run["los"]
 
 
+def test_a_run_tells_which_arrays_it_has(runs: Path) -> None:
+    run = execute(small("data.test_fraction=0"), runs)
+    assert "loss_train" in run
+    assert "loss_test" not in run
+    assert list(run) == list(run.recording)
+    assert 0 not in run
+
+
 def test_the_saved_config_makes_the_same_run_again(runs: Path, tmp_path: Path) -> None:
     run = execute(small("lr=0.3"), runs)
     config = load_config(run.path / "config.yaml")
