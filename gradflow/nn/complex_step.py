@@ -21,7 +21,8 @@ Directions = dict[TensorKey, Array]
 
 LIMIT = 5000  # of an exponent: no float64 has it
 STEP = 1e-20  # h: its square is nothing to any float64
-NEAR = 1e-100, 1e6  # so large may what is multiplied by h become, and so small
+LEAST = float(np.finfo(np.float64).tiny) / STEP  # of a derivative: below, what h makes has lost digits
+NEAR = 1e-6, 1e6  # so large may what is multiplied by h become, and so small
 
 
 class Reference:
@@ -98,7 +99,9 @@ class Reference:
             tangents = [v.imag / STEP for v in (out, stream) if v is not None]
             tangents, exponent = _near_one(tangents, exponent)
         loss = self.loss.value(self.outputs + 1j * STEP * tangents[0], self.y).mean().imag / STEP
-        found = np.ldexp([loss, self.delta_norm * norm(tangents[0])], _held(exponent - unit))
+        size = norm(tangents[0])
+        bound = max(self.delta_norm * size, LEAST) if size else 0.0
+        found = np.ldexp([loss, bound], _held(exponent - unit))
         return float(found[0]), float(found[1])
 
     def forward_error(self, loss: float) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 from gradflow.arrays import Array
 from gradflow.errors import InputError, Problem
 from gradflow.nn.activations import Activation
-from gradflow.nn.complex_step import Directions, Reference, TensorKey, norm, ratio
+from gradflow.nn.complex_step import LEAST, Directions, Reference, TensorKey, norm, ratio
 from gradflow.nn.memory import Memory
 from gradflow.nn.model import Model
 from gradflow.nn.network import Network
@@ -225,7 +225,8 @@ def _relative_error(
         size = reference.size(padded, unit) if reference.model.mixes else 0.0  # a bias before a batch norm
         limits.append(max(limit, size) if isfinite(size) else limit)
     error, limit, own = hypot(*errors), hypot(*limits), hypot(*(norm(part) for part in g.values()))
-    if not isfinite(error) or not isfinite(limit):
+    lost = own > 0 and not limit and np.ldexp(own, unit) < LEAST  # behind slopes that no float64 holds
+    if lost or not isfinite(error) or not isfinite(limit):
         message = "the gradients leave float64, so that there is nothing to compare with: check fewer layers"
         raise InputError(Problem(message, "model.depth"))
     return ratio(error / sqrt(count), max(own, CANCELLED * limit / sqrt(count), SMALLEST))

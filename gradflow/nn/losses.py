@@ -58,8 +58,11 @@ class CrossEntropy(Loss):
     classes_only = True
 
     def value(self, z: Array, y: Array) -> Array:
-        shifted = z - z.real.max(axis=-2, keepdims=True)
-        loss: Array = np.log(np.exp(shifted).sum(axis=-2)) - (shifted * y).sum(axis=-2)
+        largest = z.real.argmax(axis=-2, keepdims=True)
+        shifted = z - np.take_along_axis(z, largest, axis=-2)
+        others = np.exp(shifted)  # whose sum, unlike that with the 1, keeps its digits as the fit gets good
+        np.put_along_axis(others, largest, 0, axis=-2)
+        loss: Array = np.log1p(others.sum(axis=-2)) - (shifted * y).sum(axis=-2)
         return loss
 
     def bind(self, z: Array, y: Array, out: Array) -> BoundLoss:

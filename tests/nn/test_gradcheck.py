@@ -116,6 +116,42 @@ def test_a_vanished_gradient_is_checked_against_its_own_norm(monkeypatch: pytest
     assert [(t.layer, t.parameter) for t in found.layers if t.relative_error > 1e-12] == [(1, "W"), (1, "b")]
 
 
+SATURATED = {"depth": 2, "width": 4, "loss": CrossEntropy(), "batch": 1, "outputs": 2}
+GUESSED = pytest.mark.parametrize("seed", [1, 2, 4])  # of networks whose one sample is guessed right
+
+
+@GUESSED
+@pytest.mark.parametrize("sigma_w", [30.0, 100.0, 570.0, 620.0, 850.0, 1060.0])
+def test_a_cross_entropy_that_is_almost_nothing_passes(sigma_w: float, seed: int) -> None:
+    assert checked(Tanh(), init=Gaussian(sigma_w), seed=seed, **SATURATED).passed
+
+
+def test_slopes_that_no_float64_holds_leave_nothing_to_compare_with() -> None:
+    with pytest.raises(InputError, match="leave float64"):
+        checked(Tanh(), depth=3, init=Gaussian(1e5))
+
+
+@GUESSED
+@pytest.mark.parametrize("sigma_w", [30.0, 100.0, 300.0])
+def test_a_delta_that_cancels_to_rounding_errors_is_caught(
+    sigma_w: float, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = CrossEntropy.bind
+
+    def bind(self: CrossEntropy, z: Array, y: Array, out: Array) -> Any:
+        bound = real(self, z, y, out)
+
+        def cancelled(exponent: Array | None = None) -> Any:
+            result = bound(exponent)
+            np.copyto(out, (1 + out) - 1)
+            return result
+
+        return cancelled
+
+    monkeypatch.setattr(CrossEntropy, "bind", bind)
+    assert not checked(Tanh(), init=Gaussian(sigma_w), seed=seed, **SATURATED).passed
+
+
 def test_a_gradient_that_cancels_to_rounding_errors_passes() -> None:
     assert checked(Tanh(), depth=5, init=Constant(0.3), loss=CrossEntropy()).passed
 

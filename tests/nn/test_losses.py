@@ -81,6 +81,19 @@ def test_delta_of_a_good_fit_keeps_its_digits() -> None:
     np.testing.assert_allclose(out[0, :, 0], [-np.exp(-50), np.exp(-50)], rtol=1e-14)
 
 
+@pytest.mark.parametrize("margin", [5.0, 50.0, 500.0])
+@pytest.mark.parametrize("label", [0, 2])
+def test_the_complex_step_of_the_value_keeps_its_digits_too(margin: float, label: int) -> None:
+    """At a class that is guessed and one that is not, between outputs that are alike."""
+    z, y = np.array([[[margin], [0.0], [0.0]]]), np.eye(3)[label][None, :, None]
+    _, out, _ = delta(CrossEntropy(), z, y)
+    for unit in range(3):
+        stepped = z.astype(complex)
+        stepped[0, unit] += 1e-20j
+        found = CrossEntropy().value(stepped, y)[0, 0].imag / 1e-20
+        assert found == pytest.approx(out[0, unit, 0], rel=1e-13)
+
+
 def test_huge_outputs_do_not_overflow_the_exponential() -> None:
     value, out, _ = delta(CrossEntropy(), np.array([[[1e4], [-1e4]]]), np.array([[[0.0], [1.0]]]))
     assert value[0, 0] == 2e4
