@@ -171,7 +171,8 @@ class Evaluator:
             found, _ = forward.loss()
             losses[:, own] = found[:, kept]
             if self.data.classes:
-                hits[:, own] = outputs.argmax(axis=1)[:, kept] == self.labels[own]
+                guessed = outputs.argmax(axis=1)[:, kept] == self.labels[own]
+                hits[:, own] = guessed & ~np.isnan(losses[:, own])  # argmax takes nan for the largest
         return losses, hits
 
 

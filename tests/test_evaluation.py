@@ -13,8 +13,9 @@ from gradflow import evaluation
 from gradflow.data import Data
 from gradflow.evaluation import EVALUATED, MOST, ROOM, STEP, Split, pass_size
 from gradflow.nn.activations import Linear, Relu, Sigmoid, Tanh
-from gradflow.nn.initializers import Gaussian, HeNormal, Orthogonal
+from gradflow.nn.initializers import Constant, Gaussian, HeNormal, Orthogonal
 from gradflow.nn.losses import CrossEntropy, Mse
+from gradflow.nn.norms import BatchNorm
 from gradflow.nn.optimizers import Adam, Sgd
 from gradflow.nn.parameters import Shape
 from gradflow.plan import STACKED_WIDTH, Plan
@@ -231,6 +232,49 @@ def test_a_training_that_blows_up_keeps_its_evaluations_until_then() -> None:
     assert rarely[STEP].tolist() == [0, diverged - 1]
     np.testing.assert_array_equal(rarely["loss_train"], recording["loss_train"][[0, -2]])
     assert training.outcome.accuracy_final is None
+
+
+def test_outputs_that_are_not_a_number_guess_no_class() -> None:
+    data = small.data(**CLASSES)
+    data = replace(data, y=np.eye(3)[np.zeros(data.samples, int)])  # argmax takes nan for the largest
+    plan = small.plan(
+        activation=Relu(), loss=CrossEntropy(), optimizer=Sgd(lr=1e200), depth=6, steps=9, evaluate=1
+    )
+    recording = trained(plan, data).recording
+    unknown = np.isnan(recording["loss_train"])
+    assert unknown.any()
+    assert not recording["accuracy_train"][unknown].any()
+
+
+# --- batch norm without eps, of units that do not vary ------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_without_eps_it_is_what_an_eps_that_counts_for_nothing_makes_of_it(dtype: str, seeds: int) -> None:
+    def recorded(eps: float) -> Recording:
+        plan = small.plan(
+            activation=Relu(), init=HeNormal(), norm=BatchNorm("after", eps), width=16, seeds=seeds,
+            steps=15, evaluate=1, dtype=dtype, batch_size=4, loss=CrossEntropy(), optimizer=Sgd(lr=0.01),
+        )  # fmt: skip
+        return trained(plan, small.data(samples=40, **CLASSES)).recording
+
+    found, expected = recorded(0.0), recorded(1e-30)
+    assert found["dead"].any()
+    for name in ("loss", "loss_train", "accuracy_train", "q"):
+        assert np.isfinite(found[name]).all()
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-7 if dtype == "float64" else 1e-2)
+
+
+def test_a_unit_that_never_varied_in_training_is_0_at_evaluation() -> None:
+    data = split(3, samples=12)
+    data = replace(data, x=-np.abs(data.x), x_test=np.abs(data.x_test))
+    plan = small.plan(
+        activation=Relu(), init=Constant(1.0), bias=0.0, depth=1, norm=BatchNorm("after", 0.0), steps=0
+    )
+    recording = trained(plan, data).recording
+    assert recording["loss_test"] == pytest.approx(np.mean(data.y_test**2))
+    assert recording["loss_train"] == pytest.approx(np.mean(data.y**2))
 
 
 # --- without a trace ----------------------------------------------------------------------------------------

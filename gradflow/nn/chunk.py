@@ -280,6 +280,9 @@ class Chunk:
         self.remade[:] = ~np.logical_and.reduce(held) if held else False
         for seed in map(int, np.flatnonzero(self.remade)):
             exact.forward(self._places(seed), self._stream(seed), self.memory)
+            for i, (_, xs) in enumerate(self.linked(seed) if self.model.mixes else ()):
+                for quick, x in zip(self.quick, xs, strict=False):  # the last is what leaves
+                    quick.keep_exact(i, seed, x)
 
     def _mend_deltas(self) -> None:
         """The deltas of each network whose norms cannot be trusted, unless what enters is not finite."""

@@ -198,6 +198,9 @@ class Quick:
     def settle_forward(self, record: bool) -> None:
         """After the calls forward of all layers."""
 
+    def keep_exact(self, i: int, seed: int, x: Array) -> None:
+        """Before that: what is kept of layer i of a network that the exact path made, from what entered."""
+
     def held(self) -> Array | None:
         """Of each network (S,), whether the values of all layers have their digits; None: surely of all."""
         return None

@@ -205,6 +205,11 @@ class _QuickNormalize(Quick):
         kept: Array = lower >= upper * (inverse * inverse) * LOSSY
         return kept
 
+    def keep_exact(self, i: int, seed: int, x: Array) -> None:
+        if self.part.across:
+            x = x.astype(np.float64)
+            self.mean[i, seed, :, 0], self.variance[i, seed, :, 0] = x.mean(axis=1), x.var(axis=1)
+
     def settle_forward(self, record: bool) -> None:
         kept = self.span.statistics[self.place] if self.part.across else None
         if kept is None:
@@ -216,7 +221,7 @@ class _QuickNormalize(Quick):
 
 
 class _QuickFrozen(Quick):
-    """With the statistics that were kept."""
+    """With the statistics that were kept; a unit that did not vary in them, with eps = 0, is 0."""
 
     def __init__(self, part: Normalize, place: int, span: Span) -> None:
         self.part, self.place, self.span = part, place, span
@@ -233,8 +238,13 @@ class _QuickFrozen(Quick):
             (np.subtract, (x, span.bare(self.mean[i]), y)),
             (np.add, (span.bare(self.variance[i]), self.eps, self.root)),
             (np.sqrt, (self.root, self.root)),
+            *([] if self.part.eps else [(_without_zeros, (self.root,))]),
             (np.divide, (y, self.root, y)),
         ]
+
+
+def _without_zeros(root: Array) -> None:
+    root[root == 0] = np.inf
 
 
 class _QuickAffine(Quick):
