@@ -6,6 +6,7 @@ does not, a prewhitened Newey-West estimate stands in.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import copysign, exp, inf, isnan, lgamma, log, log1p, sqrt
@@ -170,15 +171,36 @@ def newey_west_lag(count: int) -> int:
     return int(4 * (count / 100) ** (2 / 9))
 
 
+def of_variance(variance: float, count: int) -> tuple[float, float]:
+    """The ends of the 95% interval of the variance s^2 of `count` >= 2 values of a normal distribution.
+
+    (n - 1) s^2 / sigma^2 is chi squared of n - 1 degrees of freedom (Cochran 1934).
+    """
+    total = (count - 1) * variance
+    low, high = (total / chi_squared_quantile(at, count - 1) for at in (0.975, 0.025))
+    return low, high
+
+
 @lru_cache
 def t_quantile(probability: float, dof: int) -> float:
     """The quantile of Student's t at a probability above 1/2, by bisection to the last digits."""
+    return _bisected(lambda t: t_tail(t, dof) > 1 - probability)
+
+
+@lru_cache
+def chi_squared_quantile(probability: float, dof: int) -> float:
+    """The quantile of chi squared, by bisection to the last digits."""
+    return 2 * _bisected(lambda x: _gamma_regularized(dof / 2, x) < probability)
+
+
+def _bisected(is_below: Callable[[float], bool]) -> float:
+    """The positive number up to which this holds."""
     low, high = 0.0, 1.0
-    while t_tail(high, dof) > 1 - probability:
+    while is_below(high):
         low, high = high, 2 * high
     for _ in range(100):
         middle = (low + high) / 2
-        low, high = (middle, high) if t_tail(middle, dof) > 1 - probability else (low, middle)
+        low, high = (middle, high) if is_below(middle) else (low, middle)
     return (low + high) / 2
 
 
@@ -187,6 +209,15 @@ def t_tail(t: float, dof: int) -> float:
     if isnan(t) or t == inf:
         return 0.0
     return _beta_regularized(dof / (dof + t * t), dof / 2, 0.5) / 2
+
+
+def _gamma_regularized(a: float, x: float) -> float:
+    """P(a, x) by its series (DLMF 8.7.1), of positive terms alone."""
+    term, total, k = exp(a * log(x) - x - lgamma(a + 1)), 0.0, a
+    while total + term > total:
+        total, k = total + term, k + 1
+        term *= x / k
+    return total
 
 
 def _beta_regularized(x: float, a: float, b: float) -> float:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from math import sqrt
 from typing import Any
 
+from gradflow.analysis.intervals import of_variance
 from gradflow.report.columns import (
     BORDERLINE,
     FIRST_LOSS,
@@ -34,7 +34,6 @@ Fields = Mapping[str, Any]
 Telling = tuple[Column, Callable[[Fields], Cell]]
 
 WIDTH, MANY = "model.width", 8  # networks, from which their variance is worth a look
-NORMAL = 1.96  # standard deviations in 95%
 SHOWN = 40  # failures that are told one by one
 WAY_UP: tuple[Telling, ...] = (
     (Column(GROWTH), lambda point: decades(point["log10_growth"])),
@@ -238,11 +237,10 @@ def _networks(point: Fields) -> int:
 def _variances(point: Fields, sd: float) -> tuple[str, ...]:
     """How many networks, the variance of the square's natural log and theory's, from decades."""
     networks, unit = _networks(point), (2 * LN10) ** 2
-    error = NORMAL * sqrt(2 / (networks - 1)) * unit * sd**2
-    theory = point.get("log10_ratio_sd_theory")
-    found = number(unit * sd**2, error)
-    expected = NONE if theory is None else number(unit * theory**2, error)
-    return count(networks), f"{found} ± {number(error, error)}", expected
+    found, theory = unit * sd**2, point.get("log10_ratio_sd_theory")
+    low, high = of_variance(found, networks)
+    expected = NONE if theory is None else number(unit * theory**2, half_width(found, low, high))
+    return count(networks), factor(found, low, high), expected
 
 
 def _c_of(law: Fields) -> str:

@@ -1,4 +1,4 @@
-from math import exp, sqrt
+from math import exp, log1p, sqrt
 
 import numpy as np
 import pytest
@@ -8,7 +8,9 @@ from gradflow.analysis.intervals import (
     Estimate,
     _memory,
     along_series,
+    chi_squared_quantile,
     newey_west_lag,
+    of_variance,
     over_networks,
     over_parts,
     t_quantile,
@@ -22,6 +24,39 @@ from gradflow.analysis.intervals import (
 )
 def test_the_quantiles_of_t_are_those_of_the_printed_tables(dof: int, quantile: float) -> None:
     assert t_quantile(0.975, dof) == pytest.approx(quantile, abs=6e-7)
+
+
+@pytest.mark.parametrize(
+    ("dof", "lower", "upper"),
+    [
+        (1, 0.000982, 5.024),
+        (2, 0.0506, 7.378),
+        (7, 1.690, 16.013),
+        (19, 8.907, 32.852),
+        (100, 74.222, 129.561),
+    ],
+)
+def test_the_quantiles_of_chi_squared_are_those_of_the_printed_tables(
+    dof: int, lower: float, upper: float
+) -> None:
+    assert chi_squared_quantile(0.025, dof) == pytest.approx(lower, rel=1e-3)
+    assert chi_squared_quantile(0.975, dof) == pytest.approx(upper, abs=6e-4)
+
+
+@pytest.mark.parametrize("probability", [1e-6, 0.025, 0.5, 0.999])
+def test_the_quantile_of_chi_squared_has_its_closed_form_for_two_degrees_of_freedom(
+    probability: float,
+) -> None:
+    assert chi_squared_quantile(probability, 2) == pytest.approx(-2 * log1p(-probability), rel=1e-12)
+
+
+@pytest.mark.parametrize("count", [3, 8, 20])
+def test_the_interval_of_a_variance_covers_it_as_often_as_it_says(count: int) -> None:
+    draws = 40_000
+    found = np.random.default_rng(count).normal(3.0, 2.0, (draws, count)).var(axis=1, ddof=1)
+    low, high = of_variance(1.0, count)  # they go as the variance
+    covered = np.mean((found * low < 4.0) & (found * high > 4.0))
+    assert abs(covered - 0.95) < 4 * sqrt(0.95 * 0.05 / draws)
 
 
 @pytest.mark.parametrize("t", [0.0, 0.3, 1.0, 5.0, 1e4])

@@ -50,8 +50,25 @@ def test_a_sweep_over_widths_shows_variances_beside_theory() -> None:
     _, table = spreads([point(32), point(64, log10_ratio_sd_theory=None)], ["model.width"], None)
     assert isinstance(table, Table)
     assert [column.title for column in table.columns] == ["width", "networks", "variance", "theory"]
-    # (2 ln 10)^2 .4^2 = 3.39, times 1.96 sqrt(2 / 199) = .67
-    assert table.rows == (("32", "200", "3.4 ± 0.7", "3.0"), ("64", "200", "3.4 ± 0.7", "-"))
+    # (2 ln 10)^2 .4^2 = 3.39, to 199 times that by 161.83, the 2.5% quantile of chi squared, = 4.17
+    assert table.rows == (("32", "200", "3.4 ± 0.8", "3.0"), ("64", "200", "3.4 ± 0.8", "-"))
+
+
+@pytest.mark.parametrize(
+    ("networks", "sd", "variance"),
+    [
+        (8, 0.4, "1.5 to 14"),  # 3.39 of 7 / 16.013 to 7 / 1.690
+        (8, 0.1, "0.093 to 0.88"),  # 0.212
+        (20, 0.4, "2.0 to 7.2"),  # 19 / 32.852 to 19 / 8.907
+        (900, 0.4, "3.4 ± 0.3"),
+    ],
+)
+def test_the_variance_of_few_networks_has_the_wide_interval_of_chi_squared(
+    networks: int, sd: float, variance: str
+) -> None:
+    _, table = spreads([point(32, networks=networks, log10_ratio_sd=sd)], ["model.width"], None)
+    assert isinstance(table, Table)
+    assert table.rows[0][:3] == ("32", str(networks), variance)
 
 
 @pytest.mark.parametrize(
