@@ -37,7 +37,8 @@ class Stop:
         if self.accuracy is not None and _last(curves[f"accuracy_{part}"]) >= self.accuracy:
             return f"the accuracy on {WORDS[part]} is up to {self.accuracy:g}"
         if self.plateau is not None and _since_lowest(curves[f"loss_{part}"]) >= self.plateau:
-            return f"the loss on {WORDS[part]} has not fallen for {self.plateau} evaluations"
+            noun = "evaluation" if self.plateau == 1 else "evaluations"
+            return f"the loss on {WORDS[part]} has not fallen for {self.plateau} {noun}"
         return None
 
 

@@ -51,6 +51,12 @@ def test_accuracy_and_plateau_are_of_held_out_samples_where_there_are_any() -> N
     assert Stop(accuracy=0.5).reason(found) is None
 
 
+def test_one_evaluation_is_not_told_as_several() -> None:
+    found = curves((1.0,), (2.0,), (3.0,))
+    assert str(Stop(plateau=1).reason(found)).endswith("has not fallen for 1 evaluation")
+    assert str(Stop(plateau=2).reason(found)).endswith("has not fallen for 2 evaluations")
+
+
 def plan(stop: Stop = NEVER, **changes: Any) -> Plan:
     return replace(small.plan(steps=60, seeds=3, **changes), stop=stop, evaluate=7)
 
