@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from gradflow.nn.activations import ACTIVATIONS, Activation, Linear, Relu, Tanh
 from gradflow.nn.blocks import Plain, Residual
 from gradflow.nn.gradcheck import Check, check
-from gradflow.nn.initializers import Gaussian, HeNormal, Initializer, Orthogonal, XavierUniform
+from gradflow.nn.initializers import Constant, Gaussian, HeNormal, Initializer, Orthogonal, XavierUniform
 from gradflow.nn.losses import BoundLoss, CrossEntropy, Loss, Mse
 from gradflow.nn.memory import Memory
 from gradflow.nn.model import Model
@@ -356,3 +357,26 @@ def test_a_norm_without_eps_of_nothing_is_nothing(norm: AnyNorm) -> None:
     assert (part.value(x, x) == 0).all()
     assert (part.vjp(x, x, np.ones((4, 3))) == 0).all()
     assert (part.value(x, x + 1e-30j) == 0).all()
+
+
+@pytest.mark.parametrize("norm", [LayerNorm(eps=0.0), BatchNorm(eps=0.0)], ids=repr)
+def test_numbers_that_are_alike_are_nothing_to_a_norm_without_eps_whatever_their_mean_rounds_to(
+    norm: AnyNorm,
+) -> None:
+    part = norm.parts(29)[0]
+    for each in (0.1, -1.0, 0.3, 1e10 / 3, 1e-200 / 7):
+        x = np.full((29, 29), each)
+        assert (part.value(x, x) == 0).all()
+        assert (part.vjp(x, x, np.ones_like(x)) == 0).all()
+        x[3] += 1e-12 * x[3, 0]  # of the units
+        x[:, 5] += 1e-12 * x[3, 0]
+        assert np.abs(part.value(x, x)).max() == pytest.approx(28 / sqrt(28), rel=1e-2)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("norm", [LayerNorm(eps=0.0), BatchNorm(eps=0.0)], ids=repr)
+def test_units_that_have_but_one_bias_are_nothing_to_a_norm_without_eps(norm: AnyNorm, dtype: str) -> None:
+    """Of weights 0, whose mean as a product of 29 times a share of the bias is not always the bias."""
+    model, x, y = model_and_batch(Tanh(), Constant(0.0), norm=norm, width=29, depth=3, batch=29, bias=0.1)
+    network, _ = passed(model, x, y, dtype)
+    assert all((a[:, :-1] == 0).all() for a in network.memory.a)

@@ -5,7 +5,7 @@ Its Jacobian is symmetric. With c = z - m and v = mean c^2 it takes delta to
     t = (delta - mean delta - c <c, delta> / (n (v + eps))) / sqrt(v + eps)
 
 (without the mean where m = 0): what is left across c, and eps / (v + eps) of what lies along it. With eps = 0
-and z = m, where N has no derivative, N is 0 and nothing goes back.
+and z = m, to the rounding of m, where N has no derivative, N is 0 and nothing goes back.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from gradflow.nn.elementwise import least, most
 from gradflow.nn.parts.base import LOSSY, BoundCall, Part, Quick, Span
 from gradflow.nn.scaled import RANGES, Scaled
 
+ALIKE = 32  # roundings of a mean: what is no farther from it is not told from it
 MOMENTUM = 0.1  # of the statistics that evaluation uses, as PyTorch has it
 
 
@@ -67,12 +68,18 @@ class Normalize(Part):
     def bind(self, place: int, span: Span) -> Quick:
         return (_QuickFrozen if span.frozen and self.across else _QuickNormalize)(self, place, span)
 
+    def varies(self, x: Array) -> Array:
+        """Where N is defined: where x is not m, or eps not 0."""
+        return self._parted(x)[3]
+
     def _parted(self, x: Array) -> tuple[Array, Array, Array, Array]:
         """c 2^-k, k, sqrt(v + eps) 2^-k, and where they are not 0; the largest c, or eps, is near 1."""
         c = x.astype(np.result_type(x, np.float64))
-        if self.centred:
-            c = c - c.mean(axis=self.axis, keepdims=True)
+        mean = c.mean(axis=self.axis, keepdims=True) if self.centred else np.zeros(1)
+        c = c - mean
         largest = np.maximum(np.abs(c.real).max(axis=self.axis, keepdims=True), np.sqrt(self.eps))
+        if not self.eps:
+            largest = np.where(largest <= _rounding(c) * np.abs(mean.real), 0, largest)
         k = np.frexp(np.where(np.isfinite(largest), largest, 1))[1]
         c = c * np.ldexp(1.0, np.clip(-k, -1022, 1022))
         root = np.sqrt((c * c).mean(axis=self.axis, keepdims=True) + np.ldexp(self.eps, -2 * k))
@@ -189,10 +196,14 @@ class _QuickNormalize(Quick):
 
     def held(self) -> Array | None:
         found, self.largest = self.inverse, most(self.inverse)
-        if self.largest < self.high and least(found) > self.low:
+        sure = bool(self.part.eps) or not self.part.centred
+        if sure and self.largest < self.high and least(found) > self.low:
             return None
-        fine: Array = np.logical_and.reduce((found > self.low) & (found < self.high), axis=(0, 2, 3))
-        return fine
+        fine = (found > self.low) & (found < self.high)
+        if not sure:  # what is alike but for the rounding of its mean
+            fine &= found * (_rounding(found) * np.abs(self.mean)) < 1
+        held: Array = np.logical_and.reduce(fine, axis=(0, 2, 3))
+        return held
 
     def surely_precise(self, low: float, high: float) -> bool:
         return not self.part.across and low > LOSSY * high * self.largest**2
@@ -208,7 +219,8 @@ class _QuickNormalize(Quick):
     def keep_exact(self, i: int, seed: int, x: Array) -> None:
         if self.part.across:
             x = x.astype(np.float64)
-            self.mean[i, seed, :, 0], self.variance[i, seed, :, 0] = x.mean(axis=1), x.var(axis=1)
+            varies = self.part.varies(x)[:, 0]
+            self.mean[i, seed, :, 0], self.variance[i, seed, :, 0] = x.mean(axis=1), x.var(axis=1) * varies
 
     def settle_forward(self, record: bool) -> None:
         kept = self.span.statistics[self.place] if self.part.across else None
@@ -241,6 +253,11 @@ class _QuickFrozen(Quick):
             *([] if self.part.eps else [(_without_zeros, (self.root,))]),
             (np.divide, (y, self.root, y)),
         ]
+
+
+def _rounding(x: Array) -> float:
+    """Of a mean of numbers of that dtype, in parts of it."""
+    return ALIKE * float(np.finfo(x.dtype).eps)
 
 
 def _without_zeros(root: Array) -> None:
