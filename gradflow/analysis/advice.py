@@ -19,7 +19,7 @@ from gradflow.analysis.changes import changed, first_layers, is_sound
 from gradflow.analysis.clipping import unclipped
 from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
 from gradflow.analysis.promising import trainable_first
-from gradflow.analysis.rates import learning_rates
+from gradflow.analysis.rates import learning_rates, left_to_learn
 from gradflow.analysis.scales import NAME as DATA_SCALE
 from gradflow.analysis.scales import can_standardize, far_scales, starts_far_off
 from gradflow.analysis.summary import Advice, Flow, Symptom
@@ -68,8 +68,9 @@ def advise(
     if first or (drawn and (far_off or flow.verdict == "exploding")):
         return advice
     passes = not levers and not drawn and config.model.readout != "zeros"
-    rates = tuple(learning_rates(config, symptoms, record, critical, passes=passes))
-    return (*advice, *unclipped(config, symptoms, record, rates))
+    left = left_to_learn(config, data, record)
+    rates = tuple(learning_rates(config, symptoms, record, critical, passes=passes, left=left))
+    return (*advice, *unclipped(config, symptoms, record, rates, critical))
 
 
 def _levers(theorist: Theorist, flow: Flow, *, rescaled: bool) -> tuple[Advice, ...]:

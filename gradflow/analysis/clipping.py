@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate, of_shares
+from gradflow.analysis.rates import SURVIVED, USUAL, end_of, fitted_rate, moved_by
 from gradflow.analysis.summary import Advice, Number, Symptom
 from gradflow.arrays import Array, Readings
 from gradflow.nn.optimizers import Sgd
@@ -48,7 +50,11 @@ def clipping_symptom(record: Readings, limit: float) -> Symptom | None:
 
 
 def unclipped(
-    config: Config, symptoms: Iterable[Symptom], record: Readings, rates: tuple[Advice, ...]
+    config: Config,
+    symptoms: Iterable[Symptom],
+    record: Readings,
+    rates: tuple[Advice, ...],
+    critical: CriticalRate = NOT_MEASURED,
 ) -> tuple[Advice, ...]:
     """The advice on learning `rates`, or on clip_norm where it sets how long steps are, unless too long."""
     optimizer, clip_norm = config.training.optimizer, config.training.clip_norm
@@ -58,10 +64,31 @@ def unclipped(
     left = _left(record)
     settings = {"training.clip_norm": rounded(float(np.quantile(clip_norm / left, RARE)), 2)}
     words = f"clip rare gradients only: clip_norm {settings['training.clip_norm']:g} cuts one in ten"
-    if isinstance(optimizer, Sgd) and not rates:  # whose steps grow with the gradients
-        lr = settings["training.optimizer.lr"] = rounded(optimizer.lr * float(np.median(left)), 2)
-        words += f", and lr {lr:g} keeps the typical step as long as it was"
+    if isinstance(optimizer, Sgd):  # whose steps grow with the gradients
+        lr, said = _rate_of_whole(config, record, critical)
+        words += said
+        if lr != optimizer.lr:
+            settings["training.optimizer.lr"] = lr
     return (Advice("optimizer", settings, None, None, None, words),)
+
+
+def _rate_of_whole(config: Config, record: Readings, critical: CriticalRate) -> tuple[float, str]:
+    """The learning rate of gradients that are left whole, and what is said of it.
+
+    Steps that have learnt stay as long as they were. Others have been too short, and grow with the gradients
+    where the critical rate, that of clipped ones times the share that was left, or else what an update then
+    changes allows it.
+    """
+    optimizer, share = config.training.optimizer, float(np.median(_left(record)))
+    if end_of(record) < SURVIVED:
+        lr = rounded(optimizer.lr * share, 2)
+        return lr, f", and lr {lr:g} keeps the typical step as long as it was"
+    whole, moved = of_shares(critical, record[ARRAY][0].tolist()), moved_by(config, record)
+    lr = fitted_rate(optimizer, whole)
+    if whole.initial is None and moved:
+        lr = min(lr, rounded(lr * USUAL["fast"] * share / moved, 1))
+    stays = f"lr {lr:g} can stay" if lr == optimizer.lr else f"lr {lr:g} is one for whole gradients"
+    return lr, f"; steps as short as these have learnt little, and {stays}"
 
 
 def _left(record: Readings) -> Array:

@@ -43,6 +43,14 @@ def critical_of(info: Mapping[str, Any]) -> CriticalRate:
     return CriticalRate(*_middle(first), *_middle(last), found["direction"], first, last, found["reason"])
 
 
+def of_shares(critical: CriticalRate, shares: Sequence[float]) -> CriticalRate:
+    """The rate at the start of whole gradients, where clipping left these shares of them by network."""
+    rates = tuple(
+        None if rate is None else rate * share for rate, share in zip(critical.networks, shares, strict=False)
+    )
+    return CriticalRate(*_middle(rates), direction=critical.direction, networks=rates, reason=critical.reason)
+
+
 def _middle(rates: Sequence[float | None]) -> tuple[float | None, float | None]:
     """The median of logarithms, and the lowest, of the rates that are defined."""
     known = sorted(rate for rate in rates if rate is not None)

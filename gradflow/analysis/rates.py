@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from gradflow.analysis.critical_rate import ABOVE, BELOW, NOT_MEASURED, CriticalRate, standing
 from gradflow.analysis.summary import Advice, Symptom
-from gradflow.arrays import Readings
+from gradflow.arrays import Array, Readings
 from gradflow.config import Config
 from gradflow.nn.optimizers import Optimizer
 from gradflow.units import rounded
@@ -50,19 +51,22 @@ def learning_rates(
     critical: CriticalRate = NOT_MEASURED,
     *,
     passes: bool = True,
+    left: float | None = None,
 ) -> Iterator[Advice]:
     """A learning rate for a run whose steps were too long or too short for it to learn; none for others.
 
     It is a share of the critical one where that is known and asks for a change of the same sense; steps below
     that share are not too long, whatever they change. Steps are short by themselves where the network as it
-    is drawn hardly passes a gradient, not `passes`.
+    is drawn hardly passes a gradient, not `passes`. A loss that falls is too slow for them if it is still
+    above guessing when all is over, `left_to_learn` beyond 1.
     """
     blew_up = any(symptom.name == "non-finite" for symptom in symptoms)
     overshoots = any(symptom.name in OVERSHOOTS and symptom.step > 0 for symptom in symptoms)
-    end, moved, optimizer = _end(record), _moved(config, record), config.training.optimizer
+    end, moved, optimizer = end_of(record), moved_by(config, record), config.training.optimizer
     lr, known = optimizer.lr, _of_critical(optimizer, critical)
     shorter = known if known and _rate(known) < lr else None
     fast = moved is not None and moved > FAST and (known is None or shorter is not None)
+    short = passes and _is_unmoved(record, left)
     if overshoots and (blew_up or not (fast or end < SURVIVED)):  # where updates are known, they tell how far
         words = f"the steps overshoot: a learning rate of {{lr:g}} takes them {SLOWER} times shorter"
         yield shorter or _advice(rounded(lr / SLOWER), words)
@@ -70,7 +74,7 @@ def learning_rates(
         share = f"{rounded(moved, 1):g} of themselves"
         words = f"the first updates change a layer's weights by {share}: {{lr:g}} makes that "
         yield shorter or _advice(rounded(lr * USUAL["fast"] / moved, 1), words + f"{USUAL['fast']:g}")
-    elif moved and moved <= FAST and passes and _is_unmoved(record) and (known is None or _rate(known) > lr):
+    elif moved and moved <= FAST and short and (known is None or _rate(known) > lr):
         if known and lr < FAR_BELOW * (critical.initial or 0):
             yield known
         elif moved < SLOW:
@@ -115,21 +119,41 @@ def _advice(lr: float, words: str) -> Advice:
     return Advice("optimizer", {"training.optimizer.lr": lr}, None, None, None, words.format(lr=lr))
 
 
-def _end(record: Readings) -> float:
+def end_of(record: Readings) -> float:
     """The mean loss of the last quarter of the rows, in parts of the first."""
     loss = record["loss"].mean(axis=1)
     with np.errstate(all="ignore"):
-        return float(loss[-max(1, len(loss) // 4) :].mean() / loss[0])
+        return _last(loss) / float(loss[0])
 
 
-def _is_unmoved(record: Readings) -> bool:
-    """Whether the loss of the last quarter of the rows is that of the first, whose batches differ too."""
+def left_to_learn(config: Config, data: Mapping[str, Any], record: Readings) -> float | None:
+    """The mean loss of the last quarter of the rows, in parts of that of guessing, whatever the inputs are.
+
+    That is the entropy of the classes' frequencies or the targets' mean square, as run.json's `data` tells
+    them; None where it does not, and of a record of few rows.
+    """
+    guess = data.get("chance" if config.training.loss == "cross_entropy" else "q_y")
+    loss = record["loss"].mean(axis=1)
+    return _last(loss) / guess if guess and len(loss) >= FEW_ROWS else None
+
+
+def _is_unmoved(record: Readings, left: float | None) -> bool:
+    """Whether the loss of the last quarter of the rows is that of the first, whose batches differ too.
+
+    Or whether it is no better than a guess after all that time, however it went.
+    """
     loss = record["loss"].mean(axis=1)
     quarter = max(1, len(loss) // 4)
-    return len(loss) >= FEW_ROWS and float(loss[-quarter:].mean()) > UNMOVED * float(loss[:quarter].mean())
+    stays = len(loss) >= FEW_ROWS and _last(loss) > UNMOVED * float(loss[:quarter].mean())
+    return stays or (left is not None and left > 1)
 
 
-def _moved(config: Config, record: Readings) -> float | None:
+def _last(loss: Array) -> float:
+    """The mean of the last quarter of the rows."""
+    return float(loss[-max(1, len(loss) // 4) :].mean())
+
+
+def moved_by(config: Config, record: Readings) -> float | None:
     """The share of its weights by which an update changes the layer that moves most, over the first rows.
 
     Of an update with all of the learning rate, of which a schedule may have taken a part.

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gradflow.analysis.clipping import NAME, clipping_of, clipping_symptom
+from gradflow.analysis.rates import end_of
 from gradflow.execution.execute import execute
 from gradflow.report.markdown import render
 from gradflow.report.pages import run_page
@@ -83,19 +84,43 @@ def test_a_bound_that_no_gradient_reaches_is_said_in_a_sentence(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "lr", "keeps"),
-    [("sgd", 0.5, True), ("sgd", 0.01, False), ("adam", 1e-3, False), ("rmsprop", 1e-3, False)],
+    ("optimizer", "lr", "advised"),
+    [
+        ("sgd", 2.0, 0.14),
+        ("sgd", 0.5, None),
+        ("sgd", 0.01, 0.3),
+        ("adam", 1e-3, None),
+        ("rmsprop", 1e-3, None),
+    ],
 )
-def test_as_advised_it_clips_rarely(optimizer: str, lr: float, keeps: bool, tmp_path: Path) -> None:
-    """An lr comes with it where steps grow with gradients, unless they were too short for it to learn."""
+def test_as_advised_it_clips_rarely_and_learns_as_much(
+    optimizer: str, lr: float, advised: float | None, tmp_path: Path
+) -> None:
+    """Steps that go by gradients stay as long as they were where they have learnt, and grow elsewhere."""
     settings = {**HARD, "training.optimizer": optimizer, "training.optimizer.lr": lr}
-    (advice,) = run(tmp_path, **settings).summary.advice
-    assert ("training.optimizer.lr" in advice.set) == keeps
+    before = run(tmp_path, **settings)
+    (advice,) = before.summary.advice
+    assert advice.set.get("training.optimizer.lr") == advised
     again = run(tmp_path, **settings | advice.set)
     assert NAME not in names(again)
     share = again.summary.training.clipped_share
     assert share is not None
     assert share < 0.5
+    assert end_of(again.recording) < 1.1 * end_of(before.recording)
+
+
+@pytest.mark.parametrize(("measured", "times"), [("auto", 0.2), ("none", 0.95)])
+@pytest.mark.parametrize("lr", [0.01, 0.5])
+def test_steps_that_have_learnt_little_are_not_kept_as_short(
+    lr: float, measured: str, times: float, tmp_path: Path
+) -> None:
+    """Without a critical rate they are those that change a layer's weights by a hundredth."""
+    settings = {**HARD, "training.optimizer.lr": lr, "recording.critical_lr": measured}
+    before = run(tmp_path, **settings)
+    (advice,) = before.summary.advice
+    assert "have learnt little" in advice.message
+    again = run(tmp_path, **settings | advice.set)
+    assert end_of(again.recording) < times * end_of(before.recording)
 
 
 def test_a_threshold_of_the_config_counts(tmp_path: Path) -> None:

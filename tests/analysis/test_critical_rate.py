@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gradflow.analysis.critical_rate import OLDER, CriticalRate, critical_of, standing
+from gradflow.analysis.critical_rate import OLDER, CriticalRate, critical_of, of_shares, standing
 from gradflow.analysis.rates import learning_rates, told
 from gradflow.analysis.summary import Symptom
 from gradflow.report.learning import critical_sentence
@@ -53,6 +53,13 @@ def test_the_median_is_of_logarithms_over_the_networks_that_have_one(
     found = rates(*networks)
     assert found.initial == pytest.approx(middle)
     assert found.initial_lowest == lowest
+
+
+def test_whole_gradients_bear_the_share_of_the_rate_that_clipping_left_of_them() -> None:
+    whole = of_shares(rates(200.0, None, 300.0), [0.01, 0.5, 0.003])
+    assert whole.networks == pytest.approx((2.0, None, 0.9))
+    assert (whole.initial, whole.initial_lowest) == pytest.approx((1.8**0.5, 0.9))
+    assert of_shares(CriticalRate(), [0.5]).initial is None
 
 
 def test_a_run_of_an_older_version_has_none_and_says_so() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
-from gradflow.analysis.rates import fitted_rate, learning_rates, safe_rate
+from gradflow.analysis.rates import fitted_rate, learning_rates, left_to_learn, safe_rate
 from gradflow.analysis.summary import Symptom
 from gradflow.nn.optimizers import Adam, Sgd
 from tests.small import config
@@ -118,6 +118,26 @@ def test_short_steps_of_a_short_run_or_of_weights_that_pass_nothing_are_no_fault
 def test_a_run_without_updates_has_no_rate_to_change(schedule: str) -> None:
     alone = {name: array[-1:] for name, array in record(1.0, 1.0).items()} | {"step": np.zeros(1)}
     assert list(learning_rates(config("steps=0", f"schedule={schedule}"), (), alone)) == []
+
+
+@pytest.mark.parametrize(("left", "advised"), [(None, None), (0.9, None), (1.0, None), (1.05, 0.4)])
+def test_steps_far_below_the_critical_rate_are_too_short_for_a_loss_that_ends_above_guessing(
+    left: float | None, advised: float | None
+) -> None:
+    slow = record(1e-3, 0.8)
+    found = list(learning_rates(config("lr=0.01"), (), slow, KNOWN, left=left))
+    assert [one.set["training.optimizer.lr"] for one in found] == ([] if advised is None else [advised])
+    assert list(learning_rates(config("lr=0.3"), (), slow, KNOWN, left=left)) == []
+    assert list(learning_rates(config("lr=0.01"), (), slow, KNOWN, left=left, passes=False)) == []
+
+
+def test_what_is_left_to_learn_is_told_in_parts_of_a_guess() -> None:
+    slow = record(1e-3, 0.8)
+    known = {"chance": 2.0, "q_y": 0.5}
+    assert left_to_learn(config(), known, slow) == pytest.approx(0.8)
+    assert left_to_learn(config("data=teacher"), known, slow) == pytest.approx(3.2)
+    assert left_to_learn(config(), {"q_y": 0.5}, slow) is None
+    assert left_to_learn(config(), known, {name: array[-8:] for name, array in slow.items()}) is None
 
 
 @pytest.mark.parametrize("steps", [20, 1000])
