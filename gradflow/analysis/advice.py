@@ -18,6 +18,7 @@ from gradflow.analysis.by_measurement import by_measurement
 from gradflow.analysis.changes import changed, first_layers, is_sound
 from gradflow.analysis.clipping import unclipped
 from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
+from gradflow.analysis.decay import lower_decay
 from gradflow.analysis.promising import trainable_first
 from gradflow.analysis.rates import learning_rates, left_to_learn
 from gradflow.analysis.scales import NAME as DATA_SCALE
@@ -67,6 +68,8 @@ def advise(
     advice = (*first, *(_with(first, one) for one in drawn))
     if first or (drawn and (far_off or flow.verdict == "exploding")):
         return advice
+    if lower := lower_decay(config, symptoms, record):
+        return (*advice, *lower)
     passes = not levers and not drawn and config.model.readout != "zeros"
     left = left_to_learn(config, data, record)
     rates = tuple(learning_rates(config, symptoms, record, critical, passes=passes, left=left))

@@ -17,6 +17,7 @@ from gradflow.units import rounded
 
 OVERSHOOTS = ("loss-spiking", "loss-swinging", "non-finite")
 STALLS = ("loss-stalled", "loss-at-chance")
+DECAYED = "weights-decayed"
 SLOWER = 10  # by how much a learning rate that overshoots is divided where no critical one explains it
 SHARES, SHARE = {"sgd": 0.25}, 0.125  # of the critical learning rate, that networks learn most at
 FAR_BELOW = 0.01  # of the critical learning rate: one below is to blame for a loss that stands
@@ -30,7 +31,13 @@ FEW_ROWS = 12  # below, no run can be blamed for a loss that has not fallen
 
 
 def told(symptoms: Iterable[Symptom], critical: CriticalRate, lr: float) -> tuple[Symptom, ...]:
-    """Symptoms of too long or too short steps, with how far the learning rate is from the critical one."""
+    """Symptoms of too long or too short steps, with how far the learning rate is from the critical one.
+
+    None is said to be too short that takes the weights themselves away.
+    """
+    symptoms = tuple(symptoms)
+    if any(symptom.name == DECAYED for symptom in symptoms):
+        return symptoms
     return tuple(_told(symptom, critical, lr) for symptom in symptoms)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from gradflow.analysis.clipping import clipping_symptom
+from gradflow.analysis.decay import decay_symptom
 from gradflow.analysis.sampling import BEFORE, sampling, sampling_of_logs
 from gradflow.analysis.saturation import bends_on_both_sides, ordinarily_saturated
 from gradflow.analysis.summary import Symptom
@@ -259,7 +260,13 @@ def _clipped(record: Readings, thresholds: Analysis, _: Circumstances) -> Sympto
     return clipping_symptom(record, thresholds.clipped_share)
 
 
-LOOKS: tuple[Finder, ...] = (_frozen, _stalled, _spike, _swinging, _jump, _saturated, _dead, _clipped)
+def _decayed(record: Readings, _: Analysis, __: Circumstances) -> Symptom | None:
+    return decay_symptom(record)
+
+
+LOOKS: tuple[Finder, ...] = (
+    _decayed, _frozen, _stalled, _spike, _swinging, _jump, _saturated, _dead, _clipped,
+)  # fmt: skip
 
 
 def _symptom(

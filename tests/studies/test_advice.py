@@ -229,6 +229,8 @@ def test_first_steps_that_spike_and_then_train_well_get_no_advice(before: list[s
             "lr=0.001",
         ],  # falls from 3.5 to 2.4, that of guessing
         ["activation=relu", "init=he_normal", "depth=6", "lr=0.1", "training.clip_norm=0.01"],
+        ["activation=relu", "init=he_normal", "depth=6", "lr=0.1", "optimizer.weight_decay=0.5"],
+        rarely(["depth=6", "optimizer=adam", "lr=0.01", "optimizer.weight_decay=0.5"]),
     ],
     ids=" ".join,
 )

@@ -15,6 +15,9 @@ training: {steps: 150}
 """
 
 
+RELU = ["activation=relu", "init=he_normal", "depth=6", "lr=0.1"]
+
+
 def names(text: str, *overrides: str) -> list[str]:
     return [symptom.name for symptom in study(text, *overrides).symptoms]
 
@@ -38,6 +41,13 @@ def test_a_healthy_starter_has_no_symptom(name: str, thorough: bool) -> None:
 )
 def test_a_planted_failure_has_its_symptom_alone(plant: list[str], symptom: str) -> None:
     assert names(NET, *plant) == [symptom]
+
+
+@pytest.mark.parametrize(("decay", "eats"), [(0.5, True), (0.05, False), (1e-3, False)])
+def test_weight_decay_is_named_where_it_eats_the_weights(decay: float, eats: bool) -> None:
+    found = names(NET, *RELU, f"optimizer.weight_decay={decay}")
+    assert ("weights-decayed" in found) == eats
+    assert eats or not found
 
 
 STABLE_SIGMOID = (
