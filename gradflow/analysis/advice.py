@@ -21,8 +21,7 @@ from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
 from gradflow.analysis.decay import lower_decay
 from gradflow.analysis.promising import trainable_first
 from gradflow.analysis.rates import learning_rates, left_to_learn
-from gradflow.analysis.scales import NAME as DATA_SCALE
-from gradflow.analysis.scales import can_standardize, far_scales, starts_far_off
+from gradflow.analysis.scales import can_standardize, far_scales, scale_symptom, starts_far_off
 from gradflow.analysis.summary import Advice, Flow, Symptom
 from gradflow.analysis.theorist import WIDEST_SPREAD, Theorist, plain, settings
 from gradflow.arrays import Readings
@@ -59,7 +58,8 @@ def advise(
     then how fast it is trained, which no one can tell before the rest is well.
     """
     symptoms = tuple(symptoms)
-    first = tuple(_data(config, data, flow, symptoms))
+    left = left_to_learn(config, data, record)
+    first = tuple(_data(config, data, flow, symptoms, left))
     theorist = Theorist(config, {**data, "q_0": 1.0} if first else data)
     far_off = starts_far_off(config, data, float(record["loss"][0].mean()))
     with np.errstate(divide="ignore", invalid="ignore"):  # an activation that passes nothing: ln 0
@@ -71,7 +71,6 @@ def advise(
     if lower := lower_decay(config, symptoms, record):
         return (*advice, *lower)
     passes = not levers and not drawn and config.model.readout != "zeros"
-    left = left_to_learn(config, data, record)
     rates = tuple(learning_rates(config, symptoms, record, critical, passes=passes, left=left))
     return (*advice, *unclipped(config, symptoms, record, rates, critical))
 
@@ -96,12 +95,11 @@ def _drawn(
 
 
 def _data(
-    config: Config, data: Mapping[str, Any], flow: Flow, symptoms: tuple[Symptom, ...]
+    config: Config, data: Mapping[str, Any], flow: Flow, symptoms: tuple[Symptom, ...], left: float | None
 ) -> Iterator[Advice]:
     """Data brought to scale 1, where theirs is far from it and something goes wrong."""
-    scales = far_scales(data)
-    troubled = flow.verdict in UNSTABLE or any(symptom.name == DATA_SCALE for symptom in symptoms)
-    if scales and troubled and can_standardize(config, data):
+    troubled = flow.verdict in UNSTABLE or scale_symptom(data, symptoms, left) is not None
+    if troubled and can_standardize(config, data) and (scales := far_scales(data)):
         sizes = " and ".join(f"{name} of root mean square {scale:.3g}" for name, scale in scales.items())
         words = f"bring {sizes} to mean 0 and variance 1, for which weights and learning rates are made"
         yield Advice("data", {"data.standardize": True}, None, None, None, words)

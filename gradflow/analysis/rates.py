@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from math import isfinite, nan
 from typing import Any
 
 import numpy as np
@@ -134,14 +135,20 @@ def end_of(record: Readings) -> float:
 
 
 def left_to_learn(config: Config, data: Mapping[str, Any], record: Readings) -> float | None:
-    """The mean loss of the last quarter of the rows, in parts of that of guessing, whatever the inputs are.
+    """What is left at the end of the loss of guessing, whatever the inputs are: 1 - R2 of training samples.
 
-    That is the entropy of the classes' frequencies or the targets' mean square, as run.json's `data` tells
-    them; None where it does not, and of a record of few rows.
+    Elsewhere the mean loss of the last quarter of the rows, in parts of the entropy of the classes'
+    frequencies or of the targets' mean square, as run.json's `data` tells them. None where it does not, and
+    of a record of few rows.
     """
-    guess = data.get("chance" if config.training.loss == "cross_entropy" else "q_y")
     loss = record["loss"].mean(axis=1)
-    return _last(loss) / guess if guess and len(loss) >= FEW_ROWS else None
+    if "r2_train" in record:
+        with np.errstate(all="ignore"):
+            left = 1 - float(record["r2_train"][-1].mean())
+    else:
+        guess = data.get("chance" if config.training.loss == "cross_entropy" else "q_y")
+        left = _last(loss) / guess if guess else nan
+    return left if len(loss) >= FEW_ROWS and isfinite(left) else None
 
 
 def _is_unmoved(record: Readings, left: float | None) -> bool:

@@ -11,6 +11,7 @@ from gradflow.config import Config
 
 FAR = 10.0  # times, or parts, of a root mean square of 1 from which a scale is in the way of training
 EARLY = 20  # steps within which what goes wrong is laid to the data's scale
+MOST, SOME = 0.5, 0.1  # of the loss of guessing, from which on a scale is blamed for what is left of it
 NAME = "data-scale"
 BURST = {"loss-spiking", "loss-swinging", "gradient-jump", "saturated-units", "dead-units", "non-finite"}
 IDLE = {"loss-stalled", "loss-at-chance"}  # what large numbers do, and what small ones
@@ -23,23 +24,30 @@ def far_scales(data: Mapping[str, Any]) -> dict[str, float]:
     return {name: scale for name, scale in scales.items() if not 1 / FAR <= scale <= FAR}
 
 
-def scale_symptom(data: Mapping[str, Any], symptoms: Iterable[Symptom]) -> Symptom | None:
-    """The data's scale, where it is far from 1 and something goes wrong in the first steps."""
+def scale_symptom(
+    data: Mapping[str, Any], symptoms: Iterable[Symptom], left: float | None = None
+) -> Symptom | None:
+    """The data's scale, where it is far from 1 and something goes wrong in the first steps, or in the end.
+
+    That is where most of what guessing gets wrong is `left` to learn, or some of it and something has gone
+    wrong on the way: an optimizer whose steps do not grow with the gradients shows nothing at first.
+    """
     scales = far_scales(data)
     if not scales:
         return None
     farthest = max(scales, key=lambda name: abs(log(scales[name])))
     value = scales.pop(farthest)
     blamed = BURST if value > 1 else IDLE
-    first = min((symptom.step for symptom in symptoms if symptom.name in blamed), default=EARLY)
-    if first >= EARLY:
+    first = min((symptom.step for symptom in symptoms if symptom.name in blamed), default=None)
+    early = first is not None and first < EARLY
+    if not early and (left is None or left < (MOST if first is None else SOME)):
         return None
     beside = "".join(f" (the {name} {scale:.3g})" for name, scale in scales.items())
     message = (
         f"the {farthest} have that root mean square{beside}, where weights and learning rates are made for "
         "1: standardize"
     )
-    return Symptom(NAME, first, None, value, FAR if value > 1 else 1 / FAR, message)
+    return Symptom(NAME, first or 0, None, value, FAR if value > 1 else 1 / FAR, message)
 
 
 def can_standardize(config: Config, data: Mapping[str, Any]) -> bool:

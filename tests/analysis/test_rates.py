@@ -137,6 +137,10 @@ def test_what_is_left_to_learn_is_told_in_parts_of_a_guess() -> None:
     assert left_to_learn(config(), known, slow) == pytest.approx(0.8)
     assert left_to_learn(config("data=teacher"), known, slow) == pytest.approx(3.2)
     assert left_to_learn(config(), {"q_y": 0.5}, slow) is None
+    fitted = {**slow, "r2_train": np.array([[-3.0, -2.0], [0.6, 0.8]])}
+    assert left_to_learn(config("data=teacher"), known, fitted) == pytest.approx(0.3)
+    same = {**slow, "r2_train": np.full((2, 2), np.nan)}  # of targets that are all the same
+    assert left_to_learn(config("data=teacher"), known, same) is None
     assert left_to_learn(config(), known, {name: array[-8:] for name, array in slow.items()}) is None
 
 

@@ -55,6 +55,25 @@ def test_a_scale_is_not_named_where_all_goes_well_or_goes_wrong_late() -> None:
     assert scale_symptom(FINE, [symptom()]) is None
 
 
+@pytest.mark.parametrize(
+    ("left", "late", "named"),
+    [
+        (0.05, "dead-units", False), (0.15, "dead-units", True), (0.15, "loss-stalled", False),
+        (0.45, None, False), (0.55, None, True), (7.0, None, True),
+    ],
+)  # fmt: skip
+def test_large_numbers_are_named_where_much_is_left_to_learn_in_the_end(
+    left: float, late: str | None, named: bool
+) -> None:
+    """As under adam, whose steps do not grow with the gradients: nothing bursts at first."""
+    far, symptoms = {**FINE, "q_y": 4e10}, [symptom(late, 50)] if late else []
+    found = scale_symptom(far, symptoms, left)
+    assert (found is not None) == named
+    assert found is None or (found.step, found.value) == (50 if late else 0, pytest.approx(2e5))
+    assert scale_symptom(FINE, symptoms, left) is None
+    assert scale_symptom(far, symptoms, None) is None
+
+
 def test_small_numbers_are_named_where_nothing_happens() -> None:
     found = scale_symptom({**FINE, "q_0": 1e-8}, [symptom("loss-stalled", 0)])
     assert found is not None

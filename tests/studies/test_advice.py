@@ -244,6 +244,23 @@ def test_a_rate_at_which_nothing_is_learnt_is_answered_by_one_at_which_it_is(bef
     assert after.training.loss_final < min(2.0, 0.9 * summary.training.loss_final)
 
 
+@pytest.mark.parametrize("optimizer", ["adam", rarely("rmsprop")])
+@pytest.mark.parametrize("scale", [3e4, 30.0])
+def test_values_of_another_scale_are_standardized_where_the_optimizer_hides_them(
+    scale: float, optimizer: str
+) -> None:
+    x = [[i / 32 - 1, (i % 7) / 3 - 1] for i in range(64)]
+    data = f"data: {{name: inline, x: {x}, y: {[scale * (2 + a * b) for a, b in x]}, standardize: false}}\n"
+    text = data + "model: {depth: 3, width: 64, activation: relu, init: he_normal}\nseeds: 2\n"
+    before = [f"optimizer={optimizer}", "training.steps=300"]
+    summary = study(text, *before)
+    assert [advice.set for advice in summary.advice] == [{"data.standardize": True}]
+    after = study(text, *before, "data.standardize=true")
+    assert after.training.r2_train_final is not None
+    assert after.training.r2_train_final > 0.9
+    assert after.advice == ()
+
+
 @pytest.mark.parametrize("name", each(2, ["sigmoid", "tanh", "softsign", "erf", "softplus", "hard_tanh"]))
 def test_on_data_of_another_scale_no_layer_is_balanced_against_another(name: str) -> None:
     """A ratio of 1 can be a first layer that passes nothing and others that each grow by 1.14."""
