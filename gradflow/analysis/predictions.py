@@ -17,6 +17,7 @@ from gradflow.arrays import Array
 from gradflow.config import Config
 from gradflow.data import Data
 from gradflow.meanfield import Prediction, Targets, mean_field, phase_table, predict, unpredicted
+from gradflow.meanfield.field import MeanField
 from gradflow.meanfield.prediction import DEAD, ROUNDING, UNBOUNDED, phase, settled
 from gradflow.nn.initializers import Gaussian
 from gradflow.nn.model import Model
@@ -169,17 +170,19 @@ def _tabled(model: Model, q_0: float, targets: Targets | None, inits: Sequence[G
             dict(zip(table, row, strict=True)),
             {name: float(values[k]) for name, values in factors.items()},
             no_critical[init.sigma_b],
-            settled(mean_field(replace(model, init=init), q_0), first),
+            mean_field(replace(model, init=init), q_0),
+            first,
         )
         for k, (init, row) in enumerate(zip(inits, rows, strict=True))
     ]
 
 
 def _theory_at(
-    row: dict[str, Any], factors: dict[str, float], no_critical_point: str | None, settling: dict[str, Any]
+    row: dict[str, Any], factors: dict[str, float], no_critical_point: str | None, own: MeanField, first: int
 ) -> Theory:
     """One point of a table, with the reason of what it has not."""
     log_chi = log(row["chi"]) if row["chi"] > 0 else -np.inf
+    settling = settled(own, first)
     kept: dict[str, Any] = {
         name: None if isinstance(value, float) and not isfinite(value) else value
         for name, value in row.items()
@@ -198,6 +201,7 @@ def _theory_at(
         xi=-1 / log_chi if abs(log_chi) > ROUNDING else None,
         phase=phase(log_chi),
         settling=settling.get("settling"),
+        scalable=own.scalable,
         reason="; ".join(filter(None, reasons)) or None,
     )
 

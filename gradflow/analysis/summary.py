@@ -135,6 +135,7 @@ class Theory:
     log10_last: Number = None  # of what slopes and a norm make of the delta that enters layer L
     reason: str | None = None
     settling: int | None = None  # the layer from which batch norm's c holds
+    scalable: bool | None = None  # whether the scale of the weights makes a difference to c
     correlation_star: Number = None  # what the cosine of two samples comes to
     xi_c: Number = None  # layers in which it comes closer by a factor of e; None where it does not so
     jacobian_spread: Number = None  # that to first order in 1 / width, over the width

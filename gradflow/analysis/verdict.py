@@ -67,7 +67,8 @@ def causes(flow: Flow, theory: Theory | None = None) -> tuple[str, ...]:
 
     Nothing is a cause where c does not make the verdict: the factors are those of the layers of the fit.
     Where more than one pushes, each does at least half of what the strongest does. `theory` is that of the
-    network as drawn: what it expects of infinite width tells what the width does.
+    network as drawn: what it expects of infinite width tells what the width does, and whether a norm makes
+    the scale of the weights one with its own factor.
     """
     if flow.verdict not in ("vanishing", "exploding") or not _made_by_c(flow):
         return ()
@@ -75,9 +76,20 @@ def causes(flow: Flow, theory: Theory | None = None) -> tuple[str, ...]:
         return (WIDTH,)
     way = -1 if flow.verdict == "vanishing" else 1
     known = {name: value for name, value in flow.factors.items() if value is not None}
+    if one := divided_out(flow, theory):
+        del known["weights"]
+        known["norm"] = one
     pushes = {name: way * (log(value) if value else -inf) for name, value in known.items()}
     most = max(pushes.values(), default=0.0)
     return tuple(name for name, push in pushes.items() if 2 * push >= most)
+
+
+def divided_out(flow: Flow, theory: Theory | None) -> float | None:
+    """What weights and norm pass together, where the norm divides out whatever scale the weights have."""
+    weights, norm = flow.factors.get("weights"), flow.factors.get("norm")
+    if theory is None or theory.scalable is not False or not weights or not norm:
+        return None
+    return weights * norm
 
 
 def _made_by_c(flow: Flow) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 from math import ceil, inf, log
-from typing import ClassVar
 
 import numpy as np
 
@@ -104,7 +103,9 @@ class Coupled(MeanField):
 class BatchBefore(Coupled, NormBefore):
     """z' = W phi(N(z)) + b: v is the variance over samples, which b does not enter."""
 
-    scalable: ClassVar[bool] = False
+    @property
+    def scalable(self) -> bool:
+        return False
 
     @property
     def q(self) -> Array:
@@ -129,7 +130,9 @@ class BatchAfter(Coupled, NormAfter):
 class BatchPreNorm(Coupled, PreNorm):
     """z' = z + s (W phi(N(z)) + b): v is the variance over samples, of which each block adds its share."""
 
-    scalable: ClassVar[bool] = False
+    @property
+    def scalable(self) -> bool:
+        return False
 
     @property
     def settling(self) -> float:

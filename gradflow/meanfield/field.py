@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar, Self
+from typing import Self
 
 import numpy as np
 
@@ -33,8 +33,6 @@ class MeanField:
 
     log_gain = ln n_{l-1} Var W_l and log_bias = ln Var b_l have L + 1 rows: the last is any further layer.
     """
-
-    scalable: ClassVar[bool] = True  # whether the scale of the weights makes a difference to c
 
     moments: Moments
     drawn: Distribution | None  # the distribution of the weights
@@ -184,6 +182,11 @@ class MeanField:
     def _law(self) -> str:
         """The law of all networks."""
         return "exponential"
+
+    @property
+    def scalable(self) -> bool:
+        """Whether the scale of the weights makes a difference to c."""
+        return True
 
     def critical(self, sigma_b: float) -> Critical:
         """The sigma_w that makes c 1 at this sigma_b, if one does."""

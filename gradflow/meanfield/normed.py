@@ -39,6 +39,10 @@ class Normed(MeanField):
         """ln of the factors of a transition from layers of this v."""
         raise NotImplementedError
 
+    @property
+    def _biased(self) -> bool:
+        return bool(self.moments.mean) or not np.isneginf(self.log_bias).all()
+
     @cached_property
     def log_factors(self) -> dict[str, Array]:
         """What passes weights, slopes and norm."""
@@ -62,6 +66,11 @@ class Normed(MeanField):
 
 class NormBefore(Normed):
     """z' = W phi(N(z)) + b."""
+
+    @property
+    def scalable(self) -> bool:
+        """Against biases: alone the weights' scale is divided out again."""
+        return self._biased
 
     def _above(self, log_v: Array, log_gain: Array, log_bias: Array) -> Array:
         passed = self._log_passed(self.looks_like(log_v))
@@ -128,6 +137,11 @@ class NormBefore(Normed):
 
 class NormAfter(Normed):
     """z' = W N(phi(z)) + b."""
+
+    @property
+    def scalable(self) -> bool:
+        """Against biases, or where phi bends."""
+        return self._biased or not self.moments.activation.homogeneous
 
     def _above(self, log_v: Array, log_gain: Array, log_bias: Array) -> Array:
         return np.asarray(np.logaddexp(log_gain + self._log_square(log_v), self._entering(log_bias)))

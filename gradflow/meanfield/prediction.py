@@ -48,6 +48,7 @@ class Prediction:
     critical_sigma_w: float | None = None
     factors: dict[str, float] = field(default_factory=dict)  # geometric means of the fitted layers, by name
     law: str | None = None  # of g by depth: exponential | power | stretched | bounded
+    scalable: bool | None = None  # whether the scale of the weights makes a difference to c
     settling: int | None = None  # the layer from which the law holds, where it takes some to settle
     settles: bool | None = None  # False where it never holds
     xi_c: float | None = None  # layers in which the cosine of two samples comes closer to its limit by e
@@ -107,7 +108,8 @@ def predict(
         ]  # fmt: skip
     reasons = [part.pop("reason") for part in parts if "reason" in part]
     merged = {key: value for part in parts for key, value in part.items()}
-    return Prediction(**merged, network=network, reason="; ".join(reasons) or None)
+    merged |= {"network": network, "scalable": network.scalable}
+    return Prediction(**merged, reason="; ".join(reasons) or None)
 
 
 def _correlation(network: MeanField, cosine: float | Array | None, cosine_1: float | None) -> Array:

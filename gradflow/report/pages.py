@@ -109,7 +109,8 @@ def step_page(summary: Summary, flow: Flow, loss: float | None, recording: Readi
     """The flow at one step of the record, with all of its layers."""
     edge, model = summary.config["analysis"]["stable_decades"], summary.config["model"]
     activation = sentences.activation_name(model.get("activation", {}))
-    theory = summary.theory if flow.step == summary.flow.initial.step else Theory()  # of the network as drawn
+    drawn, scalable = flow.step == summary.flow.initial.step, summary.theory.scalable
+    theory = summary.theory if drawn else Theory(scalable=scalable)  # what it says is of the network as drawn
     words = [
         sentences.measured_sentence(flow, edge),
         headlines.weakest_sentence(flow),

@@ -8,7 +8,7 @@ from typing import Any
 from gradflow.analysis.differences import EXPRESSION, RECORDED
 from gradflow.analysis.summary import Flip, Flow, Summary, Symptom, Theory
 from gradflow.analysis.summary_parts import Samples
-from gradflow.analysis.verdict import BOUNDED, HALF, WIDTH, causes, fitted_share, unstable_depth
+from gradflow.analysis.verdict import BOUNDED, HALF, WIDTH, causes, divided_out, fitted_share, unstable_depth
 from gradflow.report.numbers import ENTRIES, count, counted, decades, half_width, number, power, scalar
 
 LAWS = {"power": "a power of the layer", "stretched": "an exponential of its square root"}
@@ -147,12 +147,13 @@ def cause_sentence(flow: Flow, activation: str, theory: Theory | None = None) ->
     if len(factors) < len(known_factors(flow)) or not factors:
         return ""
     error = half_width(flow.c, flow.c_low, flow.c_high)
-    told = [
+    words = ", ".join(
         f"{_passes(name, activation)} {number(one, error)}" for name, one in factors.items() if name != SKIP
-    ]
-    words = ", ".join(told)
+    )
     if SKIP in factors:
         return _branch(flow, factors, words)
+    if one := divided_out(flow, theory):
+        words += f"; weights and norm, which divides their scale out, pass {number(one, error)} together"
     return f"{words[0].upper()}{words[1:]}{_blame(flow, theory)}."
 
 
@@ -193,9 +194,7 @@ def _blame(flow: Flow, theory: Theory | None) -> str:
         c = theory.c if theory else None
         return f": the width is to blame, as infinitely wide layers would pass {number(c)}"
     if len(found) > 1:
-        return (
-            ": both have their part" if len(flow.factors) == 2 else f": {' and '.join(found)} have their part"
-        )
+        return f": {'both' if len(flow.factors) == 2 else ' and '.join(found)} have their part"
     are = "are" if found[0] == "weights" else "is"
     return f": the {BLAMED.get(found[0], found[0])} {are} to blame"
 

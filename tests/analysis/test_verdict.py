@@ -6,7 +6,7 @@ from math import exp, log
 import pytest
 
 from gradflow.analysis.summary import Flow, Theory
-from gradflow.analysis.verdict import causes
+from gradflow.analysis.verdict import causes, divided_out
 from gradflow.report.sentences import cause_sentence
 from tests.studies.lab import at_initialization, study
 
@@ -41,6 +41,34 @@ def test_the_width_is_the_cause_where_wide_layers_would_pass_all(
     flow, theory = at_initialization(NET, *changes)
     assert causes(flow, theory) == cause
     assert ("the width is to blame" in cause_sentence(flow, "relu", theory)) == (cause == ("width",))
+
+
+@pytest.mark.parametrize("gain", [0.3, 1.4, 5.0])
+@pytest.mark.parametrize(
+    ("changes", "cause"),
+    [
+        (("norm=layer", "activation=sigmoid"), "slopes"),
+        (("norm=layer", "norm.place=after"), "norm"),
+        (("norm=batch", "training.batch_size=64"), "norm"),
+    ],
+)
+def test_a_scale_of_the_weights_that_a_norm_divides_out_is_no_cause(
+    changes: tuple[str, ...], cause: str, gain: float
+) -> None:
+    net = ("width=64", "depth=30", "data.samples=128", *changes, f"init.gain={gain}")
+    flow, theory = at_initialization(NET, *net)
+    assert causes(flow, theory) == (cause,)
+    factors = {name: value for name, value in flow.factors.items() if value is not None}
+    assert divided_out(flow, theory) == pytest.approx(flow.c and flow.c / factors["slopes"])
+    assert "weights and norm, which divides their scale out, pass 1." in cause_sentence(flow, "", theory)
+
+
+def test_under_a_norm_behind_an_activation_that_bends_the_weights_are_a_cause() -> None:
+    net = ("activation=tanh", "norm=layer", "norm.place=after", "width=128", "depth=30", "init.gain=4")
+    flow, theory = at_initialization(NET, *net)
+    assert causes(flow, theory) == ("weights",)
+    assert divided_out(flow, theory) is None
+    assert "divides" not in cause_sentence(flow, "tanh", theory)
 
 
 def flow(c: float, verdict: str = "vanishing") -> Flow:

@@ -48,6 +48,29 @@ def test_a_norm_before_phi_leaves_a_c_of_phi_alone(name: str, c: float, norm: No
         assert c_of(law(name, Gaussian(sigma_w=sigma_w), norm=norm)) == pytest.approx(c, abs=6e-7)
 
 
+@pytest.mark.parametrize(
+    ("name", "sigma_b", "blocks"),
+    [
+        *(
+            (name, sigma_b, {"norm": norm(place, eps=0.0)})
+            for name in ("relu", "tanh")
+            for sigma_b in (0.0, 0.5)
+            for norm in (LayerNorm, RmsNorm)
+            for place in ("before", "after")
+        ),
+        ("tanh", 0.5, {"norm": BatchNorm(eps=0.0)}),
+        ("relu", 0.0, {"norm": BatchNorm("after", eps=0.0)}),
+        ("tanh", 0.0, {}),
+    ],
+)
+def test_the_scale_of_the_weights_counts_in_a_chain_where_c_differs(
+    name: str, sigma_b: float, blocks: dict[str, Any]
+) -> None:
+    networks = [law(name, Gaussian(sigma_w=sigma_w, sigma_b=sigma_b), **blocks) for sigma_w in (0.9, 2.0)]
+    small, large = map(c_of, networks)
+    assert networks[0].scalable == (abs(large - small) > 1e-6)
+
+
 @pytest.mark.parametrize(("name", "c"), AFTER.items())
 def test_layer_norm_after_phi_makes_every_activation_explode(name: str, c: float) -> None:
     assert c_of(law(name, norm=LayerNorm("after", eps=0.0))) == pytest.approx(c, abs=6e-7)
