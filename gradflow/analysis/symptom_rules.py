@@ -29,7 +29,7 @@ def early_frozen(step: Array, ratios: Array, layers: Array, limit: float, patien
     """Early layers whose weights hardly move while the later ones' do.
 
     `ratios` (rows, layers) are ||update|| / ||W|| of `layers` (from 0); the median of their first quarter is
-    taken over that of the last.
+    taken over that of the last. The first layer is named that is so far below the last ones.
     """
     quarter = len(layers) // 4
     if len(layers) < FEW_LAYERS or not len(step):
@@ -39,9 +39,11 @@ def early_frozen(step: Array, ratios: Array, layers: Array, limit: float, patien
     row = first_lasting(share < limit, patience)
     if row is None:
         return None
-    layer = int(layers[np.argmin(ratios[row])]) + 1
+    frozen = ratios[row] < limit * np.median(ratios[row, -quarter:])
     words = "early layers are frozen: an update changes them that much less than the last layers"
-    return symptom_at("frozen-layers", step[row], layer, share[row], limit, words)
+    return symptom_at(
+        "frozen-layers", step[row], int(layers[np.argmax(frozen)]) + 1, share[row], limit, words
+    )
 
 
 def gradient_jump(step: Array, log_delta: Array, limit: float, beyond: Beyond, rows: str) -> Symptom | None:

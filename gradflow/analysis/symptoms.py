@@ -30,6 +30,7 @@ from gradflow.arrays import Array, Readings
 from gradflow.config.sections import Analysis
 from gradflow.evaluation import STEP
 from gradflow.nn.activations import Activation
+from gradflow.units import LN10
 
 Finder = Callable[[Readings, Analysis, "Circumstances"], Symptom | None]
 
@@ -92,6 +93,8 @@ def _stalled(record: Readings, thresholds: Analysis, _: Circumstances) -> Sympto
     if first >= len(falls) or best[-1] < CONVERGED * loss[0]:
         return None
     message = f"the loss has stalled: it falls by less than that share in {span} steps"
+    if loss[-1] > (1 + thresholds.stall_share) * best[-1]:
+        message += f", and ends {loss[-1] / best[-1] - 1:.0%} above its lowest"
     found, limit = falls[first], thresholds.stall_share
     return _symptom("loss-stalled", {"step": step}, int(ends[first]), None, found, limit, message)
 
@@ -203,12 +206,18 @@ def _first_beyond_sampling(loss: Array, factors: Array, patience: int, epoch: in
 
 
 def _jump(record: Readings, thresholds: Analysis, run: Circumstances) -> Symptom | None:
-    """A layer's gradient that changes by decades from one row to the next, beyond what batches make of it."""
+    """A layer's gradient that changes by decades from one row to the next, beyond what batches make of it.
+
+    A fall counts by what it is more than that of the loss, with which a gradient goes.
+    """
+    norms, limit, loss = record["log_delta_norm"], thresholds.jump_decades, np.log(_loss(record))
 
     def beyond(logs: Array, row: int, jump: float) -> bool:
+        fall = loss[row - 1] - loss[row] if logs[row] < logs[row - 1] else 0.0
+        if jump - fall <= limit * LN10:
+            return False
         return run.epoch == 1 or jump > sampling_of_logs(logs, row, run.epoch)
 
-    norms, limit = record["log_delta_norm"], thresholds.jump_decades
     return gradient_jump(record["step"], norms, limit, beyond, "step")
 
 

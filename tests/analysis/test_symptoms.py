@@ -87,6 +87,15 @@ def test_early_layers_that_hardly_move_are_frozen() -> None:
     assert found.value == pytest.approx(1e-4)
 
 
+@pytest.mark.parametrize("least", range(3))
+def test_the_first_frozen_layer_is_named_whichever_is_the_slowest(least: int) -> None:
+    record = healthy()
+    record["update_ratio"][:, :3] = 1e-15
+    record["update_ratio"][:, least] *= 0.8
+    record["update_ratio"][-1] = np.nan
+    assert [(found.name, found.layer) for found in symptoms(record)] == [("frozen-layers", 1)]
+
+
 def test_a_loss_that_stays_where_it_is_has_stalled() -> None:
     record = healthy()
     record["loss_train"][6:] = record["loss_train"][6]
@@ -100,6 +109,15 @@ def test_a_loss_that_rises_or_swings_without_a_new_low_has_stalled() -> None:
         record = healthy()
         record["loss_train"][6:] = np.outer(np.ones(15) * after, np.ones(NETWORKS))
         assert [found.name for found in symptoms(record)] == ["loss-stalled"]
+
+
+@pytest.mark.parametrize(("end", "said"), [(1.003, ""), (1.3, ", and ends 30% above its lowest")])
+def test_a_stalled_loss_that_has_risen_says_how_far(end: float, said: str) -> None:
+    (found,) = symptoms(
+        evaluated(range(0, 201, 10), np.append(2.3 * np.linspace(1, 0.5, 11), [1.15 * end] * 10))
+    )
+    assert found.name == "loss-stalled"
+    assert found.message == f"the loss has stalled: it falls by less than that share in 50 steps{said}"
 
 
 @pytest.mark.parametrize("every", [1, 10, 50, 60, 144])
@@ -280,6 +298,20 @@ def test_a_gradient_that_changes_by_decades_jumps() -> None:
     (found,) = symptoms(record)
     assert (found.name, found.step, found.layer) == ("gradient-jump", 70, 5)
     assert found.value == pytest.approx(4 / np.log(10), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("change", "loss", "told"), [(-2.4, -1.5, False), (-4.0, -1.5, True), (2.4, 1.0, True), (-2.4, 0.5, True)]
+)
+def test_a_gradient_that_falls_with_the_loss_jumps_by_what_it_falls_further(
+    change: float, loss: float, told: bool
+) -> None:
+    """Natural logarithms; a decade is 2.3."""
+    record = healthy()
+    record["log_delta_norm"][1:, 3] += change
+    record["loss"][1:] *= np.exp(loss)
+    found = [one for one in symptoms(record) if one.name == "gradient-jump"]
+    assert [(one.step, one.layer) for one in found] == [(1, 4)] * told
 
 
 def test_a_jump_is_told_of_the_layer_that_jumps_where_others_are_dead() -> None:
