@@ -28,7 +28,7 @@ from gradflow.nn.parts.skip import Fork, Join
 SMALLEST_WIDTH = 16
 LARGE_BATCH = 64  # from which on a batch counts as infinite to within a percent of c
 CONSTANT = "constant weights are not random: theory predicts random networks only"
-NARROW = f"mean field needs wide layers (a width of {SMALLEST_WIDTH} or more)"
+NARROW = f"mean field needs wide layers, of {SMALLEST_WIDTH} units or more"
 SHIFTED = "the constant bias is so large that it alone decides: theory's integrals do not reach so far"
 FEW_SAMPLES = f"batch norm of fewer than {SMALLEST_BATCH} samples has no mean gradient: theory has no c"
 SMALL_BATCH = f"batch norm after phi is predicted for batches of {LARGE_BATCH} or more"

@@ -224,6 +224,7 @@ def what_was_run(summary: Summary) -> tuple[tuple[str, str], ...]:
     model, training = config["model"], config["training"]
     layers = counted(model["depth"], "hidden layer") + READOUTS[model["readout"]]
     first, seeds = config["seed"], config["seeds"]
+    batch = min(training["batch_size"], summary.data.samples if summary.data else training["batch_size"])
     networks = (
         f"seed {first}" if seeds == 1 else f"{count(seeds)} networks, seeds {first} to {first + seeds - 1}"
     )
@@ -232,7 +233,7 @@ def what_was_run(summary: Summary) -> tuple[tuple[str, str], ...]:
         ("init", f"{entry(model['init'])}; bias {entry(model['bias'])}"),
         ("data", _data(config["data"], summary.data)),
         ("training", f"{counted(training['steps'], 'step')} of {entry(training['optimizer'])}, "
-                     f"batch {count(training['batch_size'])}, {training['loss']}, {training['dtype']}"),
+                     f"batch {count(batch)}, {training['loss']}, {training['dtype']}"),
         ("networks", networks),
     )  # fmt: skip
 

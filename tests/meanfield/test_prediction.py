@@ -145,7 +145,7 @@ def test_constant_weights_and_narrow_layers_are_not_predicted() -> None:
     constant = predicted(Tanh(), Constant(value=0.9))
     assert constant.reason == "constant weights are not random: theory predicts random networks only"
     narrow = predicted(Tanh(), XavierNormal(), width=15)
-    assert narrow.reason == "mean field needs wide layers (a width of 16 or more)"
+    assert narrow.reason == "mean field needs wide layers, of 16 units or more"
     for prediction in (constant, narrow):
         assert {
             value

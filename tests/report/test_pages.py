@@ -151,6 +151,14 @@ def test_a_change_that_c_makes_is_not_sought_elsewhere(c: float, verdict: str) -
     assert "outside" not in sentences.measured_sentence(flow(c, depth=20, verdict=verdict), 1.0)
 
 
+@pytest.mark.parametrize(("samples", "batch"), [(6, "batch 6,"), (128, "batch 128,"), (1438, "batch 128,")])
+def test_a_batch_has_no_more_samples_than_there_are(samples: int, batch: str) -> None:
+    made = summary(data=Samples(samples, 64, 10))
+    training = {**made.config["training"], "batch_size": 128}
+    told = dict(sentences.what_was_run(replace(made, config={**made.config, "training": training})))
+    assert batch in told["training"]
+
+
 @pytest.mark.parametrize(
     ("config", "data", "said"),
     [
