@@ -12,7 +12,6 @@ import numpy as np
 from gradflow.analysis.advice import advise
 from gradflow.analysis.cast_losses import precision_of
 from gradflow.analysis.critical_rate import critical_of
-from gradflow.analysis.differences import RECORDED
 from gradflow.analysis.flow import CHAIN, drawn, fit_flow, measure, numbers
 from gradflow.analysis.history import history_of
 from gradflow.analysis.intervals import mean_of_known
@@ -134,19 +133,22 @@ def flow_at(recording: Readings, row: int, config: Config, law: str | None, know
     return replace(flow, verdict="undetermined", reason=NOTHING_ENTERS, dead_networks=0)
 
 
-def flow_in(summary: Summary, recording: Readings, row: int) -> Flow:
-    """The flow at any row of a saved run's record, whoever recorded it; that of its report at both ends."""
+def flow_in(
+    summary: Summary, recording: Readings, row: int, config: Config | None, info: Mapping[str, Any]
+) -> Flow:
+    """The flow at any row of a saved run's record, as its report has it at both ends and its history between.
+
+    `info` is its run.json; norms recorded elsewhere have no `config`.
+    """
     step = int(recording["step"][row])
     for flow in (summary.flow.initial, summary.flow.final):
         if flow.step == step:
             return flow
-    data = summary.config["data"]
-    if data["name"] == RECORDED:
-        return recorded_flow(recording, row, data)
-    law = summary.theory.law or summary.flow.initial.law
-    expected = CHAIN if is_chain(recording) else Expected(law, rules=True)
-    edge = summary.config["analysis"]["stable_decades"]
-    return fit_flow(_row(recording, row), step, edge, expected)
+    if config is None:
+        return recorded_flow(recording, row, summary.config["data"])
+    prediction = _predicted(config, info["data"], recording)
+    known = Known.of(prediction, config.training.dtype)
+    return _with_cause(flow_at(recording, row, config, prediction.law, known))
 
 
 def _row(recording: Readings, row: int) -> dict[str, Array]:
@@ -202,10 +204,11 @@ def _with_causes(flows: Flows, theory: Theory) -> Flows:
     """The flows with what makes their verdicts; after updates theory's network is no more."""
     initial, final = flows.initial, flows.final
     own = theory if final.step == initial.step else None
-    return Flows(
-        replace(initial, cause=" and ".join(causes(initial, theory)) or None),
-        replace(final, cause=" and ".join(causes(final, own)) or None),
-    )
+    return Flows(_with_cause(initial, theory), _with_cause(final, own))
+
+
+def _with_cause(flow: Flow, theory: Theory | None = None) -> Flow:
+    return replace(flow, cause=" and ".join(causes(flow, theory)) or None)
 
 
 def _with_cosines(flow: Flow, prediction: Prediction) -> Flow:

@@ -52,7 +52,9 @@ def notes_of(run: Run) -> Notes:
 def print_step(run: Run, step: str, json: bool) -> None:
     """The flow at one step of the record."""
     row = row_at(run["step"], step)
-    flow, loss = flow_in(run.summary, run.recording, row), float(run["loss"][row].mean())
+    config = None if "recorded" in run.info else run.config
+    flow = flow_in(run.summary, run.recording, row, config, run.info)
+    loss = float(run["loss"][row].mean())
     told = loss if isfinite(loss) else None
     emit_either(json, lambda: strict(asdict(flow)), lambda: step_page(run.summary, flow, told, run.recording))
 

@@ -129,7 +129,7 @@ def test_a_step_in_the_middle_is_judged_as_the_first(name: str) -> None:
     kind, logs = ROW_OF[name]
     norms = Norms((0, 1, 2), NAMES, {kind: np.tile(logs, (3, 1, 1))})
     whole = summarize_outside("x", norms.config("x", "x.csv"), norms.recording())
-    assert flow_in(whole, norms.recording(), 1) == replace(whole.flow.initial, step=1)
+    assert flow_in(whole, norms.recording(), 1, None, {}) == replace(whole.flow.initial, step=1)
 
 
 UNEVEN = ("0", "3", "5", "8", "11", "14")
