@@ -19,6 +19,7 @@ from gradflow.analysis.jacobian import stretch_of
 from gradflow.analysis.known_increments import Known
 from gradflow.analysis.laws import Expected
 from gradflow.analysis.learning import curves_until, evaluation_of, training_result
+from gradflow.analysis.lost_samples import lost_in_training, lost_samples
 from gradflow.analysis.outside import recorded_flow
 from gradflow.analysis.predictions import inputs_of, predicted, sigmas, theory_of, trainable_of
 from gradflow.analysis.rates import told
@@ -26,7 +27,7 @@ from gradflow.analysis.scales import scale_symptom
 from gradflow.analysis.summary import Flow, Flows, Summary, Symptom, Theory, TrainingResult
 from gradflow.analysis.summary_parts import Samples, Stretch
 from gradflow.analysis.symptoms import find_symptoms
-from gradflow.analysis.trainable import STOPPED, Trainable, of_those_alive
+from gradflow.analysis.trainable import MOST_LOST, STOPPED, Trainable, of_those_alive, withheld
 from gradflow.analysis.verdict import causes
 from gradflow.analysis.weakest import weakest_symptom
 from gradflow.arrays import Array, Readings
@@ -53,7 +54,7 @@ def summarize(config: Config, recording: Readings, info: Mapping[str, Any]) -> S
     theory = theory_beside(prediction, config, recording)
     entry = entry_row(recording, config)
     known, rows = Known.of(prediction, config.training.dtype), (entry, max(entry, final))
-    flows = Flows(*(flow_at(recording, row, config, theory.law, known) for row in rows))
+    flows = Flows(*(_flow(recording, row, config, prediction, info["data"]) for row in rows))
     flows = _with_causes(replace(flows, initial=_with_cosines(flows.initial, prediction)), theory)
     curves = curves_until(recording, recording["step"][final])
     finite = {name: array[: final + 1] for name, array in recording.items() if name not in curves}
@@ -62,7 +63,8 @@ def summarize(config: Config, recording: Readings, info: Mapping[str, Any]) -> S
     critical = critical_of(info)
     found = symptoms_of(config, usable, info)
     scale = scale_symptom(info["data"], found)
-    first = (*(() if scale is None else (scale,)), *weakest_symptom((flows.initial, flows.final)))
+    lost = lost_in_training(usable, _batch(config, info["data"]))
+    first = (*(one for one in (scale, lost) if one), *weakest_symptom((flows.initial, flows.final)))
     symptoms = (*first, *told(found, critical, config.training.optimizer.lr))
     return Summary(
         id=config.id,
@@ -147,8 +149,21 @@ def flow_in(
     if config is None:
         return recorded_flow(recording, row, summary.config["data"])
     prediction = _predicted(config, info["data"], recording)
+    return _with_cause(_flow(recording, row, config, prediction, info["data"]))
+
+
+def _flow(
+    recording: Readings, row: int, config: Config, prediction: Prediction, data: Mapping[str, Any]
+) -> Flow:
+    """The flow at a row, with the samples that it leaves out; `data` is that of run.json."""
     known = Known.of(prediction, config.training.dtype)
-    return _with_cause(flow_at(recording, row, config, prediction.law, known))
+    flow = flow_at(recording, row, config, prediction.law, known)
+    return replace(flow, lost_samples=lost_samples(_row(recording, row), _batch(config, data)))
+
+
+def _batch(config: Config, data: Mapping[str, Any]) -> int:
+    samples: int = data["samples"]
+    return min(config.training.batch_size, samples)
 
 
 def _row(recording: Readings, row: int) -> dict[str, Array]:
@@ -157,13 +172,16 @@ def _row(recording: Readings, row: int) -> dict[str, Array]:
 
 def trainable_at(config: Config, flow: Flow, theory: Theory) -> Trainable:
     """Whether a network trains, from its flow before any update."""
-    found = [cosine for cosine in flow.profile.correlation if cosine is not None]
-    cosine = found[-1] if found else None
+    known = [cosine for cosine in flow.profile.correlation if cosine is not None]
+    cosine = known[-1] if known else None
     dead, networks = flow.dead_networks or 0, flow.networks or 1
     if flow.verdict == "overflow" or dead == networks:  # a verdict is dead where most networks are
         return Trainable("untrainable", 0.0, cosine=cosine, reason=STOPPED[flow.verdict])
     alive = trainable_of(config, theory, decades=flow.log10_ratio, cosine=cosine)
-    return of_those_alive(alive, dead, networks)
+    lost, found = flow.lost_samples, of_those_alive(alive, dead, networks)
+    if lost is None or not lost.are_most:
+        return found
+    return withheld(found, MOST_LOST.format(lost.lost, lost.samples))
 
 
 def entry_row(recording: Readings, config: Config) -> int:

@@ -10,7 +10,7 @@ from gradflow.analysis.cast_losses import Precision
 from gradflow.analysis.commands import command_for
 from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
 from gradflow.analysis.differences import RECORDED
-from gradflow.analysis.summary_parts import Profile, Rounding, Samples, Stopped, Stretch, Warned
+from gradflow.analysis.summary_parts import LostSamples, Profile, Rounding, Samples, Stopped, Stretch, Warned
 from gradflow.analysis.trainable import Trainable
 
 SUMMARY_FORMAT = 1
@@ -61,7 +61,8 @@ class Flow:
     `c` is the geometric mean of ||delta_l|| / ||delta_{l+1}|| over `layers` (first, last); `log10_ratio` is
     log10 of ||delta_1|| / ||delta_L||, over all `transitions` = L - 1. Of `networks`, `dead_networks` pass no
     gradient to the first layer: they are left out of what is measured, and the verdict is dead if they are
-    most. `saturated` is the share of saturated unit x sample in the layer that has most of them.
+    most; so are the others' `lost_samples`. `saturated` is the share of saturated unit x sample in the layer
+    that has most of them.
     `factors` are geometric means over `layers` of what the parts of a layer multiply ||delta|| by, by name;
     their product is c unless a branch passes nothing. `law` is exponential (c^l), power (l^-k), stretched
     (exp(-k sqrt l)) or bounded; with `law_exponent` k, which plain chains do without, it makes
@@ -100,6 +101,7 @@ class Flow:
     c_power_depth: dict[str, Number] = field(default_factory=dict)
     exact: bool = False
     rounding: Rounding | None = None  # where it makes digits that are shown
+    lost_samples: LostSamples | None = None  # left out of what is measured
     profile: Profile = field(default_factory=Profile)
 
     @property

@@ -37,6 +37,19 @@ class Rounding:
 
 
 @dataclass(frozen=True)
+class LostSamples:
+    """Of the `samples` of a batch, those whose delta is exactly 0 at layer 1: mean over living networks."""
+
+    lost: float
+    samples: int
+
+    @property
+    def are_most(self) -> bool:
+        """Whether the others, whatever their gradient does, are too few to tell of the network."""
+        return 2 * self.lost > self.samples
+
+
+@dataclass(frozen=True)
 class Samples:
     """What a run was trained on; `held_out` and `task` are None in a run of before they were recorded."""
 

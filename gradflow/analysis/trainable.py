@@ -29,6 +29,10 @@ UNKNOWN = "neither theory nor a measurement tells what becomes of the gradient"
 VANISHES, EXPLODES = "the gradient vanishes", "the gradient explodes"
 FEW, ALIKE = "few directions are left", "samples become alike"
 OF_LOAD = (VANISHES, EXPLODES, FEW, ALIKE)  # reasons that a load gives
+MOST_LOST = (
+    "the gradient of {:,.4g} of {} samples is exactly 0 in layer 1, and those that are left are too few to "
+    "tell by"
+)
 STOPPED = {"dead": "no gradient reaches the first layer", "overflow": "no gradient is finite"}  # by verdict
 
 
@@ -98,3 +102,9 @@ def of_those_alive(found: Trainable, dead: int, networks: int) -> Trainable:
         return replace(found, score=score)
     reason = f"{STOPPED['dead']} of {dead} of {networks} networks"
     return replace(found, verdict="untrainable", score=score, reason=reason)
+
+
+def withheld(found: Trainable, reason: str) -> Trainable:
+    """What was found, but for a verdict that the network trains: that is not known, for this reason."""
+    trains = found.verdict == "trainable"
+    return replace(found, verdict="unknown", score=None, reason=reason) if trains else found

@@ -14,6 +14,7 @@ import numpy as np
 
 from gradflow.analysis.block_laws import BARE, POST
 from gradflow.analysis.clipping import clipping_symptom
+from gradflow.analysis.lost_samples import lost_symptom
 from gradflow.analysis.recorded import UNSTABLE, jump, of_one_layer, scaled, stalled
 from gradflow.analysis.summary import Advice, Flow, Symptom
 from gradflow.analysis.symptom_rules import early_frozen
@@ -43,13 +44,9 @@ def _gated(recording: Readings) -> Iterator[Symptom]:
 
 
 def _lost(recording: Readings) -> Iterator[Symptom]:
-    lost, samples = recording["lost_samples"].mean(axis=1), recording["samples"].mean(axis=1)
-    rows = np.flatnonzero(2 * lost > samples)
-    if rows.size:
-        row = int(rows[0])
-        words = "most samples get a gradient of exactly 0 at some point, and are left out"
-        share = float(lost[row] / samples[row])
-        yield Symptom("lost-samples", int(recording["step"][row]), None, share, 0.5, words)
+    lost, samples = (recording[name].mean(axis=1) for name in ("lost_samples", "samples"))
+    found = lost_symptom(recording["step"], lost, samples)
+    yield from () if found is None else (found,)
 
 
 def _unmoved(recording: Readings) -> Iterator[Symptom]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from math import inf
 
 from gradflow.analysis.summary import Evaluation, Flow, Number, TrainingResult, Weakest
+from gradflow.analysis.summary_parts import LostSamples
 from gradflow.analysis.verdict import BOUNDED, log_over
 from gradflow.report.numbers import count, counted, factor, norm, number, power, spread, with_error
 from gradflow.units import LN10
@@ -22,12 +23,12 @@ def verdict_sentence(flow: Flow) -> str:
         return f"{flow.verdict}: {flow.reason or 'no factor can be fitted'}"
     one = flow.weakest
     if one is not None and _leads(one, flow):
-        return f"{flow.verdict}: {_survivors(flow)}{_alone(one)} of the gradient; {_without(one)}"
+        return f"{flow.verdict}: {_measured_over(flow)}{_alone(one)} of the gradient; {_without(one)}"
     depth = depth_of(flow)
     over = counted(depth, "factor" if depth == flow.transitions else "layer")
     whole = f"over {over} {law_of(flow, str(depth))} = {power_of(flow, depth)}"
     each = _each(flow) if flow.law_exponent is None else f"the gradient {way_of(flow)}"
-    return f"{flow.verdict}: {_survivors(flow)}{each}; {whole}"
+    return f"{flow.verdict}: {_measured_over(flow)}{each}; {whole}"
 
 
 def _each(flow: Flow) -> str:
@@ -45,6 +46,17 @@ def c_of(flow: Flow, shown: Callable[[Number, Number, Number], str] = factor) ->
     if flow.c or flow.log_c is None:
         return shown(flow.c, flow.c_low, flow.c_high)
     return power(flow.log_c / LN10)
+
+
+def _measured_over(flow: Flow) -> str:
+    """Which networks a mean is over, and which samples of a batch, where most of them are left out."""
+    lost = flow.lost_samples
+    return f"{_survivors(flow)}over the {kept_of(lost)}, " if lost and lost.are_most else _survivors(flow)
+
+
+def kept_of(lost: LostSamples) -> str:
+    """Samples of a batch that are left, mean over networks: 3.5 of 128 samples whose gradient is not 0."""
+    return f"{lost.samples - lost.lost:,.4g} of {count(lost.samples)} samples whose gradient is not 0"
 
 
 def _survivors(flow: Flow) -> str:

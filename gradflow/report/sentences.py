@@ -9,6 +9,7 @@ from gradflow.analysis.differences import EXPRESSION, RECORDED
 from gradflow.analysis.summary import Flip, Flow, Summary, Symptom, Theory
 from gradflow.analysis.summary_parts import Samples
 from gradflow.analysis.verdict import BOUNDED, HALF, WIDTH, causes, divided_out, fitted_share, unstable_depth
+from gradflow.report.headlines import kept_of
 from gradflow.report.numbers import ENTRIES, count, counted, decades, half_width, number, power, scalar
 
 LAWS = {"power": "a power of the layer", "stretched": "an exponential of its square root"}
@@ -56,9 +57,13 @@ def _law(flow: Flow) -> str:
 
 
 def reason_sentence(flow: Flow) -> str:
-    """What a flow that has a c says beside it, such as which networks are dead; "" where there is nothing."""
-    reason = flow.reason if flow.log_c is not None else None
-    return f"{reason[0].upper()}{reason[1:]}." if reason else ""
+    """What a flow that has a c says beside it, as which networks and samples it leaves out, or ""."""
+    if flow.log_c is None:
+        return ""
+    lost = flow.lost_samples
+    left = "" if lost is None or lost.are_most else f"The measurement is over the {kept_of(lost)} in layer 1"
+    words = [f"{one[0].upper()}{one[1:]}." for one in (flow.reason, left) if one]
+    return " ".join(words)
 
 
 def _outside(flow: Flow) -> str:

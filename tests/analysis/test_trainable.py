@@ -16,6 +16,7 @@ from gradflow.analysis.trainable import (
     edges_of,
     of_those_alive,
     score_of,
+    withheld,
 )
 from tests.studies.lab import study
 
@@ -112,6 +113,25 @@ def test_dead_networks_count_as_ones_that_did_not_train(
     found = of_those_alive(alive, dead, networks)
     assert found.score == (alive.score or 0) * (networks - dead) / networks
     assert found == replace(alive, score=found.score, verdict=verdict, reason=reason)
+
+
+def test_of_a_few_samples_that_are_left_no_network_is_called_trainable() -> None:
+    """The units of the first two layers are off on nearly all samples, and c is that of the others."""
+    off = ["depth=2", "activation=relu", "init=he_normal", "bias=constant", "batch_size=128"]
+    few, most = (study(NET, *off, f"bias.value={value}") for value in (-2.0, -0.5))
+    found, lost = few.trainable, few.flow.initial.lost_samples
+    assert lost is not None
+    assert (lost.samples, lost.are_most) == (128, True)
+    assert (found.verdict, found.score) == ("unknown", None)
+    assert f"the gradient of {lost.lost:.0f} of 128 samples is exactly 0" in str(found.reason)
+    assert few.flow.initial.verdict == "stable"
+    assert most.trainable.verdict == "trainable"
+    assert not (most.flow.initial.lost_samples and most.flow.initial.lost_samples.are_most)
+
+
+def test_lost_samples_do_not_unsay_that_a_network_is_untrainable() -> None:
+    lost = assess(-9.0, None, "sgd")
+    assert withheld(lost, "few samples are left") == lost
 
 
 def test_dead_networks_change_no_reason_that_stands_already() -> None:

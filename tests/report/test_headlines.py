@@ -9,6 +9,7 @@ import pytest
 
 from gradflow.analysis.flow import fit_flow
 from gradflow.analysis.summary import Evaluation, Flow, Flows, TrainingResult, Weakest
+from gradflow.analysis.summary_parts import LostSamples
 from gradflow.outside import read_norms, run_of
 from gradflow.report import headlines, sentences, terminal
 from gradflow.report.page import Table
@@ -174,3 +175,23 @@ def test_a_verdict_that_training_leaves_word_for_word_is_not_told_twice() -> Non
     said = words(run_page(summary(flow=Flows(first, replace(first, step=20)))))
     assert said.count("all 4 networks are dead") == 1
     assert "After 20 steps still dead" in said
+
+
+@pytest.mark.parametrize(
+    ("lost", "dead", "headline", "after"),
+    [
+        (124.5, 0, "over the 3.5 of 128 samples whose gradient is not 0, each layer passes", ""),
+        (124.5, 1, "over the 3 of 4 networks alive, over the 3.5 of 128 samples whose gradient is", ""),
+        (2.25, 0, "each layer passes",
+         "The measurement is over the 125.8 of 128 samples whose gradient is not 0 in layer 1."),
+    ],
+)  # fmt: skip
+def test_samples_that_pass_no_gradient_are_told_first_where_they_are_most(
+    lost: float, dead: int, headline: str, after: str
+) -> None:
+    made = flow(0.8, lost_samples=LostSamples(lost, 128), networks=4, dead_networks=dead)
+    assert headlines.verdict_sentence(made).startswith(f"vanishing: {headline}")
+    assert sentences.reason_sentence(made) == after
+    trained = replace(made, step=100)
+    said = words(run_page(summary(flow=Flows(made, trained))))
+    assert said.count("samples whose gradient is not 0") == (2 if after else 1)
