@@ -76,7 +76,7 @@ def expected(config: Config, inputs: Inputs) -> tuple[Number, Trainable]:
     """The c that theory expects at this width and depth, None where it has none, and whether it trains."""
     with np.errstate(all="ignore"):
         theory = theory_of(predicted(config, inputs))
-    return theory.expected_c, trainable_of(config, theory)
+    return theory.expected_c, trainable_of(config, theory, inputs)
 
 
 def has_learnt(summary: Summary, chance: float | None) -> bool:

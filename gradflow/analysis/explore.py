@@ -82,7 +82,7 @@ def _slab(grid: Grid, config: Config, inputs: Inputs) -> Slab:
     found: list[Theory] = []
     for depth in grid.depth:
         found = _theories(grid, _with(config, depth=depth), inputs)
-        for name, row in _told(_with(config, depth=depth), found, gradient).items():
+        for name, row in _told(_with(config, depth=depth), found, inputs, gradient).items():
             by_depth.setdefault(name, []).append(row)
     columns = {name: [_or_nan(getattr(one, name)) for one in found] for name in NUMBERS}
     words = {name: [getattr(one, name) or "" for one in found] for name in WORDS}
@@ -113,14 +113,14 @@ def _gradient(grid: Grid, config: Config, inputs: Inputs) -> Array:
     return fields.log10_gradient
 
 
-def _told(config: Config, found: list[Theory], gradient: Array) -> dict[str, list[Any]]:
+def _told(config: Config, found: list[Theory], inputs: Inputs, gradient: Array) -> dict[str, list[Any]]:
     """What depends on the depth, of each network."""
     depth, edge = config.model.depth, config.analysis.stable_decades
     fitted = depth - window(depth)[0]
     limits = (gradient[0] - gradient[depth - 1]).tolist()
     rows = []
     for one, limit in zip(found, limits, strict=True):
-        ratio, trains = _known(one.log10_ratio), trainable_of(config, one)
+        ratio, trains = _known(one.log10_ratio), trainable_of(config, one, inputs)
         width = fitted * log10(_known(one.c_finite_width) / _known(one.c))
         verdict, _ = verdict_of(ratio, None, None, edge)
         said = ": ".join(filter(None, (trains.verdict, trains.reason)))

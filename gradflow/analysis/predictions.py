@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import hypot, isfinite, log
+from math import hypot, isfinite, log, sqrt
 from typing import Any
 
 import numpy as np
 
 from gradflow.analysis.increments import window
 from gradflow.analysis.intervals import Estimate
+from gradflow.analysis.scales import FAR
 from gradflow.analysis.summary import Theory, strict
 from gradflow.analysis.trainable import Trainable, assess
 from gradflow.arrays import Array
@@ -23,6 +24,10 @@ from gradflow.nn.initializers import Gaussian
 from gradflow.nn.model import Model
 
 SAMPLES = 128  # whose pairs stand for all
+UNSCALED = (
+    "the inputs' root mean square of {:.3g} alone speaks against it, and the networks that tell had inputs "
+    "of about 1"
+)
 MANY = 1e4  # degrees of freedom, times, that are as good as a normal distribution
 
 
@@ -106,9 +111,30 @@ def theory_of(prediction: Prediction, sigmas: float | None = None) -> Theory:
 
 
 def trainable_of(
-    config: Config, theory: Theory, *, decades: float | None = None, cosine: float | None = None
+    config: Config,
+    theory: Theory,
+    inputs: Inputs,
+    *,
+    decades: float | None = None,
+    cosine: float | None = None,
 ) -> Trainable:
-    """Whether a config trains, by theory or, where they are given, by measured decades and cosine."""
+    """Whether a config trains, by theory or, where they are given, by measured decades and cosine.
+
+    Not known where nothing but the scale of the inputs speaks against it, far above those that networks were
+    seen to train on: a first layer that they saturate does not move, and those above train on what it gives.
+    """
+    found = _judged(config, theory, decades, cosine)
+    if found.verdict != "untrainable" or inputs.q_0 <= FAR**2:
+        return found
+    scaled = theory_of(predicted(config, replace(inputs, q_0=1.0)))
+    if _judged(config, scaled).verdict != "trainable":
+        return found
+    return replace(found, verdict="unknown", score=None, reason=UNSCALED.format(sqrt(inputs.q_0)))
+
+
+def _judged(
+    config: Config, theory: Theory, decades: float | None = None, cosine: float | None = None
+) -> Trainable:
     depth, xi = config.model.depth, theory.xi_c
     if depth == 1:
         decades = 0.0  # nothing is on the way

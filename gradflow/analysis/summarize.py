@@ -21,7 +21,7 @@ from gradflow.analysis.laws import Expected
 from gradflow.analysis.learning import curves_until, evaluation_of, training_result
 from gradflow.analysis.lost_samples import lost_in_training, lost_samples
 from gradflow.analysis.outside import recorded_flow
-from gradflow.analysis.predictions import inputs_of, predicted, sigmas, theory_of, trainable_of
+from gradflow.analysis.predictions import Inputs, inputs_of, predicted, sigmas, theory_of, trainable_of
 from gradflow.analysis.rates import told
 from gradflow.analysis.scales import scale_symptom
 from gradflow.analysis.summary import Flow, Flows, Summary, Symptom, Theory, TrainingResult
@@ -80,7 +80,7 @@ def summarize(config: Config, recording: Readings, info: Mapping[str, Any]) -> S
         history=history_of(entered, analysis.stable_decades, analysis.patience, known=known),
         data=samples_of(info["data"], config.training.loss),
         evaluation=evaluation_of(curves_until(recording, recording["step"][-1]), info.get("evaluation")),
-        trainable=trainable_at(config, flows.initial, theory),
+        trainable=trainable_at(config, flows.initial, theory, inputs_of(info["data"])),
         critical_lr=critical,
         jacobian=_stretch(config, info),
         precision=precision_of(info),
@@ -170,14 +170,14 @@ def _row(recording: Readings, row: int) -> dict[str, Array]:
     return {name: array[row] for name, array in recording.items() if array.ndim == PER_LAYER}
 
 
-def trainable_at(config: Config, flow: Flow, theory: Theory) -> Trainable:
+def trainable_at(config: Config, flow: Flow, theory: Theory, inputs: Inputs) -> Trainable:
     """Whether a network trains, from its flow before any update."""
     known = [cosine for cosine in flow.profile.correlation if cosine is not None]
     cosine = known[-1] if known else None
     dead, networks = flow.dead_networks or 0, flow.networks or 1
     if flow.verdict == "overflow" or dead == networks:  # a verdict is dead where most networks are
         return Trainable("untrainable", 0.0, cosine=cosine, reason=STOPPED[flow.verdict])
-    alive = trainable_of(config, theory, decades=flow.log10_ratio, cosine=cosine)
+    alive = trainable_of(config, theory, inputs, decades=flow.log10_ratio, cosine=cosine)
     lost, found = flow.lost_samples, of_those_alive(alive, dead, networks)
     if lost is None or not lost.are_most:
         return found

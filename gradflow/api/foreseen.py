@@ -41,7 +41,7 @@ class Foreseen:
     @cached_property
     def trainable(self) -> Trainable:
         """Whether the network trains at the best of several learning rates, with its score."""
-        return trainable_of(self.config, self.theory)
+        return trainable_of(self.config, self.theory, self.inputs)
 
     @cached_property
     def layers(self) -> list[dict[str, Any]]:

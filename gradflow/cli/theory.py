@@ -99,7 +99,7 @@ def point_document(config: Config, inputs: Inputs) -> dict[str, Any]:
     """Everything that theory says of one network."""
     prediction = predicted(config, inputs)
     found = theory_of(prediction)
-    trains = trainable_of(config, found)
+    trains = trainable_of(config, found, inputs)
     return {"theory": strict(vars(found)), "trainable": strict(vars(trains)), "layers": layers_of(prediction)}
 
 
@@ -127,7 +127,7 @@ def page_of(config: Config, inputs: Inputs, found: Theory, layers: list[dict[str
     ]
     edge, optimizer = config.analysis.stable_decades, config.training.optimizer.name
     told = trainable_sentence(
-        trainable_of(config, found), expected_verdict(found, edge), model["depth"], optimizer
+        trainable_of(config, found, inputs), expected_verdict(found, edge), model["depth"], optimizer
     )
     return point_page(found, layers, words, edge, told)
 
@@ -136,7 +136,7 @@ def emit_table(
     axes: Mapping[str, Sequence[Any]], configs: list[Config], inputs: list[Inputs], json: bool, csv: bool
 ) -> None:
     found = theories(configs, inputs)
-    trains = [trainable_of(config, one) for config, one in zip(configs, found, strict=True)]
+    trains = [trainable_of(*each) for each in zip(configs, found, inputs, strict=True)]
     keys = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
     if json:
         points = [

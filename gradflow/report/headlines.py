@@ -111,23 +111,26 @@ def weakest_sentence(flow: Flow) -> str:
 
 def all_the_same(flow: Flow, training: TrainingResult, evaluation: Evaluation | None = None) -> str:
     """That the network learnt though the gradient does not flow: a clause of the final verdict, or ""."""
+    if flow.verdict in ("stable", "undetermined") or not learnt(training, evaluation, LEARNT):
+        return ""
+    final = with_error(training.loss_final, training.loss_final_low, training.loss_final_high)
+    return f"; all the same the loss fell from {number(training.loss_initial)} to {final}"
+
+
+def learnt(training: TrainingResult, evaluation: Evaluation | None, share: float) -> bool:
+    """Whether the loss fell, and more was learnt than a share of what guessing without the inputs leaves.
+
+    A loss that falls to chance taught nothing.
+    """
     first, last = training.loss_initial, training.loss_final
-    if flow.verdict in ("stable", "undetermined") or first is None or last is None:
-        return ""
     highest = last if training.loss_final_high is None else training.loss_final_high
-    if highest >= first or not _learnt(training, evaluation or Evaluation()):
-        return ""
-    final = with_error(last, training.loss_final_low, training.loss_final_high)
-    return f"; all the same the loss fell from {number(first)} to {final}"
-
-
-def _learnt(training: TrainingResult, evaluation: Evaluation) -> bool:
-    """Whether it guesses better than one that knows no inputs: a loss that falls to chance taught nothing."""
+    if first is None or highest is None or highest >= first:
+        return False
     r2, accuracy = training.r2_train_final, training.accuracy_train_final
     if r2 is not None:
-        return r2 > LEARNT
-    alone = evaluation.majority_train or 0.0
-    return accuracy is None or accuracy > alone + LEARNT * (1 - alone)
+        return r2 > share
+    alone = (evaluation and evaluation.majority_train) or 0.0
+    return accuracy is None or accuracy > alone + share * (1 - alone)
 
 
 def depth_of(flow: Flow) -> int:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from gradflow.analysis.summary import Summary
 from gradflow.analysis.trainable import ALIKE, FEW, OF_LOAD, Trainable, edges_of, loads
+from gradflow.report.headlines import learnt
 from gradflow.report.numbers import NONE, cosine, counted, decades, number
 from gradflow.report.page import Block, Cell, Sentence, Toned
 
 TONES = {"trainable": "", "untrainable": "warning", "unknown": "undetermined"}
 SHORT = {"trainable": "yes", "untrainable": "no"}
+TRAINED = 0.5  # of what a guess leaves to learn: as much as networks that trained had learnt at the least
 NOTE = (
     "trains: whether it would at the best of several learning rates, and the share of such networks that did"
 )
@@ -21,6 +23,8 @@ def trainable_blocks(summary: Summary) -> list[Block]:
         return []
     found, flow = summary.trainable, summary.flow.initial
     text = trainable_sentence(found, flow.verdict, model["depth"], training["optimizer"]["name"])
+    if found.verdict == "untrainable" and learnt(summary.training, summary.evaluation, TRAINED):
+        text = f"{text[:-1]}; this run learnt all the same."
     return [Sentence(text, TONES.get(found.verdict, ""))] if text else []
 
 

@@ -3,8 +3,11 @@
 from dataclasses import replace
 from math import isclose
 
+import numpy as np
 import pytest
 
+from gradflow.analysis.candidates import expected
+from gradflow.analysis.predictions import Inputs
 from gradflow.analysis.trainable import (
     ALIKE,
     EXPLODES,
@@ -18,6 +21,7 @@ from gradflow.analysis.trainable import (
     score_of,
     withheld,
 )
+from tests.small import config
 from tests.studies.lab import study
 
 NET = """
@@ -113,6 +117,40 @@ def test_dead_networks_count_as_ones_that_did_not_train(
     found = of_those_alive(alive, dead, networks)
     assert found.score == (alive.score or 0) * (networks - dead) / networks
     assert found == replace(alive, score=found.score, verdict=verdict, reason=reason)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "q_0", "verdict"),
+    [
+        ([], 1.0, "trainable"),
+        ([], 124.0**2, "unknown"),  # the first layer is saturated
+        (["activation=sigmoid", "depth=50"], 124.0**2, "untrainable"),  # whatever its inputs
+        (["activation=relu", "depth=50"], 124.0**2, "untrainable"),  # whose slopes no scale changes
+        (["activation=relu", "init=he_normal"], 124.0**2, "trainable"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_inputs_of_another_scale_than_that_of_the_grid_alone_make_no_network_untrainable(
+    overrides: list[str], q_0: float, verdict: str
+) -> None:
+    found = expected(config("width=64", *overrides), Inputs(64, 10, 1000, q_0))[1]
+    assert found.verdict == verdict
+    assert (found.score is None) == (verdict == "unknown")
+    assert ("root mean square of 124 alone" in str(found.reason)) == (verdict == "unknown")
+
+
+def test_a_run_on_inputs_as_they_came_is_not_called_untrainable_for_their_scale() -> None:
+    """The same classes of the same points, one time standardized and one time in hundreds."""
+    x = np.random.default_rng(0).normal(0, 300, (64, 8)).round()
+    y = (x[:, 0] > 0).astype(int) + (x[:, 1] > 0)
+    inline = f"data={{name: inline, x: {x.tolist()}, y: {y.tolist()}}}"
+    found = [
+        study(NET, "depth=4", "width=64", inline, f"data.standardize={word}").trainable
+        for word in ("true", "false")
+    ]
+    assert [one.verdict for one in found] == ["trainable", "unknown"]
+    assert found[1].gradient_decades is not None
+    assert found[1].gradient_decades < -1
 
 
 def test_of_a_few_samples_that_are_left_no_network_is_called_trainable() -> None:

@@ -14,7 +14,7 @@ from gradflow.report.page import Sentence, Table, Toned
 from gradflow.report.pages import report_text, run_page
 from gradflow.report.terminal import Look, render
 from gradflow.report.trainable import NOTE, trainable_sentence
-from tests.report.examples import config, flow, summary
+from tests.report.examples import config, flow, summary, trained
 
 HEALTHY = assess(-0.3, 0.2, "sgd", correlation_depth=1.0, cosine=0.4)
 LOST = assess(-0.2, 4.0, "sgd", correlation_depth=24.0, cosine=0.999934)
@@ -70,6 +70,24 @@ def test_a_report_has_it_right_below_the_verdict_in_every_form(found: Trainable,
     assert sentence.text in render(page, Look(columns=1000))
     assert sentence.text.partition("): ")[2].replace("_", "\\_") in report_text(told)
     assert sentence.text.partition(":")[0] in render_html(page, {})
+
+
+@pytest.mark.parametrize(
+    ("found", "loss", "accuracy", "said"),
+    [
+        (LOST, 0.3, 0.95, True),
+        (LOST, 2.4, 0.95, False),
+        (LOST, 1.9, 0.4, False),
+        (HEALTHY, 0.3, 0.95, False),
+    ],
+)
+def test_an_untrainable_network_that_learnt_is_not_left_unsaid(
+    found: Trainable, loss: float, accuracy: float, said: bool
+) -> None:
+    result = trained(loss_final=loss, loss_final_high=loss, accuracy_train_final=accuracy)
+    sentence = run_page(summary(trainable=found, training=result)).blocks[1]
+    assert isinstance(sentence, Sentence)
+    assert sentence.text.endswith("; this run learnt all the same.") == said
 
 
 def test_a_comparison_has_a_column_and_an_expression_can_ask_for_it() -> None:
