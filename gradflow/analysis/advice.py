@@ -24,6 +24,7 @@ from gradflow.analysis.rates import learning_rates, left_to_learn
 from gradflow.analysis.scales import can_standardize, far_scales, scale_symptom, starts_far_off
 from gradflow.analysis.summary import Advice, Flow, Symptom
 from gradflow.analysis.theorist import WIDEST_SPREAD, Theorist, plain, settings
+from gradflow.analysis.unhindered import unhindered
 from gradflow.arrays import Readings
 from gradflow.config import Config
 from gradflow.meanfield import SMALLEST_WIDTH
@@ -63,6 +64,8 @@ def advise(
     theorist = Theorist(config, {**data, "q_0": 1.0} if first else data)
     far_off = starts_far_off(config, data, float(record["loss"][0].mean()))
     with np.errstate(divide="ignore", invalid="ignore"):  # an activation that passes nothing: ln 0
+        if before := tuple(unhindered(theorist)):
+            return (*first, *(_with(first, one) for one in before))
         levers = _levers(theorist, flow, rescaled=bool(first))
         drawn = _drawn(theorist, levers, rescaled=bool(first), far_off=far_off)
     advice = (*first, *(_with(first, one) for one in drawn))

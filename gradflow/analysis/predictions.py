@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gradflow.analysis.hindrances import hindrance
 from gradflow.analysis.increments import window
 from gradflow.analysis.intervals import Estimate
 from gradflow.analysis.scales import FAR
@@ -122,8 +123,11 @@ def trainable_of(
 
     Not known where nothing but the scale of the inputs speaks against it, far above those that networks were
     seen to train on: a first layer that they saturate does not move, and those above train on what it gives.
+    Nor where there is a `hindrance`.
     """
     found = _judged(config, theory, decades, cosine)
+    if reason := hindrance(config, inputs.samples):
+        return replace(found, verdict="unknown", score=None, reason=reason)
     if found.verdict != "untrainable" or inputs.q_0 <= FAR**2:
         return found
     scaled = theory_of(predicted(config, replace(inputs, q_0=1.0)))

@@ -207,7 +207,7 @@ class Symptom:
 class Advice:
     """One thing to change: the keys to set, the command that does it, and the c that is then expected."""
 
-    lever: str  # data | initialization | activation | depth | optimizer | architecture
+    lever: str  # data | initialization | activation | depth | batch | optimizer | architecture
     set: dict[str, Any]
     predicted_c: Number
     command: str | None

@@ -77,7 +77,8 @@ def test_what_nobody_knows_has_a_reason() -> None:
         (["activation=relu", "init=constant", "init.value=-1", "depth=4"], "untrainable", STOPPED["dead"]),
         (["activation=sigmoid", "init=gaussian", "sigma_w=10.15", "depth=60"], "untrainable", ALIKE),
         (["depth=1"], "trainable", None),
-        (["init=constant", "init.value=0.12", "width=8", "depth=3"], "trainable", None),  # measured
+        (["width=8", "depth=3"], "trainable", None),  # measured
+        (["init=constant", "init.value=0.12", "width=1", "depth=3"], "trainable", None),
     ],
     ids=str,
 )  # fmt: skip

@@ -147,7 +147,7 @@ def test_a_stable_network_is_left_alone() -> None:
     assert study(NET, "activation=relu", "init=he_normal").advice == ()
 
 
-@pytest.mark.parametrize("change", [["width=8"], ["init={name: constant, value: 0.1}"]])
+@pytest.mark.parametrize("change", [["width=8"], ["init={name: constant, value: 0.1}", "width=1"]])
 def test_where_there_is_no_theory_it_advises_only_how_wide_it_begins(change: list[str]) -> None:
     summary = study(NET, *change)
     assert summary.flow.initial.verdict != "stable"
