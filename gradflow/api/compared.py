@@ -19,7 +19,7 @@ class Compared:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """A mapping for each run, in the order of the keys that differ or of `sort`."""
+        """A mapping for each run, by the keys that differ or by `sort`; of a sweep, by its axes."""
         found: list[dict[str, Any]] = self.comparison.document(None)["rows"]
         return found
 

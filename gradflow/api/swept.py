@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gradflow.analysis.compare import Comparison
+from gradflow.analysis.differences import split
 from gradflow.api.compared import Compared
 from gradflow.api.one_run import OneRun
 from gradflow.api.shown import html_of
 from gradflow.cli.plot import Wanted, chart_of
 from gradflow.report.page import Sentence
 from gradflow.report.several import in_order
-from gradflow.store.named import comparison
+from gradflow.store.rows import row_held
 from gradflow.store.sweeps import part_of
 
 
@@ -39,8 +41,9 @@ class Swept:
 
     @property
     def table(self) -> Compared:
-        """What `gradflow compare` says of it."""
-        return Compared(comparison([str(self.path)], self.path.parent, None, None))
+        """What `gradflow compare` says of it, a row for each of `runs` in their order."""
+        rows = tuple(map(row_held, self.runs))
+        return Compared(Comparison(rows, *split([row.config for row in rows])))
 
     def _repr_html_(self) -> str:
         told = f"{self._part}: the same sweep goes on" if self._part else None
@@ -58,5 +61,5 @@ class Swept:
         return chart_of(in_order(self.runs), Wanted(figure or (None if x else "map"), x, y, value))
 
     def to_pandas(self) -> Any:
-        """A pandas.DataFrame, a line a run."""
+        """A pandas.DataFrame, a line a run, in the order of `runs`."""
         return self.table.to_pandas()

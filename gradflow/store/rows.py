@@ -43,6 +43,11 @@ def read_row(run: Run) -> Row:
     return _also_noted(_row_of(run), all_notes(run)[0])
 
 
+def row_held(run: Run) -> Row:
+    """As `read_row`, of the summary that the run holds, whatever stands in its folder by now."""
+    return _also_noted(row_of(run.summary), all_notes(run)[0])
+
+
 def _row_of(run: Run) -> Row:
     return load_row(run.path, run.info, run.stamp) or _row_of_whole(run)
 

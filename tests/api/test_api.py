@@ -194,6 +194,23 @@ def test_a_sweep_has_its_runs_in_the_order_of_its_axes(tmp_path: Path) -> None:
     assert [one.config.model.depth for one in gradflow.load(made.path)] == [3, 3, 4, 4]
 
 
+@pytest.mark.parametrize(
+    "axes",
+    [{"depth": [4, 2, 3]}, {"init": ["xavier_normal", "he_normal"]}, {"clip_norm": [None, 1.0]}],
+)
+def test_the_rows_of_a_sweep_are_those_of_its_runs_in_their_order(
+    axes: dict[str, Any], tmp_path: Path
+) -> None:
+    made = gradflow.sweep(PLAIN, runs=tmp_path, executor="serial", quiet=True, steps=1, **axes)
+    (made.runs[0].path / "note.json").write_text('{"note": "look at it", "tags": []}')
+    table = made.to_pandas()
+    assert table["id"].tolist() == [one.id for one in made]
+    assert table["c"].tolist() == [one.summary.flow.initial.c for one in made]
+    assert [row["note"] for row in made.table.rows] == ["look at it", *[None] * (len(made) - 1)]
+    told = {row["id"]: row for row in gradflow.compare(made.path).rows}
+    assert {row["id"]: row for row in made.table.rows} == told
+
+
 def test_a_comparison_has_the_rows_of_the_command(run: OneRun, swept: Swept, runs: Path) -> None:
     found = gradflow.compare(run.id, swept.path, runs=runs, sort="c")
     words = (run.id, str(swept.path), "--runs-dir", str(runs), "--sort", "c", "--json")
