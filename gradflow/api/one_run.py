@@ -12,9 +12,10 @@ class OneRun(Run):
 
     @classmethod
     def of(cls, run: Run) -> OneRun:
-        """The same run."""
+        """The same run, of which what it says stays what it is now. RunError if it is damaged."""
         found = cls(run.path, run.info)
         vars(found).update(vars(run))
+        found.keep()
         return found
 
     def __repr__(self) -> str:

@@ -83,7 +83,7 @@ def notes_above(folder: Path) -> Notes:
 
 def own_notes(run: Run) -> tuple[Notes, str | None]:
     """`read_notes` of a run, with what is said of its copies and of their sweeps."""
-    notes, problem = read_notes(run.path)
+    notes, problem = read_notes(run.place)
     for copy in run.copies:
         notes = notes.beside(read_notes(copy)[0].beside(notes_above(copy)))
     return notes, problem
@@ -92,7 +92,7 @@ def own_notes(run: Run) -> tuple[Notes, str | None]:
 def all_notes(run: Run) -> tuple[Notes, str | None]:
     """`own_notes`, with what is said of its sweep."""
     notes, problem = own_notes(run)
-    return notes.beside(notes_above(run.path)), problem
+    return notes.beside(notes_above(run.place)), problem
 
 
 def checked(text: str | None, tags: Iterable[str]) -> Notes:

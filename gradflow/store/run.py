@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from copy import copy
+from copy import copy, deepcopy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +49,8 @@ class Run:
         summary: Summary | None = None,
     ) -> None:
         self.path, self.info, self.stamp, self.reused = path, info, stamp, reused
+        self.place = path  # where it is read, which `keep` makes independent of the current folder
+        self._plain: dict[str, Any] | None = None
         self._config, self._recording, self._summary = config, recording, summary
 
     @property
@@ -83,6 +85,15 @@ class Run:
     def _sealed(self) -> Summary | None:
         return load_summary(self.path, self.info, self.stamp)
 
+    def keep(self) -> None:
+        """Hold on to what is said of the run now, though its config be run again for another analysis.
+
+        Its summary and its config are those of this moment, and its recording is found from any folder.
+        """
+        self.place, self.copies = self.path.absolute(), tuple(path.absolute() for path in self.copies)
+        if "recorded" not in self.info:
+            self._plain = deepcopy(self.summary.config)
+
     def _known(self) -> dict[str, Any]:
         """What its summary tells as the config."""
         return dict(self.info["recorded"]) if "recorded" in self.info else self.config.plain()
@@ -101,8 +112,9 @@ class Run:
             message = "was recorded elsewhere and has no config that could be run"
             raise InputError(Problem(message, source=str(self.path)))
         if self._config is None:
-            sealed = self._sealed
-            self._config = _load_config(self.path / CONFIG, self.info, sealed.config if sealed else None)
+            sealed = None if self._plain else self._sealed
+            told = sealed.config if sealed else None
+            self._config = _load_config(self.place / CONFIG, self.info, told, self._plain)
         return self._config
 
     @property
@@ -124,10 +136,10 @@ class Run:
             return {}
         from gradflow.store.arrays import read_arrays
 
-        recording = read_arrays(self.path / RECORDING, self.info["arrays"])
+        recording = read_arrays(self.place / RECORDING, self.info["arrays"])
         known = self._known()
         if recording["q"].shape[1:] != (known["model"]["depth"], known["seeds"]):
-            raise damaged(self.path / RECORDING, "has not the layers and networks of config.yaml")
+            raise damaged(self.place / RECORDING, "has not the layers and networks of config.yaml")
         return recording
 
     def __getitem__(self, name: str) -> NDArray[np.float64]:
@@ -151,6 +163,12 @@ class Run:
         """The names of its arrays."""
         return iter(self.recording)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Of a copy, whose arrays NumPy would make writeable."""
+        vars(self).update(state)
+        for array in (self._recording or {}).values():
+            array.setflags(write=False)
+
     def __repr__(self) -> str:
         return f"<run {self.path}: {self.status}>"
 
@@ -167,12 +185,15 @@ def open_run(path: Path) -> Run:
         raise damaged(path, "is not a run directory", "name one that `gradflow ls` shows") from None
 
 
-def _load_config(path: Path, info: Info, sealed: dict[str, Any] | None) -> Config:
+def _load_config(
+    path: Path, info: Info, sealed: dict[str, Any] | None, plain: dict[str, Any] | None
+) -> Config:
+    """The config at `path`, unless it is `plain` already; `sealed` is what it must be, if that is known."""
     from gradflow.config import config_from_plain
     from gradflow.yaml_file import read
 
     try:
-        plain = read(path).value
+        plain = read(path).value if plain is None else plain
         config = config_from_plain(plain)
     except InputError as error:
         problem = error.problems[0]

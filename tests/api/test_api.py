@@ -1,10 +1,12 @@
 """gradflow from Python gives what the command line gives, and raises what it says."""
 
 import json
+import pickle
 import re
 import shutil
 import subprocess
 import sys
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +211,65 @@ def test_the_rows_of_a_sweep_are_those_of_its_runs_in_their_order(
     assert [row["note"] for row in made.table.rows] == ["look at it", *[None] * (len(made) - 1)]
     told = {row["id"]: row for row in gradflow.compare(made.path).rows}
     assert {row["id"]: row for row in made.table.rows} == told
+
+
+def test_a_run_keeps_what_it_said_after_another_analysis_of_it(tmp_path: Path) -> None:
+    made = gradflow.run(PLAIN, runs=tmp_path, quiet=True)
+    loaded = gradflow.load(made.path)
+    assert isinstance(loaded, OneRun)
+    gradflow.run(PLAIN, runs=tmp_path, quiet=True, stable_decades=0.01)
+    for one in (made, loaded):
+        assert one.summary.flow.initial.verdict == "stable"
+        assert one.config.analysis.stable_decades == one.summary.config["analysis"]["stable_decades"] == 1
+    now = gradflow.load(made.path)
+    assert isinstance(now, OneRun)
+    assert now.summary.flow.initial.verdict != "stable"
+    assert now.config.analysis.stable_decades == 0.01
+
+
+def test_a_sweep_keeps_what_it_said_after_another_analysis_of_it(tmp_path: Path) -> None:
+    axes = {"init": ["xavier_normal", "lecun_uniform"]}
+    made = gradflow.sweep(PLAIN, runs=tmp_path, executor="serial", quiet=True, **axes)
+    verdicts = made.to_pandas()["verdict"].tolist()
+    other = gradflow.sweep(PLAIN, runs=tmp_path, executor="serial", quiet=True, stable_decades=0.01, **axes)
+    assert other.path == made.path
+    assert other.to_pandas()["verdict"].tolist() != verdicts
+    assert made.to_pandas()["verdict"].tolist() == verdicts
+    assert [one.summary.flow.initial.verdict for one in made] == verdicts
+    assert [one.config.analysis.stable_decades for one in made] == [1, 1]
+
+
+def test_what_was_loaded_is_read_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = gradflow.run(PLAIN, quiet=True)
+    swept = gradflow.sweep(PLAIN, executor="serial", quiet=True, seed=[1, 2], steps=1)
+    (swept.path / "note.json").write_text('{"note": "both", "tags": []}')
+    loaded, again = gradflow.load(made.id), gradflow.load(swept.path)
+    assert isinstance(loaded, OneRun)
+    assert isinstance(again, Swept)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert loaded.path == made.path == Path("runs", made.id)
+    assert (loaded.summary, loaded.config) == (made.summary, made.config)
+    assert np.array_equal(loaded["loss"], made["loss"], equal_nan=True)
+    for one in (swept, again):
+        assert one.to_pandas()["note"].tolist() == ["both", "both"]
+        assert all(run["loss"].shape == (2, PLAIN["seeds"]) for run in one)
+
+
+def test_what_is_done_to_a_summary_changes_no_config(run: OneRun) -> None:
+    mine = gradflow.load(run.path)
+    assert isinstance(mine, OneRun)
+    mine.summary.config["model"]["depth"] = 99
+    assert mine.config == run.config
+
+
+def test_a_copy_of_a_run_is_read_only_too(run: OneRun) -> None:
+    assert run["loss"].size
+    for copied in (pickle.loads(pickle.dumps(run)), deepcopy(run)):
+        assert np.array_equal(copied["loss"], run["loss"], equal_nan=True)
+        with pytest.raises(ValueError, match="read-only"):
+            copied["loss"][:] = 0
 
 
 def test_a_comparison_has_the_rows_of_the_command(run: OneRun, swept: Swept, runs: Path) -> None:
