@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from numbers import Integral, Real
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -34,18 +35,27 @@ def overrides_of(values: Mapping[str, Any], crossed: bool = False) -> list[str]:
 def _text(key: str, value: Any, crossed: bool) -> str:
     plain = _plain(value, key)
     if crossed and isinstance(plain, list):
-        return ",".join(map(json.dumps, plain))
-    return json.dumps(plain)
+        return ",".join(map(_quoted, plain))
+    return _quoted(plain)
+
+
+def _quoted(plain: Any) -> str:
+    """A plain value as YAML in ASCII; of a character beyond 16 bits JSON makes two, which YAML has not."""
+    return json.dumps(plain, ensure_ascii=False).encode("ascii", "backslashreplace").decode()
 
 
 def _plain(value: Any, key: str) -> Any:
-    """A value without NumPy's types, tuples and ranges. InputError for what YAML has not."""
-    if isinstance(value, Mapping):
-        return {str(name): _plain(inner, f"{key}.{name}") for name, inner in value.items()}
+    """A value without the types of NumPy and pandas, tuples and ranges. InputError for what YAML has not."""
     if isinstance(value, str | bool | int | float | None):
         return value
+    if isinstance(value, Real):  # those of NumPy, of which the widest is no list's number either
+        return int(value) if isinstance(value, Integral) else float(value)
+    if isinstance(value, Mapping):
+        return {str(name): _plain(inner, f"{key}.{name}") for name, inner in value.items()}
+    if hasattr(value, "to_numpy") and not hasattr(value, "tolist"):
+        value = value.to_numpy()  # a frame, whose items are the names of its columns
     if hasattr(value, "tolist"):
-        return value.tolist()
+        return _plain(value.tolist(), key)
     if isinstance(value, PathLike):
         return str(value)
     if isinstance(value, Iterable):

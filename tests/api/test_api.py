@@ -12,17 +12,19 @@ from typing import Any
 
 import altair as alt
 import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 
 import gradflow
 from gradflow.api.foreseen import Foreseen
 from gradflow.api.one_run import OneRun
-from gradflow.api.study import overrides_of
+from gradflow.api.study import document_of, overrides_of
 from gradflow.api.swept import Swept
 from gradflow.config.load import load_config
 from gradflow.errors import InputError, RunError
 from gradflow.store.partial import claim
-from gradflow.yaml_file import parse
+from gradflow.yaml_file import parse, parse_value
 from tests.promises.calls import gradflow as typed
 from tests.sampling import each
 from tests.store.small import NET
@@ -95,12 +97,38 @@ def test_a_list_is_one_value_of_a_run(tmp_path: Path) -> None:
     assert run.config.plain()["model"]["width"] == [8, 6, 4]
 
 
+@pytest.mark.parametrize("text", ["d\U0001f600\xe9\u6f22", "a\\b\n\"c'", "\x85\u2028\x9f\ufeff"])
+def test_an_override_is_any_text(text: str) -> None:
+    (override,) = overrides_of({"note": text})
+    assert parse_value(override.removeprefix("note="), "note") == text
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        np.asfortranarray,
+        pd.DataFrame,
+        xr.DataArray,
+        lambda values: values.astype(np.longdouble),
+        lambda values: pd.DataFrame(values, columns=[f"c{k}" for k in range(values.shape[1])], dtype=object),
+    ],
+)
+def test_data_may_stand_in_arrays_and_frames(of: Any) -> None:
+    x = np.linspace(-1, 1, 8).reshape(4, 2)
+    y = np.array([0, 1, 1, 0])
+    document, _ = document_of({**PLAIN, "data": {"name": "inline", "x": of(x), "y": pd.Series(y)}})
+    assert document.value["data"] == {"name": "inline", "x": x.tolist(), "y": y.tolist()}
+
+
 @pytest.mark.parametrize(
     ("config", "given", "told"),
     [
         (PLAIN, {"depht": 3}, "depht"),
         (PLAIN, {"depth": 0}, "model.depth"),
         (PLAIN, {"depth": object()}, "depth: is a object"),
+        (PLAIN, {"lr": np.array([1j])}, "lr: is a complex: give a number"),
+        (PLAIN, {"lr": np.datetime64("2020-01-01")}, "lr: is a date: give a number"),
+        (PLAIN, {"width": np.array([object()] * 4)}, "width: is a object: give a number"),
         ({**PLAIN, "model": {"depth": 3}}, {}, "model.activation"),
         ("nowhere.yaml", {}, "nowhere.yaml: does not exist"),
         ({**PLAIN, "sweep": {"model.depth": [1, 2]}}, {}, "this config is many runs"),
