@@ -28,6 +28,14 @@ class GradflowError(Exception):
 
     exit_code: ClassVar[int] = 1
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """From another process it comes back as it is; a class is made of other things than its line."""
+        return _again, (type(self), self.args), vars(self)
+
+
+def _again(kind: type[GradflowError], args: tuple[Any, ...]) -> GradflowError:
+    return kind.__new__(kind, *args)
+
 
 class InputError(GradflowError):
     """A command line, config or data file that is refused: nothing was computed, nothing written."""

@@ -22,7 +22,7 @@ from gradflow.api.one_run import OneRun
 from gradflow.api.study import document_of, overrides_of
 from gradflow.api.swept import Swept
 from gradflow.config.load import load_config
-from gradflow.errors import InputError, RunError
+from gradflow.errors import GradflowError, InputError, MissingExtra, NothingToDraw, Problem, RunError
 from gradflow.store.partial import claim
 from gradflow.yaml_file import parse, parse_value
 from tests.promises.calls import gradflow as typed
@@ -147,6 +147,23 @@ def test_a_run_that_another_process_has_is_a_run_error(runs: Path) -> None:
     id = gradflow.run(PLAIN, runs=runs, quiet=True).id
     with claim(runs, id), pytest.raises(RunError, match="is working on it"):
         gradflow.run(PLAIN, runs=runs, quiet=True, force=True)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        InputError(Problem("is none", "depth", "a.yaml", 3)),
+        RunError("is damaged", "runs/a"),
+        MissingExtra("notebook", "to_pandas"),
+        NothingToDraw("two runs"),
+    ],
+)
+def test_an_error_of_another_process_says_what_it_said_there(error: GradflowError) -> None:
+    error.add_note("in a worker")
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is type(error)
+    assert str(again) == str(error)
+    assert vars(again) == vars(error)
 
 
 def test_progress_is_told_unless_it_is_not_wanted(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
