@@ -1,5 +1,6 @@
 """SIGINT and SIGTERM end a command by an exception, which waits for the end of a block that it would harm.
 
+In a program of a user's SIGINT alone does, for as long as that is `in_a_program`.
 Such blocks are those in `held_back`, and imports: C code of NumPy and pydantic swallows what is raised there.
 """
 
@@ -9,6 +10,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import current_thread, main_thread
 from time import monotonic
 from types import FrameType
 
@@ -58,6 +60,47 @@ def ignore() -> None:
 
 
 @contextmanager
+def in_a_program() -> Iterator[None]:
+    """A block of a program that is no command: SIGINT waits as in one, and is a KeyboardInterrupt at its end.
+
+    A program that handles SIGINT itself goes on to do so, as does one that runs the block in a thread, where
+    no signal is raised.
+    """
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or not _is_main():
+        yield
+        return
+    try:
+        with _listening():
+            yield
+            raise_waiting()
+    except Interrupted:
+        raise KeyboardInterrupt from None
+
+
+@contextmanager
+def _listening() -> Iterator[None]:
+    """SIGINT raises Interrupted; after the block all is as it was."""
+    hook, alarm = sys.unraisablehook, signal.getsignal(signal.SIGALRM)
+    timer = signal.getitimer(signal.ITIMER_REAL)
+    _state.waiting, sys.unraisablehook = None, _swallowed
+    signal.signal(signal.SIGINT, _came)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        _state.waiting, sys.unraisablehook = None, hook
+        if signal.getsignal(signal.SIGALRM) == _look:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, alarm or signal.SIG_DFL)
+            signal.setitimer(signal.ITIMER_REAL, *timer)
+
+
+def _is_main() -> bool:
+    """Whether this is the thread in which signals are handled."""
+    return current_thread() is main_thread()
+
+
+@contextmanager
 def held_back() -> Iterator[None]:
     """A block that a signal does not cut unless it lasts: it is raised at the end."""
     _state.blocks += 1
@@ -70,13 +113,13 @@ def held_back() -> Iterator[None]:
 
 
 def is_waiting() -> bool:
-    """Whether a signal has come that was held back."""
-    return _state.waiting is not None
+    """Whether a signal has come that was held back; it is the main thread's."""
+    return _state.waiting is not None and _is_main()
 
 
 def raise_waiting() -> None:
     """Raise the signal that waits, if one does, even within a block that holds it back."""
-    if _state.waiting is not None:
+    if _state.waiting is not None and _is_main():
         number, _state.waiting = _state.waiting, None
         raise Interrupted(number)
 

@@ -7,11 +7,21 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from gradflow import interrupts
-from gradflow.interrupts import CODES, Interrupted, held_back, ignore, is_waiting, listen, raise_waiting
+from gradflow.interrupts import (
+    CODES,
+    Interrupted,
+    held_back,
+    ignore,
+    in_a_program,
+    is_waiting,
+    listen,
+    raise_waiting,
+)
 
 BUSY = 0.1  # seconds in which a signal that came is raised
 
@@ -129,3 +139,81 @@ def test_a_signal_that_the_shell_ignores_stays_ignored() -> None:
     assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     strike(signal.SIGINT)
     wait()
+
+
+@pytest.fixture
+def _a_program(_signals: None) -> None:
+    """Python's own handlers, as where no command listens."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+
+@pytest.mark.usefixtures("_a_program")
+def test_in_a_program_a_signal_waits_and_is_a_keyboard_interrupt() -> None:
+    done = []
+    hook = sys.unraisablehook
+
+    @in_a_program()
+    def struck_within() -> None:
+        with held_back():
+            strike(signal.SIGINT)
+            wait()
+            done.append("all of the block")
+        done.append("more")
+
+    with pytest.raises(KeyboardInterrupt):
+        struck_within()
+    assert done == ["all of the block"]
+    assert not is_waiting()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+    assert sys.unraisablehook is hook
+
+
+@pytest.mark.usefixtures("_a_program")
+def test_a_programs_own_timer_runs_on() -> None:
+    rang = []
+    signal.signal(signal.SIGALRM, lambda number, frame: rang.append(number))
+    signal.setitimer(signal.ITIMER_REAL, BUSY)
+
+    @in_a_program()
+    @held_back()
+    def struck_within() -> None:
+        strike(signal.SIGINT)
+        wait(BUSY / 5)
+
+    with pytest.raises(KeyboardInterrupt):
+        struck_within()
+    wait(2 * BUSY)
+    assert rang == [signal.SIGALRM]
+
+
+@pytest.mark.usefixtures("_a_program")
+def test_a_program_that_handles_signals_goes_on_to_do_so() -> None:
+    came = []
+    signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    with in_a_program(), held_back():
+        strike(signal.SIGINT)
+        wait()
+    assert came == [signal.SIGINT]
+
+
+def test_a_signal_is_raised_in_the_main_thread_alone() -> None:
+    told = []
+
+    def look() -> None:
+        raise_waiting()
+        told.append(is_waiting())
+
+    @held_back()
+    def struck_within() -> None:
+        strike()
+        thread = Thread(target=look)
+        thread.start()
+        thread.join()
+        assert is_waiting()
+
+    with pytest.raises(Interrupted):
+        struck_within()
+    assert told == [False]

@@ -23,6 +23,7 @@ from gradflow.cli.sweep import computed as computed_sweep
 from gradflow.cli.sweep import options_of
 from gradflow.cli.tables import warn
 from gradflow.cli.theory import NO_FILE, crossed, without_q0
+from gradflow.interrupts import in_a_program
 from gradflow.runs_folder import runs_folder
 from gradflow.store.named import comparison
 from gradflow.sweeps.points import parse_sweep
@@ -40,11 +41,13 @@ def run(
 
     `config` is the path of a YAML file, a mapping or a Config. `overrides` are keys of it with their values:
     `depth=50, init="he_normal"`, or `**{"model.init.gain": 1.4}`. Progress goes to stderr unless `quiet`.
-    InputError for what the command would refuse, RunError if the disk or another process does.
+    InputError for what the command would refuse, RunError if the disk or another process does. SIGINT (a
+    notebook's stop button) leaves a checkpoint, from which the same call goes on, and is a KeyboardInterrupt.
     """
     document, base = document_of(config)
     study = one_study(document, base, overrides_of(overrides), noting(quiet))
-    return OneRun.of(computed(study, runs_folder(runs), force, quiet))
+    with in_a_program():
+        return OneRun.of(computed(study, runs_folder(runs), force, quiet))
 
 
 def sweep(
@@ -68,7 +71,8 @@ def sweep(
     study = parse_sweep(document, base, overrides_of(axes, crossed=True), noting(quiet))
     options = options_of(executor, workers, None, "1/1", None, force, False, False, keep_state)
     folder = runs_folder(runs)
-    computed_sweep(study, folder, options, quiet)
+    with in_a_program():
+        computed_sweep(study, folder, options, quiet)
     return swept_in(folder / study.id)
 
 
