@@ -16,6 +16,7 @@ from gradflow.api.loading import RunName, swept_in
 from gradflow.api.one_run import OneRun
 from gradflow.api.study import AnyConfig, document_of, overrides_of
 from gradflow.api.swept import Swept
+from gradflow.api.underflow import to_zero
 from gradflow.cli.fit import runs_of
 from gradflow.cli.output import noting
 from gradflow.cli.run import computed, one_study
@@ -29,6 +30,7 @@ from gradflow.store.named import comparison
 from gradflow.sweeps.points import parse_sweep
 
 
+@to_zero
 def run(
     config: AnyConfig,
     *,
@@ -50,6 +52,7 @@ def run(
         return OneRun.of(computed(study, runs_folder(runs), force, quiet))
 
 
+@to_zero
 def sweep(
     config: AnyConfig,
     *,
@@ -76,6 +79,7 @@ def sweep(
     return swept_in(folder / study.id)
 
 
+@to_zero
 def theory(config: AnyConfig | None = None, **overrides: Any) -> Foreseen | list[Foreseen]:
     """What mean-field theory expects at initialization: of one network, or of each where a value is a list.
 
@@ -89,6 +93,7 @@ def theory(config: AnyConfig | None = None, **overrides: Any) -> Foreseen | list
     return found if axes else found[0]
 
 
+@to_zero
 def fit(
     files: RunName | Sequence[RunName],
     *,
@@ -108,6 +113,7 @@ def fit(
     return fitted if len(fitted) > 1 else next(iter(fitted.values()))
 
 
+@to_zero
 def compare(
     *references: RunName,
     runs: RunName | None = None,

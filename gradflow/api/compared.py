@@ -7,6 +7,7 @@ from typing import Any
 
 from gradflow.analysis.compare import Comparison
 from gradflow.api.shown import html_of
+from gradflow.api.underflow import to_zero
 from gradflow.errors import library
 from gradflow.report.compare_pages import compare_page
 
@@ -18,6 +19,7 @@ class Compared:
     comparison: Comparison
 
     @property
+    @to_zero
     def rows(self) -> list[dict[str, Any]]:
         """A mapping for each run, by the keys that differ or by `sort`; of a sweep, by its axes."""
         found: list[dict[str, Any]] = self.comparison.document(None)["rows"]
@@ -29,6 +31,7 @@ class Compared:
     def __repr__(self) -> str:
         return f"<{len(self)} runs compared>"
 
+    @to_zero
     def _repr_html_(self) -> str:
         return html_of(compare_page(self.comparison, None, False, None, None).blocks)
 

@@ -12,6 +12,7 @@ from gradflow.analysis.predictions import Inputs, layers_of, predicted, theory_o
 from gradflow.analysis.summary import Theory
 from gradflow.analysis.trainable import Trainable
 from gradflow.api.shown import html_of
+from gradflow.api.underflow import to_zero
 from gradflow.cli.theory import page_of
 from gradflow.config import Config
 from gradflow.errors import library
@@ -34,21 +35,25 @@ class Foreseen:
         return [cls(*each) for each in zip(configs, inputs, keys, strict=True)]
 
     @cached_property
+    @to_zero
     def theory(self) -> Theory:
         """c, its factors, chi, xi and what else `gradflow theory --json` prints."""
         return theory_of(self._predicted)
 
     @cached_property
+    @to_zero
     def trainable(self) -> Trainable:
         """Whether the network trains at the best of several learning rates, with its score."""
         return trainable_of(self.config, self.theory, self.inputs)
 
     @cached_property
+    @to_zero
     def layers(self) -> list[dict[str, Any]]:
         """A mapping for each layer, from the input on."""
         return layers_of(self._predicted)
 
     @cached_property
+    @to_zero
     def _predicted(self) -> Any:
         return predicted(self.config, self.inputs)
 
@@ -56,6 +61,7 @@ class Foreseen:
         c = self.theory.c_finite_width
         return f"<theory: {self.theory.reason if c is None else f'c = {c:.4g}'}>"
 
+    @to_zero
     def _repr_html_(self) -> str:
         return html_of(page_of(self.config, self.inputs, self.theory, self.layers).blocks)
 

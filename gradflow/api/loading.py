@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradflow.api.one_run import OneRun
+from gradflow.api.underflow import to_zero
 from gradflow.runs_folder import runs_folder
 from gradflow.store import load_one, resolve
 from gradflow.store.names import is_sweep
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 RunName = str | PathLike[str]
 
 
+@to_zero
 def load(reference: RunName, runs: RunName | None = None) -> OneRun | Swept:
     """The saved run or sweep that a path, an id, a unique prefix or @1 (the latest) names.
 

@@ -12,6 +12,7 @@ from gradflow.analysis.differences import split
 from gradflow.api.compared import Compared
 from gradflow.api.one_run import OneRun
 from gradflow.api.shown import html_of
+from gradflow.api.underflow import to_zero
 from gradflow.cli.plot import Wanted, chart_of
 from gradflow.report.page import Sentence
 from gradflow.report.several import in_order
@@ -40,6 +41,7 @@ class Swept:
         return part_of(self.path, (run.id for run in self.runs))
 
     @property
+    @to_zero
     def table(self) -> Compared:
         """What `gradflow compare` says of it, a row for each of `runs` in their order."""
         rows = tuple(map(row_held, self.runs))
@@ -49,6 +51,7 @@ class Swept:
         told = f"{self._part}: the same sweep goes on" if self._part else None
         return (html_of((Sentence(told, "note"),)) if told else "") + self.table._repr_html_()
 
+    @to_zero
     def plot(
         self,
         figure: str | None = None,
