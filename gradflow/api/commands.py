@@ -14,7 +14,7 @@ from gradflow.api.compared import Compared
 from gradflow.api.foreseen import Foreseen
 from gradflow.api.loading import RunName, swept_in
 from gradflow.api.one_run import OneRun
-from gradflow.api.study import AnyConfig, document_of, overrides_of
+from gradflow.api.study import AnyConfig, axes_of, document_of, overrides_of
 from gradflow.api.swept import Swept
 from gradflow.api.underflow import to_zero
 from gradflow.cli.fit import runs_of
@@ -71,7 +71,8 @@ def sweep(
     `keep_state` the same points of more steps go on from where these end.
     """
     document, base = document_of(config)
-    study = parse_sweep(document, base, overrides_of(axes, crossed=True), noting(quiet))
+    words, listed = axes_of(axes)
+    study = parse_sweep(document, base, words, noting(quiet), listed)
     options = options_of(executor, workers, None, "1/1", None, force, False, False, keep_state)
     folder = runs_folder(runs)
     with in_a_program():
@@ -83,12 +84,15 @@ def sweep(
 def theory(config: AnyConfig | None = None, **overrides: Any) -> Foreseen | list[Foreseen]:
     """What mean-field theory expects at initialization: of one network, or of each where a value is a list.
 
-    Without a config it is of 50 layers of 256 units, drawn from `init="gaussian"`; `q0` is the mean square of
-    its input, one number also for several networks.
+    That is a list too, of one network where the list is of one value. Without a config it is of 50 layers of
+    256 units, drawn from `init="gaussian"`; `q0` is the mean square of its input, one number also for several
+    networks.
     """
     document, base = document_of(NO_FILE if config is None else config)
-    words, q_0 = without_q0(overrides_of(overrides, crossed=True), config is not None)
-    axes, configs, inputs = crossed(document, base, words, q_0)
+    given, lists = axes_of(overrides)
+    words, q_0 = without_q0(given, config is not None)
+    listed = [key for key in lists if key != "q0"]
+    axes, configs, inputs = crossed(document, base, words, q_0, listed=listed)
     found = Foreseen.of_all(axes, configs, inputs)
     return found if axes else found[0]
 

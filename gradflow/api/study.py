@@ -27,16 +27,23 @@ def document_of(config: AnyConfig) -> tuple[Document, Path]:
     return Document(_plain(plain, SOURCE), {}, SOURCE), Path()
 
 
-def overrides_of(values: Mapping[str, Any], crossed: bool = False) -> list[str]:
-    """KEY=VALUE of each; `crossed`, a list is an axis KEY=V1,V2."""
-    return [f"{key}={_text(key, value, crossed)}" for key, value in values.items()]
+def overrides_of(values: Mapping[str, Any]) -> list[str]:
+    """KEY=VALUE of each."""
+    return [f"{key}={_quoted(_plain(value, key))}" for key, value in values.items()]
 
 
-def _text(key: str, value: Any, crossed: bool) -> str:
-    plain = _plain(value, key)
-    if crossed and isinstance(plain, list):
-        return ",".join(map(_quoted, plain))
-    return _quoted(plain)
+def axes_of(values: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """KEY=VALUE of each, of a list the axis KEY=V1,V2; and the keys of lists, be they of one value.
+
+    InputError for a list of none.
+    """
+    plain = {key: _plain(value, key) for key, value in values.items()}
+    lists = [key for key, value in plain.items() if isinstance(value, list)]
+    empty = [Problem("is an empty list: give at least one value", key) for key in lists if not plain[key]]
+    if empty:
+        raise InputError(*empty)
+    words = {key: ",".join(map(_quoted, one if key in lists else [one])) for key, one in plain.items()}
+    return [f"{key}={word}" for key, word in words.items()], lists
 
 
 def _quoted(plain: Any) -> str:

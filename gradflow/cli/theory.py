@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -47,14 +47,22 @@ def points(
 
 
 def crossed(
-    document: Document, base: Path, overrides: Sequence[str], q_0: float | None, quiet: bool = False
+    document: Document,
+    base: Path,
+    overrides: Sequence[str],
+    q_0: float | None,
+    quiet: bool = False,
+    listed: Collection[str] = (),
 ) -> tuple[Mapping[str, Sequence[Any]], list[Config], list[Inputs]]:
-    """`points` of a document; with a `q_0`, of inputs of that mean square in place of data."""
+    """`points` of a document; with a `q_0`, of inputs of that mean square in place of data.
+
+    Keys that are `listed` are axes even if one value is given.
+    """
     own = isinstance(document.value, Mapping) and "sweep" in document.value
-    swept = own or any(len(axis.values) > 1 for axis in split(overrides)[1])
+    swept = own or bool(listed) or any(len(axis.values) > 1 for axis in split(overrides)[1])
     tell = noting(quiet)
     if swept:
-        sweep = parse_sweep(document, base, overrides, tell)
+        sweep = parse_sweep(document, base, overrides, tell, listed)
         axes, configs = sweep.axes, [point.config for point in sweep.points]
     else:
         axes, configs = {}, [parse_config(document, base, overrides, tell)]

@@ -45,11 +45,12 @@ def settled(path: KeyPath) -> KeyPath:
 
 def without(overrides: Sequence[str], replaced: Sequence[str]) -> list[str]:
     """The overrides that none of `replaced`, other overrides, gives anew or wipes out."""
-    paths = [_path_of(one) for one in replaced]
-    return [one for one in overrides if not any(_path_of(one)[: len(path)] == path for path in paths)]
+    paths = [path_of(one) for one in replaced]
+    return [one for one in overrides if not any(path_of(one)[: len(path)] == path for path in paths)]
 
 
-def _path_of(override: str) -> KeyPath:
+def path_of(override: str) -> KeyPath:
+    """The path that KEY=VALUE, or KEY, is laid over, of the name of a choice that of the choice."""
     return settled(tuple(override_key(override.partition("=")[0].strip()).split(".")))
 
 

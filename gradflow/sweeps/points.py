@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
@@ -16,15 +16,17 @@ import numpy as np
 from gradflow.analysis.summary import strict
 from gradflow.config import axes
 from gradflow.config.axes import Axis
+from gradflow.config.checks import NOT_SWEPT
 from gradflow.config.draft import Draft
 from gradflow.config.load import begin, load_data, name_after_file, read_config, resolve, untold, validate
 from gradflow.config.memory import memory_bytes
-from gradflow.config.overrides import lay, refuse_spaces
+from gradflow.config.overrides import lay, path_of, refuse_spaces
 from gradflow.config.schema import Config
 from gradflow.data import Data, Dataset
 from gradflow.errors import InputError, Problem
 from gradflow.plan import record_bytes
 from gradflow.training import SMALL
+from gradflow.yaml_events import KeyPath
 from gradflow.yaml_file import COMMAND_LINE, SHOWN, Document, on_one_line
 
 SWEEP_FORMAT = 1
@@ -114,16 +116,20 @@ def load_sweep(path: Path, overrides: Sequence[str] = (), tell: Callable[[str], 
 
 
 def parse_sweep(
-    document: Document, base: Path, overrides: Sequence[str] = (), tell: Callable[[str], None] = untold
+    document: Document,
+    base: Path,
+    overrides: Sequence[str] = (),
+    tell: Callable[[str], None] = untold,
+    listed: Collection[str] = (),
 ) -> Sweep:
-    """`load_sweep` of a parsed document."""
+    """`load_sweep` of a parsed document; keys that are `listed` are axes even if one value is given."""
     plain, given, problems = axes.split(overrides)
     draft, found = begin(document, plain)
     problems += axes.contradictions(given) + found + _section_problems(draft)
     if problems:
         raise InputError(*dict.fromkeys(problems))
     section, given = axes.of_section(draft), _once(given)
-    swept = _swept(section, given)
+    swept = _swept(section, given, {*map(path_of, listed)})
     if not swept:
         message = "nothing is swept: give KEY=V1,V2 or a sweep section, or type gradflow run"
         raise InputError(Problem(message, "sweep", document.source))
@@ -150,11 +156,16 @@ def _section_problems(draft: Draft) -> list[Problem]:
     return []
 
 
-def _swept(section: Sequence[Axis], given: Sequence[Axis]) -> list[Axis]:
+def _swept(section: Sequence[Axis], given: Sequence[Axis], listed: Collection[KeyPath]) -> list[Axis]:
     """The axes in their order: the file's, a typed one of the same key in its place, then the others."""
     own = {axis.target: axis for axis in section}
-    own.update({axis.target: axis for axis in given if axis.target in own or len(axis.values) > 1})
+    crossed = {*own, *(axis.target for axis in given if len(axis.values) > 1 or _is_listed(axis, listed))}
+    own.update({axis.target: axis for axis in given if axis.target in crossed})
     return list(own.values())
+
+
+def _is_listed(axis: Axis, listed: Collection[KeyPath]) -> bool:
+    return axis.target in listed and axis.path[0] not in NOT_SWEPT
 
 
 def _layers(section: Sequence[Axis], given: Sequence[Axis]) -> list[Axis]:

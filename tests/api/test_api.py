@@ -352,6 +352,28 @@ def test_theory_is_of_one_network_or_of_each_of_a_table(tmp_path: Path) -> None:
     assert [list(each.values.values()) for each in table] == [[1, 0], [1, 0.3], [1.5, 0], [1.5, 0.3]]
 
 
+def test_a_list_of_one_value_is_a_table_and_a_sweep_of_one_point(tmp_path: Path) -> None:
+    (one,) = gradflow.theory(activation="tanh", sigma_w=[1.5])  # type: ignore[misc]
+    single = gradflow.theory(activation="tanh", sigma_w=1.5)
+    assert isinstance(single, Foreseen)
+    assert one.values == {"model.init.sigma_w": 1.5}
+    assert (one.theory, single.values) == (single.theory, {})
+    widths = gradflow.theory(PLAIN, depth=2, width=[[8, 4]])
+    assert isinstance(widths, list)
+    assert [each.config.plain()["model"]["width"] for each in widths] == [[8, 4]]
+    given: dict[str, Any] = {"runs": tmp_path, "executor": "serial", "quiet": True, "steps": 1}
+    made = gradflow.sweep(PLAIN, depth=[2], name=["one"], **given)
+    assert [one.config.model.depth for one in made] == [2]
+    assert made.path.name.startswith("one-")
+    assert len(gradflow.sweep({**PLAIN, "sweep": {"model.depth": [2, 3]}}, depth=[4], **given)) == 1
+
+
+@pytest.mark.parametrize("call", [gradflow.theory, gradflow.sweep])
+def test_a_list_of_no_value_is_refused(call: Any) -> None:
+    with pytest.raises(InputError, match="depth: is an empty list: give at least one value"):
+        call(PLAIN, depth=[], seed=np.array([1, 2]))
+
+
 @pytest.mark.parametrize("q_0", [0, -1.0, True, "x", float("inf"), [1.0, 2.0]])
 def test_theory_refuses_a_q0_that_the_command_refuses(q_0: object) -> None:
     with pytest.raises(InputError, match="q0: should be a number greater than 0, one for all"):
