@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from multiprocessing import current_process
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from gradflow.cli.sweep import computed as computed_sweep
 from gradflow.cli.sweep import options_of
 from gradflow.cli.tables import warn
 from gradflow.cli.theory import NO_FILE, crossed, without_q0
+from gradflow.errors import RunError
 from gradflow.interrupts import in_a_program
 from gradflow.runs_folder import runs_folder
 from gradflow.store.named import comparison
@@ -70,6 +72,7 @@ def sweep(
     --executor: by default in processes, which a script starts below `if __name__ == "__main__":`. With
     `keep_state` the same points of more steps go on from where these end.
     """
+    _require_guard()
     document, base = document_of(config)
     words, listed = axes_of(axes)
     study = parse_sweep(document, base, words, noting(quiet), listed)
@@ -78,6 +81,13 @@ def sweep(
     with in_a_program():
         computed_sweep(study, folder, options, quiet)
     return swept_in(folder / study.id)
+
+
+def _require_guard() -> None:
+    """RunError in a worker that reads the script that started it, and so would sweep as well."""
+    if getattr(current_process(), "_inheriting", False):
+        message = 'starts processes, which read the script too: call it below `if __name__ == "__main__":`'
+        raise RunError(message, "gradflow.sweep")
 
 
 @to_zero

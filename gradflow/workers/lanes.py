@@ -82,7 +82,8 @@ class _Lane:
         self._end()
         try:
             self._connection, self._process = _started()
-        except (OSError, RuntimeError) as error:  # too many processes or files, no memory, no current folder
+        except (OSError, RuntimeError, AssertionError) as error:
+            # too many processes or files, no memory, no current folder; or this is a daemon itself
             words = f"no worker can be started ({named(error)}): see to the limits"
             raise RunError(", or ".join(filter(None, (words, self._remedy))), self._option) from None
         self._broken = False

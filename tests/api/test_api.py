@@ -1,6 +1,7 @@
 """gradflow from Python gives what the command line gives, and raises what it says."""
 
 import json
+import multiprocessing
 import pickle
 import re
 import shutil
@@ -404,6 +405,28 @@ def test_norms_of_elsewhere_are_fitted(tmp_path: Path) -> None:
     kept = gradflow.fit([tmp_path / "norms.csv"], kind="delta", name="theirs", runs=tmp_path / "runs")
     assert isinstance(kept, OneRun)
     assert gradflow.compare(runs=tmp_path / "runs").rows[0]["id"] == kept.id
+
+
+def test_a_script_that_sweeps_without_its_guard_is_told_of_it(tmp_path: Path) -> None:
+    script = tmp_path / "sweeps.py"
+    script.write_text(f"import gradflow\ngradflow.sweep({PLAIN!r}, seed=[1, 2], steps=1, workers=2)\n")
+    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True)
+    assert "gradflow.sweep: starts processes, which read the script too: call it below `if" in done.stderr
+
+
+def _sweep(folder: Path) -> str:
+    try:
+        gradflow.sweep(PLAIN, runs=folder, seed=[1, 2], steps=1, quiet=True)
+    except RunError as error:
+        return str(error)
+    return ""
+
+
+def test_a_process_that_may_have_no_children_is_told_how_to_sweep(tmp_path: Path) -> None:
+    with multiprocessing.get_context("forkserver").Pool(1) as pool:
+        told = pool.apply_async(_sweep, [tmp_path]).get(60)
+    assert "daemonic processes are not allowed to have children" in told
+    assert told.endswith("or use --executor serial")
 
 
 def test_the_environment_names_the_folder_of_runs(
