@@ -94,6 +94,15 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {close}?" if close else ""
 
 
+def refuse_unused(needs: str, word: str | None = None, **options: object) -> None:
+    """InputError for a word and options that were given (not None, not False) to what has no use for them."""
+    names = [name for name, value in options.items() if value is not None and value is not False]
+    given = [*filter(None, [word]), *(f"--{name.replace('_', '-')}" for name in names)]
+    if given:
+        listed = " and ".join(given)
+        raise InputError(f"{listed} {'is' if len(given) == 1 else 'are'} of no use here: {needs}")
+
+
 def named(error: BaseException) -> str:
     """The class of an error, and what it says if it says anything: `KeyError: 'depth'`, `CancelledError`."""
     return ": ".join(part for part in (type(error).__name__, str(error)) if part)

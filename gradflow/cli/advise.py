@@ -12,7 +12,7 @@ from gradflow.analysis.summary import strict
 from gradflow.cli.output import emit_either, note
 from gradflow.cli.progress import CLEAR, Ticker
 from gradflow.cli.run import study_of
-from gradflow.cli.tables import refuse_unused
+from gradflow.errors import refuse_unused
 from gradflow.report.advice_pages import advice_page
 from gradflow.report.numbers import duration
 from gradflow.sweeps.proposals import Proposal, Proposer

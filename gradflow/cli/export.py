@@ -8,8 +8,7 @@ from pathlib import Path
 
 from gradflow.analysis.steps import row_at
 from gradflow.cli.output import note, noting
-from gradflow.cli.tables import refuse_unused
-from gradflow.errors import InputError, did_you_mean
+from gradflow.errors import InputError, did_you_mean, refuse_unused
 from gradflow.report.csv_text import csv_text
 from gradflow.report.numbers import counted
 from gradflow.report.several import in_order

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from gradflow.analysis.commands import operand
 from gradflow.cli.output import emit, emit_page, note
-from gradflow.cli.tables import emit_table, refuse_unused
+from gradflow.cli.tables import emit_table
+from gradflow.errors import refuse_unused
 from gradflow.report.page import Column, Command, Page, Table
 from gradflow.starters import (
     SCHEMA,

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gradflow.analysis.pivot import VALUES
-from gradflow.cli.tables import refuse_unused
-from gradflow.errors import InputError, Problem, did_you_mean
+from gradflow.errors import InputError, Problem, did_you_mean, refuse_unused
 from gradflow.report.several import in_order
 from gradflow.store import Run
 

@@ -13,8 +13,8 @@ import typer
 from gradflow.cli.options import DIVERGED
 from gradflow.cli.output import note, noting
 from gradflow.cli.sweep_progress import SweepProgress
-from gradflow.cli.tables import emit_table, refuse_unused
-from gradflow.errors import InputError, Problem, did_you_mean
+from gradflow.cli.tables import emit_table
+from gradflow.errors import InputError, Problem, did_you_mean, refuse_unused
 from gradflow.report.page import Page
 from gradflow.report.pages import report_text
 from gradflow.report.sweep_pages import plan_page, sweep_page

@@ -40,15 +40,6 @@ def emit_table(
         emit_page(page(look.columns if look.wrap else None))
 
 
-def refuse_unused(needs: str, word: str | None = None, **options: object) -> None:
-    """InputError for a word and options that were given (not None, not False) to what has no use for them."""
-    names = [name for name, value in options.items() if value is not None and value is not False]
-    given = [*filter(None, [word]), *(f"--{name.replace('_', '-')}" for name in names)]
-    if given:
-        listed = " and ".join(given)
-        raise InputError(f"{listed} {'is' if len(given) == 1 else 'are'} of no use here: {needs}")
-
-
 def refuse_several(json: bool, csv: bool, md: bool) -> None:
     """InputError if a table is asked for in several forms."""
     if json + csv + md > 1:

@@ -11,7 +11,7 @@ from gradflow.cli import offers
 from gradflow.cli.commands.report import References
 from gradflow.cli.options import Quiet, Replace, RunsDir, Step, Where
 from gradflow.cli.output import note
-from gradflow.cli.tables import refuse_unused
+from gradflow.errors import refuse_unused
 from gradflow.runs_folder import RUNS
 
 Output = Annotated[

@@ -9,7 +9,8 @@ import typer
 
 from gradflow.cli import offers
 from gradflow.cli.options import Quiet, Replace
-from gradflow.cli.tables import Csv, Md, refuse_unused
+from gradflow.cli.tables import Csv, Md
+from gradflow.errors import refuse_unused
 
 Template = Annotated[
     str | None,

@@ -9,7 +9,7 @@ import typer
 
 from gradflow.cli import offers
 from gradflow.cli.options import Brief, Quiet, Replace, RunsDir, Step, Trace, Where
-from gradflow.cli.tables import refuse_unused
+from gradflow.errors import refuse_unused
 from gradflow.runs_folder import RUNS
 
 References = Annotated[

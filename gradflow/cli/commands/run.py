@@ -16,7 +16,7 @@ from gradflow.cli.options import (
     RunsDir,
     Workers,
 )
-from gradflow.cli.tables import refuse_unused
+from gradflow.errors import refuse_unused
 from gradflow.runs_folder import RUNS
 
 

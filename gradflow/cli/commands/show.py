@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gradflow.cli.options import Brief, Json, Reference, RunsDir, Step, Trace
-from gradflow.cli.tables import refuse_unused
+from gradflow.errors import refuse_unused
 from gradflow.runs_folder import RUNS
 
 Layers = Annotated[bool, typer.Option("--layers", help="Norms and factors of every layer.")]

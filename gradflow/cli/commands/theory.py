@@ -9,8 +9,8 @@ import typer
 
 from gradflow.cli import offers
 from gradflow.cli.options import Json, Quiet, Replace
-from gradflow.cli.tables import Csv, refuse_several, refuse_unused
-from gradflow.errors import InputError
+from gradflow.cli.tables import Csv, refuse_several
+from gradflow.errors import InputError, refuse_unused
 
 Words = Annotated[
     list[str] | None,
