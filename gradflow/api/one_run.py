@@ -42,7 +42,7 @@ class OneRun(Run):
     @to_zero
     def plot(self, figure: str = "flow") -> Any:
         """The altair.Chart that `gradflow plot --figure` draws. InputError if there is nothing to draw."""
-        from gradflow.cli.plot import Wanted, chart_of
+        from gradflow.report.wanted import Wanted, chart_of
 
         return chart_of([self], Wanted(figure))
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from gradflow.cli.plot import Wanted, chart_of
 from gradflow.errors import InputError
 from gradflow.report.html import fragment, without_pictures
 from gradflow.report.pages import run_page
+from gradflow.report.wanted import Wanted, chart_of
 
 if TYPE_CHECKING:
     from gradflow.report.charts.plot import Drawn

@@ -13,9 +13,9 @@ from gradflow.api.compared import Compared
 from gradflow.api.one_run import OneRun
 from gradflow.api.shown import html_of
 from gradflow.api.underflow import to_zero
-from gradflow.cli.plot import Wanted, chart_of
 from gradflow.report.page import Sentence
 from gradflow.report.several import in_order
+from gradflow.report.wanted import Wanted, chart_of
 from gradflow.store.rows import row_held
 from gradflow.store.sweeps import part_of
 

@@ -14,7 +14,7 @@ import pytest
 
 from gradflow.analysis.compare import RESULTS, compare, row_of
 from gradflow.analysis.pivot import TEXTS, VALUES, pivot
-from gradflow.cli.plot import Print, Wanted, chart_of, drawn, require_picture
+from gradflow.cli.plot import Print, drawn, require_picture
 from gradflow.errors import InputError
 from gradflow.recording import STATISTICS
 from gradflow.report.charts import axes, laws
@@ -25,6 +25,7 @@ from gradflow.report.charts.picture import document, picture
 from gradflow.report.charts.plot import Plot, titled
 from gradflow.report.columns import filled
 from gradflow.report.numbers import factor
+from gradflow.report.wanted import Wanted, chart_of
 from gradflow.store import Run
 from gradflow.units import LN10
 from tests.report.runs import made, marks_of, renamed, rows_of

@@ -77,8 +77,9 @@ def plot(
       gradflow plot @1 -o std.svg --value activation_std --x step
     """
     from gradflow.cli.output import noting
-    from gradflow.cli.plot import Print, Wanted, drawn, require_picture
+    from gradflow.cli.plot import Print, drawn, require_picture
     from gradflow.cli.report import write
+    from gradflow.report.wanted import Wanted
     from gradflow.store.named import named_runs
 
     require_picture(output)
