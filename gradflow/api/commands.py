@@ -20,7 +20,7 @@ from gradflow.api.swept import Swept
 from gradflow.api.underflow import to_zero
 from gradflow.cli.fit import runs_of
 from gradflow.cli.output import noting
-from gradflow.cli.run import computed, one_study
+from gradflow.cli.run import computed
 from gradflow.cli.sweep import computed as computed_sweep
 from gradflow.cli.sweep import options_of
 from gradflow.cli.tables import warn
@@ -29,7 +29,7 @@ from gradflow.errors import RunError
 from gradflow.interrupts import in_a_program
 from gradflow.runs_folder import runs_folder
 from gradflow.store.named import comparison
-from gradflow.sweeps.points import parse_sweep
+from gradflow.sweeps.points import parse_one, parse_sweep
 
 
 @to_zero
@@ -49,7 +49,7 @@ def run(
     notebook's stop button) leaves a checkpoint, from which the same call goes on, and is a KeyboardInterrupt.
     """
     document, base = document_of(config)
-    study = one_study(document, base, overrides_of(overrides), noting(quiet))
+    study = parse_one(document, base, overrides_of(overrides), noting(quiet))
     with in_a_program():
         return OneRun.of(computed(study, runs_folder(runs), force, quiet))
 

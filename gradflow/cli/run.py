@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from gradflow.analysis.commands import operand
 from gradflow.cli.output import note, noting
 from gradflow.cli.progress import Bar
 from gradflow.config import Config
-from gradflow.config.load import parse_config, read_config
+from gradflow.config.load import read_config
 from gradflow.config.memory import size
 from gradflow.config.overrides import refuse_spaces
-from gradflow.errors import refused
 from gradflow.execution.execute import execute
 from gradflow.report.numbers import duration
 from gradflow.store import Run
-from gradflow.yaml_file import Document
+from gradflow.sweeps.points import parse_one
 
 
 def study_of(config: Path, overrides: list[str], quiet: bool) -> Config:
     """The config of one run. InputError for one with a sweep section, with the command that takes it."""
     refuse_spaces([str(config), *overrides])
-    return one_study(read_config(config), config.parent, overrides, noting(quiet))
-
-
-def one_study(
-    document: Document, base: Path, overrides: Sequence[str], tell: Callable[[str], None]
-) -> Config:
-    """`study_of` of a document that is read."""
-    study = parse_config(document, base, overrides, tell)
-    if study.sweep:
-        command = shlex.join(["gradflow", "sweep", operand(document.source), *overrides])
-        line = document.lines.get(("sweep",))
-        raise refused(f"this config is many runs: type {command}", "sweep", document.source, line)
-    return study
+    return parse_one(read_config(config), config.parent, overrides, noting(quiet))
 
 
 def computed(study: Config, runs: Path, force: bool, quiet: bool, workers: int | None = 1) -> Run:

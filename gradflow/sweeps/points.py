@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,17 +14,27 @@ from typing import Any
 
 import numpy as np
 
+from gradflow.analysis.commands import operand
 from gradflow.analysis.summary import strict
 from gradflow.config import axes
 from gradflow.config.axes import Axis
 from gradflow.config.checks import NOT_SWEPT
 from gradflow.config.draft import Draft
-from gradflow.config.load import begin, load_data, name_after_file, read_config, resolve, untold, validate
+from gradflow.config.load import (
+    begin,
+    load_data,
+    name_after_file,
+    parse_config,
+    read_config,
+    resolve,
+    untold,
+    validate,
+)
 from gradflow.config.memory import memory_bytes
 from gradflow.config.overrides import lay, path_of, refuse_spaces
 from gradflow.config.schema import Config
 from gradflow.data import Data, Dataset
-from gradflow.errors import InputError, Problem
+from gradflow.errors import InputError, Problem, refused
 from gradflow.plan import record_bytes
 from gradflow.training import SMALL
 from gradflow.yaml_events import KeyPath
@@ -138,6 +149,18 @@ def parse_sweep(
     for sentence in left_out:
         tell(sentence)
     return Sweep({axis.key: axis.values for axis in swept}, tuple(points), _beside(layers, swept))
+
+
+def parse_one(
+    document: Document, base: Path, overrides: Sequence[str], tell: Callable[[str], None]
+) -> Config:
+    """The config of one run. InputError for a sweep section, with the command that takes it."""
+    study = parse_config(document, base, overrides, tell)
+    if study.sweep:
+        command = shlex.join(["gradflow", "sweep", operand(document.source), *overrides])
+        line = document.lines.get(("sweep",))
+        raise refused(f"this config is many runs: type {command}", "sweep", document.source, line)
+    return study
 
 
 def _once(given: Sequence[Axis]) -> list[Axis]:
