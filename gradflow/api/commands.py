@@ -24,12 +24,12 @@ from gradflow.cli.run import computed
 from gradflow.cli.sweep import computed as computed_sweep
 from gradflow.cli.sweep import options_of
 from gradflow.cli.tables import warn
-from gradflow.cli.theory import NO_FILE, crossed, without_q0
 from gradflow.errors import RunError
 from gradflow.interrupts import in_a_program
 from gradflow.runs_folder import runs_folder
 from gradflow.store.named import comparison
 from gradflow.sweeps.points import parse_one, parse_sweep
+from gradflow.sweeps.theory_points import NO_FILE, crossed, without_q0
 
 
 @to_zero

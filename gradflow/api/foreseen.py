@@ -13,9 +13,9 @@ from gradflow.analysis.summary import Theory
 from gradflow.analysis.trainable import Trainable
 from gradflow.api.shown import html_of
 from gradflow.api.underflow import to_zero
-from gradflow.cli.theory import page_of
 from gradflow.config import Config
 from gradflow.errors import library
+from gradflow.report.theory_pages import page_of
 
 
 @dataclass(frozen=True, repr=False)

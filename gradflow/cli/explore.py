@@ -8,11 +8,11 @@ from time import monotonic
 
 from gradflow.analysis.explore import Grid, explore
 from gradflow.cli.output import note
-from gradflow.cli.theory import NO_FILE, SOURCE, crossed
 from gradflow.errors import InputError, Problem
 from gradflow.report.explorer import explorer
 from gradflow.store import require_output, write_output
-from gradflow.yaml_file import Document
+from gradflow.sweeps.theory_points import NO_FILE, crossed
+from gradflow.yaml_file import COMMAND_LINE, Document
 
 TOLD = 2.0  # seconds between two lines that say how far it is
 SUFFIX = ".html"
@@ -31,7 +31,7 @@ def write_explorer(output: Path, words: Sequence[str], force: bool, quiet: bool)
 
 def page_of_grid(grid: Grid, quiet: bool) -> str:
     """The page, and on stderr how far it is if that takes longer than a moment."""
-    document = Document(NO_FILE, {}, SOURCE)
+    document = Document(NO_FILE, {}, COMMAND_LINE)
     _, (config,), (inputs,) = crossed(document, Path(), [f"activation={grid.activation[0]}"], 1.0)
     slabs, shown = [], monotonic()
     for slab in explore(grid, config, inputs):

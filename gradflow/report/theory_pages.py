@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
+from gradflow.analysis.predictions import Inputs, trainable_of
 from gradflow.analysis.summary import Theory
 from gradflow.analysis.trainable import Trainable
 from gradflow.analysis.verdict import verdict_of
+from gradflow.config import Config
 from gradflow.report.numbers import ENTRIES, NONE, count, counted, decades, number, power
 from gradflow.report.page import (
     Block,
@@ -23,8 +25,8 @@ from gradflow.report.page import (
     Table,
     Toned,
 )
-from gradflow.report.sentences import narrow_sentence
-from gradflow.report.trainable import NOTE, TONES, score, trainable_cell
+from gradflow.report.sentences import entry, narrow_sentence, widths
+from gradflow.report.trainable import NOTE, TONES, score, trainable_cell, trainable_sentence
 from gradflow.report.values import in_words, told_apart
 
 WIDE = 12  # columns from which a map has a sign a point instead of a number
@@ -37,6 +39,24 @@ LAWS = {  # but exponential, which goes without saying
     "bounded": "bounded: the whole ratio stays within a limit at any depth",
 }
 SHOWN = (("finite depth", "c"), ("this width", "c_finite_width"), ("infinite depth", "c_asymptotic"))
+UNSAID = ("plain", "none")  # a block and a norm that go without saying
+
+
+def page_of(config: Config, inputs: Inputs, found: Theory, layers: list[dict[str, Any]]) -> Page:
+    """The prediction of one network, layer by layer."""
+    model = config.plain()["model"]
+    sizes = f"{counted(model['depth'], 'hidden layer')}, {widths(model['width'])}"
+    words = [
+        ("network", f"{sizes}, {entry(model['activation'])}"),
+        *((key, entry(model[key])) for key in ("block", "norm") if entry(model[key]) not in UNSAID),
+        ("init", entry(model["init"])),
+        ("input", f"q_0 = {inputs.q_0:.4g}"),
+    ]
+    edge, optimizer = config.analysis.stable_decades, config.training.optimizer.name
+    told = trainable_sentence(
+        trainable_of(config, found, inputs), expected_verdict(found, edge), model["depth"], optimizer
+    )
+    return point_page(found, layers, words, edge, told)
 
 
 def expected_verdict(theory: Theory, stable_decades: float) -> str:

@@ -11,9 +11,10 @@ import pytest
 
 from gradflow.analysis.explore import EXPLORED, Grid
 from gradflow.cli.explore import page_of_grid
-from gradflow.cli.theory import NO_FILE, SOURCE, crossed, point_document
+from gradflow.cli.theory import point_document
 from gradflow.report.html import asset
-from gradflow.yaml_file import Document
+from gradflow.sweeps.theory_points import NO_FILE, crossed
+from gradflow.yaml_file import COMMAND_LINE, Document
 from tests.browser.chromium import Browser, chromium
 from tests.browser.test_report import CONTRASTS, READABLE
 
@@ -58,7 +59,7 @@ def opened(browser: Browser, page: Path, scheme: str = "light") -> None:
 def asked(grid: Grid, place: dict[str, int]) -> dict[str, Any]:
     """The document of `gradflow theory --json` there."""
     words = [f"{key}={getattr(grid, key)[place[key]]}" for key in KEYS]
-    _, (config,), (inputs,) = crossed(Document(NO_FILE, {}, SOURCE), Path(), words, 1.0)
+    _, (config,), (inputs,) = crossed(Document(NO_FILE, {}, COMMAND_LINE), Path(), words, 1.0)
     return point_document(config, inputs)
 
 

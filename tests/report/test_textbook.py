@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from gradflow.analysis.predictions import predicted, theory_of
-from gradflow.cli.theory import crossed
 from gradflow.config import load_config
 from gradflow.execution.execute import execute
 from gradflow.report import headlines, html, markdown, terminal
 from gradflow.report.page import Table
 from gradflow.report.pages import brief_page, run_page
 from gradflow.store import Run
+from gradflow.sweeps.theory_points import crossed
 from gradflow.yaml_file import Document
 
 CONFIGS = Path(__file__).parents[2] / "configs"
