@@ -18,7 +18,6 @@ from gradflow.api.one_run import OneRun
 from gradflow.api.study import AnyConfig, axes_of, document_of, overrides_of
 from gradflow.api.swept import Swept
 from gradflow.api.underflow import to_zero
-from gradflow.cli.fit import runs_of
 from gradflow.cli.output import noting
 from gradflow.cli.run import computed
 from gradflow.cli.sweep import computed as computed_sweep
@@ -26,6 +25,8 @@ from gradflow.cli.sweep import options_of
 from gradflow.cli.tables import warn
 from gradflow.errors import RunError
 from gradflow.interrupts import in_a_program
+from gradflow.outside.save import runs_of
+from gradflow.report.pages import report_of
 from gradflow.runs_folder import runs_folder
 from gradflow.store.named import comparison
 from gradflow.sweeps.points import parse_one, parse_sweep
@@ -122,7 +123,7 @@ def fit(
     `only` is a glob on layers, columns or tags. They are saved in `runs` if they get a `name`.
     """
     paths = [Path(files)] if isinstance(files, str | PathLike) else [*map(Path, files)]
-    _, found = runs_of(paths, kind, order, only, name, runs_folder(runs))
+    _, found = runs_of(paths, kind, order, only, name, runs_folder(runs), report_of)
     fitted = {depth: OneRun.of(one) for depth, one in found.items()}
     return fitted if len(fitted) > 1 else next(iter(fitted.values()))
 

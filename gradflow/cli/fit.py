@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from gradflow.analysis.outside import Norms, law_across
 from gradflow.cli.output import emit_either, note
 from gradflow.errors import InputError, Problem
-from gradflow.outside import read_networks, run_of, save_norms
 from gradflow.report.depth_pages import depth_document, depth_page
-from gradflow.report.pages import report_text, run_page
+from gradflow.report.pages import run_page
 from gradflow.store import Run
 
 WRITERS = {  # what writes a file of this suffix
@@ -21,16 +18,6 @@ WRITERS = {  # what writes a file of this suffix
     **dict.fromkeys(("svg", "pdf", "png"), "plot"),
     **dict.fromkeys(("csv", "json", "parquet"), "export"),
 }
-
-
-def runs_of(
-    files: list[Path], kind: str | None, order: str | None, only: str | None, name: str | None, folder: Path
-) -> tuple[Mapping[int, Norms], Mapping[int, Run]]:
-    """The norms and the run of each depth, saved if they have a name."""
-    networks = read_networks(files, kind, order, only)
-    return networks, {
-        depth: fitted(norms, Path(norms.source), name, folder) for depth, norms in networks.items()
-    }
 
 
 def show(
@@ -74,10 +61,3 @@ def refuse_file(name: str | None) -> None:
         then = shlex.join(["gradflow", command, stem or "NAME", "-o", name])
         message = f"names the run, not a file: give {stem or 'a name'}, and then type {then}"
         raise InputError(Problem(message, "--output", name[:40]))
-
-
-def fitted(norms: Norms, file: Path, name: str | None, runs: Path) -> Run:
-    """The run of norms, saved if it has a name."""
-    if name is not None:
-        return save_norms(runs, name, norms, file, lambda run: report_text(run.summary))
-    return run_of(norms, re.sub(r"[^A-Za-z0-9]+", "-", file.stem).strip("-")[:50] or "norms", file)

@@ -35,9 +35,9 @@ def computed(study: Config, runs: Path, force: bool, quiet: bool, workers: int |
 
 
 def _report(run: Run) -> str:
-    from gradflow.report.pages import report_text  # no training waits for it
+    from gradflow.report.pages import report_of  # no training waits for it
 
-    return report_text(run.summary)
+    return report_of(run)
 
 
 def story(done: Run) -> str:

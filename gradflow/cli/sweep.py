@@ -16,7 +16,7 @@ from gradflow.cli.sweep_progress import SweepProgress
 from gradflow.cli.tables import emit_table
 from gradflow.errors import InputError, Problem, did_you_mean, refuse_unused
 from gradflow.report.page import Page
-from gradflow.report.pages import report_text
+from gradflow.report.pages import report_of
 from gradflow.report.sweep_pages import plan_page, sweep_page
 from gradflow.sweeps.document import plan_document, result_document
 from gradflow.sweeps.driver import Options, run_sweep, share
@@ -63,7 +63,7 @@ def shard_of(text: str) -> tuple[int, int]:
 
 def computed(study: Sweep, runs: Path, options: Options, quiet: bool) -> dict[str, Any]:
     """The document of a sweep that is run now."""
-    events = run_sweep(study, runs, options, lambda run: report_text(run.summary), noting(quiet))
+    events = run_sweep(study, runs, options, report_of, noting(quiet))
     ended = []
     with closing(events), SweepProgress(len(share(study, options)), list(study.axes), quiet) as progress:
         for event in events:

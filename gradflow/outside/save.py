@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from json import dumps
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import cast
 from gradflow import yaml_file
 from gradflow.analysis.outside import Norms, summarize_outside
 from gradflow.errors import InputError, Problem
+from gradflow.outside.norms_file import read_networks
 from gradflow.store.arrays import describe, write_arrays
 from gradflow.store.info import DataInfo, Info, OutcomeInfo, Recorded, Times, now
 from gradflow.store.names import FORMAT, RECORDING, is_id
@@ -20,6 +22,29 @@ from gradflow.store.result import versions
 from gradflow.store.run import Run, open_run
 from gradflow.store.save import write_run
 from gradflow.store.writing import write_file
+
+
+def runs_of(
+    files: Sequence[Path],
+    kind: str | None,
+    order: str | None,
+    only: str | None,
+    name: str | None,
+    folder: Path,
+    render: Callable[[Run], str],
+) -> tuple[Mapping[int, Norms], Mapping[int, Run]]:
+    """The norms and the run of each depth, saved if they have a name; `render` gives its report.md."""
+    networks = read_networks(files, kind, order, only)
+    return networks, {
+        depth: fitted(norms, Path(norms.source), name, folder, render) for depth, norms in networks.items()
+    }
+
+
+def fitted(norms: Norms, file: Path, name: str | None, runs: Path, render: Callable[[Run], str]) -> Run:
+    """The run of norms, saved if it has a name."""
+    if name is not None:
+        return save_norms(runs, name, norms, file, render)
+    return run_of(norms, re.sub(r"[^A-Za-z0-9]+", "-", file.stem).strip("-")[:50] or "norms", file)
 
 
 def save_norms(

@@ -33,6 +33,7 @@ from gradflow.report.trainable import trainable_blocks
 
 if TYPE_CHECKING:
     from gradflow.arrays import Readings
+    from gradflow.store import Run
     from gradflow.store.notes import Notes
 
 HEAT = (48, 240)  # layers and steps that a heat map keeps
@@ -123,6 +124,11 @@ def step_page(summary: Summary, flow: Flow, loss: float | None, recording: Readi
     blocks += factors((flow,), theory) if flow.log_c is not None else []
     layers = Heading("Layers"), layer_table(summary, flow, recording)
     return Page(f"{summary.id}: step {count(flow.step)}", (*blocks, *layers))
+
+
+def report_of(run: Run) -> str:
+    """The content of a run's report.md."""
+    return report_text(run.summary)
 
 
 def report_text(summary: Summary) -> str:

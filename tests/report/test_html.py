@@ -15,17 +15,17 @@ import pytest
 
 from gradflow.analysis.compare import compare, row_of
 from gradflow.analysis.summarize import summarize
-from gradflow.cli.fit import fitted
 from gradflow.config import config_from_plain
 from gradflow.errors import InputError
 from gradflow.outside import read_norms
+from gradflow.outside.save import fitted
 from gradflow.report import headlines, html, markdown
 from gradflow.report.compare_pages import compare_page
 from gradflow.report.files import briefly, report_file, several_page
 from gradflow.report.learning import older_note
 from gradflow.report.numbers import NONE, inert, with_error
 from gradflow.report.page import Bars, Command, Facts, Heading, Page, Sentence, Strip, Table, Toned
-from gradflow.report.pages import brief_page, run_page
+from gradflow.report.pages import brief_page, report_of, run_page
 from gradflow.report.terminal import Look
 from gradflow.report.terminal import render as terminal
 from gradflow.store import Run
@@ -199,7 +199,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
     norms = folder / "norms.csv"
     norms.write_text("step,layer,norm\n" + "".join(f"0,{i},{0.01 * 2**i}\n" for i in range(1, 6)))
     runs = folder / "runs"
-    recorded = fitted(read_norms(norms, "delta"), norms, "resnet", runs)
+    recorded = fitted(read_norms(norms, "delta"), norms, "resnet", runs, report_of)
     return [made(runs, name="shallow"), made(runs, name="deep", depth=20, seeds=2, steps=0), recorded]
 
 

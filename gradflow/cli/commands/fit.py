@@ -74,8 +74,10 @@ def fit(
       gradflow fit deep10.jsonl deep20.jsonl deep50.jsonl --kind weight
       gradflow fit log.csv --only 'layer*' --kind delta
     """
-    from gradflow.cli.fit import refuse_file, runs_of, show
+    from gradflow.cli.fit import refuse_file, show
+    from gradflow.outside.save import runs_of
+    from gradflow.report.pages import report_of
 
     refuse_file(output)
-    networks, runs = runs_of(files, kind, order, only, output, runs_dir)
+    networks, runs = runs_of(files, kind, order, only, output, runs_dir, report_of)
     show(networks, runs, output is not None, json, quiet)
