@@ -21,7 +21,6 @@ from gradflow.api.underflow import to_zero
 from gradflow.cli.output import noting
 from gradflow.cli.run import computed
 from gradflow.cli.sweep import computed as computed_sweep
-from gradflow.cli.sweep import options_of
 from gradflow.cli.tables import warn
 from gradflow.errors import RunError
 from gradflow.interrupts import in_a_program
@@ -29,6 +28,8 @@ from gradflow.outside.save import runs_of
 from gradflow.report.pages import report_of
 from gradflow.runs_folder import runs_folder
 from gradflow.store.named import comparison
+from gradflow.sweeps.driver import Options
+from gradflow.sweeps.executors import require_executor
 from gradflow.sweeps.points import parse_one, parse_sweep
 from gradflow.sweeps.theory_points import NO_FILE, crossed, without_q0
 
@@ -77,7 +78,9 @@ def sweep(
     document, base = document_of(config)
     words, listed = axes_of(axes)
     study = parse_sweep(document, base, words, noting(quiet), listed)
-    options = options_of(executor, workers, None, "1/1", None, force, False, False, keep_state)
+    where = executor or Options.executor
+    require_executor(where, workers)
+    options = Options(where, workers, force=force, keep_state=keep_state)
     folder = runs_folder(runs)
     with in_a_program():
         computed_sweep(study, folder, options, quiet)

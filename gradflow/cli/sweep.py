@@ -14,13 +14,13 @@ from gradflow.cli.options import DIVERGED
 from gradflow.cli.output import note, noting
 from gradflow.cli.sweep_progress import SweepProgress
 from gradflow.cli.tables import emit_table
-from gradflow.errors import InputError, Problem, did_you_mean, refuse_unused
+from gradflow.errors import InputError, Problem, refuse_unused
 from gradflow.report.page import Page
 from gradflow.report.pages import report_of
 from gradflow.report.sweep_pages import plan_page, sweep_page
 from gradflow.sweeps.document import plan_document, result_document
 from gradflow.sweeps.driver import Options, run_sweep, share
-from gradflow.sweeps.executors import EXECUTORS
+from gradflow.sweeps.executors import require_executor
 from gradflow.sweeps.outcome import Ended
 from gradflow.sweeps.points import Sweep, load_sweep
 
@@ -35,22 +35,14 @@ def options_of(
     timeout: float | None, force: bool, retry_failed: bool, fail_fast: bool, keep_state: bool = False,
 ) -> Options:  # fmt: skip
     """How the points are computed. InputError for what excludes another."""
-    where = executor_named(executor or ("dask" if dask_address else "processes"))
+    where = executor or ("dask" if dask_address else "processes")
+    require_executor(where, workers)
     refuse_unused(
         f"--executor {where} asks no scheduler", dask_address=None if where == "dask" else dask_address
     )
-    refuse_unused("--executor serial has none", workers=workers if where == "serial" else None)
     refuse_unused("the scheduler has its own", workers=workers if dask_address else None)
     failures = force, retry_failed, fail_fast
     return Options(where, workers, dask_address, shard_of(shard), timeout, *failures, keep_state)
-
-
-def executor_named(name: str) -> str:
-    """InputError for a name that is no executor."""
-    if name not in EXECUTORS:
-        message = f"should be one of {', '.join(EXECUTORS)}{did_you_mean(name, EXECUTORS)}"
-        raise InputError(Problem(message, "--executor"))
-    return name
 
 
 def shard_of(text: str) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import Any, ClassVar
 
-from gradflow.errors import MissingExtra, RunError, named
+from gradflow.errors import MissingExtra, RunError, did_you_mean, named, refuse_unused, refused
 from gradflow.sweeps.worker import compute, compute_or_die
 from gradflow.version import __version__
 from gradflow.workers.lanes import Lanes, for_workers
@@ -260,3 +260,13 @@ def _connected(client: Any, scheduler: Any) -> Any:
 
 
 EXECUTORS: dict[str, type[Backend]] = {cls.name: cls for cls in (Serial, Processes, Dask)}
+
+
+def require_executor(name: str, workers: int | None) -> None:
+    """InputError for a name that is no executor, and for workers where it has none, or for none of them."""
+    if name not in EXECUTORS:
+        message = f"should be one of {', '.join(EXECUTORS)}{did_you_mean(name, EXECUTORS)}"
+        raise refused(message, "--executor")
+    refuse_unused("--executor serial has none", workers=workers if EXECUTORS[name].in_process else None)
+    if workers is not None and workers < 1:
+        raise refused("should be at least 1", "--workers")

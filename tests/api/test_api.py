@@ -144,6 +144,24 @@ def test_what_the_command_refuses_is_an_input_error(
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"executor": "seril"}, "--executor: should be one of serial, processes, dask; did you mean serial?"),
+        ({"executor": "serial", "workers": 2}, "--workers is of no use here: --executor serial has none"),
+        ({"workers": 0}, "--workers: should be at least 1"),
+        ({"workers": -1}, "--workers: should be at least 1"),
+    ],
+)
+def test_a_sweep_refuses_the_workers_that_the_command_refuses(
+    given: dict[str, Any], told: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError) as error:
+        gradflow.sweep(PLAIN, runs=tmp_path / "runs", quiet=True, seed=[1, 2], **given)
+    assert str(error.value) == told
+    assert not (tmp_path / "runs").exists()
+
+
 def test_a_run_that_another_process_has_is_a_run_error(runs: Path) -> None:
     id = gradflow.run(PLAIN, runs=runs, quiet=True).id
     with claim(runs, id), pytest.raises(RunError, match="is working on it"):
