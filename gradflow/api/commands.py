@@ -18,10 +18,6 @@ from gradflow.api.one_run import OneRun
 from gradflow.api.study import AnyConfig, axes_of, document_of, overrides_of
 from gradflow.api.swept import Swept
 from gradflow.api.underflow import to_zero
-from gradflow.cli.output import noting
-from gradflow.cli.run import computed
-from gradflow.cli.sweep import computed as computed_sweep
-from gradflow.cli.tables import warn
 from gradflow.errors import RunError
 from gradflow.interrupts import in_a_program
 from gradflow.outside.save import runs_of
@@ -32,6 +28,9 @@ from gradflow.sweeps.driver import Options
 from gradflow.sweeps.executors import require_executor
 from gradflow.sweeps.points import parse_one, parse_sweep
 from gradflow.sweeps.theory_points import NO_FILE, crossed, without_q0
+from gradflow.telling.lines import noting, warn
+from gradflow.telling.run import computed
+from gradflow.telling.sweep import computed as computed_sweep
 
 
 @to_zero

@@ -8,18 +8,18 @@ from contextlib import nullcontext
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-Given = ParamSpec("Given")
-Found = TypeVar("Found")
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
-def to_zero(call: Callable[Given, Found]) -> Callable[Given, Found]:
+def to_zero(call: Callable[P, T]) -> Callable[P, T]:
     """A call in which what underflows is 0, as by default, though `np.seterr(all="raise")` stands above it.
 
     Of other errors each calculation says itself what it does where they come.
     """
 
     @wraps(call)
-    def called(*args: Given.args, **kwargs: Given.kwargs) -> Found:
+    def called(*args: P.args, **kwargs: P.kwargs) -> T:
         numpy = sys.modules.get("numpy")  # without it nobody has asked for anything
         with numpy.errstate(under="ignore") if numpy else nullcontext():
             return call(*args, **kwargs)

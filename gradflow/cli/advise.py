@@ -9,14 +9,15 @@ from typing import Any
 
 from gradflow.analysis.commands import operand
 from gradflow.analysis.summary import strict
-from gradflow.cli.output import emit_either, note
-from gradflow.cli.progress import CLEAR, Ticker
+from gradflow.cli.output import emit_either
 from gradflow.cli.run import study_of
 from gradflow.errors import refuse_unused
 from gradflow.report.advice_pages import advice_page
 from gradflow.report.numbers import duration
 from gradflow.sweeps.proposals import Proposal, Proposer
 from gradflow.sweeps.trials import Trial, best_of, least_of, try_all
+from gradflow.telling.lines import note
+from gradflow.telling.progress import CLEAR, Ticker
 
 STEPS = 300
 

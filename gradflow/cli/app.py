@@ -13,8 +13,9 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from gradflow.cli.light import COMPLETION, LightCommand, light
-from gradflow.cli.output import ReaderGone, complain, emit, silence
+from gradflow.cli.output import ReaderGone, emit, silence
 from gradflow.errors import GradflowError, InputError
+from gradflow.telling.lines import complain
 from gradflow.version import __version__
 
 COMMANDS = {  # the first sentence of each, so that a list of them loads none

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from gradflow.cli.output import emit_either, noting
+from gradflow.cli.output import emit_either
 from gradflow.config import load_config
 from gradflow.config.load import load_data
 from gradflow.report.gradient_pages import check_page
+from gradflow.telling.lines import noting
 from gradflow.trace import check_gradients
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from gradflow.analysis.compare import Comparison, Row
 from gradflow.analysis.expression import parse_condition
 from gradflow.analysis.pivot import PREDICTED, pivot
-from gradflow.cli.output import note
 from gradflow.cli.tables import emit_table
 from gradflow.errors import InputError, refuse_unused
+from gradflow.telling.lines import note
 
 if TYPE_CHECKING:
     from gradflow.report.page import Page

@@ -15,8 +15,9 @@ from typer._completion_classes import ZshComplete
 from typer._completion_shared import _get_shell_name
 
 from gradflow.cli.light import COMPLETION
-from gradflow.cli.output import emit, note
+from gradflow.cli.output import emit
 from gradflow.errors import InputError
+from gradflow.telling.lines import note
 
 OPEN_ENDS = ("=", ".")  # of words that go on: a space would end them
 

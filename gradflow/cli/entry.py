@@ -37,7 +37,7 @@ def _interruptible() -> int:
         interrupts.ignore()
     except interrupts.Interrupted as interrupted:
         interrupts.ignore()
-        from gradflow.cli.output import complain
+        from gradflow.telling.lines import complain
 
         complain("interrupted: the same command goes on" if _goes_on() else "interrupted")
         code = _leave(interrupted.code)

@@ -7,11 +7,11 @@ from pathlib import Path
 from time import monotonic
 
 from gradflow.analysis.explore import Grid, explore
-from gradflow.cli.output import note
 from gradflow.errors import InputError, Problem
 from gradflow.report.explorer import explorer
 from gradflow.store import require_output, write_output
 from gradflow.sweeps.theory_points import NO_FILE, crossed
+from gradflow.telling.lines import note
 from gradflow.yaml_file import COMMAND_LINE, Document
 
 TOLD = 2.0  # seconds between two lines that say how far it is

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradflow.analysis.steps import row_at
-from gradflow.cli.output import note, noting
 from gradflow.errors import InputError, did_you_mean, refuse_unused
 from gradflow.report.csv_text import csv_text
 from gradflow.report.numbers import counted
@@ -28,6 +27,7 @@ from gradflow.store.export import (
 )
 from gradflow.store.named import named_runs
 from gradflow.store.sinks import SINKS, hand_over
+from gradflow.telling.lines import note, noting
 
 TRACKERS = tuple(SINKS)
 OWN_FORMATS = ("csv", "json", "parquet", "tensorboard")

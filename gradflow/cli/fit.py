@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from gradflow.analysis.outside import Norms, law_across
-from gradflow.cli.output import emit_either, note
+from gradflow.cli.output import emit_either
 from gradflow.errors import InputError, Problem
+from gradflow.outside.save import runs_of
 from gradflow.report.depth_pages import depth_document, depth_page
-from gradflow.report.pages import run_page
+from gradflow.report.pages import report_of, run_page
 from gradflow.store import Run
+from gradflow.telling.lines import note
 
 WRITERS = {  # what writes a file of this suffix
     **dict.fromkeys(("html", "md"), "report"),
     **dict.fromkeys(("svg", "pdf", "png"), "plot"),
     **dict.fromkeys(("csv", "json", "parquet"), "export"),
 }
+
+
+def networks_of(
+    files: list[Path], kind: str | None, order: str | None, only: str | None, name: str | None, folder: Path
+) -> tuple[Mapping[int, Norms], Mapping[int, Run]]:
+    """`runs_of` with the report that a saved one has."""
+    return runs_of(files, kind, order, only, name, folder, report_of)
 
 
 def show(

@@ -10,7 +10,7 @@ from typing import Any
 from gradflow.analysis.commands import operand
 from gradflow.analysis.compare import Row, comparable, fulfilling, is_ranked, names_of, ranks
 from gradflow.analysis.differences import full_name
-from gradflow.cli.tables import emit_table, warn
+from gradflow.cli.tables import emit_table
 from gradflow.errors import InputError, refused
 from gradflow.report.listing import line_of, ls_page, unfinished_line
 from gradflow.runs_folder import RUNS, no_file
@@ -18,6 +18,7 @@ from gradflow.store import Entry, scan
 from gradflow.store.names import RUN, holds
 from gradflow.store.partial import unfinished
 from gradflow.store.rows import read_rows
+from gradflow.telling.lines import warn
 
 Listed = tuple[Entry, list[Row]]
 

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 from gradflow.analysis.commands import operand
-from gradflow.cli.output import emit, emit_page, note
+from gradflow.cli.output import emit, emit_page
 from gradflow.cli.tables import emit_table
 from gradflow.errors import refuse_unused
 from gradflow.report.page import Column, Command, Page, Table
@@ -21,6 +21,7 @@ from gradflow.starters import (
     without_schema,
 )
 from gradflow.store import is_written, require_output, write_output
+from gradflow.telling.lines import note
 
 
 def print_keys(json: bool, csv: bool, md: bool) -> None:

@@ -6,10 +6,10 @@ import json
 import os
 import sys
 from math import inf
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import TYPE_CHECKING, Any
 
 from gradflow.errors import RunError
-from gradflow.report.numbers import inert
+from gradflow.telling.lines import look_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from gradflow.report.terminal import Look
 
 _PLAIN = json.JSONEncoder(allow_nan=False)  # without indent it is C, and ten times as fast
-
-LONGEST = 2000  # characters of a line on stderr: of a longer one the start and the end, which is the remedy
-ENDING = 400
-WIDEST = 10_000  # columns; beyond it a line is as long as it likes
 
 _NESTED = {dict, list, tuple}
 
@@ -81,35 +77,6 @@ def emit_either(json: bool, document: Callable[[], dict[str, Any]], page: Callab
         emit_page(page())
 
 
-def note(text: str, quiet: bool) -> None:
-    """A line on stderr that a script need not read."""
-    if not quiet:
-        _to_stderr(_line(text) + "\n")
-
-
-def noting(quiet: bool) -> Callable[[str], None]:
-    """`note` for those who tell what need not be read."""
-    return lambda text: note(text, quiet)
-
-
-def complain(*problems: str) -> None:
-    """A line a problem on stderr."""
-    _to_stderr("".join(f"error: {_line(problem)}\n" for problem in problems))
-
-
-def _line(text: str) -> str:
-    shown = inert(text)
-    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - ENDING]} ... {shown[-ENDING:]}"
-
-
-def _to_stderr(text: str) -> None:
-    try:
-        sys.stderr.write(text)
-        sys.stderr.flush()
-    except OSError:
-        pass  # nobody listens: the exit code still says it
-
-
 def silence() -> None:
     """Give stdout to nobody, so that the interpreter's last flush does not complain."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -118,32 +85,3 @@ def silence() -> None:
 def look_of_stdout() -> Look:
     """What stdout can show."""
     return look_of(sys.stdout)
-
-
-def look_of(stream: TextIO) -> Look:
-    """What a stream can show: a pipe has no width to wrap at and no colours."""
-    from rich.console import Console
-
-    from gradflow.report.terminal import Colours, Look
-
-    tty = stream.isatty()
-    plain = not tty or os.environ.get("NO_COLOR") or os.environ.get("TERM") in ("dumb", "unknown")
-    return Look(
-        columns=columns_of(stream.fileno()),
-        wrap=tty,
-        colours=None
-        if plain
-        else cast(Colours | None, Console(file=stream, width=80, height=25).color_system),
-        unicode=(stream.encoding or "").lower().replace("-", "") in ("utf8", "utf8sig", "utf16", "utf32"),
-    )
-
-
-def columns_of(descriptor: int) -> int:
-    """COLUMNS if it is a positive number, else the terminal's width, else 80."""
-    given = os.environ.get("COLUMNS", "").lstrip("0")
-    if given.isascii() and given.isdecimal():
-        return WIDEST if len(given) >= len(str(WIDEST)) else int(given)
-    try:
-        return os.get_terminal_size(descriptor).columns or 80
-    except OSError:
-        return 80

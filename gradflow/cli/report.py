@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gradflow.cli.output import note, noting
 from gradflow.errors import InputError
 from gradflow.report.files import report_file, require_suffix
 from gradflow.store import write_output
 from gradflow.store.named import named_runs
+from gradflow.telling.lines import note, noting
 
 
 def write(output: Path, content: str | bytes, force: bool, quiet: bool) -> None:

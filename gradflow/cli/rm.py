@@ -8,12 +8,13 @@ from pathlib import Path
 
 import typer
 
-from gradflow.cli.output import emit_document, note
+from gradflow.cli.output import emit_document
 from gradflow.errors import InputError
 from gradflow.report.numbers import counted
 from gradflow.store.names import has_plan, is_id
 from gradflow.store.removal import remove_entry
 from gradflow.store.resolve import interrupted, resolve
+from gradflow.telling.lines import note
 
 SHOWN = 8  # names that the question lists
 

@@ -11,10 +11,10 @@ from gradflow.analysis.steps import row_at
 from gradflow.analysis.summarize import flow_in
 from gradflow.analysis.summary import strict
 from gradflow.cli.output import emit_document, emit_either, emit_page
-from gradflow.cli.tables import warn
 from gradflow.report.pages import brief_page, layers_page, run_page, step_page, verdicts_again, with_notes
 from gradflow.store import Run, load_one
 from gradflow.store.notes import Notes, all_notes
+from gradflow.telling.lines import warn
 
 
 def loaded(reference: str, runs_dir: Path) -> Run:

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from gradflow.cli.options import DIVERGED
-from gradflow.cli.output import note, noting
-from gradflow.cli.sweep_progress import SweepProgress
 from gradflow.cli.tables import emit_table
 from gradflow.errors import InputError, Problem, refuse_unused
 from gradflow.report.page import Page
-from gradflow.report.pages import report_of
 from gradflow.report.sweep_pages import plan_page, sweep_page
-from gradflow.sweeps.document import plan_document, result_document
-from gradflow.sweeps.driver import Options, run_sweep, share
+from gradflow.sweeps.document import plan_document
+from gradflow.sweeps.driver import Options, share
 from gradflow.sweeps.executors import require_executor
-from gradflow.sweeps.outcome import Ended
 from gradflow.sweeps.points import Sweep, load_sweep
+from gradflow.telling.lines import noting
 
 
 def study_of(config: Path, overrides: Sequence[str], quiet: bool) -> Sweep:
@@ -51,19 +47,6 @@ def shard_of(text: str) -> tuple[int, int]:
     if not found or not 1 <= int(found[1]) <= int(found[2]):
         raise InputError(Problem("should be I/N with I from 1 to N, such as 2/8", "--shard"))
     return int(found[1]), int(found[2])
-
-
-def computed(study: Sweep, runs: Path, options: Options, quiet: bool) -> dict[str, Any]:
-    """The document of a sweep that is run now."""
-    events = run_sweep(study, runs, options, report_of, noting(quiet))
-    ended = []
-    with closing(events), SweepProgress(len(share(study, options)), list(study.axes), quiet) as progress:
-        for event in events:
-            progress(event)
-            if isinstance(event, Ended):
-                ended.append(event)
-    note(progress.story(), quiet)
-    return result_document(study, runs / study.id, ended)
 
 
 def print_plan(study: Sweep, options: Options, json: bool, csv: bool, md: bool) -> None:

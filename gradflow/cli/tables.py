@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gradflow.cli.output import emit, emit_document, emit_page, look_of_stdout, note
+from gradflow.cli.output import emit, emit_document, emit_page, look_of_stdout
 from gradflow.errors import InputError
 from gradflow.report.csv_text import csv_of
 
@@ -44,9 +44,3 @@ def refuse_several(json: bool, csv: bool, md: bool) -> None:
     """InputError if a table is asked for in several forms."""
     if json + csv + md > 1:
         raise InputError("--json, --csv and --md exclude each other: give one")
-
-
-def warn(problems: Iterable[str], quiet: bool) -> None:
-    """A line for each run that cannot be shown."""
-    for problem in problems:
-        note(f"warning: {problem}", quiet)

@@ -9,7 +9,7 @@ from typing import Any
 
 from gradflow.analysis.predictions import Inputs, layers_of, predicted, theories, theory_of, trainable_of
 from gradflow.analysis.summary import strict
-from gradflow.cli.output import emit, emit_document, emit_page, noting
+from gradflow.cli.output import emit, emit_document, emit_page
 from gradflow.config import Config
 from gradflow.config.load import read_config
 from gradflow.config.overrides import refuse_spaces
@@ -18,6 +18,7 @@ from gradflow.nn.activations import ACTIVATIONS, ALIASES
 from gradflow.report.csv_text import csv_of
 from gradflow.report.theory_pages import page_of, table_page
 from gradflow.sweeps.theory_points import NO_FILE, crossed, without_q0
+from gradflow.telling.lines import noting
 from gradflow.yaml_file import COMMAND_LINE, Document
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from gradflow.cli.output import ENDING, LONGEST, WIDEST, columns_of
 from gradflow.report.drawing import strip
 from gradflow.report.page import Strip
+from gradflow.telling.lines import ENDING, LONGEST, WIDEST, columns_of
 from tests.faults.commands import command, environment
 from tests.programs import program
 from tests.promises.calls import gradflow

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from gradflow.cli import main
-from gradflow.cli.sweep_progress import SweepProgress
 from gradflow.report.charts.figures import draw
 from gradflow.report.files import report_file, several_page
 from gradflow.report.page import Command, Sentence, Table
@@ -23,6 +22,7 @@ from gradflow.store.named import named_runs
 from gradflow.sweeps.document import result_document
 from gradflow.sweeps.driver import Options, run_sweep
 from gradflow.sweeps.outcome import Ended, Started
+from gradflow.telling.sweep_progress import SweepProgress
 from tests.sweeps.small import NET, small
 
 
@@ -302,7 +302,7 @@ def test_a_terminal_shows_the_newest_points_and_is_left_clean(
 ) -> None:
     screen = Screen()
     monkeypatch.setattr(sys, "stderr", screen)
-    monkeypatch.setattr("gradflow.cli.sweep_progress.REDRAWN", 0.0)
+    monkeypatch.setattr("gradflow.telling.sweep_progress.REDRAWN", 0.0)
     monkeypatch.setenv("TERM", "xterm")
     study = small("depth=2,3,4")
     with SweepProgress(3, list(study.axes), quiet=False) as progress:
@@ -319,7 +319,7 @@ def test_a_terminal_shows_the_newest_points_and_is_left_clean(
 def test_elsewhere_a_line_is_told_now_and_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("gradflow.cli.progress.TOLD", 0.0)
+    monkeypatch.setattr("gradflow.telling.progress.TOLD", 0.0)
     study = small("depth=2,3")
     with SweepProgress(2, list(study.axes), quiet=False) as progress:
         ended = [event for event in run_sweep(study, tmp_path, Options("serial")) if not progress(event)]

@@ -8,8 +8,9 @@ import typer
 
 from gradflow.cli import offers
 from gradflow.cli.options import Json, Quiet, RunsDir, Sort, Where
-from gradflow.cli.tables import Csv, Md, warn
+from gradflow.cli.tables import Csv, Md
 from gradflow.runs_folder import RUNS
+from gradflow.telling.lines import warn
 
 References = Annotated[
     list[str] | None,
@@ -86,8 +87,8 @@ def compare(
         print_rows,
         refuse_unused_of,
     )
-    from gradflow.cli.output import noting
     from gradflow.store.named import comparison
+    from gradflow.telling.lines import noting
 
     refuse_unused_of(pivot, sort, top, columns, everything, baseline, value, theory, json, csv)
     order = sort or ("loss_final" if top else None)

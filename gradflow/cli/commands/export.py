@@ -10,9 +10,9 @@ import typer
 from gradflow.cli import offers
 from gradflow.cli.commands.report import References
 from gradflow.cli.options import Quiet, Replace, RunsDir, Step, Where
-from gradflow.cli.output import note
 from gradflow.errors import refuse_unused
 from gradflow.runs_folder import RUNS
+from gradflow.telling.lines import note
 
 Output = Annotated[
     Path | None,

@@ -74,10 +74,8 @@ def fit(
       gradflow fit deep10.jsonl deep20.jsonl deep50.jsonl --kind weight
       gradflow fit log.csv --only 'layer*' --kind delta
     """
-    from gradflow.cli.fit import refuse_file, show
-    from gradflow.outside.save import runs_of
-    from gradflow.report.pages import report_of
+    from gradflow.cli.fit import networks_of, refuse_file, show
 
     refuse_file(output)
-    networks, runs = runs_of(files, kind, order, only, output, runs_dir, report_of)
+    networks, runs = networks_of(files, kind, order, only, output, runs_dir)
     show(networks, runs, output is not None, json, quiet)

@@ -29,8 +29,8 @@ def jacobian(
       gradflow jacobian @1 -o spectrum.svg
     """
     from gradflow.cli.jacobian import draw, measured, show
-    from gradflow.cli.output import noting
     from gradflow.cli.plot import require_picture
+    from gradflow.telling.lines import noting
 
     if output is not None:
         require_picture(output)

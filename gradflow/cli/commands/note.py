@@ -38,7 +38,7 @@ def note(
       gradflow ls --where "'paper' in tags"
     """
     from gradflow.cli.note import line, print_notes, said, say
-    from gradflow.cli.output import noting
+    from gradflow.telling.lines import noting
 
     if text is None and not tag and not untag:
         print_notes(said(reference, runs_dir), json, line)

@@ -76,11 +76,11 @@ def plot(
       gradflow plot depth-init -o map.svg --x depth --y init --value log10_ratio --facet activation
       gradflow plot @1 -o std.svg --value activation_std --x step
     """
-    from gradflow.cli.output import noting
     from gradflow.cli.plot import Print, drawn, require_picture
     from gradflow.cli.report import write
     from gradflow.report.wanted import Wanted
     from gradflow.store.named import named_runs
+    from gradflow.telling.lines import noting
 
     require_picture(output)
     runs = named_runs(references, runs_dir, where, noting(quiet))

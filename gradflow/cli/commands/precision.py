@@ -20,8 +20,8 @@ def precision(
       gradflow precision configs/sigmoid-vanishing.yaml
       gradflow precision @1 batch_size=256 --json
     """
-    from gradflow.cli.output import noting
     from gradflow.cli.precision import measured, show
+    from gradflow.telling.lines import noting
 
     name, found = measured(study, overrides or (), runs_dir, noting(quiet))
     show(name, found, json)

@@ -32,7 +32,8 @@ def run(
       gradflow run configs/quickstart.yaml
       gradflow run configs/quickstart.yaml depth=50 init=he_normal
     """
-    from gradflow.cli.run import computed, study_of
+    from gradflow.cli.run import study_of
+    from gradflow.telling.run import computed
 
     refuse_unused("--json has it all", brief=brief and json)
     done = computed(study_of(config, overrides or [], quiet), runs_dir, force, quiet, workers)

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from gradflow.cli.options import Quiet, Replace
-from gradflow.cli.output import emit, note
+from gradflow.cli.output import emit
+from gradflow.telling.lines import note
 
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it to a file.")]
 

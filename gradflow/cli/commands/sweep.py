@@ -62,7 +62,8 @@ def sweep(
       gradflow sweep configs/quickstart.yaml depth=10,20,50 init=xavier_normal,orthogonal --dry-run
       gradflow sweep configs/quickstart.yaml lr=0.01,0.1 steps=100,200,400 --keep-state
     """
-    from gradflow.cli.sweep import computed, end, options_of, print_plan, print_result, study_of
+    from gradflow.cli.sweep import end, options_of, print_plan, print_result, study_of
+    from gradflow.telling.sweep import computed
 
     refuse_several(json, csv, md)
     failures = force, retry_failed, fail_fast

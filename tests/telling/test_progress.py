@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gradflow.cli.progress import Bar
 from gradflow.execution.beginning import Beginning
+from gradflow.telling.progress import Bar
 from gradflow.training import Progress
 
 STUDY = """\
@@ -61,7 +61,7 @@ def test_elsewhere_a_line_now_and_then(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     progress = Progress(10, 100, np.array([2.0]), np.linspace(-3, 0, 12)[:, None])
-    monkeypatch.setattr("gradflow.cli.progress.TOLD", 0.0)
+    monkeypatch.setattr("gradflow.telling.progress.TOLD", 0.0)
     with Bar("saving about 1 MB", 100, quiet=False) as bar:
         bar(progress)
     said = capsys.readouterr().err.splitlines()
@@ -77,7 +77,7 @@ def test_a_run_that_goes_on_says_from_where_and_counts_the_steps_after_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, run: str | None, end: str
 ) -> None:
     clock = [0.0]
-    monkeypatch.setattr("gradflow.cli.progress.monotonic", lambda: clock[0])
+    monkeypatch.setattr("gradflow.telling.progress.monotonic", lambda: clock[0])
     bar = Bar("saving about 1 MB", 1000, quiet=False)
     clock[0] = 100  # for loading, which is no step
     bar.go_on(Beginning("", 0.0, 900, {}, run))

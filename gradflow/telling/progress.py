@@ -9,9 +9,9 @@ from time import monotonic
 from typing import Self
 
 from gradflow.analysis.increments import plain_c
-from gradflow.cli.output import columns_of, note
 from gradflow.execution.beginning import Beginning
 from gradflow.report.numbers import count, duration, number
+from gradflow.telling.lines import columns_of, note
 from gradflow.training import Progress
 
 REDRAWN, TOLD = 0.2, 10.0  # seconds between two pictures, between two lines

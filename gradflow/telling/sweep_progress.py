@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import Any
 
-from gradflow.cli.output import look_of, note
-from gradflow.cli.progress import Ticker
 from gradflow.report.numbers import count, counted, duration
 from gradflow.report.sweep_pages import progress_page
-from gradflow.report.terminal import render
 from gradflow.sweeps.outcome import Ended, Event, Started, Waiting
+from gradflow.telling.lines import look_of, note
+from gradflow.telling.progress import Ticker
 
 NEWEST = 10  # points that the table shows
 REDRAWN = 0.3  # seconds between two pictures: one takes 5 ms, and may take 2% of the time
@@ -110,6 +109,8 @@ class SweepProgress(Ticker):
             self.gone_on |= {event.point.number} if event.steps else set()
 
     def _draw(self) -> None:
+        from gradflow.report.terminal import render  # loads rich, which lines do without
+
         look = look_of(sys.stderr)
         page = progress_page(self.words(), list(self.newest), self.axes, look.columns)
         picture = render(page, look)
