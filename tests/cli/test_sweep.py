@@ -335,7 +335,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that progress reads."""
     now = [0.0]
     for place in ("progress", "sweep_progress"):
-        monkeypatch.setattr(f"gradflow.cli.{place}.monotonic", lambda: now[0])
+        monkeypatch.setattr(f"gradflow.telling.{place}.monotonic", lambda: now[0])
     return now
 
 
