@@ -50,8 +50,10 @@ def c_of(flow: Flow, shown: Callable[[Number, Number, Number], str] = factor) ->
 
 def _measured_over(flow: Flow) -> str:
     """Which networks a mean is over, and which samples of a batch, where most of them are left out."""
-    lost = flow.lost_samples
-    return f"{_survivors(flow)}over the {kept_of(lost)}, " if lost and lost.are_most else _survivors(flow)
+    lost, alive = flow.lost_samples, _survivors(flow)
+    if lost is None or not lost.are_most:
+        return alive
+    return f"{alive.removesuffix(', ')}{' and' if alive else 'over'} the {kept_of(lost)}, "
 
 
 def kept_of(lost: LostSamples) -> str:

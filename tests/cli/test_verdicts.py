@@ -39,7 +39,8 @@ def test_most_networks_dead_is_the_headline_and_stands_in_the_document(folder: P
     shown = gradflow(folder, "show", "dying", COLUMNS="80").stdout
     headline = shown.splitlines()[1]
     assert headline.startswith(
-        "dead: 7 of 10 networks are dead; over the 3 that are alive, each layer passes"
+        "dead: 7 of 10 networks are dead; over the 3 that are alive and the 2.333 of 5 samples whose "
+        "gradient is not 0, each layer passes"
     )
     assert "± " not in headline
     flow = json.loads(gradflow(folder, "show", "dying", "--json").stdout)["flow"]

@@ -181,7 +181,7 @@ def test_a_verdict_that_training_leaves_word_for_word_is_not_told_twice() -> Non
     ("lost", "dead", "headline", "after"),
     [
         (124.5, 0, "over the 3.5 of 128 samples whose gradient is not 0, each layer passes", ""),
-        (124.5, 1, "over the 3 of 4 networks alive, over the 3.5 of 128 samples whose gradient is", ""),
+        (124.5, 1, "over the 3 of 4 networks alive and the 3.5 of 128 samples whose gradient is", ""),
         (2.25, 0, "each layer passes",
          "The measurement is over the 125.8 of 128 samples whose gradient is not 0 in layer 1."),
     ],
