@@ -22,7 +22,7 @@ from gradflow.analysis.learning import curves_until, evaluation_of, training_res
 from gradflow.analysis.lost_samples import lost_in_training, lost_samples
 from gradflow.analysis.outside import recorded_flow
 from gradflow.analysis.predictions import Inputs, inputs_of, predicted, sigmas, theory_of, trainable_of
-from gradflow.analysis.rates import told
+from gradflow.analysis.rates import left_to_learn, told
 from gradflow.analysis.scales import scale_symptom
 from gradflow.analysis.summary import Flow, Flows, Summary, Symptom, Theory, TrainingResult
 from gradflow.analysis.summary_parts import Samples, Stretch
@@ -62,7 +62,7 @@ def summarize(config: Config, recording: Readings, info: Mapping[str, Any]) -> S
     entered = {name: array[entry:] for name, array in finite.items()}
     critical = critical_of(info)
     found = symptoms_of(config, usable, info)
-    scale = scale_symptom(info["data"], found)
+    scale = scale_symptom(info["data"], found, left_to_learn(config, info["data"], usable))
     lost = lost_in_training(usable, _batch(config, info["data"]))
     first = (*(one for one in (scale, lost) if one), *weakest_symptom((flows.initial, flows.final)))
     symptoms = (*first, *told(found, critical, config.training.optimizer.lr))
@@ -149,7 +149,8 @@ def flow_in(
     if config is None:
         return recorded_flow(recording, row, summary.config["data"])
     prediction = _predicted(config, info["data"], recording)
-    return _with_cause(_flow(recording, row, config, prediction, info["data"]))
+    found = _flow(recording, row, config, prediction, info["data"])
+    return _with_cause(found, Theory(scalable=summary.theory.scalable))
 
 
 def _flow(
@@ -221,7 +222,7 @@ def theory_beside(prediction: Prediction, config: Config, recording: Readings) -
 def _with_causes(flows: Flows, theory: Theory) -> Flows:
     """The flows with what makes their verdicts; after updates theory's network is no more."""
     initial, final = flows.initial, flows.final
-    own = theory if final.step == initial.step else None
+    own = theory if final.step == initial.step else Theory(scalable=theory.scalable)
     return Flows(_with_cause(initial, theory), _with_cause(final, own))
 
 

@@ -69,6 +69,17 @@ def test_a_row_in_the_middle_is_told_as_if_the_run_had_ended_there() -> None:
     }
 
 
+@pytest.mark.parametrize("gain", [0.3, 1.41, 5])
+def test_a_trained_network_is_not_blamed_for_a_scale_that_its_norm_divides_out(gain: float) -> None:
+    """At both ends and between them alike: a batch norm before relu explodes whatever the gain."""
+    net = ["activation=relu", "norm=batch", "init=xavier_normal", f"gain={gain}", "lr=1e-4", "seeds=2"]
+    config, recording, info = run(NET, *net, "depth=30")
+    summary = summarize(config, recording, info)
+    flows = [flow_in(summary, recording, row, config, info) for row in (0, 3, -1)]
+    assert flows[-1] == summary.flow.final
+    assert [(flow.verdict, flow.cause) for flow in flows] == 3 * [("exploding", "norm")]
+
+
 def test_a_read_out_of_zeros_kills_nothing_at_step_0_of_a_longer_run() -> None:
     config, recording, info = run(NET, *STUDIES["a read-out of zeros"])
     flow = flow_in(summarize(config, recording, info), recording, 0, config, info)

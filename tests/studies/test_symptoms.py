@@ -195,6 +195,7 @@ def test_one_sample_a_step_makes_no_jump() -> None:
         ("{} {}", "class", ["activation=relu", "init=he_normal", "lr=0.1"], "inputs"),
         ("{} {}", "class", ["activation=hard_tanh"], "inputs"),
         ("small", "price", ["activation=tanh", "lr=0.05"], "targets"),
+        ("small", "price", ["activation=tanh", "optimizer=adam"], "targets"),  # nothing goes wrong, or right
         ("tiny", "class", ["activation=tanh"], "inputs"),
     ],
 )
