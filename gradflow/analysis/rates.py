@@ -128,10 +128,10 @@ def _advice(lr: float, words: str) -> Advice:
 
 
 def end_of(record: Readings) -> float:
-    """The mean loss of the last quarter of the rows, in parts of the first."""
+    """The mean loss of the last quarter of the rows, in parts of the first; nan where that is 0."""
     loss = record["loss"].mean(axis=1)
     with np.errstate(all="ignore"):
-        return _last(loss) / float(loss[0])
+        return float(np.divide(_last(loss), loss[0]))
 
 
 def left_to_learn(config: Config, data: Mapping[str, Any], record: Readings) -> float | None:

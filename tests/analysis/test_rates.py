@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gradflow.analysis.critical_rate import NOT_MEASURED, CriticalRate
-from gradflow.analysis.rates import fitted_rate, learning_rates, left_to_learn, safe_rate
+from gradflow.analysis.rates import end_of, fitted_rate, learning_rates, left_to_learn, safe_rate
 from gradflow.analysis.summary import Symptom
 from gradflow.nn.optimizers import Adam, Sgd
 from tests.small import config
@@ -112,6 +112,12 @@ def test_short_steps_of_a_short_run_or_of_weights_that_pass_nothing_are_no_fault
     assert list(learning_rates(config(), (), still)) != []
     assert list(learning_rates(config(), (), still, passes=False)) == []
     assert list(learning_rates(config(), (), {name: array[-8:] for name, array in still.items()})) == []
+
+
+def test_a_loss_that_starts_at_0_has_no_end_in_parts_of_it() -> None:
+    nothing = {**record(1e-3, 1.0), "loss": np.zeros((ROWS, NETWORKS))}
+    assert np.isnan(end_of(nothing))
+    assert list(learning_rates(config(), (), nothing)) == []
 
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "{name: cosine, warmup: 3, final: 0.5}"])
