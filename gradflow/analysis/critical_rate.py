@@ -46,7 +46,8 @@ def critical_of(info: Mapping[str, Any]) -> CriticalRate:
 def of_shares(critical: CriticalRate, shares: Sequence[float]) -> CriticalRate:
     """The rate at the start of whole gradients, where clipping left these shares of them by network."""
     rates = tuple(
-        None if rate is None else rate * share for rate, share in zip(critical.networks, shares, strict=False)
+        rate * share if rate is not None and share > 0 else None  # of a share too small for a float: nothing
+        for rate, share in zip(critical.networks, shares, strict=False)
     )
     return CriticalRate(*_middle(rates), direction=critical.direction, networks=rates, reason=critical.reason)
 

@@ -15,12 +15,14 @@ from gradflow.analysis.rates import DECAYED, FITTED, STALLS, end_of
 from gradflow.analysis.summary import Advice, Symptom
 from gradflow.analysis.symptom_rules import symptom_at
 from gradflow.arrays import Array, Readings
+from gradflow.nn.optimizers import AdamW, Sgd
 from gradflow.units import rounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gradflow.config import Config
+    from gradflow.config.sections import TrainingKeys
 
 ALIKE = 0.01  # by which the layers' shares differ at most: gradients are not so even
 LEFT = exp(-1)  # of the weights, from which on most are gone
@@ -59,11 +61,24 @@ def lower_decay(config: Config, symptoms: Iterable[Symptom], record: Readings) -
     z = _first_z(record)
     with np.errstate(all="ignore"):  # of a network that passes nothing, or overflows
         left = float(np.sqrt(z[-1] / z[0]))
-    if not 0 < left < LEFT:
+    if not 0 < left < LEFT or not _can_leave(training, left):
         return ()
     lower = rounded(decay * LITTLE / -log(left), 1)
     words = f"weight_decay {decay:g} has left {left:.2g} of the weights: {lower:g} takes a tenth in as long"
     return (Advice("optimizer", {"training.optimizer.weight_decay": lower}, None, None, None, words),)
+
+
+def _can_leave(training: TrainingKeys, left: float) -> bool:
+    """Whether decay alone takes as much of the weights as is gone, but for half of ln of what is `left`.
+
+    At the full learning rate in every step it leaves exp(-lr k steps / (1 - momentum)) of them; where an
+    optimizer scales its steps, there is no such bound.
+    """
+    optimizer = training.optimizer
+    if not isinstance(optimizer, Sgd | AdamW):
+        return True
+    grown = 1 - getattr(optimizer, "momentum", 0.0)
+    return -2 * optimizer.lr * optimizer.weight_decay * training.steps / grown <= log(left)
 
 
 def _first_z(record: Readings) -> Array:

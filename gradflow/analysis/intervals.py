@@ -18,6 +18,7 @@ from gradflow.arrays import Array
 
 OVER_NETWORKS, OVER_LAYERS, PREWHITENED = "t over seeds", "t over layers", "newey-west"
 SMALLEST_TAIL = 1e-300
+LEAST = -500.0  # ln of a density beyond which no float tells a tail from 0
 FEWEST = 6  # values whose correlation with their neighbours is looked at
 LARGEST_MEMORY = 0.95
 
@@ -212,8 +213,11 @@ def t_tail(t: float, dof: int) -> float:
 
 
 def _gamma_regularized(a: float, x: float) -> float:
-    """P(a, x) by its series (DLMF 8.7.1), of positive terms alone."""
-    term, total, k = exp(a * log(x) - x - lgamma(a + 1)), 0.0, a
+    """P(a, x) by its series (DLMF 8.7.1), of positive terms alone; 1 where nothing is left above x."""
+    log_term = a * log(x) - x - lgamma(a + 1)
+    if x > a and log_term < LEAST:  # where the series would begin with 0
+        return 1.0
+    term, total, k = exp(log_term), 0.0, a
     while total + term > total:
         total, k = total + term, k + 1
         term *= x / k

@@ -6,11 +6,10 @@ import numpy as np
 
 from gradflow.analysis.intervals import mean_of_known
 from gradflow.analysis.summary import Symptom
-from gradflow.analysis.summary_parts import LostSamples
+from gradflow.analysis.summary_parts import HALF_LOST, LostSamples
 from gradflow.arrays import Array, Readings
 
 NAME = "lost-samples"
-HALF_LOST = 0.5  # of a batch, beyond which the few samples left tell little of the network
 
 
 def lost_samples(row: Readings, batch: int) -> LostSamples | None:

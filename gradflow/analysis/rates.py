@@ -31,15 +31,16 @@ UNMOVED = 0.9  # of the loss of the first quarter: a last quarter above tells th
 FEW_ROWS = 12  # below, no run can be blamed for a loss that has not fallen
 
 
-def told(symptoms: Iterable[Symptom], critical: CriticalRate, lr: float) -> tuple[Symptom, ...]:
+def told(
+    symptoms: Iterable[Symptom], critical: CriticalRate, lr: float, *, decays: bool = False
+) -> tuple[Symptom, ...]:
     """Symptoms of too long or too short steps, with how far the learning rate is from the critical one.
 
-    None is said to be too short that takes the weights themselves away.
+    None is said to be too short where weight decay takes the weights away, as `decays` says or a symptom.
     """
     symptoms = tuple(symptoms)
-    if any(symptom.name == DECAYED for symptom in symptoms):
-        return symptoms
-    return tuple(_told(symptom, critical, lr) for symptom in symptoms)
+    decays = decays or any(one.name == DECAYED for one in symptoms)
+    return tuple(one if decays and one.name in STALLS else _told(one, critical, lr) for one in symptoms)
 
 
 def _told(symptom: Symptom, critical: CriticalRate, lr: float) -> Symptom:
@@ -128,7 +129,7 @@ def _advice(lr: float, words: str) -> Advice:
 
 
 def end_of(record: Readings) -> float:
-    """The mean loss of the last quarter of the rows, in parts of the first; nan where that is 0."""
+    """The mean loss of the last quarter of the rows, in parts of the first; where that is 0, inf or nan."""
     loss = record["loss"].mean(axis=1)
     with np.errstate(all="ignore"):
         return float(np.divide(_last(loss), loss[0]))

@@ -12,6 +12,7 @@ import numpy as np
 from gradflow.analysis.advice import advise
 from gradflow.analysis.cast_losses import precision_of
 from gradflow.analysis.critical_rate import critical_of
+from gradflow.analysis.decay import lower_decay
 from gradflow.analysis.flow import CHAIN, drawn, fit_flow, measure, numbers
 from gradflow.analysis.history import history_of
 from gradflow.analysis.intervals import mean_of_known
@@ -65,7 +66,8 @@ def summarize(config: Config, recording: Readings, info: Mapping[str, Any]) -> S
     scale = scale_symptom(info["data"], found, left_to_learn(config, info["data"], usable))
     lost = lost_in_training(usable, _batch(config, info["data"]))
     first = (*(one for one in (scale, lost) if one), *weakest_symptom((flows.initial, flows.final)))
-    symptoms = (*first, *told(found, critical, config.training.optimizer.lr))
+    decays = bool(lower_decay(config, found, usable))
+    symptoms = (*first, *told(found, critical, config.training.optimizer.lr, decays=decays))
     return Summary(
         id=config.id,
         path=config.id,

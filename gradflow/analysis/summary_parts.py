@@ -36,6 +36,9 @@ class Rounding:
     layer: int | None = None
 
 
+HALF_LOST = 0.5  # of a batch, beyond which the few samples left tell little of the network
+
+
 @dataclass(frozen=True)
 class LostSamples:
     """Of the `samples` of a batch, those whose delta is exactly 0 at layer 1: mean over living networks."""
@@ -46,7 +49,7 @@ class LostSamples:
     @property
     def are_most(self) -> bool:
         """Whether the others, whatever their gradient does, are too few to tell of the network."""
-        return 2 * self.lost > self.samples
+        return self.lost > HALF_LOST * self.samples
 
 
 @dataclass(frozen=True)

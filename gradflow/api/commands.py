@@ -25,7 +25,7 @@ from gradflow.report.pages import report_of
 from gradflow.runs_folder import runs_folder
 from gradflow.store.named import comparison
 from gradflow.sweeps.driver import Options
-from gradflow.sweeps.executors import require_executor
+from gradflow.sweeps.executors import EXECUTORS, require_executor
 from gradflow.sweeps.points import parse_one, parse_sweep
 from gradflow.sweeps.theory_points import NO_FILE, crossed, without_q0
 from gradflow.telling.lines import noting, warn
@@ -73,11 +73,12 @@ def sweep(
     --executor: by default in processes, which a script starts below `if __name__ == "__main__":`. With
     `keep_state` the same points of more steps go on from where these end.
     """
-    _require_guard()
+    where = executor or Options.executor
+    if where in EXECUTORS and not EXECUTORS[where].in_process:
+        _require_guard()
     document, base = document_of(config)
     words, listed = axes_of(axes)
     study = parse_sweep(document, base, words, noting(quiet), listed)
-    where = executor or Options.executor
     require_executor(where, workers)
     options = Options(where, workers, force=force, keep_state=keep_state)
     folder = runs_folder(runs)

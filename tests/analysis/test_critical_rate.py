@@ -60,6 +60,8 @@ def test_whole_gradients_bear_the_share_of_the_rate_that_clipping_left_of_them()
     assert whole.networks == pytest.approx((2.0, None, 0.9))
     assert (whole.initial, whole.initial_lowest) == pytest.approx((1.8**0.5, 0.9))
     assert of_shares(CriticalRate(), [0.5]).initial is None
+    assert of_shares(rates(2.0, 3.0, 4.0), [0.0, float("nan"), 0.5]).networks == (None, None, 2.0)
+    assert of_shares(rates(2.0), [0.0]).initial is None
 
 
 def test_a_run_of_an_older_version_has_none_and_says_so() -> None:

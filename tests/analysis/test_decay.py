@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import exp
 from typing import Any
 
@@ -82,7 +83,7 @@ def test_a_run_that_is_healthy_has_no_such_symptom() -> None:
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
 def test_a_decay_that_eats_the_weights_is_to_take_a_tenth_of_them(optimizer: str) -> None:
-    decays = config(f"optimizer={optimizer}", "optimizer.weight_decay=0.5", "training.steps=100")
+    decays = config(f"optimizer={optimizer}", "lr=0.1", "optimizer.weight_decay=0.5", "training.steps=100")
     (advice,) = lower_decay(decays, [STALL], record())
     lower = advice.set["training.optimizer.weight_decay"]
     assert (1 - 0.05 * lower / 0.5) ** 100 == pytest.approx(exp(-0.1), rel=0.02)
@@ -90,7 +91,8 @@ def test_a_decay_that_eats_the_weights_is_to_take_a_tenth_of_them(optimizer: str
 
 
 def test_a_decay_is_left_alone_that_eats_nothing() -> None:
-    decays = config("optimizer=sgd", "optimizer.weight_decay=0.5")
+    decays = config("optimizer=sgd", "lr=0.1", "optimizer.weight_decay=0.5", "training.steps=100")
+    assert lower_decay(decays, [STALL], record()) != ()
     assert lower_decay(decays, [], record()) == ()
     assert lower_decay(decays, [STALL], record(end=0.05)) == ()
     assert lower_decay(decays, [STALL], record(shrinks=False)) == ()
@@ -98,8 +100,26 @@ def test_a_decay_is_left_alone_that_eats_nothing() -> None:
     assert lower_decay(config("optimizer=rmsprop"), [STALL], record()) == ()
 
 
+@pytest.mark.parametrize(("lr", "decay"), [(1e-3, 0.5), (0.1, 1e-6)])
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_weights_that_decay_could_not_have_taken_are_none_of_its_doing(
+    optimizer: str, lr: float, decay: float
+) -> None:
+    keys = [f"optimizer={optimizer}", f"lr={lr}", f"optimizer.weight_decay={decay}", "training.steps=100"]
+    assert lower_decay(config(*keys), [STALL], record()) == ()
+
+
+def test_momentum_takes_as_many_times_more_as_it_adds_up() -> None:
+    decays = ["optimizer=sgd", "lr=0.01", "optimizer.weight_decay=0.5", "training.steps=100"]
+    assert lower_decay(config(*decays), [STALL], record()) == ()
+    assert lower_decay(config(*decays, "momentum=0.9"), [STALL], record()) != ()
+
+
 def test_beside_it_no_rate_is_called_too_low_for_a_loss_that_stands() -> None:
     symptom, critical = decay_symptom(record()), CriticalRate(2.0, 2.0, direction="gradient", reason=None)
     assert symptom is not None
     assert "times below" in told([STALL], critical, 0.1)[0].message
     assert told([symptom, STALL], critical, 0.1) == (symptom, STALL)
+    assert told([STALL], critical, 0.1, decays=True) == (STALL,)
+    spike = replace(STALL, name="loss-spiking")
+    assert "times above" in told([symptom, spike], critical, 20.0)[1].message

@@ -71,7 +71,7 @@ def test_a_norm_over_the_batch_needs_four_samples(
 
 
 def test_a_network_of_equal_weights_is_answered_by_random_ones_alone() -> None:
-    """Stable or not: its own advice was another constant, and then another learning rate."""
+    """Stable or not: neither another constant nor another learning rate sets units apart."""
     before = ["init=constant", "loss=mse"]
     stable, unstable = (study(NET, *before, f"init.value={value}") for value in (1 / 32, 0.5))
     assert (stable.flow.initial.verdict, unstable.flow.initial.verdict) == ("stable", "exploding")
@@ -108,6 +108,6 @@ def test_a_batch_too_small_for_its_norm_is_answered_by_a_larger_one(
     assert advice.predicted_c is not None
 
 
-def test_where_nothing_hinders_advice_stays_as_it_was() -> None:
+def test_where_nothing_hinders_there_is_no_such_advice() -> None:
     assert study(NET).advice == ()
     assert study(NET, "norm=batch", "batch_size=64").advice == ()

@@ -98,6 +98,12 @@ def test_short_series_with_a_memory_are_covered_too(count: int, memory: float) -
     assert 0.91 < covered < 0.975
 
 
+@pytest.mark.parametrize("count", [9_000, 20_001, 100_001])
+def test_the_interval_of_the_variance_of_very_many_values_is_that_of_a_normal_one(count: int) -> None:
+    half = 1.96 * sqrt(2 / (count - 1))
+    assert of_variance(1.0, count) == pytest.approx((1 - half, 1 + half), abs=1.5 * half**2)
+
+
 @pytest.mark.parametrize("memory", [0.0, 0.3, 0.6])
 def test_the_correlation_of_neighbours_is_that_of_the_process_to_second_order(memory: float) -> None:
     """A bias of -(1 + 4 r) / T that is added back as it is found leaves four times itself over T."""

@@ -117,6 +117,7 @@ def test_short_steps_of_a_short_run_or_of_weights_that_pass_nothing_are_no_fault
 def test_a_loss_that_starts_at_0_has_no_end_in_parts_of_it() -> None:
     nothing = {**record(1e-3, 1.0), "loss": np.zeros((ROWS, NETWORKS))}
     assert np.isnan(end_of(nothing))
+    assert end_of({"loss": np.array([[0.0], [1.0]])}) == np.inf
     assert list(learning_rates(config(), (), nothing)) == []
 
 

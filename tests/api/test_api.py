@@ -432,6 +432,20 @@ def test_a_script_that_sweeps_without_its_guard_is_told_of_it(tmp_path: Path) ->
     assert "gradflow.sweep: starts processes, which read the script too: call it below `if" in done.stderr
 
 
+def test_a_serial_sweep_needs_no_guard_where_a_script_starts_processes_of_its_own(tmp_path: Path) -> None:
+    script = tmp_path / "sweeps.py"
+    script.write_text(
+        "import multiprocessing, gradflow\n"
+        f"gradflow.sweep({PLAIN!r}, seed=[1, 2], steps=1, executor='serial', quiet=True)\n"
+        "def own(): print('mine')\n"
+        "if __name__ == '__main__':\n"
+        "    child = multiprocessing.get_context('spawn').Process(target=own)\n"
+        "    child.start(), child.join()\n"
+    )
+    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("mine\n", "")
+
+
 def _sweep(folder: Path) -> str:
     try:
         gradflow.sweep(PLAIN, runs=folder, seed=[1, 2], steps=1, quiet=True)
