@@ -220,13 +220,14 @@ def test_every_command_takes_a_choice_that_was_put_into_its_table(
     assert name in json.dumps(run["config"])
     assert run["flow"]["initial"]["c"] > 0
     assert name in command("show", "@1", "--json")
+    shown = command("show", "@1")
+    assert shown.startswith("added-")
     if name == "amplified":
         assert run["flow"]["initial"]["factors"]["gain"] == pytest.approx(0.8, rel=1e-6)
-        assert "tanh, amplified (gain 0.8)" in command("show", "@1")
+        assert "tanh, amplified (gain 0.8)" in shown
     if name == "absolute":
         assert run["flow"]["initial"]["factors"]["norm"] > 1  # mean |a| < 1 divides
-        assert "tanh, absolute norm after" in command("show", "@1")
-    assert command("show", "@1").startswith("added-")
-    command("report", "@1", "-o", "added.html")
+        assert "tanh, absolute norm after" in shown
     if name == "two_point":  # halves the gradient: what draws it the same in PyTorch is its own line
-        assert "w.bernoulli_().mul_(2)" in command("show", "@1")
+        assert "w.bernoulli_().mul_(2)" in shown
+    command("report", "@1", "-o", "added.html")

@@ -270,10 +270,10 @@ def test_a_swing_no_larger_than_the_noise_is_told_by_its_regularity(rows: int, s
 
 @pytest.mark.parametrize("rare", [False, True])
 @pytest.mark.parametrize("batch", [1, 2, 8, 60, 100, 150, 199])
-def test_batches_that_differ_are_no_overshoot(batch: int, rare: bool) -> None:
+def test_batches_that_differ_are_no_overshoot(batch: int, rare: bool, thorough: bool) -> None:
     """Losses of 200 samples that differ by orders of magnitude, unchanged by any step; few are hard."""
     found = []
-    for seed in range(40):
+    for seed in range(40 if thorough else 13):
         each = np.random.default_rng(seed).standard_normal(200) ** 2
         each[:10] *= 50 if rare else 1
         order = Batches(seed, 200, batch)

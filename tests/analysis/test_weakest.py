@@ -21,6 +21,7 @@ from gradflow.store.save import config_text
 from gradflow.sweeps.points import parse_sweep
 from gradflow.yaml_file import parse
 from tests.planted import planted
+from tests.sampling import each
 from tests.studies.lab import study
 
 Array = NDArray[np.float64]
@@ -209,7 +210,7 @@ def runs_of(name: str, thorough: bool) -> list[str]:
     return [config_text(point.config) for point in points[:: 1 if thorough else max(4, len(points) // 10)]]
 
 
-@pytest.mark.parametrize("name", STARTERS)
+@pytest.mark.parametrize("name", each(3, STARTERS))
 def test_no_starter_has_a_layer_that_decides(name: str, thorough: bool) -> None:
     for text in runs_of(name, thorough):
         found = study(text)

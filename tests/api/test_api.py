@@ -63,7 +63,7 @@ def test_it_has_what_it_lists_and_nothing_else() -> None:
         gradflow.ran  # type: ignore[attr-defined]  # noqa: B018
 
 
-@pytest.mark.parametrize("name", each(2, [name for name in STARTERS if not name.startswith("sweep-")]))
+@pytest.mark.parametrize("name", each(5, [name for name in STARTERS if not name.startswith("sweep-")]))
 def test_a_starter_gives_the_numbers_of_the_command_line(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

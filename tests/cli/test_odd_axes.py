@@ -12,6 +12,7 @@ import pytest
 from gradflow.report.sweep_pages import progress_page
 from gradflow.report.terminal import Look, render
 from tests.promises.calls import Done, gradflow
+from tests.sampling import each
 
 HEAD = """\
 name: odd
@@ -63,7 +64,7 @@ def test_a_sweep_and_its_plan_show_the_values_of_any_axis(tmp_path: Path, sectio
         assert [row["id"] for row in rows] == [point["id"] for point in document["points"]]
 
 
-@pytest.mark.parametrize("section", KINDS)
+@pytest.mark.parametrize("section", each(2, KINDS))
 def test_the_commands_that_read_a_sweep_take_any_axis(tmp_path: Path, section: str) -> None:
     document = json.loads(swept(tmp_path, section, "--json").out)
     names = [f"runs/{document['id']}"]

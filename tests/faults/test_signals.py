@@ -6,6 +6,7 @@ import re
 import signal
 import time
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from subprocess import Popen
 
@@ -13,6 +14,7 @@ import pytest
 
 from tests.faults.checks import tidy, whole
 from tests.faults.commands import ROOT, Warm, finished, gradflow, group_ends, started
+from tests.sampling import each
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 SWEEP = ["sweep", "net.yaml", "seed=range(0,8)", "steps=200", "--json", "--quiet"]
@@ -36,6 +38,7 @@ threading.Thread(target=threading.Event().wait).start()
 
 AT_START = """
 import multiprocessing.util as util, os, signal, sys
+from tests.sampling import each
 begin, starts = util.spawnv_passfds, []
 def struck(*args):
     process = begin(*args)
@@ -83,8 +86,7 @@ def until_it_listens(process: "Popen[str]") -> None:
         time.sleep(0.001)
 
 
-@pytest.mark.parametrize("whom", [os.kill, os.killpg], ids=["process", "group"])
-@pytest.mark.parametrize("number", CODES)
+@pytest.mark.parametrize(("number", "whom"), each(3, product(CODES, (os.kill, os.killpg))))
 def test_a_sweep_that_is_interrupted_says_so_and_goes_on(
     warm: Warm, folder: Path, number: signal.Signals, whom: Callable[[int, int], None], thorough: bool
 ) -> None:

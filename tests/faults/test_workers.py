@@ -18,6 +18,7 @@ from gradflow.yaml_file import parse
 from tests.faults.checks import tidy, whole
 from tests.faults.commands import ROOT, WAITING, Done, finished, gradflow, group, group_ends, started
 from tests.programs import program
+from tests.sampling import rarely
 from tests.small import NET
 
 LONG = (
@@ -91,7 +92,7 @@ if "spawn_main" in " ".join(sys.orig_argv):
 """
 
 
-@pytest.mark.parametrize("module", ["numpy", "pydantic"])
+@pytest.mark.parametrize("module", ["numpy", rarely("pydantic")])
 @pytest.mark.parametrize(("times", "failed"), [(1, 0), (2, 1), (99, 3)])
 def test_a_worker_without_memory_for_a_library_costs_a_try(
     folder: Path, module: str, times: int, failed: int

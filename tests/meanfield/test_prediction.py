@@ -19,6 +19,7 @@ from gradflow.nn.initializers import (
     XavierNormal,
 )  # fmt: skip
 from tests.meanfield.networks import model_of, relu_shift
+from tests.sampling import each
 
 
 def predicted(
@@ -104,7 +105,7 @@ def test_a_relu_that_overflows_still_has_its_c() -> None:
 HELD = [name for name, cls in ACTIVATIONS.items() if cls.bounded_slope]  # whose q never runs away
 
 
-@pytest.mark.parametrize("name", sorted(HELD))
+@pytest.mark.parametrize("name", each(3, sorted(HELD)))
 @pytest.mark.parametrize(
     "init", ["xavier_normal", "he_uniform", "lecun_normal", "orthogonal", "torch_default"]
 )

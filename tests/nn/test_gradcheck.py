@@ -24,6 +24,7 @@ from gradflow.nn.parts.base import BoundCall, Part, Quick, Span
 from gradflow.nn.parts.dense import Dense
 from gradflow.nn.scaled import Scaled
 from gradflow.nn.updates import LayerRun
+from tests.sampling import each
 
 Array = np.ndarray[Any, Any]
 # where slopes have no bound, as of z^2, z of a dozen layers leaves float64, or all of it dies
@@ -169,14 +170,17 @@ def test_what_leaves_float64_is_refused_with_a_remedy() -> None:
 
 @pytest.mark.parametrize(
     ("activation", "sigma_w", "depth", "width"),
-    [
-        (Tanh(), 0.5, 1000, 32),  # gradients of 1e-308: the step of 1e-20 leaves float64
-        (Tanh(), 0.5, 1500, 32),  # gradients and activations that float64 does not hold
-        (Relu(), 0.5, 1200, 64),  # 1e-540, carried with exponents both ways
-        (Linear(), 1.5, 1000, 32),  # grows by 1e169
-        (Tanh(), 3.0, 300, 32),  # from h = 1e-20 to 1e80
-        (ACTIVATIONS["sigmoid"](), 1.0, 800, 32),  # 1e-480 in front of activations that stay at 1/2
-    ],
+    each(
+        2,
+        [
+            (Tanh(), 0.5, 1000, 32),  # gradients of 1e-308: the step of 1e-20 leaves float64
+            (Tanh(), 0.5, 1500, 32),  # gradients and activations that float64 does not hold
+            (Relu(), 0.5, 1200, 64),  # 1e-540, carried with exponents both ways
+            (Linear(), 1.5, 1000, 32),  # grows by 1e169
+            (Tanh(), 3.0, 300, 32),  # from h = 1e-20 to 1e80
+            (ACTIVATIONS["sigmoid"](), 1.0, 800, 32),  # 1e-480 in front of activations that stay at 1/2
+        ],
+    ),
     ids=repr,
 )
 def test_gradients_beyond_float64_are_checked_too(

@@ -11,6 +11,7 @@ from gradflow.errors import InputError
 from gradflow.execution.execute import execute
 from gradflow.store import Entry, Run, open_run, scan
 from gradflow.store.rows import read_row, read_rows, rows_of
+from tests.sampling import each
 from tests.store.seals import document_of, seal
 from tests.store.small import small
 
@@ -64,25 +65,28 @@ def test_a_summary_of_before_is_made_again_as_a_whole(run: Run) -> None:
 
 @pytest.mark.parametrize(
     ("keys", "value"),
-    [
-        (["format"], 2),
-        (["symptoms"], None),
-        (["symptoms"], [{"name": 3}]),
-        (["flow", "initial", "dead_networks"], "3"),
-        (["flow", "final", "saturated"], []),
-        (["id"], "net-00000000"),
-        (["status"], "failed"),
-        (["config"], []),
-        (["flow"], [1, 2]),
-        (["flow", "initial"], None),
-        (["flow", "initial", "c"], "0.9"),
-        (["flow", "initial", "verdict"], "\x1b[31m"),
-        (["flow", "initial", "profile", "log10_delta"], ["1"]),
-        (["flow", "initial", "profile", "log10_delta"], {}),
-        (["flow", "final", "log10_ratio"], True),
-        (["theory", "sigmas"], [0.5]),
-        (["training", "loss_final"], {}),
-    ],
+    each(
+        3,
+        [
+            (["format"], 2),
+            (["symptoms"], None),
+            (["symptoms"], [{"name": 3}]),
+            (["flow", "initial", "dead_networks"], "3"),
+            (["flow", "final", "saturated"], []),
+            (["id"], "net-00000000"),
+            (["status"], "failed"),
+            (["config"], []),
+            (["flow"], [1, 2]),
+            (["flow", "initial"], None),
+            (["flow", "initial", "c"], "0.9"),
+            (["flow", "initial", "verdict"], "\x1b[31m"),
+            (["flow", "initial", "profile", "log10_delta"], ["1"]),
+            (["flow", "initial", "profile", "log10_delta"], {}),
+            (["flow", "final", "log10_ratio"], True),
+            (["theory", "sigmas"], [0.5]),
+            (["training", "loss_final"], {}),
+        ],
+    ),
 )
 def test_a_row_of_a_forged_summary_is_that_of_the_recording(run: Run, keys: list[str], value: Any) -> None:
     expected = read_row(run)

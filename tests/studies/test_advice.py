@@ -24,7 +24,7 @@ training: {steps: 0, batch_size: 64}
 """
 SMALL, LARGE = ["init=gaussian", "sigma_w=0.5"], ["init=orthogonal", "gain=3.5"]
 BOUNDED = [name for name, cls in ACTIVATIONS.items() if cls().bounded_slope]  # others have no balance
-FAILING = each(3, [(name, init) for name in BOUNDED for init in (SMALL, LARGE)])
+FAILING = each(5, [(name, init) for name in BOUNDED for init in (SMALL, LARGE)])
 FAILING += [(name, ["init=torch_default"]) for name in ("tanh", "relu", "gelu", "sigmoid")]
 
 
@@ -283,7 +283,7 @@ def test_on_data_of_another_scale_no_layer_is_balanced_against_another(name: str
 @pytest.mark.parametrize(
     ("name", "width", "depth", "init"),
     [
-        ("sigmoid", 24, 60, "he_normal"),
+        rarely(("sigmoid", 24, 60, "he_normal")),
         rarely(("erf", 24, 60, "torch_default")),
         rarely(("sigmoid", 24, 40, "xavier_normal")),
         ("sigmoid", 16, 60, "he_normal"),  # none at all: its q finds no gain that holds

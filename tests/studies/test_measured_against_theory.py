@@ -68,12 +68,12 @@ SCHEMES = [
 
 def test_sigmas_are_those_of_a_normal_variable_over_a_grid_of_inits() -> None:
     small = ("depth=40", "data.features=128")
-    names = ("tanh", "relu", "erf", "selu", "softplus", "leaky_relu", "hard_tanh")
+    names = ("tanh", "relu", "erf", "selu", "softplus")
     pairs = [
         at_initialization(NET, *small, f"activation={name}", *scheme) for name in names for scheme in SCHEMES
     ]
     sigmas = np.array([theory.sigmas for _, theory in pairs], dtype=float)
-    assert len(sigmas) >= 40
+    assert len(sigmas) == 30
     assert sqrt((sigmas**2).mean()) < 1.5
     assert np.abs(sigmas).max() < 4.5
     assert (np.abs(sigmas) < 1.96).mean() >= 0.88

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.sampling import each, rarely
 from tests.studies.lab import study
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -22,7 +23,7 @@ def names(text: str, *overrides: str) -> list[str]:
     return [symptom.name for symptom in study(text, *overrides).symptoms]
 
 
-@pytest.mark.parametrize("name", ["quickstart", "he-relu", "selu-lecun", "orthogonal"])
+@pytest.mark.parametrize("name", each(2, ["quickstart", "he-relu", "selu-lecun", "orthogonal"]))
 def test_a_healthy_starter_has_no_symptom(name: str, thorough: bool) -> None:
     """One network of each but of quickstart, unless thorough."""
     few = [] if thorough or name == "quickstart" else ["seeds=1"]
@@ -59,8 +60,8 @@ STABLE_SIGMOID = (
     "overrides",
     [
         ["activation=tanh", "init.sigma_w=0.5", "depth=80"],
-        ["training.steps=200"],  # a stable gradient, and weights that must first unlearn their first guesses
-        ["init=xavier_normal", "lr=0.1"],
+        rarely(["training.steps=200"]),  # stable, but weights must first unlearn their first guesses
+        rarely(["init=xavier_normal", "lr=0.1"]),
         ["init=xavier_normal", "lr=0.1", "seeds=1"],
         ["init=xavier_normal", "depth=20", "width=16", "batch_size=64", "training.steps=600"],
     ],
