@@ -11,6 +11,9 @@ from tests.programs import NEEDS
 
 threads.default_to_one()  # two processes of two threads each would wait for one another on two cores
 
+# or each of the thousand processes that tests start would compile the package for itself
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # a shell starts `command &` with SIGINT ignored, and what that starts ignores it too
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
