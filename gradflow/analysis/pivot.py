@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, fsum, log
@@ -96,6 +97,7 @@ class Pivot:
     columns: tuple[Any, ...]
     cells: tuple[tuple[PivotCell, ...], ...]
     over: tuple[str, ...] = ()  # the keys in which runs of one cell differ
+    stopped: tuple[tuple[str, int], ...] = ()  # status -> runs, of those that did not go to their end
 
     @property
     def combined(self) -> str:
@@ -114,7 +116,7 @@ class Pivot:
             for name in ("value", "theory", "verdict", "runs")
         }
         axes = {"row": self.row, "column": self.column, "value": self.value}
-        combined = {"combined": self.combined, "over": list(self.over)}
+        combined = {"combined": self.combined, "over": list(self.over), "stopped": dict(self.stopped)}
         return {**axes, **combined, "rows": list(self.rows), "columns": list(self.columns), "cells": lines}
 
     def lines(self) -> list[dict[str, Any]]:
@@ -144,7 +146,8 @@ def pivot(found: Comparison, row: str, column: str, value: str = "c") -> Pivot:
     ends = _values(found.rows, row), _values(found.rows, column)
     cells = tuple(tuple(_place(groups.get((repr(a), repr(b)), []), value) for b in ends[1]) for a in ends[0])
     over = tuple(key for key in found.telling if any(_differ(group, key) for group in groups.values()))
-    made = Pivot(row, column, value, *ends, cells, over)
+    stopped = Counter(one["status"] for one in found.rows if one["status"] != "completed")
+    made = Pivot(row, column, value, *ends, cells, over, tuple(sorted(stopped.items())))
     if "mean" in made.combined:
         refuse_hidden(f"--pivot {row} {column}", value, found.rows, over)
     return made

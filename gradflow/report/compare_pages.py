@@ -76,6 +76,9 @@ def _pivot_notes(found: Pivot, theory: bool) -> list[Block]:
         over = f" over {', '.join(found.over)}" if found.over else ""
         combined = f"it is combined{over} as {found.combined}"
         notes.append(f"a cell of several runs shows their number after x; {combined}")
+    if found.stopped:
+        some = ", ".join(f"{count(runs)} {status}" for status, runs in found.stopped)
+        notes.append(f"not all runs went to their end ({some}): these have what they came to, or nothing")
     if theory:
         words = f"theory's {'c' if found.value == 'c' else 'ratio'} at this width"
         notes.append(f"beside each value, in brackets, {words}")

@@ -230,6 +230,15 @@ def test_a_map_says_how_it_combines_the_runs_of_a_cell() -> None:
     assert table(page).rows[0][1] == Toned("1.0000 x2", "vanishing")
 
 
+def test_a_map_says_which_runs_did_not_go_to_their_end() -> None:
+    ends = zip(grid(), ("completed", "diverged", "diverged", "interrupted"), strict=True)
+    rows = [replace(one, values={**one.values, "status": status}) for one, status in ends]
+    made = pivot(compare(rows), "depth", "init")
+    assert "(2 diverged, 1 interrupted)" in notes(pivot_page(made))
+    assert made.document()["stopped"] == {"diverged": 2, "interrupted": 1}
+    assert "to their end" not in notes(pivot_page(pivot(compare(grid()), "depth", "init")))
+
+
 def test_a_share_in_a_map_is_written_as_in_the_table() -> None:
     flows = Flows(flow(saturated=0.25), flow())
     found = compare(row(f"at-{depth}", config=config(depth=depth), flow=flows) for depth in (5, 9))
