@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 from contextlib import suppress
 from pathlib import Path
-from time import process_time
 from typing import Any
 
 import pytest
@@ -16,9 +15,11 @@ from gradflow.errors import InputError
 from gradflow.nn.activations import Expression
 from gradflow.nn.expressions.grammar import ARITIES, parse_formula
 from gradflow.nn.expressions.tree import ExpressionError
+from tests.counted import calls_at_most
 from tests.nn.hostile import hostile
 
 TEXTS = hostile()
+REFUSED, READ = 200_000, 1_000_000  # calls, a quarter of a second and one; what grows without bound has more
 NET = "model: {depth: 3, width: 8, activation: {name: expression, value: %s}, init: xavier_normal}\n"
 
 
@@ -40,10 +41,8 @@ def test_none_is_run_and_each_is_refused_in_one_line_at_once(
         monkeypatch.setattr(builtins, name, never)
     for text in TEXTS:
         _written(path, text)
-        start = process_time()
-        with pytest.raises(InputError) as error:
+        with pytest.raises(InputError) as error, calls_at_most(REFUSED, text):
             load_config(path)
-        assert process_time() - start < 1, text
         line = str(error.value)
         assert line.isprintable(), ascii(text)
         assert line.startswith((f"{path}:1: model.activation.value: ", f"{path}: ", f"{path}:1: ")), line
@@ -69,11 +68,9 @@ def _written(path: Path, text: str) -> Path:
         "exp(-z**2/(1+z**2))*sin(z*tanh(z**2))+" * 9 + "z",
     ],
 )
-def test_what_is_long_takes_less_than_a_second_be_it_taken_or_refused(text: str) -> None:
-    start = process_time()
-    with suppress(ExpressionError):
+def test_what_is_long_takes_a_second_at_most_be_it_taken_or_refused(text: str) -> None:
+    with suppress(ExpressionError), calls_at_most(READ):
         Expression(text)
-    assert process_time() - start < 1
 
 
 def test_every_function_has_a_meaning() -> None:
