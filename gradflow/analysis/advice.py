@@ -272,11 +272,11 @@ def _schemes(theorist: Theorist) -> list[Initializer]:
 
 
 def _activation(theorist: Theorist) -> Iterator[Advice]:
-    """The activation whose slopes fit the weights as they are."""
-    outlooks = {name: theorist.expect(activation=ACTIVATIONS[name]()) for name in COMMON}
-    edge = theorist.edge / 2
-    fitting = [name for name in COMMON if abs(outlooks[name].ratio) < edge]
-    fitting = [name for name in fitting if theorist.holds(activation=ACTIVATIONS[name]())]
+    """The activation whose slopes fit the weights as they are, but for the one that was measured."""
+    others = {name: phi for name in COMMON if (phi := ACTIVATIONS[name]()) != theorist.model.activation}
+    outlooks = {name: theorist.expect(activation=phi) for name, phi in others.items()}
+    near = [name for name in others if abs(outlooks[name].ratio) < theorist.edge / 2]
+    fitting = [name for name in near if theorist.holds(activation=others[name])]
     if fitting:
         best = min(fitting, key=lambda name: abs(outlooks[name].ratio))
         words = f"with these weights the slopes of {best} pass {outlooks[best].slope:.3g} a layer"

@@ -26,7 +26,6 @@ from gradflow.units import rounded
 BOUNDED: Literal["1/sqrt(depth)"] = "1/sqrt(depth)"
 BOUNDED_SKIP: dict[str, Any] = {"model.block": {"name": "residual", "scale": BOUNDED}}
 PRE_NORM: dict[str, Any] = {"model.block": "residual", "model.norm": "layer"}
-SAME = 1e-9  # |mu1 - p2| up to which a norm alone makes c 1
 
 
 def architecture(theorist: Theorist) -> Iterator[Advice]:
@@ -43,7 +42,7 @@ def _norm(theorist: Theorist) -> Iterator[Advice]:
     normed = replace(theorist, other=replace(model, norm=LayerNorm(), bias=0.0), _outlooks={})
     excess = lever(Moments(model.activation))
     alone = f"layer norm before {model.activation.label}"
-    if abs(excess) <= SAME:
+    if not excess:
         found = _tried(normed, {"model.norm": "layer"}, f"{alone} makes c nearly 1 whatever the weights")
         yield from found
     elif excess > 0:

@@ -95,8 +95,12 @@ class Coupled(MeanField):
 
     def _forgetting(self, weight: float = inf) -> float:
         """By what a layer multiplies the deviations; in a stream, to which a branch adds with a `weight`."""
-        at = Local(self.moments, np.zeros(1))
-        kept, variance = float(at.mean(slope)[0]) ** 2, float((at.p2 - at.mean(value) ** 2)[0])
+        log_v = self.moments.clip(
+            np.ravel(self.seen[-1])[:1]
+        )  # 0, or behind a norm after phi the weights' own
+        at = Local(self.moments, log_v)
+        kept = float((np.exp(log_v) * at.mean(slope) ** 2)[0])
+        variance = float((at.p2 - at.mean(value) ** 2)[0])
         return kept / variance if weight == inf else (1 + weight * kept) / (1 + weight * variance)
 
 
@@ -112,7 +116,14 @@ class BatchBefore(Coupled, NormBefore):
         """E z^2: what all samples have in common too."""
         above = np.logaddexp(self.log_gain[1:-1] + self._log_square(self.seen[:-1]), self.log_bias[1:-1])
         first = np.logaddexp(self.log_gain[0] + self.log_q_0, self.log_bias[0])
-        return np.asarray(np.exp(np.concatenate([first[None], above])) + self.moments.mean**2)
+        return np.asarray(np.exp(np.concatenate([first[None], above])) + self.offset**2)
+
+    @property
+    def q_star(self) -> Array:
+        """As q, of layers after the last."""
+        square = self._log_square(self.looks_like(self.asymptote.log_v))
+        gain, bias = np.atleast_1d(self.log_gain[-1]), np.atleast_1d(self.log_bias[-1])
+        return np.asarray(np.exp(np.logaddexp(gain + square, bias)) + self.offset**2)
 
 
 class BatchAfter(Coupled, NormAfter):

@@ -58,7 +58,8 @@ def from_first(network: MeanField, cosine: float | Array) -> Array:
 def limit(network: MeanField) -> Limit:
     """The fixed point that attracts the cosine from below, as of samples that start unlike, (1,) or (N,).
 
-    Where q decays to 0 phi is linear, and every cosine stays what it is, as where branches add nothing.
+    Where phi is linear, as a smooth one is once q decays to 0, every cosine stays what it is, and where
+    branches add nothing.
     """
     end = np.atleast_1d(network.asymptote.log_v)
     seen = network.looks_like(np.clip(end, LOWEST, HIGHEST))
@@ -67,12 +68,13 @@ def limit(network: MeanField) -> Limit:
     def added(rho: Array) -> tuple[Array, Array]:
         return network.added_cosine(-1, rho, local)
 
-    star = _smallest_root(added, np.zeros_like(end))
+    common = network.moments.mean**2
+    star = _smallest_root(added, common / (common + np.exp(seen)))  # of Z that is unlike
     half = np.full_like(end, 0.5)
     with np.errstate(invalid="ignore", divide="ignore"):
         kept = network.kept[-1] if len(network.kept) else 0.0
-        linear = np.isneginf(end) | (np.abs(added(half)[0] - half) + added(0 * half)[0] < IDENTITY)
-        star[linear | (kept == 1)] = np.nan
+        bends = np.abs(added(half)[0] - half) + added(0 * half)[0] >= IDENTITY  # not of nan, where W is 0
+        star[~bends | (kept == 1)] = np.nan
         slope = kept + (1 - kept) * added(np.nan_to_num(star))[1]
         approached = (slope > 0) & (slope < 1 - STEADY) & (network.laws == "exponential")
         xi = np.where(approached & ~np.isnan(star), -1 / np.log(slope), np.nan)

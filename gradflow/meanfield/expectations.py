@@ -23,7 +23,6 @@ from gradflow.meanfield.integrands import (
     Integrand,
     Memoized,
     covariance,
-    slope_fourth,
     slope_square,
     square,
 )
@@ -40,6 +39,7 @@ CHUNK = 1 << 17  # integrand values at a time
 PART = 1 << 12  # interpolated values at a time: their coefficients fit a core's cache
 DEGREE = 20  # of an interpolant in ln v over one e-fold of v: error below 1e-14
 TAIL, NEGLIGIBLE = 3, 1e-12  # of a logarithm's last coefficients, where they may not be small
+LINEAR = 1e-6  # |d ln E phi^2 / d ln v - 1| at the lowest v, up to which phi is linear from there down
 ROUNDING = 2e-16  # of the largest, below which coefficients are left out
 UNMADE, ROUGH = -1, -2  # pieces of a table without coefficients: not needed yet, or none serve
 
@@ -120,16 +120,15 @@ class Moments:
         return np.asarray((log_v < self.lowest) | (log_v > self.highest) | self._scale_free)
 
     def is_held(self, log_v: Array) -> bool:
-        """Whether every ln v is one at which integrals are taken."""
-        return bool((self.clip(log_v) == log_v).all())
+        """Whether every ln v is one at which integrals are taken, or below them where phi is linear there."""
+        held = self.clip(log_v) == log_v
+        if not held.all() and abs(self._ends[0][2] - 1) < LINEAR:
+            held |= log_v < self.lowest
+        return bool(held.all())
 
     def slope_square(self, log_v: Array) -> Array:
         """E phi'^2."""
         return self.expectation(slope_square, log_v)
-
-    def slope_fourth(self, log_v: Array) -> Array:
-        """E phi'^4."""
-        return self.expectation(slope_fourth, log_v)
 
     def growth(self, log_v: Array) -> Array:
         """d ln E phi^2 / d ln v = sqrt(v) E[phi phi' Z] / E phi^2: 1 if homogeneous, 0 where saturated."""

@@ -45,6 +45,7 @@ class MeanField:
     centred: bool = False  # the norm subtracts a mean first
     eps: float = 0.0  # of the norm
     samples: int = 0  # of a batch that the norm is over
+    offset: float = 0.0  # a constant bias that the norm takes away before phi sees it
     entering: Entering | None = None  # what the loss puts into delta; None: delta knows nothing of z
 
     def scaled(self, log_factors: Array) -> Self:
@@ -116,7 +117,12 @@ class MeanField:
     def q(self) -> Array:
         """E z^2 (L, ...); inf where a float does not hold it."""
         with np.errstate(over="ignore"):
-            return np.exp(self.log_v) + self.moments.mean**2
+            return np.exp(self.log_v) + self.moments.mean**2 + self.offset**2
+
+    @property
+    def q_star(self) -> Array:
+        """What q comes to in ever more layers, (1,) or (N,); nan where it grows without bound."""
+        return np.asarray(self.asymptote.q_star + self.moments.mean**2 + self.offset**2)
 
     @cached_property
     def seen(self) -> Array:

@@ -74,9 +74,9 @@ def own_variances(network: MeanField) -> Array:
 def _memory(network: MeanField, share: Array, variance: Array) -> Array:
     """What delta remembers; `variance` is that of ln q_L.
 
-    Of homogeneous networks only beyond a delta that knows nothing of z: that one stays so.
+    Of homogeneous phi without a constant bias only beyond a delta that knows nothing of z: that one stays so.
     """
-    homogeneous = network.moments.activation.homogeneous
+    homogeneous = network.moments.activation.homogeneous and network.moments.mean == 0
     if network.entering is None:
         return np.zeros_like(share) if homogeneous else remembered(network, share, ISOTROPIC)[0]
     last = network.log_v[-1]

@@ -106,6 +106,7 @@ def mean_field(model: Model, q_0: float, targets: Targets | None = None) -> Mean
         eps=norm.eps if norm else 0.0,
         samples=model.shape.batch if model.mixes else 0,
         entering=None if targets is None else _entering(model, targets),
+        offset=_bias(model) if _is_subtracted(model) else 0.0,
     )
 
 

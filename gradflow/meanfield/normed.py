@@ -21,6 +21,7 @@ from gradflow.meanfield.local import Local
 from gradflow.meanfield.series import overlap
 
 SETTLED = 3  # layers from any v to the limit
+SAME = 1e-9  # |mu1 - p2| up to which these differ by rounding
 
 
 class Normed(MeanField):
@@ -204,6 +205,10 @@ def _about_mean(local: Local, centred: bool) -> tuple[Array, Array, Array]:
 
 
 def lever(moments: Moments) -> float:
-    """mu1 - p2 at q = 1: the (sigma_b / sigma_w)^2 that makes c 1 under a norm before phi, if positive."""
+    """mu1 - p2 at q = 1: the (sigma_b / sigma_w)^2 that makes c 1 under a norm before phi, if positive.
+
+    0 where they are the same but for rounding, as of relu: there the norm alone makes c 1.
+    """
     at = Local(moments, np.zeros(1))
-    return float((at.mu1 - at.p2)[0])
+    excess = float((at.mu1 - at.p2)[0])
+    return excess if abs(excess) > SAME else 0.0

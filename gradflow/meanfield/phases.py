@@ -61,8 +61,8 @@ def phase_table(
         "log10_ratio": network.log10_ratio, "log10_ratio_sd": np.sqrt(network.ratio_variance(1)) / (2 * LN10),
         "log10_last": network.log_last[0] / LN10,
         "c_asymptotic": np.exp(end.log_chi / 2), "chi": np.exp(end.log_chi), "chi_parallel": end.chi_parallel,
-        "q_star": end.q_star, "critical_sigma_w": _critical(network, sigma_b.ravel()), "law": network.laws,
-        "correlation_star": alike.star, "xi_c": alike.xi,
+        "q_star": network.q_star, "critical_sigma_w": _critical(network, sigma_b.ravel()),
+        "law": network.laws, "correlation_star": alike.star, "xi_c": alike.xi,
         "jacobian_spread": network.spread, "jacobian_variance": network.spectrum,
     }  # fmt: skip
     factors = {name: _means(rows).reshape(sigma_w.shape) for name, rows in log_factors.items()}

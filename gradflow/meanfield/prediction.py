@@ -173,7 +173,7 @@ def _asymptote(network: MeanField) -> dict[str, Any]:
     } | _alike(network)
     if end.log_v[0] == inf:
         return found | {"reason": UNBOUNDED}
-    return found | {"q_star": float(end.q_star[0]) + network.moments.mean**2}
+    return found | {"q_star": float(network.q_star[0])}
 
 
 def _alike(network: MeanField) -> dict[str, Any]:

@@ -18,10 +18,13 @@ LEAST = 1e-13  # of the whole, below which what is missing is rounding
 
 
 def overlap(cosine: Array, local: Local) -> tuple[Array, Array]:
-    """E phi(z) phi(z') / E phi^2 at a cosine, and its slope; both are exact at 0 and 1.
+    """E phi(z) phi(z') / E phi^2 at a cosine of z, and its slope; both are exact where Z is unlike or alike.
 
     Of the one layer of `local`: (1,) at many cosines (P,), or (1, N) at as many, each of its own network.
+    A constant mean is in the z of all samples, and no part of what the series correlates.
     """
+    common = local.moments.mean**2 * np.exp(-local.moments.clip(local.log_v)).ravel()
+    cosine = np.clip(cosine - (1 - cosine) * common, -1, 1)
     squares = (local.series(of.value) ** 2 / local.p2).reshape(TERMS + 1, -1)
     degrees = np.arange(TERMS + 1)[:, None]
     steepness = (np.exp(local.moments.clip(local.log_v)) * local.mu1 / local.p2).ravel()  # the slope at 1
@@ -31,7 +34,8 @@ def overlap(cosine: Array, local: Local) -> tuple[Array, Array]:
     power = np.maximum(left / np.where(missing > 0, missing, 1.0), TERMS + 1)
     value = (squares * cosine**degrees).sum(axis=0) + missing * np.abs(cosine) ** power
     slope = (degrees[1:] * squares[1:] * cosine ** degrees[:-1]).sum(axis=0)
-    return np.asarray(value), np.asarray(slope + left * np.abs(cosine) ** (power - 1))
+    slope += left * np.abs(cosine) ** (power - 1)
+    return np.asarray(value), np.asarray(slope * (1 + common))
 
 
 def persistence(local: Local, top: Array, shares: Array, decay: Array) -> Array:

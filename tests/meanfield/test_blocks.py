@@ -323,3 +323,24 @@ def test_layers_of_any_size_under_a_norm_count_with_their_own_fans() -> None:
     network = field_of(ACTIVATIONS["relu"](), HeNormal(), (30, 64, 32, 128), norm=RmsNorm(eps=0.0))
     np.testing.assert_allclose(network.log_chi, [-log(2), 0], atol=1e-12)  # q_1 = 2: the input is no relu's
     np.testing.assert_allclose(network.shifts, [-1 / 64, -1 / 32], rtol=1e-9)
+
+
+def test_under_batch_norm_after_phi_the_weights_tell_when_its_c_holds() -> None:
+    """phi sees v = sigma_w^2: its steeper parts forget sooner."""
+    found = [law("tanh", Gaussian(sigma_w=s), norm=BatchNorm("after")).settling for s in (0.3, 1.0, 4.0)]
+    assert found[0] > 4 * found[1]
+    assert 10 < found[2] < 20
+
+
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "linear"])
+def test_where_a_norm_alone_makes_c_1_no_weights_are_critical(name: str) -> None:
+    assert law(name, Gaussian(sigma_b=0.1), norm=LayerNorm()).critical(0.1).sigma_w is None
+
+
+@pytest.mark.parametrize(("norm", "bias"), [(BatchNorm(), 0.0), (BatchNorm(), 0.5), (LayerNorm(), 0.5)])
+def test_q_star_is_what_q_comes_to_under_a_norm_before_phi(norm: Norm, bias: float) -> None:
+    """What all samples have in common is a part of both, as of mean z^2."""
+    model = model_of(ACTIVATIONS["relu"](), HeNormal(), (64,) * 21, bias, norm=norm)
+    found = predict(model, 1.0, first=6)
+    assert found.q_star == pytest.approx(found.q[-1], rel=1e-6)
+    assert found.q_star == pytest.approx(1 + bias**2, rel=1e-3)

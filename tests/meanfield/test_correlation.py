@@ -13,7 +13,7 @@ from gradflow.meanfield.local import Local
 from gradflow.meanfield.series import overlap, persistence, slopes
 from gradflow.nn.activations import ACTIVATIONS
 from gradflow.nn.blocks import Residual
-from gradflow.nn.initializers import Gaussian, HeNormal, Orthogonal
+from gradflow.nn.initializers import Gaussian, HeNormal, LecunNormal, Orthogonal
 from gradflow.nn.norms import NO_NORM, AnyNorm, BatchNorm, LayerNorm, RmsNorm
 from tests.meanfield.networks import field_of, model_of
 from tests.meanfield.simulated import Chain, forward
@@ -214,3 +214,20 @@ def test_the_spectrum_is_told_where_its_first_order_holds_alone() -> None:
     assert deep.jacobian_variance is None
     isometric = predict(model_of(ACTIVATIONS["linear"](), Orthogonal(), (64,) * 9), 1.0, first=1)
     assert isometric.jacobian_variance == pytest.approx(0, abs=1e-12)
+
+
+def test_a_constant_bias_is_common_to_samples_and_correlates_nothing() -> None:
+    """Linear: v stays 1, and mean^2 + v rho grows by the bias' square; the slope at 1 is chi."""
+    linear = field_of(ACTIVATIONS["linear"](), LecunNormal(), (64,) * 4, bias=0.5)
+    np.testing.assert_allclose(correlations(linear, 0.4), [0.65 / 1.25, 0.9 / 1.5, 1.15 / 1.75], rtol=1e-9)
+    relu = field_of(ACTIVATIONS["relu"](), LecunNormal(), (64,) * 41, bias=0.1)
+    assert limit(relu).star == 1
+    assert limit(relu).xi == pytest.approx(-1 / relu.asymptote.log_chi, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "selu"])
+def test_a_kink_at_0_makes_samples_alike_though_q_decays(name: str) -> None:
+    """Its map of the cosine is the same at any q; the approach is no exponential."""
+    found = limit(field_of(ACTIVATIONS[name](), Gaussian(sigma_w=0.5), (64,) * 9))
+    assert found.star == 1
+    assert np.isnan(found.xi)

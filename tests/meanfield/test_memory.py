@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from gradflow.meanfield import Targets, mean_field
 from gradflow.meanfield.entering import Entering
-from gradflow.nn.activations import ACTIVATIONS
+from gradflow.nn.activations import ACTIVATIONS, Expression
 from gradflow.nn.blocks import Residual
-from gradflow.nn.initializers import INITIALIZERS, Gaussian, HeNormal, Initializer
+from gradflow.nn.initializers import INITIALIZERS, Gaussian, HeNormal, Initializer, LecunNormal
 from gradflow.nn.losses import LOSSES
 from gradflow.nn.norms import RmsNorm
-from tests.meanfield.networks import model_of
+from tests.meanfield.networks import field_of, model_of
 from tests.meanfield.simulated import Chain, forward
 
 OUTPUTS, FIRST = 10, 6
@@ -190,3 +190,10 @@ def test_the_loss_does_not_reach_below_layers_that_forget() -> None:
     tanh = excess("mse", "tanh", Gaussian(sigma_w=2.0), 128, 50)
     assert 0 < tanh < 0.1 * excess("mse", "relu", HeNormal(), 128, 50)
     assert log(1 + tanh) < 1e-3
+
+
+def test_a_constant_bias_does_what_a_shifted_activation_does() -> None:
+    biased = field_of(ACTIVATIONS["relu"](), LecunNormal(), (128,) * 31, bias=0.1)
+    shifted = field_of(Expression(value="max(z + 0.1, 0)"), LecunNormal(), (128,) * 31)
+    np.testing.assert_allclose(biased.log_chi, shifted.log_chi, rtol=1e-8)
+    np.testing.assert_allclose(biased.shifts, shifted.shifts, rtol=1e-6)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gradflow.meanfield.prediction import Prediction, predict
-from gradflow.nn.activations import ACTIVATIONS, Gelu, Linear, Relu, Selu, Sigmoid, Tanh
+from gradflow.nn.activations import ACTIVATIONS, Expression, Gelu, Linear, Relu, Selu, Sigmoid, Tanh
 from gradflow.nn.initializers import (
     INITIALIZERS,
     Constant,
@@ -223,3 +223,10 @@ def test_the_jacobian_of_relu_spreads_by_two_over_the_width_a_layer(init: Any, e
         found = predicted(Relu(), init, depth, width)
         assert found.jacobian_spread == pytest.approx(each * (depth - 1) / width, rel=1e-9)
         assert (found.jacobian_variance is None) == (each * (depth - 1) >= width / 20)
+
+
+@pytest.mark.parametrize("value", ["sinh(z)", "z + z**3"])
+def test_an_activation_whose_slopes_have_no_end_is_linear_where_q_decays(value: str) -> None:
+    found = predicted(Expression(value=value), Gaussian(0.5), depth=60, width=64, first=30)
+    assert found.c == pytest.approx(0.5, rel=1e-6)
+    assert "runs away" not in str(found.reason)
