@@ -68,7 +68,20 @@ def _unsure(network: MeanField, spread: Array) -> Array:
 
 def own_variances(network: MeanField) -> Array:
     """own / n: each transition's alone, without what fluctuations of q pass on (L - 1, ...)."""
-    return np.asarray(own(network.drawn, network.local.mu1, network.local.mu2) / network.units)
+    return np.asarray(_own(network) / network.units)
+
+
+def _own(network: MeanField) -> Array:
+    """n times that of each transition.
+
+    Orthogonal W into a layer of fewer units, n < m, projects: ||u||^2 / ||delta||^2 is a beta variable of
+    n / 2 and (m - n) / 2, of relative variance 2 (1 - n / m) / n.
+    """
+    found = own(network.drawn, network.local.mu1, network.local.mu2)
+    if network.drawn != "orthogonal":
+        return found
+    lost = np.maximum(1 - network.widths[:-1] / network.widths[1:], 0.0)
+    return np.asarray(found + 2 * lost.reshape(network.units.shape))
 
 
 def _memory(network: MeanField, share: Array, variance: Array) -> Array:
@@ -143,7 +156,7 @@ def ratio_variance(network: MeanField, first: int) -> Array:
     share, passed_on, tilt = transmission(network)
     tilt = counts * tilt
     later = after(tilt, passed_on)
-    terms = counts * own(network.drawn, local.mu1, local.mu2)
+    terms = counts * _own(network)
     terms = terms + (later * share) ** 2 * (local.mean(of.fourth) / local.p2**2 - 1)
     terms += 2 * counts * later * share * (local.mixed / (local.p2 * local.mu1) - 1)
     if network.drawn == "orthogonal":

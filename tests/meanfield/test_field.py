@@ -151,3 +151,13 @@ def test_moments_along_layers_are_those_of_every_layer() -> None:
     for one in (network, many):
         assert isinstance(one, PlainField)
         np.testing.assert_allclose(one.local.mu1, one.moments.slope_square(one.log_v[:-1]), rtol=1e-13)
+
+
+def test_orthogonal_weights_into_a_narrower_layer_keep_a_part_of_delta_by_chance() -> None:
+    """log_c, shift and spread are those of 400 draws, within 4 standard errors."""
+    network, count = field(Linear(), Orthogonal(), 64, 64, 128), 400
+    rng, delta = np.random.default_rng(0), np.ones(128) / sqrt(128)
+    logs = [log(np.linalg.norm(Orthogonal().draw(rng, 64, 128, 1) @ delta)) for _ in range(count)]
+    spread = sqrt(network.ratio_variance(1)) / 2
+    assert np.mean(logs) == pytest.approx(network.log_c(1) + network.shift(1), abs=4 * spread / sqrt(count))
+    assert np.std(logs) == pytest.approx(spread, rel=4 / sqrt(2 * count))
