@@ -56,6 +56,8 @@ def written(value: Any) -> str:
             return f"[{', '.join(map(written, value))}]"
         case str() if NAME.fullmatch(value) and value.lower() not in WORDS:
             return value
+        case str():  # JSON escapes what is beyond U+FFFF as two halves, which YAML refuses
+            return f'"{"".join(one if one > chr(0xFFFF) else dumps(one)[1:-1] for one in value)}"'
     return dumps(value)
 
 

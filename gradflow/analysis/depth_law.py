@@ -24,9 +24,9 @@ from gradflow.units import LN10
 
 FEWEST = 2  # depths that make a law
 DEPTH = "model.depth"
-LATER = (  # keys that change nothing at initialization
-    "training.optimizer", "training.steps", "training.clip_norm", "recording"
-)  # fmt: skip
+OPTIMIZER = "training.optimizer"
+# keys that change nothing at initialization; but the first update makes a read-out of zeros
+LATER = (OPTIMIZER, "training.steps", "training.clip_norm", "recording")
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +143,9 @@ def laws_across(networks: Iterable[tuple[Flat, FirstLayer | None]]) -> list[dict
     """
     networks = list(networks)
     keys = differing([config for config, _ in networks])
-    shared = [key for key in keys if key != DEPTH and not key.startswith(LATER)]
+    updated = any(config.get("model.readout") == "zeros" for config, _ in networks)
+    later = tuple(key for key in LATER if not (updated and key == OPTIMIZER))
+    shared = [key for key in keys if key != DEPTH and not key.startswith(later)]
     groups: dict[str, tuple[Flat, dict[int, FirstLayer]]] = {}
     for config, layer in networks if DEPTH in keys else ():
         values = {key: config.get(key) for key in shared}

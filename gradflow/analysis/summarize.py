@@ -39,7 +39,8 @@ from gradflow.nn.losses import LOSSES
 from gradflow.nn.parts.factors import is_chain
 
 NOTHING_ENTERS = (
-    "the read-out starts at zero, so that no gradient enters before the first update: set steps: 1 or more"
+    "the read-out starts at zero, so that no gradient enters before the first update: look at a later step, "
+    "for which a run needs steps: 1 or more"
 )
 ALONG = (
     "the read-out starts at zero: its first update is along the activations, so that the gradient which "

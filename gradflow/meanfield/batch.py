@@ -95,9 +95,8 @@ class Coupled(MeanField):
 
     def _forgetting(self, weight: float = inf) -> float:
         """By what a layer multiplies the deviations; in a stream, to which a branch adds with a `weight`."""
-        log_v = self.moments.clip(
-            np.ravel(self.seen[-1])[:1]
-        )  # 0, or behind a norm after phi the weights' own
+        # of what phi sees: 1, or behind a norm after phi what the weights make of it
+        log_v = self.moments.clip(np.ravel(self.seen[-1])[:1])
         at = Local(self.moments, log_v)
         kept = float((np.exp(log_v) * at.mean(slope) ** 2)[0])
         variance = float((at.p2 - at.mean(value) ** 2)[0])

@@ -211,4 +211,4 @@ def lever(moments: Moments) -> float:
     """
     at = Local(moments, np.zeros(1))
     excess = float((at.mu1 - at.p2)[0])
-    return excess if abs(excess) > SAME else 0.0
+    return 0.0 if abs(excess) <= SAME else excess

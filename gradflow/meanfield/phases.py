@@ -26,7 +26,7 @@ class PhaseTable:
     log_c_error: Array
     log10_ratio: Array  # of ||delta_1|| / ||delta_L|| over all transitions, the shift included
     log10_ratio_sd: Array
-    log10_last: Array  # of what slopes make of the delta that enters layer L
+    log10_last: Array  # of what slopes and norms make of the delta that enters layer L
     c_asymptotic: Array
     chi: Array
     chi_parallel: Array

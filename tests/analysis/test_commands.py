@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gradflow.analysis.commands import command_for, overrides_of, sweep_command
+from gradflow.analysis.commands import command_for, overrides_of, sweep_command, written
+from gradflow.yaml_file import parse_value
 
 
 def test_settings_become_overrides_without_braces() -> None:
@@ -69,3 +70,8 @@ def test_a_path_that_begins_with_a_dash_is_no_option() -> None:
 
 def test_a_truth_value_is_written_as_yaml_has_it() -> None:
     assert overrides_of({"data.standardize": True}) == ["data.standardize=true"]
+
+
+@pytest.mark.parametrize("text", ["\U0001f600a.csv", "\\\U0001f600", "a\x7f\u2028b", 'q"\u00e9'])
+def test_a_text_is_written_as_it_is_read_again(text: str) -> None:
+    assert parse_value(written(text), "data.path") == text

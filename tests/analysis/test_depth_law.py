@@ -3,6 +3,7 @@
 from dataclasses import replace
 from math import exp, log, sqrt
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -190,3 +191,16 @@ def test_delta_is_measured_from_the_output_on() -> None:
     found = first_layer(summarize(config, recording, info), recording)
     np.testing.assert_allclose(found.log_delta, row["log_delta_norm"][0] - last, atol=1e-12)
     np.testing.assert_array_equal(found.log_weight_grad, row["log_weight_grad_norm"][0])
+
+
+def test_the_optimizer_counts_where_its_first_update_makes_the_read_out() -> None:
+    def laws(readout: str) -> list[dict[str, Any]]:
+        rate = "training.optimizer.lr"
+        return laws_across(
+            ({"model.depth": depth, "model.readout": readout, rate: lr}, planted(0.8, depth))
+            for depth in (10, 20)
+            for lr in (0.1, 0.001)
+        )
+
+    assert len(laws("linear")) == 1
+    assert [law["training.optimizer.lr"] for law in laws("zeros")] == [0.1, 0.001]
