@@ -88,6 +88,7 @@ def exported(
 
 def tracked(runs: list[Run], to: str, output: Path | None, project: str, rows: str, force: bool) -> str:
     """Hand runs over to a tracker; where they are then."""
+    require_rows(runs, rows)  # before the tracker takes away what it has of them
     sink = SINKS[to](output, project)
     hand_over(sink, runs, rows, force=force)
     return f"{counted(len(runs), 'run')} in {sink.place}, as {project}"
@@ -134,11 +135,16 @@ def without_rows(runs: list[Run], form: TableForm) -> list[str]:
     return [] if form.tables == ("runs",) else [run.id for run in failed]
 
 
-def to_tensorboard(output: Path, runs: list[Run], rows: str, force: bool) -> None:
-    """Event files in a folder."""
+def require_rows(runs: list[Run], rows: str) -> None:
+    """InputError for rows that are none, or that one of the runs has not recorded."""
     for run in runs:
         if run.recording:
-            chosen(run["step"], rows)  # refused before the folder is made
+            chosen(run["step"], rows)
+
+
+def to_tensorboard(output: Path, runs: list[Run], rows: str, force: bool) -> None:
+    """Event files in a folder."""
+    require_rows(runs, rows)  # before the folder is made
     make_folder(output)
     write_tensorboard(output, runs, rows, force=force)
 

@@ -74,6 +74,27 @@ def test_a_tracker_gets_a_run_that_stands_twice_once(folder: Path, monkeypatch: 
     assert sorted(Listed.got) == IDS
 
 
+class Holding(Listed):
+    """A tracker that has every run."""
+
+    removed: ClassVar[list[str]] = []
+
+    def has(self, run: Run) -> bool:
+        return True
+
+    def remove(self, run: Run) -> None:
+        self.removed.append(run.id)
+
+
+@pytest.mark.parametrize("words", [["--rows", "frist"], ["--rows", "99"], ["--step", "lst"]])
+def test_rows_that_are_none_take_no_run_away_from_a_tracker(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.setitem(SINKS, "mlflow", Holding)
+    done = gradflow(folder, "export", *BOTH, "--to", "mlflow", "--force", *words)
+    assert (done.code, done.err.count("\n"), Holding.removed) == (2, 1, [])
+
+
 def test_of_a_run_that_has_failed_elsewhere_the_finished_one_is_exported(folder: Path) -> None:
     save(folder / "runs" / FIRST.id, SHARED.config, failed("no memory"), force=True)
     exported(folder, *BOTH, "-o", "runs.csv", "--table", "runs")
