@@ -66,14 +66,14 @@ SCHEMES = [
 ] + [["init=orthogonal"], ["init=he_uniform"]]
 
 
-def test_sigmas_are_those_of_a_normal_variable_over_a_grid_of_inits() -> None:
+def test_sigmas_are_those_of_a_normal_variable_over_a_grid_of_inits(thorough: bool) -> None:
     small = ("depth=40", "data.features=128")
-    names = ("tanh", "relu", "erf", "selu", "softplus")
+    names = ("tanh", "relu", "erf", "selu", "softplus", *(("leaky_relu", "hard_tanh") if thorough else ()))
     pairs = [
         at_initialization(NET, *small, f"activation={name}", *scheme) for name in names for scheme in SCHEMES
     ]
     sigmas = np.array([theory.sigmas for _, theory in pairs], dtype=float)
-    assert len(sigmas) == 30
+    assert len(sigmas) == (42 if thorough else 30)
     assert sqrt((sigmas**2).mean()) < 1.5
     assert np.abs(sigmas).max() < 4.5
     assert (np.abs(sigmas) < 1.96).mean() >= 0.88
