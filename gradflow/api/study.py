@@ -53,8 +53,10 @@ def _quoted(plain: Any) -> str:
 
 def _plain(value: Any, key: str) -> Any:
     """A value without the types of NumPy and pandas, tuples and ranges. InputError for what YAML has not."""
-    if isinstance(value, str | bool | int | float | None):
+    if value is None or type(value) in (bool, int, float, str):
         return value
+    if isinstance(value, str):
+        return str.__str__(value)  # NumPy's and those of enumerations, which YAML cannot write either
     if isinstance(value, Real):  # those of NumPy, of which the widest is no list's number either
         return int(value) if isinstance(value, Integral) else float(value)
     if isinstance(value, Mapping):

@@ -69,7 +69,8 @@ class Csv(Dataset):
         if self.drop is None and self.sha256 is None:
             _require_no_index(table)
         labels, y = decode(table, self.task, resolved=self.sha256 is not None)
-        keys, held_out = {"sha256": digest}, None
+        keys: dict[str, str | None] = {"sha256": digest, "test_sha256": None}
+        held_out = None
         if self.test_path is not None:
             test, found = read(base / self.test_path, "data.test_path", replace(form, like=table))
             require_unchanged(self.test_sha256, found, "data.test_sha256")

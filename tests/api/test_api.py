@@ -25,7 +25,7 @@ from gradflow.api.swept import Swept
 from gradflow.config.load import load_config
 from gradflow.errors import GradflowError, InputError, MissingExtra, NothingToDraw, Problem, RunError
 from gradflow.store.partial import claim
-from gradflow.yaml_file import parse, parse_value
+from gradflow.yaml_file import dump, parse, parse_value
 from tests.promises.calls import gradflow as typed
 from tests.sampling import each
 from tests.store.small import NET
@@ -91,6 +91,14 @@ def test_paths_mappings_and_configs_are_one_run(tmp_path: Path) -> None:
     ]
     assert [one.id for one in found] == [config.id] * 3
     assert [one.reused for one in found] == [False, True, True]
+
+
+def test_values_of_numpy_in_a_mapping_can_be_written_as_yaml() -> None:
+    inner = {"name": np.str_("gaussian"), "sigma_w": np.float64(0.1), "depth": np.int64(3)}
+    document, _ = document_of({"model": {"init": inner, "trainable": np.bool_(True)}})
+    assert dump(document.value) == (
+        "model:\n  init: {name: gaussian, sigma_w: 0.1, depth: 3}\n  trainable: true\n"
+    )
 
 
 def test_a_list_is_one_value_of_a_run(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from gradflow.nn.blocks import Plain
 from gradflow.nn.initializers import Constant, Gaussian, HeNormal, Orthogonal, XavierNormal
 from gradflow.nn.norms import NO_NORM
 from gradflow.nn.optimizers import Adam, Sgd
-from gradflow.yaml_file import parse
+from gradflow.yaml_file import dump, parse
 
 NET = "model: {depth: 3, width: 10, activation: tanh, init: xavier_normal}\n"
 
@@ -177,6 +177,12 @@ def test_a_file_to_hold_out_starts_where_it_was_written_and_counts_by_its_bytes(
     assert (typed.data.path, typed.data.test_path) == (str(here), str(there))
     assert typed.data.test_sha256 == sha256(there.read_bytes()).hexdigest()
     assert load_config(net, [f"test_path={here}"]).digest == typed.digest != load_config(net).digest
+    saved = folder / "saved.yaml"
+    saved.write_text(dump(typed.plain()))
+    alone = load_config(saved, ["test_path=null"])
+    assert alone.digest == load_config(net).digest
+    assert isinstance(alone.data, Csv)
+    assert alone.data.test_sha256 is None
     with pytest.raises(InputError, match=r"^command line: data.test_path: .*no.csv does not exist"):
         load_config(net, ["test_path=no.csv"])
 

@@ -135,6 +135,7 @@ UNKNOWN = [
      "it is a key of xavier_normal"),
     (LINES.replace("he_normal", "{name: kaiming_normal, foo: 1}"), 5, "model.init.foo",
      "the keys here are gain"),
+    (MODEL + "data: {name: spirals, samples: 1}", 2, "data.samples", "should be at least 2, not 1"),
     (MODEL + "data: {name: spirals, features: 3}", 2, "data.features", "it is a key of gaussian"),
     (LINES.replace("tanh", "tahn"), 4, "model.activation", "should be one of linear, tanh, sigmoid"),
     (LINES.replace("tanh", "ReLU"), 4, "model.activation", 'not the text "ReLU"; did you mean relu?'),
