@@ -39,12 +39,19 @@ def correlations(network: MeanField, cosine: float | Array) -> Array:
 
     The network is a single one; `cosine` is one number or an array of them.
     """
-    return from_first(network, network.first_cosine(np.asarray(cosine, dtype=float)))
+    return _followed(network, network.first_cosine(np.asarray(cosine, dtype=float)))
 
 
 def from_first(network: MeanField, cosine: float | Array) -> Array:
-    """The same from the cosines of z_1; nan beyond the first FOLLOWED layers, which take half a second."""
-    rho = np.atleast_1d(np.asarray(cosine, dtype=float))
+    """The same from the cosines of z_1."""
+    share = _offset_share(network, network.q[0])
+    without = (np.asarray(cosine, dtype=float) - share) / np.maximum(1 - share, TINY)
+    return _followed(network, np.clip(without, -1, 1))
+
+
+def _followed(network: MeanField, cosine: Array) -> Array:
+    """From the cosines of z_1 but for the offset; nan beyond FOLLOWED layers, which take half a second."""
+    rho = np.atleast_1d(cosine)
     means = np.full(len(network.log_v), np.nan)
     means[0] = rho.mean()
     local = Local(network.moments, network.seen[:-1][: FOLLOWED - 1])
@@ -52,7 +59,17 @@ def from_first(network: MeanField, cosine: float | Array) -> Array:
     for k, kept in enumerate(network.kept[: FOLLOWED - 1]):
         rho = kept * rho + (1 - kept) * network.added_cosine(k + 1, rho, local.row(k))[0]
         means[k + 1] = rho.mean()
-    return means
+    return _with_offset(means, _offset_share(network, network.q))
+
+
+def _with_offset(cosine: Array, share: Array) -> Array:
+    """The cosine of z, of which all samples have this share of E z^2 in common."""
+    return cosine + share * (1 - cosine)
+
+
+def _offset_share(network: MeanField, q: Array) -> Array:
+    """Of q, what a constant bias adds behind the norm, which takes it away before the next layer."""
+    return network.offset**2 / q if network.offset else np.zeros_like(q)
 
 
 def limit(network: MeanField) -> Limit:
@@ -78,7 +95,7 @@ def limit(network: MeanField) -> Limit:
         slope = kept + (1 - kept) * added(np.nan_to_num(star))[1]
         approached = (slope > 0) & (slope < 1 - STEADY) & (network.laws == "exponential")
         xi = np.where(approached & ~np.isnan(star), -1 / np.log(slope), np.nan)
-    return Limit(star, xi)
+    return Limit(_with_offset(star, _offset_share(network, network.q_star)), xi)
 
 
 def _smallest_root(f: Callable[[Array], tuple[Array, Array]], rho: Array) -> Array:

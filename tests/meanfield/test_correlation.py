@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gradflow.meanfield import predict
-from gradflow.meanfield.correlation import correlations, limit
+from gradflow.meanfield.correlation import correlations, from_first, limit
 from gradflow.meanfield.local import Local
 from gradflow.meanfield.series import overlap, persistence, slopes
 from gradflow.nn.activations import ACTIVATIONS
@@ -223,6 +223,20 @@ def test_a_constant_bias_is_common_to_samples_and_correlates_nothing() -> None:
     relu = field_of(ACTIVATIONS["relu"](), LecunNormal(), (64,) * 41, bias=0.1)
     assert limit(relu).star == 1
     assert limit(relu).xi == pytest.approx(-1 / relu.asymptote.log_chi, rel=1e-4)
+
+
+def test_a_constant_bias_before_a_norm_is_common_to_samples_and_does_not_add_up() -> None:
+    """v is 1 here and the norm takes the bias away: every layer's cosine is (rho + b^2) / (1 + b^2)."""
+    sizes, norm = (64,) * 4, LayerNorm(eps=0.0)
+    linear = field_of(ACTIVATIONS["linear"](), LecunNormal(), sizes, norm=norm, bias=0.5)
+    np.testing.assert_allclose(correlations(linear, 0.4), [0.65 / 1.25] * 3, rtol=1e-9)
+    np.testing.assert_allclose(from_first(linear, 0.65 / 1.25), [0.65 / 1.25] * 3, rtol=1e-9)
+    with_bias, without = (
+        field_of(ACTIVATIONS["tanh"](), HeNormal(), sizes, norm=norm, bias=bias) for bias in (0.5, 0.0)
+    )
+    v, alike = float(without.q_star[0]), limit(without)
+    assert limit(with_bias).star == pytest.approx((v * alike.star + 0.25) / (v + 0.25), rel=1e-9)
+    assert limit(with_bias).xi == pytest.approx(alike.xi, rel=1e-9)
 
 
 @pytest.mark.parametrize("name", ["relu", "leaky_relu", "selu"])
