@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,28 +28,36 @@ class HeatCells:
     reach: float  # decades around it
 
 
+def to_log10(logs: Array) -> Array:
+    """Base-10 logs of natural ones."""
+    return np.asarray(logs / LN10)
+
+
 def heat_cells(
-    recording: Readings, layers: int, steps: int, name: str = "log_delta_norm"
-) -> HeatCells | None:
-    """At most so many layers and steps of an array, logs of it to base 10; None where there is no map."""
-    shape, step, is_log = recording[name].shape, recording["step"], name.startswith("log_")
+    recording: Readings, layers: int, steps: int, name: str = "log_delta_norm",
+    scaled: Callable[[Array], Array] = to_log10, logs: bool = True,
+) -> HeatCells | None:  # fmt: skip
+    """At most so many layers and steps of an array, averaged once `scaled`, which may make base-10 `logs` of
+    it; None where there is no map.
+    """
+    shape, step = recording[name].shape, recording["step"]
     rows, columns = (spread_out(size, most) for size, most in zip(shape, (steps, layers), strict=False))
     with np.errstate(all="ignore"):
-        some = recording[name][np.ix_(rows, columns)]
-        cells = some.mean(axis=2, where=living(recording, name, rows)).T / (LN10 if is_log else 1.0)
+        some = scaled(recording[name][np.ix_(rows, columns)])
+        cells = some.mean(axis=2, where=living(recording, rows, logs)).T
     finite = cells[np.isfinite(cells)]
     if not finite.size or len(rows) < 2:
         return None
     centre = float(np.median(finite))
     reach = float(np.quantile(np.abs(finite - centre), COLOURED))
-    reach = max(LEVEL if is_log else LEAST * abs(centre) or 1.0, reach)
+    reach = max(LEVEL if logs else LEAST * abs(centre) or 1.0, reach)
     return HeatCells(cells, (columns + 1).tolist(), step[rows].astype(int).tolist(), centre, reach)
 
 
-def living(recording: Readings, name: str, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+def living(recording: Readings, rows: NDArray[np.int64], logs: bool) -> NDArray[np.bool_]:
     """Which networks count in means of an array at some rows, (rows, 1, networks): of logs, where not all are
     dead, those that are not. One that has blown up counts, so that its cells are gaps."""
-    if not name.startswith("log_"):
+    if not logs:
         return np.ones((len(rows), 1, 1), np.bool_)
     dead = np.asarray(np.isneginf(recording["log_delta_norm"][rows]).any(axis=1, keepdims=True))
     return ~dead | np.asarray(dead.all(axis=2, keepdims=True))

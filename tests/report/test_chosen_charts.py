@@ -20,7 +20,7 @@ from gradflow.recording import STATISTICS
 from gradflow.report.charts import axes, laws
 from gradflow.report.charts.facets import faceted
 from gradflow.report.charts.lines import Lines
-from gradflow.report.charts.looks import VERDICTS
+from gradflow.report.charts.looks import LOG10, NUMBER, VERDICTS
 from gradflow.report.charts.picture import document, picture
 from gradflow.report.charts.plot import Plot, titled
 from gradflow.report.columns import filled
@@ -123,6 +123,39 @@ def test_an_array_over_steps_and_layers_is_a_map(run: Run) -> None:
         run["activation_std"].mean(axis=2).T, rel=1e-5
     )
     assert spec["usermeta"]["title"] == "Activation std over layers and steps"
+
+
+@pytest.mark.parametrize(
+    ("array", "title", "form"),
+    [
+        ("q", "log10 q", LOG10),
+        ("log_slope_factor", "log10 slope_factor", LOG10),
+        ("log_weight_grad_norm", "log10 weight_grad_norm", LOG10),
+        ("update_ratio", "update_ratio", NUMBER),
+        ("saturated", "saturated", NUMBER),
+    ],
+)
+def test_the_cells_of_a_map_hold_what_its_title_and_its_tooltips_say(
+    run: Run, array: str, title: str, form: str
+) -> None:
+    spec = document(chart_of([run], Wanted(value=array, x="step", y="layer")))
+    base = np.log10(run[array]) if array == "q" else run[array] / (LN10 if form == LOG10 else 1.0)
+    cells = np.array([row["value"] for row in rows_of(spec) if "top" in row], dtype=float)
+    assert cells == pytest.approx(base.mean(axis=2).T, rel=1e-5, abs=1e-9, nan_ok=True)
+    (mark,) = marks_of(spec)
+    assert mark["encoding"]["color"]["title"] == title
+    told = mark["encoding"]["tooltip"][-1]
+    assert (told["title"], told["format"]) == (title, form)
+
+
+@pytest.mark.parametrize("over", [{"x": "step"}, {"x": "step", "y": "layer"}])
+def test_a_dead_network_makes_no_gap_in_the_logs_of_the_others(run: Run, over: dict[str, str]) -> None:
+    record = {name: run[name].copy() for name in ("step", "log_delta_norm", "q")}
+    record["log_delta_norm"][:, :, 0], record["q"][:, -1, 0] = -np.inf, 0.0
+    one = Run(run.path, run.info, config=run.config, recording=record, summary=run.summary)
+    rows = values([one], Wanted(value="q", **over))
+    last = rows[-1]["value"] if "y" in over else [row["value"] for row in rows if row["line"] == "layer 8"]
+    assert last == pytest.approx(np.log10(run["q"][:, -1, 1:]).mean(axis=1).tolist(), rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def of_array(name: str, runs: Runs, over: Sequence[str], step: str | None = None
     One without layers is drawn over `step` with a line a run. InputError if there is nothing to draw, or
     several runs where one is meant.
     """
-    quantity = Quantity.of(name)
+    quantity = Quantity.of(name, mapped=len(over) == 2)
     if "step" not in over:
         return _overlaid(partial(over_layers, f"{quantity.called} by layer", [quantity]), runs, step)
     if "layer" not in recorded(runs)[name]:

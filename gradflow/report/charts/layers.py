@@ -15,8 +15,8 @@ from gradflow.report.charts import axes, looks
 from gradflow.report.charts.lines import MOST, Lines
 from gradflow.report.charts.plot import DOT, Datum, Drawn, Plot, known, level, rows_of, tips, titled
 from gradflow.report.charts.study import Studies, Study, lines_of, spread
+from gradflow.report.heat_cells import to_log10
 from gradflow.report.numbers import count
-from gradflow.units import LN10
 
 APART = 5.0  # times, from which factors are drawn on a logarithmic axis
 SMALL = 160  # dots from which each is small
@@ -31,23 +31,28 @@ class Quantity:
     title: str
     part: str = ""
     scaled: Callable[[Array], Array] = np.asarray
-    form: str = looks.NUMBER
+    logs: bool = False  # to base 10
     factor: bool = False  # without the last layer's; a logarithmic axis where it covers much
     share: bool = False  # an axis from 0
     expected: Callable[[Study], Array | None] | None = None  # what theory says at the layers of a study
 
     @classmethod
-    def of(cls, name: str) -> Quantity:
-        """An array of the record: logs of norms to base 10, of factors as factors, shares from 0."""
+    def of(cls, name: str, mapped: bool = False) -> Quantity:
+        """An array of the record: logs to base 10, of factors as factors unless `mapped`, shares from 0."""
         for one in (NORM, SQUARE, COSINE, *UNITS):
             if one.array == name:
                 return replace(one, part="", title=name if one.share else one.title, expected=None)
         short = name.removeprefix("log_")
         if short == name:
             return cls(name, name)
-        if name.endswith("_factor"):
+        if name.endswith("_factor") and not mapped:
             return cls(name, short, factor=True)
-        return cls(name, f"log10 {short}", scaled=_decades, form=looks.LOG10)
+        return cls(name, f"log10 {short}", scaled=to_log10, logs=True)
+
+    @property
+    def form(self) -> str:
+        """The d3 format of its numbers."""
+        return looks.LOG10 if self.logs else looks.NUMBER
 
     def shown(self, means: Array) -> Array:
         """Means as they are drawn."""
@@ -70,14 +75,8 @@ class Quantity:
         return axes.cut(known(core) or values, values, ends) if core else {}
 
 
-def _decades(logs: Array) -> Array:
-    return np.asarray(logs / LN10)
-
-
-NORM = Quantity(
-    "log_delta_norm", "log10 ||delta||", scaled=_decades, form=looks.LOG10, expected=Study.expected_norm
-)
-SQUARE = Quantity("q", "log10 q", scaled=np.log10, form=looks.LOG10, expected=Study.expected_square)
+NORM = Quantity("log_delta_norm", "log10 ||delta||", scaled=to_log10, logs=True, expected=Study.expected_norm)
+SQUARE = Quantity("q", "log10 q", scaled=np.log10, logs=True, expected=Study.expected_square)
 COSINE = Quantity("correlation", "mean cosine", expected=Study.expected_correlation)
 UNITS = [Quantity(name, "share", name, share=True) for name in ("saturated", "dead")]
 

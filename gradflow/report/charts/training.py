@@ -31,7 +31,8 @@ STEPLESS = "what goes over steps needs two recorded steps with finite numbers"
 
 def heatmap(studies: Studies, quantity: Quantity, called: str) -> Drawn:
     """An array over layers and steps, around its median, at most 100 layers and 120 steps of it."""
-    found = heat_cells(studies[0].run.recording, LAYERS, STEPS, quantity.array) if studies else None
+    how = quantity.array, quantity.scaled, quantity.logs
+    found = heat_cells(studies[0].run.recording, LAYERS, STEPS, *how) if studies else None
     if found is None:
         raise NothingToDraw(STEPLESS)
     places, steps = found.layers, found.steps
@@ -42,7 +43,7 @@ def heatmap(studies: Studies, quantity: Quantity, called: str) -> Drawn:
         alt.Chart(table(rows)).transform_flatten([*columns, "value"]),
         "value", looks.shaded("value", quantity.title, looks.diverging(found.centre, found.reach)),
         x=axes.x("step", "step"), x2="end", y=axes.y("top", "layer", reverse=True, nice=False), y2="bottom",
-        tooltip=tips("layer", "step", value=(quantity.title, looks.LOG10)),
+        tooltip=tips("layer", "step", value=(quantity.title, quantity.form)),
     )  # fmt: skip
     recorded, depth = studies[0].run["log_delta_norm"].shape[:2]
     shown = f"{count(len(places))} of {count(depth)} layers and {count(len(steps))} of {count(recorded)}"
@@ -72,7 +73,7 @@ def _means(
     steps = record[STEP if quantity.array in EVALUATED else "step"]
     some = spread_out(len(steps), STEPS)
     with np.errstate(all="ignore"):
-        counting = living(record, quantity.array, some)
+        counting = living(record, some, quantity.logs or quantity.factor)
         values = record[quantity.array][some if layers is None else np.ix_(some, layers)]
         kept = np.where(counting[:, 0] if layers is None else counting, values, np.nan)
         means = quantity.shown(mean_of_known(quantity.scaled(kept), -1)).reshape(len(some), -1).T.tolist()
