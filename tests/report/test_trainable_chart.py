@@ -42,7 +42,7 @@ def test_the_two_boundaries_run_between_cells_that_differ() -> None:
     chart = trainable(cells)
     spec = document(chart)
     assert spec["usermeta"]["note"].endswith("right in 7 of 9")
-    assert len([row for row in rows_of(spec) if "accuracy" in row]) == 9
+    assert len([row for row in rows_of(spec) if "value" in row]) == 9
     solid, dashed = lines_of(chart, "white"), lines_of(chart, "black")
     assert sorted((line["x"], line["x2"]) for line in solid if line["y"] == line["y2"]) == [
         (0.75, 1.25), (1.75, 2.25)
@@ -60,8 +60,26 @@ def test_the_best_rate_of_a_place_counts() -> None:
         for lr, accuracy in ((0.1, 0.1), (0.01, 0.8))
     ]
     chart = trainable(cells)
-    assert {row["accuracy"] for row in rows_of(document(chart)) if "accuracy" in row} == {0.8}
+    assert {row["value"] for row in rows_of(document(chart)) if "value" in row} == {0.8}
     assert document(chart)["usermeta"]["note"].endswith("right in 4 of 4")
+
+
+def test_r2_is_called_so_and_may_be_below_0() -> None:
+    found = [cell(depth, w, 0.9, True) for depth in DEPTHS[:2] for w in SIGMAS[:2]]
+    values = [-2.5, 0.25, 0.75, 0.9]
+    cells = [
+        replace(one, training=replace(one.training, accuracy_final=None, majority=None, r2_test_final=value))
+        for one, value in zip(found, values, strict=True)
+    ]
+    spec = document(trainable(cells))
+    assert spec["usermeta"]["title"] == "R2 on held-out samples at the end"
+    rows = [row for row in rows_of(spec) if "value" in row]
+    assert [row["value"] for row in rows] == values
+    assert [row["text"] for row in rows] == ["-2.50", "0.250", "0.750", "0.900"]
+    assert [row["what"] for row in rows] == ["not trained"] * 2 + ["trained"] * 2
+    (mark,) = (mark for mark in marks_of(spec) if mark["mark"].get("type") == "rect")
+    assert mark["encoding"]["color"]["title"] == "R2"
+    assert "R2" in [tip["title"] for tip in mark["encoding"]["tooltip"]]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ import numpy as np
 from gradflow.analysis.depth_law import DEPTH, first_layer
 from gradflow.analysis.differences import flat
 from gradflow.analysis.jacobian import Jacobian
-from gradflow.analysis.summary import Number, Summary
+from gradflow.analysis.pivot import VALUES, MapValue
+from gradflow.analysis.summary import Summary
 from gradflow.arrays import Array
 from gradflow.errors import NothingToDraw
 from gradflow.report.charts import axes, looks
@@ -63,50 +64,49 @@ def theory(summaries: Summaries) -> Drawn:
 
 
 def trainable(summaries: Summaries) -> Drawn:
-    """Accuracy over two numbers, solid around what trained and dashed around what was predicted to."""
+    """Accuracy, or R2, over two numbers, solid around what trained, dashed around what was predicted to."""
+    of_values = any(one.training.r2_test_final is not None for one in summaries)
+    shown = VALUES["r2_test_final" if of_values else "accuracy_final"]
     keys = sorted((key for key in axes_of(summaries) if key not in BEST), key=lambda key: key == DEPTH)
-    places = _places(summaries, *keys) if len(keys) == 2 else {}
+    places = _places(summaries, shown, *keys) if len(keys) == 2 else {}
     if not places:
         raise NothingToDraw(
             "trainable needs trained runs that differ in two numbers, such as depth and sigma_w"
         )
-    rows = [{"x": x, "y": y, **_outcome(here)} for (x, y), here in places.items()]
+    rows = [{"x": x, "y": y, **_outcome(here, shown)} for (x, y), here in places.items()]
     trained = {(row["x"], row["y"]): row["what"] == TRAINED for row in rows}
     predicted = {place: here[0].trainable.verdict == "trainable" for place, here in places.items()}
     x, y = (key.rpartition(".")[2] for key in keys)
-    told = tips(x=x, y=y, text="accuracy", what="what", score="score")
-    colour = alt.Color("accuracy:Q", scale=alt.Scale(scheme="viridis", domain=[0, 1]), title="accuracy")
+    told = tips(x=x, y=y, text=shown.short, what="what", score="score")
+    scale = alt.Scale(scheme="viridis", domain=[0, 1], clamp=True)  # R2 may be below 0
+    colour = alt.Color("value:Q", scale=scale, title=shown.short)
     lines = [*_boundary(trained, "white", looks.SOLID, 4), *_boundary(predicted, "black", looks.DASH, 2)]
     right = sum(trained[place] == predicted[place] for place in places)
     note = f"white: what trained; dashed: what was predicted to, right in {right} of {len(places)}"
-    cells = grid(rows, "accuracy", colour, x, y, told)
-    return titled("Accuracy on held-out samples at the end", note, cells, *lines)
+    cells = grid(rows, "value", colour, x, y, told)
+    return titled(shown.title, note, cells, *lines)
 
 
-def _places(summaries: Summaries, across: str, up: str) -> dict[Spot, list[Summary]]:
+def _places(summaries: Summaries, shown: MapValue, across: str, up: str) -> dict[Spot, list[Summary]]:
     """The runs at each pair of numbers that two keys have, where anything was trained and predicted."""
     places: dict[Spot, list[Summary]] = {}
     for summary in summaries:
         config = flat(summary.config)
         x, y = config.get(across), config.get(up)
         known = summary.trainable.score is not None and summary.training.steps
-        known = known and (_quality(summary) is not None or summary.status == "diverged")
+        known = known and (shown.read(summary) is not None or summary.status == "diverged")
         if known and is_number(x) and is_number(y):
             places.setdefault((x, y), []).append(summary)
     return places
 
 
-def _quality(summary: Summary) -> Number:
-    """The accuracy on held-out samples; of values R2."""
-    training = summary.training
-    return training.r2_test_final if training.accuracy_final is None else training.accuracy_final
-
-
-def _outcome(here: Summaries) -> Datum:
+def _outcome(here: Summaries, shown: MapValue) -> Datum:
     """The best that came out at a place, 0 where all blew up, and whether that is to have trained."""
-    best, guess = max(max(0.0, _quality(one) or 0.0) for one in here), here[0].training.majority or 0.0
+    best = max((value for one in here if (value := shown.read(one)) is not None), default=0.0)
+    guess = here[0].training.majority or 0.0
     what = TRAINED if best > guess + MIDDLE * (1 - guess) else "not trained"
-    return {"accuracy": best, "text": percent(best), "what": what, "score": here[0].trainable.score}
+    text = percent(best) if shown.share else number(best)
+    return {"value": best, "text": text, "what": what, "score": here[0].trainable.score}
 
 
 def _boundary(inside: Mapping[Spot, bool], colour: str, dash: list[int], width: float) -> list[Drawn]:
