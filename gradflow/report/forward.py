@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradflow.analysis.summary import Flow, Theory
+from gradflow.analysis.summary_parts import Profile
 from gradflow.report.numbers import cosine, count, norm, number
 from gradflow.report.sentences import EQUAL, SKIP
 
@@ -20,15 +21,25 @@ def forward_sentence(flow: Flow, theory: Theory | None = None, watched: bool = F
         verb = "grows" if flow.log10_growth >= 0 else "shrinks"
         what = "the stream" if watched else "|z|"
         words.append(f"{what} {verb} by {abs(flow.log10_growth):.1f} decades over the depth")
-    alike = [cosine(value) for value in flow.profile.correlation if value is not None]
-    if len(alike) > 1:
-        depth, by_theory = count(flow.transitions + 1), flow.profile.correlation_expected
-        told = f" (theory {cosine(by_theory[-1])})" if by_theory and by_theory[-1] is not None else ""
-        words.append(f"after {depth} layers the samples' cosine is {alike[-1]}{told}, at layer 1 {alike[0]}")
+    words += _cosines(flow.profile)
     expected = alike_words(theory, flow) if theory else ""
     words += [f"by theory {expected}"] if expected else []
     said = "; ".join(words)
     return f"{said[0].upper()}{said[1:]}." if said else ""
+
+
+def _cosines(profile: Profile) -> list[str]:
+    """How alike samples are at the first and at the last layer at which two are neither 0 nor infinite."""
+    known = [i for i, value in enumerate(profile.correlation) if value is not None]
+    if len(known) < 2:
+        return []
+    (first, *_, last), expected = known, profile.correlation_expected
+    start, end = (cosine(profile.correlation[i]) for i in (first, last))
+    lowest, highest = (count(profile.layers[i]) for i in (first, last))
+    told = f" (theory {cosine(expected[last])})" if expected and expected[last] is not None else ""
+    words = f"after {highest} layers the samples' cosine is {end}{told}, at layer {lowest} {start}"
+    above = profile.layers[last + 1 :]
+    return [words, f"from layer {count(above[0])} on no two samples have one"] if above else [words]
 
 
 def alike_words(theory: Theory, flow: Flow) -> str:

@@ -332,3 +332,15 @@ def test_the_profile_tells_the_cosines_and_the_sentence_their_ends() -> None:
     assert flow.profile.correlation[0] == 0
     said = forward_sentence(flow)
     assert said == "After 40 layers the samples' cosine is 0.999990, at layer 1 0.000."
+
+
+def test_the_cosine_is_told_of_the_last_layer_that_has_one_with_theory_s_there() -> None:
+    cosines = np.linspace(0.1, 0.49, 40)[:, None] * np.ones((1, 2))
+    cosines[30:] = np.nan  # z is 0 from there on
+    flow = fit_flow({**row(walk(0.9, 40, 2)), "correlation": cosines}, 0)
+    expected = tuple(np.linspace(0.1, 0.88, 40))
+    flow = replace(flow, profile=replace(flow.profile, correlation_expected=expected))
+    assert forward_sentence(flow) == (
+        "After 30 layers the samples' cosine is 0.390 (theory 0.680), at layer 1 0.100; "
+        "from layer 31 on no two samples have one."
+    )
