@@ -203,14 +203,16 @@ def _laws(law: Fields, room: int | None) -> list[Block]:
     if not groups:
         return []
     axes = shared_keys(groups[0])
-    titles = ("c of delta_1", "theory", f"c of dL/dW_1{_of_batch(groups)}", "c inside")
+    depths = [" to ".join(count(group["depths"][end]) for end in (0, -1)) for group in groups]
+    differ = len({*depths}) > 1
+    titles = (*["depths"] * differ, "c of delta_1", "theory", f"c of dL/dW_1{_of_batch(groups)}", "c inside")
     rows = tuple(
-        (*values, _c_of(group["delta"]), number(group["c_expected"], _error(group["delta"])),
+        (*values, *[own] * differ, _c_of(group["delta"]), number(group["c_expected"], _error(group["delta"])),
          _c_of(group["weight_grad"]), number(group["c_inside"]))
-        for group, values in zip(groups, _values(groups, axes, missing=""), strict=True)
+        for group, values, own in zip(groups, _values(groups, axes, missing=""), depths, strict=True)
     )  # fmt: skip
-    depths = " to ".join(count(groups[0]["depths"][end]) for end in (0, -1))
-    title = f"Depth law: the first layer's gradient goes as c^L, depths {depths}, ± 95%"
+    common = "" if differ else f", depths {depths[0]}"
+    title = f"Depth law: the first layer's gradient goes as c^L{common}, ± 95%"
     table = Table((*_axes(axes, groups), *map(Column, titles)), rows)
     return [Heading(title), *_fitted(table, len(axes), room)]
 

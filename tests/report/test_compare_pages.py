@@ -13,7 +13,7 @@ from gradflow.errors import InputError
 from gradflow.report import markdown, terminal
 from gradflow.report.compare_pages import compare_page, pivot_page
 from gradflow.report.listing import line_of, ls_page, unfinished_line
-from gradflow.report.page import Facts, Page, Sentence, Strip, Table, Toned
+from gradflow.report.page import Facts, Heading, Page, Sentence, Strip, Table, Toned
 from gradflow.report.sweep_pages import sweep_page
 from gradflow.report.terminal import Look
 from gradflow.store import Entry
@@ -383,6 +383,27 @@ def test_where_blocks_or_norms_differ_the_way_up_is_shown(key: str) -> None:
     plain = sweep_page({**document, "axes": {"model.depth": []}, "points": [{**point, "model.depth": 5}]})
     assert "log10 growth" not in titles(plain)
     assert "|z|" not in notes(plain)
+
+
+@pytest.mark.parametrize(("deeper", "heading"), [(8, "c^L, depths 3 to 8, ±"), (1024, "c^L, ±")])
+def test_each_depth_law_is_told_with_its_own_depths(deeper: int, heading: str) -> None:
+    fit = {"c": 0.9, "c_low": 0.88, "c_high": 0.92}
+    law = {"delta": fit, "weight_grad": fit, "c_expected": 0.9, "c_inside": 0.9, "batch_size": 8}
+    groups = [
+        {"model.activation": "relu", "depths": [3, 5, 8], **law},
+        {"model.activation": "tanh", "depths": [3, deeper], **law},
+    ]
+    point = {
+        "id": "a", "status": "completed", "verdict": "stable", "borderline": False, "model.depth": 5,
+        "log10_ratio": 0.0, "loss_final": 1.0, "networks": 4, "evaluations": 2, **fit,
+    }  # fmt: skip
+    document = {"id": "s", "path": "s", "axes": {"model.depth": [5]}, "points": [point]}
+    page = sweep_page({**document, "depth_law": {"groups": groups}})
+    (head,) = (block.text for block in page.blocks if isinstance(block, Heading))
+    laws = [block for block in page.blocks if isinstance(block, Table)][-1]
+    assert heading in head
+    own = [row[1] for row in laws.rows] if laws.columns[1].title == "depths" else None
+    assert own == (["3 to 8", "3 to 1,024"] if deeper > 8 else None)
 
 
 def test_runs_of_several_blocks_are_compared_by_their_way_up_too() -> None:
