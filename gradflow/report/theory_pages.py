@@ -205,12 +205,11 @@ def _head(axes: Mapping[str, Sequence[Any]]) -> tuple[Column, ...]:
 def _map(axes: Mapping[str, Sequence[Any]], theories: Sequence[Theory], verdicts: Sequence[str]) -> Table:
     """The first axis down, the second across; a sign a point where numbers would not fit."""
     (_, rows), (_, columns) = axes.items()
-    width = len(columns)
+    width, marks = len(columns), _critical(axes, theories)
     lines = []
     for i, value in enumerate(_shown(rows)):
         line = slice(i * width, (i + 1) * width)
-        marks = _critical(axes, i, theories[line])
-        lines.append((value, *_line(theories[line], verdicts[line], marks)))
+        lines.append((value, *_line(theories[line], verdicts[line], marks[line])))
     return Table(_head(axes), tuple(lines))
 
 
@@ -224,17 +223,25 @@ def _line(theories: Sequence[Theory], verdicts: Sequence[str], marks: Sequence[b
     )
 
 
-def _critical(axes: Mapping[str, Sequence[Any]], row: int, theories: Sequence[Theory]) -> list[bool]:
-    """Which points of a row are closest to the critical sigma_w."""
+def _critical(axes: Mapping[str, Sequence[Any]], theories: Sequence[Theory]) -> list[bool]:
+    """Which points are closest to the critical sigma_w, each of those that differ in sigma_w alone."""
     (down, rows), (across, columns) = axes.items()
+    size, width = len(theories), len(columns)
+    lines: list[range] = []
     if _last(across) == "sigma_w":
-        nearest = min(range(len(columns)), key=lambda i: _off(theories[i], columns[i]))
-        inside = min(columns) <= (theories[nearest].critical_sigma_w or -1) <= max(columns)
-        return [inside and i == nearest for i in range(len(columns))]
-    if _last(down) == "sigma_w" and _last(across) != "depth":  # it does not depend on the depth
-        others = [abs(value - rows[row]) for i, value in enumerate(rows) if i != row] or [0.0]
-        return [2 * _off(theory, rows[row]) <= min(others) for theory in theories]
-    return [False] * len(columns)
+        lines = [range(start, start + width) for start in range(0, size, width)]
+    elif _last(down) == "sigma_w" and _last(across) != "depth":  # it does not depend on the depth
+        lines = [range(start, size, width) for start in range(width)]
+    values = columns if _last(across) == "sigma_w" else rows
+    nearest = {_nearest(line, values, theories) for line in lines}
+    return [i in nearest for i in range(size)]
+
+
+def _nearest(line: Sequence[int], sigmas: Sequence[float], theories: Sequence[Theory]) -> int | None:
+    """Which of a line of points is closest to its critical sigma_w; None where that is not among theirs."""
+    at, _ = min(zip(line, sigmas, strict=True), key=lambda point: _off(theories[point[0]], point[1]))
+    critical = theories[at].critical_sigma_w
+    return at if critical is not None and min(sigmas) <= critical <= max(sigmas) else None
 
 
 def _off(theory: Theory, sigma_w: float) -> float:

@@ -87,6 +87,34 @@ def test_two_axes_make_a_map_with_the_critical_line_marked() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("sigmas", "starred"),
+    [
+        ((0.5, 1.1, 2.0), 1.1),
+        ((2.0, 1.1, 0.5), 1.1),
+        ((1.1, 2.0, 0.5), 1.1),
+        ((0.5, 0.9, 1.0, 3.0), 1.0),  # apart by less than to the critical one
+        ((0.4, 0.7, 1.1), None),  # it lies beyond them
+        ((1.2,), 1.2),
+    ],
+)
+def test_the_critical_sigma_w_is_marked_alike_down_and_across(
+    sigmas: tuple[float, ...], starred: float | None
+) -> None:
+    sigma_w, other = {"model.init.sigma_w": sigmas}, {"model.init.sigma_b": (0.0,)}
+    found, trains = [SMALL] * len(sigmas), [NO] * len(sigmas)
+    down, across = (
+        table_page(axes, found, trains, 1.0).blocks[0]
+        for axes in ({**sigma_w, **other}, {**other, **sigma_w})
+    )
+    assert isinstance(down, Table)
+    assert isinstance(across, Table)
+    cells = [row[1] for row in down.rows]
+    assert cells == [*across.rows[0][1:]]
+    marked = [value for value, cell in zip(sigmas, cells, strict=True) if "*" in str(cell)]
+    assert marked == ([starred] if starred else [])
+
+
 def test_a_wide_map_has_a_sign_a_point_and_fits_a_terminal() -> None:
     sigma_w = tuple(i / 10 for i in range(1, 51))
     axes = {"model.init.sigma_b": (0.0,), "model.init.sigma_w": sigma_w}
