@@ -65,9 +65,12 @@ def _axes_of_array(wanted: Wanted, axes: list[str]) -> list[str]:
     refuse_unused(f"--value {wanted.value} is an array of the record", figure=wanted.figure)
     refuse_unused("give --x, too", y=wanted.y if wanted.x is None else None)
     found = [axis for axis in (wanted.x, wanted.y) if axis is not None] or axes[:1]
-    if not {*found} <= {*axes} or len({*found}) < len(found):
-        ways = ", ".join(f"--x {axis}" for axis in axes) + (" or both" if len(axes) > 1 else "")
-        raise InputError(f"--value {wanted.value} is recorded by {' and '.join(axes)}: give {ways}")
+    ways = {f"--x {axis}": [axis] for axis in axes}
+    if len(axes) > 1:  # layers stand below each other, as in a table
+        ways["--x step --y layer"] = ["step", "layer"]
+    if found not in ways.values():
+        words = f"--value {wanted.value} is recorded by {' and '.join(axes)}"
+        raise InputError(f"{words}: give {', or '.join(ways)}")
     if "step" in found:
         refuse_unused("steps are an axis", step=wanted.step)
     return found

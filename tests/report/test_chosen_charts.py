@@ -30,6 +30,8 @@ from gradflow.store import Run
 from gradflow.units import LN10
 from tests.report.runs import made, marks_of, renamed, rows_of
 
+MAPS = "give --x layer, or --x step, or --x step --y layer"
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
@@ -162,8 +164,9 @@ def test_a_dead_network_makes_no_gap_in_the_logs_of_the_others(run: Run, over: d
     ("wanted", "told"),
     [
         (Wanted(value="activation_sdt"), "did you mean activation_std"),
-        (Wanted(value="activation_std", x="depth"), "give --x layer, --x step or both"),
-        (Wanted(value="activation_std", x="step", y="step"), "give --x layer, --x step or both"),
+        (Wanted(value="activation_std", x="depth"), f"recorded by layer and step: {MAPS}"),
+        (Wanted(value="activation_std", x="step", y="step"), f"recorded by layer and step: {MAPS}"),
+        (Wanted(value="activation_std", x="layer", y="step"), f"recorded by layer and step: {MAPS}"),
         (Wanted(value="activation_std", y="layer"), "--y is of no use here"),
         (Wanted(value="activation_std", x="step", step="3"), "--step is of no use here"),
         (Wanted("flow", value="activation_std"), "--figure is of no use here"),
