@@ -50,6 +50,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("export net -o out --to csv --table layers", "--table"),
         ("export net -o out --to tensorboard --table runs", "--table"),
         ("export net -o out.csv --table runs --rows all", "--rows"),
+        ("jacobian net.yaml --force", "--force"),
+        ("schema --force", "--force"),
         ("show @1 --layers --trace", "--layers"),
         ("show @1 --layers --json", "--layers"),
         ("sweep net.yaml seed=3,4 --executor serial --workers 2", "--workers"),

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from gradflow.cli.options import Json, Overrides, Quiet, Replace, RunsDir, Study
+from gradflow.errors import refuse_unused
 from gradflow.runs_folder import RUNS
 
 Picture = Annotated[
@@ -32,7 +33,9 @@ def jacobian(
     from gradflow.cli.plot import require_picture
     from gradflow.telling.lines import noting
 
-    if output is not None:
+    if output is None:
+        refuse_unused("without -o nothing is written", force=force)
+    else:
         require_picture(output)
     name, found = measured(study, overrides or (), runs_dir, noting(quiet))
     if output is not None:

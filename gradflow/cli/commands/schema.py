@@ -9,6 +9,7 @@ import typer
 
 from gradflow.cli.options import Quiet, Replace
 from gradflow.cli.output import emit
+from gradflow.errors import refuse_unused
 from gradflow.telling.lines import note
 
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it to a file.")]
@@ -32,6 +33,7 @@ def schema(output: Output = None, force: Replace = False, quiet: Quiet = False) 
     from gradflow.store import write_output
 
     if output is None:
+        refuse_unused("without -o nothing is written", force=force)
         emit(schema_text())
     else:
         write_output(output, schema_text(), force=force)
