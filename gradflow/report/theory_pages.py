@@ -11,7 +11,7 @@ from gradflow.analysis.summary import Theory
 from gradflow.analysis.trainable import Trainable
 from gradflow.analysis.verdict import verdict_of
 from gradflow.config import Config
-from gradflow.report.numbers import ENTRIES, NONE, count, counted, decades, number, power
+from gradflow.report.numbers import ENTRIES, NONE, cosine, count, counted, decades, number, power
 from gradflow.report.page import (
     Block,
     Cell,
@@ -116,8 +116,8 @@ def _facts(theory: Theory) -> Iterator[tuple[str, str]]:
     if theory.log10_ratio_sd is not None:
         spread = number(theory.log10_ratio_sd)
         yield "spread", f"{spread} decades of the ratio between networks, one sample"
-    if theory.correlation_star is not None:
-        words = f"rho* = {number(theory.correlation_star)} between two samples"
+    if (star := theory.correlation_star) is not None:
+        words = f"rho* = {1 if star == 1 else cosine(star)} between two samples"
         if theory.xi_c is not None:
             words += f", approached by a factor of e in xi_c = {number(theory.xi_c)} layers"
         yield "correlation", words

@@ -183,6 +183,13 @@ def test_the_depth_scale_says_what_its_sign_means(xi: float | None, said: str) -
     assert facts["xi"] == said
 
 
+@pytest.mark.parametrize(("star", "said"), [(1.0, "1"), (0.99987, "0.99987"), (0.64, "0.640")])
+def test_a_cosine_below_1_is_not_shown_as_1(star: float, said: str) -> None:
+    page = point_page(Theory(c=0.9, correlation_star=star), [], [], 1.0)
+    facts = dict(row for block in page.blocks if isinstance(block, Facts) for row in block.rows)
+    assert facts["correlation"] == f"rho* = {said} between two samples"
+
+
 def test_what_has_no_theory_says_why() -> None:
     page = point_page(Theory(reason="mean field needs wide layers"), [], [("init", "he")], 1.0)
     assert [block.text for block in page.blocks if isinstance(block, Sentence)] == [
