@@ -56,9 +56,9 @@ print(f"c = {watched.c:.3f}")
 
 # %% [markdown]
 # ## Afterwards
-# The run is on the disk, and Python opens it again.
+# The run is on the disk, and Python opens it again: by its path, as each training leaves one of its own.
 
 # %%
-after = gradflow.load("trained")
+after = gradflow.load(watched.run.path)
 flow = after.summary.flow.final
 print(f"after step {flow.step}: c = {flow.c:.3f}, {flow.verdict}")

@@ -99,6 +99,14 @@ def test_the_notebook_on_a_model_of_ones_own_leaves_runs_that_commands_open(
     assert "trained" in gradflow(folder, "ls").out
 
 
+def test_its_cells_open_their_own_run_when_they_are_executed_again(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    again = 'exec(open("notebook.py", encoding="utf-8").read())'
+    printed = executed("own-pytorch-model", tmp_path, again)
+    assert printed.count("after step 20: c = 0.946, stable") == 2
+    assert len(list(tmp_path.glob("runs/trained-*"))) == 2
+
+
 @pytest.mark.parametrize("name", ["drawn", "trained"])
 def test_its_numbers_are_those_of_the_command_line_to_the_last_bit(
     own_model: tuple[Path, str], name: str
