@@ -16,7 +16,7 @@ from gradflow.report.advice_pages import advice_page
 from gradflow.report.numbers import duration
 from gradflow.sweeps.proposals import Proposal, Proposer
 from gradflow.sweeps.trials import Trial, best_of, least_of, try_all
-from gradflow.telling.lines import note
+from gradflow.telling.lines import note, noting
 from gradflow.telling.progress import CLEAR, Ticker
 
 STEPS = 300
@@ -27,7 +27,7 @@ def listed(
 ) -> dict[str, Any]:
     """The document of the candidates alone. InputError for options of trials."""
     refuse_unused("they are for --try", steps=steps, workers=workers)
-    study = study_of(config, overrides, quiet)
+    study = study_of(config, overrides, noting(quiet))
     rows = [_row(config, one) for one in Proposer(config, overrides).networks()]
     return {"name": study.name, "steps": None, "candidates": rows}
 
@@ -36,7 +36,7 @@ def tried(
     config: Path, overrides: list[str], steps: int | None, workers: int | None, quiet: bool
 ) -> dict[str, Any]:
     """The document of the candidates with what they came to, and the command of the best."""
-    study, steps = study_of(config, overrides, quiet), steps or STEPS
+    study, steps = study_of(config, overrides, noting(quiet)), steps or STEPS
     with _Count(quiet, redrawn=0.0) as count:
         trials = try_all(Proposer(config, overrides), steps, workers, count)
     best = trials.index(best_of(trials))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gradflow.cli.output import emit_either
-from gradflow.config import load_config
+from gradflow.cli.run import study_of
 from gradflow.config.load import load_data
 from gradflow.report.gradient_pages import check_page
 from gradflow.telling.lines import noting
@@ -15,7 +15,7 @@ from gradflow.trace import check_gradients
 
 def passed(config: Path, overrides: Sequence[str], json: bool) -> bool:
     """Whether the gradients of a config are right, once what was found is printed."""
-    study = load_config(config, overrides, noting(quiet=False))
+    study = study_of(config, overrides, noting(quiet=False))
     data = load_data(study.data)
     found = check_gradients(study.plan(data), data)
     emit_either(json, found.document, lambda: check_page(study.name, found))

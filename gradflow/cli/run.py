@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gradflow.config import Config
 from gradflow.config.load import read_config
 from gradflow.config.overrides import refuse_spaces
 from gradflow.sweeps.points import parse_one
-from gradflow.telling.lines import noting
 
 
-def study_of(config: Path, overrides: list[str], quiet: bool) -> Config:
-    """The config of one run. InputError for one with a sweep section, with the command that takes it."""
+def study_of(config: Path, overrides: Sequence[str], tell: Callable[[str], None]) -> Config:
+    """The config of one run; `tell` is as of `load_config`.
+
+    InputError for one with a sweep section, with the command that takes it.
+    """
     refuse_spaces([str(config), *overrides])
-    return parse_one(read_config(config), config.parent, overrides, noting(quiet))
+    return parse_one(read_config(config), config.parent, overrides, tell)

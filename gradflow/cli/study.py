@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from gradflow.config import Config, load_config
+from gradflow.cli.run import study_of
+from gradflow.config import Config
 from gradflow.config.load import load_data
 from gradflow.data import Data
 from gradflow.errors import InputError
@@ -17,7 +18,7 @@ def networks_of(
     study: str, overrides: Sequence[str], runs: Path, tell: Callable[[str], None]
 ) -> tuple[Config, Plan, Data]:
     """The config of a YAML file, or of a run, with changes; the plan of its networks, and their data."""
-    config = load_config(_path_of(study, runs), overrides, tell)
+    config = study_of(_path_of(study, runs), overrides, tell)
     data = load_data(config.data)
     return config, config.plan(data), data
 

@@ -155,12 +155,12 @@ def parse_one(
     document: Document, base: Path, overrides: Sequence[str], tell: Callable[[str], None]
 ) -> Config:
     """The config of one run. InputError for a sweep section, with the command that takes it."""
-    study = parse_config(document, base, overrides, tell)
-    if study.sweep:
+    draft, _ = begin(document, axes.split(overrides)[0])
+    if draft.at(SECTION) and not _section_problems(draft):  # whatever of the rest the axes are to give
         command = shlex.join(["gradflow", "sweep", operand(document.source), *overrides])
-        line = document.lines.get(("sweep",))
-        raise refused(f"this config is many runs: type {command}", "sweep", document.source, line)
-    return study
+        words = "this config is many runs: leave the section out with sweep=null, or type"
+        raise refused(f"{words} {command}", "sweep", *draft.place(SECTION))
+    return parse_config(document, base, overrides, tell)
 
 
 def _once(given: Sequence[Axis]) -> list[Axis]:

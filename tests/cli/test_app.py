@@ -232,10 +232,9 @@ def test_a_sweep_config_is_sent_to_sweep_with_the_command_quoted(folder: Path) -
     done = gradflow(folder, "run", "my study.yaml", "lr=0.1")
     assert done.returncode == 2
     line = (folder / "my study.yaml").read_text().count("\n")
-    told = (
-        f"my study.yaml:{line}: sweep: this config is many runs: type gradflow sweep 'my study.yaml' lr=0.1"
-    )
-    assert told in done.stderr
+    told = "this config is many runs: leave the section out with sweep=null, or type"
+    command = "gradflow sweep 'my study.yaml' lr=0.1"
+    assert done.stderr == f"error: my study.yaml:{line}: sweep: {told} {command}\n"
 
 
 def test_printed_commands_run_where_a_path_begins_with_a_dash(folder: Path) -> None:

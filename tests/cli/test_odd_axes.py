@@ -44,6 +44,22 @@ KINDS = {  # sections: the words of a table's first row
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("command", ["run", "advise", "check", "jacobian", "precision"])
+@pytest.mark.parametrize("more", ["", "depth=4"])
+def test_what_takes_one_network_takes_no_sweep_section(tmp_path: Path, command: str, more: str) -> None:
+    text = HEAD.replace("depth: 3, ", "") + "  model.depth: [2, 3]\n"
+    (tmp_path / "odd.yaml").write_text(text)
+    done = gradflow(tmp_path, command, "odd.yaml", *more.split())
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        "error: odd.yaml:6: sweep: this config is many runs: leave the section out with sweep=null, or type "
+        f"{' '.join(['gradflow sweep odd.yaml', *more.split()])}\n"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["odd.yaml"]
+    if command != "advise":
+        assert gradflow(tmp_path, command, "odd.yaml", "depth=2", "sweep=null").code == 0
+
+
 def swept(folder: Path, section: str, *options: str) -> Done:
     (folder / "odd.yaml").write_text(f"{HEAD}  {section}\n")
     done = gradflow(folder, "sweep", "odd.yaml", "--executor", "serial", *options)

@@ -33,10 +33,11 @@ def run(
       gradflow run configs/quickstart.yaml depth=50 init=he_normal
     """
     from gradflow.cli.run import study_of
+    from gradflow.telling.lines import noting
     from gradflow.telling.run import computed
 
     refuse_unused("--json has it all", brief=brief and json)
-    done = computed(study_of(config, overrides or [], quiet), runs_dir, force, quiet, workers)
+    done = computed(study_of(config, overrides or (), noting(quiet)), runs_dir, force, quiet, workers)
     from gradflow.cli.show import print_run  # no training waits for the report
 
     print_run(done, json, brief)
