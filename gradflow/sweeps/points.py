@@ -170,12 +170,13 @@ def _once(given: Sequence[Axis]) -> list[Axis]:
 
 def _section_problems(draft: Draft) -> list[Problem]:
     """What is wrong with the sweep section itself; the rest may lack what only the axes give."""
-    if draft.at(("sweep",)) is None:
+    section = draft.at(SECTION)
+    if section is None:
         return []
     try:
-        validate(draft, [])
+        validate(Draft({"sweep": section}, draft.places), [])  # alone: of many problems the first are told
     except InputError as error:
-        return [problem for problem in error.problems if problem.key.split(".")[0] == "sweep"]
+        return [problem for problem in error.problems if problem.key.split(".")[0] in ("sweep", "")]
     return []
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from gradflow.analysis.predictions import Inputs
 from gradflow.config import Config
 from gradflow.config.axes import split
-from gradflow.config.load import load_data, parse_config, untold
+from gradflow.config.load import begin, load_data, parse_config, untold
 from gradflow.config.overrides import contradiction
 from gradflow.errors import InputError, Problem
-from gradflow.sweeps.points import parse_sweep
+from gradflow.sweeps.points import SECTION, parse_sweep
 from gradflow.units import is_number
 from gradflow.yaml_file import COMMAND_LINE, Document, parse_value
 
@@ -33,9 +33,9 @@ def crossed(
     With a `q_0` it is of inputs of that mean square in place of data. Keys that are `listed` are axes even if
     one value is given.
     """
-    own = isinstance(document.value, Mapping) and "sweep" in document.value
-    swept = own or bool(listed) or any(len(axis.values) > 1 for axis in split(overrides)[1])
-    if swept:
+    plain, typed, _ = split(overrides)
+    own = begin(document, plain)[0].at(SECTION)  # of the file, or typed
+    if own or listed or any(len(axis.values) > 1 for axis in typed):
         sweep = parse_sweep(document, base, overrides, tell, listed)
         axes, configs = sweep.axes, [point.config for point in sweep.points]
     else:

@@ -60,6 +60,22 @@ def test_what_takes_one_network_takes_no_sweep_section(tmp_path: Path, command: 
         assert gradflow(tmp_path, command, "odd.yaml", "depth=2", "sweep=null").code == 0
 
 
+def test_theory_takes_the_section_that_is_left_of_what_was_typed(tmp_path: Path) -> None:
+    (tmp_path / "odd.yaml").write_text(f"{HEAD}  model.depth: [4, 5]\n")
+
+    def told(*words: str) -> Any:
+        done = gradflow(tmp_path, "theory", "odd.yaml", *words, "--json")
+        assert done.code == 0, done.err
+        return json.loads(done.out)
+
+    assert told()["axes"] == {"model.depth": [4, 5]}
+    assert len(told("sweep=null")["layers"]) == 3
+    assert told("sweep=null", "width=16,32")["axes"] == {"model.width": [16, 32]}
+    (tmp_path / "odd.yaml").write_text(f"{HEAD}  null\n")
+    assert len(told()["layers"]) == 3
+    assert told("sweep={depth: [2, 6]}")["axes"] == {"model.depth": [2, 6]}
+
+
 def swept(folder: Path, section: str, *options: str) -> Done:
     (folder / "odd.yaml").write_text(f"{HEAD}  {section}\n")
     done = gradflow(folder, "sweep", "odd.yaml", "--executor", "serial", *options)

@@ -166,6 +166,19 @@ def test_the_id_follows_axes_and_points_and_nothing_else() -> None:
     assert [point["id"] for point in sweep.document()["points"]] == [point.id for point in sweep.points]
 
 
+@pytest.mark.parametrize(
+    ("section", "problem"),
+    [
+        ("{depth: 5}", "sweep.depth: should be a list, not 5"),
+        ("5", "sweep: should be a mapping (key: value), not 5"),
+    ],
+)
+def test_a_bad_section_is_told_however_much_is_wrong_before_it(section: str, problem: str) -> None:
+    names = "".join(f"  k{i}: 1\n" for i in range(60))
+    text = f"{NET}recording:\n{names}sweep: {section}\n"
+    assert refused("seed=1,2", text=text) == [f"net.yaml:68: {problem}"]
+
+
 def test_every_problem_of_every_point_is_told_with_its_line() -> None:
     text = NET + "sweep:\n  depth:\n    - 2\n    - 0\n    - deep\n  width: [8, -1]\n"
     assert refused(text=text) == [
