@@ -78,10 +78,10 @@ def tables_form(
 def exported(
     references: list[str], runs_dir: Path, where: str | None, step: str | None, quiet: bool
 ) -> list[Run]:
-    """The named runs. InputError for the number of a `step` that one of them has not recorded."""
+    """The named runs. InputError for a `step` that is none, or that one of them has not recorded."""
     runs = named_runs(references, runs_dir, where, noting(quiet))
     for run in runs:
-        if step is not None and step.isdecimal() and run.recording:
+        if step is not None and run.recording:
             row_at(run["step"], step)  # by the option that was typed; tables call it --rows
     return runs
 

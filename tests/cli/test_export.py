@@ -114,6 +114,18 @@ def test_a_step_is_exported_of_the_runs_that_have_a_record(folder: Path, words: 
         )  # fmt: skip
 
 
+@pytest.mark.parametrize("words", [["--to", "tensorboard", "-o", "out"], ["-o", "out.csv"]])
+@pytest.mark.parametrize("step", ["lst", "all"])
+def test_a_word_that_is_no_step_is_refused_by_the_option_that_was_typed(
+    folder: Path, words: list[str], step: str
+) -> None:
+    before = sorted(folder.iterdir())
+    done = gradflow(folder, "export", *BOTH, *words, "--step", step)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"error: --step takes the number of a step or last, not {step}\n"
+    assert sorted(folder.iterdir()) == before
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
