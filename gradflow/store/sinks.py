@@ -29,6 +29,7 @@ NOWHERE = ("id", "path", "name")  # results that a tracker has no use for
 DATABASE = ".db"  # ends the name of a file in which MLflow keeps runs
 DESCRIPTION = "mlflow.note.content"  # the tag that MLflow's page shows as the description of a run
 RESULT = "result/"  # begins the name of a number that a run has once
+CUT_SHORT = {"failed": "FAILED", "interrupted": "KILLED"}  # MLflow's words; a diverged run is a result
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ class Mlflow:
             made = self._client.create_run(self._experiment, begun, tags, run.id).info.run_id
             try:
                 self._log(made, known, ended)
-                self._client.set_terminated(made, "FAILED" if run.status == "failed" else "FINISHED", ended)
+                self._client.set_terminated(made, CUT_SHORT.get(run.status, "FINISHED"), ended)
             except BaseException:
                 self._client.delete_run(made)
                 raise

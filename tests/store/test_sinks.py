@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,6 +80,23 @@ def test_mlflow_s_own_client_finds_config_results_and_curves_to_the_last_bit(
     assert [path.name for path in tmp_path.iterdir()] == ["tracked"]
     with pytest.raises(RunError, match=r"^mlflow refused: MlflowException: Invalid"):
         Mlflow(Path("tracked"), "")
+
+
+def test_mlflow_is_told_which_runs_came_to_their_end(
+    runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs_client("mlflow")
+    monkeypatch.chdir(tmp_path)
+    ends = {
+        "completed": "FINISHED", "diverged": "FINISHED", "failed": "FAILED", "interrupted": "KILLED",
+    }  # fmt: skip
+    known = {"recording": runs[1].recording, "summary": runs[1].summary}
+    infos: Any = [{**runs[1].info, "status": status, "id": f"{status}-01234567"} for status in ends]
+    hand_over(Mlflow(Path("tracked"), "study"), [Run(tmp_path, info, **known) for info in infos], "last")
+    reader = import_module("mlflow").MlflowClient((tmp_path / "tracked").as_uri())
+    experiment = reader.get_experiment_by_name("study").experiment_id
+    found = {each.info.run_name: each.info.status for each in reader.search_runs([experiment])}
+    assert found == {f"{status}-01234567": end for status, end in ends.items()}
 
 
 @pytest.mark.thorough
