@@ -26,6 +26,7 @@ IMPORTANCE = (
     "run", "verdict", "c", "note", "depth", "init", "age", "status", "activation", "final loss",
     "log10 ratio",
 )  # fmt: skip
+FIRST_RUN = "gradflow new quickstart -o quickstart.yaml", "gradflow run quickstart.yaml"  # without a checkout
 NOTE_ROOM = 28  # characters of a note in a line of a terminal
 RESULTS = ("c", "c_low", "c_high", "log10_ratio", "verdict", "loss_final")
 
@@ -70,7 +71,7 @@ def ls_page(lines: Sequence[RunLine], folder: str, room: int | None = None) -> P
     """A line a run or sweep, newest first, in at most `room` characters."""
     if not lines:
         words = f"There are no runs in {folder}. Make one:"
-        return Page("No runs", (Sentence(words), Command("gradflow run configs/quickstart.yaml")))
+        return Page("No runs", (Sentence(words), *map(Command, FIRST_RUN)))
     now = datetime.now(UTC)
     cells = zip(*(_cells(line, now, room) for line in lines), strict=True)
     columns = [

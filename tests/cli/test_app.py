@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from gradflow.cli.app import COMMANDS, loaded
+from gradflow.starters import starter_names
 from tests.promises import calls
 
 STUDY = """\
@@ -104,6 +106,13 @@ def test_a_list_of_commands_imports_none_of_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_is_listed_by_the_first_sentence_of_its_help(name: str) -> None:
     assert loaded(name).help.startswith(COMMANDS[name])
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_what_the_examples_of_a_help_name_are_starters(name: str) -> None:
+    examples = loaded(name).help.partition("Examples:")[2]
+    named = re.findall(r"(?<![-\w.*])[a-z]+(?:-[a-z]+)+(?![\w*])", examples)  # no options, no globs
+    assert {*named} <= {*starter_names()}
 
 
 def test_every_command_s_help_has_an_example(folder: Path) -> None:

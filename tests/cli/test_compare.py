@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import pty
+import shlex
 import shutil
 import subprocess
 import sys
@@ -168,6 +169,14 @@ def test_ls_tells_a_folder_that_does_not_exist_from_one_without_runs(tmp_path: P
     (tmp_path / "empty").mkdir()
     assert "There are no runs in empty. Make one:" in gradflow(tmp_path, "ls", "empty").stdout
     assert json.loads(gradflow(tmp_path, "ls", "--json").stdout)["rows"] == []
+
+
+def test_the_first_run_that_ls_advises_can_be_made_where_there_is_nothing(tmp_path: Path) -> None:
+    page = gradflow(tmp_path, "ls").stdout.splitlines()
+    new, run = [shlex.split(line)[1:] for line in page if line.strip().startswith("gradflow ")]
+    assert gradflow(tmp_path, *new).returncode == 0
+    done = gradflow(tmp_path, *run, "steps=0")
+    assert done.returncode == 0, done.stderr
 
 
 def test_ls_shows_what_was_interrupted_and_every_command_how_far_a_sweep_came(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ Columns = Annotated[
         autocompletion=offers.several_columns,
     ),
 ]  # fmt: skip
-All = Annotated[bool, typer.Option("--all", help="Every column, however wide.")]
+All = Annotated[bool, typer.Option("--all", help="Every key that differs, and more results, however wide.")]
 Baseline = Annotated[
     str | None,
     typer.Option(
@@ -46,7 +46,7 @@ Value = Annotated[
     str | None,
     typer.Option(
         help="What the map shows: c (the default), log10_ratio, verdict, trainable, trainable_score, "
-        "accuracy_final, loss_final, loss_test_final, c_final or another result.",
+        "accuracy_final, loss_final, loss_test_final, c_final; a word that is none gets the whole list.",
         autocompletion=offers.columns,
     ),
 ]
@@ -77,7 +77,7 @@ def compare(
     Examples:
       gradflow compare
       gradflow compare 'tanh-*' --sort loss_final --top 10
-      gradflow compare depth-init-relu --pivot depth init --value c --theory
+      gradflow compare sweep-depth-init-relu --pivot depth init --value c --theory
     """
     from gradflow.cli.compare import (
         FULFILLED,

@@ -31,7 +31,7 @@ def ls(
     Examples:
       gradflow ls
       gradflow ls --where "activation == 'tanh'" --sort loss_final --top 10
-      gradflow ls runs/depth-init-relu-0123abcd --csv
+      gradflow ls runs/sweep-depth-init-relu-0123abcd --csv
     """
     from gradflow.cli.ls import lines_of, print_lines, refuse_other
 

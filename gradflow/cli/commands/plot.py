@@ -73,7 +73,7 @@ def plot(
     Examples:
       gradflow plot @1 -o flow.svg --step last
       gradflow plot @1 @2 -o factors.pdf --figure factors --width 3.3 --height 2.2 --no-title
-      gradflow plot depth-init -o map.svg --x depth --y init --value log10_ratio --facet activation
+      gradflow plot sweep-depth-init-relu -o map.svg --x depth --y init --value log10_ratio
       gradflow plot @1 -o std.svg --value activation_std --x step
     """
     from gradflow.cli.plot import Print, drawn, require_picture

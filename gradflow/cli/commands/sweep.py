@@ -28,7 +28,7 @@ Where = Annotated[
     ),
 ]  # fmt: skip
 DaskAddress = Annotated[
-    str | None, typer.Option("--dask-address", metavar="URL", help="A scheduler, such as tcp://host:8786.")
+    str | None, typer.Option("--dask-address", metavar="URL", help="A scheduler, such as tls://host:8786.")
 ]
 Shard = Annotated[
     str, typer.Option("--shard", metavar="I/N", help="Every N-th point from the I-th on, for job arrays.")
