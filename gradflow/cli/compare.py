@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gradflow.analysis.compare import Comparison, Row
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from gradflow.report.page import Page
 
 FULFILLED = 3
+STANDING = ("ratio", "relation")  # how a row stands to the others: of no use where --where chooses these
 
 
 def refuse_unused_of(
@@ -36,9 +38,18 @@ def fulfilled(found: Comparison, condition: str | None) -> tuple[list[Row], int]
     """The rows that fulfil a condition, and how many lack what it needs. InputError if it is none."""
     if condition is None:
         return [], 0
-    configs = [row.config for row in found.rows]
-    holds = [*map(parse_condition(condition, found.names(), configs=configs), found.rows)]
-    return [row for row, held in zip(found.rows, holds, strict=True) if held], holds.count(None)
+    configs, rows = [row.config for row in found.rows], _standing(found)
+    holds = [*map(parse_condition(condition, [*found.names(), *STANDING], configs=configs), rows)]
+    return [row for row, held in zip(rows, holds, strict=True) if held], holds.count(None)
+
+
+def _standing(found: Comparison) -> list[Row]:
+    """The rows, each with how its final loss stands to the baseline's or the best one's."""
+    pairs = zip(found.rows, found.standings, strict=True)
+    return [
+        replace(row, values={**row.values, **{name: getattr(stands, name) for name in STANDING}})
+        for row, stands in pairs
+    ]
 
 
 def note_fulfilled(

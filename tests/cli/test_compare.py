@@ -114,6 +114,20 @@ def test_fail_if_ends_with_three_and_still_prints(folder: Path) -> None:
     assert gradflow(folder, "compare", "--fail-if", "depth > 9").returncode == 0
 
 
+def test_a_condition_may_ask_how_the_loss_of_a_row_stands_to_the_others(folder: Path) -> None:
+    rows = json.loads(gradflow(folder, "compare", "--json").stdout)["rows"]
+    (best,) = [row["id"] for row in rows if row["relation"] == "best"]
+    done = gradflow(folder, "compare", "--fail-if", "relation == 'best' and ratio == 1")
+    told = f"1 of 3 runs fulfil relation == 'best' and ratio == 1, the first is {best}"
+    assert (done.returncode, told in done.stderr) == (3, True)
+    other = next(row["id"] for row in rows if row["id"] != best)
+    below = gradflow(folder, "compare", "--baseline", other, "--fail-if", "ratio < 1", "--json")
+    assert below.returncode == 3
+    assert best in {row["id"] for row in json.loads(below.stdout)["rows"] if row["ratio"] < 1}
+    where = gradflow(folder, "compare", "--where", "relation == 'best'")
+    assert (where.returncode, "no run has relation" in where.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -56,8 +56,8 @@ FailIf = Annotated[
     typer.Option(
         metavar="EXPR",
         help="Exit code 3 if a row fulfils it: 'abs(log10_ratio) > 2', 'dead_networks > 0', "
-        "\"'stalled' in symptoms\". A row in which a value is missing does not fulfil it, unless "
-        "it asks for that: 'clip_norm == None'.",
+        "\"'stalled' in symptoms\", \"relation == 'worse'\". A row in which a value is missing does not "
+        "fulfil it, unless it asks for that: 'clip_norm == None'.",
     ),
 ]
 

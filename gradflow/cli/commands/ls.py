@@ -25,7 +25,8 @@ def ls(
     """List runs and sweeps, newest first.
 
     Above them stand those that are running or were interrupted. --where and --sort know the names of
-    `gradflow compare --json`; a sweep is there with the points that fulfil a condition.
+    `gradflow compare --json`, but for ratio and relation; a sweep is there with the points that fulfil
+    a condition.
 
     \b
     Examples:
