@@ -13,9 +13,9 @@ from gradflow.telling.lines import noting
 from gradflow.trace import check_gradients
 
 
-def passed(config: Path, overrides: Sequence[str], json: bool) -> bool:
+def passed(config: Path, overrides: Sequence[str], json: bool, quiet: bool) -> bool:
     """Whether the gradients of a config are right, once what was found is printed."""
-    study = study_of(config, overrides, noting(quiet=False))
+    study = study_of(config, overrides, noting(quiet))
     data = load_data(study.data)
     found = check_gradients(study.plan(data), data)
     emit_either(json, found.document, lambda: check_page(study.name, found))

@@ -30,22 +30,22 @@ def print_layers(run: Run) -> None:
     emit_page(layers_page(run.summary, run.recording))
 
 
-def print_run(run: Run, json: bool, brief: bool = False) -> None:
+def print_run(run: Run, json: bool, brief: bool, quiet: bool) -> None:
     """The report of a run, or its document; at the end of a terminal's screens the verdict once more."""
     if json:
         emit_document(run.summary.document())
     elif brief:
-        emit_page(with_notes(brief_page(run.summary), notes_of(run)))
+        emit_page(with_notes(brief_page(run.summary), notes_of(run, quiet)))
     else:
-        page = with_notes(run_page(run.summary, run.recording), notes_of(run))
+        page = with_notes(run_page(run.summary, run.recording), notes_of(run, quiet))
         again = verdicts_again(run.summary) if sys.stdout.isatty() else []
         emit_page(replace(page, blocks=(*page.blocks, *again)))
 
 
-def notes_of(run: Run) -> Notes:
+def notes_of(run: Run, quiet: bool) -> Notes:
     """What the user says of a run; damaged notes are told of."""
     notes, problem = all_notes(run)
-    warn([problem] if problem else [], quiet=False)
+    warn([problem] if problem else [], quiet)
     return notes
 
 

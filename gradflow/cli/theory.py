@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradflow.analysis.predictions import Inputs, layers_of, predicted, theories, theory_of, trainable_of
 from gradflow.analysis.summary import strict
-from gradflow.cli.output import emit, emit_document, emit_page
+from gradflow.analysis.trainable import Trainable
+from gradflow.cli.tables import emit_table
 from gradflow.config import Config
 from gradflow.config.load import read_config
 from gradflow.config.overrides import refuse_spaces
 from gradflow.errors import InputError, Problem
 from gradflow.nn.activations import ACTIVATIONS, ALIASES
-from gradflow.report.csv_text import csv_of
 from gradflow.report.theory_pages import page_of, table_page
 from gradflow.sweeps.theory_points import NO_FILE, crossed, without_q0
 from gradflow.telling.lines import noting
 from gradflow.yaml_file import COMMAND_LINE, Document
+
+if TYPE_CHECKING:
+    from gradflow.report.page import Page
 
 
 def points(
@@ -50,33 +53,41 @@ def point_document(config: Config, inputs: Inputs) -> dict[str, Any]:
     return {"theory": strict(vars(found)), "trainable": strict(vars(trains)), "layers": layers_of(prediction)}
 
 
-def emit_point(config: Config, inputs: Inputs, json: bool, csv: bool) -> None:
-    if json:
-        emit_document(point_document(config, inputs))
-        return
-    prediction = predicted(config, inputs)
-    found, layers = theory_of(prediction), layers_of(prediction)
-    if csv:
-        emit(csv_of(layers))
-    else:
-        emit_page(page_of(config, inputs, found, layers))
+def emit_point(config: Config, inputs: Inputs, json: bool, csv: bool, md: bool) -> None:
+    """What theory says of one network, or its layers as CSV."""
+
+    def document() -> dict[str, Any]:
+        return point_document(config, inputs) if json else {"rows": layers_of(predicted(config, inputs))}
+
+    def page(room: int | None) -> Page:
+        prediction = predicted(config, inputs)
+        return page_of(config, inputs, theory_of(prediction), layers_of(prediction))
+
+    emit_table(document, page, json, csv, md)
 
 
-def emit_table(
-    axes: Mapping[str, Sequence[Any]], configs: list[Config], inputs: list[Inputs], json: bool, csv: bool
-) -> None:
+def emit_points(
+    axes: Mapping[str, Sequence[Any]], configs: list[Config], inputs: list[Inputs], json: bool, csv: bool,
+    md: bool,
+) -> None:  # fmt: skip
+    """What theory says of each point: a table or a map."""
     found = theories(configs, inputs)
     trains = [trainable_of(*each) for each in zip(configs, found, inputs, strict=True)]
     keys = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
-    if json:
-        points = [
-            {**key, "theory": vars(one), "trainable": vars(own)}
-            for key, one, own in zip(keys, found, trains, strict=True)
-        ]
-        emit_document(strict({"axes": axes, "points": points}))
-    elif csv:
-        columns = [{"trainable": own.verdict, "trainable_score": own.score} for own in trains]
-        rows = zip(keys, found, columns, strict=True)
-        emit(csv_of([{**key, **vars(one), **own} for key, one, own in rows]))
-    else:
-        emit_page(table_page(axes, found, trains, configs[0].analysis.stable_decades))
+    points = list(zip(keys, found, trains, strict=True))
+
+    def document() -> dict[str, Any]:
+        if not json:
+            return {"rows": [{**key, **vars(one), **_told(own)} for key, one, own in points]}
+        rows = [{**key, "theory": vars(one), "trainable": vars(own)} for key, one, own in points]
+        plain: dict[str, Any] = strict({"axes": axes, "points": rows})
+        return plain
+
+    def page(room: int | None) -> Page:
+        return table_page(axes, found, trains, configs[0].analysis.stable_decades)
+
+    emit_table(document, page, json, csv, md)
+
+
+def _told(trains: Trainable) -> dict[str, Any]:
+    return {"trainable": trains.verdict, "trainable_score": trains.score}

@@ -258,6 +258,7 @@ def test_of_a_damaged_note_one_line_warns_and_the_run_goes_on(folder: Path, cont
         assert (done.code, done.err.count("\n")) == (0, 1), done.err
         assert done.err.startswith(f"warning: runs/{run.name}/{NOTE}: is damaged: write it anew")
         assert run.name in done.out
+        assert gradflow(folder, *words, "--quiet").err == ""
     assert gradflow(folder, "note", "first").code == 1
     assert said(folder, "first", "anew").endswith(": anew\n")
     assert gradflow(folder, "ls").err == ""

@@ -98,3 +98,5 @@ def test_every_command_tells_what_of_the_file_is_left_out(folder: Path, command:
     done = gradflow(folder, command, "net.yaml", "init=he_normal", *more)
     assert done.code == 0
     assert done.err.count("model.init is replaced whole, without the gain: 2 that it had\n") == 1
+    quiet = gradflow(folder, command, "net.yaml", "init=he_normal", *more, "--quiet")
+    assert (quiet.code, quiet.err) == (0, "")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gradflow.cli import main
+from tests.promises.calls import gradflow
 from tests.small import NET
 
 
@@ -72,6 +73,22 @@ def test_theory_says_what_trains_of_a_point_and_of_every_point_of_a_table(
     assert "Untrainable (score 0.00)" in told("depth=200")
     assert "yes" in told("depth=5,200")
     assert json.loads(told("depth=200", "width=4", "--json"))["trainable"]["verdict"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        (["depth=5"], "- network: 5 hidden layers, width 256, tanh"),
+        (["depth=5,9"], "| depth | verdict | "),
+        (["sigma_w=1,2", "sigma_b=0,0.1"], "| sigma\\_w \\\\ sigma\\_b | 0 | 0.1 |"),
+    ],
+    ids=str,
+)
+def test_a_point_and_a_table_are_markdown_too(tmp_path: Path, given: list[str], line: str) -> None:
+    done = gradflow(tmp_path, "theory", "activation=tanh", *given, "--md")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("# ")
+    assert f"\n{line}" in done.out
 
 
 @pytest.mark.parametrize(

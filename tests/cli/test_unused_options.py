@@ -71,7 +71,10 @@ def test_an_option_of_no_use_is_refused_by_name_and_nothing_is_written(
     assert sorted(folder.rglob("*")) == before
 
 
-@pytest.mark.parametrize("words", ["theory activation=tanh --json --csv", "compare net --json --csv"])
+@pytest.mark.parametrize(
+    "words",
+    ["theory activation=tanh --json --csv", "theory activation=tanh --csv --md", "compare net --json --csv"],
+)
 def test_two_forms_at_once_are_refused(folder: Path, words: str) -> None:
     assert gradflow(folder, *words.split()).err == (
         "error: --json, --csv and --md exclude each other: give one\n"

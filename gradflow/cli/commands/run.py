@@ -40,6 +40,6 @@ def run(
     done = computed(study_of(config, overrides or (), noting(quiet)), runs_dir, force, quiet, workers)
     from gradflow.cli.show import print_run  # no training waits for the report
 
-    print_run(done, json, brief)
+    print_run(done, json, brief, quiet)
     if fail_on_diverged and done.status == "diverged":
         raise typer.Exit(DIVERGED)

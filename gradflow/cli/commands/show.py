@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gradflow.cli.options import Brief, Json, Reference, RunsDir, Step, Trace
+from gradflow.cli.options import Brief, Json, Quiet, Reference, RunsDir, Step, Trace
 from gradflow.errors import refuse_unused
 from gradflow.runs_folder import RUNS
 
@@ -21,6 +21,7 @@ def show(
     brief: Brief = False,
     runs_dir: RunsDir = RUNS,
     json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Show the report of a saved run again.
 
@@ -45,4 +46,4 @@ def show(
     elif layers and not json:
         print_layers(run)
     else:
-        print_run(run, json, brief)
+        print_run(run, json, brief, quiet)

@@ -9,7 +9,7 @@ import typer
 
 from gradflow.cli import offers
 from gradflow.cli.options import Json, Quiet, Replace
-from gradflow.cli.tables import Csv, refuse_several
+from gradflow.cli.tables import Csv, Md, refuse_several
 from gradflow.errors import InputError, refuse_unused
 
 Words = Annotated[
@@ -26,8 +26,8 @@ Html = Annotated[
 
 
 def theory(
-    words: Words = None, json: Json = False, csv: Csv = False, html: Html = None, force: Replace = False,
-    quiet: Quiet = False,
+    words: Words = None, json: Json = False, csv: Csv = False, md: Md = False, html: Html = None,
+    force: Replace = False, quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Predict c, xi and the critical sigma_w by mean-field theory.
 
@@ -41,20 +41,20 @@ def theory(
       gradflow theory activation=tanh 'sigma_w=linspace(0.5,3,26)' sigma_b=0,0.1,0.3
       gradflow theory --html explore.html
     """
-    from gradflow.cli.theory import emit_point, emit_table, points
+    from gradflow.cli.theory import emit_point, emit_points, points
 
     if html is not None:
         from gradflow.cli.explore import write_explorer
 
-        refuse_unused("the page has its own sliders", json=json, csv=csv)
+        refuse_unused("the page has its own sliders", json=json, csv=csv, md=md)
         write_explorer(html, words or [], force, quiet)
         return
     refuse_unused("without --html nothing is written", force=force)
     if not words:
         raise InputError("name a config or keys, such as activation=tanh: see `gradflow theory --help`")
-    refuse_several(json, csv, md=False)
+    refuse_several(json, csv, md)
     axes, configs, inputs = points(words, quiet)
     if axes:
-        emit_table(axes, configs, inputs, json, csv)
+        emit_points(axes, configs, inputs, json, csv, md)
     else:
-        emit_point(configs[0], inputs[0], json, csv)
+        emit_point(configs[0], inputs[0], json, csv, md)
