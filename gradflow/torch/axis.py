@@ -19,7 +19,7 @@ from gradflow.torch.scene import AxisPoint, Scene, Side
 
 AXES = ("auto", "blocks", "modules", "time")
 FEWEST = 2  # points that make a chain
-SHARE = 3  # at least a third of the calls of a class stand on the chain, or it is none
+SHARE = 3  # at least a third of the calls of a class that gradients come to stand on the chain, or it is none
 SHOWN = 12  # segments that are listed
 
 
@@ -65,8 +65,9 @@ class Candidate:
 
     @property
     def is_chain(self) -> bool:
-        """Whether they are enough."""
-        return len(self.points) >= max(FEWEST, len(self.calls) / SHARE)
+        """Whether they are enough of the calls that a gradient comes to; to frozen first ones none does."""
+        met = sum(bool(call.nodes) for call in self.calls)
+        return len(self.points) >= max(FEWEST, met / SHARE)
 
     @property
     def aside(self) -> list[Call]:

@@ -321,3 +321,15 @@ def test_a_model_without_numbers_is_refused() -> None:
     model = nn.Sequential(*[nn.Linear(8, 8) for _ in range(4)]).to("meta")
     with pytest.raises(InputError, match=r"the model is on meta, where no number is"):
         recorded(model, lambda model: model(torch.randn(4, 8, device="meta")).square().mean())
+
+
+@pytest.mark.parametrize("skip", [True, False])
+def test_the_blocks_that_are_trained_are_a_chain_however_many_before_them_are_frozen(skip: bool) -> None:
+    def block() -> Any:
+        layer = nn.Linear(8, 8)
+        return Branch(layer) if skip else nn.Sequential(layer, nn.Tanh())
+
+    model = nn.Sequential(nn.Linear(8, 8), *[block() for _ in range(12)], nn.Linear(8, 3))
+    model[:10].requires_grad_(False)
+    flow = recorded(model, lambda model: model(torch.randn(4, 8)).square().mean())
+    assert flow.axis.names == (("11", "12") if skip else ("10.0", "11.0", "12.0"))
