@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from math import isfinite, nan
 from pathlib import Path
 from typing import Any
@@ -22,15 +21,14 @@ from gradflow.torch.axis import DepthAxis
 from gradflow.torch.calls import BatchPart, kind_of
 from gradflow.torch.clipping import is_scale
 from gradflow.torch.expected import ExpectedLaw
-from gradflow.torch.groups import is_sharded
-from gradflow.torch.norms import summed
 from gradflow.torch.notes import StepNotes
 from gradflow.torch.optimizers import on_steps, unscaled_of
 from gradflow.torch.passes import complete, measured, unlike
 from gradflow.torch.saving import Saved, run_name
-from gradflow.torch.surroundings import eager, is_together, rank
+from gradflow.torch.surroundings import eager
 from gradflow.torch.table import entries
 from gradflow.torch.taps import Chosen, Search, Taps
+from gradflow.torch.together import Together
 from gradflow.torch.weights import LATER, LOOKS, WeightsLook
 
 
@@ -67,6 +65,7 @@ class WatchedFlow:
         self._silent: str | None = None  # the read-out, if it starts at zero
         self._open = False
         self._notes = StepNotes(settings.quiet)
+        self._together = Together(model, settings.reduce)
 
     def __enter__(self) -> WatchedFlow:
         return self.start()
@@ -79,9 +78,9 @@ class WatchedFlow:
         if self.run is not None:
             raise InputError("this is saved: call watch() again, or enter it once around all epochs")
         self._open = True
-        if self.saved is not None and self._writes:
+        if self.saved is not None and self._together.writes:
             self.steps = self.saved.recover(kind_of(self.model))
-        self.steps = self.steps if number is None else number
+        self.steps = self._together.of_the_first(self.steps) if number is None else number
         self._arm()
         return self
 
@@ -93,7 +92,7 @@ class WatchedFlow:
         self._finish_update(due=self._trains)
         self._disarm()
         self._notes.close()
-        if self.saved is not None and self._writes:
+        if self.saved is not None and self._together.writes:
             run = self.saved.publish(self._notes.say)
             self.run = OneRun.of(run) if run else None
 
@@ -111,7 +110,7 @@ class WatchedFlow:
         stride = 1 if self._number is None else max(1, number - self._number)  # to the next, too
         self._number = number
         self._last = number if self._taps is not None else min(self._last, number)
-        if self._taps is not None and not self._looks:
+        if self._taps is not None and not self._together.looks:
             self._join()
         elif self._taps is not None:
             self._record(number, loss)
@@ -122,7 +121,7 @@ class WatchedFlow:
     @property
     def records(self) -> bool:
         """Whether the step that is under way is recorded."""
-        return self._taps is not None and self._looks
+        return self._taps is not None and self._together.looks
 
     @property
     def c(self) -> float | None:
@@ -171,25 +170,8 @@ class WatchedFlow:
             "source": f"{kind_of(self.model)}, by gradflow.torch.watch",
         }
 
-    @cached_property
-    def _writes(self) -> bool:
-        return rank() == 0
-
-    @cached_property
-    def _sharded(self) -> bool:
-        return is_sharded(self.model)
-
-    @property
-    def _device(self) -> torch.device:
-        return next((one.device for one in self.model.parameters()), torch.device("cpu"))
-
-    @property
-    def _looks(self) -> bool:
-        """Whether this process looks at deltas."""
-        return self._writes or self.settings.reduce == "mean"
-
     def _arm(self) -> None:
-        if not self._open or (not self._looks and not self._sharded) or self._taps is not None:
+        if not self._open or not self._together.takes_part or self._taps is not None:
             return
         if self.axis is None:
             self._taps = Search(self.model, self.settings.axis, self.settings.samples, self.scaler)
@@ -228,7 +210,7 @@ class WatchedFlow:
         assert taps is not None
         self._disarm()
         strange = taps.strange or unlike(taps.passes, first=self.axis is None)
-        agreed = self._agreed(taps.problem is None and strange is None)
+        agreed = self._together.agree(taps.problem is None and strange is None)
         if taps.problem is not None:
             raise taps.problem
         if not agreed:
@@ -241,11 +223,11 @@ class WatchedFlow:
             self._notes.say(f"axis: {passes[0].axis.told}")
             self._silent = taps.silent()
         row = {"step": step, **measured(passes), "loss": _number(loss)}
-        self._reduce(row)
+        self._together.reduce_logs(row)
         self._weights(row)
         self._say_of_going_back(step)
         self.rows.append(row)
-        if self.saved is not None and self._writes:
+        if self.saved is not None and self._together.writes:
             if self.saved.stream is None:
                 self.saved.begin(self.head(), self._notes.say)
             self.saved.add(row)
@@ -261,21 +243,15 @@ class WatchedFlow:
         self._disarm()
         if isinstance(taps, Search):
             self.axis = taps.axis
-        if self._agreed(self.axis is not None):
+        if self._together.agree(self.axis is not None):
             self._weights({"loss_scale": 1.0})
-
-    def _agreed(self, usable: bool) -> bool:
-        """Whether a step is usable in all processes that add up norms: one that left it out would not add."""
-        if not is_together() or not (self._sharded or self.settings.reduce == "mean"):
-            return usable
-        return not summed(torch.tensor(float(not usable), dtype=torch.float64), self._device)
 
     def _weights(self, row: dict[str, Any]) -> None:
         """dW by group now, and a look at the weights whose update the optimizer makes next."""
         assert self.axis is not None
         if self.settings.what.isdisjoint(LOOKS):
             return
-        look = WeightsLook(self.model, self.axis, self.settings.what, self._sharded)
+        look = WeightsLook(self.model, self.axis, self.settings.what, self._together.sharded)
         row |= look.gradients(row["loss_scale"], unscaled_of(self.scaler, self.model))
         self._look = look
         self._listen_to_optimizers()
@@ -286,23 +262,15 @@ class WatchedFlow:
             return
         found = self._look.update(due)
         self._trains, self._look = self._look.stepped, None
-        if not self._looks or not found:
+        if not self._together.looks or not found:
             return
         if self.scaler is None and is_scale(found.get("clip_share", nan)):
             found["clip_share"] = nan
             told = "the gradients hold the scale of a GradScaler: pass it, watch(..., scaler=scaler)"
             self._notes.once("scale", told)
         self.rows[-1] |= found
-        if self.saved is not None and self._writes:
+        if self.saved is not None and self._together.writes:
             self.saved.add({"step": self.rows[-1]["step"], **found})
-
-    def _reduce(self, row: dict[str, Any]) -> None:
-        """With reduce="mean", the means of the logs over all processes."""
-        if self.settings.reduce != "mean" or not is_together():
-            return
-        for key in ("delta", "branch", "q"):
-            total = summed(torch.tensor(row[key], dtype=torch.float64), self._device)
-            row[key] = (total / torch.distributed.get_world_size()).tolist()
 
 
 def _number(loss: Any) -> float:

@@ -30,7 +30,7 @@ from tests.counted import calls_at_most
 from tests.torch.models import torch
 from tests.torch.test_mechanics import DEPTH, delta, loss_of, stack
 
-from gradflow.torch import watch  # isort: skip
+from gradflow.torch import together, watch  # isort: skip
 from gradflow.torch.saving import place_of  # isort: skip
 
 LOOP = """
@@ -225,6 +225,26 @@ def test_a_recording_that_was_killed_goes_on_if_it_may(resume: bool, killed: Kil
     else:
         assert steps == [0, 1]
         assert list(load(before[0].removesuffix("-rows"), tmp_path)["step"])[: step + 1] == [*range(step + 1)]
+
+
+def test_a_process_that_reads_no_record_goes_on_at_the_step_of_the_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of two that train together: else they would record different steps, and wait for each other."""
+    read, given = torch.tensor(7.0, dtype=torch.float64), []
+
+    def summed(values: Any, device: Any) -> Any:
+        given.append(float(values))
+        return values + read
+
+    monkeypatch.setattr(together, "rank", lambda: 1)
+    monkeypatch.setattr(together, "is_together", lambda: True)
+    monkeypatch.setattr(together, "summed", summed)
+    for reduce, number, step, sums in (("mean", None, 7, [0]), ("mean", 4, 4, []), ("rank0", None, 0, [])):
+        given.clear()
+        flow = watch(stack(), every=5, reduce=reduce, save=tmp_path / "mine", quiet=True).start(number)
+        assert (flow.steps, given) == (step, sums)
+        flow.close()
 
 
 @pytest.mark.parametrize("content", [b"", b'{"form', b"[]\n"])

@@ -92,8 +92,31 @@ def check_dropped(how: str, where: tuple[int, ...]) -> None:
     dist.barrier()
 
 
+def check_resumed(how: str) -> None:
+    """The first process alone reads of a killed recording of three steps, and all go on at the fourth."""
+    name = f"resumed-{how}"
+    for killed in (True, False):
+        model = prepared(stack(), how)
+        flow = watch(model, reduce="mean" if how == "mean" else "rank0", save=place / "runs" / name, every=2)
+        flow.start()
+        assert flow.steps == (0 if killed else 3), (how, rank, flow.steps)
+        for _ in range(3):
+            loss_of(model, X[rank::2]).backward()
+            flow.step()
+            model.zero_grad()
+        if killed and flow.saved.stream is not None:
+            flow.saved.stream.close()  # unpublished, as a kill leaves it
+            flow.saved = None
+        dist.barrier()
+        flow.close()
+    assert [row["step"] for row in flow.rows] == ([3, 4] if rank == 0 or how == "mean" else []), (how, rank)
+    dist.barrier()
+
+
 for how, delta in (("ddp", first), ("mean", mean), ("fsdp", first)):
     check(how, delta)
 for how, where in (("mean", (0,)), ("mean", (1,)), ("mean", (0, 1)), ("fsdp", (0, 1))):
     check_dropped(how, where)
+for how in ("mean", "fsdp"):
+    check_resumed(how)
 dist.destroy_process_group()
