@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isfinite, nan
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -74,13 +75,13 @@ class WatchedFlow:
         self.close()
 
     def start(self, number: int | None = None) -> WatchedFlow:
-        """Begin, as `with` does, at step `number` if it is known."""
+        """Begin, as `with` does, at step `number` if it is known. InputError for one that is not whole."""
         if self.run is not None:
             raise InputError("this is saved: call watch() again, or enter it once around all epochs")
         self._open = True
         if self.saved is not None and self._together.writes:
             self.steps = self.saved.recover(kind_of(self.model))
-        self.steps = self._together.of_the_first(self.steps) if number is None else number
+        self.steps = self._together.of_the_first(self.steps) if number is None else _whole(number)
         self._arm()
         return self
 
@@ -101,12 +102,15 @@ class WatchedFlow:
 
         `number` is the step's, if not the count of calls; one that comes again replaces what was recorded
         from there on. RunError if a step is to be recorded and no gradient came; it names the module and
-        the cause.
+        the cause. InputError for a number that is not whole, or before the recording has begun.
         """
+        if not self._open and self._number is None:
+            words = "this recording has not begun: enter it, with watch(...) as flow, or call flow.start()"
+            raise InputError(f"{words} before the first forward pass")
+        number = self.steps if number is None else _whole(number)
         self._finish_update()
         if self._taps is None:
             self._leave_optimizers()
-        number = self.steps if number is None else number
         stride = 1 if self._number is None else max(1, number - self._number)  # to the next, too
         self._number = number
         self._last = number if self._taps is not None else min(self._last, number)
@@ -271,6 +275,14 @@ class WatchedFlow:
         self.rows[-1] |= found
         if self.saved is not None and self._together.writes:
             self.saved.add({"step": self.rows[-1]["step"], **found})
+
+
+def _whole(number: Any) -> int:
+    """Of any type of whole numbers, such as NumPy's, as JSON takes it."""
+    try:
+        return index(number)
+    except TypeError:
+        raise InputError(f"step: number={number!r}: give a whole number") from None
 
 
 def _number(loss: Any) -> float:

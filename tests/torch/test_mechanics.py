@@ -438,6 +438,14 @@ def test_gradients_that_are_gone_are_told() -> None:
     assert hooks_of(model) == global_hooks() == 0
 
 
+def test_a_step_of_a_recording_that_was_not_begun_says_how_to_begin_it() -> None:
+    model = stack()
+    flow = watch(model, quiet=True)
+    loss_of(model).backward()
+    with pytest.raises(InputError, match=r"has not begun: enter it, with watch\(\.\.\.\) as flow, or call"):
+        flow.step()
+
+
 def test_an_activation_that_overwrites_its_input_changes_nothing() -> None:
     def net(inplace: bool) -> Any:
         torch.manual_seed(0)

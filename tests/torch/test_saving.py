@@ -273,6 +273,19 @@ def test_going_back_to_a_checkpoint_replaces_the_steps_after_it(killed: Killed, 
     assert run["log_delta_norm"][1, :, 0] == pytest.approx(delta(flow), abs=1e-9)
 
 
+@pytest.mark.parametrize("kind", [np.int64, torch.tensor])
+def test_steps_may_be_numbered_by_any_type_of_whole_numbers(kind: Any, tmp_path: Path) -> None:
+    model = stack()
+    flow = watch(model, save=tmp_path / "mine", quiet=True).start(kind(3))
+    for number in (3, 5):
+        loss_of(model).backward()
+        flow.step(kind(number))
+    with pytest.raises(InputError, match=r"step: number=7\.5: give a whole number"):
+        flow.step(7.5)
+    flow.close()
+    assert list(load(flow.run.path)["step"]) == [3, 5]
+
+
 def test_an_idle_step_costs_a_counter(tmp_path: Path) -> None:
     model = stack()
     with watch(model, every=10**9, what=("delta",), quiet=True) as flow:
