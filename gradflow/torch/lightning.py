@@ -32,6 +32,7 @@ class LightningFlow(Callback):  # type: ignore[misc]  # whose class is known whe
 
     def on_train_start(self, trainer: Any, module: Any) -> None:
         """Begin; a training that goes on from a checkpoint goes on with its steps."""
+        self._losses.clear()  # of a step that was broken off
         scaler = getattr(trainer.precision_plugin, "scaler", None)
         self.flow = watch(module, scaler=scaler, **self.settings).start(trainer.global_step)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -79,14 +80,43 @@ def test_the_trainer_of_transformers_records_its_steps(tmp_path: Path) -> None:
     assert np.isnan(run["clip_share"]).all()  # it clips before it tells
 
 
+def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the libraries, whose callbacks are then told of steps by hand."""
+    for name, base in (("transformers", "TrainerCallback"), ("lightning.pytorch", "Callback")):
+        module: Any = ModuleType(name)
+        setattr(module, base, object)
+        monkeypatch.setitem(sys.modules, name, module)
+    lightning = ModuleType("lightning")
+    lightning.__spec__ = ModuleSpec("lightning", None)
+    monkeypatch.setitem(sys.modules, "lightning", lightning)
+    for name in ("hugging_face", "lightning"):  # they are loaded again, and later without the stand-ins
+        monkeypatch.setitem(sys.modules, f"gradflow.torch.{name}", None)
+        monkeypatch.delitem(sys.modules, f"gradflow.torch.{name}")
+
+
+def test_the_loss_of_a_step_that_broke_off_is_none_of_the_next_training(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stand_ins(monkeypatch)
+    callback, model = gft.LightningFlow(quiet=True), stack()
+    trainer = SimpleNamespace(precision_plugin=None, global_step=0)
+    for breaks in (True, False):
+        callback.on_train_start(trainer, model)
+        loss = loss_of(model)
+        callback.on_before_backward(trainer, model, loss)
+        if breaks:
+            callback.on_exception(trainer, model, KeyboardInterrupt())
+            continue
+        loss.backward()
+        callback.on_before_optimizer_step(trainer, model, None)
+        callback.on_train_end(trainer, model)
+    assert callback.flow.rows[0]["loss"] == pytest.approx(float(loss.detach()))
+
+
 def test_a_training_that_was_interrupted_ends_where_the_next_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     """The Trainer of transformers tells no callback of what breaks it off."""
-    transformers: Any = ModuleType("transformers")
-    transformers.TrainerCallback = object
-    monkeypatch.setitem(sys.modules, "transformers", transformers)
-    monkeypatch.delitem(sys.modules, "gradflow.torch.hugging_face", raising=False)
+    stand_ins(monkeypatch)
     callback, model, state = gft.HFFlow(quiet=True), stack(), SimpleNamespace(global_step=0)
-    sys.modules.pop("gradflow.torch.hugging_face")  # it is of the stand-in
     for ends in (False, True):
         callback.on_train_begin(None, state, None, model=model)
         loss_of(model).backward()
