@@ -6,8 +6,8 @@ from importlib import import_module
 from typing import Any
 
 from gradflow.errors import InputError
-from gradflow.torch.flow import WatchedFlow
-from gradflow.torch.watch import WHAT, watch
+from gradflow.torch.callback import TrainingWatch
+from gradflow.torch.watch import WHAT
 
 try:
     TrainerCallback: Any = import_module("transformers").TrainerCallback
@@ -15,7 +15,7 @@ except ImportError:
     raise InputError("HFFlow needs transformers: pip install transformers") from None
 
 
-class HFFlow(TrainerCallback):  # type: ignore[misc]  # whose class is known when it runs
+class HFFlow(TrainingWatch, TrainerCallback):  # type: ignore[misc]  # whose class is known when it runs
     """Records a training of transformers': Trainer(..., callbacks=[HFFlow(every=50)]).
 
     Takes what `watch` takes, but the model, which the Trainer knows. Steps are the Trainer's optimizer steps,
@@ -25,15 +25,13 @@ class HFFlow(TrainerCallback):  # type: ignore[misc]  # whose class is known whe
     """
 
     def __init__(self, **settings: Any) -> None:
-        self.settings = {"what": WHAT, **settings}
+        super().__init__(**{"what": WHAT, **settings})
         self.settings["what"] = [one for one in self.settings["what"] if one != "clip"]
-        self.flow: WatchedFlow | None = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **rest: Any) -> None:
         """Begin; a training that goes on from a checkpoint goes on with its steps."""
-        self._close()  # of a training that was interrupted, which the Trainer does not tell
         scaler = getattr(rest.get("optimizer"), "scaler", None)
-        self.flow = watch(model, scaler=scaler, **self.settings).start(state.global_step)
+        self._begin(model, scaler, state.global_step)
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
         """Record the step."""
@@ -42,8 +40,4 @@ class HFFlow(TrainerCallback):  # type: ignore[misc]  # whose class is known whe
 
     def on_train_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
         """Publish what was recorded."""
-        self._close()
-
-    def _close(self) -> None:
-        if self.flow is not None:
-            self.flow.close()
+        self._end()

@@ -7,8 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from gradflow.errors import InputError
-from gradflow.torch.flow import WatchedFlow
-from gradflow.torch.watch import watch
+from gradflow.torch.callback import TrainingWatch
 
 HOMES = {"lightning": "lightning.pytorch", "pytorch_lightning": "pytorch_lightning"}
 FOUND = next((home for package, home in HOMES.items() if find_spec(package)), None)
@@ -17,7 +16,7 @@ if FOUND is None:
 Callback: Any = import_module(FOUND).Callback
 
 
-class LightningFlow(Callback):  # type: ignore[misc]  # whose class is known when it runs
+class LightningFlow(TrainingWatch, Callback):  # type: ignore[misc]  # whose class is known when it runs
     """Records a training of Lightning's: Trainer(callbacks=[LightningFlow(every=50)]).
 
     Takes what `watch` takes, but the model and its scaler, which the Trainer knows. Steps are the Trainer's
@@ -26,15 +25,14 @@ class LightningFlow(Callback):  # type: ignore[misc]  # whose class is known whe
     """
 
     def __init__(self, **settings: Any) -> None:
-        self.settings = settings
-        self.flow: WatchedFlow | None = None
+        super().__init__(**settings)
         self._losses: list[float] = []  # of the step that is under way, if it is recorded
 
     def on_train_start(self, trainer: Any, module: Any) -> None:
         """Begin; a training that goes on from a checkpoint goes on with its steps."""
         self._losses.clear()  # of a step that was broken off
         scaler = getattr(trainer.precision_plugin, "scaler", None)
-        self.flow = watch(module, scaler=scaler, **self.settings).start(trainer.global_step)
+        self._begin(module, scaler, trainer.global_step)
 
     def on_before_backward(self, trainer: Any, module: Any, loss: Any) -> None:
         """Take a part of the loss, which Lightning has divided by their number, and scaled."""
@@ -50,12 +48,8 @@ class LightningFlow(Callback):  # type: ignore[misc]  # whose class is known whe
 
     def on_train_end(self, trainer: Any, module: Any) -> None:
         """Publish what was recorded."""
-        self._close()
+        self._end()
 
     def on_exception(self, trainer: Any, module: Any, exception: BaseException) -> None:
         """Publish what was recorded until then."""
-        self._close()
-
-    def _close(self) -> None:
-        if self.flow is not None:
-            self.flow.close()
+        self._end()
