@@ -18,9 +18,13 @@ class TrainingWatch:
         self.flow: WatchedFlow | None = None
 
     def _begin(self, model: nn.Module, scaler: Any, step: int) -> None:
-        """A recording from a step on; that of a training which was broken off ends, if nothing told of it."""
+        """A recording from a step on; that of a training which was broken off ends, if nothing told of it.
+
+        A scaler of the settings, as of a training_step of one's own, is taken for the trainer's.
+        """
         self._end()
-        self.flow = watch(model, scaler=scaler, **self.settings).start(step)
+        scaler = self.settings.get("scaler") or scaler
+        self.flow = watch(model, **self.settings | {"scaler": scaler}).start(step)
 
     def _end(self) -> None:
         """Publish what was recorded."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from gradflow.errors import InputError
 from gradflow.torch.callback import TrainingWatch
-from gradflow.torch.watch import WHAT
+from gradflow.torch.watch import WHAT, listed
 
 try:
     TrainerCallback: Any = import_module("transformers").TrainerCallback
@@ -18,15 +18,15 @@ except ImportError:
 class HFFlow(TrainingWatch, TrainerCallback):  # type: ignore[misc]  # whose class is known when it runs
     """Records a training of transformers': Trainer(..., callbacks=[HFFlow(every=50)]).
 
-    Takes what `watch` takes, but the model, which the Trainer knows. Steps are the Trainer's optimizer steps,
-    whatever it accumulates; dW is as it stands before the optimizer, clipped by max_grad_norm, so that what
-    clipping left cannot be told. The Trainer tells no callback of the loss of a step. `flow` holds what was
-    found.
+    Takes what `watch` takes, but the model, which the Trainer knows, as it does the scaler of fp16: `scaler`
+    is for one of your own. Steps are the Trainer's optimizer steps, whatever it accumulates; dW is as it
+    stands before the optimizer, clipped by max_grad_norm, so that what clipping left cannot be told. The
+    Trainer tells no callback of the loss of a step. `flow` holds what was found.
     """
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(**{"what": WHAT, **settings})
-        self.settings["what"] = [one for one in self.settings["what"] if one != "clip"]
+        what = [one for one in listed(settings.get("what", WHAT)) if one != "clip"]
+        super().__init__(**settings | {"what": what})
 
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **rest: Any) -> None:
         """Begin; a training that goes on from a checkpoint goes on with its steps."""

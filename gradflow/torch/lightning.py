@@ -19,9 +19,10 @@ Callback: Any = import_module(FOUND).Callback
 class LightningFlow(TrainingWatch, Callback):  # type: ignore[misc]  # whose class is known when it runs
     """Records a training of Lightning's: Trainer(callbacks=[LightningFlow(every=50)]).
 
-    Takes what `watch` takes, but the model and its scaler, which the Trainer knows. Steps are the Trainer's
-    optimizer steps, whatever it accumulates, with its loss; dW is as it stands before the Trainer clips it.
-    Of a module with several optimizers (a GAN) `watch` each part instead. `flow` holds what was found.
+    Takes what `watch` takes, but the model, which the Trainer knows, as it does the scaler of its precision:
+    `scaler` is for one of your own. Steps are the Trainer's optimizer steps, whatever it accumulates, with
+    its loss; dW is as it stands before the Trainer clips it. Of a module with several optimizers (a GAN)
+    `watch` each part instead. `flow` holds what was found.
     """
 
     def __init__(self, **settings: Any) -> None:

@@ -49,7 +49,7 @@ def watch(
     and a recording of the same name, model and `seed` that was killed goes on, unless `resume` is False. Of
     several processes the first records, or, with reduce="mean", all do. InputError for a choice that is none.
     """
-    what = [what] if isinstance(what, str) else what
+    what = listed(what)
     for one in what:
         _require("what", one, WHAT)
     _require("reduce", reduce, REDUCE)
@@ -59,6 +59,11 @@ def watch(
     saved = None if save is None else Saved(Path(save), resume, seed)
     chosen = WatchSettings(axis, every, BatchPart(batch_dim, samples), frozenset(what), reduce, quiet, seed)
     return WatchedFlow(model, chosen, scaler, saved)
+
+
+def listed(what: str | Sequence[str]) -> list[str]:
+    """One word, or several."""
+    return [what] if isinstance(what, str) else [*what]
 
 
 def _require(setting: str, word: str, known: Sequence[str]) -> None:

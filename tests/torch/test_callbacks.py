@@ -126,6 +126,35 @@ def test_a_training_that_was_interrupted_ends_where_the_next_begins(monkeypatch:
     assert hooks_of(model) == global_hooks() == 0
 
 
+@pytest.mark.parametrize(("what", "kept"), [("dw", {"dw"}), ("clip", set()), (["dw", "clip"], {"dw"})])
+def test_what_the_trainer_of_transformers_records_may_be_one_word(
+    what: Any, kept: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_ins(monkeypatch)
+    callback = gft.HFFlow(what=what, quiet=True)
+    callback.on_train_begin(None, SimpleNamespace(global_step=0), None, model=stack())
+    callback.on_train_end(None, None, None)
+    assert callback.flow.settings.what == kept
+
+
+@pytest.mark.parametrize("kind", ["HFFlow", "LightningFlow"])
+@pytest.mark.parametrize("given", [True, False])
+def test_the_scaler_of_a_trainer_is_its_own_if_none_is_given(
+    given: bool, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_ins(monkeypatch)
+    one, other = (SimpleNamespace(get_scale=lambda scale=scale: scale) for scale in (2.0, 4.0))
+    callback = getattr(gft, kind)(quiet=True, **({"scaler": other} if given else {}))
+    holder = SimpleNamespace(scaler=one)
+    if kind == "HFFlow":
+        state = SimpleNamespace(global_step=0)
+        callback.on_train_begin(None, state, None, model=stack(), optimizer=holder)
+    else:
+        callback.on_train_start(SimpleNamespace(precision_plugin=holder, global_step=0), stack())
+    callback.flow.close()
+    assert callback.flow.scaler is (other if given else one)
+
+
 def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     from gradflow.errors import InputError
 
