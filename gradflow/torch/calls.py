@@ -56,6 +56,7 @@ class Call:
     outputs: dict[int, Origin] = field(default_factory=dict)
     calls: int = 0  # of modules inside it
     leaf: bool = False  # whether an input is a leaf that needs a gradient, which no node has made
+    hides: bool = False  # whether what it gave holds no tensor that `flat` finds
 
     @property
     def weighs(self) -> bool:
@@ -134,7 +135,9 @@ class Tracer:
     def _after(self, module: nn.Module, args: Any, kwargs: Any, outputs: Any) -> None:
         if in_backward() or not self.open:
             return
-        self.open.pop().outputs = self._edges(outputs)
+        call = self.open.pop()
+        call.outputs = self._edges(outputs)
+        call.hides = all(tensor is None for tensor in flat(outputs))
 
     def _edges(self, values: Any) -> dict[int, Origin]:
         """The tensors that need a gradient, by their place."""

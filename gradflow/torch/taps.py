@@ -17,7 +17,18 @@ from torch.utils.hooks import unserializable_hook
 from gradflow.errors import GradflowError, InputError
 from gradflow.torch.axis import DepthAxis, choose
 from gradflow.torch.backward import leave, listen, of_a_loss
-from gradflow.torch.calls import BatchPart, Hook, Origin, Tracer, flat, in_backward, names_of, sinks
+from gradflow.torch.calls import (
+    BatchPart,
+    Call,
+    Hook,
+    Origin,
+    Tracer,
+    flat,
+    in_backward,
+    kind_of,
+    names_of,
+    sinks,
+)
 from gradflow.torch.expected import ExpectedLaw, expected_of
 from gradflow.torch.graph import Graph, apart, graph_of, through
 from gradflow.torch.groups import is_sharded
@@ -86,6 +97,8 @@ class Search:
         groups = apart(below, [root for root in below.roots if root not in inner], met)
         reach = [set(graph_of(group).order) for group in groups]
         found = [self._scene(graph, own, set[Node]().union(*reach) - own) for own in reach]
+        if not found:
+            _require_open(self.tracer.calls, known)
         used = {id(call) for scene in found for call in scene.calls}
         self.tracer.calls = [call for call in self.tracer.calls if id(call) not in used]
         return found
@@ -121,6 +134,16 @@ class Search:
             values = [math.nan if square is None else float(square) for square in one.squares]
             self.expected = expected_of(scene, self.axis, values)
             self.readout = scene.readout.module if scene.readout else None
+
+
+def _require_open(calls: Sequence[Call], known: set[Node]) -> None:
+    """InputError for losses that go back through a model of whose outputs no tensor can be seen."""
+    met = [call for call in calls if not known.isdisjoint(call.nodes)]
+    hidden = next((top for call in met if (top := [*call.above()][-1]).hides), None)
+    if hidden is not None:
+        kind = kind_of(hidden.module)
+        words = f"what {kind} gives holds no tensor that can be seen, so its passes cannot be told apart"
+        raise InputError(f"{words}: give a tensor, or a tuple, dict or dataclass of tensors")
 
 
 def _root(scene: Scene, beside: Sequence[Scene]) -> tuple[nn.Module | None, int]:

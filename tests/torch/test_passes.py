@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gradflow.errors import InputError
 from tests.torch.models import nn, torch
 from tests.torch.test_mechanics import WIDTH, delta, loss_of, recorded, stack
 
@@ -213,6 +214,19 @@ def test_a_model_may_give_an_object_of_tensors(made: Any, loss: Any) -> None:
     plain = recorded(chain(4), lambda model: loss(made(model(X))), samples=None)
     assert flow.axis.names == tuple(f"net.{2 * i}" for i in range(5))
     assert delta(flow) == pytest.approx(delta(plain), abs=1e-6)
+
+
+class Hiding:
+    """What `flat` does not look into."""
+
+    def __init__(self, logits: Any) -> None:
+        self.logits = logits
+
+
+def test_a_model_that_gives_an_object_which_hides_its_tensors_is_told_so() -> None:
+    told = "what Giving gives holds no tensor that can be seen.*: give a tensor, or a tuple, dict"
+    with pytest.raises(InputError, match=told):
+        recorded(Giving(Hiding), lambda model: model(X).logits.square().mean())
 
 
 def test_a_later_loss_that_reaches_a_part_of_the_chain_is_left_out_with_a_note(capsys: Any) -> None:
