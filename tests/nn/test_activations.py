@@ -290,6 +290,13 @@ def test_a_slope_that_leaves_float64_goes_on_as_its_logarithm(activation: Activa
     assert log_slope[0] > log_slope[1] > log_slope[2] > log_slope[3] > -np.inf
 
 
+@pytest.mark.parametrize("slope", [1e-270, 1e-272, 1e-300, 5e-324])
+def test_a_leaky_slope_of_any_size_is_its_own_logarithm(slope: float) -> None:
+    m, k = LeakyRelu(slope=slope).scaled_derivative(np.array([[-2.0, 3.0], [-1e-300, 1e300]]))
+    log_slope = np.log(m) + (0 if k is None else k * np.log(2))
+    np.testing.assert_allclose(log_slope, [[np.log(slope), 0.0]] * 2, rtol=1e-14)
+
+
 @of_the_table
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
 def test_a_slope_far_out_is_that_of_the_side_whatever_the_precision(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import log
 from typing import Annotated
 
 import numpy as np
@@ -61,6 +62,9 @@ class LeakyRelu(Activation):
     def quick_derivative(self, z: Array, a: Array, work: Work, out: Array) -> None:
         np.greater(a, number(0, z.dtype), out=out, casting="unsafe")
         np.maximum(out, number(self.slope, z.dtype), out=out)
+
+    def log_tail(self, z: Array) -> Array:
+        return np.full(z.shape, log(self.slope))
 
 
 @dataclass(frozen=True)
