@@ -86,16 +86,18 @@ class WatchedFlow:
         return self
 
     def close(self) -> None:
-        """Take all hooks away, and publish what was saved."""
+        """Take all hooks away, and publish what was saved, also where the last update cannot be had."""
         if not self._open:
             return
         self._open = False
-        self._finish_update(due=self._trains)
-        self._disarm()
-        self._notes.close()
-        if self.saved is not None and self._together.writes:
-            run = self.saved.publish(self._notes.say)
-            self.run = OneRun.of(run) if run else None
+        try:
+            self._finish_update(due=self._trains)
+        finally:
+            self._disarm()
+            self._notes.close()
+            if self.saved is not None and self._together.writes:
+                run = self.saved.publish(self._notes.say)
+                self.run = OneRun.of(run) if run else None
 
     def step(self, number: int | None = None, loss: Any = None) -> None:
         """Say that the backward passes of a step are done: before clipping and the optimizer's step.

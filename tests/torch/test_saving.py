@@ -28,7 +28,7 @@ from gradflow.store.export import layers_table
 from tests.cli.test_app import environment
 from tests.counted import calls_at_most
 from tests.torch.models import torch
-from tests.torch.test_mechanics import DEPTH, delta, loss_of, stack
+from tests.torch.test_mechanics import DEPTH, delta, global_hooks, hooks_of, loss_of, stack
 
 from gradflow.torch import together, watch  # isort: skip
 from gradflow.torch.saving import place_of  # isort: skip
@@ -153,6 +153,20 @@ def test_an_error_in_the_training_loses_no_row(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         train()
     assert list(load(flow.run.path)["step"]) == [0]
+
+
+def test_an_update_that_cannot_be_had_loses_no_row(tmp_path: Path) -> None:
+    model = stack()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    flow = watch(model, save=tmp_path / "mine", quiet=True).start()
+    loss_of(model).backward()
+    flow.step()
+    optimizer.step()
+    model.head.weight.data = model.head.weight.data[:2]
+    with pytest.raises(RuntimeError, match="size of tensor"):
+        flow.close()
+    assert list(load(flow.run.path)["step"]) == [0]
+    assert hooks_of(model) == global_hooks() == 0
 
 
 def test_a_name_alone_is_saved_where_runs_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
