@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from inspect import signature
 from math import log, sqrt
@@ -57,14 +58,30 @@ def probe(
     flows = []
     for number in range(seed, seed + seeds):
         copy = deepcopy(model)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(number)
+        with seeded(copy, number):
             (reset or initialize)(copy)
             if reset is None and number == seed and (found := _of_other_sizes(model, copy)):
                 _say_of(found)
             settings = {"axis": axis, "samples": samples, "batch_dim": batch_dim, "seed": number}
             flows.append(_passed(copy, loss_fn, batch, **settings))
     return _run(flows, run_name(kind_of(model)), None if save is None else Path(save))
+
+
+@contextmanager
+def seeded(model: nn.Module, seed: int) -> Iterator[None]:
+    """Draws of a seed, on the CPU and the model's devices; those after it go on as if there had been none.
+
+    torch.manual_seed would seed all devices of the machine, also those that are not in use yet.
+    """
+    held = {one.device for one in (*model.parameters(), *model.buffers())}
+    with ExitStack() as forks:
+        forks.enter_context(torch.random.fork_rng(devices=[]))
+        for device in (one for one in held if one.type not in ("cpu", "meta")):
+            forks.enter_context(torch.random.fork_rng([device], device_type=device.type))
+            state = torch.Generator(device).manual_seed(seed).get_state()
+            torch.get_device_module(device).set_rng_state(state, device)
+        torch.default_generator.manual_seed(seed)
+        yield
 
 
 def _of_other_sizes(model: nn.Module, copy: nn.Module) -> list[str]:

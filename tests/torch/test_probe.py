@@ -211,6 +211,17 @@ def test_the_same_seeds_give_the_same_run() -> None:
     assert (one["log_delta_norm"][..., 0] != one["log_delta_norm"][..., 1]).all()
 
 
+def test_devices_that_the_model_is_not_on_draw_on_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds: list[int] = []
+    for device in (torch.cuda, torch.mps, torch.xpu):
+        name = "manual_seed" if device is torch.mps else "manual_seed_all"
+        monkeypatch.setattr(device, name, seeds.append)
+    model, before = plain(nn.Tanh, depth=3), torch.get_rng_state()
+    probe(model, nn.CrossEntropyLoss(), BATCH, seeds=2)
+    assert seeds == []
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_copies_are_told_apart_by_their_seeds() -> None:
     run = probe(plain(nn.Tanh, depth=4), nn.CrossEntropyLoss(), BATCH, seeds=3, seed=5)
     assert list(dict.fromkeys(layers_table([run], "first")["seed"])) == [5, 6, 7]
