@@ -75,6 +75,8 @@ class Crew:
     Arrays of what they do have the networks as their last axis.
     """
 
+    in_workers = False
+
     def __init__(self, plan: Plan, data: Data, first: int = 0, stop: int | None = None) -> None:
         self.plan, self._numbers = plan, range(len(stacks(plan)))[first:stop]
         dtype, self._evaluator = np.dtype(plan.dtype), evaluator_of(plan, data)

@@ -31,6 +31,8 @@ class Crews:
     use any more.
     """
 
+    in_workers = True
+
     def __init__(self, plan: Plan, data: Data, workers: int) -> None:
         self.plan, count = plan, len(stacks(plan))
         self._lanes = [Lanes(1) for _ in range(workers)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 from gradflow.arrays import Array
@@ -12,7 +11,6 @@ from gradflow.errors import RunError
 from gradflow.evaluation import EVALUATED, STEP
 from gradflow.formats import RECORDED
 from gradflow.store import Run
-from gradflow.store.result import versions
 from gradflow.store.run import open_run
 from gradflow.store.state import Begun, read_state
 from gradflow.training import Training
@@ -33,11 +31,6 @@ class Beginning(NamedTuple):
     def resume(self, training: Training) -> None:
         """Bring a new training to where this one ended."""
         training.restore(self.state, self.steps)
-
-
-def begun_in(runs: Path) -> Begun:
-    """The runs of a folder that these versions go on from."""
-    return Begun(runs, versions())
 
 
 def shorter(config: Config, begun: Begun, tell: Callable[[str], object]) -> Beginning | None:

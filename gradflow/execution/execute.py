@@ -11,16 +11,19 @@ from pathlib import Path
 from gradflow.config import Config
 from gradflow.config.memory import size
 from gradflow.errors import RunError
-from gradflow.execution.beginning import Beginning, begun_in, shorter
+from gradflow.execution.beginning import Beginning, shorter
 from gradflow.execution.checkpoint import SECONDS, Checkpoint
+from gradflow.execution.processes import workers_for
 from gradflow.execution.train import train
 from gradflow.store.carry import require_movable
 from gradflow.store.catalog import Index, touch
+from gradflow.store.info import Versions
 from gradflow.store.partial import Claim, claim
 from gradflow.store.result import versions
 from gradflow.store.run import Run
 from gradflow.store.save import config_text, finished_at, publish, publish_copy
 from gradflow.store.spool import is_large, room
+from gradflow.store.state import Begun
 from gradflow.store.writing import remove
 from gradflow.training import Progress
 
@@ -39,11 +42,10 @@ def execute(
 ) -> Run:
     """The run of a config in the folder `runs`: an identical finished one, else trained now.
 
-    With `force` it is trained anyhow and takes the old one's place; `workers` is as of `train`. `progress` is
-    called after each block of steps; `render` gives the text of report.md. An interrupted run goes on, to the
-    same bits, from its last checkpoint, one of more steps than a finished run from the end of that, after a
-    call of `going_on`; a checkpoint is kept every `interval` seconds and when a signal comes. `tell` gets a
-    warning of what is damaged. RunError if another process computes the run, or what stands there is damaged.
+    With `force` it is trained anyhow, in the old one's place. `progress`, `going_on` and `workers` are as of
+    `train`; `render` gives report.md. An interrupted run goes on, to the same bits, from its last checkpoint,
+    kept every `interval` seconds and when a signal comes; one of more steps from the end of a finished one.
+    `tell` is warned of damage. RunError if another process computes the run, or what stands there is damaged.
     """
     config_text(config)  # refuses what could not be read again before it is computed
     _recover(Claim(runs, config.id))
@@ -53,13 +55,14 @@ def execute(
         require_movable(claimed.target)
         if not force and (there := _there(claimed, config, render)):
             return there
-        beginning = _prepared(claimed, config, force, tell)
-        checkpoint = Checkpoint(claimed, config.digest, versions(), interval)
+        data = config.data.load(Path())
+        by = versions(in_workers=workers_for(config.plan(data), workers) > 1)
         result = train(
             config,
+            data,
             progress=progress,
-            checkpoint=checkpoint,
-            beginning=beginning,
+            checkpoint=Checkpoint(claimed, config.digest, by, interval),
+            beginning=_prepared(claimed, config, by, force, tell),
             allocate=room(claimed.partial, config.record_bytes),
             going_on=going_on,
             workers=workers,
@@ -67,13 +70,15 @@ def execute(
         return publish(claimed, config, result, render)
 
 
-def _prepared(claimed: Claim, config: Config, force: bool, tell: Callable[[str], object]) -> Beginning | None:
+def _prepared(
+    claimed: Claim, config: Config, by: Versions, force: bool, tell: Callable[[str], object]
+) -> Beginning | None:
     """The shorter run that it goes on from, if any; with `force`, nothing of before is left."""
     _require_disk(config, claimed.folder)
     if force:
         remove(claimed.checkpoint)
         return None
-    return shorter(config, begun_in(claimed.folder), tell)
+    return shorter(config, Begun(claimed.folder, by), tell)
 
 
 def _finished(claimed: Claim, config: Config) -> Run | None:

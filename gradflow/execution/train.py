@@ -15,7 +15,7 @@ from gradflow.crew import Crew
 from gradflow.execution.measured import measured_of
 from gradflow.execution.processes import workers_for
 from gradflow.interrupts import held_back, is_waiting, raise_waiting
-from gradflow.store.info import DataInfo, EvaluationInfo, OutcomeInfo, StoppedInfo, Times, now
+from gradflow.store.info import DataInfo, EvaluationInfo, OutcomeInfo, StoppedInfo, Times, Versions, now
 from gradflow.store.result import Result, State, versions
 from gradflow.store.spool import forget
 from gradflow.store.typed import document_of
@@ -57,7 +57,8 @@ def train(
 
     def trained(crew: Crew | Crews) -> Result:
         training = Training(plan, data, allocate, crew)
-        return _trained(config, data, training, progress, checkpoint, beginning, going_on)
+        by = versions(in_workers=crew.in_workers)
+        return _trained(config, data, training, by, progress, checkpoint, beginning, going_on)
 
     processes = workers_for(plan, workers)
     if processes == 1:
@@ -71,6 +72,7 @@ def _trained(
     config: Config,
     data: Data,
     training: Training,
+    by: Versions,
     progress: Callable[[Progress], object] | None,
     checkpoint: Checkpoint | None,
     beginning: Beginning | None,
@@ -93,7 +95,7 @@ def _trained(
             forget(training.recorded.values())
     times = Times(started=started, finished=now(), seconds=perf_counter() - clock)
     return Result(
-        training.recording, _outcome(training), _facts(config, data), times, versions(),
+        training.recording, _outcome(training), _facts(config, data), times, by,
         evaluation=document_of(asdict(training.evaluated), EvaluationInfo),
         delta=_delta(config), measured=measured_of(config, training, data), state=_state(config, training),
     )  # fmt: skip

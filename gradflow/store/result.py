@@ -70,14 +70,15 @@ def failed(reason: str) -> Result:
     return Result({}, outcome, None, times, versions(), reason)
 
 
-def versions() -> Versions:
-    """What computes in this process."""
+def versions(*, in_workers: bool = False) -> Versions:
+    """What computes in this process or, `in_workers`, in those that it starts, which have one BLAS thread."""
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     set_to = (os.environ.get(name, "") for name in threads.VARIABLES)
     number = next(filter(re.compile("[0-9]{1,6}").fullmatch, set_to), None)  # more would be a slip
+    here = int(number) if number else os.cpu_count() or 1
     return Versions(
         gradflow=__version__,
         numpy=np.__version__,
         blas=f"{blas['name']} {blas.get('version', '')}".strip(),
-        threads=int(number) if number else os.cpu_count() or 1,
+        threads=1 if in_workers else here,
     )

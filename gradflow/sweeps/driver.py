@@ -18,13 +18,14 @@ from time import monotonic, sleep
 from gradflow.config.load import load_data
 from gradflow.config.memory import physical_memory, size
 from gradflow.errors import GradflowError, InputError, Problem, RunError, named
-from gradflow.execution.beginning import Beginning, begun_in, shorter
+from gradflow.execution.beginning import Beginning, shorter
 from gradflow.execution.checkpoint import Checkpoint
 from gradflow.store import Index, Run, open_run
 from gradflow.store.catalog import touch
 from gradflow.store.partial import Claim, claim
 from gradflow.store.result import Result, failed, versions
 from gradflow.store.save import copy, finished_at, run_of, save
+from gradflow.store.state import Begun
 from gradflow.store.sweeps import WHOLE, open_sweep, require_sweep
 from gradflow.sweeps.chains import Chains
 from gradflow.sweeps.executors import EXECUTORS, Backend, Pool, finished_future
@@ -124,7 +125,8 @@ class _Driver:
         tell: Callable[[str], object],
     ) -> None:
         self.folder, self.options, self.place, self.render, self.tell = folder, options, place, render, tell
-        self.begun, self.chains = begun_in(folder.parent), Chains()
+        self.begun = Begun(folder.parent, versions(in_workers=not place.in_process))
+        self.chains = Chains()
         self.running: dict[Future[Result], tuple[Point, float]] = {}
         self.deaths: Counter[int] = Counter()
 

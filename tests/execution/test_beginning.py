@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gradflow.config import Config
-from gradflow.execution import beginning as beginning_module
+from gradflow.execution import execute as execute_module
 from gradflow.execution.beginning import Beginning
 from gradflow.execution.execute import execute
 from gradflow.store import Run, open_run
@@ -185,7 +185,7 @@ def test_runs_of_before_of_other_versions_and_longer_ones_are_not_gone_on_with(
     assert extended(tmp_path / "before", steps=(25,))[1] == []
     assert extended(tmp_path / "longer", steps=(25, 10))[1] == []
     execute(small("steps=10"), tmp_path / "other")
-    monkeypatch.setattr(beginning_module, "versions", lambda: {**versions(), "numpy": "1.0"})
+    monkeypatch.setattr(execute_module, "versions", lambda **_: {**versions(), "numpy": "1.0"})
     assert extended(tmp_path / "other", steps=(25,))[1] == []
 
 

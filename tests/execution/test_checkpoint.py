@@ -229,7 +229,7 @@ def test_a_checkpoint_that_would_be_inflated_is_passed_over(tmp_path: Path) -> N
 
 def test_another_version_starts_from_the_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     interrupt(tmp_path, long(), 4)
-    monkeypatch.setattr(execute_module, "versions", lambda: {**versions(), "numpy": "1.0"})
+    monkeypatch.setattr(execute_module, "versions", lambda **_: {**versions(), "numpy": "1.0"})
     assert first_steps(tmp_path, long())[0] == 3
 
 

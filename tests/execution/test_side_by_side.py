@@ -11,6 +11,8 @@ import pytest
 
 from gradflow import interrupts
 from gradflow.config import Config
+from gradflow.crew import Crew
+from gradflow.data import Data
 from gradflow.errors import RunError
 from gradflow.execution import processes
 from gradflow.execution.beginning import Beginning
@@ -20,6 +22,7 @@ from gradflow.interrupts import Interrupted
 from gradflow.plan import Plan
 from gradflow.store import Run
 from gradflow.store.names import PARTIAL
+from gradflow.threads import VARIABLES
 from tests.execution.test_beginning import require_same
 from tests.store.small import names, small
 
@@ -147,6 +150,33 @@ def test_a_signal_for_all_leaves_what_was_reached_and_no_process(tmp_path: Path)
     run = execute(config, runs, going_on=seen.append)  # in one process
     assert [before.steps for before in seen] == [96]
     require_same(run, execute(config, tmp_path / "alone"))
+
+
+class Aside(Crew):
+    """As crews in processes, and in this one."""
+
+    in_workers = True
+
+    def __init__(self, plan: Plan, data: Data, workers: int) -> None:
+        super().__init__(plan, data)
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_run_in_processes_has_their_one_thread_and_goes_on_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in VARIABLES:
+        monkeypatch.setenv(name, "4")
+    monkeypatch.setattr("gradflow.execution.several.Crews", Aside)
+    seen: list[Beginning] = []
+    found = []
+    for steps, workers in ((10, 2), (20, 2), (30, 1)):
+        seen.clear()
+        run = execute(study(f"steps={steps}"), tmp_path, workers=workers, going_on=seen.append)
+        found.append((run.info["versions"]["threads"], [before.steps for before in seen]))
+    assert found == [(1, []), (1, [10]), (4, [])]
 
 
 def test_processes_are_started_where_it_pays_and_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 """Points that keep their state: those of more steps go on from there, to the bits that they have alone."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -7,16 +9,20 @@ import pytest
 
 from gradflow.execution.execute import execute
 from gradflow.store import open_run
+from gradflow.store.result import Result
 from gradflow.sweeps import driver
 from gradflow.sweeps.chains import Chains
 from gradflow.sweeps.driver import Options, run_sweep, share
+from gradflow.sweeps.executors import EXECUTORS, InProcess, Pool, Serial
 from gradflow.sweeps.outcome import Ended, Started
+from gradflow.sweeps.worker import compute
+from gradflow.threads import VARIABLES
 from tests.promises.calls import gradflow
 from tests.store.small import names
 from tests.sweeps.small import NET, assert_same_bits, run, small
 
 AXES = "lr=0.05,0.1"
-EXECUTORS: dict[str, dict[str, Any]] = {
+OPTIONS: dict[str, dict[str, Any]] = {
     "serial": {"executor": "serial"},
     "processes": {"executor": "processes", "workers": 2},
 }
@@ -37,7 +43,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     return found
 
 
-@pytest.mark.parametrize("options", EXECUTORS.values(), ids=EXECUTORS)
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 def test_a_sweep_of_more_steps_goes_on_from_the_points_of_the_one_before(
     tmp_path: Path, options: dict[str, Any], seen: list[tuple[int, int]]
 ) -> None:
@@ -61,7 +67,7 @@ def test_points_of_more_steps_wait_for_those_of_fewer(
     tmp_path: Path, executor: str, steps: str, seen: list[tuple[int, int]]
 ) -> None:
     sweep = small(AXES, f"steps={steps}", "optimizer=adam", "norm=batch")
-    ended = run(sweep, tmp_path / "runs", **EXECUTORS[executor], keep_state=True)
+    ended = run(sweep, tmp_path / "runs", **OPTIONS[executor], keep_state=True)
     assert sorted(seen) == [(5, 0)] * 2 + [(12, 5)] * 2 + [(25, 12)] * 2
     assert [event.status for event in ended] == ["completed"] * 6
     run(sweep, tmp_path / "alone")
@@ -87,6 +93,35 @@ def test_a_point_goes_on_from_a_run_and_a_run_from_a_point(
     begun: list[Any] = []
     execute(longer, tmp_path, going_on=begun.append)
     assert [before.steps for before in begun] == [12]
+
+
+class Aside(Serial):
+    """As if in a worker, which has one BLAS thread, whatever this process has."""
+
+    in_process = False
+
+    @contextmanager
+    def open(self) -> Iterator[Pool]:
+        yield Pool(InProcess(), lambda: 1, in_one_thread)
+
+
+def in_one_thread(*args: Any) -> Result:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in VARIABLES:
+            patch.setenv(name, "1")
+        return compute(*args)
+
+
+def test_points_that_workers_compute_go_on_whatever_threads_this_process_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: list[tuple[int, int]]
+) -> None:
+    for name in VARIABLES:
+        monkeypatch.setenv(name, "4")
+    monkeypatch.setitem(EXECUTORS, "processes", Aside)
+    for executor, steps in (("processes", 10), ("processes", 25), ("serial", 30)):
+        ended = run(small(AXES, f"steps={steps}"), tmp_path, executor=executor, keep_state=True)
+    assert seen == [(10, 0)] * 2 + [(25, 10)] * 2 + [(30, 0)] * 2  # other threads give other bits
+    assert open_run(Path(ended[0].path)).info["versions"]["threads"] == 4
 
 
 def test_force_computes_each_from_its_start(tmp_path: Path, seen: list[tuple[int, int]]) -> None:
