@@ -51,11 +51,11 @@ def copy(folder: Path, config: Config, source: Run, render: Render | None = None
     it is damaged. RunError if what stands there is another run.
     """
     with claim(folder, config.id) as claimed:
-        return _whole_at(claimed, config) or publish_copy(claimed, config, source, render)
+        return whole_at(claimed, config) or publish_copy(claimed, config, source, render)
 
 
-def _whole_at(claimed: Claim, config: Config) -> Run | None:
-    """`finished_at`, None too if it is damaged."""
+def whole_at(claimed: Claim, config: Config) -> Run | None:
+    """`finished_at`, None too if it is damaged. RunError if what stands there is another run."""
     try:
         return finished_at(claimed, config)
     except RunError:

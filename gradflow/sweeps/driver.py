@@ -24,7 +24,7 @@ from gradflow.store import Index, Run, open_run
 from gradflow.store.catalog import touch
 from gradflow.store.partial import Claim, claim
 from gradflow.store.result import Result, failed, versions
-from gradflow.store.save import copy, finished_at, run_of, save
+from gradflow.store.save import copy, run_of, save, whole_at
 from gradflow.store.state import Begun
 from gradflow.store.sweeps import WHOLE, open_sweep, require_sweep
 from gradflow.sweeps.chains import Chains
@@ -151,11 +151,10 @@ class _Driver:
                 yield from self._compute(missing, pool)
 
     def _standing(self, point: Point, index: Index) -> Run | None:
-        """The run of a point that needs no computing; a damaged one does."""
-        with suppress(RunError):
-            run = finished_at(Claim(self.folder, point.id), point.config)
-            if run:
-                return run
+        """The run of a point that needs no computing; a damaged one does. RunError for another run there."""
+        run = whole_at(Claim(self.folder, point.id), point.config)
+        if run:
+            return run
         run = index.find(point.digest)
         if run:
             return copy(self.folder, point.config, run, self.render)

@@ -270,6 +270,18 @@ def test_another_run_in_the_place_of_a_point_that_stands_elsewhere_is_left_there
     assert open_run(tmp_path / study.id / first).id == second
 
 
+def test_another_run_in_the_place_of_a_point_is_left_there_without_force(tmp_path: Path) -> None:
+    study = small("depth=2,3")
+    first, second = (point.id for point in study.points)
+    place = tmp_path / study.id / first
+    shutil.copytree(execute(study.points[1].config, tmp_path / "elsewhere").path, place)
+    with pytest.raises(RunError, match=f"{first}: holds {second}: move that away"):
+        run(study, tmp_path)
+    assert open_run(place).id == second
+    assert computed(run(study, tmp_path, force=True)) == [2, 3]
+    assert open_run(place).id == first
+
+
 def test_a_second_sweep_on_a_live_one_is_told_at_once(sweep: Sweep, tmp_path: Path) -> None:
     with open_sweep(tmp_path, sweep.id, sweep.document()):
         context = multiprocessing.get_context("spawn")
