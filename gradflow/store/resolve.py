@@ -113,7 +113,7 @@ def _named(name: str, runs: Path) -> Path:
     found = _meant(name, renamed)
     if found:
         return renamed[found]
-    left = _unfinished(name, [runs, *dict.fromkeys(path.parent for path in inner)])
+    left = _unfinished(name, [runs, *filter(is_sweep, top)])
     if left:
         return left
     if not top:

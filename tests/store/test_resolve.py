@@ -174,6 +174,15 @@ def test_an_interrupted_run_is_found_once_there_is_something_of_it(
     assert resolve(reference, runs) == [Path("runs" if os.sep in reference else runs) / "cut-00000001"]
 
 
+def test_the_first_point_of_a_sweep_is_found_when_it_was_interrupted(tmp_path: Path) -> None:
+    left = tmp_path / SWEEP / ".partial"
+    left.mkdir(parents=True)
+    (tmp_path / SWEEP / "sweep.json").write_text("{}")
+    (left / "cut-00000001-checkpoint").touch()
+    for name in ("cut-00000001", "cut"):
+        assert resolve(name, tmp_path) == [tmp_path / SWEEP / "cut-00000001"]
+
+
 def test_a_run_of_a_sweep_that_is_being_computed_is_told_of(runs: Path) -> None:
     with claim(runs / SWEEP, "now-00000002"):
         with pytest.raises(InputError, match=r"^now-00000002 is still being computed: wait for it$"):
