@@ -47,7 +47,7 @@ def resolve(reference: str, runs: Path) -> list[Path]:
         raise InputError(f"a run's name has at most {LONGEST:,} characters: see `gradflow ls`")
     path = Path(reference)
     if _holds_run(path):
-        return [path]
+        return [path if path.name not in ("", "..") else path.resolve()]  # locks go by the folder's name
     if re.search(r"[*?\[]", reference):
         return _matching(reference, runs)
     if os.sep in reference:

@@ -8,6 +8,7 @@ from gradflow.execution.execute import execute
 from gradflow.store.names import OWN, PARTIAL
 from gradflow.store.partial import claim, unfinished
 from gradflow.store.removal import remove_entry
+from gradflow.store.resolve import resolve
 from gradflow.store.sweeps import open_sweep
 from tests.store.small import names, small
 
@@ -36,6 +37,24 @@ def test_a_run_goes_and_nothing_else_does(runs: Path) -> None:
     assert remove_entry(runs / small().id) == []
     assert names(runs) == [SWEEP]
     assert len(names(runs / SWEEP)) == 4
+
+
+@pytest.mark.parametrize("reference", [".", "./", "..", "../"])
+@pytest.mark.parametrize("name", [small().id, SWEEP])
+def test_a_folder_that_is_named_from_inside_goes_by_its_own_name(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, name: str, reference: str
+) -> None:
+    inside = runs / name / ("mine" if ".." in reference else ".")
+    inside.mkdir(exist_ok=True)
+    monkeypatch.chdir(inside)
+    (path,) = resolve(reference, runs)
+    assert path == runs / name
+    with claim(runs, name), pytest.raises(RunError, match="is working on it"):
+        remove_entry(path)
+    if inside.name == "mine":
+        inside.rmdir()
+    assert remove_entry(path) == []
+    assert names(runs) == sorted({small().id, SWEEP} - {name})
 
 
 @pytest.mark.parametrize("name", [small().id, SWEEP, f"{SWEEP}/{small('seed=1').id}"])
