@@ -244,7 +244,8 @@ class _Driver:
                 result = future.result()
         except pool.died:
             self.deaths[point.number] += 1
-            result = self._result_of_dead(monotonic() - since, self.deaths[point.number] >= pool.tries)
+            seconds = monotonic() - since if pool.clocked else 0.0
+            result = self._result_of_dead(seconds, self.deaths[point.number] >= pool.tries)
             if result is None:
                 del self.running[future]
                 missing.appendleft(point)

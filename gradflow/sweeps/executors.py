@@ -44,7 +44,8 @@ class Pool:
     """An open executor; `width()` points may be under way at a time, `compute` is the function for one.
 
     An exception in `died` means that a worker died under a point; after `tries` such deaths it has failed.
-    `manned()` says whether there is a worker. RunError if one could compute nothing.
+    Where they are `clocked`, a worker dies when its point has taken too long. `manned()` says whether there
+    is a worker. RunError if one could compute nothing.
     """
 
     executor: Executor
@@ -52,6 +53,7 @@ class Pool:
     compute: Callable[..., Any]
     died: tuple[type[BaseException], ...] = ()
     tries: int = 1
+    clocked: bool = False
     manned: Callable[[], bool] = lambda: True
 
 
@@ -108,7 +110,7 @@ class Processes(Backend):
         patience = None if self.timeout is None else self.timeout + STARTING
         lanes = Lanes(self.workers, patience, option=self.option, remedy=self.remedy)
         try:
-            yield Pool(lanes, lambda: self.workers, compute_or_die, (BrokenExecutor,), tries=2)
+            yield Pool(lanes, lambda: self.workers, compute_or_die, (BrokenExecutor,), tries=2, clocked=True)
         finally:
             lanes.shutdown(wait=False, cancel_futures=True)
 

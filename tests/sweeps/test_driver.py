@@ -5,6 +5,8 @@ import multiprocessing
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor, Future
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +16,14 @@ from gradflow.config import Config
 from gradflow.errors import InputError, RunError
 from gradflow.execution.execute import execute
 from gradflow.store import Index, open_run, resolve
+from gradflow.store.result import Result
 from gradflow.store.sweeps import load_sweep, open_sweep
 from gradflow.sweeps import driver
 from gradflow.sweeps.driver import Options, run_sweep, share
-from gradflow.sweeps.executors import EXECUTORS
+from gradflow.sweeps.executors import EXECUTORS, InProcess, Pool, Serial
 from gradflow.sweeps.outcome import Ended, Started
 from gradflow.sweeps.points import Sweep
+from gradflow.sweeps.worker import compute
 from tests.sweeps.small import (
     FLAGS,
     VICTIM,
@@ -339,6 +343,41 @@ def test_a_point_that_always_kills_its_worker_fails_and_is_left_until_it_is_retr
     assert (statuses(again), computed(again)) == (expected, [])
     retried = run(sweep, tmp_path, retry_failed=True)
     assert (computed(retried), set(statuses(retried).values())) == ([VICTIM], {"completed"})
+
+
+class Dying(Serial):
+    """A worker that dies under each point, once longer has passed than it may take."""
+
+    in_process = False
+    clocked = False
+
+    @contextmanager
+    def open(self) -> Iterator[Pool]:
+        executor, lost = InProcess(), BrokenExecutor("as where the system killed it")
+
+        def die(*arguments: object) -> Future[Result]:
+            future: Future[Result] = Future()
+            future.set_exception(lost)
+            return future
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(executor, "submit", die)
+            yield Pool(executor, lambda: 1, compute, (BrokenExecutor,), clocked=self.clocked)
+
+
+@pytest.mark.parametrize(
+    ("clocked", "reason"),
+    [
+        (True, "it took longer than the 1e-09 s of --timeout"),
+        (False, "its worker died under it each time: is the memory enough?"),
+    ],
+)
+def test_only_a_worker_that_a_clock_ends_died_of_the_time(
+    clocked: bool, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(EXECUTORS, "dask", type("Own", (Dying,), {"clocked": clocked}))
+    ended = run(small("depth=2,3"), tmp_path, executor="dask", timeout=1e-9)
+    assert [event.reason for event in ended] == [reason] * 2
 
 
 def test_fail_fast_stops_at_the_first_failure(
