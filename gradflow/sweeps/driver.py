@@ -27,6 +27,7 @@ from gradflow.store.result import Result, failed, versions
 from gradflow.store.save import copy, run_of, save, whole_at
 from gradflow.store.state import Begun
 from gradflow.store.sweeps import WHOLE, open_sweep, require_sweep
+from gradflow.store.writing import remove
 from gradflow.sweeps.chains import Chains
 from gradflow.sweeps.executors import EXECUTORS, Backend, Pool, finished_future
 from gradflow.sweeps.outcome import Ended, Event, Started, Waiting, ended
@@ -226,6 +227,8 @@ class _Driver:
             with self._answering():
                 return pool.executor.submit(pool.compute, plain, data, timeout, *further)
         with claim(self.folder, point.id) as claimed:
+            if self.options.force:
+                remove(claimed.checkpoint)
             checkpoint = Checkpoint(claimed, point.digest, versions())
             return pool.executor.submit(pool.compute, plain, data, timeout, before, keep, checkpoint)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Future
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -454,6 +455,24 @@ def test_serial_points_go_on_from_their_checkpoints(
     run(sweep, tmp_path)
     names = [checkpoint.claimed.checkpoint.name for checkpoint in given]
     assert names == [f"{point.id}-checkpoint" for point in sweep.points]
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_with_force_serial_points_begin_anew(
+    force: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, found = small("depth=2,3"), []
+
+    def look(*arguments: Any) -> Result:
+        found.append(arguments[-1].claimed.checkpoint.exists())
+        return compute(*arguments)
+
+    monkeypatch.setattr("gradflow.sweeps.executors.compute", look)
+    left = tmp_path / study.id / ".partial" / f"{study.points[1].id}-checkpoint"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    assert computed(run(study, tmp_path, force=force)) == [2, 3]
+    assert found == [False, not force]
 
 
 def test_a_sweep_that_cannot_be_saved_is_not_begun(
