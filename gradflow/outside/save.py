@@ -12,7 +12,7 @@ from typing import cast
 
 from gradflow import yaml_file
 from gradflow.analysis.outside import Norms, summarize_outside
-from gradflow.errors import InputError, Problem
+from gradflow.errors import InputError, Problem, RunError
 from gradflow.outside.norms_file import read_networks
 from gradflow.store.arrays import describe, write_arrays
 from gradflow.store.info import DataInfo, Info, OutcomeInfo, Recorded, Times, now
@@ -20,7 +20,7 @@ from gradflow.store.names import FORMAT, RECORDING, is_id
 from gradflow.store.partial import Claim, claim
 from gradflow.store.result import versions
 from gradflow.store.run import Run, open_run
-from gradflow.store.save import write_run
+from gradflow.store.save import another, is_whole, write_run
 from gradflow.store.writing import write_file
 
 
@@ -52,15 +52,29 @@ def save_norms(
 ) -> Run:
     """Make the run directory of norms; the same norms under the same name are kept as they stand.
 
-    It has the files of a run: in recording.npz nan is what nobody recorded, and run.json's `recorded` is what
-    stands for the config.
+    A damaged one is made anew. RunError if what stands there is another run. It has the files of a run: in
+    recording.npz nan is what nobody recorded, and run.json's `recorded` is what stands for the config.
     """
     run = run_of(norms, name, source, runs)
     with claim(runs, run.id) as claimed:
-        if claimed.target.exists():
-            return open_run(claimed.target)
-        publish_norms(claimed, run, render)
-    return run
+        standing = _standing(claimed, run)
+        if standing is None:
+            publish_norms(claimed, run, render)
+    return standing or run
+
+
+def _standing(claimed: Claim, run: Run) -> Run | None:
+    """The run of the same norms that stands there; None if there is none, or it is damaged.
+
+    RunError if it is another run.
+    """
+    try:
+        found = open_run(claimed.target)
+    except RunError:
+        return None
+    if found.info["digest"] != run.info["digest"]:
+        raise another(found, run.id)
+    return found if is_whole(found) else None
 
 
 def publish_norms(claimed: Claim, run: Run, render: Callable[[Run], str] | None = None) -> None:

@@ -83,7 +83,7 @@ def finished_at(claimed: Claim, config: Config) -> Run | None:
     if run.id != config.id and run.id.casefold() == config.id.casefold():
         raise other_capitals(claimed, run.id)
     if run.info["digest"] != config.digest:
-        raise _another(run, config)
+        raise another(run, config.id)
     if run.status == "failed":
         return None
     found = Run(
@@ -96,8 +96,16 @@ def finished_at(claimed: Claim, config: Config) -> Run | None:
     return found
 
 
-def _another(run: Run, config: Config) -> RunError:
-    if run.id == config.id:
+def is_whole(run: Run) -> bool:
+    """Whether a run is finished, and its arrays are as they were written."""
+    with suppress(RunError):
+        return bool(run.recording)  # {} of a failed one
+    return False
+
+
+def another(run: Run, id: str) -> RunError:
+    """The error of a run that stands in the place of the one of this id, ready to raise."""
+    if run.id == id:
         return damaged(run.path, "is another run, whose digest begins alike", "give this one another name")
     return damaged(run.path, f"holds {run.id}", "move that away, or give this one another name")
 

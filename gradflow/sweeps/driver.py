@@ -24,7 +24,7 @@ from gradflow.store import Index, Run, open_run
 from gradflow.store.catalog import touch
 from gradflow.store.partial import Claim, claim
 from gradflow.store.result import Result, failed, versions
-from gradflow.store.save import copy, run_of, save, whole_at
+from gradflow.store.save import copy, is_whole, run_of, save, whole_at
 from gradflow.store.state import Begun
 from gradflow.store.sweeps import WHOLE, open_sweep, require_sweep
 from gradflow.store.writing import remove
@@ -174,10 +174,8 @@ class _Driver:
 
     def _has_result(self, point: Point) -> bool:
         """Whether a finished run stands there, whose arrays are whole."""
-        with suppress(RunError):
-            run = self._at(point)
-            return run is not None and bool(run.recording)  # {} of a failed one
-        return False
+        run = self._at(point)
+        return run is not None and is_whole(run)
 
     def _require_disk(self, missing: Sequence[Point]) -> None:
         needed, free = sum(point.cost.disk for point in missing), shutil.disk_usage(self.folder).free

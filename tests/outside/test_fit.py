@@ -1,6 +1,7 @@
 """Norms that were recorded elsewhere: every form of a file, what is refused, and the run that they become."""
 
 import os
+import shutil
 import zipfile
 from collections.abc import Callable
 from math import exp, log
@@ -13,7 +14,7 @@ import pytest
 from gradflow.analysis.compare import row_of
 from gradflow.analysis.outside import Norms
 from gradflow.analysis.summary import Flip, Flow
-from gradflow.errors import InputError
+from gradflow.errors import InputError, RunError
 from gradflow.outside import read_networks, read_norms, run_of, save_norms
 from gradflow.report import terminal
 from gradflow.report.csv_text import csv_text
@@ -315,6 +316,27 @@ def test_the_same_norms_are_one_run_and_other_norms_another(write: Write, tmp_pa
     assert first.path == again.path
     other = save_norms(tmp_path / "runs", "outside", read_norms(path, "weight"), path)
     assert other.path != first.path
+
+
+@pytest.mark.parametrize("name", ["run.json", "recording.npz"])
+def test_a_damaged_run_of_norms_is_made_anew_and_another_one_is_left(
+    write: Write, tmp_path: Path, name: str
+) -> None:
+    path = write(TEXTS["long logs"])
+    norms = read_norms(path, "delta")
+    saved = save_norms(tmp_path / "runs", "outside", norms, path)
+    (saved.path / "mine.txt").touch()
+    (saved.path / name).write_bytes(b"{")
+    again = save_norms(tmp_path / "runs", "outside", norms, path)
+    assert (saved.path / "mine.txt").exists()
+    for run in (again, open_run(saved.path)):
+        np.testing.assert_array_equal(run["log_delta_norm"], LOGS)
+    shutil.rmtree(saved.path)
+    other = save_norms(tmp_path / "runs", "outside", read_norms(path, "weight"), path)
+    other.path.rename(saved.path)
+    with pytest.raises(RunError, match=f"holds {other.id}: move that away"):
+        save_norms(tmp_path / "runs", "outside", norms, path)
+    assert open_run(saved.path).id == other.id
 
 
 def test_it_has_no_config_that_could_be_run(write: Write, tmp_path: Path) -> None:
