@@ -23,7 +23,7 @@ Arrays = dict[str, Array]
 INFLATED = 100_000_000  # bytes of the arrays
 FREE, SWOLLEN = 10**6, 64  # a small file may hold so many bytes, and so many times its own
 DENSE = 4  # numbers to a byte of the file, beyond a tenth of FREE
-BESIDE = ("step", "seed", "kind", "depth")  # an array for each layer; one may be called layer
+BESIDE = ("step", "seed", "kind", "depth", "loss")  # an array for each layer; one may be called layer
 _OWN = {array: kind for kind, array in KINDS.items()}
 
 

@@ -510,6 +510,11 @@ WITH_LOSS: dict[str, str | dict[str, Any]] = {
         "loss": LOSS,
         **{title: LOGS[:, j] for j, title in enumerate(LOG_TITLES)},
     },
+    "an array a layer, by its name alone": {
+        "step": np.array(STEPS),
+        "loss": LOSS,
+        **{name: np.exp(LOGS[:, j]) for j, name in enumerate(NAMES)},
+    },
     "long, in rows of its own": csv_of("step,layer,seed,log_norm,loss", lambda *at: f"{long(*at)},")
     + "".join(f"\n{STEPS[i]},,{k},,{LOSS[i, k]}" for i, k in PAIRS),
     "wide, in rows of its own": "\n".join(
