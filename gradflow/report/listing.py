@@ -45,6 +45,7 @@ def line_of(entry: Entry, rows: Sequence[Row]) -> RunLine:
         "status": _one([row["status"] for row in rows]),
         "points": dict(Counter(row["status"] for row in rows)) if entry.is_sweep else None,
         "planned": entry.planned,
+        "part": entry.part,
         **{name: _one([row[key] for row in rows]) for name, key in KEYS.items()},
         **{name: _one([row[name] for row in computed]) for name in RESULTS},
         "borderline": any(row["borderline"] for row in rows),
@@ -122,17 +123,12 @@ def _status(line: RunLine) -> Cell:
         far = "" if done is None or steps is None else f" at step {count(done)} of {count(steps)}"
         return Toned(f"{line['status'] or NONE}{far}", tone)
     words = [f"{n} {status}" for status, n in points.items() if status != "completed"]
-    there, planned = sum(points.values()), line["planned"] or 0
-    size = f"sweep of {there}" if there >= planned else f"{there} of {planned} points"
-    return ", ".join([size, *words])
+    return ", ".join([line["part"] or f"sweep of {sum(points.values())}", *words])
 
 
 def _is_unfinished(line: RunLine) -> bool:
     """A run or a sweep of which something is missing, so that its status is what one looks for."""
-    points: dict[str, int] | None = line["points"]
-    if points is None:
-        return str(line["status"]) != "completed"
-    return sum(points.values()) < (line["planned"] or 0)
+    return line["part"] is not None if line["points"] is not None else str(line["status"]) != "completed"
 
 
 def _several(values: Sequence[Any]) -> str:

@@ -18,6 +18,7 @@ from gradflow.store.names import RUN, SWEEP, holds, is_id, is_sweep
 from gradflow.store.notes import Notes, read_notes
 from gradflow.store.reading import damaged, read_json
 from gradflow.store.run import Run, open_run
+from gradflow.store.sweeps import part_of
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -50,6 +51,12 @@ class Entry:
             return None
         points = document.get("points") if isinstance(document, dict) else None
         return len(points) if isinstance(points, list) else None
+
+    @cached_property
+    def part(self) -> str | None:
+        """How many of its points stand in a sweep, as `part_of` tells; None if all do."""
+        there = (point.id for point in self.points or () if point.run)
+        return part_of(self.path, there) if self.is_sweep else None
 
     @cached_property
     def noted(self) -> tuple[Notes, str | None]:

@@ -15,7 +15,6 @@ from gradflow.store.heads import load_row
 from gradflow.store.notes import NO_NOTES, Notes, all_notes, notes_above, read_notes
 from gradflow.store.resolve import resolve
 from gradflow.store.summaries import load_brief
-from gradflow.store.sweeps import part_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -99,9 +98,8 @@ def tell_unfinished(entries: Iterable[Entry], tell: Callable[[str], object]) -> 
     """A line, if there are sweeps among the entries that lack points, which nothing else would show."""
     found: dict[Path, str] = {}
     for entry in entries:
-        if entry.points is not None:
-            part = part_of(entry.path, [point.id for point in entry.points if point.run])
-            found |= {entry.path: part} if part else {}
+        if entry.part:
+            found[entry.path] = entry.part
     if found:
         first, others = next(iter(found)), len(found) - 1
         lack = "sweep lacks" if others == 1 else "sweeps lack"

@@ -279,7 +279,7 @@ def test_a_borderline_verdict_of_ls_has_its_mark_and_a_note(sweep: bool) -> None
 
 
 def test_an_interrupted_sweep_says_how_many_of_its_points_are_there() -> None:
-    line = {**listed(*grid(), sweep=True), "planned": 20}
+    line = {**listed(*grid(), sweep=True), "part": "4 of 20 points"}
     assert "4 of 20 points" in table(ls_page([line], "runs")).rows[0]
 
 
@@ -294,7 +294,8 @@ def test_what_was_interrupted_is_not_hidden() -> None:
     room = 60
     lines = [listed(row(f"a-longer-study-{i:08x}")) for i in range(3)]
     assert "status" not in titles(ls_page(lines, "runs", room))
-    for one in (unfinished_line(Path("b-0123abcd"), False), {**listed(*grid(), sweep=True), "planned": 20}):
+    cut = {**listed(*grid(), sweep=True), "part": "4 of 20 points"}
+    for one in (unfinished_line(Path("b-0123abcd"), False), cut):
         page = ls_page([one, *lines], "runs", room)
         assert titles(page)[:2] == ["run", "status"]
 

@@ -7,9 +7,12 @@ import pytest
 
 import gradflow
 from gradflow.analysis.pivot import pivot
+from gradflow.cli.ls import lines_of
 from gradflow.report.charts.figures import over_keys
 from gradflow.report.files import several_page
+from gradflow.report.listing import ls_page
 from gradflow.report.several import several
+from gradflow.report.terminal import Look, render
 from gradflow.store.named import comparison, named_runs
 from gradflow.store.notes import all_notes, change_notes
 from gradflow.store.result import failed
@@ -96,6 +99,25 @@ def test_a_sweep_that_lacks_points_is_told_of_in_one_line(runs: Path) -> None:
     assert told == [line] * 2
     comparison(BOTH[::-1], runs, None, None, tell=told.append)
     assert told[2] == line.replace(" points:", " points, and 1 more sweep lacks some:")
+
+
+def test_lists_count_the_points_of_a_sweep_as_comparisons_do_whatever_else_stands_in_it(runs: Path) -> None:
+    sweep, other = runs / SECOND.id, FIRST.points[0].id
+
+    def told(where: str | None = None) -> tuple[str | None, list[str]]:
+        """What the list says of the sweep, and the line of a comparison."""
+        lines, _ = lines_of(runs, True, where, None, None)
+        (line,) = (line for line in lines if line["path"] == str(sweep))
+        page, found = render(ls_page([line], "runs"), Look(columns=200)), list[str]()
+        comparison([SECOND.id], runs, None, None, tell=found.append)
+        words = ("sweep of 7", "sweep of 4", "5 of 6 points")
+        return next((part for part in words if part in page), None), found
+
+    shutil.copytree(runs / FIRST.id / other, sweep / other)
+    assert told() == ("sweep of 7", [])
+    assert told("depth > 2 and seed < 10") == ("sweep of 4", [])
+    shutil.rmtree(sweep / SECOND.points[-1].id)
+    assert told() == ("5 of 6 points", [f"{sweep}: 5 of 6 points: the same sweep goes on"])
 
 
 def test_a_finished_sweep_is_not_told_of(runs: Path) -> None:
