@@ -64,12 +64,12 @@ def _followed(network: MeanField, cosine: Array) -> Array:
 
 def _with_offset(cosine: Array, share: Array) -> Array:
     """The cosine of z, of which all samples have this share of E z^2 in common."""
-    return cosine + share * (1 - cosine)
+    return np.asarray(cosine + share * (1 - cosine))
 
 
 def _offset_share(network: MeanField, q: Array) -> Array:
     """Of q, what a constant bias adds behind the norm, which takes it away before the next layer."""
-    return network.offset**2 / q if network.offset else np.zeros_like(q)
+    return np.asarray(network.offset**2 / q) if network.offset else np.zeros_like(q)
 
 
 def limit(network: MeanField) -> Limit:
