@@ -105,7 +105,7 @@ class Spirals(Dataset):
     """
 
     name = "spirals"
-    samples: Annotated[SampleCount, Ge(2)] = 1024  # one has no variance to be divided by
+    samples: Annotated[int, Ge(2), Le(10**9), DRAWN] = 1024  # one has no variance to be divided by
     classes: ClassCount = 2
     turns: Annotated[float, Ge(0.0), Le(1e6), doc("How often an arm goes round.")] = 1.0
     noise: Annotated[float, Ge(0.0), Le(1e6), doc("The sd of what is added to arms of radius 1.")] = 0.1

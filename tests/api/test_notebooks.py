@@ -113,7 +113,7 @@ def test_its_numbers_are_those_of_the_command_line_to_the_last_bit(
 ) -> None:
     folder, told = own_model[0], told_in(own_model[0])
     summary, norms = told[name]["summary"], np.array(told[name]["norms"])
-    assert printed_by(folder, "show", name) == summary
+    assert printed_by(folder, "show", summary["path"]) == summary
     exported = folder / f"{name}.csv"
     assert gradflow(folder, "export", name, "-o", str(exported), "--rows", "all").code == 0
     rows = list(csv.DictReader(StringIO(exported.read_text())))
